@@ -1,0 +1,45 @@
+# Every target sets up what it needs in .venv, which it makes when there is none.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint conformance fuzz bench peers clean
+
+help:  ## Say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'Python 3.11 or newer is needed: make PYTHON=python3.12 ...'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# One stamp for each set of extras: made anew when the requirements change.
+$(VENV)/.with-%: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	@touch $@
+
+demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a live table
+	@$(BIN)/python -m websocket_v6 demo
+
+test: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-conformance $(VENV)/.with-fuzz $(VENV)/.with-peers lint  ## Check and test everything
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-lint  ## Formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+conformance: $(VENV)/.with-test $(VENV)/.with-conformance  ## All 517 Autobahn client cases, about ten minutes
+	$(BIN)/python -m tests.conformance
+
+fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, ten minutes
+	$(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=300
+	$(BIN)/python tests/fuzz/fuzz_events.py -max_total_time=300
+
+bench: $(VENV)/.with-cli $(VENV)/.with-bench  ## Ratios against what a user could write instead
+	$(BIN)/python -m bench
+
+clean:  ## Remove what make made
+	rm -rf $(VENV) build dist reports *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

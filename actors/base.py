@@ -1,0 +1,148 @@
+"""What every actor here has: a fast inbox, timers of its own, and a way to tell an actor that may be gone.
+
+pykka has no timers. Here they live in the inbox: the actor's own thread, waiting for its next message, wakes when a
+timer is due and handles the timer's message like any other. No timer thread, no lock: only the actor touches its heap.
+"""
+
+import contextlib
+import heapq
+import itertools
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pykka
+from pykka._envelope import Envelope
+
+__all__ = ["Actor", "Timer", "ask", "stop_and_join", "tell"]
+
+logger = logging.getLogger(__name__)
+
+
+class Timer:
+    """A message that its actor will receive at `due` (monotonic seconds) unless it is cancelled first."""
+
+    __slots__ = ("due", "message")
+
+    def __init__(self, due: float, message: object) -> None:
+        self.due = due
+        self.message = message
+
+    def cancel(self) -> None:
+        """Forget the message. Only the actor that set the timer may call this; a second call does nothing."""
+        self.message = None
+
+
+class TimedInbox:
+    """An actor's inbox that also yields timers when they are due.
+
+    `queue.SimpleQueue` because its `put` is reentrant: a proxy collected as garbage tells its actor from wherever the
+    collector happened to run, and that may be inside another `put`.
+    """
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Envelope[Any]] = queue.SimpleQueue()
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._order = itertools.count()
+        self.thread: threading.Thread | None = None  # the actor's, for whoever stops it and waits
+        self.put: Callable[[Envelope[Any]], None] = self._queue.put
+        self.empty: Callable[[], bool] = self._queue.empty
+        self.qsize: Callable[[], int] = self._queue.qsize
+
+    def get(self) -> Envelope[Any]:
+        """Wait for the next message or the next due timer."""
+        while self._heap:
+            due, _, timer = self._heap[0]
+            remaining = due - time.monotonic()
+            if remaining > 0 and timer.message is not None:
+                try:
+                    return self._queue.get(timeout=remaining)
+                except queue.Empty:
+                    continue
+            heapq.heappop(self._heap)
+            if timer.message is not None:
+                return Envelope(timer.message)
+        return self._queue.get()
+
+    def add(self, timer: Timer) -> None:
+        heapq.heappush(self._heap, (timer.due, next(self._order), timer))
+
+
+class Actor(pykka.ThreadingActor):
+    """Base of all actors. Subclasses handle messages in `on_receive` and close what they own in `close`.
+
+    The thread is a daemon so that a user callback that never returns cannot hold up the interpreter's exit; the engine
+    stops every actor in order before that (see `websocket_v6/engine.py`), so none is left when all goes well.
+    """
+
+    use_daemon_thread: ClassVar[bool] = True
+    actor_inbox: TimedInbox
+
+    @staticmethod
+    def _create_actor_inbox() -> TimedInbox:
+        return TimedInbox()
+
+    def _start_actor_loop(self) -> None:
+        # pykka keeps no reference to the thread, and a stopped actor's thread lives on for a moment.
+        thread = threading.Thread(target=self._actor_loop, name=type(self).__name__, daemon=self.use_daemon_thread)
+        self.actor_inbox.thread = thread
+        thread.start()
+
+    def after(self, delay: float, message: object) -> Timer:
+        """Have `message` delivered to this actor in `delay` seconds. Only for the actor's own thread."""
+        timer = Timer(time.monotonic() + delay, message)
+        self.actor_inbox.add(timer)
+        return timer
+
+    def close(self) -> None:
+        """Close what this actor owns; called exactly once, however the actor ends."""
+
+    def failed(self, error: BaseException) -> None:
+        """Tell whoever must know that a bug ended this actor; called after `close`."""
+
+    def on_stop(self) -> None:
+        self.close()
+
+    def on_failure(self, _type: object, value: BaseException | None, _traceback: object) -> None:
+        self.close()
+        if value is not None:
+            self.failed(value)
+
+
+def tell(ref: "pykka.ActorRef[Any] | None", message: object) -> bool:
+    """Tell `ref` something unless it is gone, which is no error: it may stop at any moment. True if it was told."""
+    if ref is None:
+        return False
+    try:
+        ref.tell(message)
+    except pykka.ActorDeadError:
+        return False
+    return True
+
+
+def ask(ref: "pykka.ActorRef[Any]", message: object, timeout: float) -> Any:
+    """Ask `ref` and wait for the answer.
+
+    Raises:
+        pykka.ActorDeadError: if it is gone.
+        pykka.Timeout: if it does not answer within `timeout` seconds.
+        Exception: whatever it answers with.
+    """
+    return ref.ask(message, timeout=timeout)
+
+
+def stop_and_join(ref: "pykka.ActorRef[Any]", timeout: float) -> bool:
+    """Stop an actor and wait until its thread is gone; from that thread itself, do not wait.
+
+    Returns whether it is gone, or will be as soon as the message being handled is done.
+    """
+    with contextlib.suppress(pykka.ActorDeadError):
+        ref.stop(block=False)
+    inbox = ref.actor_inbox
+    if not isinstance(inbox, TimedInbox) or inbox.thread is None or inbox.thread is threading.current_thread():
+        return True
+    inbox.thread.join(timeout)
+    return not inbox.thread.is_alive()

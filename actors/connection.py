@@ -1,0 +1,384 @@
+"""The connection of one endpoint: when to connect, when to give up on a socket, what to tell of it.
+
+The socket itself is the wire's (`wire.py`); what a connection serves is the registry's.
+"""
+
+import os
+import random
+import time
+from queue import SimpleQueue
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from websocket_v6.protocol.backoff import Backoff
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.errors import (
+    AuthenticationError,
+    ExchangeError,
+    TransportError,
+    WebSocketV6Error,
+)
+from websocket_v6.protocol.inbound import ErrorNotice, Notice
+from websocket_v6.protocol.lifecycle import ConnectionState, Lifecycle
+
+from .base import Actor, Timer, tell
+from .messages import (
+    AttachSource,
+    Connect,
+    ConnectionChanged,
+    Disconnect,
+    ExchangeSaid,
+    Failed,
+    GetHealth,
+    KeysChanged,
+    Ref,
+    SendText,
+    WireLost,
+    WireOpened,
+    WirePonged,
+    WireRefused,
+    WireSaid,
+)
+from .wire import Wire, WireFailed
+
+__all__ = ["ConnectPace", "Connection", "ConnectionHealth", "Estate", "Resign"]
+
+# Keys the exchange refused stay refused until someone does something; asking rarely finds out.
+REFUSED_RETRY = 60.0
+REFUSED_RETRY_MAX = 600.0
+JOIN_TIMEOUT = 2.0
+# Refusals that a fresh token may cure.
+PASSING_REFUSALS = ("nonce_used",)
+# In-band error names that speak of the keys, not of the request.
+AUTH_ERRORS = ("INVALID_AUTH",)
+
+
+class ConnectPace:
+    """Spreads the attempts of all connections of a process: at most PER_SECOND within any second.
+
+    One less than the exchange allows, because it counts when they arrive, which is not as evenly as they leave. Safe to
+    use from several threads: each turn is in one hand at a time.
+    """
+
+    PER_SECOND = 4
+
+    def __init__(self) -> None:
+        self._turns: SimpleQueue[float] = SimpleQueue()  # when each turn was last used, oldest first
+        for _ in range(self.PER_SECOND):
+            self._turns.put(float("-inf"))
+
+    def reserve(self, now: float) -> float:
+        """Take the next turn and return when it comes, `now` or later (monotonic seconds)."""
+        turn = max(now, self._turns.get() + 1.0)
+        self._turns.put(turn)
+        return turn
+
+
+# By host. Components that come and go start and stop engines, but the exchange's limit is on the whole process.
+_paces: dict[str, ConnectPace] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_paces.clear)  # a turn may just have been in another thread's hand
+
+
+class ConnectionHealth(NamedTuple):
+    """One connection as it stands. `up_seconds` is 0 while it is not open."""
+
+    endpoint: str
+    state: str
+    epoch: int
+    up_seconds: float
+    reconnects: int
+    error: str
+
+
+class Estate(NamedTuple):
+    """What a successor begins with."""
+
+    epoch: int = 0  # of the last connection that opened
+    gap_started_ns: int | None = None  # when its last bytes came, if anything can be missed since
+
+
+class Resign(NamedTuple):
+    """Close the connection: another actor takes over. Asked; answered with the Estate for it."""
+
+
+class Try(NamedTuple):
+    """Connect as soon as there is a turn: the wait is over."""
+
+
+class Go(NamedTuple):
+    """Connect now: it is this connection's turn."""
+
+
+class PingDue(NamedTuple):
+    """Time for the next ping."""
+
+
+class PongOverdue(NamedTuple):
+    """A ping was not answered in time."""
+
+
+class Connection(Actor):
+    """Keeps one endpoint connected while someone wants it.
+
+    Receives Connect, Disconnect and SendText from the registry, KeysChanged and Resign from the supervisor, Wire* from
+    its wire. Sends ConnectionChanged and ExchangeSaid to the registry, AttachSource to the router.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        url: str,
+        config: Config,
+        registry: Ref,
+        router: Ref,
+        jwt: Ref,
+        supervisor: Ref,
+        estate: Estate | None = None,
+    ) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+        self._url = url
+        self._config = config
+        self._registry = registry
+        self._router = router
+        self._jwt = jwt
+        self._supervisor = supervisor
+        self._epoch, self._gap_started_ns = estate or Estate()
+        self._life = Lifecycle()
+        self._backoff = Backoff(config.backoff_initial, config.backoff_max, random.random)
+        self._wire: Wire | None = None
+        self._wanted = False
+        self._has_resigned = False
+        self._retry: Timer | None = None
+        self._ping: Timer | None = None
+        self._pong: Timer | None = None
+        self._pace = _paces.setdefault(urlsplit(url).netloc, ConnectPace())
+        self._refusals = 0
+        self._keys_changed = False
+        self._reconnects = 0
+        self._opened_at = 0.0
+        self._error: WebSocketV6Error | None = None
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message."""
+        match message:
+            case Connect():
+                self._wanted = True
+                if self._life.state is ConnectionState.IDLE:
+                    self._schedule(0.0)
+            case Disconnect():
+                self._wanted = False
+                self._give_up()
+            case SendText(text):
+                if self._wire is not None and self._life.state is ConnectionState.OPEN:
+                    self._wire.send(text)
+            case WireOpened(epoch):
+                self._opened(epoch)
+            case WireRefused(_, error):
+                self._wire = None
+                self._lost(error)
+            case WireLost(_, error, at_ns):
+                self._wire = None
+                self._gap_started_ns = at_ns
+                self._lost(error)
+            case WireSaid(_, notice):
+                self._hear(notice)
+            case WireFailed(epoch):
+                raise RuntimeError(f"the thread of connection {epoch} to the {self._endpoint} endpoint failed")
+            case WirePonged():
+                self._pong = _cancel(self._pong)
+                self._refusals = 0
+                self._backoff.succeeded()
+            case PingDue():
+                self._send_ping()
+            case PongOverdue():
+                self._finish(
+                    TransportError(
+                        f"no answer to a ping on the {self._endpoint} connection for {self._config.ping_timeout:g} s"
+                    )
+                )
+            case Try():
+                self._take_turn()
+            case Go():
+                self._connect()
+            case KeysChanged():
+                self._use_new_keys()
+            case Resign():
+                self._has_resigned = True
+                self.close()
+                return Estate(self._epoch, self._gap_started_ns)
+            case GetHealth():
+                return self._health()
+            case _:
+                super().on_receive(message)
+        return None
+
+    def close(self) -> None:
+        """End the wire and wait for its thread; one that is still connecting ends by itself when it has an answer."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.finish()
+            if self._life.state is not ConnectionState.CONNECTING:
+                wire.join(JOIN_TIMEOUT)
+            if self._life.state is ConnectionState.OPEN:
+                self._gap_started_ns = wire.last_bytes_ns
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the components of the loss, and the supervisor what the successor begins with."""
+        if self._life.state is ConnectionState.OPEN:
+            self._announce("lost", TransportError(f"the {self._endpoint} connection failed and is replaced"))
+        estate = Estate(self._epoch, self._gap_started_ns)
+        tell(self._supervisor, Failed(self._endpoint, self.actor_ref, error, estate))
+
+    # --- getting there
+
+    def _schedule(self, delay: float) -> None:
+        self._retry = _cancel(self._retry)
+        if self._has_resigned:
+            return  # the end of the wire is still heard of, but the next one is the successor's
+        if self._life.state is ConnectionState.IDLE:
+            self._life.move(ConnectionState.WAITING)
+        self._retry = self.after(delay, Try())
+
+    def _take_turn(self) -> None:
+        # Only now: a turn that is minutes away would be one that nobody else can have until then.
+        now = time.monotonic()
+        self._retry = self.after(self._pace.reserve(now) - now, Go())
+
+    def _connect(self) -> None:
+        self._retry = _cancel(self._retry)
+        self._life.move(ConnectionState.CONNECTING)
+        self._error = None
+        self._keys_changed = False
+        self._announce("connecting")
+        self._wire = Wire(
+            endpoint=self._endpoint,
+            url=self._url,
+            epoch=self._epoch + 1,
+            config=self._config,
+            owner=self.actor_ref,
+            router=self._router,
+            jwt=self._jwt,
+        )
+        tell(self._router, AttachSource(self._endpoint, self._epoch + 1, self._wire.credits))
+        self._wire.start()
+
+    def _opened(self, epoch: int) -> None:
+        self._reconnects += self._gap_started_ns is not None
+        self._epoch = epoch
+        if self._life.state is ConnectionState.CLOSING:
+            return  # given up while it was connecting
+        self._life.move(ConnectionState.OPEN)
+        self._opened_at = time.monotonic()
+        self._announce("open")
+        self._gap_started_ns = None
+        self._ping = self.after(self._config.ping_interval, PingDue())
+        if self._keys_changed:
+            self._use_new_keys()
+
+    # --- being there
+
+    def _send_ping(self) -> None:
+        if self._wire is not None and self._life.state is ConnectionState.OPEN:
+            self._wire.ping()
+            self._ping = self.after(self._config.ping_interval, PingDue())
+            if self._pong is None:
+                self._pong = self.after(self._config.ping_timeout, PongOverdue())
+
+    def _hear(self, notice: Notice) -> None:
+        tell(self._registry, ExchangeSaid(self._endpoint, self._epoch, notice))
+        if isinstance(notice, ErrorNotice):
+            error: WebSocketV6Error = ExchangeError(notice.name, notice.text)
+            if notice.name in AUTH_ERRORS and self._endpoint != "public":
+                error = AuthenticationError(
+                    f"the exchange refused the keys of the {self._endpoint} connection: {notice.name}, {notice.text}; "
+                    "check the access key, its permissions, its expiry and its allowed addresses",
+                    name=notice.name,
+                )
+            # It closes after an error; if it ever does not, the request it refused would go on being missing.
+            self._finish(error)
+
+    def _finish(self, error: WebSocketV6Error) -> None:
+        if self._error is None:
+            self._error = error
+        if self._wire is not None:
+            self._wire.finish(error)
+
+    # --- leaving
+
+    def _lost(self, error: WebSocketV6Error) -> None:
+        self._stop_timers()
+        error = self._error or error
+        self._error = error
+        if isinstance(error, AuthenticationError) and error.name in PASSING_REFUSALS:
+            error = TransportError(str(error))
+        if self._life.state is ConnectionState.CLOSING:
+            self._life.move(ConnectionState.IDLE)
+            self._gap_started_ns = None
+            self._announce("closed")
+            if self._wanted:
+                self._schedule(0.0)
+        elif isinstance(error, AuthenticationError):
+            self._life.move(ConnectionState.REFUSED)
+            self._announce("refused", error)
+            delay = 0.0 if self._keys_changed else min(REFUSED_RETRY_MAX, REFUSED_RETRY * 2.0**self._refusals)
+            self._refusals += 1
+            self._schedule(delay)
+        else:
+            self._life.move(ConnectionState.WAITING)
+            self._announce("lost", error)
+            self._schedule(self._backoff.failed(error))
+
+    def _give_up(self) -> None:
+        match self._life.state:
+            case ConnectionState.OPEN | ConnectionState.CONNECTING:
+                self._life.move(ConnectionState.CLOSING)
+                if self._wire is not None:
+                    self._wire.finish()
+            case ConnectionState.WAITING | ConnectionState.REFUSED:
+                self._retry = _cancel(self._retry)
+                self._life.move(ConnectionState.IDLE)
+                self._gap_started_ns = None
+                self._announce("closed")
+            case _:
+                pass
+
+    def _use_new_keys(self) -> None:
+        if self._endpoint == "public":
+            return
+        self._refusals = 0
+        if self._life.state is ConnectionState.REFUSED:
+            self._schedule(0.0)
+        elif self._life.state is ConnectionState.CONNECTING:
+            self._keys_changed = True  # the attempt under way may still carry the old ones
+        elif self._life.state is ConnectionState.OPEN:
+            self._finish(TransportError(f"reconnecting the {self._endpoint} connection with new keys"))
+
+    def _stop_timers(self) -> None:
+        self._ping = _cancel(self._ping)
+        self._pong = _cancel(self._pong)
+        self._retry = _cancel(self._retry)
+
+    # --- telling
+
+    def _announce(self, state: str, error: WebSocketV6Error | None = None) -> None:
+        reason = "" if error is None else str(error)
+        change = ConnectionChanged(
+            self._endpoint, state, self._epoch, time.time_ns(), self._gap_started_ns, reason, error
+        )
+        tell(self._registry, change)
+
+    def _health(self) -> ConnectionHealth:
+        is_open = self._life.state is ConnectionState.OPEN
+        up = time.monotonic() - self._opened_at if is_open else 0.0
+        error = "" if self._error is None or is_open else str(self._error)
+        return ConnectionHealth(self._endpoint, self._life.state.value, self._epoch, up, self._reconnects, error)
+
+
+def _cancel(timer: Timer | None) -> Timer | None:
+    """Cancel `timer`, if there is one, and return what is left to remember of it: nothing."""
+    if timer is not None:
+        timer.cancel()
+    return None

@@ -1,0 +1,116 @@
+"""The keys of the account, and the tokens made of them. No other actor ever sees a key."""
+
+import uuid
+from typing import NamedTuple
+
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.errors import AuthenticationError
+from websocket_v6.protocol.tokens import Keys, Token, make_token
+
+from .base import Actor, Timer, tell
+from .messages import Failed, Ref
+
+__all__ = ["HasKeys", "Jwt", "Keys", "KeysReplaced", "ReplaceKeys", "TokenWanted"]
+
+RENEW_AT = 0.8  # of a token's lifetime
+
+
+class TokenWanted(NamedTuple):
+    """A token for one connection attempt, please. Asked; answered with a Token, or fails with AuthenticationError."""
+
+
+class HasKeys(NamedTuple):
+    """Are there keys? Asked; answered with a bool."""
+
+
+class ReplaceKeys(NamedTuple):
+    """Use these keys from now on (live). Asked; answered once they are in use."""
+
+    keys: Keys
+
+
+class KeysReplaced(NamedTuple):
+    """The keys are others now: connections made with the old ones should be made again."""
+
+
+class Prepare(NamedTuple):
+    """Have a token ready."""
+
+
+class Renew(NamedTuple):
+    """The token that is ready has grown old."""
+
+
+class Jwt(Actor):
+    """Hands out tokens, each of them once, and has the next one ready before it is asked for.
+
+    Receives TokenWanted from wires, HasKeys and ReplaceKeys from proxies. Sends KeysReplaced to `owner`. `estate` is
+    what a predecessor left: its keys, which may be others than those of `config`.
+    """
+
+    def __init__(self, *, config: Config, owner: Ref, estate: Keys | None = None) -> None:
+        super().__init__()
+        self._owner = owner
+        self._algorithm = config.jwt_algorithm
+        self._renew_after = RENEW_AT * config.token_lifetime
+        self._keys = estate
+        if self._keys is None and config.access_key and config.secret_key:
+            self._keys = Keys(config.access_key, config.secret_key)
+        self._next: Token | None = None
+        self._renewal: Timer | None = None
+
+    def on_start(self) -> None:
+        """Have the first token ready before a connection is."""
+        self.after(0.0, Prepare())
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message."""
+        match message:
+            case TokenWanted():
+                return self._hand_out()
+            case Prepare():
+                self._prepare()
+            case Renew():
+                self._next = None
+                self._prepare()
+            case HasKeys():
+                return self._keys is not None
+            case ReplaceKeys(keys):
+                self._replace(keys)
+            case _:
+                super().on_receive(message)
+        return None
+
+    def close(self) -> None:
+        """Forget the token; the keys stay for a successor."""
+        self._next = None
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the supervisor, and leave the keys to the successor."""
+        tell(self._owner, Failed("jwt", self.actor_ref, error, self._keys))
+
+    def _hand_out(self) -> Token:
+        if self._keys is None:
+            raise AuthenticationError("no API keys: set UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY, or call set_keys")
+        token = self._next or self._make(self._keys)
+        self._next = None
+        # The next one is made once this one is on its way: nobody waits for it.
+        self.after(0.0, Prepare())
+        return token
+
+    def _prepare(self) -> None:
+        if self._keys is None or self._next is not None:
+            return
+        self._next = self._make(self._keys)
+        if self._renewal is not None:
+            self._renewal.cancel()
+        self._renewal = self.after(self._renew_after, Renew())
+
+    def _make(self, keys: Keys) -> Token:
+        return make_token(keys, str(uuid.uuid4()), self._algorithm)
+
+    def _replace(self, keys: Keys) -> None:
+        self._keys = keys
+        self._next = None
+        self._prepare()
+        tell(self._owner, KeysReplaced())

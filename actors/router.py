@@ -1,0 +1,448 @@
+"""Routes: which stream goes to which mailboxes, and the last value of each stream for those who come later.
+
+The busiest actor of all, so it does per batch whatever can be done per batch: one `put_many` and at most one wake for
+each mailbox. It never reads a payload; a message becomes an event here in name only and is decoded where user code is
+about to see it (`protocol/events`).
+"""
+
+import functools
+import logging
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.events import Event, TradeEvent, make_event
+from websocket_v6.protocol.records import Batch
+from websocket_v6.protocol.streams import Stream, split, wildcard
+from websocket_v6.protocol.wants import KNOWN_TYPES, endpoint_of
+
+from .base import Actor, tell
+from .mailbox import MailboxQueue
+from .messages import (
+    AddRoutes,
+    AttachSource,
+    Credits,
+    DropRoutes,
+    Expect,
+    Failed,
+    Forget,
+    GetEstate,
+    GetHealth,
+    MailboxDrained,
+    Malformed,
+    Ready,
+    Ref,
+    Retire,
+    SnapshotServed,
+    StreamsSeen,
+    UseRegistry,
+)
+
+__all__ = ["Router", "RouterHealth"]
+
+logger = logging.getLogger(__name__)
+
+# A reconnect's snapshot of a trade stream is its last trade, which may have come before: as many are remembered.
+REMEMBERED_TRADES = 16
+REMEMBERED_MALFORMED = 256
+SNAPSHOT = b'"SNAPSHOT"'
+
+
+class RouterHealth(NamedTuple):
+    """What went through the router. `unrouted` messages had no taker: strays of a subscription just replaced."""
+
+    received: int
+    delivered: int
+    unrouted: int
+    repeated: int
+    malformed: int
+    streams: int
+    mailboxes: int
+
+
+class Outlet:
+    """The way into one mailbox; `pending` collects what a batch holds for it."""
+
+    __slots__ = ("blocks", "component", "mailbox", "pending", "ready", "streams", "subscription_id")
+
+    def __init__(self, subscription_id: int, mailbox: MailboxQueue, component: Ref | None) -> None:
+        self.subscription_id = subscription_id
+        self.mailbox = mailbox
+        self.blocks = mailbox.policy.kind == "block"
+        self.component = component
+        self.ready = Ready(subscription_id)
+        self.pending: list[Event] = []
+        self.streams: set[Stream] = set()
+
+    def flush(self) -> None:
+        """Hand over what is pending, and wake the component if it sleeps."""
+        events, self.pending = self.pending, []
+        if self.mailbox.put_many(events):
+            tell(self.component, self.ready)
+
+
+class Route:
+    """One stream: its takers by how they take it, and its last value."""
+
+    __slots__ = ("is_plain", "is_stale", "last", "live", "newcomers", "once", "outlets", "parent", "realtime", "trades")
+
+    def __init__(self) -> None:
+        self.last: Event | None = None
+        self.live: dict[int, Outlet] = {}  # everything
+        self.realtime: dict[int, Outlet] = {}  # everything but snapshots
+        self.once: dict[int, Outlet] = {}  # the next message, as a snapshot, and no more
+        self.newcomers: set[int] = set()  # takers that have had nothing yet
+        self.parent: Route | None = None  # the wildcard whose takers take this too
+        self.outlets: tuple[Outlet, ...] = ()  # of `live` and of the wildcard: the short way
+        self.is_plain = True  # a message is simply for all `outlets`
+        self.is_stale = False  # takers have changed since `outlets` was built
+        self.trades: deque[Event] | None = None  # of trade streams, the last few
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.live and not self.realtime and not self.once
+
+    def refresh(self) -> None:
+        """Note a change of takers. A thousand of them may come in a row: the next message rebuilds the short way."""
+        self.is_plain = False
+        self.is_stale = True
+
+    def settle(self) -> None:
+        """Make the short way what the takers are now."""
+        if self.is_stale:
+            outlets = dict(self.live)
+            if self.parent is not None:
+                outlets.update(self.parent.live)
+            self.outlets = tuple(outlets.values())
+            self.is_stale = False
+        self.is_plain = not self.realtime and not self.once and not self.newcomers
+
+
+class Router(Actor):
+    """Delivers batches into mailboxes.
+
+    Receives Batch from wires, AttachSource from connections, AddRoutes, DropRoutes, Expect, Retire and Forget from the
+    registry, Malformed and MailboxDrained from components. Sends StreamsSeen and SnapshotServed to the registry, Ready
+    to components, credits back to wires.
+    """
+
+    def __init__(self, *, supervisor: Ref, estate: "Mapping[Stream, deque[Event]] | None" = None) -> None:
+        super().__init__()
+        self._supervisor = supervisor
+        self._registry: Ref | None = None
+        self._routes: dict[Stream, Route] = {}
+        self._wildcards: dict[Stream, Route] = {}
+        self._outlets: dict[int, Outlet] = {}
+        # The last trades of streams that have no route yet: what a router before this one has delivered.
+        self._trades = dict(estate or {})
+        self._credits: dict[str, tuple[int, Credits]] = {}
+        self._blocking: set[int] = set()  # mailboxes that make their source wait
+        self._withheld: list[Credits] = []
+        self._received = self._delivered = self._unrouted = self._repeated = self._malformed = 0
+        self._malformed_keys: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_MALFORMED)
+        self._told: set[str] = set()  # what was logged once and is only counted since
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message."""
+        match message:
+            case Batch():
+                self._deliver(message)
+            case AddRoutes():
+                self._add(message)
+            case DropRoutes(subscription_id, streams):
+                self._drop(subscription_id, streams)
+            case Expect(streams):
+                self._clear(streams)
+            case Retire(streams):
+                self._retire(streams)
+            case Forget(endpoint):
+                self._forget(endpoint)
+            case AttachSource(endpoint, epoch, credits_):
+                self._credits[endpoint] = (epoch, credits_)
+            case MailboxDrained(subscription_id):
+                self._blocking.discard(subscription_id)
+                self._release()
+            case Malformed():
+                self._count_malformed(message)
+            case UseRegistry(registry):
+                self._registry = registry
+            case GetEstate():
+                return self._estate()
+            case GetHealth():
+                return self._health()
+            case _:
+                super().on_receive(message)
+        return None
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the supervisor; last values and routes are built anew."""
+        tell(self._supervisor, Failed("router", self.actor_ref, error, self._estate()))
+
+    def _estate(self) -> dict[Stream, deque[Event]]:
+        """Return what keeps a trade from being delivered twice."""
+        return {stream: route.trades for stream, route in self._routes.items() if route.trades is not None}
+
+    # --- the way of a message
+
+    def _deliver(self, batch: Batch) -> None:
+        endpoint, epoch, now_ns, streams, payloads = batch
+        routes = self._routes
+        touched: list[Outlet] = []
+        seen: list[Stream] = []
+        delivered = 0
+        for stream, payload in zip(streams, payloads, strict=True):
+            route = routes.get(stream)
+            if route is None:
+                route = self._find(stream)
+                if route is None:
+                    self._stray(stream, payload, epoch, now_ns, touched)
+                    continue
+            event = make_event(stream, payload, epoch, now_ns)
+            if not route.is_plain:
+                route.settle()
+            outlets = route.outlets
+            if route.last is None:
+                seen.append(stream)
+                outlets = self._takers(stream, route, event, payload, touched)
+            elif not route.is_plain:
+                outlets = self._takers(stream, route, event, payload, touched)
+            route.last = event
+            if route.trades is not None:
+                route.trades.append(event)
+            delivered += len(outlets)
+            for outlet in outlets:
+                pending = outlet.pending
+                if not pending:
+                    touched.append(outlet)
+                pending.append(event)
+        if seen:
+            tell(self._registry, StreamsSeen(endpoint, tuple(seen)))
+        for outlet in touched:
+            outlet.flush()
+            if outlet.blocks and outlet.mailbox.full:
+                self._blocking.add(outlet.subscription_id)
+        self._received += len(streams)
+        self._delivered += delivered
+        self._return_credit(endpoint, epoch)
+
+    def _takers(
+        self, stream: Stream, route: Route, event: Event, payload: bytes, touched: list[Outlet]
+    ) -> tuple[Outlet, ...]:
+        """Return who takes `event` where not everybody takes everything; who wants a snapshot alone gets it here."""
+        # A scan, because decoding is for the edge; no other field of these types can hold the word in quotes.
+        is_snapshot = SNAPSHOT in payload
+        takers = route.outlets
+        if is_snapshot and route.trades and _holds(route.trades, event):
+            # The last trade again, after a reconnect: news only to those who have had nothing yet.
+            self._repeated += 1
+            takers = tuple(outlet for outlet in takers if outlet.subscription_id in route.newcomers)
+        if route.realtime and not is_snapshot:
+            takers += tuple(route.realtime.values())
+        if route.once:
+            snapshot = event if is_snapshot else _as_snapshot(event)
+            for outlet in route.once.values():
+                _append(outlet, snapshot, touched)
+                outlet.streams.discard(stream)
+                tell(self._registry, SnapshotServed(outlet.subscription_id, stream))
+            self._delivered += len(route.once)
+            route.once.clear()
+        route.newcomers.clear()
+        route.settle()
+        return takers
+
+    def _find(self, stream: Stream) -> Route | None:
+        """Make the route of a stream that only a wildcard takes."""
+        parent = self._wildcards.get(wildcard(stream))
+        if parent is None:
+            return None
+        route = self._routes[stream] = Route()
+        route.parent = parent
+        route.refresh()
+        return route
+
+    def _stray(self, stream: Stream, payload: bytes, epoch: int, now_ns: int, touched: list[Outlet]) -> None:
+        """Deal with a message nobody asked for: of a set just replaced, or of a type not known here."""
+        type_, code = split(stream)
+        if type_ in KNOWN_TYPES:
+            self._unrouted += 1
+            return
+        self._tell_once(f"type {type_}", "the exchange sends %r, which this version does not know", type_)
+        event = make_event(stream, payload, epoch, now_ns)
+        for route in self._routes.values():
+            route.settle()
+        takers = {
+            outlet.subscription_id: outlet
+            for known, route in self._routes.items()
+            if split(known)[1] == code
+            for outlet in route.outlets
+        }
+        for outlet in takers.values():
+            _append(outlet, event, touched)
+        self._delivered += len(takers)
+
+    def _return_credit(self, endpoint: str, epoch: int) -> None:
+        known, credits_ = self._credits.get(endpoint, (0, None))
+        if credits_ is None or known != epoch:
+            return
+        if self._blocking:
+            self._withheld.append(credits_)
+        else:
+            credits_.put(True)
+
+    def _release(self) -> None:
+        if not self._blocking:
+            for credits_ in self._withheld:
+                credits_.put(True)
+            self._withheld.clear()
+
+    # --- routes
+
+    def _add(self, message: AddRoutes) -> None:
+        outlet = self._outlets.get(message.subscription_id)
+        if outlet is None:
+            outlet = Outlet(message.subscription_id, message.mailbox, message.component)
+            if outlet.blocks:
+                drained = MailboxDrained(message.subscription_id)
+                message.mailbox.on_drained = functools.partial(tell, self.actor_ref, drained)
+            self._outlets[message.subscription_id] = outlet
+        touched: list[Outlet] = []
+        for stream in message.streams:
+            route = self._routes.get(stream) or self._open(stream)
+            self._take(stream, route, outlet, message, touched)
+        for one in touched:
+            one.flush()
+
+    def _take(self, stream: Stream, route: Route, outlet: Outlet, message: AddRoutes, touched: list[Outlet]) -> None:
+        last = route.last
+        if message.replay and last is not None:
+            _append(outlet, _as_snapshot(last), touched)
+            self._delivered += 1
+            if not message.realtime:
+                tell(self._registry, SnapshotServed(outlet.subscription_id, stream))
+                return
+        outlet.streams.add(stream)
+        if not message.realtime:
+            route.once[outlet.subscription_id] = outlet
+        elif message.snapshots:
+            route.live[outlet.subscription_id] = outlet
+            if last is None and route.trades is not None and message.replay:
+                route.newcomers.add(outlet.subscription_id)
+        else:
+            route.realtime[outlet.subscription_id] = outlet
+        self._refresh(stream, route)
+
+    def _open(self, stream: Stream) -> Route:
+        route = self._routes[stream] = Route()
+        type_, code = split(stream)
+        if type_ == "trade":
+            route.trades = self._trades.pop(stream, None) or deque(maxlen=REMEMBERED_TRADES)
+        if code == "*":
+            self._wildcards[stream] = route
+        else:
+            route.parent = self._wildcards.get(wildcard(stream))
+        return route
+
+    def _refresh(self, stream: Stream, route: Route) -> None:
+        route.refresh()
+        if stream in self._wildcards:
+            for other, child in self._routes.items():
+                if other != stream and wildcard(other) == stream:
+                    child.parent = route
+                    child.refresh()
+
+    def _drop(self, subscription_id: int, streams: tuple[Stream, ...] | None) -> None:
+        outlet = self._outlets.get(subscription_id)
+        if outlet is None:
+            return
+        for stream in outlet.streams.intersection(streams) if streams is not None else set(outlet.streams):
+            outlet.streams.discard(stream)
+            route = self._routes.get(stream)
+            if route is not None:
+                for takers in (route.live, route.realtime, route.once):
+                    takers.pop(subscription_id, None)
+                route.newcomers.discard(subscription_id)
+                self._refresh(stream, route)
+        if streams is None:
+            del self._outlets[subscription_id]
+            self._blocking.discard(subscription_id)
+            self._release()
+
+    def _clear(self, streams: Iterable[Stream]) -> None:
+        for stream in streams:
+            route = self._routes.get(stream)
+            if route is not None:
+                route.last = None
+
+    def _retire(self, streams: Iterable[Stream]) -> None:
+        for stream in streams:
+            route = self._routes.get(stream)
+            if route is None:
+                continue
+            route.last = None
+            if route.is_empty:
+                del self._routes[stream]
+                if self._wildcards.pop(stream, None) is not None:
+                    self._orphan(stream)
+
+    def _orphan(self, parent: Stream) -> None:
+        for stream in [one for one in self._routes if wildcard(one) == parent]:
+            route = self._routes[stream]
+            route.parent = None
+            route.refresh()
+            if route.is_empty:
+                del self._routes[stream]
+
+    def _forget(self, endpoint: str) -> None:
+        for stream, route in self._routes.items():
+            if endpoint_of(split(stream)[0]) == endpoint:
+                route.last = None
+
+    # --- telling
+
+    def _count_malformed(self, message: Malformed) -> None:
+        if message.key in self._malformed_keys:
+            return  # another component met the same message
+        self._malformed_keys.append(message.key)
+        self._malformed += 1
+        kind = f"malformed {split(message.stream)[0]}"
+        self._tell_once(kind, "a malformed message of %s was skipped: %s", message.stream, message.problem)
+
+    def _tell_once(self, key: str, text: str, *args: object) -> None:
+        if key not in self._told:
+            self._told.add(key)
+            logger.warning(text, *args)
+
+    def _health(self) -> RouterHealth:
+        return RouterHealth(
+            self._received,
+            self._delivered,
+            self._unrouted,
+            self._repeated,
+            self._malformed,
+            len(self._routes),
+            len(self._outlets),
+        )
+
+
+def _append(outlet: Outlet, event: Event, touched: list[Outlet]) -> None:
+    if not outlet.pending:
+        touched.append(outlet)
+    outlet.pending.append(event)
+
+
+def _as_snapshot(event: Event) -> Event:
+    try:
+        return event.as_snapshot()
+    except RemoteProtocolError:
+        return event  # malformed: the edge will say so
+
+
+def _holds(trades: Iterable[Event], event: Event) -> bool:
+    """Whether `event` is one of `trades`, by its id: it may stand at another place in time, and as a snapshot."""
+    try:
+        return isinstance(event, TradeEvent) and any(
+            isinstance(trade, TradeEvent) and trade.sequential_id == event.sequential_id for trade in trades
+        )
+    except RemoteProtocolError:
+        return False  # malformed: the edge will say so

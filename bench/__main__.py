@@ -1,0 +1,96 @@
+"""The bench's one command; `docs/performance.md` has the method and the last results.
+
+    python -m bench [--quick] [--out FOLDER] [SCENARIO ...]
+
+Scenarios: throughput, fanout, delay, start; all of them when none is named. The longer ones have a command of their
+own, `python -m bench.long`; reading frames alone is compared by `python -m bench.wire`.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from .contenders import CONTENDERS
+from .messages import ROOT
+from .plots import can_plot, draw
+from .runs import cores
+from .scenarios import FULL, QUICK, SCENARIOS
+from .tables import TABLES
+
+__all__ = ["main"]
+
+WIDTH = 160  # of tables in a file
+
+
+def main() -> None:
+    """Run what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=_Plain)
+    parser.add_argument("scenario", nargs="*", choices=[[], *SCENARIOS], help="all of them by default")
+    parser.add_argument("--quick", action="store_true", help="under two minutes instead of under fifteen")
+    parser.add_argument("--out", type=Path, default=ROOT / "reports" / "bench", help="where results and plots go")
+    arguments = parser.parse_args()
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    names, plan = arguments.scenario or list(SCENARIOS), QUICK if arguments.quick else FULL
+    results: dict[str, Any] = {"machine": describe_machine(), "versions": versions(), "plan": plan._asdict()}
+    started = time.monotonic()
+    for name in names:
+        with console.status(name) as status:
+            results[name] = SCENARIOS[name](plan, lambda text: status.update(text) if console.is_terminal else None)
+        TABLES[name](console, results[name])
+    results["seconds"] = time.monotonic() - started
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    path = arguments.out / "results.json"
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    drawn = draw(results, arguments.out) if can_plot() else []
+    console.print(f"{results['seconds']:.0f} s; {path} and {len(drawn)} plots", style="dim", soft_wrap=True)
+
+
+_Plain = argparse.RawDescriptionHelpFormatter
+
+
+def describe_machine() -> dict[str, Any]:
+    """Say what the numbers were taken on, and how busy it was before."""
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "sender_and_receiver_core": cores(),
+        "load_before": os.getloadavg() if hasattr(os, "getloadavg") else None,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that is compared and of what it stands on."""
+    packages = ["websocket-v6", "msgpack", "msgspec", "pykka", *(one.package for one in CONTENDERS.values())]
+    found = {}
+    for package in sorted({package for package in packages if package}):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""Configuration: one immutable value, checked when it is made.
+
+Nothing is required. A value that makes no sense is refused at once, with its name and what is accepted instead.
+Source: Upbit WebSocket reference, "Endpoints", "Regions", "Keep-alive" (the exchange drops a connection that is silent
+for 60 s) and "Authentication".
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+
+from .errors import ConfigError
+from .tokens import KEY_FORM, is_key
+
+__all__ = ["VARIABLES", "Config"]
+
+Region = Literal["kr", "sg", "id", "th"]
+Format = Literal["SIMPLE", "DEFAULT", "JSON_LIST", "SIMPLE_LIST"]
+Mode = Literal["auto", "embedded", "attach"]
+Algorithm = Literal["HS512", "HS256"]
+
+# Field -> the environment variable that sets it; the other fields are for programs alone.
+VARIABLES = {
+    "access_key": "UPBIT_ACCESS_KEY",
+    "secret_key": "UPBIT_SECRET_KEY",
+    "url": "WEBSOCKET_V6_URL",
+    "region": "WEBSOCKET_V6_REGION",
+    "format": "WEBSOCKET_V6_FORMAT",
+    "compression": "WEBSOCKET_V6_COMPRESSION",
+    "mode": "WEBSOCKET_V6_MODE",
+    "runtime_dir": "WEBSOCKET_V6_RUNTIME_DIR",
+}
+
+_SECRETS = ("access_key", "secret_key")
+_HOSTS = {"kr": "api.upbit.com", "sg": "sg-api.upbit.com", "id": "id-api.upbit.com", "th": "th-api.upbit.com"}
+_CHOICES = {"region": Region, "format": Format, "mode": Mode, "jwt_algorithm": Algorithm}
+_SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+_SECONDS = {
+    "token_lifetime": (60, 86_400),
+    "connect_timeout": (0.1, 300),
+    "ping_interval": (0.05, 55),
+    "ping_timeout": (0.05, 300),
+    "backoff_initial": (0, 60),
+    "backoff_max": (0, 3600),
+    "silent_code_timeout": (0.1, 600),
+    "gather": (0, 1),
+}
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """How the engine reaches the exchange and behaves. Durations are seconds; keys never show.
+
+    Raises:
+        ConfigError: if a value makes no sense.
+    """
+
+    access_key: str | None = None
+    secret_key: str | None = None
+    region: Region = "kr"
+    url: str = ""  # of the public endpoint; by default the region's
+    format: Format = "SIMPLE"
+    compression: bool = True
+    mode: Mode = "auto"
+    runtime_dir: Path | None = None
+    jwt_algorithm: Algorithm = "HS512"
+    token_lifetime: float = 600.0  # a prepared token older than 80 % of this is made anew
+    connect_timeout: float = 10.0
+    ping_interval: float = 20.0
+    ping_timeout: float = 10.0
+    backoff_initial: float = 0.5
+    backoff_max: float = 30.0
+    # All snapshots come within half a second; whoever wants an unknown code is to hear of it within 10.
+    silent_code_timeout: float = 5.0
+    gather: float = 0.005  # changes within this time become one request
+
+    def __post_init__(self) -> None:
+        """Check every field; fill in the region's URL."""
+        for name in _SECRETS:
+            msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
+        url = self.url or f"wss://{_HOSTS.get(self.region)}/websocket/v1"
+        msgspec.structs.force_setattr(self, "url", url.rstrip("/") if isinstance(url, str) else url)
+        problem = _problem(msgspec.structs.asdict(self), {})
+        if problem:
+            raise ConfigError(problem)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Config":
+        """Return the configuration that the environment describes; a variable that is empty counts as unset.
+
+        Raises:
+            ConfigError: if a value makes no sense; the message names the variable.
+        """
+        environ = os.environ if environ is None else environ
+        given = {field: _value(field, environ[name]) for field, name in VARIABLES.items() if environ.get(name)}
+        problem = _problem(given, VARIABLES)
+        if problem:
+            # These hold the keys, and tracebacks are sometimes printed with all local variables.
+            del environ, given
+            raise ConfigError(problem)
+        return cls(**given)
+
+    @property
+    def private_url(self) -> str:
+        """The endpoint of orders, assets and announcements."""
+        return f"{self.url}/private"
+
+    @property
+    def info_url(self) -> str:
+        """The endpoint of indicators."""
+        return f"{self.url}/info"
+
+    def without_keys(self) -> "Config":
+        """Return this configuration without its keys, for whatever has no business with them."""
+        return msgspec.structs.replace(self, access_key=None, secret_key=None)
+
+    def __repr__(self) -> str:
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        # What msgspec provides would show the keys.
+        fields = msgspec.structs.asdict(self).items()
+        return [(name, "set" if name in _SECRETS and value else value) for name, value in fields]
+
+    def __reduce__(self) -> Any:
+        if self.access_key:
+            raise TypeError(
+                "keys do not leave their process: send config.without_keys(), or use Config.from_env() there"
+            )
+        return super().__reduce__()
+
+
+def _value(field: str, text: str) -> Any:
+    """Read a variable as far as that makes sense; what does not is for `_problem` to refuse."""
+    match field:
+        case "compression":
+            return _SWITCH.get(text.lower(), text)
+        case "runtime_dir":
+            return Path(text)
+        case "region" | "mode":
+            return text.lower()
+        case "format":
+            return text.upper()
+        case _:
+            return text
+
+
+def _problem(values: Mapping[str, Any], names: Mapping[str, str]) -> str | None:
+    """Say what is wrong with `values`, by the `names` their giver knows them by; `None` if nothing is."""
+    for field, value in values.items():
+        accepted = _accepted(field, value)
+        if accepted:
+            is_secret = field in _SECRETS or "@" in str(value)  # a password in the URL
+            shown = "" if is_secret else f"={value!r:.80}"
+            return f"{names.get(field, field)}{shown} is not accepted: give {accepted}"
+    missing = [field for field in _SECRETS if not values.get(field)]
+    if len(missing) == 1:
+        return f"{names.get(missing[0], missing[0])} is missing: keys come in pairs, set both or neither"
+    if values.get("backoff_initial", 0) > values.get("backoff_max", 0):
+        return f"backoff_initial={values['backoff_initial']!r} is not accepted: give no more than backoff_max"
+    return None
+
+
+def _accepted(field: str, value: object) -> str | None:
+    """Say what `field` accepts if `value` is not of that kind."""
+    if field in _CHOICES:
+        choices = get_args(_CHOICES[field])
+        return None if value in choices else f"one of {', '.join(choices)}"
+    if field in _SECONDS:
+        least, most = _SECONDS[field]
+        is_sound = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+        return None if is_sound else f"seconds from {least:g} to {most:g}"
+    if field in _SECRETS:
+        return None if value is None or is_key(value) else KEY_FORM
+    if field == "compression":
+        return None if isinstance(value, bool) else "on or off (in a program True or False)"
+    if field == "runtime_dir":
+        is_folder = value is None or (isinstance(value, Path) and value.is_absolute())
+        return None if is_folder else "the absolute path of a folder"
+    return None if _is_public_url(value) else f"a public endpoint such as wss://{_HOSTS['kr']}/websocket/v1"
+
+
+def _is_public_url(url: object) -> bool:
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or any(mark in url for mark in " ?#@"):
+        return False
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises if it is no number
+    except ValueError:
+        return False
+    is_own = not url.endswith(("/private", "/info"))  # these are added to it
+    return url.startswith(("ws://", "wss://")) and bool(parts.hostname) and is_own

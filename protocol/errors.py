@@ -1,0 +1,128 @@
+"""Every error of this project, in one tree.
+
+    WebSocketV6Error
+    ├── ProtocolError
+    │   ├── LocalProtocolError      we broke a rule: the request was never sent
+    │   └── RemoteProtocolError     the exchange broke one: a malformed message, a bad frame
+    │       └── ExchangeError       the exchange answered with an error object
+    ├── TransportError              no connection: refused, lost, timed out
+    │   └── RateLimitedError        HTTP 429 or 418
+    ├── AuthenticationError         no keys, or the exchange refused them
+    ├── StreamError                 one component's stream cannot go on
+    │   ├── UnknownCodeError        the exchange sends nothing for these codes
+    │   ├── SnapshotTimeoutError    no snapshot within the time given
+    │   ├── MailboxFullError        a lossless mailbox ran out of memory budget
+    │   └── ClosedError             the subscription, the proxy or the engine is closed
+    ├── EngineError                 the engine failed and has given up
+    └── ConfigError                 a configuration value makes no sense
+
+Each says what happened, to whom, and what to do next. None holds a key, a token or a whole payload.
+"""
+
+from collections.abc import Iterable
+
+__all__ = [
+    "AuthenticationError",
+    "ClosedError",
+    "ConfigError",
+    "EngineError",
+    "ExchangeError",
+    "LocalProtocolError",
+    "MailboxFullError",
+    "ProtocolError",
+    "RateLimitedError",
+    "RemoteProtocolError",
+    "SnapshotTimeoutError",
+    "StreamError",
+    "TransportError",
+    "UnknownCodeError",
+    "WebSocketV6Error",
+]
+
+
+class WebSocketV6Error(Exception):
+    """Base of all errors raised or reported by this project."""
+
+
+class ProtocolError(WebSocketV6Error):
+    """A rule of the exchange or of RFC 6455 was broken."""
+
+
+class LocalProtocolError(ProtocolError):
+    """What was asked for is not allowed; nothing was sent."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent what it must not send.
+
+    `close_code` is the RFC 6455 close code that answers it, `None` where the connection goes on.
+    """
+
+    def __init__(self, message: str, *, close_code: int | None = None) -> None:
+        super().__init__(message)
+        self.close_code = close_code
+
+
+class ExchangeError(RemoteProtocolError):
+    """The exchange answered with `{"error": {"name": ..., "message": ...}}` and closed the connection."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"the exchange answered {name}: {text}")
+        self.name = name
+        self.text = text
+
+    def __reduce__(self) -> tuple[type["ExchangeError"], tuple[str, str]]:
+        return type(self), (self.name, self.text)
+
+
+class TransportError(WebSocketV6Error):
+    """There is no connection to the exchange; the engine goes on trying unless it says otherwise."""
+
+
+class RateLimitedError(TransportError):
+    """The exchange refused the connection with HTTP 429 or 418; `retry_after` is seconds to wait, if it said so."""
+
+    def __init__(self, message: str, *, status: int = 429, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class AuthenticationError(WebSocketV6Error):
+    """Keys are missing, or the exchange refused them; `name` is its own word for it, such as `jwt_verification`."""
+
+    def __init__(self, message: str, *, name: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class StreamError(WebSocketV6Error):
+    """One component's stream cannot be served; the streams of other components go on."""
+
+
+class UnknownCodeError(StreamError):
+    """The exchange sends nothing for `codes`: unknown, delisted, or a price level it does not support."""
+
+    def __init__(self, message: str, *, codes: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.codes = tuple(codes)
+
+
+class SnapshotTimeoutError(StreamError):
+    """No snapshot came within the time given, for a reason other than the codes."""
+
+
+class MailboxFullError(StreamError):
+    """A lossless mailbox outgrew its memory budget and its subscription was cut off."""
+
+
+class ClosedError(StreamError):
+    """The subscription, its proxy or the engine is closed."""
+
+
+class EngineError(WebSocketV6Error):
+    """The engine failed more often than it may restart, and has given up."""
+
+
+class ConfigError(WebSocketV6Error):
+    """A configuration value makes no sense; the message names the variable and what it accepts."""

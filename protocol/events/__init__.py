@@ -1,0 +1,36 @@
+"""Typed events: what user code sees of the exchange's messages.
+
+`make_event` wraps a message that is already sorted, `decode` one that is not. Every event has `symbol`, `timestamp`
+(the exchange's, ms), `received_at` (ns), `epoch` and `stream_type`, then the fields of its type under the exchange's
+full names, whatever the format on the wire.
+"""
+
+from .account import MyAsset, MyAssetEvent, MyOrderEvent
+from .base import Event
+from .decode import decode
+from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSignalEvent
+from .make import event_class, make_event
+from .market import CandleEvent, TickerEvent, TradeEvent
+from .orderbook import OrderbookEvent, OrderbookUnit
+from .stream import ConnectionEvent, OverflowEvent
+
+__all__ = [
+    "AnnouncementEvent",
+    "CandleEvent",
+    "ConnectionEvent",
+    "Event",
+    "GenericEvent",
+    "IndicatorEvent",
+    "IndicatorSignalEvent",
+    "MyAsset",
+    "MyAssetEvent",
+    "MyOrderEvent",
+    "OrderbookEvent",
+    "OrderbookUnit",
+    "OverflowEvent",
+    "TickerEvent",
+    "TradeEvent",
+    "decode",
+    "event_class",
+    "make_event",
+]

@@ -1,0 +1,125 @@
+"""Announcements, indicators, and whatever type the exchange adds one day.
+
+Source: Upbit WebSocket reference, "announcement", "indicator", "indicator_signal".
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Self
+
+import msgspec
+
+from .. import short_names
+from .base import COMMON, Event, MarketEvent
+from .codec import MALFORMED, checked_text, keep_minus_zero, malformed
+from .fields import Field, Number, optional_text, read_text, text
+
+__all__ = ["AnnouncementEvent", "GenericEvent", "IndicatorEvent", "IndicatorSignalEvent"]
+
+
+class AnnouncementEvent(Event, frozen=True, dict=True, eq=False):
+    """A notice, created or updated; its `symbol` is its category.
+
+    `first_listed_at` and `listed_at` are ISO 8601 in KST with "+09:00". `body` is Markdown, None where it was not asked
+    for or is large.
+    """
+
+    __match_args__ = COMMON
+
+    event_type = text("et")  # CREATED, UPDATED
+    uuid = text("uid")
+    title = text("tt")
+    category = text("cat")
+    url = text("url")
+    first_listed_at = text("flat")
+    listed_at = text("lat")
+    body = optional_text("bd")
+
+    def without_body(self) -> Self:
+        """Return this event as those get it who did not ask for bodies."""
+        return self._view_with("body", None)
+
+
+_decode_object = msgspec.json.Decoder(dict[str, Any] | None, float_hook=Decimal).decode
+_decode_numbers = msgspec.json.Decoder(dict[str, Decimal | None] | None).decode
+
+
+def _read_params(raw: msgspec.Raw, number: Number) -> Mapping[str, int | Decimal | str]:
+    return _named(short_names.PARAMS, _decode_object(_text_of(raw)), number)
+
+
+def _read_event_params(raw: msgspec.Raw, number: Number) -> Mapping[str, int | Decimal]:
+    return _named(short_names.EVENT_PARAMS, _decode_object(_text_of(raw)), number)
+
+
+def _read_value(raw: msgspec.Raw, number: Number) -> Mapping[str, Decimal]:
+    values = _decode_numbers(_text_of(raw))
+    if not all(value is None or value.is_finite() for value in (values or {}).values()):
+        raise ValueError("a value that is not finite")
+    return _named(short_names.VALUE, values, number)
+
+
+def _text_of(raw: msgspec.Raw) -> str:
+    return keep_minus_zero(bytes(raw).decode())
+
+
+def _named(names: Mapping[str, str], values: Mapping[str, Any] | None, number: Number) -> Mapping[str, Any]:
+    full = {names.get(name, name): value for name, value in (values or {}).items()}
+    if type(full.get("multiplier")) is int:  # 2 and 2.0 are one multiplier
+        full["multiplier"] = Decimal(full["multiplier"])
+    if number is not Decimal:
+        full = {name: number(str(value)) if isinstance(value, Decimal) else value for name, value in full.items()}
+    return MappingProxyType(full)
+
+
+class IndicatorEvent(MarketEvent, frozen=True, dict=True, eq=False):
+    """One indicator of one market at the close of a candle, which started at `candle_date_time_utc`.
+
+    `params` and `value` have the exchange's full names, whatever the format; which ones depends on `indicator`. Periods
+    are ints, multipliers and all of `value` decimals.
+    """
+
+    __match_args__ = COMMON
+
+    timeframe = text("tf")
+    indicator = text("ind")
+    params = Field("p", msgspec.Raw, convert=_read_params)
+    candle_date_time_utc = text("cdttmu")
+    value = Field("v", msgspec.Raw, convert=_read_value)
+
+
+class IndicatorSignalEvent(MarketEvent, frozen=True, dict=True, eq=False):
+    """A condition on an indicator that has become true at the close of a candle.
+
+    As IndicatorEvent, and `trigger` with its `event_params`, empty for a trigger that has none.
+    """
+
+    __match_args__ = COMMON
+
+    timeframe = text("tf")
+    indicator = text("ind")
+    params = Field("p", msgspec.Raw, convert=_read_params)
+    trigger = text("tr")
+    event_params = Field("ep", msgspec.Raw, convert=_read_event_params)
+    candle_date_time_utc = text("cdttmu")
+    value = Field("v", msgspec.Raw, convert=_read_value)
+
+
+class GenericEvent(Event, frozen=True, dict=True, eq=False):
+    """A message of a type that this version does not know; `symbol` is its code, or "*"."""
+
+    __match_args__ = COMMON
+
+    # These keys may mean anything in a message of an unknown type.
+    timestamp = Field[Any]("tms", Any, int, lambda value, _: value if type(value) is int else None)
+    stream_type = Field[Any]("st", Any, read_text, lambda value, _: value if isinstance(value, str) else None)
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The message as sent, under its own names: integers as int, other numbers exact."""
+        text = keep_minus_zero(checked_text(self._payload))
+        try:
+            return _named({}, _decode_object(text), self._number)
+        except MALFORMED as exc:
+            raise malformed(self.stream, text, exc) from exc

@@ -1,0 +1,235 @@
+"""Order books: always the whole book, N levels a side, decoded no deeper than they are read.
+
+Source: Upbit WebSocket reference, "orderbook".
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+from itertools import starmap
+from typing import Any, ClassVar, Self, overload
+
+import msgspec
+
+from ..errors import RemoteProtocolError
+from .base import COMMON, Event, MarketEvent
+from .codec import (
+    DEFAULT_HEAD,
+    MALFORMED,
+    NULL,
+    SIMPLE_HEAD,
+    checked_text,
+    has_full_names,
+    keep_minus_zero,
+    malformed,
+)
+from .fields import Field, Number, number, optional_number
+
+__all__ = ["OrderbookEvent", "OrderbookUnit"]
+
+
+class OrderbookUnit(msgspec.Struct, frozen=True, gc=False):
+    """One level of both sides. The exchange fills up the shorter side with empty slots; such a side is None, None."""
+
+    ask_price: Decimal | None
+    bid_price: Decimal | None
+    ask_size: Decimal | None
+    bid_size: Decimal | None
+
+    def asdict(self) -> dict[str, Decimal | None]:
+        """Return the four values by name."""
+        return msgspec.structs.asdict(self)
+
+
+class _Units(Field[tuple[OrderbookUnit, ...]]):
+    """The levels, decoded together when first read."""
+
+    @overload
+    def __get__(self, event: None, owner: type) -> Field[tuple[OrderbookUnit, ...]]: ...
+    @overload
+    def __get__(self, event: Event, owner: type) -> tuple[OrderbookUnit, ...]: ...
+    def __get__(self, event: Any, owner: type) -> Field[tuple[OrderbookUnit, ...]] | tuple[OrderbookUnit, ...]:
+        if event is None:
+            return self
+        units: tuple[OrderbookUnit, ...] = event._units(event._depth)
+        event.__dict__["orderbook_units"] = units
+        return units
+
+
+class OrderbookEvent(MarketEvent, frozen=True, dict=True, eq=False):
+    """The book of one market. Sizes are in the base currency, prices and `level` in the quote's.
+
+    `orderbook_units` holds the levels, best first, the empty ones left out; `level` is the grouping step, 0 for none,
+    None where the exchange does not say. The total sizes are as sent, whatever the depth.
+    """
+
+    __match_args__ = COMMON
+
+    _depth: int | None = None
+    _has_many_fields: ClassVar[bool] = False
+
+    total_ask_size = number("tas")
+    total_bid_size = number("tbs")
+    orderbook_units = _Units("obu")
+    level = optional_number("lv")
+
+    def best(self) -> OrderbookUnit | None:
+        """Return the best level alone, at a fraction of the cost of them all; None if the book is empty."""
+        units = self._units(1)
+        return units[0] if units else None
+
+    def with_depth(self, depth: int) -> Self:
+        """Return this event with the first `depth` levels."""
+        return self if depth == self._depth else self._view("_depth", depth)
+
+    def load(self) -> None:
+        """Check the whole message, as every event does; the levels are cut out and wait until they are read."""
+        values = self.__dict__
+        if "_text" in values:
+            return
+        text = checked_text(self._payload)
+        is_full = has_full_names(text)
+        # Without its levels the message is flat, and its fields can be found by their keys. A bracket that does not end
+        # the levels is one in something inside of them, and would leave the brace of a level behind.
+        start = text.find(':[{"a') + 1
+        end = text.find("]", start)
+        flat = text[: start + 1] + text[end:]
+        if (
+            text.endswith(_FULL_KEY if is_full else _SHORT_KEY, 0, start - 1)
+            and text.startswith((SIMPLE_HEAD, DEFAULT_HEAD))
+            and flat.rfind("{") == 0
+            and flat.find("}") == len(flat) - 1
+        ):
+            values["_levels"] = text[start : end + 1], is_full
+            if self._fixed:
+                values.update(self._fixed)
+            values["_text"] = flat
+        else:
+            values["_levels"] = _find_levels(text, is_full), is_full
+            self._decode_all(text)
+
+    def _units(self, depth: int | None) -> tuple[OrderbookUnit, ...]:
+        self.load()
+        levels, is_full = self.__dict__["_levels"]
+        if depth is not None:
+            end = 0
+            for _ in range(depth):
+                end = levels.find("}", end) + 1
+                if end == 0:  # there are no more than `depth`
+                    return _decode(levels, is_full, self._number)
+            with suppress(RemoteProtocolError):  # not as many levels as braces: some are of something inside of them
+                return _decode(levels[:end] + "]", is_full, self._number, depth)
+        return _decode(levels, is_full, self._number)[:depth]
+
+
+_values = msgspec.structs.astuple
+_SHORT_KEY, _FULL_KEY = '"obu"', '"orderbook_units"'
+
+
+class _Levels(msgspec.Struct):
+    obu: msgspec.Raw = NULL
+    orderbook_units: msgspec.Raw = NULL
+
+
+_decode_levels = msgspec.json.Decoder(_Levels).decode
+
+
+def _find_levels(text: str, is_full: bool) -> str:
+    try:
+        found = _decode_levels(text)
+    except MALFORMED as exc:
+        raise malformed("order book", text, exc) from exc
+    return bytes(found.orderbook_units if is_full else found.obu).decode()
+
+
+class _ShortUnit(msgspec.Struct, gc=False):
+    ask_price: Decimal | None = msgspec.field(name="ap")
+    bid_price: Decimal | None = msgspec.field(name="bp")
+    ask_size: Decimal | None = msgspec.field(name="as")
+    bid_size: Decimal | None = msgspec.field(name="bs")
+
+
+class _FloatUnit(msgspec.Struct, gc=False):
+    ask_price: float
+    bid_price: float
+    ask_size: float
+    bid_size: float
+
+
+class _ShortFloatUnit(msgspec.Struct, gc=False):
+    ask_price: float = msgspec.field(name="ap")
+    bid_price: float = msgspec.field(name="bp")
+    ask_size: float = msgspec.field(name="as")
+    bid_size: float = msgspec.field(name="bs")
+
+
+# By whether the names are full, then by whether the numbers are exact.
+_DECODERS: dict[tuple[bool, bool], Callable[[str], list[Any]]] = {
+    (True, True): msgspec.json.Decoder(list[OrderbookUnit]).decode,
+    (True, False): msgspec.json.Decoder(list[_FloatUnit]).decode,
+    (False, True): msgspec.json.Decoder(list[_ShortUnit]).decode,
+    (False, False): msgspec.json.Decoder(list[_ShortFloatUnit]).decode,
+}
+
+
+def _decode(levels: str, is_full: bool, number: Number, count: int | None = None) -> tuple[OrderbookUnit, ...]:
+    """Decode the array of levels; empty ones are left out.
+
+    Raises:
+        RemoteProtocolError: if it is none, or not of `count` levels.
+    """
+    if levels == "null":
+        return ()
+    try:
+        return (_exact_units if number is Decimal else _float_units)(levels, is_full, count)
+    except MALFORMED as exc:
+        raise malformed("levels of an order book", levels, exc) from exc
+
+
+def _exact_units(levels: str, is_full: bool, count: int | None) -> tuple[OrderbookUnit, ...]:
+    rows = _counted(_DECODERS[is_full, True](keep_minus_zero(levels)), count)
+    # msgspec takes "NaN" for a decimal. Eight quotes a level are those of its keys: then no number is a string.
+    if levels.count('"') != 8 * len(rows) and not all(map(_is_finite, rows)):
+        raise ValueError("a number that is not finite")
+    units = tuple(rows) if is_full else _public(rows)
+    if all(unit.ask_price and unit.bid_price for unit in units):
+        return units
+    halves = (_without_empty(unit) for unit in units)
+    return tuple(unit for unit in halves if unit.ask_price is not None or unit.bid_price is not None)
+
+
+def _float_units(levels: str, is_full: bool, count: int | None) -> tuple[OrderbookUnit, ...]:
+    try:
+        units = _public(_counted(_DECODERS[is_full, False](levels), count))
+    except msgspec.ValidationError:  # a number beyond the floats, null, or as a string
+        units = ()
+    if units and all(unit.ask_price and unit.bid_price for unit in units):
+        return units
+    # Only the exact numbers tell which slots are empty.
+    return tuple(OrderbookUnit(*map(_as_float, _values(unit))) for unit in _exact_units(levels, is_full, count))
+
+
+def _counted(rows: list[Any], count: int | None) -> list[Any]:
+    if count is not None and len(rows) != count:
+        raise ValueError(f"{len(rows)} levels instead of {count}")
+    return rows
+
+
+def _public(rows: list[Any]) -> tuple[OrderbookUnit, ...]:
+    return tuple(starmap(OrderbookUnit, map(_values, rows)))
+
+
+def _as_float(value: Any) -> Any:
+    return None if value is None else float(value)
+
+
+def _is_finite(row: Any) -> bool:
+    return all(value is None or value.is_finite() for value in _values(row))
+
+
+def _without_empty(unit: OrderbookUnit) -> OrderbookUnit:
+    if not unit.ask_price and not unit.ask_size:
+        unit = msgspec.structs.replace(unit, ask_price=None, ask_size=None)
+    if not unit.bid_price and not unit.bid_size:
+        unit = msgspec.structs.replace(unit, bid_price=None, bid_size=None)
+    return unit

@@ -1,0 +1,59 @@
+"""What happened to the stream itself: the connection came or went, a mailbox overflowed. Not from the exchange."""
+
+from typing import Any, ClassVar
+
+import msgspec
+
+__all__ = ["ConnectionEvent", "OverflowEvent"]
+
+
+class ConnectionEvent(msgspec.Struct, frozen=True):
+    """The connection of an endpoint changed its state; messages may be missing where `gap` is given."""
+
+    endpoint: str  # "public", "private", "info"
+    state: str  # the connection's new state
+    epoch: int  # counts connections of the endpoint
+    gap: float | None = None  # seconds without a connection
+    gap_started_at: int | None = None  # Unix nanoseconds
+    gap_ended_at: int | None = None
+    reason: str = ""
+    received_at: int = 0  # Unix nanoseconds
+
+    symbol: ClassVar[None] = None  # concerns all codes of the endpoint
+    stream_type: ClassVar[str] = "REALTIME"
+
+    @property
+    def timestamp(self) -> int:
+        """When it happened, Unix milliseconds."""
+        return self.received_at // 1_000_000
+
+    def asdict(self) -> dict[str, Any]:
+        """Return all public fields by name."""
+        return _asdict(self)
+
+
+class OverflowEvent(msgspec.Struct, frozen=True):
+    """A mailbox dropped events because its reader is too slow; it stands where they would have been."""
+
+    symbol: str | None  # the code whose events were dropped, None for several
+    dropped: int  # since the last OverflowEvent
+    dropped_total: int
+    policy: str  # "latest", "drop_oldest", "throttle", "lossless", "block"
+    epoch: int = 0
+    received_at: int = 0  # Unix nanoseconds
+
+    stream_type: ClassVar[str] = "REALTIME"
+
+    @property
+    def timestamp(self) -> int:
+        """When it happened, Unix milliseconds."""
+        return self.received_at // 1_000_000
+
+    def asdict(self) -> dict[str, Any]:
+        """Return all public fields by name."""
+        return _asdict(self)
+
+
+def _asdict(event: ConnectionEvent | OverflowEvent) -> dict[str, Any]:
+    common = {name: getattr(event, name) for name in ("symbol", "timestamp", "received_at", "epoch", "stream_type")}
+    return {**common, **msgspec.structs.asdict(event)}

@@ -1,0 +1,88 @@
+import queue
+from collections.abc import Iterator
+
+import pytest
+
+from websocket_v6.actors.base import Actor, stop_and_join, tell
+
+
+class Echo(Actor):
+    """Puts what it receives on a queue, and sets or cancels timers when told."""
+
+    def __init__(self, out: "queue.SimpleQueue[object]") -> None:
+        super().__init__()
+        self.out = out
+        self.timers: dict[str, object] = {}
+
+    def on_receive(self, message: object) -> object:
+        match message:
+            case ("after", float(delay), str(name)):
+                self.timers[name] = self.after(delay, name)
+            case ("cancel", str(name)):
+                self.timers[name].cancel()  # type: ignore[attr-defined]
+            case "fail":
+                raise RuntimeError("as told")
+            case _:
+                self.out.put(message)
+        return None
+
+    def close(self) -> None:
+        self.out.put("closed")
+
+    def failed(self, error: BaseException) -> None:
+        self.out.put(error)
+
+
+Out = queue.SimpleQueue[object]
+
+
+@pytest.fixture
+def out() -> Out:
+    return queue.SimpleQueue()
+
+
+@pytest.fixture
+def echo(out: Out) -> Iterator[object]:
+    ref = Echo.start(out)
+    yield ref
+    assert stop_and_join(ref, 5.0)
+
+
+def test_timers_come_in_the_order_of_their_times(echo: object, out: Out) -> None:
+    for delay, name in [(0.05, "last"), (0.0, "first"), (0.02, "middle")]:
+        tell(echo, ("after", delay, name))  # type: ignore[arg-type]
+    assert [out.get(timeout=5) for _ in range(3)] == ["first", "middle", "last"]
+
+
+def test_a_cancelled_timer_says_nothing(echo: object, out: Out) -> None:
+    tell(echo, ("after", 0.01, "cancelled"))  # type: ignore[arg-type]
+    tell(echo, ("after", 0.03, "kept"))  # type: ignore[arg-type]
+    tell(echo, ("cancel", "cancelled"))  # type: ignore[arg-type]
+    assert out.get(timeout=5) == "kept"
+
+
+def test_messages_pass_while_a_timer_waits(echo: object, out: Out) -> None:
+    tell(echo, ("after", 30.0, "late"))  # type: ignore[arg-type]
+    tell(echo, "now")  # type: ignore[arg-type]
+    assert out.get(timeout=5) == "now"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_failure_closes_and_is_told(out: Out, caplog: pytest.LogCaptureFixture) -> None:
+    ref = Echo.start(out)
+    tell(ref, "fail")
+    assert out.get(timeout=5) == "closed"
+    assert isinstance(out.get(timeout=5), RuntimeError)
+    assert stop_and_join(ref, 5.0)
+    assert tell(ref, "anyone there?") is False
+
+
+def test_a_stopped_actor_has_no_thread(out: Out) -> None:
+    ref = Echo.start(out)
+    assert stop_and_join(ref, 5.0)
+    assert out.get(timeout=5) == "closed"
+    assert not ref.actor_inbox.thread.is_alive()  # type: ignore[attr-defined]
+
+
+def test_nobody_is_told_nothing() -> None:
+    assert tell(None, "hello") is False

@@ -1,0 +1,226 @@
+import base64
+import json
+import logging
+import queue
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pykka
+import pytest
+
+from tests.conftest import wait_until
+from websocket_v6.actors import jwt as subject
+from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
+from websocket_v6.actors.jwt import HasKeys, Jwt, Keys, KeysReplaced, ReplaceKeys, TokenWanted
+from websocket_v6.actors.messages import Failed, Ref
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.errors import AuthenticationError
+from websocket_v6.protocol.tokens import Token, make_token
+
+ACCESS, SECRET = "ACCESS" + "a" * 34, "SECRET" + "s" * 34
+CONFIG = Config(access_key=ACCESS, secret_key=SECRET)
+TIMEOUT = 20.0
+
+
+class Owner(Actor):
+    """Stands for the supervisor: keeps what it is told."""
+
+    def __init__(self, told: "queue.SimpleQueue[object]") -> None:
+        super().__init__()
+        self._told = told
+
+    def on_receive(self, message: object) -> None:
+        self._told.put(message)
+
+
+class Hasty(Jwt):
+    """Lives a thousand times as fast."""
+
+    delays: list[float]
+
+    def after(self, delay: float, message: object) -> Any:
+        self.delays.append(delay)
+        return super().after(delay / 1000, message)
+
+
+class Bench:
+    """An owner, what it was told, and the actors under test."""
+
+    def __init__(self) -> None:
+        self.told: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._refs: list[Ref] = [Owner.start(self.told)]
+
+    def start(self, config: Config = CONFIG, estate: Keys | None = None, kind: type[Jwt] = Jwt) -> Ref:
+        ref: Ref = kind.start(config=config, owner=self._refs[0], estate=estate)
+        self._refs.append(ref)
+        return ref
+
+    def stop(self) -> None:
+        for ref in reversed(self._refs):
+            assert stop_and_join(ref, TIMEOUT)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.stop()
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Token]:
+    """What tokens were made so far, wanted or not."""
+    made: list[Token] = []
+
+    def count(keys: Keys, nonce: str, algorithm: str) -> Token:
+        made.append(make_token(keys, nonce, algorithm))
+        return made[-1]
+
+    monkeypatch.setattr(subject, "make_token", count)
+    return made
+
+
+def want(ref: Ref) -> Token:
+    token = ask(ref, TokenWanted(), TIMEOUT)
+    assert isinstance(token, Token)
+    return token
+
+
+def payload(token: Token) -> dict[str, str]:
+    part = token.reveal().split(".")[1]
+    claims: dict[str, str] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return claims
+
+
+def test_every_token_has_a_nonce_of_its_own(bench: Bench) -> None:
+    ref = bench.start()
+    claims = [payload(want(ref)) for _ in range(1000)]
+    assert {tuple(claim) for claim in claims} == {("access_key", "nonce")}
+    assert {claim["access_key"] for claim in claims} == {ACCESS}
+    nonces = {claim["nonce"] for claim in claims}
+    assert len(nonces) == 1000
+    assert {uuid.UUID(nonce).version for nonce in nonces} == {4}
+
+
+@pytest.mark.parametrize("algorithm", ["HS512", "HS256"])
+def test_the_algorithm_is_the_configured_one(bench: Bench, algorithm: Any) -> None:
+    ref = bench.start(Config(access_key=ACCESS, secret_key=SECRET, jwt_algorithm=algorithm))
+    header = want(ref).reveal().split(".")[0]
+    assert json.loads(base64.urlsafe_b64decode(header + "==")) == {"alg": algorithm, "typ": "JWT"}
+
+
+def test_the_next_token_is_ready_before_it_is_wanted(bench: Bench, made: list[Token]) -> None:
+    ref = bench.start()
+    wait_until(lambda: len(made) == 1, "the first token")
+    assert want(ref) is made[0]
+    wait_until(lambda: len(made) == 2, "the second token")
+    assert want(ref) is made[1]
+
+
+def test_a_token_that_grows_old_is_made_anew_at_80_percent_of_its_life(bench: Bench, made: list[Token]) -> None:
+    delays: list[float] = []
+    hasty = type("Hasty", (Hasty,), {"delays": delays})
+    ref = bench.start(Config(access_key=ACCESS, secret_key=SECRET, token_lifetime=60), kind=hasty)
+    wait_until(lambda: len(made) >= 4, "the renewal of a token that nobody wanted")
+    assert set(delays) == {0.0, 48.0}
+    token = want(ref)
+    assert token not in made[:3], "not an old one"
+    assert token in made
+
+
+def test_a_token_that_is_taken_is_not_renewed(bench: Bench, made: list[Token]) -> None:
+    delays: list[float] = []
+    hasty = type("Hasty", (Hasty,), {"delays": delays})
+    ref = bench.start(Config(access_key=ACCESS, secret_key=SECRET, token_lifetime=86_400), kind=hasty)
+    for _ in range(5):
+        want(ref)
+    wait_until(lambda: delays[-1] > 0, "the last token")
+    assert len(made) <= 6, "one for each that was wanted, and the next one"
+
+
+def test_without_keys_there_are_no_tokens_and_it_says_what_to_do(bench: Bench) -> None:
+    ref = bench.start(Config())
+    assert ask(ref, HasKeys(), TIMEOUT) is False
+    with pytest.raises(AuthenticationError, match="set UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY"):
+        want(ref)
+    assert ask(ref, HasKeys(), TIMEOUT) is False, "and it lives on"
+
+
+def test_keys_are_replaced_while_it_runs(bench: Bench) -> None:
+    ref = bench.start()
+    assert payload(want(ref))["access_key"] == ACCESS
+    ask(ref, ReplaceKeys(Keys("other", SECRET)), TIMEOUT)
+    assert payload(want(ref))["access_key"] == "other", "the token that was ready is gone"
+    assert bench.told.get(timeout=TIMEOUT) == KeysReplaced()
+
+
+def test_keys_may_come_later(bench: Bench) -> None:
+    ref = bench.start(Config())
+    ask(ref, ReplaceKeys(Keys(ACCESS, SECRET)), TIMEOUT)
+    assert ask(ref, HasKeys(), TIMEOUT) is True
+    assert payload(want(ref))["access_key"] == ACCESS
+
+
+def break_signing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(keys: Keys, nonce: str, algorithm: str) -> Token:
+        raise RuntimeError("as told")
+
+    monkeypatch.setattr(subject, "make_token", fail)
+
+
+def test_a_successor_has_the_keys_that_were_in_use(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = bench.start()
+    ask(ref, ReplaceKeys(Keys("other", SECRET)), TIMEOUT)
+    assert bench.told.get(timeout=TIMEOUT) == KeysReplaced()
+    with monkeypatch.context() as patch:
+        break_signing(patch)
+        tell(ref, ReplaceKeys(Keys("newest", SECRET)))
+        failed = bench.told.get(timeout=TIMEOUT)
+    assert isinstance(failed, Failed)
+    assert (failed.name, failed.ref) == ("jwt", ref)
+    successor = bench.start(estate=failed.estate)
+    assert payload(want(successor))["access_key"] == "newest"
+
+
+def fail_to_prepare(bench: Bench, ref: Ref, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_signing(monkeypatch)
+    tell(ref, ReplaceKeys(Keys(ACCESS, SECRET)))
+    assert isinstance(bench.told.get(timeout=TIMEOUT), Failed)
+
+
+def fail_to_answer(bench: Bench, ref: Ref, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_signing(monkeypatch)
+    want(ref)  # the one that was ready
+    # It dies of having the next one ready, but may answer once more before that.
+    with pytest.raises((RuntimeError, pykka.ActorDeadError)):
+        want(ref)
+
+
+def misunderstand(bench: Bench, ref: Ref, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(ref, ("what is this?", Keys(ACCESS, SECRET), want(ref)), TIMEOUT)
+
+
+@pytest.mark.parametrize("mishap", [fail_to_prepare, fail_to_answer, misunderstand])
+def test_nothing_that_is_logged_holds_a_secret(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mishap: Callable[[Bench, Ref, pytest.MonkeyPatch], None],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    ref = bench.start()
+    token = want(ref).reveal()
+    mishap(bench, ref, monkeypatch)
+    bench.stop()
+    logged = [record.getMessage() for record in caplog.records]
+    # As the handlers of some log them, with the local variables of every frame.
+    for record in caplog.records:
+        if record.exc_info and record.exc_info[1] is not None:
+            shown = traceback.TracebackException.from_exception(record.exc_info[1], capture_locals=True)
+            logged.extend(shown.format())
+    text = "\n".join(logged)
+    assert "Jwt" in text
+    for secret in (ACCESS, SECRET, token, token.rpartition(".")[2]):
+        assert secret not in text

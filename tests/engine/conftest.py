@@ -1,0 +1,23 @@
+"""A simulated exchange for each test, and the configuration that points at it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from websocket_v6 import Config
+from websocket_v6.simulator import Simulator
+
+MARKETS = ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "BTC-ETH", "USDT-BTC"]
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """An exchange with its real limits, in whose markets nothing happens but by the test's calls."""
+    with Simulator(markets=MARKETS) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def config(sim: Simulator) -> Config:
+    """How to reach `sim`, with keys that it knows."""
+    return Config(url=sim.url, access_key=sim.access_key, secret_key=sim.secret_key)

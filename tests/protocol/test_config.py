@@ -1,0 +1,236 @@
+import copy
+import pickle
+import traceback
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.pretty import pretty_repr
+
+from websocket_v6.protocol.config import VARIABLES, Config
+from websocket_v6.protocol.errors import ConfigError
+
+ACCESS, SECRET = "ACCESS" + "a" * 34, "SECRET" + "s" * 34
+KEYED = {"UPBIT_ACCESS_KEY": ACCESS, "UPBIT_SECRET_KEY": SECRET}
+
+
+def test_nothing_is_required() -> None:
+    config = Config.from_env({})
+    assert config == Config()
+    assert (config.access_key, config.secret_key, config.runtime_dir) == (None, None, None)
+    assert (config.region, config.format, config.compression, config.mode) == ("kr", "SIMPLE", True, "auto")
+    assert (config.connect_timeout, config.ping_interval, config.ping_timeout) == (10.0, 20.0, 10.0)
+    assert (config.backoff_initial, config.backoff_max, config.jwt_algorithm) == (0.5, 30.0, "HS512")
+    assert config.silent_code_timeout < 10.0
+
+
+def test_the_urls_follow_from_the_region() -> None:
+    assert Config().url == "wss://api.upbit.com/websocket/v1"
+    for region in ("sg", "id", "th"):
+        config = Config.from_env({"WEBSOCKET_V6_REGION": region})
+        assert config.url == f"wss://{region}-api.upbit.com/websocket/v1"
+        assert config.private_url == f"{config.url}/private"
+        assert config.info_url == f"{config.url}/info"
+
+
+def test_a_url_goes_before_the_region_and_loses_its_last_slash() -> None:
+    config = Config(region="sg", url="ws://127.0.0.1:9001/websocket/v1/")
+    assert config.url == "ws://127.0.0.1:9001/websocket/v1"
+    assert config.private_url == "ws://127.0.0.1:9001/websocket/v1/private"
+
+
+def test_every_variable_is_read() -> None:
+    environ = {
+        **KEYED,
+        "WEBSOCKET_V6_URL": "ws://localhost:1/v1",
+        "WEBSOCKET_V6_REGION": "TH",
+        "WEBSOCKET_V6_FORMAT": "json_list",
+        "WEBSOCKET_V6_COMPRESSION": "off",
+        "WEBSOCKET_V6_MODE": "Embedded",
+        "WEBSOCKET_V6_RUNTIME_DIR": "/run/user/1000/websocket_v6",
+    }
+    assert set(environ) == set(VARIABLES.values())
+    assert Config.from_env(environ) == Config(
+        access_key=ACCESS,
+        secret_key=SECRET,
+        url="ws://localhost:1/v1",
+        region="th",
+        format="JSON_LIST",
+        compression=False,
+        mode="embedded",
+        runtime_dir=Path("/run/user/1000/websocket_v6"),
+    )
+
+
+def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBSOCKET_V6_REGION", "id")
+    assert Config.from_env().region == "id"
+
+
+def test_empty_variables_count_as_unset() -> None:
+    assert Config.from_env(dict.fromkeys(VARIABLES.values(), "")) == Config()
+    assert Config(access_key="", secret_key="") == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("on", True), ("TRUE", True), ("1", True), ("Off", False), ("false", False), ("0", False)]
+)
+def test_compression_is_switched(text: str, expected: bool) -> None:
+    assert Config.from_env({"WEBSOCKET_V6_COMPRESSION": text}).compression is expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "accepted"),
+    [
+        ("WEBSOCKET_V6_REGION", "mars", "kr, sg, id, th"),
+        ("WEBSOCKET_V6_FORMAT", "XML", "SIMPLE, DEFAULT, JSON_LIST, SIMPLE_LIST"),
+        ("WEBSOCKET_V6_COMPRESSION", "perhaps", "on or off"),
+        ("WEBSOCKET_V6_MODE", "server", "auto, embedded, attach"),
+        ("WEBSOCKET_V6_RUNTIME_DIR", "some/where", "absolute path"),
+        ("WEBSOCKET_V6_URL", "https://api.upbit.com", "wss://api.upbit.com/websocket/v1"),
+        ("UPBIT_ACCESS_KEY", "two words", "as the exchange shows it"),
+        ("UPBIT_SECRET_KEY", "newline\n", "as the exchange shows it"),
+    ],
+)
+def test_nonsense_in_a_variable_is_refused_with_its_name(variable: str, text: str, accepted: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_env({**KEYED, variable: text})
+    assert variable in str(caught.value)
+    assert accepted in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("region", "mars"),
+        ("region", None),
+        ("format", "simple"),
+        ("format", []),
+        ("compression", "on"),
+        ("compression", 1),
+        ("mode", ""),
+        ("runtime_dir", "/run/user/1000"),
+        ("jwt_algorithm", "none"),
+        ("token_lifetime", 59.9),
+        ("token_lifetime", 86_401),
+        ("connect_timeout", 0),
+        ("ping_interval", 60),
+        ("ping_interval", float("nan")),
+        ("ping_timeout", float("inf")),
+        ("ping_timeout", "10"),
+        ("ping_timeout", True),
+        ("backoff_initial", -1),
+        ("backoff_initial", 31),
+        ("backoff_max", 0.4),
+        ("silent_code_timeout", None),
+        ("gather", 2),
+        ("access_key", 7),
+        ("secret_key", b"bytes"),
+    ],
+)
+def test_nonsense_in_a_field_is_refused_with_its_name(field: str, value: Any) -> None:
+    fields: dict[str, Any] = {"access_key": ACCESS, "secret_key": SECRET, field: value}
+    with pytest.raises(ConfigError, match="is not accepted: give") as caught:
+        Config(**fields)
+    assert "backoff" in str(caught.value) if field.startswith("backoff") else str(caught.value).startswith(field)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "api.upbit.com/websocket/v1",
+        "http://api.upbit.com",
+        "wss://",
+        "wss:///websocket/v1",
+        "wss://api.upbit.com:port/",
+        "wss://api.upbit.com:99999/",
+        "wss://api.upbit.com/websocket/v1 garbage",
+        "wss://api.upbit.com/websocket/v1\n",
+        "wss://api.upbit.com/?q=1",
+        "wss://api.upbit.com/#part",
+        "wss://api.upbit.com/websocket/v1/private",
+        "wss://[::1/",
+        "wss://업비트/",
+        17,
+    ],
+)
+def test_what_is_no_public_endpoint_is_refused(url: Any) -> None:
+    with pytest.raises(ConfigError, match=r"url=.* is not accepted: give a public endpoint such as wss://"):
+        Config(url=url)
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:1", "wss://[::1]:443/v1", "wss://host.example/a/b"])
+def test_endpoints_of_ones_own_are_accepted(url: str) -> None:
+    assert Config(url=url).url == url
+
+
+def test_a_key_without_its_other_half_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^secret_key is missing: .*both or neither"):
+        Config(access_key=ACCESS)
+    with pytest.raises(ConfigError, match=r"^UPBIT_ACCESS_KEY is missing: .*both or neither"):
+        Config.from_env({"UPBIT_SECRET_KEY": SECRET})
+
+
+def test_it_is_an_immutable_value() -> None:
+    config = Config(ping_interval=1, access_key=ACCESS, secret_key=SECRET)
+    same = Config(ping_interval=1.0, access_key=ACCESS, secret_key=SECRET)
+    assert config == same
+    assert hash(config) == hash(same)
+    assert config != config.without_keys() == Config(ping_interval=1)
+    with pytest.raises(AttributeError):
+        config.region = "sg"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("show", [repr, str, "{}".format, pretty_repr])
+def test_keys_never_show(show: Any) -> None:
+    config = Config(access_key=ACCESS, secret_key=SECRET)
+    text = show(config)
+    assert ACCESS not in text
+    assert SECRET not in text
+    assert "'set'" in text
+    assert "'set'" not in show(config.without_keys())
+
+
+def test_keys_do_not_leave_the_process() -> None:
+    config = Config(access_key=ACCESS, secret_key=SECRET)
+    with pytest.raises(TypeError, match="without_keys"):
+        pickle.dumps(config)
+    public = config.without_keys()
+    assert pickle.loads(pickle.dumps(public)) == copy.deepcopy(public) == public  # noqa: S301
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"WEBSOCKET_V6_REGION": "mars"},
+        {"UPBIT_SECRET_KEY": SECRET + " "},
+        {"UPBIT_ACCESS_KEY": ACCESS + "\n"},
+        {"UPBIT_ACCESS_KEY": ""},
+        {"WEBSOCKET_V6_URL": f"wss://user:{SECRET}@api.upbit.com"},
+    ],
+)
+def test_no_error_holds_a_secret_nor_does_its_traceback(wrong: dict[str, str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_env({**KEYED, **wrong})
+    # The first frame is this one, where the keys are.
+    within = caught.value.with_traceback(caught.tb.tb_next)
+    told = "".join(traceback.TracebackException.from_exception(within, capture_locals=True).format())
+    assert "from_env" in told
+    assert SECRET not in told
+    assert ACCESS not in told
+
+
+@given(st.dictionaries(st.sampled_from(sorted(VARIABLES.values())), st.text(max_size=30)))
+def test_any_environment_is_accepted_or_refused_by_name(environ: dict[str, str]) -> None:
+    try:
+        config = Config.from_env(environ)
+    except ConfigError as exc:
+        told = str(exc)
+    else:
+        told = ""
+        assert msgspec.structs.replace(config) == config
+        assert config.url.startswith(("ws://", "wss://"))
+    assert not told or any(variable in told for variable in VARIABLES.values())

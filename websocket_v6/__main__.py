@@ -1,0 +1,25 @@
+"""`websocket-v6` and `python -m websocket_v6`: runs the command line, or says how to install what it needs."""
+
+import importlib.util
+import sys
+
+__all__ = ["main"]
+
+NEEDED = ("rich", "typer", "websockets")
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(f"websocket-v6: the command line needs {', '.join(missing)}: pip install 'websocket-v6[cli]'")
+    try:
+        from .cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

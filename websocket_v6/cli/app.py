@@ -1,0 +1,136 @@
+"""The commands, their arguments, and how each ends: with a line that says why and an exit code, never a traceback.
+
+Exit codes: 0 done, 1 it could not be done, 2 wrong arguments, 130 ended by Ctrl-C.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from websocket_v6._version import __version__
+from websocket_v6.protocol.codes import check_codes, check_depth, check_interval
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.errors import ConfigError, LocalProtocolError, WebSocketV6Error
+
+# Each command imports its own module: half a second of a simulator is nothing that `watch` should wait for.
+
+__all__ = ["app"]
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Upbit's WebSocket feeds for synchronous programs: one connection, many components.",
+)
+
+
+class DataType(StrEnum):
+    """The public data types."""
+
+    TICKER = "ticker"
+    TRADE = "trade"
+    ORDERBOOK = "orderbook"
+    CANDLE = "candle"
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command("watch")
+def _watch(
+    codes: Annotated[list[str], typer.Argument(metavar="CODE...", help="Market codes, such as KRW-BTC.")],
+    type_: Annotated[DataType, typer.Option("--type", help="What to watch.")] = DataType.TICKER,
+    interval: Annotated[str | None, typer.Option(help="Of candles: 1s 1m 3m 5m 10m 15m 30m 60m 240m. [1m]")] = None,
+    depth: Annotated[int | None, typer.Option(help="Levels of order books: 1 5 15 30. [30]")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; by default at Ctrl-C.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each event.")] = False,
+    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+) -> None:
+    """Watch markets live. Without --url and WEBSOCKET_V6_URL that is the real exchange."""
+    from .watch import Wanted, watch, watch_json
+
+    if interval is not None and type_ is not DataType.CANDLE:
+        raise typer.BadParameter("--interval goes with --type candle")
+    if depth is not None and type_ is not DataType.ORDERBOOK:
+        raise typer.BadParameter("--depth goes with --type orderbook")
+    with _ends_well():
+        config = Config.from_env()
+        if url is not None:
+            config = msgspec.structs.replace(config, url=url)
+        wanted = Wanted(
+            type_.value,
+            check_codes(codes),
+            check_interval(interval or "1m"),
+            check_depth(30 if depth is None else depth),
+        )
+        if as_json:
+            watch_json(wanted, config, sys.stdout, Console(stderr=True), seconds)
+        else:
+            watch(wanted, config, Console(), seconds)
+
+
+@app.command("simulate")
+def _simulate(
+    codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE...]", help="The markets; by default 20.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 is any free port.")] = 0,
+    markets: Annotated[int | None, typer.Option(min=1, max=1000, help="How many markets, instead of codes.")] = None,
+    traffic: Annotated[float | None, typer.Option(min=0, help="Messages a second. [100, 0 with --capture]")] = None,
+    capture: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Play this recording (JSON lines).")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.001, help="How many times its own pace the recording has.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same markets.")] = 0,
+) -> None:
+    """Run a local exchange until Ctrl-C, to try programs on."""
+    from .simulate import Exchange, simulate
+
+    if codes and markets is not None:
+        raise typer.BadParameter("give codes or --markets, not both")
+    with _ends_well():
+        chosen = check_codes(codes) if codes else markets
+        simulate(Exchange(chosen, port, traffic, capture, speed, seed), Console())
+
+
+@app.command("demo")
+def _demo(
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long the traffic lasts.")] = 15.0,
+    capture: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Play this recording (JSON lines).")
+    ] = None,
+) -> None:
+    """See two components share one connection, and what a plain client would have lost."""
+    from .demo import demo
+
+    with _ends_well():
+        is_sound = demo(Console(), seconds, capture)
+    raise typer.Exit(0 if is_sound else 1)
+
+
+@contextmanager
+def _ends_well() -> Iterator[None]:
+    """Turn what ends a command early into a line and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # Whoever read the output has left; nothing more can be written, not even at the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+    except (WebSocketV6Error, OSError, ValueError) as error:
+        typer.echo(f"websocket-v6: {error}", err=True)
+        raise typer.Exit(2 if isinstance(error, LocalProtocolError | ConfigError) else 1) from None

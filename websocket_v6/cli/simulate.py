@@ -1,0 +1,88 @@
+"""`simulate`: a local exchange that says where it is and what it does."""
+
+import os
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from websocket_v6.simulator import Simulator
+
+from .board import Meter
+from .quote import count_text
+from .screen import PERIOD, Screen
+from .traffic import markets_of
+
+__all__ = ["Exchange", "simulate"]
+
+TRAFFIC = 100.0
+
+
+class Exchange(NamedTuple):
+    """What to simulate."""
+
+    markets: tuple[str, ...] | int | None
+    port: int
+    traffic: float | None
+    capture: Path | None
+    speed: float
+    seed: int
+
+
+def simulate(exchange: Exchange, console: Console) -> None:
+    """Run until Ctrl-C.
+
+    Raises:
+        OSError: if the port is taken.
+        ValueError: if the recording cannot be read.
+    """
+    markets, traffic = exchange.markets, exchange.traffic
+    if exchange.capture is not None and markets is None:
+        markets = markets_of(exchange.capture)
+    if traffic is None:
+        traffic = TRAFFIC if exchange.capture is None else 0.0
+    # Nobody asks what was sent, and it may run for days.
+    with Simulator(markets, seed=exchange.seed, port=exchange.port, traffic=traffic, record=False) as sim:
+        _introduce(sim, console)
+        if exchange.capture is not None:
+            count = sim.play(exchange.capture, exchange.speed)
+            console.print(f"Playing {count:,} messages of {exchange.capture.name}", markup=False, highlight=False)
+        with Screen(console) as screen:
+            meter = Meter()
+            never = threading.Event()
+            while not never.wait(PERIOD):
+                text = _state(sim, meter)
+                screen.show(partial(Text, text), partial(_lines, text))
+
+
+def _lines(text: str) -> list[str]:
+    return [f"{time.strftime('%H:%M:%S')} {text}"]
+
+
+def _introduce(sim: Simulator, console: Console) -> None:
+    for line in (
+        f"A simulated exchange listens at {sim.url}",
+        "Watch it:                   websocket-v6 watch KRW-BTC --url " + sim.url,
+        f"Point a program at it:      {'set' if os.name == 'nt' else 'export'} WEBSOCKET_V6_URL={sim.url}",
+        f"Keys for private data:      UPBIT_ACCESS_KEY={sim.access_key}",
+        f"                            UPBIT_SECRET_KEY={sim.secret_key}",
+        f"REST for other clients:     {sim.rest_url}",
+        "Ctrl-C ends it.",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _state(sim: Simulator, meter: Meter) -> str:
+    infos = sim.connections()
+    connections = sum(info.open for info in infos)
+    streams = len({stream for info in infos if info.open for stream in info.served})
+    sent = sum(info.sent for info in infos)
+    rate = meter.rate(time.monotonic(), sent)
+    return (
+        f"{count_text(connections, 'connection')} open, {count_text(streams, 'stream')} served, "
+        f"{count_text(sent, 'message')} sent, {rate:,.0f}/s"
+    )

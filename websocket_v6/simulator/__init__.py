@@ -1,0 +1,12 @@
+"""A local exchange for tests and demonstrations.
+
+Speaks the exchange's WebSocket protocol and the REST calls beside it on real sockets, keeps its limits, gives either
+answer where its documents leave one open, and fails on demand. Needs the extra `simulator`.
+"""
+
+from .answers import Answers
+from .limits import Limits
+from .records import ConnectionInfo, RequestRecord, Sent, Served
+from .simulator import Simulator
+
+__all__ = ["Answers", "ConnectionInfo", "Limits", "RequestRecord", "Sent", "Served", "Simulator"]

@@ -1,0 +1,144 @@
+"""What the exchange might answer where its documents are silent: one switch for each open question.
+
+The defaults are what was measured, else what the documents suggest, else the stricter answer, so that a client which
+is content here is content there. Source: Upbit WebSocket reference, sections 2, 3, 5, 6, 7, 9 and "Open questions".
+"""
+
+from dataclasses import dataclass, fields
+from typing import Literal, get_args, get_origin, get_type_hints
+
+__all__ = ["Answers"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """One field for each open question; `dataclasses.replace` or keywords make another set."""
+
+    # Handshake and keys.
+    auth_refusal: Literal["http", "on_open", "on_request"] = "http"
+    """A bad token: HTTP 401, or accepted and answered `INVALID_AUTH` at once, or only at the first request."""
+    nonce_checked: bool = True
+    """Whether a nonce that was seen before is refused (`nonce_used`)."""
+    hs384_accepted: bool = False
+    token_expiry_checked: bool = False
+    """Whether an `exp` claim counts; it is not part of the documented payload."""
+    key_end_closes: bool = False
+    """Whether an open private socket is closed when its key expires or is revoked."""
+    wrong_endpoint: Literal["INVALID_AUTH", "INVALID_PARAM"] = "INVALID_PARAM"
+    """The answer to a type that another endpoint serves; a private type on the public one is always `INVALID_AUTH`."""
+    missing_permission: Literal["INVALID_AUTH", "silence"] = "INVALID_AUTH"
+    """The answer to `myOrder` or `myAsset` with a key that lacks the permission."""
+
+    # Frames and spelling.
+    data_frames: Literal["binary", "text"] = "binary"
+    notice_frames: Literal["binary", "text"] = "binary"
+    """The frame type of errors, `UP` and `LIST_SUBSCRIPTIONS` answers."""
+    numbers: Literal["2026", "doubles", "zeros"] = "2026"
+    """The spelling: as measured in 2026, as Java doubles throughout, or with eight decimals throughout (as in 2021)."""
+    list_batch: int = 1
+    """How many messages that wait together share one array in the list formats."""
+    wrap_errors: bool = False
+    wrap_status: bool = False
+    wrap_subscriptions: bool = True
+    """Whether the list formats wrap errors, `UP` and `LIST_SUBSCRIPTIONS` answers in an array too."""
+    deprecated_ticker_keys: bool = True
+    """Whether tickers still carry `is_trading_suspended` and `market_warning`."""
+    delisting_date: Literal["object", "text"] = "object"
+    """The form of `delisting_date` once one is set: `{"year", "month", "day"}` or `yyyy-MM-dd`."""
+
+    # Requests.
+    wrong_format_name: Literal["default", "error"] = "default"
+    """The answer to an unknown `format`: served as DEFAULT, or `INVALID_PARAM`."""
+    empty_request: Literal["error", "clears", "ignored"] = "error"
+    """The answer to a request of ticket and format alone: `NO_TYPE`, or the end of the subscription, or nothing."""
+    regional_extras: bool = True
+    """Whether candles, announcements, indicators and list formats exist outside Korea too."""
+    both_only: Literal["snapshot", "realtime", "nothing", "error"] = "snapshot"
+    """What both `is_only_*` flags together mean."""
+    camel_case_flags: bool = False
+    """Whether `isOnlySnapshot` and `isOnlyRealtime`, the names of years ago, still count."""
+    duplicate_codes: Literal["once", "twice"] = "once"
+    """How often a code is served that stands twice in one list."""
+    same_code_twice: Literal["both", "first", "last"] = "both"
+    """Which of two orderbook objects is served that name one code with other levels or depths."""
+    binary_requests: bool = True
+    """Whether a request in a binary frame is read; else `WRONG_FORMAT`."""
+    rate_error: str = "TOO_MANY_REQUEST"
+    """The name of the error for too many messages."""
+    rate_error_closes: bool = True
+    text_ping_counts: bool = False
+    """Whether the text `PING` counts against the message limits."""
+    refused_requests_count: bool = True
+    """Whether a message over the limit counts too."""
+
+    # Snapshots and streams.
+    second_burst: float = 0.0
+    """Seconds after which the second half of the snapshots follows the first; 0.16 was measured, 0 is one burst."""
+    stray_frames: int = 0
+    """How many messages of the old subscription may still come after a replacement: 0 and 2 were seen."""
+    totals: Literal["shown", "all"] = "shown"
+    """Whether `total_*_size` sums the levels that are sent, or always thirty."""
+    best_prices: Literal["after", "before", "null"] = "after"
+    """The book that `best_*` of a trade describes, or null."""
+    my_order_snapshot: bool = False
+    """Whether `myOrder` starts with the open orders as SNAPSHOT, as its field table hints."""
+    my_asset_delay: float = 0.0
+    """Seconds for which an account's first `myAsset` subscription stays silent; minutes are documented."""
+    smp_default: bool = True
+    """Whether orders without `smp_type` get `cancel_maker` (`none` when post-only), as announced for 2026-11-09."""
+    my_asset_split: bool = False
+    """Whether each asset has a message of its own, as in one live sample, or all that changed share one."""
+    my_asset_scope: Literal["changed", "all"] = "changed"
+    """Whether a `myAsset` message lists the changed assets, or all."""
+    wait_before_trade: bool = True
+    """Whether an order that fills at once says `wait` first."""
+    done_after_trade: bool = True
+    """Whether `done` is a message of its own after the last `trade`; else that trade is the last message."""
+    tickers: Literal["each_trade", "conflated"] = "each_trade"
+    """One ticker for each trade, or one for each 100 ms in which there was one (where the simulator keeps a pace)."""
+    candle_timestamp: Literal["last_trade", "sent"] = "last_trade"
+    """What the `timestamp` of a candle is: the time of its last trade, as over REST, or of the message."""
+    day_roll_message: bool = False
+    """Whether a ticker is pushed at 00:00 UTC without a trade."""
+
+    # LIST_SUBSCRIPTIONS.
+    list_suffixes: bool = True
+    """Whether codes are returned with the `.N` they were asked for with."""
+    list_flags: bool = False
+    """Whether `is_only_*` are returned."""
+    list_snapshot_only: bool = True
+    """Whether snapshot-only objects are returned once their snapshots are sent."""
+    list_when_empty: Literal["empty", "error"] = "empty"
+    """The answer while nothing is subscribed: an empty `result`, or `NO_TYPE`."""
+    list_short_indicators: bool = False
+    """Whether the short formats also shorten what is said of indicators."""
+    list_resets_format: bool = True
+    """Whether `LIST_SUBSCRIPTIONS` without a format switches the connection to DEFAULT."""
+
+    # Keep-alive.
+    idle_timeout: float | None = 60.0
+    """Seconds of silence after which the socket is cut without a close frame; 60 measured, 120 documented."""
+    ping_resets_idle: bool = True
+    status_on_subscribed: bool = True
+    """Whether the `UP` series also runs on a socket with a subscription."""
+
+    # permessage-deflate.
+    compression: bool = True
+    """Whether it is granted when offered; the answer has no parameters unless these say otherwise."""
+    server_no_context_takeover: bool = False
+    client_no_context_takeover: bool = False
+    server_max_window_bits: int | None = None
+    client_max_window_bits: int | None = None
+    compress_from: int = 0
+    """Bytes from which a message is compressed; shorter ones go plain on the same connection."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for field in fields(self):
+            hint, value = hints[field.name], getattr(self, field.name)
+            if get_origin(hint) is Literal and value not in get_args(hint):
+                raise ValueError(f"{field.name}={value!r} is no answer: choose one of {', '.join(get_args(hint))}")
+        if not 0 <= self.stray_frames <= 2:
+            raise ValueError(f"stray_frames={self.stray_frames} was never seen: choose 0, 1 or 2")
+        if self.list_batch < 1:
+            raise ValueError(f"list_batch={self.list_batch} sends nothing: choose 1 or more")

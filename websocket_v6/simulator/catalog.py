@@ -1,0 +1,120 @@
+"""The markets a simulated exchange lists: codes, rough prices, tick sizes and grouping levels.
+
+Source: Upbit WebSocket reference, "Market codes" (tick sizes since 2025-07-31) and "Order-book extras" (levels).
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from random import Random
+from typing import NamedTuple
+
+__all__ = ["DEFAULT_MARKETS", "Listing", "is_code", "many_markets", "tick_size"]
+
+DEFAULT_MARKETS: Sequence[str] = (
+    *("KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "KRW-DOGE", "KRW-ADA"),
+    *("KRW-AVAX", "KRW-LINK", "KRW-TRX", "KRW-DOT", "KRW-SHIB", "KRW-USDT"),
+    *("BTC-ETH", "BTC-XRP", "BTC-SOL", "BTC-DOGE", "BTC-ADA"),
+    *("USDT-BTC", "USDT-ETH", "USDT-XRP"),
+)
+# Prices in KRW, for a start; the market walks on from here.
+_PRICES = {
+    "BTC": Decimal(116_600_000),
+    "ETH": Decimal(3_875_000),
+    "XRP": Decimal(4_012),
+    "SOL": Decimal(214_500),
+    "DOGE": Decimal(268),
+    "ADA": Decimal(1_021),
+    "AVAX": Decimal(33_450),
+    "LINK": Decimal(24_380),
+    "TRX": Decimal(471),
+    "DOT": Decimal(5_640),
+    "SHIB": Decimal("0.0171"),
+    "USDT": Decimal(1_390),
+    "USDC": Decimal(1_390),
+    "SGD": Decimal(1_080),
+    "THB": Decimal(43),
+    "IDR": Decimal("0.084"),
+    "KRW": Decimal(1),
+}
+# At or above this price, this tick.
+_KRW_TICKS = [
+    (Decimal(price), Decimal(tick))
+    for price, tick in (
+        ("1000000", "1000"),
+        ("500000", "500"),
+        ("100000", "100"),
+        ("50000", "50"),
+        ("10000", "10"),
+        ("5000", "5"),
+        ("100", "1"),
+        ("10", "0.1"),
+        ("1", "0.01"),
+        ("0.1", "0.001"),
+        ("0.01", "0.0001"),
+        ("0.001", "0.00001"),
+        ("0.0001", "0.000001"),
+        ("0.00001", "0.0000001"),
+    )
+]
+_SMALLEST = Decimal("0.00000001")
+
+
+class Listing(NamedTuple):
+    """One market as it is listed."""
+
+    code: str
+    price: Decimal
+    tick: Decimal
+    levels: tuple[Decimal, ...]  # supported grouping steps, 0 first
+
+    @classmethod
+    def of(cls, code: str, rng: Random, price: Decimal | None = None) -> "Listing":
+        """List `code` at `price`, or at one that is usual for it."""
+        quote, _, base = code.partition("-")
+        if price is None:
+            in_krw = _PRICES.get(base) or Decimal(str(round(10 ** rng.uniform(0.5, 4.5), 4)))
+            price = in_krw / _PRICES.get(quote, Decimal(1))
+        tick = tick_size(code, price)
+        price = max(tick, (price / tick).to_integral_value() * tick)
+        return cls(code, price, tick, _levels(quote, price, tick))
+
+
+def is_code(code: str) -> bool:
+    """Whether `code` could name a market: `QUOTE-BASE` in upper case."""
+    quote, hyphen, base = code.partition("-")
+    return bool(hyphen) and all(part.isascii() and part.isalnum() and part == part.upper() for part in (quote, base))
+
+
+def tick_size(code: str, price: Decimal) -> Decimal:
+    """Return the smallest price step of a market at `price`."""
+    quote = code.partition("-")[0]
+    if quote == "BTC":
+        return _SMALLEST
+    if quote == "USDT":
+        return min(Decimal("0.01"), max(_SMALLEST, Decimal(1).scaleb(price.adjusted() - 4)))
+    if code in {"KRW-USDT", "KRW-USDC"} and 1000 <= price < 10_000:
+        return Decimal("0.5")
+    return next((tick for bound, tick in _KRW_TICKS if price >= bound), _SMALLEST)
+
+
+def many_markets(count: int) -> list[str]:
+    """Return `count` codes, shared among KRW, BTC and USDT as on the exchange (289, 328 and 238 of 855)."""
+    codes = list(DEFAULT_MARKETS[:count])
+    number = 0
+    while len(codes) < count:
+        quotes = ("KRW", "BTC", "USDT")
+        codes.append(f"{quotes[number % 3]}-S{number // 3:03}")
+        number += 1
+    return codes
+
+
+def _levels(quote: str, price: Decimal, tick: Decimal) -> tuple[Decimal, ...]:
+    # Only KRW markets group; the steps of KRW-BTC go from 10 ticks to the first power of ten below the price.
+    if quote != "KRW":
+        return (Decimal(0),)
+    steps = [Decimal(0)]
+    step = tick * 10
+    while step <= price:
+        steps.append(step)
+        step *= 10
+    return tuple(steps)
