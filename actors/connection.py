@@ -6,6 +6,7 @@ The socket itself is the wire's (`wire.py`); what a connection serves is the reg
 import os
 import random
 import time
+import uuid
 from queue import SimpleQueue
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -20,19 +21,21 @@ from websocket_v6.protocol.errors import (
 )
 from websocket_v6.protocol.inbound import ErrorNotice, Notice
 from websocket_v6.protocol.lifecycle import ConnectionState, Lifecycle
+from websocket_v6.protocol.requests import encode_list_subscriptions, encode_request
 
 from .base import Actor, Timer, tell
 from .messages import (
+    Ask,
+    AskList,
     AttachSource,
     Connect,
-    ConnectionChanged,
     Disconnect,
     ExchangeSaid,
     Failed,
     GetHealth,
     KeysChanged,
+    LineChanged,
     Ref,
-    SendText,
     WireLost,
     WireOpened,
     WirePonged,
@@ -84,10 +87,12 @@ class ConnectionHealth(NamedTuple):
     """One connection as it stands. `up_seconds` is 0 while it is not open."""
 
     endpoint: str
+    line: int
     state: str
-    epoch: int
+    epoch: int  # of the line; to users, of the endpoint
     up_seconds: float
     reconnects: int
+    request_bytes: int  # of its last subscription
     error: str
 
 
@@ -119,16 +124,17 @@ class PongOverdue(NamedTuple):
 
 
 class Connection(Actor):
-    """Keeps one endpoint connected while someone wants it.
+    """Keeps one line of an endpoint connected while someone wants it.
 
-    Receives Connect, Disconnect and SendText from the registry, KeysChanged and Resign from the supervisor, Wire* from
-    its wire. Sends ConnectionChanged and ExchangeSaid to the registry, AttachSource to the router.
+    Receives Connect, Disconnect, Ask and AskList from the registry, KeysChanged and Resign from the supervisor, Wire*
+    from its wire. Sends LineChanged and ExchangeSaid to the registry, AttachSource to the router.
     """
 
     def __init__(
         self,
         *,
         endpoint: str,
+        line: int,
         url: str,
         config: Config,
         registry: Ref,
@@ -139,6 +145,7 @@ class Connection(Actor):
     ) -> None:
         super().__init__()
         self._endpoint = endpoint
+        self._line = line
         self._url = url
         self._config = config
         self._registry = registry
@@ -158,6 +165,7 @@ class Connection(Actor):
         self._refusals = 0
         self._keys_changed = False
         self._reconnects = 0
+        self._request_bytes = 0
         self._opened_at = 0.0
         self._error: WebSocketV6Error | None = None
 
@@ -171,9 +179,12 @@ class Connection(Actor):
             case Disconnect():
                 self._wanted = False
                 self._give_up()
-            case SendText(text):
-                if self._wire is not None and self._life.state is ConnectionState.OPEN:
-                    self._wire.send(text)
+            case Ask(plan):
+                text = encode_request(str(uuid.uuid4()), plan.types, self._config.format)
+                self._request_bytes = len(text.encode())
+                self._send(text)
+            case AskList(ticket):
+                self._send(encode_list_subscriptions(ticket, self._config.format))
             case WireOpened(epoch):
                 self._opened(epoch)
             case WireRefused(_, error):
@@ -255,6 +266,7 @@ class Connection(Actor):
         self._announce("connecting")
         self._wire = Wire(
             endpoint=self._endpoint,
+            line=self._line,
             url=self._url,
             epoch=self._epoch + 1,
             config=self._config,
@@ -262,7 +274,7 @@ class Connection(Actor):
             router=self._router,
             jwt=self._jwt,
         )
-        tell(self._router, AttachSource(self._endpoint, self._epoch + 1, self._wire.credits))
+        tell(self._router, AttachSource(self._endpoint, self._line, self._epoch + 1, self._wire.credits))
         self._wire.start()
 
     def _opened(self, epoch: int) -> None:
@@ -280,6 +292,10 @@ class Connection(Actor):
 
     # --- being there
 
+    def _send(self, text: str) -> None:
+        if self._wire is not None and self._life.state is ConnectionState.OPEN:
+            self._wire.send(text)
+
     def _send_ping(self) -> None:
         if self._wire is not None and self._life.state is ConnectionState.OPEN:
             self._wire.ping()
@@ -288,7 +304,7 @@ class Connection(Actor):
                 self._pong = self.after(self._config.ping_timeout, PongOverdue())
 
     def _hear(self, notice: Notice) -> None:
-        tell(self._registry, ExchangeSaid(self._endpoint, self._epoch, notice))
+        tell(self._registry, ExchangeSaid(self._endpoint, self._line, self._epoch, notice))
         if isinstance(notice, ErrorNotice):
             error: WebSocketV6Error = ExchangeError(notice.name, notice.text)
             if notice.name in AUTH_ERRORS and self._endpoint != "public":
@@ -365,8 +381,8 @@ class Connection(Actor):
 
     def _announce(self, state: str, error: WebSocketV6Error | None = None) -> None:
         reason = "" if error is None else str(error)
-        change = ConnectionChanged(
-            self._endpoint, state, self._epoch, time.time_ns(), self._gap_started_ns, reason, error
+        change = LineChanged(
+            self._endpoint, self._line, state, self._epoch, time.time_ns(), self._gap_started_ns, reason, error
         )
         tell(self._registry, change)
 
@@ -374,7 +390,16 @@ class Connection(Actor):
         is_open = self._life.state is ConnectionState.OPEN
         up = time.monotonic() - self._opened_at if is_open else 0.0
         error = "" if self._error is None or is_open else str(self._error)
-        return ConnectionHealth(self._endpoint, self._life.state.value, self._epoch, up, self._reconnects, error)
+        return ConnectionHealth(
+            self._endpoint,
+            self._line,
+            self._life.state.value,
+            self._epoch,
+            up,
+            self._reconnects,
+            self._request_bytes,
+            error,
+        )
 
 
 def _cancel(timer: Timer | None) -> Timer | None:

@@ -1,14 +1,16 @@
-"""One endpoint as the registry sees it: the union of wants, the pace of requests, the questions under way."""
+"""One endpoint as the registry sees it: the union of wants, the lines that serve it, the questions under way."""
 
-import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pykka
 
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.continuity import Continuity
 from websocket_v6.protocol.pace import RequestPace
 from websocket_v6.protocol.probation import Probation
+from websocket_v6.protocol.served import Served
 from websocket_v6.protocol.streams import Stream
 from websocket_v6.protocol.union import Union
 from websocket_v6.protocol.wants import Want
@@ -17,17 +19,20 @@ from .base import Timer
 from .mailbox import MailboxQueue
 from .messages import Ref
 
-__all__ = ["Feed", "FeedHealth", "Lease", "Question"]
+__all__ = ["Feed", "FeedHealth", "Lease", "Line", "Question"]
 
 
 class FeedHealth(NamedTuple):
-    """What one endpoint is asked for. `requests_sent` counts subscriptions and questions."""
+    """What one endpoint is asked for, and how its data hangs together.
+
+    `requests_sent` counts subscriptions and questions to the exchange, on all lines.
+    """
 
     endpoint: str
     streams: int
     leases: int
     requests_sent: int
-    request_bytes: int  # of the last subscription
+    epoch: int
 
 
 class Lease:
@@ -57,43 +62,92 @@ class Question(NamedTuple):
     answer: "pykka.Future[Any]"
 
 
+class Line:
+    """The registry's notes on one line: a connection to the exchange, or a link to another process."""
+
+    def __init__(self, number: int, ref: Ref, config: Config, *, limited: bool) -> None:
+        self.number = number
+        self.ref = ref
+        self.limited = limited
+        self.served = Served()
+        self.pace = RequestPace(config.gather, is_limited=limited)
+        self.is_open = False
+        self.epoch = 0  # its own
+        self.requests = 0  # subscriptions, ever
+        self.has_asked = False  # anything, since it opened
+        self.is_excused = False  # what it was asked last is known to be refused
+        self.asked: dict[str, Question] = {}  # by ticket
+
+    def opened(self, epoch: int) -> None:
+        """Note that it is there, and serves nothing yet."""
+        self._begin()
+        self.is_open = True
+        self.epoch = epoch
+
+    def lost(self) -> list[Question]:
+        """Note that it is not there; return the questions that it will not answer."""
+        self._begin()
+        unanswered = list(self.asked.values())
+        self.asked.clear()
+        return unanswered
+
+    def _begin(self) -> None:
+        self.is_open = self.has_asked = self.is_excused = False
+        self.served.reset()
+        self.pace.reset()
+
+
 class Feed:
     """The registry's notes on one endpoint; only the registry touches them."""
 
-    def __init__(self, endpoint: str, config: Config) -> None:
+    def __init__(self, endpoint: str, epoch: int = 0) -> None:
         self.endpoint = endpoint
         self.union = Union()
-        self.pace = RequestPace(config.gather)
-        self.connection: Ref | None = None
-        self.is_wanted = False  # the connection was told to connect
-        self.is_open = False
-        self.has_asked = False  # anything, on this connection
-        self.epoch = 0
+        self.lines: dict[int, Line] = {}
+        self.continuity = Continuity(epoch)
+        self.is_wanted = False  # the lines were told to connect
         self.opened_at_ns = 0
         self.timer: Timer | None = None
         self.linger: Timer | None = None
         self.unasked: deque[Question] = deque()
-        self.asked: dict[str, Question] = {}  # by ticket
         self.deferred: dict[int, list[Stream]] = {}  # routes that wait for a deeper book, by subscription
         self.unchecked: set[int] = set()  # subscriptions whose silence is not yet being watched
         self.probation = Probation()
         self.requests_sent = 0
-        self.request_bytes = 0
 
-    def lost(self) -> list[Question]:
-        """Begin again without a connection; return the questions that will not be answered."""
-        self.is_open = self.has_asked = False
-        self.union.reset()
-        self.pace.reset()
-        unanswered = [*self.asked.values(), *self.unasked]
-        self.asked.clear()
-        self.unasked.clear()
-        return unanswered
+    @property
+    def epoch(self) -> int:
+        """The epoch that users see."""
+        return self.continuity.epoch
 
-    def opened(self, epoch: int) -> None:
-        """Note a new connection, on which nothing is served yet."""
-        self.is_open = True
-        self.epoch = epoch
-        self.opened_at_ns = time.time_ns()
-        self.union.reset()
-        self.pace.reset()
+    @property
+    def is_open(self) -> bool:
+        """Whether any line is."""
+        return any(line.is_open for line in self.lines.values())
+
+    def open_lines(self) -> list[Line]:
+        """Return the lines that are open."""
+        return [line for line in self.lines.values() if line.is_open]
+
+    def asked_anywhere(self, stream: Stream, *, but: Line | None = None) -> int:
+        """Return at how many levels an open line was asked for `stream`; -1 if none was, 0 for what has no levels."""
+        depths = (line.served.depth_asked(stream) for line in self.open_lines() if line is not but)
+        return max(depths, default=-1)
+
+    def is_shallow(self, stream: Stream, depth: int) -> bool:
+        """Whether any line may deliver `stream` with fewer levels than `depth`."""
+        return any(0 <= line.served.depth_asked(stream) < depth for line in self.open_lines())
+
+    def has_seen(self, stream: Stream) -> bool:
+        """Whether any line has delivered `stream` since it opened."""
+        return any(line.served.has_seen(stream) for line in self.open_lines())
+
+    def whole_lines(self, lost: Line) -> set[int]:
+        """Return the other open lines that serve all that `lost` did."""
+        return {line.number for line in self.open_lines() if line is not lost and line.served.covers(lost.served)}
+
+    def forgotten(self, gone: list[Stream]) -> Iterator[Stream]:
+        """Note that nobody wants `gone` any more; yield those that the exchange has stopped sending by itself."""
+        for line in self.lines.values():
+            line.served.forget(gone)
+        return (stream for stream in gone if self.asked_anywhere(stream) < 0)

@@ -12,6 +12,7 @@ import pykka
 
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.inbound import Notice
+from websocket_v6.protocol.served import Plan
 from websocket_v6.protocol.streams import Stream
 from websocket_v6.protocol.wants import Want
 
@@ -19,7 +20,9 @@ from .mailbox import MailboxQueue
 
 __all__ = [
     "AddRoutes",
+    "Ask",
     "AskExchange",
+    "AskList",
     "AttachSource",
     "CheckSilent",
     "ComponentGone",
@@ -27,6 +30,7 @@ __all__ = [
     "ConnectionChanged",
     "Credits",
     "Disconnect",
+    "DropConnection",
     "DropRoutes",
     "EngineFailed",
     "ExchangeSaid",
@@ -37,12 +41,13 @@ __all__ = [
     "GetEstate",
     "GetHealth",
     "KeysChanged",
+    "LineChanged",
     "MailboxDrained",
     "Malformed",
+    "NewEpoch",
     "Ready",
     "Ref",
     "Retire",
-    "SendText",
     "SnapshotServed",
     "StreamFailed",
     "StreamsSeen",
@@ -139,18 +144,26 @@ class Retire(NamedTuple):
 
 
 class Forget(NamedTuple):
-    """The connection of `endpoint` is lost: last values are no longer current."""
+    """The last line of `endpoint` is lost: last values are no longer current."""
 
     endpoint: str
+
+
+class NewEpoch(NamedTuple):
+    """What comes from `endpoint` from now on belongs to this epoch: something may be missing before it."""
+
+    endpoint: str
+    epoch: int
 
 
 # --- router to registry
 
 
 class StreamsSeen(NamedTuple):
-    """`streams` delivered their first message of this epoch."""
+    """`streams` delivered their first message since this line opened, or since they were asked for anew."""
 
     endpoint: str
+    line: int
     streams: tuple[Stream, ...]
 
 
@@ -200,10 +213,22 @@ class UseRouter(NamedTuple):
 
 
 class UseConnection(NamedTuple):
-    """Send requests of `endpoint` to this connection (live), which serves nothing yet."""
+    """One more line of `endpoint`: this connection, or link to another process (live), which serves nothing yet.
+
+    It hears Connect, Ask, AskList and Disconnect, and tells LineChanged and ExchangeSaid under its number.
+    """
 
     endpoint: str
-    connection: Ref
+    ref: Ref
+    line: int
+    limited: bool = True  # the exchange's limits on requests hold for it
+
+
+class DropConnection(NamedTuple):
+    """This line (live) of `endpoint` is gone for good."""
+
+    endpoint: str
+    ref: Ref
 
 
 # --- registry to components
@@ -218,11 +243,14 @@ class StreamFailed(NamedTuple):
 
 
 class ConnectionChanged(NamedTuple):
-    """What happened to a connection; becomes a `ConnectionEvent`."""
+    """What happened to all lines of an endpoint together; becomes a `ConnectionEvent`.
+
+    With several lines, it is "lost" when no other serves in its place.
+    """
 
     endpoint: str
     state: str  # "connecting", "open", "lost", "refused", "closed"
-    epoch: int
+    epoch: int  # counts the times at which something may be missing
     at_ns: int
     gap_started_ns: int | None = None
     reason: str = ""
@@ -235,43 +263,72 @@ class EngineFailed(NamedTuple):
     error: WebSocketV6Error
 
 
-# --- connection to router
+# --- line to router
 
 
 class AttachSource(NamedTuple):
-    """Batches of this endpoint and epoch will come; give a credit back for each (live)."""
+    """Batches of this line and its epoch will come; give a credit back for each (live)."""
 
     endpoint: str
+    line: int
     epoch: int
     credits: Credits
 
 
-# --- connection to registry
+# --- line to registry
+
+
+class LineChanged(NamedTuple):
+    """What happened to one line of an endpoint."""
+
+    endpoint: str
+    line: int
+    state: str  # "connecting", "open", "lost", "refused", "closed"
+    epoch: int  # counts the connections of this line
+    at_ns: int
+    gap_started_ns: int | None = None  # when its last bytes came, if it was open before
+    reason: str = ""
+    error: WebSocketV6Error | None = None
 
 
 class ExchangeSaid(NamedTuple):
     """The exchange sent something that is not data: an error, an answer."""
 
     endpoint: str
+    line: int
     epoch: int
     notice: Notice
 
 
-# --- registry to connection
+# --- registry to line
 
 
 class Connect(NamedTuple):
-    """Someone wants this endpoint: connect, and stay connected."""
+    """Someone wants this endpoint: connect, and stay connected.
+
+    `wants` is the union, for a line that must know it beforehand; what to serve is told by Ask.
+    """
+
+    wants: tuple[Want, ...] = ()
 
 
 class Disconnect(NamedTuple):
     """Nobody wants this endpoint any more: close."""
 
 
-class SendText(NamedTuple):
-    """Send this request."""
+class Ask(NamedTuple):
+    """Have this served instead of what was asked before."""
 
-    text: str
+    plan: Plan
+
+
+class AskList(NamedTuple):
+    """Have the exchange list what it serves. The answer, an ExchangeSaid, bears the ticket.
+
+    It also acknowledges every request before it.
+    """
+
+    ticket: str
 
 
 # --- wire (the socket's thread) to connection

@@ -31,6 +31,7 @@ from .messages import (
     GetHealth,
     MailboxDrained,
     Malformed,
+    NewEpoch,
     Ready,
     Ref,
     Retire,
@@ -46,6 +47,8 @@ logger = logging.getLogger(__name__)
 # A reconnect's snapshot of a trade stream is its last trade, which may have come before: as many are remembered.
 REMEMBERED_TRADES = 16
 REMEMBERED_MALFORMED = 256
+# What makes a message a snapshot. Scanned for, because decoding is for the edge; no other field of the types that have
+# snapshots can hold the word in quotes.
 SNAPSHOT = b'"SNAPSHOT"'
 
 
@@ -122,9 +125,9 @@ class Route:
 class Router(Actor):
     """Delivers batches into mailboxes.
 
-    Receives Batch from wires, AttachSource from connections, AddRoutes, DropRoutes, Expect, Retire and Forget from the
-    registry, Malformed and MailboxDrained from components. Sends StreamsSeen and SnapshotServed to the registry, Ready
-    to components, credits back to wires.
+    Receives Batch from wires, AttachSource from lines, AddRoutes, DropRoutes, Expect, Retire, Forget and NewEpoch from
+    the registry, Malformed and MailboxDrained from components. Sends StreamsSeen and SnapshotServed to the registry,
+    Ready to components, credits back to lines.
     """
 
     def __init__(self, *, supervisor: Ref, estate: "Mapping[Stream, deque[Event]] | None" = None) -> None:
@@ -136,7 +139,8 @@ class Router(Actor):
         self._outlets: dict[int, Outlet] = {}
         # The last trades of streams that have no route yet: what a router before this one has delivered.
         self._trades = dict(estate or {})
-        self._credits: dict[str, tuple[int, Credits]] = {}
+        self._credits: dict[tuple[str, int], tuple[int, Credits]] = {}  # by endpoint and line
+        self._epochs: dict[str, int] = {}
         self._blocking: set[int] = set()  # mailboxes that make their source wait
         self._withheld: list[Credits] = []
         self._received = self._delivered = self._unrouted = self._repeated = self._malformed = 0
@@ -158,8 +162,10 @@ class Router(Actor):
                 self._retire(streams)
             case Forget(endpoint):
                 self._forget(endpoint)
-            case AttachSource(endpoint, epoch, credits_):
-                self._credits[endpoint] = (epoch, credits_)
+            case NewEpoch(endpoint, epoch):
+                self._epochs[endpoint] = epoch
+            case AttachSource(endpoint, line, epoch, credits_):
+                self._credits[endpoint, line] = (epoch, credits_)
             case MailboxDrained(subscription_id):
                 self._blocking.discard(subscription_id)
                 self._release()
@@ -186,7 +192,9 @@ class Router(Actor):
     # --- the way of a message
 
     def _deliver(self, batch: Batch) -> None:
-        endpoint, epoch, now_ns, streams, payloads = batch
+        endpoint, line, wire_epoch, now_ns, streams, payloads, is_replayed = batch
+        epoch = self._epochs.get(endpoint, 0)
+        make = _make_snapshot if is_replayed else make_event
         routes = self._routes
         touched: list[Outlet] = []
         seen: list[Stream] = []
@@ -198,15 +206,15 @@ class Router(Actor):
                 if route is None:
                     self._stray(stream, payload, epoch, now_ns, touched)
                     continue
-            event = make_event(stream, payload, epoch, now_ns)
+            event = make(stream, payload, epoch, now_ns)
             if not route.is_plain:
                 route.settle()
             outlets = route.outlets
             if route.last is None:
                 seen.append(stream)
-                outlets = self._takers(stream, route, event, payload, touched)
+                outlets = self._takers(stream, route, event, is_replayed or SNAPSHOT in payload, touched)
             elif not route.is_plain:
-                outlets = self._takers(stream, route, event, payload, touched)
+                outlets = self._takers(stream, route, event, is_replayed or SNAPSHOT in payload, touched)
             route.last = event
             if route.trades is not None:
                 route.trades.append(event)
@@ -217,21 +225,19 @@ class Router(Actor):
                     touched.append(outlet)
                 pending.append(event)
         if seen:
-            tell(self._registry, StreamsSeen(endpoint, tuple(seen)))
+            tell(self._registry, StreamsSeen(endpoint, line, tuple(seen)))
         for outlet in touched:
             outlet.flush()
             if outlet.blocks and outlet.mailbox.full:
                 self._blocking.add(outlet.subscription_id)
         self._received += len(streams)
         self._delivered += delivered
-        self._return_credit(endpoint, epoch)
+        self._return_credit(endpoint, line, wire_epoch)
 
     def _takers(
-        self, stream: Stream, route: Route, event: Event, payload: bytes, touched: list[Outlet]
+        self, stream: Stream, route: Route, event: Event, is_snapshot: bool, touched: list[Outlet]
     ) -> tuple[Outlet, ...]:
         """Return who takes `event` where not everybody takes everything; who wants a snapshot alone gets it here."""
-        # A scan, because decoding is for the edge; no other field of these types can hold the word in quotes.
-        is_snapshot = SNAPSHOT in payload
         takers = route.outlets
         if is_snapshot and route.trades and _holds(route.trades, event):
             # The last trade again, after a reconnect: news only to those who have had nothing yet.
@@ -281,8 +287,8 @@ class Router(Actor):
             _append(outlet, event, touched)
         self._delivered += len(takers)
 
-    def _return_credit(self, endpoint: str, epoch: int) -> None:
-        known, credits_ = self._credits.get(endpoint, (0, None))
+    def _return_credit(self, endpoint: str, line: int, epoch: int) -> None:
+        known, credits_ = self._credits.get((endpoint, line), (0, None))
         if credits_ is None or known != epoch:
             return
         if self._blocking:
@@ -429,6 +435,10 @@ def _append(outlet: Outlet, event: Event, touched: list[Outlet]) -> None:
     if not outlet.pending:
         touched.append(outlet)
     outlet.pending.append(event)
+
+
+def _make_snapshot(stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:
+    return _as_snapshot(make_event(stream, payload, epoch, received_at))
 
 
 def _as_snapshot(event: Event) -> Event:

@@ -5,6 +5,7 @@ state; what must outlive it (the components' wants, a connection's epoch) it lea
 MAX_RESTARTS within MAX_SECONDS is a crash loop: everything stops and every component is told.
 """
 
+import itertools
 import logging
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from .base import Actor, ask, stop_and_join, tell
 from .connection import Connection, Estate, Resign
 from .jwt import Jwt, KeysReplaced
 from .messages import (
+    DropConnection,
     EngineFailed,
     Failed,
     GetEstate,
@@ -42,14 +44,16 @@ MAX_RESTARTS = 5
 MAX_SECONDS = 60.0
 STOP_TIMEOUT = 5.0
 
-# Child -> those that are replaced with it, because they hold its ref or lean on its state.
-ORDER = ("jwt", "registry", "router", *ENDPOINTS)
+ORDER = ("jwt", "registry", "router")
+# Child -> those that are replaced with it, because they hold its ref or lean on its state, and the endpoints all lines
+# of which are. A line is replaced alone.
 WITH = {
-    "jwt": ("jwt", "private", "info"),
-    "registry": ("registry", "router", *ENDPOINTS),
-    "router": ("router", *ENDPOINTS),
-    **{endpoint: (endpoint,) for endpoint in ENDPOINTS},
+    "jwt": (("jwt",), ("private", "info")),
+    "registry": (("registry", "router"), ENDPOINTS),
+    "router": (("router",), ENDPOINTS),
 }
+# Lines are told apart by number in the whole process, however many engines it has.
+_numbers = itertools.count(1)
 
 
 class Children(NamedTuple):
@@ -58,7 +62,15 @@ class Children(NamedTuple):
     jwt: Ref
     registry: Ref
     router: Ref
-    connections: Mapping[str, Ref]
+    connections: Mapping[str, tuple[Ref, ...]]  # by endpoint, its lines
+
+
+class LineChild(NamedTuple):
+    """One line of an endpoint."""
+
+    endpoint: str
+    number: int
+    ref: Ref
 
 
 class GetChildren(NamedTuple):
@@ -89,6 +101,7 @@ class Supervisor(Actor):
         self._config = config
         self._components: dict[str, Ref] = {}
         self._children: dict[str, Ref] = {}
+        self._lines: list[LineChild] = []
         self._estates: dict[str, Any] = {}
         self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)
         self._failure: EngineError | None = None
@@ -108,14 +121,16 @@ class Supervisor(Actor):
             case Failed():
                 self._replace(message)
             case KeysReplaced():
-                for endpoint in ("private", "info"):
-                    tell(self._children.get(endpoint), KeysChanged())
+                for line in self._lines:
+                    tell(line.ref, KeysChanged())
             case _:
                 super().on_receive(message)
         return None
 
     def close(self) -> None:
         """Stop all children, those that lean on others first."""
+        for line in list(self._lines):
+            self._stop_line(line)
         for name in reversed(ORDER):
             self._stop_child(name)
 
@@ -126,8 +141,12 @@ class Supervisor(Actor):
             raise EngineError(str(self._failure))
         if not self._children:
             self._start(ORDER)
+            for endpoint in ENDPOINTS:
+                self._start_line(endpoint)
         children = self._children
-        connections = {endpoint: children[endpoint] for endpoint in ENDPOINTS}
+        connections = {
+            endpoint: tuple(line.ref for line in self._lines if line.endpoint == endpoint) for endpoint in ENDPOINTS
+        }
         return Children(children["jwt"], children["registry"], children["router"], connections)
 
     def _start(self, names: tuple[str, ...]) -> None:
@@ -138,9 +157,6 @@ class Supervisor(Actor):
         if "router" in names:
             tell(router, UseRegistry(registry))
             tell(registry, UseRouter(router))
-        for endpoint in ENDPOINTS:
-            if endpoint in names:
-                tell(registry, UseConnection(endpoint, self._children[endpoint]))
 
     def _start_child(self, name: str) -> Ref:
         estate = self._estates.pop(name, None)
@@ -149,16 +165,16 @@ class Supervisor(Actor):
                 return Jwt.start(config=self._config, owner=self.actor_ref, estate=estate)
             case "registry":
                 return Registry.start(config=self._config.without_keys(), supervisor=self.actor_ref, estate=estate)
-            case "router":
-                return Router.start(supervisor=self.actor_ref, estate=estate)
             case _:
-                return self._start_connection(name, estate)
+                return Router.start(supervisor=self.actor_ref, estate=estate)
 
-    def _start_connection(self, endpoint: str, estate: Estate | None) -> Ref:
+    def _start_line(self, endpoint: str, estate: Estate | None = None) -> None:
         config = self._config.without_keys()  # keys are Jwt's alone
         urls = {"public": config.url, "private": config.private_url, "info": config.info_url}
-        return Connection.start(
+        number = next(_numbers)
+        ref = Connection.start(
             endpoint=endpoint,
+            line=number,
             url=urls[endpoint],
             config=config,
             registry=self._children["registry"],
@@ -167,39 +183,61 @@ class Supervisor(Actor):
             supervisor=self.actor_ref,
             estate=estate,
         )
+        self._lines.append(LineChild(endpoint, number, ref))
+        tell(self._children["registry"], UseConnection(endpoint, ref, number))
 
     def _stop_child(self, name: str) -> None:
         ref = self._children.pop(name, None)
         if ref is None:
             return
+        if name == "router":
+            estate = self._last_words(name, ref, GetEstate())
+            if estate is not None:
+                self._estates[name] = estate
+        _stop(name, ref)
+
+    def _stop_line(self, line: LineChild) -> Estate | None:
+        self._lines.remove(line)
+        estate: Estate | None = self._last_words(line.endpoint, line.ref, Resign())
+        _stop(line.endpoint, line.ref)
+        # After its own last word to the registry, which says since when its data is missed.
+        tell(self._children.get("registry"), DropConnection(line.endpoint, line.ref))
+        return estate
+
+    def _last_words(self, name: str, ref: Ref, question: object) -> Any:
+        """Ask a child that is to be stopped for its estate; None if it has failed, for then it sends it by itself."""
         try:
-            if name in ENDPOINTS:
-                self._estates[name] = ask(ref, Resign(), STOP_TIMEOUT)
-            elif name == "router":
-                self._estates[name] = ask(ref, GetEstate(), STOP_TIMEOUT)
+            return ask(ref, question, STOP_TIMEOUT)
         except pykka.ActorDeadError:
-            pass  # it failed too, and its own message is under way
+            return None
         except pykka.Timeout:
             logger.warning("the engine's %s does not answer", name)
-        if not stop_and_join(ref, STOP_TIMEOUT):
-            logger.warning("the engine's %s did not stop within %g s", name, STOP_TIMEOUT)
+            return None
 
     # --- failures
 
     def _replace(self, failed: Failed) -> None:
-        if self._children.get(failed.name) != failed.ref:
+        failed_line = next((line for line in self._lines if line.ref == failed.ref), None)
+        if failed_line is None and self._children.get(failed.name) != failed.ref:
             return  # replaced already, with another one
-        self._estates[failed.name] = failed.estate
         now = time.monotonic()
         if len(self._restarts) == MAX_RESTARTS and now - self._restarts[0] < MAX_SECONDS:
             self._give_up(failed)
             return
         self._restarts.append(now)
         logger.error("the engine's %s failed and is replaced: %r", failed.name, failed.error)
-        names = WITH[failed.name]
+        names, endpoints = WITH.get(failed.name, ((), ()))
+        estates = {line: self._stop_line(line) for line in self._lines[:] if line.endpoint in endpoints}
+        if failed_line is not None:
+            self._stop_line(failed_line)
+            estates[failed_line] = failed.estate
+        else:
+            self._estates[failed.name] = failed.estate
         for name in reversed(names):
             self._stop_child(name)
         self._start(names)
+        for line, estate in estates.items():
+            self._start_line(line.endpoint, estate)
 
     def _give_up(self, failed: Failed) -> None:
         text = (
@@ -211,3 +249,8 @@ class Supervisor(Actor):
         self.close()
         for component in self._components.values():
             tell(component, EngineFailed(self._failure))
+
+
+def _stop(name: str, ref: Ref) -> None:
+    if not stop_and_join(ref, STOP_TIMEOUT):
+        logger.warning("the engine's %s did not stop within %g s", name, STOP_TIMEOUT)

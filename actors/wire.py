@@ -93,10 +93,11 @@ class Wire(threading.Thread):
     """
 
     def __init__(
-        self, *, endpoint: str, url: str, epoch: int, config: Config, owner: Ref, router: Ref, jwt: Ref
+        self, *, endpoint: str, line: int, url: str, epoch: int, config: Config, owner: Ref, router: Ref, jwt: Ref
     ) -> None:
-        super().__init__(name=f"wire-{endpoint}-{epoch}", daemon=True)
+        super().__init__(name=f"wire-{endpoint}-{line}-{epoch}", daemon=True)
         self._endpoint = endpoint
+        self._line = line
         self._url = url
         self._epoch = epoch
         self._config = config
@@ -258,7 +259,7 @@ class Wire(threading.Thread):
         if streams:
             if not self.credits.get():
                 return False  # the command says why
-            if not tell(self._router, Batch(self._endpoint, self._epoch, now_ns, streams, payloads)):
+            if not tell(self._router, Batch(self._endpoint, self._line, self._epoch, now_ns, streams, payloads)):
                 return False  # it failed, and this connection will be replaced with it
         for notice in notices:
             tell(self._owner, WireSaid(self._epoch, notice))

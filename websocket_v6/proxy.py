@@ -1,5 +1,6 @@
 """What a component holds: subscribe, take snapshots, see how things stand, leave."""
 
+import contextlib
 import functools
 import itertools
 import logging
@@ -15,7 +16,7 @@ from typing import Any, TypedDict, TypeVar, Unpack, cast
 import pykka
 
 from . import engine
-from .actors.base import stop_and_join, tell
+from .actors.base import ask, stop_and_join, tell
 from .actors.connection import ConnectionHealth
 from .actors.jwt import HasKeys, Keys, ReplaceKeys
 from .actors.mailbox import MailboxQueue
@@ -355,10 +356,13 @@ class WebSocketClientProxy:
     def health(self) -> Health:
         """Return how the engine and this component are doing; `str()` of it reads well."""
         hold = self._engaged()
-        children = hold.link.children
         router: RouterHealth = hold.link.ask(lambda now: now.router, GetHealth())
         registry: RegistryHealth = hold.link.ask(lambda now: now.registry, GetHealth())
-        connections = tuple(self._connection_health(hold, endpoint) for endpoint in children.connections)
+        connections = tuple(
+            one._replace(epoch=feed.epoch)
+            for feed in registry.feeds
+            for one in self._connection_health(hold, feed.endpoint)
+        )
         subscriptions = tuple(_subscription_health(one) for one in self.subscriptions())
         counters = Counters(
             received=router.received,
@@ -539,10 +543,15 @@ class WebSocketClientProxy:
 
     def _is_open(self, endpoint: str) -> bool:
         hold = self._present_hold()
-        return hold is not None and self._connection_health(hold, endpoint).state == "open"
+        return hold is not None and any(one.state == "open" for one in self._connection_health(hold, endpoint))
 
-    def _connection_health(self, hold: Hold, endpoint: str) -> ConnectionHealth:
-        return cast(ConnectionHealth, hold.link.ask(lambda children: children.connections[endpoint], GetHealth()))
+    def _connection_health(self, hold: Hold, endpoint: str) -> list[ConnectionHealth]:
+        """Ask every line of the endpoint; one that has just been replaced has nothing to say."""
+        found: list[ConnectionHealth] = []
+        for ref in hold.link.children.connections[endpoint]:
+            with contextlib.suppress(pykka.ActorDeadError):
+                found.append(ask(ref, GetHealth(), engine.ASK_TIMEOUT))
+        return found
 
 
 class _Settings:

@@ -17,15 +17,16 @@ from websocket_v6.actors import connection as subject
 from websocket_v6.actors.base import Actor, Timer, ask, stop_and_join, tell
 from websocket_v6.actors.connection import Connection, ConnectPace, Estate, Go, PingDue, PongOverdue, Resign, Try
 from websocket_v6.actors.messages import (
+    Ask,
+    AskList,
     AttachSource,
     Connect,
-    ConnectionChanged,
     Disconnect,
     Failed,
     GetHealth,
     KeysChanged,
+    LineChanged,
     Ref,
-    SendText,
     WireLost,
     WireOpened,
     WirePonged,
@@ -44,6 +45,7 @@ from websocket_v6.protocol.errors import (
 from websocket_v6.protocol.handshake import accept_for
 from websocket_v6.protocol.inbound import ErrorNotice, Inbound
 from websocket_v6.protocol.records import Batch
+from websocket_v6.protocol.served import Plan
 
 TIMEOUT = 20.0
 LOST = TransportError("lost")
@@ -114,6 +116,7 @@ class Subject:
         collector: Ref = Collector.start(self.told)
         self.ref: Ref = Timed.start(
             endpoint=endpoint,
+            line=7,
             url=f"ws://nowhere/{endpoint}",
             config=Config(),
             registry=collector,
@@ -161,7 +164,7 @@ class Subject:
         return wire
 
     def states(self) -> list[str]:
-        return [one.state for one in self.told if isinstance(one, ConnectionChanged)]
+        return [one.state for one in self.told if isinstance(one, LineChanged)]
 
 
 @pytest.fixture
@@ -184,16 +187,25 @@ def test_it_connects_when_it_is_wanted_and_not_before(it: Subject) -> None:
     assert it.states() == ["connecting", "open"]
     assert ask(it.ref, GetHealth(), TIMEOUT).state == "open"
     (attached,) = (one for one in it.told if isinstance(one, AttachSource))
-    assert attached == AttachSource("private", 1, wire.credits)
+    assert attached == AttachSource("private", 7, 1, wire.credits)
+
+
+def asking(type_: str) -> Plan:
+    return Plan([{"type": type_}], {}, ())
 
 
 def test_requests_go_out_only_while_it_is_open(it: Subject) -> None:
     it.start()
-    it.tell(SendText("nobody"), Connect())
+    it.tell(Ask(asking("nobody")), Connect())
     wire = it.connect()
-    it.tell(SendText("too early"), WireOpened(1), SendText("now"))
-    it.tell(WireLost(1, LOST, 5), SendText("too late"))
-    assert wire.calls == ["start", "now"]
+    it.tell(Ask(asking("too early")), WireOpened(1), Ask(asking("now")), AskList("ticket-1"))
+    size = ask(it.ref, GetHealth(), TIMEOUT).request_bytes
+    it.tell(WireLost(1, LOST, 5), Ask(asking("too late")), AskList("ticket-2"))
+    started, asked, listed = wire.calls
+    assert started == "start"
+    assert asked.endswith('},{"type":"now"},{"format":"SIMPLE"}]')
+    assert listed == '[{"ticket":"ticket-1"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"SIMPLE"}]'
+    assert size == len(asked)
 
 
 def test_pings_and_what_follows_when_they_are_not_answered(it: Subject) -> None:
@@ -355,7 +367,7 @@ def test_wanted_again_while_it_closes(it: Subject) -> None:
     it.tell(WireLost(wire.epoch, LOST, 5))
     assert it.open().epoch == 2
     assert it.states() == ["connecting", "open", "closed", "connecting", "open"]
-    opened = [one for one in it.told if isinstance(one, ConnectionChanged)][-1]
+    opened = [one for one in it.told if isinstance(one, LineChanged)][-1]
     assert opened.gap_started_ns is None, "what nobody wanted cannot have been missed"
 
 
@@ -369,7 +381,7 @@ def test_one_gap_from_the_last_byte_to_the_next_opening(it: Subject) -> None:
     wire = it.open()
     it.tell(WireLost(wire.epoch, LOST, 5678))
     it.open()
-    changes = [one for one in it.told if isinstance(one, ConnectionChanged) and one.state != "connecting"]
+    changes = [one for one in it.told if isinstance(one, LineChanged) and one.state != "connecting"]
     assert [(one.state, one.epoch, one.gap_started_ns) for one in changes] == [
         ("open", 1, None),
         ("lost", 1, 1234),
@@ -420,7 +432,7 @@ def test_a_wire_that_fails_is_a_bug_that_ends_the_connection(it: Subject) -> Non
     wait_until(lambda: [one for one in it.told if isinstance(one, Failed)], "the failure")
     (failed,) = (one for one in it.told if isinstance(one, Failed))
     assert (failed.name, failed.ref, failed.estate) == ("private", it.ref, Estate(1, 1234))
-    lost = [one for one in it.told if isinstance(one, ConnectionChanged)][-1]
+    lost = [one for one in it.told if isinstance(one, LineChanged)][-1]
     assert (lost.state, lost.epoch, lost.gap_started_ns) == ("lost", 1, 1234)
     assert wire.calls[-2:] == [("finish", None), "join"]
 
@@ -518,7 +530,14 @@ def carry() -> Iterator[Callable[..., list[Any]]]:
         peer = Peer(answer, then)
         config = Config(url=peer.url, connect_timeout=5.0)
         wire = Wire(
-            endpoint="public", url=peer.url, epoch=1, config=config, owner=collector, router=collector, jwt=collector
+            endpoint="public",
+            line=1,
+            url=peer.url,
+            epoch=1,
+            config=config,
+            owner=collector,
+            router=collector,
+            jwt=collector,
         )
         wire.start()
         wire.join(TIMEOUT)

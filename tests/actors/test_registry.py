@@ -12,12 +12,13 @@ from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages import (
     AddRoutes,
+    Ask,
     AskExchange,
     ComponentGone,
     Connect,
     ConnectionChanged,
     Disconnect,
-    SendText,
+    LineChanged,
     SnapshotServed,
     StreamsSeen,
     Subscribe,
@@ -27,6 +28,7 @@ from websocket_v6.actors.messages import (
     Watch,
 )
 from websocket_v6.actors.registry import Registry
+from websocket_v6.protocol.requests import encode_request
 from websocket_v6.protocol.wants import Want, my_asset_want, orderbook_want, ticker_want
 
 
@@ -51,8 +53,8 @@ class World:
         self.refs = {name: Note.start(out) for name, out in self.told.items()}
         self.registry = Registry.start(config=Config(gather=0.02), supervisor=self.refs["supervisor"])
         tell(self.registry, UseRouter(self.refs["router"]))
-        for endpoint in ("public", "private"):
-            tell(self.registry, UseConnection(endpoint, self.refs["connection"]))
+        for line, endpoint in enumerate(("public", "private"), start=1):
+            tell(self.registry, UseConnection(endpoint, self.refs["connection"], line))
         tell(self.registry, Watch("component", self.refs["component"]))
 
     def subscribe(self, number: int, want: Want) -> None:
@@ -60,7 +62,13 @@ class World:
         ask(self.registry, Subscribe("component", number, want, mailbox, None), 5)
 
     def change(self, state: str, epoch: int, endpoint: str = "public") -> None:
-        tell(self.registry, ConnectionChanged(endpoint, state, epoch, 1))
+        line = ("public", "private").index(endpoint) + 1
+        tell(self.registry, LineChanged(endpoint, line, state, epoch, 1))
+
+    def asked(self) -> str:
+        """Return the next request that the connection is to send."""
+        plan = self.next("connection", Ask).plan
+        return encode_request("ticket", plan.types, "SIMPLE")
 
     def next(self, name: str, kind: type[Any]) -> Any:
         """Return the next message of `kind` that `name` is told."""
@@ -86,7 +94,7 @@ def test_a_want_connects_and_is_asked_for_once_it_is_open(world: World) -> None:
     world.subscribe(1, ticker_want("KRW-BTC"))
     assert isinstance(world.told["connection"].get(timeout=5), Connect)
     world.change("open", 1)
-    assert '"codes":["KRW-BTC"]' in world.next("connection", SendText).text
+    assert '"codes":["KRW-BTC"]' in world.asked()
 
 
 def test_a_want_that_leaves_before_the_connection_opens_leaves_no_connection(world: World) -> None:
@@ -99,7 +107,7 @@ def test_a_want_that_leaves_before_the_connection_opens_leaves_no_connection(wor
 def test_nothing_wanted_any_more_closes_the_connection(world: World) -> None:
     world.subscribe(1, ticker_want("KRW-BTC"))
     world.change("open", 1)
-    world.next("connection", SendText)
+    world.next("connection", Ask)
     ask(world.registry, ComponentGone("component"), 5)
     assert isinstance(world.next("connection", Disconnect), Disconnect)
 
@@ -107,33 +115,33 @@ def test_nothing_wanted_any_more_closes_the_connection(world: World) -> None:
 def test_after_a_snapshot_alone_the_connection_is_kept(world: World) -> None:
     world.subscribe(1, ticker_want("KRW-BTC", realtime=False))
     world.change("open", 1)
-    assert "is_only_snapshot" in world.next("connection", SendText).text
-    tell(world.registry, StreamsSeen("public", ("ticker KRW-BTC",)))
+    assert "is_only_snapshot" in world.asked()
+    tell(world.registry, StreamsSeen("public", 1, ("ticker KRW-BTC",)))
     tell(world.registry, SnapshotServed(1, "ticker KRW-BTC"))
     ask(world.registry, Unsubscribe("component", 1), 5)
     world.subscribe(2, ticker_want("KRW-BTC", realtime=False))
-    assert isinstance(world.told["connection"].get(timeout=5), SendText), "and asked again, not closed"
+    assert isinstance(world.told["connection"].get(timeout=5), Ask), "and asked again, not closed"
 
 
 def test_a_lost_connection_is_asked_for_everything_again(world: World) -> None:
     world.subscribe(1, ticker_want("KRW-BTC"))
     world.change("open", 1)
-    world.next("connection", SendText)
-    tell(world.registry, StreamsSeen("public", ("ticker KRW-BTC",)))
+    world.next("connection", Ask)
+    tell(world.registry, StreamsSeen("public", 1, ("ticker KRW-BTC",)))
     world.change("lost", 1)
     world.change("open", 2)
-    assert "is_only_realtime" not in world.next("connection", SendText).text
+    assert "is_only_realtime" not in world.asked()
 
 
 def test_a_deeper_book_is_routed_when_it_is_asked_for(world: World) -> None:
     world.subscribe(1, orderbook_want("KRW-BTC", depth=5))
     world.change("open", 1)
-    assert "KRW-BTC.5" in world.next("connection", SendText).text
+    assert "KRW-BTC.5" in world.asked()
     assert world.next("router", AddRoutes).subscription_id == 1
     world.subscribe(2, orderbook_want("KRW-BTC", depth=15))
     ask(world.registry, Unsubscribe("component", 99), 5)
     assert all(not isinstance(one, AddRoutes) for one in drained(world.told["router"])), "not before the request"
-    assert "KRW-BTC.15" in world.next("connection", SendText).text
+    assert "KRW-BTC.15" in world.asked()
     assert world.next("router", AddRoutes).subscription_id == 2
 
 
@@ -159,7 +167,7 @@ def test_a_component_hears_of_the_connections_it_uses(world: World) -> None:
     world.subscribe(1, ticker_want("KRW-BTC"))
     world.change("open", 7)
     heard = world.next("component", ConnectionChanged)
-    assert (heard.endpoint, heard.state, heard.epoch) == ("public", "open", 7)
+    assert (heard.endpoint, heard.state, heard.epoch) == ("public", "open", 1), "the first that components hear of"
     world.change("open", 3, "private")
     world.subscribe(2, my_asset_want())
     world.change("lost", 3, "private")
