@@ -179,11 +179,11 @@ class Connection(Actor):
             case Disconnect():
                 self._wanted = False
                 self._give_up()
-            case Ask(plan):
+            case Ask(_, plan):
                 text = encode_request(str(uuid.uuid4()), plan.types, self._config.format)
                 self._request_bytes = len(text.encode())
                 self._send(text)
-            case AskList(ticket):
+            case AskList(_, ticket):
                 self._send(encode_list_subscriptions(ticket, self._config.format))
             case WireOpened(epoch):
                 self._opened(epoch)
@@ -221,7 +221,7 @@ class Connection(Actor):
                 self.close()
                 return Estate(self._epoch, self._gap_started_ns)
             case GetHealth():
-                return self._health()
+                return (self._health(),)
             case _:
                 super().on_receive(message)
         return None

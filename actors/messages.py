@@ -309,16 +309,20 @@ class Connect(NamedTuple):
     `wants` is the union, for a line that must know it beforehand; what to serve is told by Ask.
     """
 
+    endpoint: str
     wants: tuple[Want, ...] = ()
 
 
 class Disconnect(NamedTuple):
     """Nobody wants this endpoint any more: close."""
 
+    endpoint: str
+
 
 class Ask(NamedTuple):
     """Have this served instead of what was asked before."""
 
+    endpoint: str
     plan: Plan
 
 
@@ -328,6 +332,7 @@ class AskList(NamedTuple):
     It also acknowledges every request before it.
     """
 
+    endpoint: str
     ticket: str
 
 

@@ -306,7 +306,7 @@ class Registry(Actor):
             feed.is_wanted = True
             wants = feed.union.wants()
             for line in feed.lines.values():
-                tell(line.ref, Connect(wants))
+                tell(line.ref, Connect(feed.endpoint, wants))
         self._set_timer(feed)
 
     def _set_timer(self, feed: Feed) -> None:
@@ -354,7 +354,7 @@ class Registry(Actor):
         if expected:
             tell(self._router, Expect(expected))
         self._route_deferred(feed)
-        tell(line.ref, Ask(plan))
+        tell(line.ref, Ask(feed.endpoint, plan))
         self._retire(feed, before)
         line.pace.sent(time.monotonic())
         line.has_asked = True
@@ -390,7 +390,7 @@ class Registry(Actor):
         feed.continuity.closed()
         for line in feed.lines.values():
             self._line_down(feed, line, "nothing is wanted of it any more")
-            tell(line.ref, Disconnect())
+            tell(line.ref, Disconnect(feed.endpoint))
 
     # --- what the lines say
 
@@ -555,7 +555,7 @@ class Registry(Actor):
 
     def _send_question(self, feed: Feed, line: Line, question: Question) -> None:
         line.asked[question.ticket] = question
-        tell(line.ref, AskList(question.ticket))
+        tell(line.ref, AskList(feed.endpoint, question.ticket))
         line.pace.sent(time.monotonic(), settles=False)
         feed.requests_sent += line.limited
 
@@ -572,7 +572,7 @@ class Registry(Actor):
     def _use_connection(self, feed: Feed, message: UseConnection) -> None:
         line = feed.lines[message.line] = Line(message.line, message.ref, self._config, limited=message.limited)
         if feed.is_wanted:
-            tell(line.ref, Connect(feed.union.wants()))
+            tell(line.ref, Connect(feed.endpoint, feed.union.wants()))
         elif len(feed.union):
             self._changed(feed)
 

@@ -9,7 +9,8 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pykka
@@ -35,8 +36,9 @@ from .messages import (
 )
 from .registry import Registry
 from .router import Router
+from .seat import HandOver, Placed, Released, Role, Seat
 
-__all__ = ["Children", "GetChildren", "Join", "Quit", "Supervisor"]
+__all__ = ["AwaitPlace", "Children", "GetChildren", "Join", "Quit", "Supervisor"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +46,14 @@ MAX_RESTARTS = 5
 MAX_SECONDS = 60.0
 STOP_TIMEOUT = 5.0
 
-ORDER = ("jwt", "registry", "router")
+ORDER = ("jwt", "registry", "router", "seat")
 # Child -> those that are replaced with it, because they hold its ref or lean on its state, and the endpoints all lines
 # of which are. A line is replaced alone.
 WITH = {
-    "jwt": (("jwt",), ("private", "info")),
-    "registry": (("registry", "router"), ENDPOINTS),
-    "router": (("router",), ENDPOINTS),
+    "jwt": (("jwt", "seat"), ("private", "info")),
+    "registry": (("registry", "router", "seat"), ENDPOINTS),
+    "router": (("router", "seat"), ENDPOINTS),
+    "seat": (("seat",), ()),
 }
 # Lines are told apart by number in the whole process, however many engines it has.
 _numbers = itertools.count(1)
@@ -63,14 +66,16 @@ class Children(NamedTuple):
     registry: Ref
     router: Ref
     connections: Mapping[str, tuple[Ref, ...]]  # by endpoint, its lines
+    seat: Ref | None  # if this process shares with others
 
 
 class LineChild(NamedTuple):
-    """One line of an endpoint."""
+    """One line of an endpoint: a connection of this process, or its link to another."""
 
     endpoint: str
     number: int
     ref: Ref
+    is_link: bool = False
 
 
 class GetChildren(NamedTuple):
@@ -90,15 +95,27 @@ class Quit(NamedTuple):
     component_id: str
 
 
+class AwaitPlace(NamedTuple):
+    """Has this process found its place among the others? Answered through the future, once it has (live)."""
+
+    place: "pykka.Future[Placed]"
+
+
 class Supervisor(Actor):
     """Starts, watches, replaces and stops the engine's actors.
 
-    Receives Join, Quit and GetChildren from proxies, Failed from children, KeysReplaced from Jwt.
+    Receives Join, Quit, GetChildren, AwaitPlace and HandOver from proxies, Failed from children, KeysReplaced from Jwt,
+    Placed from the seat. `folder` is where this process meets others to share connections with; without one it does
+    not. `serves` says that it is there to be their host.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, folder: Path | None = None, *, serves: bool = False) -> None:
         super().__init__()
         self._config = config
+        self._folder = folder
+        self._serves = serves
+        self._place = Placed(Role.EMBEDDED if folder is None else Role.LOOKING)
+        self._awaiting: list[pykka.Future[Placed]] = []
         self._components: dict[str, Ref] = {}
         self._children: dict[str, Ref] = {}
         self._lines: list[LineChild] = []
@@ -122,7 +139,17 @@ class Supervisor(Actor):
                 self._replace(message)
             case KeysReplaced():
                 for line in self._lines:
-                    tell(line.ref, KeysChanged())
+                    if not line.is_link:
+                        tell(line.ref, KeysChanged())
+                tell(self._children.get("seat"), KeysChanged())
+            case Placed():
+                self._placed(message)
+            case AwaitPlace(place):
+                self._awaiting.append(place)
+                self._answer_place()
+            case HandOver(done):
+                if not tell(self._children.get("seat"), message):
+                    done.set(True)
             case _:
                 super().on_receive(message)
         return None
@@ -130,7 +157,9 @@ class Supervisor(Actor):
     def close(self) -> None:
         """Stop all children, those that lean on others first."""
         for line in list(self._lines):
-            self._stop_line(line)
+            if not line.is_link:
+                self._stop_line(line)
+        self._lines.clear()
         for name in reversed(ORDER):
             self._stop_child(name)
 
@@ -141,18 +170,18 @@ class Supervisor(Actor):
             raise EngineError(str(self._failure))
         if not self._children:
             self._start(ORDER)
-            for endpoint in ENDPOINTS:
-                self._start_line(endpoint)
+            self._arrange()
         children = self._children
         connections = {
             endpoint: tuple(line.ref for line in self._lines if line.endpoint == endpoint) for endpoint in ENDPOINTS
         }
-        return Children(children["jwt"], children["registry"], children["router"], connections)
+        return Children(children["jwt"], children["registry"], children["router"], connections, children.get("seat"))
 
     def _start(self, names: tuple[str, ...]) -> None:
         """Start `names`, which are in order, and make them and the others known to each other."""
         for name in names:
-            self._children[name] = self._start_child(name)
+            if name != "seat" or self._folder is not None:
+                self._children[name] = self._start_child(name)
         registry, router = self._children["registry"], self._children["router"]
         if "router" in names:
             tell(router, UseRegistry(registry))
@@ -165,8 +194,25 @@ class Supervisor(Actor):
                 return Jwt.start(config=self._config, owner=self.actor_ref, estate=estate)
             case "registry":
                 return Registry.start(config=self._config.without_keys(), supervisor=self.actor_ref, estate=estate)
-            case _:
+            case "router":
                 return Router.start(supervisor=self.actor_ref, estate=estate)
+            case _:
+                return self._start_seat()
+
+    def _start_seat(self) -> Ref:
+        if self._folder is None:
+            raise LookupError("a process that does not share has no seat")
+        children = self._children
+        return Seat.start(
+            config=self._config.without_keys(),
+            folder=self._folder,
+            number=_numbers.__next__,
+            registry=children["registry"],
+            router=children["router"],
+            jwt=children["jwt"],
+            supervisor=self.actor_ref,
+            serves=self._serves,
+        )
 
     def _start_line(self, endpoint: str, estate: Estate | None = None) -> None:
         config = self._config.without_keys()  # keys are Jwt's alone
@@ -185,6 +231,51 @@ class Supervisor(Actor):
         )
         self._lines.append(LineChild(endpoint, number, ref))
         tell(self._children["registry"], UseConnection(endpoint, ref, number))
+
+    # --- where the lines come from
+
+    def _placed(self, place: Placed) -> None:
+        self._place = place
+        self._arrange()
+        self._answer_place()
+
+    def _answer_place(self) -> None:
+        if self._place.role is not Role.LOOKING:
+            for one in self._awaiting:
+                one.set(self._place)
+            self._awaiting.clear()
+
+    def _arrange(self) -> None:
+        """Have each endpoint served from where this place says."""
+        place = self._place
+        for endpoint in ENDPOINTS:
+            lines = [line for line in self._lines if line.endpoint == endpoint]
+            number = place.shared.get(endpoint)
+            if place.link is not None and number is not None:
+                if not any(line.number == number for line in lines):
+                    self._add_link(endpoint, number, place.link)
+                    self._drop_lines(lines)
+            elif place.role is not Role.LOOKING and not any(not line.is_link for line in lines):
+                self._start_line(endpoint)
+                self._drop_lines(lines)
+            else:
+                self._drop_lines([line for line in lines if line.is_link])
+
+    def _add_link(self, endpoint: str, number: int, link: Ref) -> None:
+        self._lines.append(LineChild(endpoint, number, link, is_link=True))
+        tell(self._children["registry"], UseConnection(endpoint, link, number, limited=False))
+
+    def _drop_lines(self, lines: Iterable[LineChild]) -> None:
+        for line in lines:
+            if line.is_link:
+                self._lines.remove(line)
+                tell(self._children.get("registry"), DropConnection(line.endpoint, line.ref))
+                if not any(other.ref == line.ref for other in self._lines):
+                    tell(self._children.get("seat"), Released(line.ref))
+            else:
+                self._stop_line(line)
+
+    # --- the end of children
 
     def _stop_child(self, name: str) -> None:
         ref = self._children.pop(name, None)
@@ -227,7 +318,11 @@ class Supervisor(Actor):
         self._restarts.append(now)
         logger.error("the engine's %s failed and is replaced: %r", failed.name, failed.error)
         names, endpoints = WITH.get(failed.name, ((), ()))
-        estates = {line: self._stop_line(line) for line in self._lines[:] if line.endpoint in endpoints}
+        own = [line for line in self._lines if not line.is_link]
+        if "seat" in names:  # links end with it; the next one says where the lines come from then
+            self._drop_lines([line for line in self._lines if line.is_link])
+            self._place = Placed(Role.LOOKING) if self._folder is not None else self._place
+        estates = {line: self._stop_line(line) for line in own if line.endpoint in endpoints}
         if failed_line is not None:
             self._stop_line(failed_line)
             estates[failed_line] = failed.estate

@@ -100,7 +100,7 @@ class Sink(Actor):
     def on_receive(self, message: object) -> object:
         """Take one message."""
         match message:
-            case Ask(plan):
+            case Ask(_, plan):
                 self.requests.append(encode_request("ticket", plan.types, "SIMPLE"))
             case GetHealth():
                 return self.requests

@@ -20,16 +20,16 @@ from .actors.base import ask, stop_and_join, tell
 from .actors.connection import ConnectionHealth
 from .actors.jwt import HasKeys, Keys, ReplaceKeys
 from .actors.mailbox import MailboxQueue
-from .actors.messages import AskExchange, ComponentGone, GetHealth, Subscribe, Unsubscribe
+from .actors.messages import AskExchange, ComponentGone, GetHealth, Ref, Subscribe, Unsubscribe
 from .actors.registry import RegistryHealth
 from .actors.router import RouterHealth
+from .actors.seat import Role, SeatHealth
 from .actors.subscriber import Attach, Callback, Detach, Edge, ErrorHandler, Leave, OnConnection, Subscriber
 from .health import Counters, Health, SubscriptionHealth
 from .protocol.config import Config
 from .protocol.errors import (
     AuthenticationError,
     ClosedError,
-    ConfigError,
     EngineError,
     LocalProtocolError,
     SnapshotTimeoutError,
@@ -135,11 +135,6 @@ class WebSocketClientProxy:
             raise LocalProtocolError(f"component_id={component_id!r:.60} must be a name, such as 'my_chart'")
         self.component_id = component_id
         self._config = Config.from_env() if config is None else config
-        if self._config.mode == "attach":
-            raise ConfigError(
-                "mode='attach' (WEBSOCKET_V6_MODE) needs a host process to attach to, which this version does not "
-                "have: use auto or embedded"
-            )
         self._hold: Hold | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
         # Two threads may make the first call at once; only they ever wait for it.
@@ -374,7 +369,17 @@ class WebSocketClientProxy:
             requests_sent=sum(feed.requests_sent for feed in registry.feeds),
         )
         streams = sum(feed.streams for feed in registry.feeds)
-        return Health("embedded", self.component_id, registry.components, connections, streams, counters, subscriptions)
+        seat = self._seat_health(hold)
+        return Health(
+            seat.role,
+            self.component_id,
+            registry.components,
+            seat.guests,
+            connections,
+            streams,
+            counters,
+            subscriptions,
+        )
 
     def cleanup(self) -> None:
         """End the component: callbacks stop, wants leave the union, the last one stops the engine.
@@ -541,6 +546,11 @@ class WebSocketClientProxy:
                 "set_keys"
             )
 
+    def _seat_health(self, hold: Hold) -> SeatHealth:
+        if hold.link.children.seat is None:
+            return SeatHealth(Role.EMBEDDED.value, 0)
+        return cast(SeatHealth, hold.link.ask(lambda children: cast(Ref, children.seat), GetHealth()))
+
     def _is_open(self, endpoint: str) -> bool:
         hold = self._present_hold()
         return hold is not None and any(one.state == "open" for one in self._connection_health(hold, endpoint))
@@ -550,8 +560,8 @@ class WebSocketClientProxy:
         found: list[ConnectionHealth] = []
         for ref in hold.link.children.connections[endpoint]:
             with contextlib.suppress(pykka.ActorDeadError):
-                found.append(ask(ref, GetHealth(), engine.ASK_TIMEOUT))
-        return found
+                found += ask(ref, GetHealth(), engine.ASK_TIMEOUT)
+        return [one for one in found if one.endpoint == endpoint]
 
 
 class _Settings:

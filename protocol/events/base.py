@@ -78,6 +78,11 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=Fal
         """How many bytes the message has."""
         return len(self._payload)
 
+    @property
+    def is_replayed(self) -> bool:
+        """Whether it is a last value, made the snapshot of a newcomer, and not one that the exchange sent as such."""
+        return ("stream_type", "SNAPSHOT") in self._fixed
+
     def load(self) -> None:
         """Check the whole message; afterwards at most a single field can turn out to be of a wrong type.
 

@@ -178,14 +178,14 @@ def test_it_connects_when_it_is_wanted_and_not_before(it: Subject) -> None:
     it.start()
     it.tell(KeysChanged())
     assert (it.wires, it.timers) == ([], [])
-    it.tell(Connect(), Connect())
+    it.tell(Connect("public"), Connect("public"))
     assert it.fire(Try) == 0.0
     assert it.fire(Go) == pytest.approx(0.0)
     (wire,) = it.wires
     assert (wire.epoch, wire.calls) == (1, ["start"])
     it.tell(WireOpened(1))
     assert it.states() == ["connecting", "open"]
-    assert ask(it.ref, GetHealth(), TIMEOUT).state == "open"
+    assert ask(it.ref, GetHealth(), TIMEOUT)[0].state == "open"
     (attached,) = (one for one in it.told if isinstance(one, AttachSource))
     assert attached == AttachSource("private", 7, 1, wire.credits)
 
@@ -196,11 +196,13 @@ def asking(type_: str) -> Plan:
 
 def test_requests_go_out_only_while_it_is_open(it: Subject) -> None:
     it.start()
-    it.tell(Ask(asking("nobody")), Connect())
+    it.tell(Ask("public", asking("nobody")), Connect("public"))
     wire = it.connect()
-    it.tell(Ask(asking("too early")), WireOpened(1), Ask(asking("now")), AskList("ticket-1"))
-    size = ask(it.ref, GetHealth(), TIMEOUT).request_bytes
-    it.tell(WireLost(1, LOST, 5), Ask(asking("too late")), AskList("ticket-2"))
+    it.tell(
+        Ask("public", asking("too early")), WireOpened(1), Ask("public", asking("now")), AskList("public", "ticket-1")
+    )
+    size = ask(it.ref, GetHealth(), TIMEOUT)[0].request_bytes
+    it.tell(WireLost(1, LOST, 5), Ask("public", asking("too late")), AskList("public", "ticket-2"))
     started, asked, listed = wire.calls
     assert started == "start"
     assert asked.endswith('},{"type":"now"},{"format":"SIMPLE"}]')
@@ -210,7 +212,7 @@ def test_requests_go_out_only_while_it_is_open(it: Subject) -> None:
 
 def test_pings_and_what_follows_when_they_are_not_answered(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     assert it.fire(PingDue) == 20.0
     assert it.fire(PingDue) == 20.0, "the next one is not kept from going out"
@@ -224,12 +226,12 @@ def test_pings_and_what_follows_when_they_are_not_answered(it: Subject) -> None:
     it.tell(WireLost(1, LOST, 5))
     assert not it.due(PingDue)
     assert not it.due(PongOverdue)
-    assert "no answer to a ping" in ask(it.ref, GetHealth(), TIMEOUT).error
+    assert "no answer to a ping" in ask(it.ref, GetHealth(), TIMEOUT)[0].error
 
 
 def test_the_wait_doubles_until_a_pong_proves_the_connection(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     waits = []
     for _ in range(3):
         wire = it.connect()
@@ -247,7 +249,7 @@ def test_the_wait_doubles_until_a_pong_proves_the_connection(it: Subject) -> Non
 
 def test_blocks_are_waited_out(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
     it.tell(WireRefused(wire.epoch, RateLimitedError("blocked", status=418, retry_after=37.0)))
     assert it.due(Try)[0][0] >= 37.0
@@ -256,7 +258,7 @@ def test_blocks_are_waited_out(it: Subject) -> None:
 @pytest.mark.parametrize("is_open", [True, False])
 def test_refused_keys_are_tried_ever_more_rarely(it: Subject, is_open: bool) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     waits = []
     for _ in range(6):
         wire = it.open() if is_open else it.connect()
@@ -277,7 +279,7 @@ def test_refused_keys_are_tried_ever_more_rarely(it: Subject, is_open: bool) -> 
 
 def test_a_used_nonce_is_no_refusal_of_the_keys(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
     it.tell(WireRefused(wire.epoch, AuthenticationError("again", name="nonce_used")))
     assert it.due(Try)[0][0] == 0.5
@@ -286,7 +288,7 @@ def test_a_used_nonce_is_no_refusal_of_the_keys(it: Subject) -> None:
 
 def test_new_keys_reconnect_what_uses_keys(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     it.tell(KeysChanged())
     assert wire.calls[-1] == ("finish", "reconnecting the private connection with new keys")
@@ -294,7 +296,7 @@ def test_new_keys_reconnect_what_uses_keys(it: Subject) -> None:
 
 def test_new_keys_leave_the_public_connection_alone(it: Subject) -> None:
     it.start("public")
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     it.tell(KeysChanged())
     assert wire.calls == ["start"]
@@ -302,7 +304,7 @@ def test_new_keys_leave_the_public_connection_alone(it: Subject) -> None:
 
 def test_an_attempt_with_old_keys_is_made_again(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
     it.tell(KeysChanged())
     assert wire.calls == ["start"], "it may carry the new ones already; its end is waited for"
@@ -315,7 +317,7 @@ def test_an_attempt_with_old_keys_is_made_again(it: Subject) -> None:
 
 def test_an_attempt_with_old_keys_that_is_refused_is_made_again_at_once(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
     it.tell(KeysChanged(), WireRefused(wire.epoch, REFUSED))
     assert it.due(Try)[0][0] == 0.0
@@ -326,43 +328,43 @@ def test_an_attempt_with_old_keys_that_is_refused_is_made_again_at_once(it: Subj
 
 def test_nobody_wants_it_any_more_while_it_waits(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
-    it.tell(WireRefused(wire.epoch, LOST), Disconnect())
+    it.tell(WireRefused(wire.epoch, LOST), Disconnect("public"))
     assert not it.due(Try)
     assert it.states() == ["connecting", "lost", "closed"]
-    it.tell(Connect())
+    it.tell(Connect("public"))
     assert it.connect().epoch == 1, "there was no first connection yet"
 
 
 def test_nobody_wants_it_any_more_while_it_waits_for_its_turn(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     it.fire(Try)
-    it.tell(Disconnect())
+    it.tell(Disconnect("public"))
     assert not it.due(Go)
     assert not it.wires
 
 
 def test_nobody_wants_it_any_more_while_it_connects(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
-    it.tell(Disconnect())
+    it.tell(Disconnect("public"))
     assert wire.calls == ["start", ("finish", None)]
     it.tell(WireOpened(1))
     assert not it.due(PingDue)
     it.tell(WireLost(1, LOST, 5))
     assert it.states() == ["connecting", "closed"]
-    it.tell(Connect())
+    it.tell(Connect("public"))
     assert it.connect().epoch == 2, "the first one was opened, and may have been heard of"
 
 
 def test_wanted_again_while_it_closes(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
-    it.tell(Disconnect(), Connect())
+    it.tell(Disconnect("public"), Connect("public"))
     assert len(it.wires) == 1
     it.tell(WireLost(wire.epoch, LOST, 5))
     assert it.open().epoch == 2
@@ -373,7 +375,7 @@ def test_wanted_again_while_it_closes(it: Subject) -> None:
 
 def test_one_gap_from_the_last_byte_to_the_next_opening(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     it.tell(WireLost(wire.epoch, LOST, 1234))
     wire = it.connect()
@@ -394,7 +396,7 @@ def test_one_gap_from_the_last_byte_to_the_next_opening(it: Subject) -> None:
 
 def test_a_successor_counts_epochs_on(it: Subject) -> None:
     it.start(estate=Estate(7, 1234))
-    it.tell(Connect())
+    it.tell(Connect("public"))
     assert it.open().epoch == 8
     opened = it.told[-1]
     assert (opened.state, opened.epoch, opened.gap_started_ns) == ("open", 8, 1234)
@@ -404,7 +406,7 @@ def test_who_resigns_says_since_when_data_is_missed(it: Subject) -> None:
     it.start()
     assert ask(it.ref, Resign(), TIMEOUT) == Estate(0, None)
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     wire.last_bytes_ns = 1234
     assert ask(it.ref, Resign(), TIMEOUT) == Estate(1, 1234)
@@ -416,7 +418,7 @@ def test_who_resigns_says_since_when_data_is_missed(it: Subject) -> None:
 
 def test_who_resigns_while_it_waits_hands_on_the_gap(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     it.open()
     it.tell(WireLost(1, LOST, 1234))
     assert ask(it.ref, Resign(), TIMEOUT) == Estate(1, 1234)
@@ -424,7 +426,7 @@ def test_who_resigns_while_it_waits_hands_on_the_gap(it: Subject) -> None:
 
 def test_a_wire_that_fails_is_a_bug_that_ends_the_connection(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     wire.last_bytes_ns = 1234
     with pytest.raises(pykka.ActorDeadError):
@@ -441,7 +443,7 @@ def test_connections_of_one_host_share_the_pace(it: Subject) -> None:
     waits = []
     for index in range(9):
         it.start(endpoint=f"endpoint-{index}")
-        it.tell(Connect())
+        it.tell(Connect("public"))
         it.fire(Try)
         waits.append(it.fire(Go))
     assert waits[:4] == pytest.approx([0.0] * 4)

@@ -243,6 +243,14 @@ def test_a_forked_child_has_an_engine_of_its_own(sim: Simulator, config: Config)
         assert [one.open for one in sim.connections("public")] == [True, False]
 
 
-def test_a_mode_that_is_not_there_is_refused_at_once(sim: Simulator) -> None:
+def test_there_must_be_a_host_to_attach_to(sim: Simulator, config: Config) -> None:
+    attached = WebSocketClientProxy("attached", config=Config(url=sim.url, mode="attach"))
     with pytest.raises(ConfigError, match="WEBSOCKET_V6_MODE"):
-        WebSocketClientProxy("alone", config=Config(url=sim.url, mode="attach"))
+        attached.subscribe_ticker("KRW-BTC")
+    assert engine_threads() == []
+    with WebSocketClientProxy("host", config=config) as host:
+        host.subscribe_ticker("KRW-BTC").get(5)
+        assert attached.get_ticker_snapshot("KRW-BTC")[0].symbol == "KRW-BTC"
+        assert attached.health().role == "guest"
+        attached.cleanup()
+        assert len(sim.connections()) == 1
