@@ -120,6 +120,7 @@ class Link(Actor):
         self._unsent: deque[bytes] = deque()
         self._retry: Timer | None = None
         self._pong: Timer | None = None
+        self._has_greeted = False
         self._is_up = False
         self._reason: WebSocketV6Error | None = None
         self._may_retry = True
@@ -144,7 +145,7 @@ class Link(Actor):
             case Say(said):
                 self._say(said)
             case PipeOpened():
-                self._say(peers.Hello(peers.VERSION, _program(), os.getpid(), self._keys))
+                self._greet()
             case PipeSaid(_, said):
                 self._hear(said)
             case PipeClosed(_, error):
@@ -192,6 +193,11 @@ class Link(Actor):
         return None
 
     # --- what the host says
+
+    def _greet(self) -> None:
+        self._unsent.appendleft(peers.encode(peers.Hello(peers.VERSION, _program(), os.getpid(), self._keys)))
+        self._has_greeted = True
+        self._flush()
 
     def _hear(self, said: object) -> None:
         if self._is_up and self._pong is not None:
@@ -299,7 +305,7 @@ class Link(Actor):
         self._flush()
 
     def _flush(self) -> None:
-        while self._unsent:
+        while self._unsent and self._has_greeted:
             if not self._pipe.send(self._unsent[0]):
                 if self._retry is None:
                     self._retry = self.after(RETRY, TrySend())

@@ -5,7 +5,9 @@ marked `live`: a mailbox or a credit queue is how two threads meet, an error goe
 never leave their process.
 """
 
+import itertools
 import queue
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import pykka
@@ -62,6 +64,7 @@ __all__ = [
     "WirePonged",
     "WireRefused",
     "WireSaid",
+    "next_subscription_id",
 ]
 
 Ref: TypeAlias = pykka.ActorRef[Any]
@@ -82,6 +85,10 @@ class ComponentGone(NamedTuple):
     """A component has left: take back all it wants."""
 
     component_id: str
+
+
+# Subscriptions are told apart by number in the whole process, whoever makes them.
+next_subscription_id: Callable[[], int] = itertools.count(1).__next__
 
 
 class Subscribe(NamedTuple):

@@ -106,6 +106,7 @@ class Pipe(threading.Thread):
         self._max_bytes = max_bytes
         self._connection: Connection[bytes, bytes] | None = None
         self._handle: socket.socket | None = None  # the same pipe once more: to ask for room, and to end it
+        self._is_open = False
         self._is_finished = False
 
     # --- the thread
@@ -137,6 +138,7 @@ class Pipe(threading.Thread):
         if self._is_finished:
             return
         self._challenge(connection)
+        self._is_open = True
         if not tell(self._owner, PipeOpened(self)):
             return
         receive, decode, owner = connection.recv_bytes, self._decode, self._owner
@@ -148,13 +150,15 @@ class Pipe(threading.Thread):
     # --- for the owner
 
     def send(self, data: bytes) -> bool:
-        """Send `data` if there is room for it now. False: there is none, try again later.
+        """Send `data` if there is room for it now. False: there is none, or it is not open yet; try again later.
 
         Data of more than CHUNK bytes may make the caller wait for a moment. A pipe that is broken takes everything:
         its end comes as PipeClosed.
         """
-        if self._connection is None or self._is_finished:
+        if self._is_finished:
             return True
+        if self._connection is None or not self._is_open:
+            return False
         if self._handle is not None and not _has_room(self._handle):
             return False
         try:

@@ -36,7 +36,8 @@ __all__ = ["HandOver", "Placed", "Released", "Role", "Seat", "SeatHealth"]
 
 logger = logging.getLogger(__name__)
 
-LOOK_AGAIN = 0.02  # seconds at most until a process that found neither host nor lock looks again
+LOOK_AGAIN = 0.01  # seconds at most until a process that found neither host nor lock looks again, doubled each time
+LOOK_AGAIN_MAX = 1.0
 LOCK_RETRY = 0.02  # seconds until one that was handed over to tries again for the lock
 CHECK_INTERVAL = 5.0  # seconds between two looks whether this process is still the host
 MAX_GUESTS = 256
@@ -136,6 +137,7 @@ class Seat(Actor):
         self._role = Role.LOOKING
         self._point: MeetingPoint | None = None
         self._look: Timer | None = None
+        self._pause = LOOK_AGAIN
         # As a guest, and on the way to it: the links that live, and the one in use.
         self._links: dict[Ref, _Linked] = {}
         self._link: Ref | None = None
@@ -224,9 +226,12 @@ class Seat(Actor):
             self._go_to(entry)
 
     def _look_again(self) -> None:
+        """Somebody has the lock: the host that could not be reached, or one that is not ready yet."""
+        self._gone = None
         if self._look is None:
             # At random, since all that lost the same host look for the next one at the same time.
-            self._look = self.after(LOOK_AGAIN * random.uniform(0.5, 1.0), Look())  # noqa: S311
+            self._look = self.after(self._pause * random.uniform(0.5, 1.0), Look())  # noqa: S311
+            self._pause = min(LOOK_AGAIN_MAX, self._pause * 2)
 
     def _claim(self) -> None:
         """Become the host if nobody else is, or is about to be."""
@@ -273,6 +278,7 @@ class Seat(Actor):
         error: WebSocketV6Error | None = None,
     ) -> None:
         self._role = role
+        self._pause = LOOK_AGAIN
         tell(self._supervisor, Placed(role, link, shared, error))
 
     # --- as a guest

@@ -36,6 +36,7 @@ from .messages import (
     Subscribe,
     Unsubscribe,
     Watch,
+    next_subscription_id,
 )
 from .pipe import CHUNK, Pipe, PipeClosed, PipeOpened, PipeSaid, as_host
 
@@ -47,7 +48,7 @@ GREETING = 5.0  # seconds for a peer to prove that it knows the key and to greet
 PATIENCE = 30.0  # seconds without any room in the pipe: the guest is stopped, or hangs
 RETRY = 0.002  # seconds until a full pipe is tried again, doubled each time
 RETRY_MAX = 0.1
-MEMORY = Mailbox.lossless(64 * 1024 * 1024)  # of messages that wait for the guest
+MEMORY_BYTES = 64 * 1024 * 1024  # of messages that wait for the guest
 UNSENT = 4096  # messages other than records that wait for it
 BATCH = 512  # events taken out of the mailbox at once
 ASK_TIMEOUT = 10.0
@@ -138,7 +139,7 @@ class Session(Actor):
         self._name = "a guest that has not greeted"
         self._component_id = ""  # until it has greeted
         self._shared: tuple[peers.Endpoint, ...] = ()
-        self._mailbox = MailboxQueue(MEMORY)
+        self._mailbox = MailboxQueue(Mailbox.lossless(MEMORY_BYTES))
         # What it wants: by all but codes, the number of the subscription and its codes.
         self._wants: dict[peers.Endpoint, Leases] = {}
         self._batch_at = 0
@@ -279,7 +280,7 @@ class Session(Actor):
         tell(self._registry, Unsubscribe(self._component_id, subscription_id))
 
     def _add(self, leases: Leases, kind: Want, codes: tuple[str, ...]) -> None:
-        subscription_id, before = leases.get(kind, (next(_numbers), ()))
+        subscription_id, before = leases.get(kind) or (next_subscription_id(), ())
         more = tuple(code for code in codes if code not in before)
         if kind in leases and not more:
             return
@@ -360,7 +361,7 @@ class Session(Actor):
         messages: list[Event] = []
         for event in events:
             if isinstance(event, OverflowEvent):
-                self._fell_behind()
+                self._dismiss(self._too_slow(), retry=True)
                 return
             # One that came for two of the guest's subscriptions is the same object, from the same batch.
             if event.received_at != self._batch_at:
@@ -372,12 +373,11 @@ class Session(Actor):
         for batch in batches_of(messages, CHUNK - 1024):
             yield peers.encode(peers.records_of(batch))
 
-    def _fell_behind(self) -> None:
+    def _too_slow(self) -> str:
         stats = self._mailbox.stats
-        self._dismiss(
-            f"it took data too slowly: {stats.delivered} messages were sent to it, more than {MEMORY.limit:g} bytes "
-            f"waited, {stats.dropped} were lost after them; it may come again",
-            retry=True,
+        return (
+            f"it took data too slowly: {stats.delivered} messages were sent to it, more than {MEMORY_BYTES} bytes "
+            f"waited, {stats.dropped} messages were lost after them; it may come again"
         )
 
     def _come_back(self) -> None:
@@ -386,6 +386,9 @@ class Session(Actor):
             self._stuck_since = now
         elif now - self._stuck_since > PATIENCE:
             self._cut_off(f"it has read nothing for {PATIENCE:g} s")
+            return
+        if self._mailbox.stats.dropped and not self._is_dismissed:
+            self._cut_off(self._too_slow())
             return
         if self._retry is None:
             self._retry = self.after(self._retry_after, TrySend())

@@ -20,7 +20,7 @@ from .actors.base import ask, stop_and_join, tell
 from .actors.connection import ConnectionHealth
 from .actors.jwt import HasKeys, Keys, ReplaceKeys
 from .actors.mailbox import MailboxQueue
-from .actors.messages import AskExchange, ComponentGone, GetHealth, Ref, Subscribe, Unsubscribe
+from .actors.messages import AskExchange, ComponentGone, GetHealth, Ref, Subscribe, Unsubscribe, next_subscription_id
 from .actors.registry import RegistryHealth
 from .actors.router import RouterHealth
 from .actors.seat import Role, SeatHealth
@@ -461,7 +461,7 @@ class WebSocketClientProxy:
     def _start(self, want: Want, mailbox: MailboxQueue, settings: "_Settings", callback: Callback | None) -> Core:
         hold = self._engaged()
         edge = Edge(mailbox, view_of(want, settings.numbers), lambda: hold.link.router)
-        subscription_id = next(_numbers)
+        subscription_id = next_subscription_id()
         core = Core(subscription_id, want, edge, callback, settings.error_handler)
         name = f"subscription of {want.type}"
         # Told first: the router may wake it for this subscription before `ask` returns.
