@@ -44,6 +44,7 @@ __all__ = [
     "LineChanged",
     "MailboxDrained",
     "Malformed",
+    "Merge",
     "NewEpoch",
     "Ready",
     "Ref",
@@ -147,6 +148,13 @@ class Forget(NamedTuple):
     """The last line of `endpoint` is lost: last values are no longer current."""
 
     endpoint: str
+
+
+class Merge(NamedTuple):
+    """`endpoint` has more than one line from now on, and each message counts once; or no more than one."""
+
+    endpoint: str
+    is_on: bool
 
 
 class NewEpoch(NamedTuple):
