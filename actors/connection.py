@@ -36,6 +36,7 @@ from .messages import (
     KeysChanged,
     LineChanged,
     Ref,
+    Renew,
     WireLost,
     WireOpened,
     WirePonged,
@@ -50,6 +51,7 @@ __all__ = ["ConnectPace", "Connection", "ConnectionHealth", "Estate", "Resign"]
 REFUSED_RETRY = 60.0
 REFUSED_RETRY_MAX = 600.0
 JOIN_TIMEOUT = 2.0
+AGE_SPREAD = 0.1
 # Refusals that a fresh token may cure.
 PASSING_REFUSALS = ("nonce_used",)
 # In-band error names that speak of the keys, not of the request.
@@ -94,6 +96,7 @@ class ConnectionHealth(NamedTuple):
     reconnects: int
     request_bytes: int  # of its last subscription
     error: str
+    serves: bool = False  # all that is wanted comes through it; with several lines, each needs a moment for that
 
 
 class Estate(NamedTuple):
@@ -119,6 +122,10 @@ class PingDue(NamedTuple):
     """Time for the next ping."""
 
 
+class Aged(NamedTuple):
+    """The connection is as old as it may become."""
+
+
 class PongOverdue(NamedTuple):
     """A ping was not answered in time."""
 
@@ -127,7 +134,8 @@ class Connection(Actor):
     """Keeps one line of an endpoint connected while someone wants it.
 
     Receives Connect, Disconnect, Ask and AskList from the registry, KeysChanged and Resign from the supervisor, Wire*
-    from its wire. Sends LineChanged and ExchangeSaid to the registry, AttachSource to the router.
+    from its wire. Sends LineChanged and ExchangeSaid to the registry, AttachSource to the router, Renew to the
+    supervisor.
     """
 
     def __init__(
@@ -154,13 +162,15 @@ class Connection(Actor):
         self._supervisor = supervisor
         self._epoch, self._gap_started_ns = estate or Estate()
         self._life = Lifecycle()
-        self._backoff = Backoff(config.backoff_initial, config.backoff_max, random.random)
+        self._random = random.random
+        self._backoff = Backoff(config.backoff_initial, config.backoff_max, self._random)
         self._wire: Wire | None = None
         self._wanted = False
         self._has_resigned = False
         self._retry: Timer | None = None
         self._ping: Timer | None = None
         self._pong: Timer | None = None
+        self._age: Timer | None = None
         self._pace = _paces.setdefault(urlsplit(url).netloc, ConnectPace())
         self._refusals = 0
         self._keys_changed = False
@@ -210,6 +220,8 @@ class Connection(Actor):
                         f"no answer to a ping on the {self._endpoint} connection for {self._config.ping_timeout:g} s"
                     )
                 )
+            case Aged():
+                tell(self._supervisor, Renew(self.actor_ref))
             case Try():
                 self._take_turn()
             case Go():
@@ -287,6 +299,9 @@ class Connection(Actor):
         self._announce("open")
         self._gap_started_ns = None
         self._ping = self.after(self._config.ping_interval, PingDue())
+        if self._config.max_age is not None:
+            # Earlier by chance, so that the lines of an endpoint do not all go at once.
+            self._age = self.after(self._config.max_age * (1.0 - AGE_SPREAD * self._random()), Aged())
         if self._keys_changed:
             self._use_new_keys()
 
@@ -370,11 +385,12 @@ class Connection(Actor):
         elif self._life.state is ConnectionState.CONNECTING:
             self._keys_changed = True  # the attempt under way may still carry the old ones
         elif self._life.state is ConnectionState.OPEN:
-            self._finish(TransportError(f"reconnecting the {self._endpoint} connection with new keys"))
+            tell(self._supervisor, Renew(self.actor_ref))
 
     def _stop_timers(self) -> None:
         self._ping = _cancel(self._ping)
         self._pong = _cancel(self._pong)
+        self._age = _cancel(self._age)
         self._retry = _cancel(self._retry)
 
     # --- telling

@@ -30,6 +30,7 @@ from .messages import (
     Forget,
     GetEstate,
     GetHealth,
+    Join,
     MailboxDrained,
     Malformed,
     Merge,
@@ -134,9 +135,9 @@ class Route:
 class Router(Actor):
     """Delivers batches into mailboxes.
 
-    Receives Batch from wires, AttachSource from lines, AddRoutes, DropRoutes, Expect, Retire, Forget, Merge and
-    NewEpoch from the registry, Malformed and MailboxDrained from components. Sends StreamsSeen and SnapshotServed to the
-    registry, Ready to components, credits back to lines.
+    Receives Batch from wires, AttachSource from lines, AddRoutes, DropRoutes, Expect, Retire, Forget, Merge,
+    Join and NewEpoch from the registry, Malformed and MailboxDrained from components. Sends StreamsSeen and
+    SnapshotServed to the registry, Ready to components, credits back to lines.
     """
 
     def __init__(self, *, supervisor: Ref, estate: "Mapping[Stream, deque[Event]] | None" = None) -> None:
@@ -161,7 +162,9 @@ class Router(Actor):
         """Handle one message."""
         match message:
             case Batch():
-                self._deliver(message)
+                if not self._mergers or not self._is_held(message):
+                    self._deliver(message)
+                self._return_credit(message.endpoint, message.line, message.epoch)
             case AddRoutes():
                 self._add(message)
             case DropRoutes(subscription_id, streams):
@@ -176,6 +179,8 @@ class Router(Actor):
                 self._epochs[endpoint] = epoch
             case Merge(endpoint, is_on):
                 self._merge(endpoint, is_on)
+            case Join(endpoint, line):
+                self._join(endpoint, line)
             case AttachSource():
                 self._attach(message)
             case MailboxDrained(subscription_id):
@@ -204,7 +209,7 @@ class Router(Actor):
     # --- the way of a message
 
     def _deliver(self, batch: Batch) -> None:
-        endpoint, line, wire_epoch, now_ns, streams, payloads, is_replayed = batch
+        endpoint, line, _, now_ns, streams, payloads, is_replayed = batch
         epoch = self._epochs.get(endpoint, 0)
         make: Make = _make_snapshot if is_replayed else make_event
         messages: Iterator[tuple[Stream, bytes]] = zip(streams, payloads, strict=True)
@@ -214,7 +219,7 @@ class Router(Actor):
         delivered = 0
         merger = self._mergers.get(endpoint)
         if merger is not None:
-            messages, make = merger.news(batch, self._runs, seen), functools.partial(self._make_news, make)
+            messages, make = merger.news(batch, self._latest, seen), functools.partial(self._make_news, make)
         for stream, payload in messages:
             route = routes.get(stream)
             if route is None:
@@ -249,7 +254,6 @@ class Router(Actor):
                 self._blocking.add(outlet.subscription_id)
         self._received += len(streams)
         self._delivered += delivered
-        self._return_credit(endpoint, line, wire_epoch)
 
     def _takers(
         self, stream: Stream, route: Route, event: Event, is_snapshot: bool, touched: list[Outlet]
@@ -315,7 +319,7 @@ class Router(Actor):
     def _merge(self, endpoint: str, is_on: bool) -> None:
         if not is_on:
             merger = self._mergers.pop(endpoint, None)
-            self._repeated += merger.repeated if merger else 0
+            self._repeated += merger.repeated if merger is not None else 0
         elif endpoint not in self._mergers:
             merger = self._mergers[endpoint] = Merger()
             # The lines to come are compared with what was delivered before them.
@@ -324,16 +328,33 @@ class Router(Actor):
                     for event in route.trades or (route.last,):
                         merger.remember(stream, event.payload)
 
-    def _runs(self, stream: Stream) -> bool:
-        """Whether a message of `stream` that was delivered before is none that anybody waits for."""
+    def _is_held(self, batch: Batch) -> bool:
+        """Keep what a line brings before it joins; that it brings it is told all the same."""
+        merger = self._mergers.get(batch.endpoint)
+        seen: list[Stream] = []
+        if merger is None or not merger.hold(batch, seen):
+            return False
+        if seen:
+            tell(self._registry, StreamsSeen(batch.endpoint, batch.line, tuple(seen)))
+        return True
+
+    def _join(self, endpoint: str, line: int) -> None:
+        merger = self._mergers.get(endpoint)
+        for batch in merger.join(line) if merger is not None else ():
+            self._deliver(batch)
+
+    def _latest(self, stream: Stream) -> bytes | None:
+        """Return the last message of `stream`, None if there are takers that wait for their first."""
         route = self._routes.get(stream)
-        return route is None or route.last is not None
+        if route is None:
+            return b""
+        return None if route.last is None else route.last.payload
 
     def _make_news(self, make: Make, stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:
         """Make an event of what a line is the first to bring: a snapshot, if the stream runs, is its latest message."""
         event = make(stream, payload, epoch, received_at)
         is_snapshot = SNAPSHOT in payload or make is _make_snapshot
-        return event.as_realtime() if is_snapshot and self._runs(stream) else event
+        return event.as_realtime() if is_snapshot and self._latest(stream) is not None else event
 
     def _return_credit(self, endpoint: str, line: int, epoch: int) -> None:
         known, credits_ = self._credits.get((endpoint, line), (0, None))

@@ -27,7 +27,9 @@ from .messages import (
     Failed,
     GetEstate,
     KeysChanged,
+    LineServes,
     Ref,
+    Renew,
     UseConnection,
     UseRegistry,
     UseRouter,
@@ -71,6 +73,7 @@ class LineChild(NamedTuple):
     endpoint: str
     number: int
     ref: Ref
+    heir_of: int = 0  # the number of the line that ends as soon as this one serves
 
 
 class GetChildren(NamedTuple):
@@ -120,6 +123,10 @@ class Supervisor(Actor):
                 self._components.pop(component_id, None)
             case Failed():
                 self._replace(message)
+            case Renew(ref):
+                self._renew(ref)
+            case LineServes(number):
+                self._hand_over(number)
             case KeysReplaced():
                 for line in self._lines:
                     tell(line.ref, KeysChanged())
@@ -142,7 +149,8 @@ class Supervisor(Actor):
         if not self._children:
             self._start(ORDER)
             for endpoint in ENDPOINTS:
-                self._start_line(endpoint)
+                for _ in range(self._config.redundancy):
+                    self._start_line(endpoint)
         children = self._children
         connections = {
             endpoint: tuple(line.ref for line in self._lines if line.endpoint == endpoint) for endpoint in ENDPOINTS
@@ -168,7 +176,7 @@ class Supervisor(Actor):
             case _:
                 return Router.start(supervisor=self.actor_ref, estate=estate)
 
-    def _start_line(self, endpoint: str, estate: Estate | None = None) -> None:
+    def _start_line(self, endpoint: str, estate: Estate | None = None, heir_of: int = 0) -> None:
         config = self._config.without_keys()  # keys are Jwt's alone
         urls = {"public": config.url, "private": config.private_url, "info": config.info_url}
         number = next(_numbers)
@@ -183,7 +191,7 @@ class Supervisor(Actor):
             supervisor=self.actor_ref,
             estate=estate,
         )
-        self._lines.append(LineChild(endpoint, number, ref))
+        self._lines.append(LineChild(endpoint, number, ref, heir_of))
         tell(self._children["registry"], UseConnection(endpoint, ref, number))
 
     def _stop_child(self, name: str) -> None:
@@ -214,6 +222,27 @@ class Supervisor(Actor):
             logger.warning("the engine's %s does not answer", name)
             return None
 
+    # --- lines that are replaced while they serve
+
+    def _renew(self, ref: Ref) -> None:
+        for line in self._lines:
+            if line.ref == ref and not self._has_heir(line):
+                self._start_line(line.endpoint, heir_of=line.number)
+                return
+
+    def _has_heir(self, old: LineChild) -> bool:
+        return any(line.heir_of == old.number for line in self._lines)
+
+    def _hand_over(self, number: int) -> None:
+        heir = next((line for line in self._lines if line.number == number and line.heir_of), None)
+        if heir is None:
+            return
+        self._lines[self._lines.index(heir)] = heir._replace(heir_of=0)
+        for line in self._lines:
+            if line.number == heir.heir_of:
+                self._stop_line(line)
+                return
+
     # --- failures
 
     def _replace(self, failed: Failed) -> None:
@@ -237,7 +266,11 @@ class Supervisor(Actor):
             self._stop_child(name)
         self._start(names)
         for line, estate in estates.items():
-            self._start_line(line.endpoint, estate)
+            # One that has an heir needs no other successor; heirs themselves do, if it was not all lines that ended.
+            if failed_line is None and not line.heir_of:
+                self._start_line(line.endpoint, estate)
+            elif failed_line is not None and not self._has_heir(line):
+                self._start_line(line.endpoint, estate, line.heir_of)
 
     def _give_up(self, failed: Failed) -> None:
         text = (

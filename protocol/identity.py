@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from .streams import Stream
 
-__all__ = ["Recent", "identity_of"]
+__all__ = ["Recent", "identity_of", "timestamp_of"]
 
 REMEMBERED = 512  # messages of one stream: a line that lags further behind has long missed its pings
 
@@ -74,6 +74,13 @@ def identity_of(stream: Stream, payload: bytes) -> Hashable:
     return hash((payload[:at], payload[end:from_], payload[to:]))
 
 
+def timestamp_of(payload: bytes) -> int:
+    """Return when the exchange made this message, in ms; 0 if it does not say so."""
+    spelling = SIMPLE if payload.startswith(b'{"ty"') else DEFAULT
+    value = _value(payload, spelling.timestamp)
+    return int(value) if value.isdigit() and len(value) < 20 else 0
+
+
 class Recent:
     """The last messages of one stream, by identity, and the lines that have brought each."""
 
@@ -87,16 +94,19 @@ class Recent:
     def __len__(self) -> int:
         return len(self._order)
 
-    def is_repeat(self, identity: Hashable, line: int, *, is_unique: bool = False) -> bool:
+    def is_repeat(self, identity: Hashable, line: int | None, *, is_unique: bool = False) -> bool:
         """Note a message that came through `line`; return whether another line has brought it before.
 
         A line that says the same twice means it: a market that is suspended and resumed again looks as it did before.
+        A snapshot, for which `line` is None, says nothing that may not be said again by the same line as it happens.
         What `is_unique`, a trade, has happened once however often it is said.
         """
         lines = self._lines.get(identity)
         if lines is None:
-            self.remember(identity, line)
+            self.remember(identity, *(() if line is None else (line,)))
             return False
+        if line is None:
+            return True
         if line not in lines:
             self._lines[identity] = (*lines, line)
             return True

@@ -60,11 +60,33 @@ NOTICE: dict[str, Any] = {
     "stream_type": "REALTIME",
 }
 SHORT = {
-    "type": "ty", "code": "cd", "timestamp": "tms", "stream_type": "st", "trade_price": "tp", "uuid": "uid",
-    "sequential_id": "sid", "trade_timestamp": "ttms", "market_state": "ms", "acc_trade_volume_24h": "atv24h",
-    "orderbook_units": "obu", "ask_price": "ap", "bid_price": "bp", "ask_size": "as", "bid_size": "bs",
-    "level": "lv", "state": "s", "trade_uuid": "tuid", "identifier": "id", "asset_uuid": "astuid", "assets": "ast",
-    "currency": "cu", "balance": "b", "locked": "l", "event_type": "et", "title": "tt", "listed_at": "lat",
+    "type": "ty",
+    "code": "cd",
+    "timestamp": "tms",
+    "stream_type": "st",
+    "trade_price": "tp",
+    "uuid": "uid",
+    "sequential_id": "sid",
+    "trade_timestamp": "ttms",
+    "market_state": "ms",
+    "acc_trade_volume_24h": "atv24h",
+    "orderbook_units": "obu",
+    "ask_price": "ap",
+    "bid_price": "bp",
+    "ask_size": "as",
+    "bid_size": "bs",
+    "level": "lv",
+    "state": "s",
+    "trade_uuid": "tuid",
+    "identifier": "id",
+    "asset_uuid": "astuid",
+    "assets": "ast",
+    "currency": "cu",
+    "balance": "b",
+    "locked": "l",
+    "event_type": "et",
+    "title": "tt",
+    "listed_at": "lat",
 }
 # Which changes of a message make it another one, and which do not.
 SAME = [
@@ -142,6 +164,12 @@ def test_what_a_line_says_twice_it_means() -> None:
     recent = Recent()
     assert [recent.is_repeat(state, 1) for state in ("active", "suspended", "active")] == [False] * 3
     assert [recent.is_repeat(state, 2) for state in ("suspended", "active")] == [True] * 2
+
+
+def test_a_snapshot_may_be_said_again_as_it_happens() -> None:
+    recent = Recent()
+    assert [recent.is_repeat("book", line) for line in (1, None, 2, 2)] == [False, True, True, False]
+    assert [recent.is_repeat("book 2", line) for line in (None, 2, 1)] == [False, True, True]
 
 
 def test_a_trade_happens_once_however_often_it_is_said() -> None:
