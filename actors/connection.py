@@ -19,9 +19,10 @@ from websocket_v6.protocol.errors import (
     TransportError,
     WebSocketV6Error,
 )
-from websocket_v6.protocol.inbound import ErrorNotice, Notice
+from websocket_v6.protocol.inbound import ErrorNotice, Notice, SubscriptionList
 from websocket_v6.protocol.lifecycle import ConnectionState, Lifecycle
 from websocket_v6.protocol.requests import encode_list_subscriptions, encode_request
+from websocket_v6.protocol.stall import ClockWatch, StallWatch, Suspicion
 
 from .base import Actor, Timer, tell
 from .messages import (
@@ -52,6 +53,8 @@ REFUSED_RETRY = 60.0
 REFUSED_RETRY_MAX = 600.0
 JOIN_TIMEOUT = 2.0
 AGE_SPREAD = 0.1
+LOOKS = 4  # at the connection's silence, for each ping
+QUIET_LOOKS = 3  # the shortest silence that can be suspicious
 # Refusals that a fresh token may cure.
 PASSING_REFUSALS = ("nonce_used",)
 # In-band error names that speak of the keys, not of the request.
@@ -130,6 +133,14 @@ class PongOverdue(NamedTuple):
     """A ping was not answered in time."""
 
 
+class Look(NamedTuple):
+    """Time to see whether data still comes, and whether the machine slept."""
+
+
+class AnswerOverdue(NamedTuple):
+    """A question that a silent connection was asked was not answered in time."""
+
+
 class Connection(Actor):
     """Keeps one line of an endpoint connected while someone wants it.
 
@@ -171,6 +182,13 @@ class Connection(Actor):
         self._ping: Timer | None = None
         self._pong: Timer | None = None
         self._age: Timer | None = None
+        self._look: Timer | None = None
+        self._answer: Timer | None = None
+        self._look_every = config.ping_interval / LOOKS
+        self._stall = StallWatch(QUIET_LOOKS * self._look_every)
+        self._clock = ClockWatch(self._look_every)
+        self._asked = ""  # the ticket of the question to a silent connection
+        self._stalled_since_ns: int | None = None
         self._pace = _paces.setdefault(urlsplit(url).netloc, ConnectPace())
         self._refusals = 0
         self._keys_changed = False
@@ -202,7 +220,7 @@ class Connection(Actor):
                 self._lost(error)
             case WireLost(_, error, at_ns):
                 self._wire = None
-                self._gap_started_ns = at_ns
+                self._gap_started_ns = self._stalled_since_ns or at_ns
                 self._lost(error)
             case WireSaid(_, notice):
                 self._hear(notice)
@@ -220,6 +238,10 @@ class Connection(Actor):
                         f"no answer to a ping on the {self._endpoint} connection for {self._config.ping_timeout:g} s"
                     )
                 )
+            case Look():
+                self._look_at_silence()
+            case AnswerOverdue():
+                self._stalled("and no answer to a question")
             case Aged():
                 tell(self._supervisor, Renew(self.actor_ref))
             case Try():
@@ -246,7 +268,7 @@ class Connection(Actor):
             if self._life.state is not ConnectionState.CONNECTING:
                 wire.join(JOIN_TIMEOUT)
             if self._life.state is ConnectionState.OPEN:
-                self._gap_started_ns = wire.last_bytes_ns
+                self._gap_started_ns = self._stalled_since_ns or wire.last_bytes_ns
 
     def failed(self, error: BaseException) -> None:
         """Tell the components of the loss, and the supervisor what the successor begins with."""
@@ -299,6 +321,10 @@ class Connection(Actor):
         self._announce("open")
         self._gap_started_ns = None
         self._ping = self.after(self._config.ping_interval, PingDue())
+        self._stall.begin(self._opened_at)
+        self._clock.forget()
+        self._look = self.after(self._look_every, Look())
+        self._stalled_since_ns = None
         if self._config.max_age is not None:
             # Earlier by chance, so that the lines of an endpoint do not all go at once.
             self._age = self.after(self._config.max_age * (1.0 - AGE_SPREAD * self._random()), Aged())
@@ -312,13 +338,45 @@ class Connection(Actor):
             self._wire.send(text)
 
     def _send_ping(self) -> None:
-        if self._wire is not None and self._life.state is ConnectionState.OPEN:
-            self._wire.ping()
+        if self._life.state is ConnectionState.OPEN:
             self._ping = self.after(self._config.ping_interval, PingDue())
+            self._ask_whether_there()
+
+    def _ask_whether_there(self) -> None:
+        if self._wire is not None:
+            self._wire.ping()
             if self._pong is None:
                 self._pong = self.after(self._config.ping_timeout, PongOverdue())
 
+    def _look_at_silence(self) -> None:
+        """See whether the connection brings data as it used to; a market may be quiet, so ask before giving it up."""
+        if self._wire is None or self._life.state is not ConnectionState.OPEN:
+            return
+        self._look = self.after(self._look_every, Look())
+        now = time.monotonic()
+        slept = self._clock.look(now, time.time())
+        if slept:
+            self._stall.skip(slept)
+            self._ask_whether_there()
+        match self._stall.look(now, self._wire.last_data_ns):
+            case Suspicion.ASK:
+                # Past the registry's pace: one in a long silence stays within what the exchange allows.
+                self._asked = str(uuid.uuid4())
+                self._send(encode_list_subscriptions(self._asked, self._config.format))
+                self._answer = self.after(self._config.ping_timeout, AnswerOverdue())
+            case Suspicion.GIVE_UP:
+                self._stalled("though it answers")
+            case _:
+                pass
+
+    def _stalled(self, how: str) -> None:
+        if self._wire is not None:
+            self._stalled_since_ns = self._wire.last_data_ns
+        self._finish(TransportError(f"the {self._endpoint} connection is stalled: no data any more, {how}"))
+
     def _hear(self, notice: Notice) -> None:
+        if isinstance(notice, SubscriptionList) and notice.ticket == self._asked:
+            self._answer = _cancel(self._answer)
         tell(self._registry, ExchangeSaid(self._endpoint, self._line, self._epoch, notice))
         if isinstance(notice, ErrorNotice):
             error: WebSocketV6Error = ExchangeError(notice.name, notice.text)
@@ -391,6 +449,8 @@ class Connection(Actor):
         self._ping = _cancel(self._ping)
         self._pong = _cancel(self._pong)
         self._age = _cancel(self._age)
+        self._look = _cancel(self._look)
+        self._answer = _cancel(self._answer)
         self._retry = _cancel(self._retry)
 
     # --- telling

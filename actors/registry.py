@@ -73,7 +73,7 @@ PROBATION = 2.0
 ACKNOWLEDGED_AFTER = 1.0
 # A line that is to be replaced is not kept for what its successor does not bring within this time.
 PATIENCE = 30.0
-PROOF_PATIENCE = 5.0  # and not for its own last answer
+PROOF_PATIENCE = 3.0  # and not for its own last answer
 # What a line that is gone has sent is delivered, or comes no more, after this time.
 MERGE_LINGER = 10.0
 # Errors of the exchange about the keys, not about a request.
