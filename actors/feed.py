@@ -17,7 +17,7 @@ from websocket_v6.protocol.wants import Want
 
 from .base import Timer
 from .mailbox import MailboxQueue
-from .messages import Ref
+from .messages import LineChanged, Ref
 
 __all__ = ["Feed", "FeedHealth", "Lease", "Line", "Question"]
 
@@ -33,6 +33,7 @@ class FeedHealth(NamedTuple):
     leases: int
     requests_sent: int
     epoch: int
+    serving: frozenset[int]  # the lines, by number, that have all that is wanted
 
 
 class Lease:
@@ -59,7 +60,9 @@ class Question(NamedTuple):
     """A LIST_SUBSCRIPTIONS that waits for its turn or its answer."""
 
     ticket: str
-    answer: "pykka.Future[Any]"
+    answer: "pykka.Future[Any] | None"  # None: the registry itself wants to know that the line answers
+    after: int = 0  # the subscriptions of the line before it, which the answer acknowledges
+    proves: tuple[int, int] | None = None  # the line, and its epoch, that waits for this one to have caught up with it
 
 
 class Line:
@@ -75,8 +78,11 @@ class Line:
         self.epoch = 0  # its own
         self.requests = 0  # subscriptions, ever
         self.has_asked = False  # anything, since it opened
+        self.whole_at_ns: int | None = None  # since when it has all; then the others were asked whether they caught up
+        self.refusal: LineChanged | None = None  # of its keys, while another line served
         self.is_excused = False  # what it was asked last is known to be refused
         self.asked: dict[str, Question] = {}  # by ticket
+        self.unasked: deque[Question] = deque()  # of this line itself
 
     def opened(self, epoch: int) -> None:
         """Note that it is there, and serves nothing yet."""
@@ -87,12 +93,15 @@ class Line:
     def lost(self) -> list[Question]:
         """Note that it is not there; return the questions that it will not answer."""
         self._begin()
-        unanswered = list(self.asked.values())
+        unanswered = [question for question in self.asked.values() if question.answer is not None]
         self.asked.clear()
+        self.unasked.clear()
         return unanswered
 
     def _begin(self) -> None:
         self.is_open = self.has_asked = self.is_excused = False
+        self.whole_at_ns = None
+        self.refusal = None
         self.served.reset()
         self.pace.reset()
 
@@ -144,7 +153,11 @@ class Feed:
 
     def whole_lines(self, lost: Line) -> set[int]:
         """Return the other open lines that serve all that `lost` did."""
-        return {line.number for line in self.open_lines() if line is not lost and line.served.covers(lost.served)}
+        return {
+            line.number
+            for line in self.open_lines()
+            if line is not lost and line.served.covers(lost.served, self.union)
+        }
 
     def forgotten(self, gone: list[Stream]) -> Iterator[Stream]:
         """Note that nobody wants `gone` any more; yield those that the exchange has stopped sending by itself."""

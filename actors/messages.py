@@ -42,13 +42,17 @@ __all__ = [
     "Forget",
     "GetEstate",
     "GetHealth",
+    "Join",
     "KeysChanged",
     "LineChanged",
+    "LineServes",
     "MailboxDrained",
     "Malformed",
+    "Merge",
     "NewEpoch",
     "Ready",
     "Ref",
+    "Renew",
     "Retire",
     "SnapshotServed",
     "StreamFailed",
@@ -154,6 +158,20 @@ class Forget(NamedTuple):
     """The last line of `endpoint` is lost: last values are no longer current."""
 
     endpoint: str
+
+
+class Merge(NamedTuple):
+    """`endpoint` has more than one line from now on, and each message counts once; or no more than one."""
+
+    endpoint: str
+    is_on: bool
+
+
+class Join(NamedTuple):
+    """This line of an endpoint with several takes part: deliver what it brings, and what it has brought."""
+
+    endpoint: str
+    line: int
 
 
 class NewEpoch(NamedTuple):
@@ -394,6 +412,18 @@ class Failed(NamedTuple):
 
 class KeysChanged(NamedTuple):
     """The account's keys were replaced: private connections connect again with the new ones."""
+
+
+class Renew(NamedTuple):
+    """A connection (live) is to be replaced by a new one, which must serve before this one ends."""
+
+    ref: Ref
+
+
+class LineServes(NamedTuple):
+    """This line has all that is wanted, or never will: one that it is to replace may end."""
+
+    line: int
 
 
 class GetEstate(NamedTuple):

@@ -43,7 +43,10 @@ from .messages import (
     Flush,
     Forget,
     GetHealth,
+    Join,
     LineChanged,
+    LineServes,
+    Merge,
     NewEpoch,
     Ref,
     Retire,
@@ -66,6 +69,13 @@ logger = logging.getLogger(__name__)
 LINGER = 30.0
 # A request that was not refused within this time is good: the exchange refuses at once.
 PROBATION = 2.0
+# With several lines, each must be known to serve. Snapshots say so within half a second; what has none is asked about.
+ACKNOWLEDGED_AFTER = 1.0
+# A line that is to be replaced is not kept for what its successor does not bring within this time.
+PATIENCE = 30.0
+PROOF_PATIENCE = 3.0  # and not for its own last answer
+# What a line that is gone has sent is delivered, or comes no more, after this time.
+MERGE_LINGER = 10.0
 # Errors of the exchange about the keys, not about a request.
 KEY_ERRORS = ("INVALID_AUTH",)
 
@@ -96,6 +106,28 @@ class Proven(NamedTuple):
 
 class StopLingering(NamedTuple):
     """Close the connection if still nobody wants anything of it."""
+
+    endpoint: str
+
+
+class CheckServed(NamedTuple):
+    """Is the line known to serve what this request asked? If not, ask."""
+
+    endpoint: str
+    line: int
+    request: int
+
+
+class StopWaiting(NamedTuple):
+    """The line had its time to serve everything."""
+
+    endpoint: str
+    line: int
+    epoch: int
+
+
+class StopMerging(NamedTuple):
+    """If there is still but one line, there is nothing to compare any more."""
 
     endpoint: str
 
@@ -143,6 +175,13 @@ class Registry(Actor):
                 self._line_changed(self._feeds[message.endpoint], message)
             case ExchangeSaid():
                 self._hear(self._feeds[message.endpoint], message)
+            case CheckServed(endpoint, number, request):
+                self._check_served(self._feeds[endpoint], number, request)
+            case StopWaiting(endpoint, number, epoch):
+                self._join(self._feeds[endpoint], number, epoch)
+            case StopMerging(endpoint):
+                if len(self._feeds[endpoint].lines) < 2:
+                    tell(self._router, Merge(endpoint, is_on=False))
             case CheckSilent(subscription_id, epoch):
                 self._check_silent(subscription_id, epoch)
             case Proven(endpoint, number, request):
@@ -314,6 +353,7 @@ class Registry(Actor):
         times = [line.pace.due(now) for line in feed.lines.values()]
         if feed.unasked:
             times += [line.pace.free_at(now) for line in feed.open_lines()]
+        times += [line.pace.free_at(now) for line in feed.open_lines() if line.unasked]
         if feed.timer is not None:
             feed.timer.cancel()
             feed.timer = None
@@ -329,8 +369,8 @@ class Registry(Actor):
             due = line.pace.due(now)
             if due is not None and due <= now:
                 self._settle(feed, line)
-            elif feed.unasked and line.is_open and line.pace.free_at(now) <= now:
-                self._send_question(feed, line, feed.unasked.popleft())
+            elif (line.unasked or feed.unasked) and line.is_open and line.pace.free_at(now) <= now:
+                self._send_question(feed, line, (line.unasked or feed.unasked).popleft())
         self._set_timer(feed)
 
     def _settle(self, feed: Feed, line: Line) -> None:
@@ -362,6 +402,7 @@ class Registry(Actor):
         line.requests += 1
         feed.requests_sent += line.limited
         self.after(PROBATION, Proven(feed.endpoint, line.number, line.requests))
+        self._watch_served(feed, line)
         self._watch_silence(feed)
 
     def _retire(self, feed: Feed, streams: Iterable[Stream]) -> None:
@@ -391,6 +432,7 @@ class Registry(Actor):
         for line in feed.lines.values():
             self._line_down(feed, line, "nothing is wanted of it any more")
             tell(line.ref, Disconnect(feed.endpoint))
+            tell(self._supervisor, LineServes(line.number))
 
     # --- what the lines say
 
@@ -402,11 +444,17 @@ class Registry(Actor):
             line.opened(change.epoch)
             if feed.continuity.opened(line.number, change.at_ns, change.gap_started_ns):
                 self._begin_epoch(feed, change.at_ns)
+                tell(self._supervisor, LineServes(line.number))
+            else:
+                self.after(PATIENCE, StopWaiting(feed.endpoint, line.number, line.epoch))
             self._ask_again(feed, line)
             return
         if line.is_open or change.state in ("lost", "refused"):
             self._line_lost(feed, line, change)
         if feed.is_open:
+            if change.state == "refused":
+                line.refusal = change
+                tell(self._supervisor, LineServes(line.number))
             return  # another one serves, and nobody need know
         self._tell_watchers(feed, change.state, change.at_ns, change.reason, change.error)
         if change.state == "refused" and change.error is not None:
@@ -427,11 +475,17 @@ class Registry(Actor):
         """Tell everyone of a new epoch, before the request leaves: so it is known before the first data."""
         feed.opened_at_ns = at_ns
         tell(self._router, NewEpoch(feed.endpoint, feed.epoch))
+        for line in feed.open_lines():
+            if not feed.continuity.awaits(line.number):
+                tell(self._router, Join(feed.endpoint, line.number))
         self._tell_watchers(feed, "open", at_ns)
         feed.continuity.gap_told()
 
     def _line_down(self, feed: Feed, line: Line, reason: str) -> None:
         asked = line.served.asked
+        for other in feed.open_lines():
+            if other is not line:
+                other.served.inherit(line.served)
         unanswered = line.lost()
         self._retire(feed, (stream for stream in asked if stream not in feed.union))
         if feed.is_open:
@@ -458,6 +512,7 @@ class Registry(Actor):
         line = feed.lines.get(number)
         if line is not None:
             line.served.saw(streams)
+            self._settled(feed, line)
 
     def _tell_open(self, feed: Feed, component_id: str) -> None:
         tell(self._watchers.get(component_id), ConnectionChanged(feed.endpoint, "open", feed.epoch, feed.opened_at_ns))
@@ -479,7 +534,7 @@ class Registry(Actor):
             case SubscriptionList(ticket=ticket):
                 question = line.asked.pop(ticket, None)
                 if question is not None:
-                    question.answer.set(said.notice)
+                    self._answered(feed, line, question, said.notice)
             case ErrorNotice(name, text):
                 logger.warning("the exchange answered on the %s connection: %s, %s", feed.endpoint, name, text)
                 if said.epoch == line.epoch and name not in KEY_ERRORS and not line.is_excused:
@@ -554,7 +609,7 @@ class Registry(Actor):
         self._set_timer(feed)
 
     def _send_question(self, feed: Feed, line: Line, question: Question) -> None:
-        line.asked[question.ticket] = question
+        line.asked[question.ticket] = question._replace(after=line.requests)
         tell(line.ref, AskList(feed.endpoint, question.ticket))
         line.pace.sent(time.monotonic(), settles=False)
         feed.requests_sent += line.limited
@@ -566,15 +621,23 @@ class Registry(Actor):
         for feed in self._feeds.values():
             feed.deferred.clear()
             tell(router, NewEpoch(feed.endpoint, feed.epoch))
+            if len(feed.lines) > 1:
+                tell(router, Merge(feed.endpoint, is_on=True))
         for lease in self._leases.values():
             self._route(lease, lease.want, tuple(lease.open_streams()), is_new=False)
 
     def _use_connection(self, feed: Feed, message: UseConnection) -> None:
         line = feed.lines[message.line] = Line(message.line, message.ref, self._config, limited=message.limited)
+        if len(feed.lines) > 1:
+            tell(self._router, Merge(feed.endpoint, is_on=True))
+            for other in feed.open_lines():
+                self._watch_served(feed, other)
         if feed.is_wanted:
             tell(line.ref, Connect(feed.endpoint, feed.union.wants()))
         elif len(feed.union):
             self._changed(feed)
+        else:
+            tell(self._supervisor, LineServes(line.number))  # all that is wanted
 
     def _drop_connection(self, feed: Feed, ref: Ref) -> None:
         for line in [one for one in feed.lines.values() if one.ref == ref]:
@@ -584,6 +647,57 @@ class Registry(Actor):
                     feed, LineChanged(feed.endpoint, line.number, "lost", line.epoch, now_ns, now_ns, "it is replaced")
                 )
             del feed.lines[line.number]
+            self.after(MERGE_LINGER, StopMerging(feed.endpoint))
+        for line in feed.lines.values():
+            if line.refusal is not None and not feed.is_open:
+                self._line_changed(feed, line.refusal)
+
+    # --- several lines: which of them serves
+
+    def _watch_served(self, feed: Feed, line: Line) -> None:
+        if len(feed.lines) > 1:
+            self.after(ACKNOWLEDGED_AFTER, CheckServed(feed.endpoint, line.number, line.requests))
+
+    def _check_served(self, feed: Feed, number: int, request: int) -> None:
+        line = feed.lines.get(number)
+        if line is not None and line.is_open and line.requests == request and not line.served.is_whole:
+            self._ask_line(feed, line)
+
+    def _ask_line(self, feed: Feed, line: Line, proves: tuple[int, int] | None = None) -> None:
+        line.unasked.append(Question(str(uuid.uuid4()), None, proves=proves))
+        self._set_timer(feed)
+
+    def _answered(self, feed: Feed, line: Line, question: Question, answer: SubscriptionList) -> None:
+        if question.answer is not None:
+            question.answer.set(answer)
+        if question.after == line.requests:
+            line.served.acknowledge()
+            self._settled(feed, line)
+        if question.proves is not None:
+            self._join(feed, *question.proves)
+
+    def _settled(self, feed: Feed, line: Line) -> None:
+        """See whether `line` has all that is wanted now.
+
+        If so, the others are asked something: when one of them answers, it has brought everything from before `line`
+        had its beginning, and is no longer needed.
+        """
+        if line.whole_at_ns is not None or not feed.continuity.awaits(line.number) or not line.served.is_whole:
+            return
+        line.whole_at_ns = time.time_ns()
+        for other in feed.open_lines():
+            if not feed.continuity.awaits(other.number):
+                self._ask_line(feed, other, proves=(line.number, line.epoch))
+        self.after(PROOF_PATIENCE, StopWaiting(feed.endpoint, line.number, line.epoch))
+
+    def _join(self, feed: Feed, number: int, epoch: int) -> None:
+        line = feed.lines.get(number)
+        if line is None or line.epoch != epoch or not feed.continuity.awaits(number):
+            return
+        # Not since now: the answer that brought us here may have been the last that the other line says.
+        feed.continuity.serves(number, line.whole_at_ns or time.time_ns())
+        tell(self._router, Join(feed.endpoint, number))
+        tell(self._supervisor, LineServes(number))
 
     # --- small things
 
@@ -595,7 +709,14 @@ class Registry(Actor):
 
     def _health(self) -> RegistryHealth:
         feeds = tuple(
-            FeedHealth(feed.endpoint, len(feed.union), sum(1 for _ in self._of(feed)), feed.requests_sent, feed.epoch)
+            FeedHealth(
+                feed.endpoint,
+                len(feed.union),
+                sum(1 for _ in self._of(feed)),
+                feed.requests_sent,
+                feed.epoch,
+                feed.continuity.serving,
+            )
             for feed in self._feeds.values()
         )
         return RegistryHealth(len(self._watchers), feeds, self._malformed)
@@ -603,7 +724,8 @@ class Registry(Actor):
 
 def _refuse(questions: Iterable[Question], error: WebSocketV6Error) -> None:
     for question in questions:
-        question.answer.set_exception((type(error), error, None))
+        if question.answer is not None:
+            question.answer.set_exception((type(error), error, None))
 
 
 def _unknown(want: Want, silent: list[Stream], waited: float) -> UnknownCodeError:

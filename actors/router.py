@@ -8,11 +8,12 @@ about to see it (`protocol/events`).
 import functools
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TradeEvent, make_event
+from websocket_v6.protocol.merger import Merger
 from websocket_v6.protocol.records import Batch
 from websocket_v6.protocol.streams import Stream, split, wildcard
 from websocket_v6.protocol.wants import KNOWN_TYPES, endpoint_of
@@ -29,8 +30,10 @@ from .messages import (
     Forget,
     GetEstate,
     GetHealth,
+    Join,
     MailboxDrained,
     Malformed,
+    Merge,
     NewEpoch,
     Ready,
     Ref,
@@ -52,8 +55,15 @@ REMEMBERED_MALFORMED = 256
 SNAPSHOT = b'"SNAPSHOT"'
 
 
+Make = Callable[[Stream, bytes, int, int], Event]
+
+
 class RouterHealth(NamedTuple):
-    """What went through the router. `unrouted` messages had no taker: strays of a subscription just replaced."""
+    """What went through the router.
+
+    `unrouted` messages had no taker: strays of a subscription just replaced. `repeated` ones were delivered before,
+    through another line or before a reconnect.
+    """
 
     received: int
     delivered: int
@@ -125,9 +135,9 @@ class Route:
 class Router(Actor):
     """Delivers batches into mailboxes.
 
-    Receives Batch from wires, AttachSource from lines, AddRoutes, DropRoutes, Expect, Retire, Forget and NewEpoch from
-    the registry, Malformed and MailboxDrained from components. Sends StreamsSeen and SnapshotServed to the registry,
-    Ready to components, credits back to lines.
+    Receives Batch from wires, AttachSource from lines, AddRoutes, DropRoutes, Expect, Retire, Forget, Merge,
+    Join and NewEpoch from the registry, Malformed and MailboxDrained from components. Sends StreamsSeen and
+    SnapshotServed to the registry, Ready to components, credits back to lines.
     """
 
     def __init__(self, *, supervisor: Ref, estate: "Mapping[Stream, deque[Event]] | None" = None) -> None:
@@ -141,6 +151,7 @@ class Router(Actor):
         self._trades = dict(estate or {})
         self._credits: dict[tuple[str, int], tuple[int, Credits]] = {}  # by endpoint and line
         self._epochs: dict[str, int] = {}
+        self._mergers: dict[str, Merger] = {}  # of endpoints with several lines
         self._blocking: set[int] = set()  # mailboxes that make their source wait
         self._withheld: list[Credits] = []
         self._received = self._delivered = self._unrouted = self._repeated = self._malformed = 0
@@ -151,7 +162,9 @@ class Router(Actor):
         """Handle one message."""
         match message:
             case Batch():
-                self._deliver(message)
+                if not self._mergers or not self._is_held(message):
+                    self._deliver(message)
+                self._return_credit(message.endpoint, message.line, message.epoch)
             case AddRoutes():
                 self._add(message)
             case DropRoutes(subscription_id, streams):
@@ -164,8 +177,12 @@ class Router(Actor):
                 self._forget(endpoint)
             case NewEpoch(endpoint, epoch):
                 self._epochs[endpoint] = epoch
-            case AttachSource(endpoint, line, epoch, credits_):
-                self._credits[endpoint, line] = (epoch, credits_)
+            case Merge(endpoint, is_on):
+                self._merge(endpoint, is_on)
+            case Join(endpoint, line):
+                self._join(endpoint, line)
+            case AttachSource():
+                self._attach(message)
             case MailboxDrained(subscription_id):
                 self._blocking.discard(subscription_id)
                 self._release()
@@ -192,14 +209,18 @@ class Router(Actor):
     # --- the way of a message
 
     def _deliver(self, batch: Batch) -> None:
-        endpoint, line, wire_epoch, now_ns, streams, payloads, is_replayed = batch
+        endpoint, line, _, now_ns, streams, payloads, is_replayed = batch
         epoch = self._epochs.get(endpoint, 0)
-        make = _make_snapshot if is_replayed else make_event
+        make: Make = _make_snapshot if is_replayed else make_event
+        messages: Iterator[tuple[Stream, bytes]] = zip(streams, payloads, strict=True)
         routes = self._routes
         touched: list[Outlet] = []
         seen: list[Stream] = []
         delivered = 0
-        for stream, payload in zip(streams, payloads, strict=True):
+        merger = self._mergers.get(endpoint)
+        if merger is not None:
+            messages, make = merger.news(batch, self._latest, seen), functools.partial(self._make_news, make)
+        for stream, payload in messages:
             route = routes.get(stream)
             if route is None:
                 route = self._find(stream)
@@ -214,7 +235,8 @@ class Router(Actor):
                 seen.append(stream)
                 outlets = self._takers(stream, route, event, is_replayed or SNAPSHOT in payload, touched)
             elif not route.is_plain:
-                outlets = self._takers(stream, route, event, is_replayed or SNAPSHOT in payload, touched)
+                is_snapshot = merger is None and (is_replayed or SNAPSHOT in payload)
+                outlets = self._takers(stream, route, event, is_snapshot, touched)
             route.last = event
             if route.trades is not None:
                 route.trades.append(event)
@@ -232,7 +254,6 @@ class Router(Actor):
                 self._blocking.add(outlet.subscription_id)
         self._received += len(streams)
         self._delivered += delivered
-        self._return_credit(endpoint, line, wire_epoch)
 
     def _takers(
         self, stream: Stream, route: Route, event: Event, is_snapshot: bool, touched: list[Outlet]
@@ -286,6 +307,54 @@ class Router(Actor):
         for outlet in takers.values():
             _append(outlet, event, touched)
         self._delivered += len(takers)
+
+    # --- several lines
+
+    def _attach(self, source: AttachSource) -> None:
+        self._credits[source.endpoint, source.line] = (source.epoch, source.credits)
+        merger = self._mergers.get(source.endpoint)
+        if merger is not None:
+            merger.begin(source.line)
+
+    def _merge(self, endpoint: str, is_on: bool) -> None:
+        if not is_on:
+            merger = self._mergers.pop(endpoint, None)
+            self._repeated += merger.repeated if merger is not None else 0
+        elif endpoint not in self._mergers:
+            merger = self._mergers[endpoint] = Merger()
+            # The lines to come are compared with what was delivered before them.
+            for stream, route in self._routes.items():
+                if route.last is not None and endpoint_of(split(stream)[0]) == endpoint:
+                    for event in route.trades or (route.last,):
+                        merger.remember(stream, event.payload)
+
+    def _is_held(self, batch: Batch) -> bool:
+        """Keep what a line brings before it joins; that it brings it is told all the same."""
+        merger = self._mergers.get(batch.endpoint)
+        seen: list[Stream] = []
+        if merger is None or not merger.hold(batch, seen):
+            return False
+        if seen:
+            tell(self._registry, StreamsSeen(batch.endpoint, batch.line, tuple(seen)))
+        return True
+
+    def _join(self, endpoint: str, line: int) -> None:
+        merger = self._mergers.get(endpoint)
+        for batch in merger.join(line) if merger is not None else ():
+            self._deliver(batch)
+
+    def _latest(self, stream: Stream) -> bytes | None:
+        """Return the last message of `stream`, None if there are takers that wait for their first."""
+        route = self._routes.get(stream)
+        if route is None:
+            return b""
+        return None if route.last is None else route.last.payload
+
+    def _make_news(self, make: Make, stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:
+        """Make an event of what a line is the first to bring: a snapshot, if the stream runs, is its latest message."""
+        event = make(stream, payload, epoch, received_at)
+        is_snapshot = SNAPSHOT in payload or make is _make_snapshot
+        return event.as_realtime() if is_snapshot and self._latest(stream) is not None else event
 
     def _return_credit(self, endpoint: str, line: int, epoch: int) -> None:
         known, credits_ = self._credits.get((endpoint, line), (0, None))
@@ -386,6 +455,9 @@ class Router(Actor):
             if route is None:
                 continue
             route.last = None
+            merger = self._mergers.get(endpoint_of(split(stream)[0]))
+            if merger is not None:
+                merger.forget(stream)
             if route.is_empty:
                 del self._routes[stream]
                 if self._wildcards.pop(stream, None) is not None:
@@ -424,7 +496,7 @@ class Router(Actor):
             self._received,
             self._delivered,
             self._unrouted,
-            self._repeated,
+            self._repeated + sum(merger.repeated for merger in self._mergers.values()),
             self._malformed,
             len(self._routes),
             len(self._outlets),

@@ -9,7 +9,7 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +28,9 @@ from .messages import (
     Failed,
     GetEstate,
     KeysChanged,
+    LineServes,
     Ref,
+    Renew,
     UseConnection,
     UseRegistry,
     UseRouter,
@@ -75,6 +77,7 @@ class LineChild(NamedTuple):
     endpoint: str
     number: int
     ref: Ref
+    heir_of: tuple[int, ...] = ()  # the numbers of the lines that end as soon as this one serves
     is_link: bool = False
 
 
@@ -137,6 +140,10 @@ class Supervisor(Actor):
                 self._components.pop(component_id, None)
             case Failed():
                 self._replace(message)
+            case Renew(ref):
+                self._renew(ref)
+            case LineServes(number):
+                self._hand_over(number)
             case KeysReplaced():
                 for line in self._lines:
                     if not line.is_link:
@@ -214,7 +221,7 @@ class Supervisor(Actor):
             serves=self._serves,
         )
 
-    def _start_line(self, endpoint: str, estate: Estate | None = None) -> None:
+    def _start_line(self, endpoint: str, estate: Estate | None = None, heir_of: tuple[int, ...] = ()) -> None:
         config = self._config.without_keys()  # keys are Jwt's alone
         urls = {"public": config.url, "private": config.private_url, "info": config.info_url}
         number = next(_numbers)
@@ -229,7 +236,7 @@ class Supervisor(Actor):
             supervisor=self.actor_ref,
             estate=estate,
         )
-        self._lines.append(LineChild(endpoint, number, ref))
+        self._lines.append(LineChild(endpoint, number, ref, heir_of))
         tell(self._children["registry"], UseConnection(endpoint, ref, number))
 
     # --- where the lines come from
@@ -246,34 +253,43 @@ class Supervisor(Actor):
             self._awaiting.clear()
 
     def _arrange(self) -> None:
-        """Have each endpoint served from where this place says."""
-        place = self._place
+        """Have each endpoint served from where this place says; what serves it now goes on until the new line does."""
         for endpoint in ENDPOINTS:
             lines = [line for line in self._lines if line.endpoint == endpoint]
-            number = place.shared.get(endpoint)
-            if place.link is not None and number is not None:
+            number = self._place.shared.get(endpoint)
+            if number is not None and self._place.link is not None:
                 if not any(line.number == number for line in lines):
-                    self._add_link(endpoint, number, place.link)
-                    self._drop_lines(lines)
-            elif place.role is not Role.LOOKING and not any(not line.is_link for line in lines):
-                self._start_line(endpoint)
-                self._drop_lines(lines)
-            else:
-                self._drop_lines([line for line in lines if line.is_link])
+                    self._add_link(endpoint, number, self._place.link, lines)
+            elif self._place.role is not Role.LOOKING and all(line.is_link for line in lines):
+                self._start_own(endpoint, lines)
+            elif self._place.role is Role.LOOKING:
+                for line in lines:
+                    if line.is_link:
+                        self._end_line(line)
 
-    def _add_link(self, endpoint: str, number: int, link: Ref) -> None:
-        self._lines.append(LineChild(endpoint, number, link, is_link=True))
+    def _add_link(self, endpoint: str, number: int, link: Ref, before: list[LineChild]) -> None:
+        heir_of = tuple(line.number for line in before)
+        self._lines.append(LineChild(endpoint, number, link, heir_of, is_link=True))
         tell(self._children["registry"], UseConnection(endpoint, link, number, limited=False))
 
-    def _drop_lines(self, lines: Iterable[LineChild]) -> None:
-        for line in lines:
-            if line.is_link:
-                self._lines.remove(line)
-                tell(self._children.get("registry"), DropConnection(line.endpoint, line.ref))
-                if not any(other.ref == line.ref for other in self._lines):
-                    tell(self._children.get("seat"), Released(line.ref))
-            else:
-                self._stop_line(line)
+    def _start_own(self, endpoint: str, before: list[LineChild]) -> None:
+        if self._place.role is Role.GUEST:
+            # The host shares this endpoint no more, since the keys are others now: nothing of the old ones goes on.
+            for line in before:
+                self._end_line(line)
+            before = []
+        heir_of = tuple(line.number for line in before)
+        for index in range(self._config.redundancy):
+            self._start_line(endpoint, heir_of=heir_of if index == 0 else ())
+
+    def _end_line(self, line: LineChild) -> None:
+        if not line.is_link:
+            self._stop_line(line)
+            return
+        self._lines.remove(line)
+        tell(self._children.get("registry"), DropConnection(line.endpoint, line.ref))
+        if not any(other.ref == line.ref for other in self._lines):
+            tell(self._children.get("seat"), Released(line.ref))
 
     # --- the end of children
 
@@ -305,6 +321,25 @@ class Supervisor(Actor):
             logger.warning("the engine's %s does not answer", name)
             return None
 
+    # --- lines that are replaced while they serve
+
+    def _renew(self, ref: Ref) -> None:
+        for line in self._lines:
+            if line.ref == ref and not self._has_heir(line):
+                self._start_line(line.endpoint, heir_of=(line.number,))
+                return
+
+    def _has_heir(self, old: LineChild) -> bool:
+        return any(old.number in line.heir_of for line in self._lines)
+
+    def _hand_over(self, number: int) -> None:
+        heir = next((line for line in self._lines if line.number == number and line.heir_of), None)
+        if heir is None:
+            return
+        self._lines[self._lines.index(heir)] = heir._replace(heir_of=())
+        for line in [line for line in self._lines if line.number in heir.heir_of]:
+            self._end_line(line)
+
     # --- failures
 
     def _replace(self, failed: Failed) -> None:
@@ -320,7 +355,8 @@ class Supervisor(Actor):
         names, endpoints = WITH.get(failed.name, ((), ()))
         own = [line for line in self._lines if not line.is_link]
         if "seat" in names:  # links end with it; the next one says where the lines come from then
-            self._drop_lines([line for line in self._lines if line.is_link])
+            for line in [line for line in self._lines if line.is_link]:
+                self._end_line(line)
             self._place = Placed(Role.LOOKING) if self._folder is not None else self._place
         estates = {line: self._stop_line(line) for line in own if line.endpoint in endpoints}
         if failed_line is not None:
@@ -332,7 +368,11 @@ class Supervisor(Actor):
             self._stop_child(name)
         self._start(names)
         for line, estate in estates.items():
-            self._start_line(line.endpoint, estate)
+            # One that has an heir needs no other successor; heirs themselves do, if it was not all lines that ended.
+            if failed_line is None and not line.heir_of:
+                self._start_line(line.endpoint, estate)
+            elif failed_line is not None and not self._has_heir(line):
+                self._start_line(line.endpoint, estate, line.heir_of)
 
     def _give_up(self, failed: Failed) -> None:
         text = (

@@ -114,6 +114,7 @@ class Wire(threading.Thread):
         for _ in range(CREDITS):
             self.credits.put(True)
         self._last_bytes_ns = 0  # that were handed on
+        self._last_data_ns = 0
 
     # --- for the owner
 
@@ -121,6 +122,11 @@ class Wire(threading.Thread):
     def last_bytes_ns(self) -> int:
         """When the last bytes came that were handed on (Unix nanoseconds), the opening if none did yet."""
         return self._last_bytes_ns
+
+    @property
+    def last_data_ns(self) -> int:
+        """When the last data came, which pongs and answers are not (Unix nanoseconds); the opening if none did yet."""
+        return self._last_data_ns or self._last_bytes_ns
 
     def send(self, text: str) -> None:
         """Send a text message soon."""
@@ -261,6 +267,7 @@ class Wire(threading.Thread):
                 return False  # the command says why
             if not tell(self._router, Batch(self._endpoint, self._line, self._epoch, now_ns, streams, payloads)):
                 return False  # it failed, and this connection will be replaced with it
+            self._last_data_ns = now_ns
         for notice in notices:
             tell(self._owner, WireSaid(self._epoch, notice))
         return True

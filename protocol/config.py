@@ -48,6 +48,7 @@ _SECONDS = {
     "backoff_max": (0, 3600),
     "silent_code_timeout": (0.1, 600),
     "gather": (0, 1),
+    "max_age": (1, 604_800),
 }
 
 
@@ -76,6 +77,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     # All snapshots come within half a second; whoever wants an unknown code is to hear of it within 10.
     silent_code_timeout: float = 5.0
     gather: float = 0.005  # changes within this time become one request
+    # Connections for each endpoint, all with the same wants: the loss of one loses nothing.
+    redundancy: int = 1
+    # Seconds after which a connection is replaced by a new one, which takes over before the old one ends.
+    max_age: float | None = None
 
     def __post_init__(self) -> None:
         """Check every field; fill in the region's URL."""
@@ -171,10 +176,14 @@ def _accepted(field: str, value: object) -> str | None:
         return None if value in choices else f"one of {', '.join(choices)}"
     if field in _SECONDS:
         least, most = _SECONDS[field]
+        if field == "max_age" and value is None:
+            return None
         is_sound = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
         return None if is_sound else f"seconds from {least:g} to {most:g}"
     if field in _SECRETS:
         return None if value is None or is_key(value) else KEY_FORM
+    if field == "redundancy":
+        return None if value in (1, 2, 3) and type(value) is int else "1, 2 or 3"
     if field == "compression":
         return None if isinstance(value, bool) else "on or off (in a program True or False)"
     if field == "runtime_dir":

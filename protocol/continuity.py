@@ -46,9 +46,18 @@ class Continuity:
         self._begin(line, at_ns)
         return True
 
+    @property
+    def serving(self) -> frozenset[int]:
+        """The lines that serve all that is wanted."""
+        return frozenset(line for line, since in self._since.items() if since is not None)
+
+    def awaits(self, line: int) -> bool:
+        """Whether `line` is open and does not serve all that is wanted yet."""
+        return line in self._since and self._since[line] is None
+
     def serves(self, line: int, at_ns: int) -> None:
         """Note that from now on `line` has all that is wanted."""
-        if line in self._since and self._since[line] is None:
+        if self.awaits(line):
             self._since[line] = at_ns
 
     def lost(self, line: int, last_ns: int | None, at_ns: int, whole: Container[int] = ()) -> Gap | None:

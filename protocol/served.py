@@ -54,6 +54,7 @@ class Served:
     def __init__(self) -> None:
         self._asked: dict[Stream, Asked] = {}
         self._seen: dict[Stream, int] = {}  # stream -> depth it was asked at
+        self._acknowledged: set[Stream] = set()  # asked, and known to be served
 
     @property
     def asked(self) -> dict[Stream, Asked]:
@@ -71,6 +72,34 @@ class Served:
             asked = self._asked.get(stream)
             if asked is not None:
                 self._seen[stream] = asked.depth
+                self._acknowledged.add(stream)
+
+    def acknowledge(self) -> None:
+        """Note that the last request is in force: the exchange has answered a question that came after it."""
+        self._acknowledged.update(self._asked)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that goes on is known to be served."""
+        return bool(self._asked) and all(
+            stream in self._acknowledged for stream, one in self._asked.items() if one.live
+        )
+
+    def covers(self, other: "Served", union: Union) -> bool:
+        """Whether nothing that is wanted is missed if `other`, another line, ends."""
+        known = other._acknowledged
+        return all(
+            stream in self._acknowledged
+            for stream, one in other._asked.items()
+            if one.live and stream in known and stream in union
+        )
+
+    def inherit(self, other: "Served") -> None:
+        """Note what `other` has delivered, and this line goes on with: it needs no snapshot of that either."""
+        for stream, depth in other._seen.items():
+            asked = self._asked.get(stream)
+            if asked is not None and stream in self._acknowledged and asked.depth <= depth:
+                self._seen.setdefault(stream, asked.depth)
 
     def has_seen(self, stream: Stream) -> bool:
         """Whether `stream` has delivered on this line since it opened."""
@@ -81,14 +110,11 @@ class Served:
         asked = self._asked.get(stream)
         return -1 if asked is None else asked.depth
 
-    def covers(self, other: "Served") -> bool:
-        """Whether this line has all that `other` has delivered and still serves."""
-        return all(stream in self._seen for stream in other._seen)
-
     def reset(self) -> None:
         """Begin again: nothing is served, nothing was seen."""
         self._asked = {}
         self._seen = {}
+        self._acknowledged = set()
 
     def plan(self, union: Union) -> Plan | None:
         """Return the request to send, `None` if this line already serves what is wanted."""
@@ -102,9 +128,9 @@ class Served:
         """Note that `plan` was sent; return the streams now asked at a greater depth than was seen."""
         self._asked = plan.asked
         deeper = [stream for stream, depth in self._seen.items() if _deeper(plan.asked.get(stream), depth)]
-        self._seen = {
-            stream: depth for stream, depth in self._seen.items() if stream in plan.asked and stream not in set(deeper)
-        }
+        staying = plan.asked.keys() - set(deeper)
+        self._seen = {stream: depth for stream, depth in self._seen.items() if stream in staying}
+        self._acknowledged &= staying
         return deeper
 
     def forget(self, gone: Iterable[Stream]) -> None:
@@ -117,6 +143,7 @@ class Served:
             self._asked = {stream: asked for stream, asked in self._asked.items() if stream not in ended}
             for stream in ended:
                 self._seen.pop(stream, None)
+                self._acknowledged.discard(stream)
 
     def _ask(self, stream: Stream, demand: Demand) -> Asked:
         depth = demand.depth

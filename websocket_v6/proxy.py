@@ -354,7 +354,7 @@ class WebSocketClientProxy:
         router: RouterHealth = hold.link.ask(lambda now: now.router, GetHealth())
         registry: RegistryHealth = hold.link.ask(lambda now: now.registry, GetHealth())
         connections = tuple(
-            one._replace(epoch=feed.epoch)
+            one._replace(epoch=feed.epoch, serves=one.line in feed.serving)
             for feed in registry.feeds
             for one in self._connection_health(hold, feed.endpoint)
         )

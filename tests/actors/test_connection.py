@@ -15,7 +15,19 @@ import pytest
 from tests.conftest import wait_until
 from websocket_v6.actors import connection as subject
 from websocket_v6.actors.base import Actor, Timer, ask, stop_and_join, tell
-from websocket_v6.actors.connection import Connection, ConnectPace, Estate, Go, PingDue, PongOverdue, Resign, Try
+from websocket_v6.actors.connection import (
+    Aged,
+    AnswerOverdue,
+    Connection,
+    ConnectPace,
+    Estate,
+    Go,
+    Look,
+    PingDue,
+    PongOverdue,
+    Resign,
+    Try,
+)
 from websocket_v6.actors.messages import (
     Ask,
     AskList,
@@ -27,6 +39,7 @@ from websocket_v6.actors.messages import (
     KeysChanged,
     LineChanged,
     Ref,
+    Renew,
     WireLost,
     WireOpened,
     WirePonged,
@@ -43,7 +56,7 @@ from websocket_v6.protocol.errors import (
     WebSocketV6Error,
 )
 from websocket_v6.protocol.handshake import accept_for
-from websocket_v6.protocol.inbound import ErrorNotice, Inbound
+from websocket_v6.protocol.inbound import ErrorNotice, Inbound, SubscriptionList
 from websocket_v6.protocol.records import Batch
 from websocket_v6.protocol.served import Plan
 
@@ -75,6 +88,7 @@ class Noted:
         self.credits: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self.calls: list[Any] = []
         self.last_bytes_ns = 0
+        self.last_data_ns = 0
         self.made.append(self)
 
     def start(self) -> None:
@@ -105,7 +119,7 @@ class Subject:
         monkeypatch.setattr(random, "random", lambda: 1.0)
         self._refs: list[Ref] = []
 
-    def start(self, endpoint: str = "private", estate: Estate | None = None) -> Ref:
+    def start(self, endpoint: str = "private", estate: Estate | None = None, config: Config | None = None) -> Ref:
         timers = self.timers
 
         class Timed(Connection):
@@ -118,7 +132,7 @@ class Subject:
             endpoint=endpoint,
             line=7,
             url=f"ws://nowhere/{endpoint}",
-            config=Config(),
+            config=config or Config(),
             registry=collector,
             router=collector,
             jwt=collector,
@@ -229,6 +243,101 @@ def test_pings_and_what_follows_when_they_are_not_answered(it: Subject) -> None:
     assert "no answer to a ping" in ask(it.ref, GetHealth(), TIMEOUT)[0].error
 
 
+def test_a_connection_that_has_come_of_age_asks_to_be_replaced(it: Subject) -> None:
+    it.start(config=Config(max_age=100.0))
+    it.tell(Connect("public"))
+    it.open()
+    assert it.fire(Aged) == pytest.approx(90.0), "as much as a tenth earlier, by chance"
+    assert it.told[-1] == Renew(it.ref)
+    it.tell(WireLost(1, LOST, 5))
+    it.open()
+    assert len(it.due(Aged)) == 1
+
+
+class Clocks:
+    """Stands for the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.wall = 1e9
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+        self.wall += seconds
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.wall
+
+    def time_ns(self) -> int:
+        return int(self.wall * 1e9)
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    clocks = Clocks()
+    monkeypatch.setattr(subject, "time", clocks)
+    return clocks
+
+
+def let_pass(it: Subject, clocks: Clocks, looks: int, *, data: bool) -> None:
+    for _ in range(looks):
+        clocks.pass_(5.0)
+        if data:
+            it.wires[-1].last_data_ns += 1_000_000_000
+        assert it.fire(Look) == 5.0
+
+
+def test_a_line_that_brings_no_data_any_more_is_asked_something(it: Subject, clocks: Clocks) -> None:
+    it.start()
+    it.tell(Connect("public"))
+    wire = it.open()
+    let_pass(it, clocks, 20, data=True)
+    let_pass(it, clocks, 7, data=False)
+    assert wire.calls == ["start"]
+    let_pass(it, clocks, 1, data=False)
+    question = wire.calls[-1]
+    assert "LIST_SUBSCRIPTIONS" in question
+    ticket = question.partition('"ticket":"')[2].partition('"')[0]
+    it.tell(WireSaid(1, SubscriptionList(ticket, ())))
+    assert not it.due(AnswerOverdue), "it answers: the market is quiet"
+    let_pass(it, clocks, 10, data=True)
+    let_pass(it, clocks, 70, data=False)
+    wire.last_bytes_ns = wire.last_data_ns + 30_000_000_000  # pongs came all the time
+    assert it.fire(AnswerOverdue) == 10.0
+    assert wire.calls[-1][0] == "finish"
+    assert "stalled" in wire.calls[-1][1]
+    it.tell(WireLost(1, LOST, wire.last_bytes_ns))
+    assert it.told[-1].gap_started_ns == wire.last_data_ns, "data is missing since then, whatever else came"
+
+
+def test_a_line_that_answers_and_is_silent_far_too_long_is_given_up(it: Subject, clocks: Clocks) -> None:
+    it.start()
+    it.tell(Connect("public"))
+    wire = it.open()
+    let_pass(it, clocks, 20, data=True)
+    let_pass(it, clocks, 8, data=False)
+    ticket = wire.calls[-1].partition('"ticket":"')[2].partition('"')[0]
+    it.tell(WireSaid(1, SubscriptionList(ticket, ())))
+    let_pass(it, clocks, 25, data=False)
+    assert wire.calls[-1][0] == "finish"
+    assert "stalled" in wire.calls[-1][1]
+
+
+def test_after_a_suspension_it_asks_at_once_whether_anyone_is_there(it: Subject, clocks: Clocks) -> None:
+    it.start()
+    it.tell(Connect("public"))
+    wire = it.open()
+    let_pass(it, clocks, 20, data=True)
+    clocks.wall += 3600.0  # the wall clock alone goes on while a laptop sleeps
+    it.fire(Look)
+    assert wire.calls == ["start", "ping"]
+    assert it.fire(PongOverdue) == 10.0
+    assert wire.calls[-1] == ("finish", "no answer to a ping on the private connection for 10 s")
+
+
 def test_the_wait_doubles_until_a_pong_proves_the_connection(it: Subject) -> None:
     it.start()
     it.tell(Connect("public"))
@@ -291,7 +400,8 @@ def test_new_keys_reconnect_what_uses_keys(it: Subject) -> None:
     it.tell(Connect("public"))
     wire = it.open()
     it.tell(KeysChanged())
-    assert wire.calls[-1] == ("finish", "reconnecting the private connection with new keys")
+    assert it.told[-1] == Renew(it.ref), "a new one is to serve before this one ends"
+    assert wire.calls == ["start"]
 
 
 def test_new_keys_leave_the_public_connection_alone(it: Subject) -> None:
@@ -309,10 +419,10 @@ def test_an_attempt_with_old_keys_is_made_again(it: Subject) -> None:
     it.tell(KeysChanged())
     assert wire.calls == ["start"], "it may carry the new ones already; its end is waited for"
     it.tell(WireOpened(wire.epoch))
-    assert wire.calls[-1][0] == "finish"
+    assert it.told[-1] == Renew(it.ref)
     it.tell(WireLost(wire.epoch, LOST, 5))
-    wire = it.open()
-    assert wire.calls == ["start"], "once is enough"
+    it.open()
+    assert it.told.count(Renew(it.ref)) == 1, "once is enough"
 
 
 def test_an_attempt_with_old_keys_that_is_refused_is_made_again_at_once(it: Subject) -> None:
