@@ -4,6 +4,7 @@ Its records are the host's, epoch and time of arrival included; what the exchang
 host's to say.
 """
 
+import contextlib
 import logging
 import os
 import sys
@@ -15,13 +16,15 @@ from multiprocessing.connection import Client
 from queue import SimpleQueue
 from typing import NamedTuple, cast
 
+import pykka
+
 from websocket_v6.protocol import errors, peers
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.inbound import ErrorNotice, SubscribedEntry, SubscriptionList
 from websocket_v6.protocol.records import Batch
 from websocket_v6.protocol.wants import Want
 
-from .base import Actor, Timer, tell
+from .base import Actor, Timer, ask, tell
 from .connection import ConnectionHealth
 from .meeting_point import HostEntry
 from .messages import (
@@ -35,6 +38,7 @@ from .messages import (
     GetHealth,
     LineChanged,
     Ref,
+    Sync,
 )
 from .pipe import Pipe, PipeClosed, PipeOpened, PipeSaid, as_guest
 
@@ -45,6 +49,7 @@ logger = logging.getLogger(__name__)
 PING_INTERVAL = 5.0
 PATIENCE = 15.0  # seconds without a word from the host: it is stopped, or hangs
 RETRY = 0.005  # seconds until a full pipe is tried again
+ASK_TIMEOUT = 5.0
 CREDITS = 8  # batches of an endpoint that may be on their way to the router
 
 
@@ -116,6 +121,8 @@ class Link(Actor):
             "link", lambda: Client(entry.address), as_guest(entry.key), self.actor_ref, self._receive, peers.MAX_RECORDS
         )
         self._states: dict[str, LineChanged] = {}  # what was last told of each endpoint that someone wants
+        # The pipe's thread stops here after each `Changed` until the router knows what epoch the next records are of.
+        self._gate: SimpleQueue[bool] = SimpleQueue()
         self._last_ns: dict[str, int] = {}  # when the last records of each endpoint came; the pipe's thread writes
         self._unsent: deque[bytes] = deque()
         self._retry: Timer | None = None
@@ -179,6 +186,10 @@ class Link(Actor):
     def _receive(self, data: bytes) -> object:
         """Read what the host said; records go straight to the router, at its pace."""
         said = peers.decode_from_host(data)
+        if type(said) is peers.Changed:
+            if tell(self.actor_ref, PipeSaid(self._pipe, said)):
+                self._gate.get()
+            return None
         if type(said) is not peers.Records:
             return said
         line, credits_ = self._lines.get(said.endpoint), self._credits.get(said.endpoint)
@@ -218,6 +229,9 @@ class Link(Actor):
                 self._finish(TransportError(f"the host, process {self._pid}, does not serve this process: {reason}"))
             case peers.Changed():
                 self._host_changed(said)
+                with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
+                    ask(self._registry, Sync(), ASK_TIMEOUT)
+                self._gate.put(True)
             case peers.Refused(endpoint, name, text):
                 self._refused(endpoint, ErrorNotice(name, text))
             case peers.Answer():
@@ -329,6 +343,7 @@ class Link(Actor):
             self._reason = reason
         for credits_ in self._credits.values():
             credits_.put(False)
+        self._gate.put(False)
         self._pipe.finish()
 
     def _ended(self, error: WebSocketV6Error) -> None:

@@ -58,6 +58,7 @@ __all__ = [
     "StreamFailed",
     "StreamsSeen",
     "Subscribe",
+    "Sync",
     "Unsubscribe",
     "UseConnection",
     "UseRegistry",
@@ -323,6 +324,10 @@ class ExchangeSaid(NamedTuple):
     line: int
     epoch: int
     notice: Notice
+
+
+class Sync(NamedTuple):
+    """Have you heeded all that I told you, and told the router? Asked; the answer says so."""
 
 
 # --- registry to line

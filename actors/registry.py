@@ -54,6 +54,7 @@ from .messages import (
     StreamFailed,
     StreamsSeen,
     Subscribe,
+    Sync,
     Unsubscribe,
     UseConnection,
     UseRouter,
@@ -200,6 +201,8 @@ class Registry(Actor):
                 self._use_connection(self._feeds[message.endpoint], message)
             case DropConnection(endpoint, ref):
                 self._drop_connection(self._feeds[endpoint], ref)
+            case Sync():
+                pass
             case GetHealth():
                 return self._health()
             case _:
@@ -351,9 +354,11 @@ class Registry(Actor):
     def _set_timer(self, feed: Feed) -> None:
         now = time.monotonic()
         times = [line.pace.due(now) for line in feed.lines.values()]
-        if feed.unasked:
-            times += [line.pace.free_at(now) for line in feed.open_lines()]
-        times += [line.pace.free_at(now) for line in feed.open_lines() if line.unasked]
+        times += [
+            line.pace.free_at(now)
+            for line, due in zip(feed.lines.values(), list(times), strict=True)
+            if line.is_open and due is None and (feed.unasked or line.unasked)
+        ]
         if feed.timer is not None:
             feed.timer.cancel()
             feed.timer = None
@@ -369,7 +374,9 @@ class Registry(Actor):
             due = line.pace.due(now)
             if due is not None and due <= now:
                 self._settle(feed, line)
-            elif (line.unasked or feed.unasked) and line.is_open and line.pace.free_at(now) <= now:
+            elif (
+                (line.unasked or feed.unasked) and line.is_open and due is None and line.pace.free_at(now) <= now
+            ):  # not before a request that is due soon: the answer is to know of it
                 self._send_question(feed, line, (line.unasked or feed.unasked).popleft())
         self._set_timer(feed)
 

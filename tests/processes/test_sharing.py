@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from tests.conftest import wait_until
 from websocket_v6.simulator import Simulator
 
-from .conftest import ChildError, Process, Start
+from .conftest import MARKETS, ChildError, Process, Start
 
 UNION = {"ticker KRW-BTC", "ticker KRW-ETH", "trade KRW-ETH"}
 
@@ -250,3 +251,46 @@ def test_a_guest_that_is_stopped_harms_nobody(sim: Simulator, start: Start) -> N
     identities = [one[5] for one in guest.events("c")]
     assert len(identities) == len(set(identities))
     assert "too slowly" in host.leave()
+
+
+def sids(process: Process, id: str) -> list[int]:  # noqa: A002
+    """Return the trades that came as they happened, in order."""
+    return [one[5] for one in process.events(id) if one[2] == "REALTIME"]
+
+
+@pytest.mark.parametrize("guests", [1, 3])
+def test_a_host_that_leaves_hands_over_without_a_gap(sim: Simulator, start: Start, guests: int) -> None:
+    host = start()
+    host.do("subscribe", id="a", type="trade", codes=["KRW-BTC"])
+    others = [start() for _ in range(guests)]
+    for number, one in enumerate(others):
+        one.do("subscribe", id="b", type="trade", codes=["KRW-BTC", MARKETS[number + 1]])
+        one.do("subscribe", id="t", type="ticker", codes=["KRW-BTC"])
+    sim.wait_served({"ticker KRW-BTC", *(f"trade {code}" for code in MARKETS[: guests + 1])})
+    for one in others:
+        wait_until(lambda: one.do("count") == {"b": 2, "t": 1}, "the snapshots")  # noqa: B023
+    expected: list[list[int]] = [[] for _ in others]
+    host.send("cleanup", component="main")
+    while open_connections(sim) < 2 and not [one for one in sim.connections() if one.closed_at]:
+        trade_everywhere(sim, expected)
+    while open_connections(sim) > 1:
+        trade_everywhere(sim, expected)
+    for _ in range(20):
+        trade_everywhere(sim, expected)
+    for one, numbers in zip(others, expected, strict=True):
+        wait_until(lambda: len(sids(one, "b")) >= len(numbers), "all trades")  # noqa: B023
+        assert sids(one, "b") == numbers, "each once, in order"
+        assert len({each[5] for each in one.events("t")}) == len(one.events("t"))
+        assert {each[3] for each in one.events("b")} == {1}
+        assert [each["state"] for each in one.told()] == ["connecting", "open"]
+    roles = sorted(one.role for one in others)
+    assert roles == ["guest"] * (guests - 1) + ["host"]
+    assert open_connections(sim) == 1
+
+
+def trade_everywhere(sim: Simulator, expected: list[list[int]]) -> None:
+    """Make a trade in each market that is wanted, and note who is to get it."""
+    common = sim.trade("KRW-BTC")
+    for number, mine in enumerate(expected):
+        mine += [common, sim.trade(MARKETS[number + 1])]
+    threading.Event().wait(0.002)  # a few hundred trades a second
