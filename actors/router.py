@@ -326,7 +326,7 @@ class Router(Actor):
             for stream, route in self._routes.items():
                 if route.last is not None and endpoint_of(split(stream)[0]) == endpoint:
                     for event in route.trades or (route.last,):
-                        merger.remember(stream, event.payload)
+                        merger.remember(stream, event.payload, event.received_at)
 
     def _is_held(self, batch: Batch) -> bool:
         """Keep what a line brings before it joins; that it brings it is told all the same."""
