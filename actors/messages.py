@@ -29,6 +29,7 @@ __all__ = [
     "Connect",
     "ConnectionChanged",
     "Credits",
+    "DetachSource",
     "Disconnect",
     "DropConnection",
     "DropRoutes",
@@ -151,6 +152,13 @@ class Forget(NamedTuple):
     """The last line of `endpoint` is lost: last values are no longer current."""
 
     endpoint: str
+
+
+class DetachSource(NamedTuple):
+    """This line is gone for good."""
+
+    endpoint: str
+    line: int
 
 
 class Merge(NamedTuple):

@@ -34,6 +34,7 @@ from .messages import (
     ComponentGone,
     Connect,
     ConnectionChanged,
+    DetachSource,
     Disconnect,
     DropConnection,
     DropRoutes,
@@ -476,6 +477,7 @@ class Registry(Actor):
         for line in feed.open_lines():
             if not feed.continuity.awaits(line.number):
                 tell(self._router, Join(feed.endpoint, line.number))
+                tell(self._supervisor, LineServes(line.number))
         self._tell_watchers(feed, "open", at_ns)
         feed.continuity.gap_told()
 
@@ -650,6 +652,7 @@ class Registry(Actor):
                     feed, LineChanged(feed.endpoint, line.number, "lost", line.epoch, now_ns, now_ns, "it is replaced")
                 )
             del feed.lines[line.number]
+            tell(self._router, DetachSource(feed.endpoint, line.number))
             self.after(MERGE_LINGER, StopMerging(feed.endpoint))
         for line in feed.lines.values():
             if line.refusal is not None and not feed.is_open:

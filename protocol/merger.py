@@ -37,6 +37,11 @@ class Merger:
         self._brought[line] = set()
         self._held[line] = deque(maxlen=HELD)
 
+    def end(self, line: int) -> None:
+        """Note that `line` is gone for good."""
+        self._brought.pop(line, None)
+        self._held.pop(line, None)
+
     def hold(self, batch: Batch, firsts: list[Stream]) -> bool:
         """Keep `batch` if its line has not joined yet, and say whether it was kept. `firsts` is as for `news`."""
         held = self._held.get(batch.line)

@@ -100,6 +100,11 @@ class World:
         ticket = self.next(name, AskList).ticket
         tell(self.registry, ExchangeSaid(endpoint, line, 1, SubscriptionList(ticket, ())))
 
+    def wait_serves(self) -> None:
+        """Wait until the supervisor is told that the second line serves."""
+        while self.next("supervisor", LineServes) != LineServes(SECOND):
+            pass
+
     def heard(self) -> list[tuple[str, int]]:
         """Return what the component has been told of connections: states and epochs."""
         ask(self.registry, GetHealth(), 5)
@@ -223,7 +228,7 @@ def open_both(world: World) -> None:
     assert "is_only_realtime" not in world.asked("second"), "its snapshot says that it serves"
     tell(world.registry, StreamsSeen("public", SECOND, ("ticker KRW-BTC",)))
     world.answer("connection", 1)
-    assert world.next("supervisor", LineServes) == LineServes(SECOND)
+    world.wait_serves()
 
 
 def test_a_second_line_is_asked_for_everything_and_nobody_hears_of_it(world: World) -> None:
@@ -265,10 +270,9 @@ def test_what_has_no_snapshot_is_asked_about(world: World, monkeypatch: pytest.M
     world.asked()
     world.add_line("private")
     world.answer("second", SECOND, "private")
-    while (told := world.told["supervisor"]).empty():
-        world.answer("connection", 2, "private")  # once for itself, once for the other
-        ask(world.registry, GetHealth(), 5)
-    assert told.get() == LineServes(SECOND)
+    for _ in range(2):  # once for itself, once for the other
+        world.answer("connection", 2, "private")
+    world.wait_serves()
 
 
 def test_a_line_that_never_serves_all_is_not_waited_for_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +280,7 @@ def test_a_line_that_never_serves_all_is_not_waited_for_for_ever(world: World, m
     world.subscribe(1, ticker_want("KRW-BTC"))
     world.change("open", 1)
     world.add_line()
-    assert world.next("supervisor", LineServes) == LineServes(SECOND)
+    world.wait_serves()
 
 
 def test_a_line_whose_keys_are_refused_ends_the_wait_for_it(world: World) -> None:
@@ -284,7 +288,7 @@ def test_a_line_whose_keys_are_refused_ends_the_wait_for_it(world: World) -> Non
     world.change("open", 1, "private")
     tell(world.registry, UseConnection("private", world.refs["second"], SECOND))
     tell(world.registry, LineChanged("private", SECOND, "refused", 0, 2, None, "no", TransportError("no")))
-    assert world.next("supervisor", LineServes) == LineServes(SECOND)
+    world.wait_serves()
     assert world.heard() == [("open", 1)]
     tell(world.registry, DropConnection("private", world.refs["connection"]))
     assert world.heard() == [("lost", 1), ("refused", 1)], "now it matters"
