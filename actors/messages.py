@@ -31,6 +31,7 @@ __all__ = [
     "Connect",
     "ConnectionChanged",
     "Credits",
+    "DetachSource",
     "Disconnect",
     "DropConnection",
     "DropRoutes",
@@ -159,6 +160,13 @@ class Forget(NamedTuple):
     """The last line of `endpoint` is lost: last values are no longer current."""
 
     endpoint: str
+
+
+class DetachSource(NamedTuple):
+    """This line is gone for good."""
+
+    endpoint: str
+    line: int
 
 
 class Merge(NamedTuple):

@@ -34,6 +34,7 @@ from .messages import (
     ComponentGone,
     Connect,
     ConnectionChanged,
+    DetachSource,
     Disconnect,
     DropConnection,
     DropRoutes,
@@ -469,13 +470,13 @@ class Registry(Actor):
                 self._report(lease, change.error, final=False)
 
     def _line_lost(self, feed: Feed, line: Line, change: LineChanged) -> None:
-        whole = feed.whole_lines(line)
+        epoch, whole = feed.epoch, feed.whole_lines(line)
         gap = feed.continuity.lost(line.number, change.gap_started_ns, change.at_ns, whole)
         self._line_down(feed, line, change.reason or change.state)
         if gap is not None:
             # Another line goes on, but it has not brought everything since this one fell silent.
             feed.continuity.gap_started_ns = gap.started_ns
-            self._tell_watchers(feed, "lost", change.at_ns, change.reason, change.error)
+            self._tell_watchers(feed, "lost", change.at_ns, change.reason, change.error, epoch)
             self._begin_epoch(feed, gap.ended_ns)
 
     def _begin_epoch(self, feed: Feed, at_ns: int) -> None:
@@ -485,6 +486,7 @@ class Registry(Actor):
         for line in feed.open_lines():
             if not feed.continuity.awaits(line.number):
                 tell(self._router, Join(feed.endpoint, line.number))
+                tell(self._supervisor, LineServes(line.number))
         self._tell_watchers(feed, "open", at_ns)
         feed.continuity.gap_told()
 
@@ -525,10 +527,17 @@ class Registry(Actor):
         tell(self._watchers.get(component_id), ConnectionChanged(feed.endpoint, "open", feed.epoch, feed.opened_at_ns))
 
     def _tell_watchers(
-        self, feed: Feed, state: str, at_ns: int, reason: str = "", error: WebSocketV6Error | None = None
+        self,
+        feed: Feed,
+        state: str,
+        at_ns: int,
+        reason: str = "",
+        error: WebSocketV6Error | None = None,
+        epoch: int | None = None,
     ) -> None:
+        epoch = feed.epoch if epoch is None else epoch
         gap = feed.continuity.gap_started_ns
-        change = ConnectionChanged(feed.endpoint, state, feed.epoch, at_ns, gap, reason, error)
+        change = ConnectionChanged(feed.endpoint, state, epoch, at_ns, gap, reason, error)
         concerned = {lease.component_id for lease in self._of(feed)}
         for component_id in concerned:
             tell(self._watchers.get(component_id), change)
@@ -654,6 +663,7 @@ class Registry(Actor):
                     feed, LineChanged(feed.endpoint, line.number, "lost", line.epoch, now_ns, now_ns, "it is replaced")
                 )
             del feed.lines[line.number]
+            tell(self._router, DetachSource(feed.endpoint, line.number))
             self.after(MERGE_LINGER, StopMerging(feed.endpoint))
         for line in feed.lines.values():
             if line.refusal is not None and not feed.is_open:

@@ -24,6 +24,7 @@ from .messages import (
     AddRoutes,
     AttachSource,
     Credits,
+    DetachSource,
     DropRoutes,
     Expect,
     Failed,
@@ -136,8 +137,8 @@ class Router(Actor):
     """Delivers batches into mailboxes.
 
     Receives Batch from wires, AttachSource from lines, AddRoutes, DropRoutes, Expect, Retire, Forget, Merge,
-    Join and NewEpoch from the registry, Malformed and MailboxDrained from components. Sends StreamsSeen and
-    SnapshotServed to the registry, Ready to components, credits back to lines.
+    Join, NewEpoch and DetachSource from the registry, Malformed and MailboxDrained from components. Sends StreamsSeen
+    and SnapshotServed to the registry, Ready to components, credits back to lines.
     """
 
     def __init__(self, *, supervisor: Ref, estate: "Mapping[Stream, deque[Event]] | None" = None) -> None:
@@ -183,6 +184,8 @@ class Router(Actor):
                 self._join(endpoint, line)
             case AttachSource():
                 self._attach(message)
+            case DetachSource(endpoint, line):
+                self._detach(endpoint, line)
             case MailboxDrained(subscription_id):
                 self._blocking.discard(subscription_id)
                 self._release()
@@ -316,6 +319,12 @@ class Router(Actor):
         if merger is not None:
             merger.begin(source.line)
 
+    def _detach(self, endpoint: str, line: int) -> None:
+        self._credits.pop((endpoint, line), None)
+        merger = self._mergers.get(endpoint)
+        if merger is not None:
+            merger.end(line)
+
     def _merge(self, endpoint: str, is_on: bool) -> None:
         if not is_on:
             merger = self._mergers.pop(endpoint, None)
@@ -326,7 +335,7 @@ class Router(Actor):
             for stream, route in self._routes.items():
                 if route.last is not None and endpoint_of(split(stream)[0]) == endpoint:
                     for event in route.trades or (route.last,):
-                        merger.remember(stream, event.payload)
+                        merger.remember(stream, event.payload, event.received_at)
 
     def _is_held(self, batch: Batch) -> bool:
         """Keep what a line brings before it joins; that it brings it is told all the same."""

@@ -17,7 +17,8 @@ from .streams import Stream
 
 __all__ = ["Recent", "identity_of", "timestamp_of"]
 
-REMEMBERED = 512  # messages of one stream: a line that lags further behind has long missed its pings
+REMEMBERED_NS = 30_000_000_000  # a line that lags further behind has missed its pings and is given up
+REMEMBERED_LEAST = 16  # messages of one stream, however old: a snapshot shows the last one again
 
 
 class Spelling(NamedTuple):
@@ -84,18 +85,17 @@ def timestamp_of(payload: bytes) -> int:
 class Recent:
     """The last messages of one stream, by identity, and the lines that have brought each."""
 
-    __slots__ = ("_bound", "_lines", "_order")
+    __slots__ = ("_lines", "_order")
 
-    def __init__(self, bound: int = REMEMBERED) -> None:
-        self._bound = bound
+    def __init__(self) -> None:
         self._lines: dict[Hashable, tuple[int, ...]] = {}
-        self._order: deque[Hashable] = deque()
+        self._order: deque[tuple[Hashable, int]] = deque()  # with the time of arrival, Unix nanoseconds
 
     def __len__(self) -> int:
         return len(self._order)
 
-    def is_repeat(self, identity: Hashable, line: int | None, *, is_unique: bool = False) -> bool:
-        """Note a message that came through `line`; return whether another line has brought it before.
+    def is_repeat(self, identity: Hashable, line: int | None, at_ns: int, *, is_unique: bool = False) -> bool:
+        """Note a message that came through `line` at `at_ns`; return whether another line has brought it before.
 
         A line that says the same twice means it: a market that is suspended and resumed again looks as it did before.
         A snapshot, for which `line` is None, says nothing that may not be said again by the same line as it happens.
@@ -103,7 +103,7 @@ class Recent:
         """
         lines = self._lines.get(identity)
         if lines is None:
-            self.remember(identity, *(() if line is None else (line,)))
+            self.remember(identity, at_ns, *(() if line is None else (line,)))
             return False
         if line is None:
             return True
@@ -114,12 +114,13 @@ class Recent:
             self._lines[identity] = (line,)
         return is_unique
 
-    def remember(self, identity: Hashable, *lines: int) -> None:
+    def remember(self, identity: Hashable, at_ns: int, *lines: int) -> None:
         """Note a message that was delivered, through `lines` as far as that is known."""
+        order = self._order
         if identity not in self._lines:
-            self._order.append(identity)
-            if len(self._order) > self._bound:
-                del self._lines[self._order.popleft()]
+            order.append((identity, at_ns))
+            while len(order) > REMEMBERED_LEAST and order[0][1] < at_ns - REMEMBERED_NS:
+                del self._lines[order.popleft()[0]]
         self._lines[identity] = lines
 
 

@@ -14,8 +14,6 @@ from .streams import Stream
 
 __all__ = ["Merger"]
 
-# A burst of trades is longer than any other, and each of them counts.
-REMEMBERED_TRADES = 4096
 # Batches of a line that are held. The others bring the same; the oldest can go.
 HELD = 1024
 SNAPSHOT = b'"SNAPSHOT"'
@@ -30,14 +28,19 @@ class Merger:
         self._brought: dict[int, set[Stream]] = {}
         self._held: dict[int, deque[Batch]] = {}
 
-    def remember(self, stream: Stream, payload: bytes) -> None:
-        """Note a message that was delivered before there was more than one line."""
-        self._recent_of(stream).remember(identity_of(stream, payload))
+    def remember(self, stream: Stream, payload: bytes, at_ns: int) -> None:
+        """Note a message that was delivered at `at_ns`, before there was more than one line."""
+        self._recent_of(stream).remember(identity_of(stream, payload), at_ns)
 
     def begin(self, line: int) -> None:
         """Note that `line` begins anew: what it brings next of each stream is the first, and it is held."""
         self._brought[line] = set()
         self._held[line] = deque(maxlen=HELD)
+
+    def end(self, line: int) -> None:
+        """Note that `line` is gone for good."""
+        self._brought.pop(line, None)
+        self._held.pop(line, None)
 
     def hold(self, batch: Batch, firsts: list[Stream]) -> bool:
         """Keep `batch` if its line has not joined yet, and say whether it was kept. `firsts` is as for `news`."""
@@ -77,7 +80,8 @@ class Merger:
             if self._is_first(stream, batch.line, is_snapshot):
                 firsts.append(stream)
             identity, line = identity_of(stream, payload), None if is_snapshot else batch.line
-            is_repeat = self._recent_of(stream).is_repeat(identity, line, is_unique=stream.startswith("trade "))
+            recent = self._recent_of(stream)
+            is_repeat = recent.is_repeat(identity, line, batch.ts_received_ns, is_unique=stream.startswith("trade "))
             last = latest(stream)
             if last is not None and (is_repeat or (is_snapshot and timestamp_of(payload) < timestamp_of(last))):
                 self.repeated += 1
@@ -94,6 +98,5 @@ class Merger:
     def _recent_of(self, stream: Stream) -> Recent:
         recent = self._recent.get(stream)
         if recent is None:
-            is_trade = stream.startswith("trade ")
-            recent = self._recent[stream] = Recent(REMEMBERED_TRADES) if is_trade else Recent()
+            recent = self._recent[stream] = Recent()
         return recent

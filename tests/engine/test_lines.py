@@ -13,11 +13,14 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, Mailbox, WebSocketClientProxy
+from websocket_v6.actors.wire import WireFailed
 from websocket_v6.protocol.identity import identity_of
+from websocket_v6.protocol.records import Batch
 from websocket_v6.simulator import Simulator
 
 CODES = ["KRW-BTC", "KRW-ETH"]
 STREAMS = {f"{type_} {code}" for type_ in ("trade", "ticker", "orderbook") for code in CODES}
+# Enough to see most of what can go wrong; issue and release ask for 200.
 KILLS = int(os.environ.get("WEBSOCKET_V6_TEST_KILLS", "20"))
 RATE = 300.0
 LARGE = Mailbox.lossless(256 * 1024 * 1024)
@@ -98,6 +101,8 @@ class Taker:
         return [one.state for one in list(self.told) if one.endpoint == "public"]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(60 + KILLS)
 def test_either_connection_may_be_lost_again_and_again(sim: Simulator, fast: Config) -> None:
     taker = Taker(sim, msgspec.structs.replace(fast, redundancy=2), 2)
     with taker.proxy:
@@ -181,6 +186,48 @@ def test_what_both_connections_missed_is_told_when_it_is_known(sim: Simulator, f
         taker.wait_whole()
         sim.trade("KRW-BTC")
         wait_until(lambda: taker.events[-1].epoch == 2, "the new epoch")
+
+
+def test_a_bug_in_one_of_two_lines_is_no_gap(sim: Simulator, fast: Config) -> None:
+    taker = Taker(sim, msgspec.structs.replace(fast, redundancy=2), 2)
+    with taker.proxy:
+        sim.set_traffic(RATE)
+        for _ in range(3):
+            assert taker.proxy._hold is not None
+            broken, _ = taker.proxy._hold.link.children.connections["public"]
+            broken.tell(WireFailed(1))
+            wait_until(lambda: not broken.is_alive(), "its end")  # noqa: B023
+            wait_until(lambda: len(taker.open()) == 2, "its successor")
+            taker.wait_whole()
+        taker.check()
+        assert "lost" not in taker.states()
+
+
+def test_a_bug_in_the_router_is_one_gap_for_all_lines(sim: Simulator, fast: Config) -> None:
+    taker = Taker(sim, msgspec.structs.replace(fast, redundancy=2, max_age=5.0), 2)
+    with taker.proxy:
+        assert taker.proxy._hold is not None
+        taker.proxy._hold.link.children.router.tell(Batch("public", 1, 1, 0, ["ticker KRW-BTC"], []))  # a bug
+        wait_until(lambda: taker.told[-1].epoch == 2, "the next epoch")
+        taker.wait_whole()
+        number = sim.trade("KRW-BTC")
+        wait_until(lambda: taker.trades("KRW-BTC")[-1:] == [number], "what happens then")
+        assert len(taker.trades("KRW-BTC")) == len(set(taker.trades("KRW-BTC")))
+        assert taker.told[-1].gap is not None
+
+
+def test_a_connection_that_is_replaced_and_lost_meanwhile_leaves_one(sim: Simulator, fast: Config) -> None:
+    taker = Taker(sim, msgspec.structs.replace(fast, max_age=2.0), 1)
+    with taker.proxy:
+        (old,) = taker.open()
+        sim.refuse(503, times=None, endpoint="public")
+        wait_until(lambda: len(taker.proxy.health().connections) == 4, "its heir, in vain", 10)
+        sim.drop(connection_id=old.id)
+        wait_until(lambda: taker.states()[-1] == "lost", "the loss")
+        sim.accept()
+        wait_until(lambda: len(taker.proxy.health().connections) == 3, "the one that is left")
+        taker.wait_whole()
+        assert taker.told[-1].epoch == 2
 
 
 def test_with_one_connection_every_gap_is_told_with_its_bounds(sim: Simulator, fast: Config) -> None:

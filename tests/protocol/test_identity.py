@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.identity import Recent, identity_of
+from websocket_v6.protocol.identity import REMEMBERED_LEAST, REMEMBERED_NS, Recent, identity_of, timestamp_of
 
 TRADE: dict[str, Any] = {
     "type": "trade",
@@ -160,40 +160,57 @@ def test_bytes_that_are_no_message_are_the_same_as_themselves_alone(type_: str, 
         assert (identity_of(stream, one) == identity_of(stream, two)) == (one == two)
 
 
+@pytest.mark.parametrize("is_simple", [True, False], ids=["SIMPLE", "DEFAULT"])
+def test_the_time_of_a_message_is_found_without_parsing_it(is_simple: bool) -> None:
+    assert timestamp_of(spelled(TICKER, is_simple)) == 1795152672466
+    assert timestamp_of(spelled({"type": "new", "code": "X"}, is_simple)) == 0
+    assert timestamp_of(b'{"ty":"ticker","tms":1e9}') == 0
+
+
+@given(st.binary() | st.binary().map(lambda tail: b'{"ty":"ticker","tms":' + tail))
+def test_any_bytes_have_a_time_or_none(payload: bytes) -> None:
+    assert timestamp_of(payload) >= 0
+
+
 def test_what_a_line_says_twice_it_means() -> None:
     recent = Recent()
-    assert [recent.is_repeat(state, 1) for state in ("active", "suspended", "active")] == [False] * 3
-    assert [recent.is_repeat(state, 2) for state in ("suspended", "active")] == [True] * 2
+    assert [recent.is_repeat(state, 1, 0) for state in ("active", "suspended", "active")] == [False] * 3
+    assert [recent.is_repeat(state, 2, 0) for state in ("suspended", "active")] == [True] * 2
 
 
 def test_a_snapshot_may_be_said_again_as_it_happens() -> None:
     recent = Recent()
-    assert [recent.is_repeat("book", line) for line in (1, None, 2, 2)] == [False, True, True, False]
-    assert [recent.is_repeat("book 2", line) for line in (None, 2, 1)] == [False, True, True]
+    assert [recent.is_repeat("book", line, 0) for line in (1, None, 2, 2)] == [False, True, True, False]
+    assert [recent.is_repeat("book 2", line, 0) for line in (None, 2, 1)] == [False, True, True]
 
 
 def test_a_trade_happens_once_however_often_it_is_said() -> None:
     recent = Recent()
-    assert not recent.is_repeat(b"1", 1, is_unique=True)
-    assert recent.is_repeat(b"1", 1, is_unique=True)
-    assert recent.is_repeat(b"1", 2, is_unique=True)
+    assert not recent.is_repeat(b"1", 1, 0, is_unique=True)
+    assert recent.is_repeat(b"1", 1, 0, is_unique=True)
+    assert recent.is_repeat(b"1", 2, 0, is_unique=True)
 
 
 def test_what_was_delivered_before_is_a_repeat_whoever_says_it() -> None:
     recent = Recent()
-    recent.remember(b"1")
-    assert recent.is_repeat(b"1", 2)
-    assert recent.is_repeat(b"1", 1)
+    recent.remember(b"1", 0)
+    assert recent.is_repeat(b"1", 2, 0)
+    assert recent.is_repeat(b"1", 1, 0)
 
 
-@given(st.lists(st.integers(0, 30)), st.integers(1, 8))
-def test_the_memory_is_bounded_and_keeps_the_newest(identities: list[int], bound: int) -> None:
-    recent = Recent(bound)
-    for identity in identities:
-        recent.remember(identity, 1)
-    assert len(recent) <= bound
-    if identities and identities.index(identities[-1]) == len(identities) - 1:
-        assert recent.is_repeat(identities[-1], 2)
+@given(st.lists(st.tuples(st.integers(0, 100), st.floats(0, 20)), max_size=200))
+def test_the_memory_holds_half_a_minute_and_the_last_few(messages: list[tuple[int, float]]) -> None:
+    recent = Recent()
+    now = 0
+    first_said: dict[int, int] = {}
+    for identity, wait in messages:
+        now += int(wait * 1e9)
+        recent.remember(identity, now)
+        first_said.setdefault(identity, now)
+        young = [one for one, at in first_said.items() if at >= now - REMEMBERED_NS]
+        first_said = {one: at for one, at in first_said.items() if one in young or len(first_said) <= REMEMBERED_LEAST}
+        assert len(recent) <= max(len(young), REMEMBERED_LEAST) + 1
+        assert all(recent.is_repeat(one, None, now) for one in young)
 
 
 @given(
@@ -204,14 +221,14 @@ def test_the_memory_is_bounded_and_keeps_the_newest(identities: list[int], bound
 def test_lines_that_say_the_same_give_each_message_once(
     said: list[int], schedule: list[tuple[int, int]], lead: int
 ) -> None:
-    """Three lines bring one stream, each in its own time: all of it is delivered once."""
+    """Three lines bring one stream, each in its own time: all of it is delivered once, in its order."""
     recent = Recent()
     unique = list(enumerate(said))
     at = {1: 0, 2: 0, 3: 0}
     delivered = []
     for line, count in [*schedule, (1 + lead % 3, 60), (1, 60), (2, 60), (3, 60)]:
         for message in unique[at[line] : at[line] + count]:
-            if not recent.is_repeat(message, line):
+            if not recent.is_repeat(message, line, 0):
                 delivered.append(message)
         at[line] += count
-    assert sorted(delivered) == unique
+    assert delivered == unique
