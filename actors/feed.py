@@ -17,7 +17,7 @@ from websocket_v6.protocol.wants import Want
 
 from .base import Timer
 from .mailbox import MailboxQueue
-from .messages import LineChanged, Ref
+from .messages import LineChanged, Ref, UseConnection
 
 __all__ = ["Feed", "FeedHealth", "Lease", "Line", "Question"]
 
@@ -68,12 +68,13 @@ class Question(NamedTuple):
 class Line:
     """The registry's notes on one line: a connection to the exchange, or a link to another process."""
 
-    def __init__(self, number: int, ref: Ref, config: Config, *, limited: bool) -> None:
-        self.number = number
-        self.ref = ref
-        self.limited = limited
+    def __init__(self, said: UseConnection, config: Config) -> None:
+        self.number = said.line
+        self.ref = said.ref
+        self.limited = said.limited
+        self.heir_of = said.heir_of
         self.served = Served()
-        self.pace = RequestPace(config.gather, is_limited=limited)
+        self.pace = RequestPace(config.gather, is_limited=said.limited)
         self.is_open = False
         self.epoch = 0  # its own
         self.requests = 0  # subscriptions, ever
@@ -137,6 +138,10 @@ class Feed:
     def open_lines(self) -> list[Line]:
         """Return the lines that are open."""
         return [line for line in self.lines.values() if line.is_open]
+
+    def is_ending(self, line: Line) -> bool:
+        """Whether the line's heir is there: then nothing more is asked of it, for the heir could not keep up."""
+        return any(line.number in other.heir_of for other in self.open_lines())
 
     def asked_anywhere(self, stream: Stream, *, but: Line | None = None) -> int:
         """Return at how many levels an open line was asked for `stream`; -1 if none was, 0 for what has no levels."""

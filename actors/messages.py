@@ -256,6 +256,7 @@ class UseConnection(NamedTuple):
     ref: Ref
     line: int
     limited: bool = True  # the exchange's limits on requests hold for it
+    heir_of: tuple[int, ...] = ()  # the lines that end as soon as it serves
 
 
 class DropConnection(NamedTuple):

@@ -354,12 +354,12 @@ class Registry(Actor):
 
     def _set_timer(self, feed: Feed) -> None:
         now = time.monotonic()
-        times = [line.pace.due(now) for line in feed.lines.values()]
-        times += [
-            line.pace.free_at(now)
-            for line, due in zip(feed.lines.values(), list(times), strict=True)
-            if line.is_open and due is None and (feed.unasked or line.unasked)
-        ]
+        times: list[float | None] = []
+        for line in feed.lines.values():
+            due = _due(feed, line, now)
+            if due is None and line.is_open and (feed.unasked or line.unasked):
+                due = line.pace.free_at(now)
+            times.append(due)
         if feed.timer is not None:
             feed.timer.cancel()
             feed.timer = None
@@ -372,12 +372,12 @@ class Registry(Actor):
         feed.timer = None
         now = time.monotonic()
         for line in feed.lines.values():
-            due = line.pace.due(now)
-            if due is not None and due <= now:
-                self._settle(feed, line)
-            elif (
-                (line.unasked or feed.unasked) and line.is_open and due is None and line.pace.free_at(now) <= now
-            ):  # not before a request that is due soon: the answer is to know of it
+            due = _due(feed, line, now)
+            if due is not None:
+                # No question goes before a request that is due soon, for its answer is to know of it.
+                if due <= now:
+                    self._settle(feed, line)
+            elif (line.unasked or feed.unasked) and line.is_open and line.pace.free_at(now) <= now:
                 self._send_question(feed, line, (line.unasked or feed.unasked).popleft())
         self._set_timer(feed)
 
@@ -643,7 +643,7 @@ class Registry(Actor):
             self._route(lease, lease.want, tuple(lease.open_streams()), is_new=False)
 
     def _use_connection(self, feed: Feed, message: UseConnection) -> None:
-        line = feed.lines[message.line] = Line(message.line, message.ref, self._config, limited=message.limited)
+        line = feed.lines[message.line] = Line(message, self._config)
         if len(feed.lines) > 1:
             tell(self._router, Merge(feed.endpoint, is_on=True))
             for other in feed.open_lines():
@@ -737,6 +737,11 @@ class Registry(Actor):
             for feed in self._feeds.values()
         )
         return RegistryHealth(len(self._watchers), feeds, self._malformed)
+
+
+def _due(feed: Feed, line: Line, now: float) -> float | None:
+    """Return when the line's next request should leave, `None` if it has none."""
+    return None if feed.is_ending(line) else line.pace.due(now)
 
 
 def _refuse(questions: Iterable[Question], error: WebSocketV6Error) -> None:

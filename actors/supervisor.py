@@ -237,7 +237,7 @@ class Supervisor(Actor):
             estate=estate,
         )
         self._lines.append(LineChild(endpoint, number, ref, heir_of))
-        tell(self._children["registry"], UseConnection(endpoint, ref, number))
+        tell(self._children["registry"], UseConnection(endpoint, ref, number, heir_of=heir_of))
 
     # --- where the lines come from
 
@@ -270,7 +270,7 @@ class Supervisor(Actor):
     def _add_link(self, endpoint: str, number: int, link: Ref, before: list[LineChild]) -> None:
         heir_of = tuple(line.number for line in before)
         self._lines.append(LineChild(endpoint, number, link, heir_of, is_link=True))
-        tell(self._children["registry"], UseConnection(endpoint, link, number, limited=False))
+        tell(self._children["registry"], UseConnection(endpoint, link, number, False, heir_of))
 
     def _start_own(self, endpoint: str, before: list[LineChild]) -> None:
         if self._place.role is Role.GUEST:
