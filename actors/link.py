@@ -58,6 +58,7 @@ class LinkUp(NamedTuple):
 
     link: Ref
     shared: tuple[str, ...]
+    stays: bool = False  # the host hands over to nobody
 
 
 class LinkDown(NamedTuple):
@@ -215,13 +216,13 @@ class Link(Actor):
             self._pong.cancel()
             self._pong = self.after(PATIENCE, PongOverdue())
         match said:
-            case peers.Welcome(_, _, shared) if not self._is_up:
+            case peers.Welcome(_, _, shared, stays) if not self._is_up:
                 self._is_up = True
                 self.after(PING_INTERVAL, PingDue())
                 if self._pong is not None:
                     self._pong.cancel()
                 self._pong = self.after(PATIENCE, PongOverdue())
-                tell(self._owner, LinkUp(self.actor_ref, shared))
+                tell(self._owner, LinkUp(self.actor_ref, shared, stays))
             case peers.Shared(shared):
                 tell(self._owner, LinkUp(self.actor_ref, shared))
             case peers.Goodbye(reason, retry):

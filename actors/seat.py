@@ -159,8 +159,8 @@ class Seat(Actor):
         match message:
             case Look():
                 self._look_for_host()
-            case LinkUp(link, shared):
-                self._link_up(link, shared)
+            case LinkUp(link, shared, stays):
+                self._link_up(link, shared, stays)
             case LinkDown():
                 self._link_down(message)
             case HostMoves(link, address, key):
@@ -171,7 +171,7 @@ class Seat(Actor):
                 self._let_in(connection)
             case Guest(session, hello):
                 self._sessions[session] = hello
-                tell(session, ShareWith(self._share(hello)))
+                tell(session, ShareWith(self._share(hello), self._serves))
             case GuestSaid(session, said):
                 self._heed(session, said)
             case GuestGone(session):
@@ -295,14 +295,14 @@ class Seat(Actor):
         )
         self._links[link] = _Linked(entry, lines)
 
-    def _link_up(self, link: Ref, shared: tuple[str, ...]) -> None:
+    def _link_up(self, link: Ref, shared: tuple[str, ...], stays: bool) -> None:
         linked = self._links.get(link)
         if linked is None:
             return
         self._gone = None
         self._may_claim = True
         self._meeting_point.unlock()
-        if self._serves:
+        if self._serves and not stays:
             self._succeed(link)
             self._close_link(link)
             return
@@ -392,8 +392,8 @@ class Seat(Actor):
         match said:
             case peers.Keys(keys):
                 hello = self._sessions[session] = msgspec.structs.replace(hello, keys=keys)
-                tell(session, ShareWith(self._share(hello)))
-            case peers.LetMeHost(address, key) if self._entry is not None:
+                tell(session, ShareWith(self._share(hello), self._serves))
+            case peers.LetMeHost(address, key) if self._entry is not None and (self._leaving or not self._serves):
                 self._hand_over(session, HostEntry(address, key, hello.pid))
 
     def _hand_over(self, successor: Ref, entry: HostEntry) -> None:
@@ -425,7 +425,7 @@ class Seat(Actor):
     def _keys_changed(self) -> None:
         for session, hello in self._sessions.items():
             if hello is not None:
-                tell(session, ShareWith(self._share(hello)))
+                tell(session, ShareWith(self._share(hello), self._serves))
         for link, linked in self._links.items():
             tell(link, Say(peers.Keys(self._fingerprint(linked.entry.key))))
 

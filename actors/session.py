@@ -72,9 +72,13 @@ class GuestGone(NamedTuple):
 
 
 class ShareWith(NamedTuple):
-    """Serve these endpoints to the guest: all that do not depend on keys, and those whose keys are its own too."""
+    """Serve these endpoints to the guest: all that do not depend on keys, and those whose keys are its own too.
+
+    `stays`: this host hands over to nobody.
+    """
 
     endpoints: tuple[peers.Endpoint, ...]
+    stays: bool
 
 
 class SendGuest(NamedTuple):
@@ -172,8 +176,8 @@ class Session(Actor):
                     self._refuse(subscription_id, error)
             case ListAnswered(endpoint, ticket, answer):
                 self._answer(endpoint, ticket, answer)
-            case ShareWith(endpoints):
-                self._share(endpoints)
+            case ShareWith(endpoints, stays):
+                self._share(endpoints, stays)
             case SendGuest(said):
                 self._say(said)
             case Dismiss(reason, retry):
@@ -235,9 +239,9 @@ class Session(Actor):
         tell(self._registry, Watch(self._component_id, self.actor_ref))
         tell(self._owner, Guest(self.actor_ref, hello))
 
-    def _share(self, endpoints: tuple[peers.Endpoint, ...]) -> None:
+    def _share(self, endpoints: tuple[peers.Endpoint, ...], stays: bool) -> None:
         before, self._shared = self._shared, endpoints
-        self._say(peers.Shared(endpoints) if before else peers.Welcome(peers.VERSION, os.getpid(), endpoints))
+        self._say(peers.Shared(endpoints) if before else peers.Welcome(peers.VERSION, os.getpid(), endpoints, stays))
         for endpoint in set(before) - set(endpoints):
             self._settle(endpoint, ())
 

@@ -139,11 +139,12 @@ class Pong(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="welcome"):
-    """You are served. `shared` are the endpoints that you may want something of."""
+    """You are served. `shared` are the endpoints that you may want something of; `stays`: I hand over to nobody."""
 
     version: int
     pid: int
     shared: tuple[Endpoint, ...]
+    stays: bool
 
 
 class Goodbye(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="goodbye"):

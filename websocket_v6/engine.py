@@ -10,7 +10,8 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,18 +20,19 @@ import pykka
 from .actors.base import ask, stop_and_join, tell
 from .actors.meeting_point import MeetingPoint, default_folder
 from .actors.messages import Ref
-from .actors.seat import HandOver, Placed
+from .actors.seat import HandOver, Placed, Role
 from .actors.supervisor import AwaitPlace, Children, GetChildren, Join, Quit, Supervisor
 from .actors.wire import abandon_sockets
 from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
 
-__all__ = ["Link", "at_exit", "join"]
+__all__ = ["Link", "at_exit", "join", "serve"]
 
 logger = logging.getLogger(__name__)
 
 ASK_TIMEOUT = 10.0
 STOP_TIMEOUT = 10.0
+SERVICE = "websocket-v6 serve"
 ATTACH_TIMEOUT = 20.0
 HAND_OVER_TIMEOUT = 5.0
 EXIT_TIMEOUT = 0.5  # for all callbacks that run at the interpreter's exit together: Ctrl-C is not to be waited for
@@ -124,22 +126,46 @@ def join(config: Config, component_id: str, component: Ref) -> Link:
     try:
         children: Children = ask(engine.supervisor, Join(component_id, component), ASK_TIMEOUT)
         if config.mode == "attach":
-            _await_host(engine)
+            _await_place(engine)
     except BaseException:
         _leave(engine, component_id)
         raise
     return Link(engine, component_id, children)
 
 
-def _await_host(engine: Engine) -> None:
-    place: pykka.Future[Placed] = pykka.ThreadingFuture()
-    tell(engine.supervisor, AwaitPlace(place))
+def _await_place(engine: Engine) -> Placed:
+    future: pykka.Future[Placed] = pykka.ThreadingFuture()
+    tell(engine.supervisor, AwaitPlace(future))
     try:
-        error = place.get(timeout=ATTACH_TIMEOUT).error
-    except pykka.Timeout:
-        error = EngineError(f"the host did not answer within {ATTACH_TIMEOUT:g} s")
-    if error is not None:
-        raise error
+        place = future.get(timeout=ATTACH_TIMEOUT)
+    except pykka.Timeout as exc:
+        raise EngineError(f"the host of {engine.config.url} did not answer within {ATTACH_TIMEOUT:g} s") from exc
+    if place.error is not None:
+        raise place.error
+    return place
+
+
+@contextmanager
+def serve(config: Config) -> Iterator[Role]:
+    """Run the engine of `config` with no component of its own, as the host of other processes; yield its role.
+
+    It takes over from a process that is the host, without a gap, and hands over when it ends, not before. If there is
+    such a host already it is a guest of that one.
+
+    Raises:
+        ConfigError: if the folder that the processes meet in cannot be used.
+        EngineError: if another process uses the connections and does not answer.
+    """
+    if config.mode == "embedded":
+        raise ConfigError("mode='embedded' (WEBSOCKET_V6_MODE) shares with nobody: use auto to serve other processes")
+    with _lock:
+        engine = _engines[config] = Engine(config, serves=True)
+        engine.users.add(SERVICE)
+    try:
+        ask(engine.supervisor, GetChildren(), ASK_TIMEOUT)
+        yield _await_place(engine).role
+    finally:
+        _leave(engine, SERVICE)
 
 
 def _meeting_folder(config: Config) -> Path | None:

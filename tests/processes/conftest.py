@@ -19,6 +19,7 @@ from websocket_v6.simulator import Simulator
 
 MARKETS = ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "BTC-ETH", "USDT-BTC"]
 CHILD = Path(__file__).with_name("child.py")
+UNION = {"ticker KRW-BTC", "ticker KRW-ETH", "trade KRW-ETH"}  # what a pair wants
 ANSWER = 30.0  # seconds for a child to answer, on a machine that does much else
 
 
@@ -143,3 +144,20 @@ def start(sim: Simulator, folder: Path) -> Iterator[Start]:
 def keys(sim: Simulator) -> dict[str, str]:
     """The keys that the exchange knows."""
     return {"access_key": sim.access_key, "secret_key": sim.secret_key}
+
+
+def open_connections(sim: Simulator, endpoint: str = "public") -> int:
+    return sum(one.open for one in sim.connections(endpoint))
+
+
+def pair(sim: Simulator, start: Start, **settings: Any) -> tuple[Process, Process]:
+    """Start a host and a guest that want overlapping things, and wait until both are served."""
+    host, guest = start(**settings), start(**settings)
+    host.do("subscribe", id="a", type="ticker", codes=["KRW-BTC"])
+    host.wait_role("host")
+    guest.do("subscribe", id="b", type="ticker", codes=["KRW-BTC", "KRW-ETH"])
+    guest.do("subscribe", id="c", type="trade", codes=["KRW-ETH"])
+    sim.wait_served(UNION)
+    wait_until(lambda: host.do("count") == {"a": 1}, "the host's snapshot")
+    wait_until(lambda: guest.do("count") == {"b": 2, "c": 1}, "the guest's snapshots")
+    return host, guest

@@ -57,7 +57,7 @@ FROM_GUEST: list[peers.FromGuest] = [
     peers.Ping(),
 ]
 FROM_HOST: list[peers.FromHost] = [
-    peers.Welcome(1, 7, ("public",)),
+    peers.Welcome(1, 7, ("public",), False),
     peers.Goodbye("too slow", True),
     peers.Shared(("public", "private")),
     peers.Changed("public", "open", 3, 17, None, "", ""),

@@ -68,9 +68,7 @@ def _watch(
     if depth is not None and type_ is not DataType.ORDERBOOK:
         raise typer.BadParameter("--depth goes with --type orderbook")
     with _ends_well():
-        config = Config.from_env()
-        if url is not None:
-            config = msgspec.structs.replace(config, url=url)
+        config = _config(url)
         wanted = Wanted(
             type_.value,
             check_codes(codes),
@@ -81,6 +79,23 @@ def _watch(
             watch_json(wanted, config, sys.stdout, Console(stderr=True), seconds)
         else:
             watch(wanted, config, Console(), seconds)
+
+
+@app.command("serve")
+def _serve(
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; by default at Ctrl-C.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="What it does, as one JSON object a second.")] = False,
+    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+) -> None:
+    """Be the host that this user's other programs share, for as long as this runs."""
+    from .serve import serve, serve_json
+
+    with _ends_well():
+        config = _config(url)
+        if as_json:
+            serve_json(config, sys.stdout, seconds)
+        else:
+            serve(config, Console(), seconds)
 
 
 @app.command("simulate")
@@ -118,6 +133,11 @@ def _demo(
     with _ends_well():
         is_sound = demo(Console(), seconds, capture)
     raise typer.Exit(0 if is_sound else 1)
+
+
+def _config(url: str | None) -> Config:
+    config = Config.from_env()
+    return config if url is None else msgspec.structs.replace(config, url=url)
 
 
 @contextmanager

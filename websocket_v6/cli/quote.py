@@ -61,9 +61,9 @@ def percent_text(fraction: Decimal | None) -> str:
     return "" if fraction is None else f"{fraction * 100:+.2f} %"
 
 
-def count_text(count: int, noun: str) -> str:
+def count_text(count: int, noun: str, plural: str = "") -> str:
     """Write a number with its noun: 1 request, 1,234 messages."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def seconds_text(seconds: float | None) -> str:

@@ -1,0 +1,205 @@
+"""Processes that come, change, leave and are killed as they like, the host among them, while the markets move.
+
+In every quiet moment the exchange serves exactly the union, on one connection; and whoever lives has had every trade of
+its streams once, but for gaps that it was told of.
+"""
+
+import itertools
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import wait_until
+from websocket_v6.simulator import Simulator
+
+from .conftest import MARKETS, Process, Start
+
+# Processes, components in each, seconds of chaos; `make chaos` asks for the whole.
+PROCESSES, COMPONENTS, SECONDS = (16, 8, 60.0) if os.environ.get("WEBSOCKET_V6_LONG_TESTS") else (5, 4, 8.0)
+PACE = 0.004  # seconds between two trades
+SLACK = 2.0  # seconds by which a trade may be older than when it was received, on a machine that does much else
+SETTLE = 60.0
+# What may happen, and how often beside the others.
+STEPS = {"kill": 1, "kill host": 2, "leave": 1, "begin": 6, "more": 8, "less": 8}
+
+
+class Markets(threading.Thread):
+    """Trades without pause, and notes what was traded when."""
+
+    def __init__(self, sim: Simulator, seed: int) -> None:
+        super().__init__(name="markets")
+        self._sim = sim
+        self._random = random.Random(seed)
+        self._end = threading.Event()
+        self.trades: dict[str, list[tuple[int, int]]] = {code: [] for code in MARKETS}  # ids, with times in ns
+
+    def run(self) -> None:
+        while not self._end.wait(PACE):
+            code = self._random.choice(MARKETS)
+            at = time.time_ns()
+            self.trades[code].append((self._sim.trade(code), at))
+
+    def end(self) -> None:
+        self._end.set()
+        self.join()
+
+
+class World:
+    """The processes of one run and what they want."""
+
+    def __init__(self, sim: Simulator, start: Start, seed: int) -> None:
+        self.sim = sim
+        self.start = start
+        self.random = random.Random(seed)
+        self.wants: dict[Process, dict[str, tuple[str, str, list[str]]]] = {}  # id: component, type, codes
+        self.names = iter(range(1_000_000))
+        self.killed = self.left = self.hosts_lost = 0
+
+    def begin(self) -> Process:
+        process = self.start()
+        self.wants[process] = {}
+        for number in range(COMPONENTS):
+            self.subscribe(process, f"component-{number}")
+        return process
+
+    def subscribe(self, process: Process, component: str) -> None:
+        name = f"s{next(self.names)}"
+        type_ = self.random.choice(["trade", "trade", "ticker", "orderbook"])
+        codes = self.random.sample(MARKETS, self.random.randint(1, 4))
+        process.do("subscribe", id=name, type=type_, codes=codes, component=component)
+        self.wants[process][name] = component, type_, codes
+
+    def step(self) -> None:
+        process = self.random.choice(list(self.wants))
+        match self.random.choices(list(STEPS), list(STEPS.values()))[0]:
+            case "kill":
+                self.end(process, kill=True)
+            case "kill host":
+                hosts = [one for one in self.wants if one.role == "host"]
+                for one in hosts[:1]:
+                    self.hosts_lost += 1
+                    self.end(one, kill=True)
+            case "leave":
+                self.end(process, kill=False)
+            case "begin" if len(self.wants) < PROCESSES:
+                self.begin()
+            case "more":
+                self.subscribe(process, f"component-{self.random.randrange(COMPONENTS)}")
+            case "less" if len(self.wants[process]) > 1:
+                name = self.random.choice(list(self.wants[process]))
+                process.do("close", id=name)
+                del self.wants[process][name]
+
+    def end(self, process: Process, *, kill: bool) -> None:
+        if len(self.wants) < 2:
+            return
+        del self.wants[process]
+        if kill:
+            self.killed += 1
+            process.kill()
+        else:
+            self.left += 1
+            process.leave()
+
+    @property
+    def union(self) -> set[str]:
+        return {
+            f"{type_} {code}" for wants in self.wants.values() for _, type_, codes in wants.values() for code in codes
+        }
+
+    def settle(self) -> None:
+        """Wait for the quiet moment."""
+        wait_until(lambda: self.sim.served() == self.union, "exactly the union served", timeout=SETTLE)
+        wait_until(lambda: sum(one.open for one in self.sim.connections("public")) == 1, "one connection", SETTLE)
+        roles = sorted(one.role for one in self.wants)
+        assert roles == ["guest"] * (len(roles) - 1) + ["host"]
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """An exchange in a process of its own: this one has enough to do."""
+    with Simulator(markets=MARKETS, process=True) as simulator:
+        yield simulator
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_chaos(sim: Simulator, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    seed = int(os.environ.get("WEBSOCKET_V6_SEED", time.time_ns() % 1_000_000))
+    world = World(sim, start, seed)
+    markets = Markets(sim, seed)
+    markets.start()
+    quiet = 0
+    try:
+        for _ in range(PROCESSES):
+            world.begin()
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            for _ in range(world.random.randint(1, 6)):
+                world.step()
+            world.settle()
+            quiet += 1
+    finally:
+        markets.end()
+    checked = gaps = missing = 0
+    longest = 0.0
+    for process in world.wants:
+        for events, told, codes in received(world, process):
+            for code in codes:
+                mine = [one for one in events if one[1] == code]
+                lost, seen = check_trades(mine, markets.trades[code], told)
+                missing += lost
+                checked += seen
+            announced = [one for one in told if one["state"] == "open" and one["gap"]]
+            gaps += len(announced)
+            longest = max([longest, *(one["gap"] for one in announced)])
+    refused = [one for one in sim.notices() if "TOO_MANY" in one]
+    assert not refused
+    with capsys.disabled():
+        print(  # noqa: T201 - the figures of the run
+            f"\n  seed {seed}: {len(world.wants)} processes of {PROCESSES} live, {world.killed} were killed "
+            f"({world.hosts_lost} of them as host), {world.left} left; {quiet} quiet moments; {checked} trades "
+            f"delivered once and in order, {missing} missing in {gaps} gaps that were told, the longest "
+            f"{longest:.2f} s"
+        )
+
+
+def received(world: World, process: Process) -> Iterator[tuple[list[Any], list[dict[str, Any]], list[str]]]:
+    """Yield what each trade subscription of a process had, with what its component was told, once all has come."""
+    wait_until(lambda: process.do("count") == process.do("count"), "the last events")
+    report = process.do("report")
+    for name, (component, type_, codes) in world.wants[process].items():
+        if type_ == "trade":
+            told = [one for one in report["connections"][component] if one["endpoint"] == "public"]
+            yield report["events"][name], told, codes
+
+
+def check_trades(events: list[Any], made: list[tuple[int, int]], told: list[dict[str, Any]]) -> tuple[int, int]:
+    """Check one stream of one subscription against what was traded; return how many it missed and how many it had."""
+    order = {number: index for index, (number, _) in enumerate(made)}
+    times = [at for _, at in made]
+    missing = 0
+    # What was traded before the first trade of this run is not among `made`.
+    known = [one for one in events if one[5] in order]
+    for before, after in itertools.pairwise(known):
+        first, last = order[before[5]], order[after[5]]
+        assert last > first, "in order, none twice"
+        if last == first + 1:
+            continue
+        assert after[3] > before[3], f"{last - first - 1} trades missing within epoch {after[3]}"
+        gaps = [
+            one for one in told if one["state"] == "open" and before[3] < one["epoch"] <= after[3] and one["started"]
+        ]
+        assert gaps, f"nothing was told of a gap before epoch {after[3]}"
+        begin, end = min(one["started"] for one in gaps), after[4]
+        for index in range(first + 1, last):
+            assert begin - SLACK * 1e9 <= times[index] <= end, "missing outside the gap that was told"
+        missing += last - first - 1
+    if known:
+        assert known[-1][5] == made[-1][0], "up to the last one"
+    return missing, len(known)
