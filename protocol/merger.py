@@ -2,7 +2,7 @@
 
 A line that opens beside others begins in the middle: what it brings may be ahead of them, and what they bring next
 would come too late to be in order. So it is *held* until it joins, when the others are known to have brought everything
-from before its beginning (`actors/registry.py`).
+from before its beginning (`actors/feed.py`).
 """
 
 from collections import deque

@@ -9,7 +9,7 @@ import pykka
 import pytest
 
 from websocket_v6 import Config, Mailbox, TransportError
-from websocket_v6.actors import registry as subject
+from websocket_v6.actors import feed as subject
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages import (

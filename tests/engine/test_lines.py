@@ -230,6 +230,20 @@ def test_a_connection_that_is_replaced_and_lost_meanwhile_leaves_one(sim: Simula
         assert taker.told[-1].epoch == 2
 
 
+def test_a_line_that_answers_pings_and_brings_no_data_is_replaced(sim: Simulator, fast: Config) -> None:
+    taker = Taker(sim, msgspec.structs.replace(fast, ping_interval=0.4, ping_timeout=0.5), 1)
+    with taker.proxy:
+        sim.set_traffic(RATE)
+        # Long enough to know what the line is like: a dozen looks, of which there are four to a ping.
+        sim.wait(lambda sim: sim.connections("public")[0].pings >= 6, 20)
+        assert sim.stall(data=True, pongs=False) == 1
+        wait_until(lambda: "lost" in taker.states(), "the discovery")
+        lost = next(one for one in taker.told if one.state == "lost")
+        assert "stalled" in lost.reason
+        assert lost.gap_started_at == max(event.received_at for event in taker.events if event.epoch == 1)
+        wait_until(lambda: taker.events[-1].epoch == 2, "data of the next epoch")
+
+
 def test_with_one_connection_every_gap_is_told_with_its_bounds(sim: Simulator, fast: Config) -> None:
     taker = Taker(sim, fast, 1)
     with taker.proxy:
