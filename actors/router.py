@@ -349,7 +349,7 @@ class Router(Actor):
 
     def _join(self, endpoint: str, line: int) -> None:
         merger = self._mergers.get(endpoint)
-        for batch in merger.join(line) if merger is not None else ():
+        for batch in merger.join(line, self._latest) if merger is not None else ():
             self._deliver(batch)
 
     def _latest(self, stream: Stream) -> bytes | None:

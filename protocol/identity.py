@@ -94,6 +94,9 @@ class Recent:
     def __len__(self) -> int:
         return len(self._order)
 
+    def __contains__(self, identity: object) -> bool:
+        return identity in self._lines
+
     def is_repeat(self, identity: Hashable, line: int | None, at_ns: int, *, is_unique: bool = False) -> bool:
         """Note a message that came through `line` at `at_ns`; return whether another line has brought it before.
 

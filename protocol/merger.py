@@ -5,14 +5,17 @@ would come too late to be in order. So it is *held* until it joins, when the oth
 from before its beginning (`actors/feed.py`).
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from .identity import Recent, identity_of, timestamp_of
 from .records import Batch
 from .streams import Stream
 
 __all__ = ["Merger"]
+
+Latest: TypeAlias = Callable[[Stream], bytes | None]  # the last message of a stream that was delivered
 
 # Batches of a line that are held. The others bring the same; the oldest can go.
 HELD = 1024
@@ -55,9 +58,29 @@ class Merger:
         ]
         return True
 
-    def join(self, line: int) -> Iterable[Batch]:
-        """Let `line` take part from now on, and return what was held of it."""
-        return self._held.pop(line, ())
+    def join(self, line: int, latest: Latest) -> Iterator[Batch]:
+        """Let `line` take part from now on, and yield what was held of it and may be news.
+
+        Of each stream that begins behind the last message that was delivered. What stands before it was delivered too,
+        or is from before this stream was wanted here: another process may have brought it already then.
+        """
+        held = self._held.pop(line, ())
+        behind: dict[Stream, int] = {}  # where the last message that is known stands among the held of its stream
+        counts: Counter[Stream] = Counter()
+        for batch in held:
+            for stream, payload in zip(batch.streams, batch.payloads, strict=True):
+                counts[stream] += 1
+                if stream in self._recent and identity_of(stream, payload) in self._recent[stream]:
+                    behind[stream] = counts[stream]
+        counts.clear()
+        for batch in held:
+            rows = []
+            for row in zip(batch.streams, batch.payloads, strict=True):
+                counts[row[0]] += 1
+                if counts[row[0]] >= behind.get(row[0], 0) and (row[0] in behind or not _is_older(row, latest)):
+                    rows.append(row)
+            if rows:
+                yield batch._replace(streams=[stream for stream, _ in rows], payloads=[payload for _, payload in rows])
 
     def forget(self, stream: Stream) -> None:
         """Note that nobody wants `stream` any more."""
@@ -65,9 +88,7 @@ class Merger:
         for brought in self._brought.values():
             brought.discard(stream)
 
-    def news(
-        self, batch: Batch, latest: Callable[[Stream], bytes | None], firsts: list[Stream]
-    ) -> Iterator[tuple[Stream, bytes]]:
+    def news(self, batch: Batch, latest: Latest, firsts: list[Stream]) -> Iterator[tuple[Stream, bytes]]:
         """Yield the messages of `batch` that no other line has brought before.
 
         `latest` returns the last message of a stream; None if it has none, for then it takes whatever comes. A snapshot
@@ -100,3 +121,8 @@ class Merger:
         if recent is None:
             recent = self._recent[stream] = Recent()
         return recent
+
+
+def _is_older(row: tuple[Stream, bytes], latest: Latest) -> bool:
+    last = latest(row[0])
+    return bool(last) and timestamp_of(row[1]) < timestamp_of(last or b"")

@@ -42,7 +42,7 @@ class Side:
         return news
 
     def join(self, line: int) -> list[bytes]:
-        return [payload for batch in self.merger.join(line) for payload in self.deliver(batch, [])]
+        return [payload for batch in self.merger.join(line, self.last.get) for payload in self.deliver(batch, [])]
 
 
 def test_what_arrives_first_is_delivered_and_the_rest_is_counted() -> None:
@@ -83,6 +83,24 @@ def test_a_line_that_begins_is_held_until_it_joins() -> None:
     assert side.bring(1, trade(3), trade(4), trade(5), stream="trade KRW-BTC") == [trade(3), trade(4), trade(5)]
     assert side.join(2) == [trade(6)], "so they stay in order"
     assert side.bring(2, trade(7), stream="trade KRW-BTC") == [trade(7)]
+
+
+def test_what_a_held_line_brought_before_the_stream_was_wanted_is_not_delivered_late() -> None:
+    side = Side()
+    side.merger.begin(2)
+    # Another process, which has long wanted it, is quicker to bring it than the line before.
+    side.bring(2, trade(1, "SNAPSHOT"), trade(2), trade(3), trade(4), trade(5), stream="trade KRW-BTC")
+    assert side.bring(1, trade(4, "SNAPSHOT"), stream="trade KRW-BTC") == [trade(4, "SNAPSHOT")]
+    assert side.join(2) == [trade(5)]
+
+
+def test_of_what_a_held_line_brought_nothing_old_is_delivered_even_if_nothing_is_known() -> None:
+    side = Side()
+    side.merger.begin(2)
+    side.bring(2, trade(1), trade(2), stream="trade KRW-BTC")
+    side.bring(1, trade(4), stream="trade KRW-BTC")
+    assert side.join(2) == []
+    assert side.bring(2, trade(5), stream="trade KRW-BTC") == [trade(5)]
 
 
 def test_what_a_line_brings_first_is_told_even_while_it_is_held() -> None:
