@@ -29,6 +29,7 @@ from .feed import Feed, FeedHealth, Lease, Question
 from .messages import (
     AddRoutes,
     AskExchange,
+    BackfillEnded,
     CheckSilent,
     ComponentGone,
     Connect,
@@ -41,6 +42,7 @@ from .messages import (
     Flush,
     Forget,
     GetHealth,
+    HoldTrades,
     Ref,
     Retire,
     SendText,
@@ -100,8 +102,9 @@ class Registry(Actor):
     """Keeps what the exchange serves equal to the union of all leases.
 
     Receives Watch, Subscribe, Unsubscribe, ComponentGone and AskExchange from components, StreamsSeen and
-    SnapshotServed from the router, ConnectionChanged and ExchangeSaid from connections. Sends routes to the router,
-    Connect, Disconnect and SendText to connections, ConnectionChanged and StreamFailed to components.
+    SnapshotServed from the router, ConnectionChanged and ExchangeSaid from connections, BackfillEnded from backfill.
+    Sends routes to the router, Connect, Disconnect and SendText to connections, ConnectionChanged and StreamFailed to
+    components.
     """
 
     def __init__(self, *, config: Config, supervisor: Ref, estate: Estate | None = None) -> None:
@@ -137,6 +140,8 @@ class Registry(Actor):
                 self._connection_changed(self._feeds[message.endpoint], message)
             case ExchangeSaid(endpoint, epoch, notice):
                 self._hear(self._feeds[endpoint], epoch, notice)
+            case BackfillEnded():
+                self._tell_backfilled(message)
             case CheckSilent(subscription_id, epoch):
                 self._check_silent(subscription_id, epoch)
             case Proven(endpoint, epoch, request):
@@ -370,6 +375,7 @@ class Registry(Actor):
             feed.opened(change.epoch)
             # Told before the request leaves, so that it is known before the first data.
             self._tell_watchers(feed, change)
+            self._hold_trades(change)
             self._ask_again(feed)
             return
         if feed.is_open or change.state in ("lost", "refused"):
@@ -378,6 +384,25 @@ class Registry(Actor):
         if change.state == "refused" and change.error is not None:
             for lease in self._of(feed):
                 self._report(lease, change.error, final=False)
+
+    def _hold_trades(self, change: ConnectionChanged) -> None:
+        """Have the router wait for missed trades, before the request leaves that brings the first ones after them."""
+        if self._config.backfill and change.endpoint == "public" and change.gap_started_ns is not None:
+            patience = self._config.backfill_timeout
+            tell(self._router, HoldTrades(change.epoch, change.gap_started_ns, change.at_ns, patience))
+
+    def _tell_backfilled(self, ended: BackfillEnded) -> None:
+        codes: dict[str, set[str]] = {}  # whose trades a component follows
+        for lease in self._of(self._feeds["public"]):
+            if lease.want.type == "trade":
+                codes.setdefault(lease.component_id, set()).update(lease.want.codes)
+        for component_id, own in codes.items():
+            part = ended.of(own)
+            if part.recovered or part.unrecovered:
+                change = ConnectionChanged(
+                    "public", "backfilled", ended.epoch, time.time_ns(), ended.started_ns, backfill=part
+                )
+                tell(self._watchers.get(component_id), change)
 
     def _connection_lost(self, feed: Feed, reason: str) -> None:
         _refuse(feed.lost(), TransportError(f"the {feed.endpoint} connection is not there to be asked: {reason}"))

@@ -17,6 +17,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.wants import ENDPOINTS
 
+from .backfill import Backfill
 from .base import Actor, ask, stop_and_join, tell
 from .connection import Connection, Estate, Resign
 from .jwt import Jwt, KeysReplaced
@@ -26,6 +27,7 @@ from .messages import (
     GetEstate,
     KeysChanged,
     Ref,
+    UseBackfill,
     UseConnection,
     UseRegistry,
     UseRouter,
@@ -43,11 +45,12 @@ MAX_SECONDS = 60.0
 STOP_TIMEOUT = 5.0
 
 # Child -> those that are replaced with it, because they hold its ref or lean on its state.
-ORDER = ("jwt", "registry", "router", *ENDPOINTS)
+ORDER = ("jwt", "registry", "router", "backfill", *ENDPOINTS)
 WITH = {
     "jwt": ("jwt", "private", "info"),
-    "registry": ("registry", "router", *ENDPOINTS),
-    "router": ("router", *ENDPOINTS),
+    "registry": ("registry", "router", "backfill", *ENDPOINTS),
+    "router": ("router", "backfill", *ENDPOINTS),
+    "backfill": ("backfill",),
     **{endpoint: (endpoint,) for endpoint in ENDPOINTS},
 }
 
@@ -133,11 +136,14 @@ class Supervisor(Actor):
     def _start(self, names: tuple[str, ...]) -> None:
         """Start `names`, which are in order, and make them and the others known to each other."""
         for name in names:
-            self._children[name] = self._start_child(name)
+            if name != "backfill" or self._config.backfill:
+                self._children[name] = self._start_child(name)
         registry, router = self._children["registry"], self._children["router"]
         if "router" in names:
             tell(router, UseRegistry(registry))
             tell(registry, UseRouter(router))
+        if "backfill" in names and self._config.backfill:
+            tell(router, UseBackfill(self._children["backfill"]))
         for endpoint in ENDPOINTS:
             if endpoint in names:
                 tell(registry, UseConnection(endpoint, self._children[endpoint]))
@@ -151,6 +157,13 @@ class Supervisor(Actor):
                 return Registry.start(config=self._config.without_keys(), supervisor=self.actor_ref, estate=estate)
             case "router":
                 return Router.start(supervisor=self.actor_ref, estate=estate)
+            case "backfill":
+                return Backfill.start(
+                    config=self._config.without_keys(),
+                    router=self._children["router"],
+                    registry=self._children["registry"],
+                    supervisor=self.actor_ref,
+                )
             case _:
                 return self._start_connection(name, estate)
 

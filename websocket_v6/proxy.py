@@ -1,6 +1,7 @@
 """What a component holds: subscribe, take snapshots, see how things stand, leave."""
 
 import functools
+import importlib.util
 import itertools
 import logging
 import os
@@ -138,6 +139,10 @@ class WebSocketClientProxy:
             raise ConfigError(
                 "mode='attach' (WEBSOCKET_V6_MODE) needs a host process to attach to, which this version does not "
                 "have: use auto or embedded"
+            )
+        if self._config.backfill and importlib.util.find_spec("httpx") is None:
+            raise ConfigError(
+                "backfill=True (WEBSOCKET_V6_BACKFILL) needs an extra: pip install 'websocket-v6[backfill]'"
             )
         self._hold: Hold | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
