@@ -1,5 +1,6 @@
 """Trades made while there was no connection arrive after all: once, in order, marked; what cannot be had is told."""
 
+import random
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -345,3 +346,40 @@ def test_without_the_extra_it_is_refused_at_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"websocket-v6\[backfill\]"):
         WebSocketClientProxy("bot", config=Config(backfill=True))
+
+
+def test_nothing_is_missing_or_repeated_whenever_the_connection_is_lost(
+    sim: Simulator, filling: Config, component: Callable[..., Component]
+) -> None:
+    rng = random.Random(5)
+    bots = [component(), component(snapshot=False)]
+    sim.wait_served(SERVED, 20)
+    made: dict[str, list[int]] = {code: [] for code in CODES}
+
+    def trade_some() -> None:
+        for _ in range(rng.randrange(1, 12)):
+            code = rng.choice(CODES)
+            made[code].append(sim.trade(code))
+
+    for code in CODES:
+        made[code].append(sim.trade(code))
+        for bot in bots:
+            bot.wait_for(code, made[code][0])
+    for _ in range(8):
+        trade_some()
+        sim.drop()
+        trade_some()
+        if rng.random() < 0.5:
+            sim.wait_connected(0)
+            trade_some()
+        if rng.random() < 0.7:
+            sim.wait_served(SERVED, 20)
+            trade_some()
+    sim.wait_served(SERVED, 20)
+    trade_some()
+    for bot in bots:
+        for code in CODES:
+            bot.wait_for(code, made[code][-1])
+            ids = bot.ids(code)
+            assert ids[ids.index(made[code][0]) :] == made[code]
+        assert all(one.unrecovered == () for one in bot.filled())
