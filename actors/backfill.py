@@ -168,7 +168,9 @@ class Backfill(Actor):
             fill.give_up(f"the gap is longer than backfill_max_gap={self._config.backfill_max_gap:g} s")
             self._finish(stream, fill)
         elif stream not in job.ready:
-            job.ready.append(stream)
+            # Where trades have come on, some were missed and others wait for them; the rest can only be made sure of.
+            add = job.ready.append if fill.first_live is None else job.ready.appendleft
+            add(stream)
 
     def _time_over(self, epoch: int) -> None:
         if self._job is not None and self._job.epoch == epoch:

@@ -143,7 +143,7 @@ class Fill:
         # All that was delivered before the remembered trades has ids below this, though trades come a few places out
         # of order: what counts as missing must not have been delivered.
         self._floor = 0 if not known else min(known) if is_all else sorted(known)[len(known) // 2]
-        self._first_live: int | None = None
+        self.first_live: int | None = None
         self._rows: dict[int, Row] = {}
         self._cursor: int | None = None
         self._days_ago = 0
@@ -153,7 +153,7 @@ class Fill:
         """Note the first trade after the gap; those from it on need not be asked for."""
         if self.is_done:
             return
-        self._first_live = first_live
+        self.first_live = first_live
         if first_live in self._known:
             self.is_done = True  # the exchange's last trade is the one before the gap: it swallowed none
         elif self._lags:
@@ -194,7 +194,7 @@ class Fill:
 
     def missing(self) -> list[Row]:
         """Return the trades that were fetched and are missing, oldest first."""
-        last = self._first_live
+        last = self.first_live
         found = [
             row
             for row in self._rows.values()
@@ -212,7 +212,7 @@ class Fill:
 
     @property
     def _lags(self) -> bool:
-        return self._first_live is not None and max(self._rows, default=0) < self._first_live
+        return self.first_live is not None and max(self._rows, default=0) < self.first_live
 
     def _from_the_top(self) -> None:
         self._cursor, self._days_ago = None, 0

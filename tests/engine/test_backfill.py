@@ -369,9 +369,6 @@ def test_nothing_is_missing_or_repeated_whenever_the_connection_is_lost(
         trade_some()
         sim.drop()
         trade_some()
-        if rng.random() < 0.5:
-            sim.wait_connected(0)
-            trade_some()
         if rng.random() < 0.7:
             sim.wait_served(SERVED, 20)
             trade_some()
