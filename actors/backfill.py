@@ -34,11 +34,12 @@ TRIES = 3  # calls in a row without an answer, after which there is no use in mo
 
 
 class Job:
-    """One gap: the fills that are still open, and what came of the others."""
+    """One gap: the fills that are still open, and what came of the others. What is left of `before` is part of it."""
 
-    def __init__(self, gap: Fetch) -> None:
+    def __init__(self, gap: Fetch, before: "Job | None") -> None:
         self.epoch = gap.epoch
         self.gap = gap
+        self.started_ns: int = gap.started_ns if before is None else before.started_ns
         self.deadline = time.monotonic() + gap.patience
         self.fills: dict[Stream, Fill] = {}  # until their trades are on the way to the router
         self.since_ns = {wanted.stream: wanted.since_ns for wanted in gap.wanted}
@@ -46,8 +47,8 @@ class Job:
         self.idle: set[Stream] = set()  # without a sign of life from the new connection
         self.ready: deque[Stream] = deque()  # to be asked for, the first one now
         self.failures = 0  # in a row
-        self.recovered: dict[str, int] = {}
-        self.unrecovered: list[Unrecovered] = []
+        self.recovered: dict[str, int] = dict(before.recovered) if before else {}
+        self.unrecovered: list[Unrecovered] = list(before.unrecovered) if before else []
 
 
 class GraceOver(NamedTuple):
@@ -74,7 +75,7 @@ class CallDue(NamedTuple):
 
 
 class Backfill(Actor):
-    """Fills gaps, one at a time: a new one takes over what is left of the one before it.
+    """Fills gaps, one at a time: a new one takes over the one before it, and both are told of as one.
 
     Receives Fetch, TradesBegan and Released from the router, Answered and Unanswered from its reader. Sends Filled to
     the router, BackfillEnded to the registry.
@@ -132,9 +133,7 @@ class Backfill(Actor):
     # --- a gap
 
     def _begin(self, gap: Fetch) -> None:
-        if self._job is not None:
-            self._report(self._job)  # what is left of it is part of this one
-        job = self._job = Job(gap)
+        job = self._job = Job(gap, self._job)
         for stream, known, is_all, since_ns, first in gap.wanted:
             job.fills[stream] = Fill(split(stream)[1], known, is_all=is_all, since_ms=since_ns // 1_000_000)
             job.idle.add(stream)
@@ -207,7 +206,8 @@ class Backfill(Actor):
                 job.ready.remove(stream)
             if problem:
                 self._note_missing(job, stream, problem, None)
-        job.recovered[split(stream)[1]] = recovered
+        code = split(stream)[1]
+        job.recovered[code] = job.recovered.get(code, 0) + recovered
         job.unreleased.remove(stream)
         if not job.unreleased:
             self._report(job)
@@ -219,11 +219,8 @@ class Backfill(Actor):
         job.unrecovered.append(Unrecovered(split(stream)[1], job.since_ns[stream], until_ns, problem))
 
     def _report(self, job: Job) -> None:
-        gap = job.gap
-        tell(
-            self._registry,
-            BackfillEnded(job.epoch, gap.started_ns, gap.ended_ns, dict(job.recovered), tuple(job.unrecovered)),
-        )
+        ended = BackfillEnded(job.epoch, job.started_ns, job.gap.ended_ns, dict(job.recovered), tuple(job.unrecovered))
+        tell(self._registry, ended)
 
     # --- calls
 

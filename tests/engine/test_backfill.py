@@ -280,8 +280,10 @@ def test_a_gap_in_a_gap_is_filled_with_it(sim: Simulator, component: Callable[..
     bot.wait_filled()
     bot.wait_for("KRW-BTC", expected[-1])
     assert bot.ids("KRW-BTC")[1:] == expected
-    assert [one.unrecovered for one in bot.filled()] == [()] * len(bot.filled())
-    assert sum(one.recovered or 0 for one in bot.filled()) == len(bot.marked("KRW-BTC"))
+    (event,) = bot.filled()
+    assert (event.epoch, event.recovered, event.unrecovered) == (4, len(bot.marked("KRW-BTC")), ())
+    lost = next(one for one in bot.told if one.state == "lost")
+    assert event.gap_started_at == lost.gap_started_at
 
 
 def test_who_comes_after_the_gap_begins_with_the_present(
