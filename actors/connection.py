@@ -6,6 +6,7 @@ The socket itself is the wire's (`wire.py`); what a connection serves is the reg
 import os
 import random
 import time
+import uuid
 from queue import SimpleQueue
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -18,21 +19,25 @@ from websocket_v6.protocol.errors import (
     TransportError,
     WebSocketV6Error,
 )
-from websocket_v6.protocol.inbound import ErrorNotice, Notice
+from websocket_v6.protocol.inbound import ErrorNotice, Notice, SubscriptionList
 from websocket_v6.protocol.lifecycle import ConnectionState, Lifecycle
+from websocket_v6.protocol.requests import encode_list_subscriptions, encode_request
+from websocket_v6.protocol.stall import ClockWatch, StallWatch, Suspicion
 
 from .base import Actor, Timer, tell
 from .messages import (
+    Ask,
+    AskList,
     AttachSource,
     Connect,
-    ConnectionChanged,
     Disconnect,
     ExchangeSaid,
     Failed,
     GetHealth,
     KeysChanged,
+    LineChanged,
     Ref,
-    SendText,
+    Renew,
     WireLost,
     WireOpened,
     WirePonged,
@@ -47,6 +52,9 @@ __all__ = ["ConnectPace", "Connection", "ConnectionHealth", "Estate", "Resign"]
 REFUSED_RETRY = 60.0
 REFUSED_RETRY_MAX = 600.0
 JOIN_TIMEOUT = 2.0
+AGE_SPREAD = 0.1
+LOOKS = 4  # at the connection's silence, for each ping
+QUIET_LOOKS = 3  # the shortest silence that can be suspicious
 # Refusals that a fresh token may cure.
 PASSING_REFUSALS = ("nonce_used",)
 # In-band error names that speak of the keys, not of the request.
@@ -84,11 +92,14 @@ class ConnectionHealth(NamedTuple):
     """One connection as it stands. `up_seconds` is 0 while it is not open."""
 
     endpoint: str
+    line: int
     state: str
-    epoch: int
+    epoch: int  # of the line; to users, of the endpoint
     up_seconds: float
     reconnects: int
+    request_bytes: int  # of its last subscription
     error: str
+    serves: bool = False  # all that is wanted comes through it; with several lines, each needs a moment for that
 
 
 class Estate(NamedTuple):
@@ -114,21 +125,35 @@ class PingDue(NamedTuple):
     """Time for the next ping."""
 
 
+class Aged(NamedTuple):
+    """The connection is as old as it may become."""
+
+
 class PongOverdue(NamedTuple):
     """A ping was not answered in time."""
 
 
-class Connection(Actor):
-    """Keeps one endpoint connected while someone wants it.
+class Look(NamedTuple):
+    """Time to see whether data still comes, and whether the machine slept."""
 
-    Receives Connect, Disconnect and SendText from the registry, KeysChanged and Resign from the supervisor, Wire* from
-    its wire. Sends ConnectionChanged and ExchangeSaid to the registry, AttachSource to the router.
+
+class AnswerOverdue(NamedTuple):
+    """A question that a silent connection was asked was not answered in time."""
+
+
+class Connection(Actor):
+    """Keeps one line of an endpoint connected while someone wants it.
+
+    Receives Connect, Disconnect, Ask and AskList from the registry, KeysChanged and Resign from the supervisor, Wire*
+    from its wire. Sends LineChanged and ExchangeSaid to the registry, AttachSource to the router, Renew to the
+    supervisor.
     """
 
     def __init__(
         self,
         *,
         endpoint: str,
+        line: int,
         url: str,
         config: Config,
         registry: Ref,
@@ -139,6 +164,7 @@ class Connection(Actor):
     ) -> None:
         super().__init__()
         self._endpoint = endpoint
+        self._line = line
         self._url = url
         self._config = config
         self._registry = registry
@@ -147,17 +173,27 @@ class Connection(Actor):
         self._supervisor = supervisor
         self._epoch, self._gap_started_ns = estate or Estate()
         self._life = Lifecycle()
-        self._backoff = Backoff(config.backoff_initial, config.backoff_max, random.random)
+        self._random = random.random
+        self._backoff = Backoff(config.backoff_initial, config.backoff_max, self._random)
         self._wire: Wire | None = None
         self._wanted = False
         self._has_resigned = False
         self._retry: Timer | None = None
         self._ping: Timer | None = None
         self._pong: Timer | None = None
+        self._age: Timer | None = None
+        self._look: Timer | None = None
+        self._answer: Timer | None = None
+        self._look_every = config.ping_interval / LOOKS
+        self._stall = StallWatch(QUIET_LOOKS * self._look_every)
+        self._clock = ClockWatch(self._look_every)
+        self._asked = ""  # the ticket of the question to a silent connection
+        self._stalled_since_ns: int | None = None
         self._pace = _paces.setdefault(urlsplit(url).netloc, ConnectPace())
         self._refusals = 0
         self._keys_changed = False
         self._reconnects = 0
+        self._request_bytes = 0
         self._opened_at = 0.0
         self._error: WebSocketV6Error | None = None
 
@@ -171,9 +207,12 @@ class Connection(Actor):
             case Disconnect():
                 self._wanted = False
                 self._give_up()
-            case SendText(text):
-                if self._wire is not None and self._life.state is ConnectionState.OPEN:
-                    self._wire.send(text)
+            case Ask(_, plan):
+                text = encode_request(str(uuid.uuid4()), plan.types, self._config.format)
+                self._request_bytes = len(text.encode())
+                self._send(text)
+            case AskList(_, ticket):
+                self._send(encode_list_subscriptions(ticket, self._config.format))
             case WireOpened(epoch):
                 self._opened(epoch)
             case WireRefused(_, error):
@@ -181,7 +220,7 @@ class Connection(Actor):
                 self._lost(error)
             case WireLost(_, error, at_ns):
                 self._wire = None
-                self._gap_started_ns = at_ns
+                self._gap_started_ns = self._stalled_since_ns or at_ns
                 self._lost(error)
             case WireSaid(_, notice):
                 self._hear(notice)
@@ -199,6 +238,12 @@ class Connection(Actor):
                         f"no answer to a ping on the {self._endpoint} connection for {self._config.ping_timeout:g} s"
                     )
                 )
+            case Look():
+                self._look_at_silence()
+            case AnswerOverdue():
+                self._stalled("and no answer to a question")
+            case Aged():
+                tell(self._supervisor, Renew(self.actor_ref))
             case Try():
                 self._take_turn()
             case Go():
@@ -210,7 +255,7 @@ class Connection(Actor):
                 self.close()
                 return Estate(self._epoch, self._gap_started_ns)
             case GetHealth():
-                return self._health()
+                return (self._health(),)
             case _:
                 super().on_receive(message)
         return None
@@ -223,7 +268,7 @@ class Connection(Actor):
             if self._life.state is not ConnectionState.CONNECTING:
                 wire.join(JOIN_TIMEOUT)
             if self._life.state is ConnectionState.OPEN:
-                self._gap_started_ns = wire.last_bytes_ns
+                self._gap_started_ns = self._stalled_since_ns or wire.last_bytes_ns
 
     def failed(self, error: BaseException) -> None:
         """Tell the components of the loss, and the supervisor what the successor begins with."""
@@ -255,6 +300,7 @@ class Connection(Actor):
         self._announce("connecting")
         self._wire = Wire(
             endpoint=self._endpoint,
+            line=self._line,
             url=self._url,
             epoch=self._epoch + 1,
             config=self._config,
@@ -262,7 +308,7 @@ class Connection(Actor):
             router=self._router,
             jwt=self._jwt,
         )
-        tell(self._router, AttachSource(self._endpoint, self._epoch + 1, self._wire.credits))
+        tell(self._router, AttachSource(self._endpoint, self._line, self._epoch + 1, self._wire.credits))
         self._wire.start()
 
     def _opened(self, epoch: int) -> None:
@@ -275,20 +321,63 @@ class Connection(Actor):
         self._announce("open")
         self._gap_started_ns = None
         self._ping = self.after(self._config.ping_interval, PingDue())
+        self._stall.begin(self._opened_at)
+        self._clock.forget()
+        self._look = self.after(self._look_every, Look())
+        self._stalled_since_ns = None
+        if self._config.max_age is not None:
+            # Earlier by chance, so that the lines of an endpoint do not all go at once.
+            self._age = self.after(self._config.max_age * (1.0 - AGE_SPREAD * self._random()), Aged())
         if self._keys_changed:
             self._use_new_keys()
 
     # --- being there
 
-    def _send_ping(self) -> None:
+    def _send(self, text: str) -> None:
         if self._wire is not None and self._life.state is ConnectionState.OPEN:
-            self._wire.ping()
+            self._wire.send(text)
+
+    def _send_ping(self) -> None:
+        if self._life.state is ConnectionState.OPEN:
             self._ping = self.after(self._config.ping_interval, PingDue())
+            self._ask_whether_there()
+
+    def _ask_whether_there(self) -> None:
+        if self._wire is not None:
+            self._wire.ping()
             if self._pong is None:
                 self._pong = self.after(self._config.ping_timeout, PongOverdue())
 
+    def _look_at_silence(self) -> None:
+        """See whether the connection brings data as it used to; a market may be quiet, so ask before giving it up."""
+        if self._wire is None or self._life.state is not ConnectionState.OPEN:
+            return
+        self._look = self.after(self._look_every, Look())
+        now = time.monotonic()
+        slept = self._clock.look(now, time.time())
+        if slept:
+            self._stall.skip(slept)
+            self._ask_whether_there()
+        match self._stall.look(now, self._wire.last_data_ns):
+            case Suspicion.ASK:
+                # Past the registry's pace: one in a long silence stays within what the exchange allows.
+                self._asked = str(uuid.uuid4())
+                self._send(encode_list_subscriptions(self._asked, self._config.format))
+                self._answer = self.after(self._config.ping_timeout, AnswerOverdue())
+            case Suspicion.GIVE_UP:
+                self._stalled("though it answers")
+            case _:
+                pass
+
+    def _stalled(self, how: str) -> None:
+        if self._wire is not None:
+            self._stalled_since_ns = self._wire.last_data_ns
+        self._finish(TransportError(f"the {self._endpoint} connection is stalled: no data any more, {how}"))
+
     def _hear(self, notice: Notice) -> None:
-        tell(self._registry, ExchangeSaid(self._endpoint, self._epoch, notice))
+        if isinstance(notice, SubscriptionList) and notice.ticket == self._asked:
+            self._answer = _cancel(self._answer)
+        tell(self._registry, ExchangeSaid(self._endpoint, self._line, self._epoch, notice))
         if isinstance(notice, ErrorNotice):
             error: WebSocketV6Error = ExchangeError(notice.name, notice.text)
             if notice.name in AUTH_ERRORS and self._endpoint != "public":
@@ -354,19 +443,22 @@ class Connection(Actor):
         elif self._life.state is ConnectionState.CONNECTING:
             self._keys_changed = True  # the attempt under way may still carry the old ones
         elif self._life.state is ConnectionState.OPEN:
-            self._finish(TransportError(f"reconnecting the {self._endpoint} connection with new keys"))
+            tell(self._supervisor, Renew(self.actor_ref))
 
     def _stop_timers(self) -> None:
         self._ping = _cancel(self._ping)
         self._pong = _cancel(self._pong)
+        self._age = _cancel(self._age)
+        self._look = _cancel(self._look)
+        self._answer = _cancel(self._answer)
         self._retry = _cancel(self._retry)
 
     # --- telling
 
     def _announce(self, state: str, error: WebSocketV6Error | None = None) -> None:
         reason = "" if error is None else str(error)
-        change = ConnectionChanged(
-            self._endpoint, state, self._epoch, time.time_ns(), self._gap_started_ns, reason, error
+        change = LineChanged(
+            self._endpoint, self._line, state, self._epoch, time.time_ns(), self._gap_started_ns, reason, error
         )
         tell(self._registry, change)
 
@@ -374,7 +466,16 @@ class Connection(Actor):
         is_open = self._life.state is ConnectionState.OPEN
         up = time.monotonic() - self._opened_at if is_open else 0.0
         error = "" if self._error is None or is_open else str(self._error)
-        return ConnectionHealth(self._endpoint, self._life.state.value, self._epoch, up, self._reconnects, error)
+        return ConnectionHealth(
+            self._endpoint,
+            self._line,
+            self._life.state.value,
+            self._epoch,
+            up,
+            self._reconnects,
+            self._request_bytes,
+            error,
+        )
 
 
 def _cancel(timer: Timer | None) -> Timer | None:

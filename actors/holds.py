@@ -21,7 +21,7 @@ __all__ = ["MAX_HELD", "Fetch", "Filled", "Held", "Holds", "Released", "TradesBe
 
 MAX_HELD = 4_096  # live trades of one stream that wait
 
-Held = tuple[Event, bytes]  # with its payload
+Held = tuple[Event, bool]  # and whether it came as a snapshot
 TradeHold = Hold[Held]
 
 
@@ -80,7 +80,7 @@ class Filled(NamedTuple):
         made = []
         for number, payload in self.trades:
             event = make_event(self.stream, payload, self.epoch, self.ts_received_ns).as_backfilled()
-            made.append((number, (event, payload)))
+            made.append((number, (event, False)))
         return made
 
 
@@ -115,7 +115,7 @@ class Holds:
         ]
         self._tell(gap, holds)
 
-    def take(self, stream: Stream, route: "Route", event: Event, payload: bytes) -> bool:
+    def take(self, stream: Stream, route: "Route", event: Event, is_snapshot: bool) -> bool:
         """Take a message of a route that has a hold; return False if it is to go its way now."""
         hold = route.hold
         assert hold is not None
@@ -123,11 +123,11 @@ class Holds:
         if number is None:
             return False  # malformed: the edge will say so
         if not hold.is_released:
-            if hold.keep(number, (event, payload)):
+            if hold.keep(number, (event, is_snapshot)):
                 self.began.append((stream, number))
             return True
         # A snapshot may be the first that a newcomer gets, and the router knows who has had it.
-        if hold.is_repeated(number) and b'"SNAPSHOT"' not in payload:
+        if hold.is_repeated(number) and not is_snapshot:
             self.repeated += 1
             return True
         return False

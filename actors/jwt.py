@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
+from websocket_v6.protocol.peers import fingerprint
 from websocket_v6.protocol.tokens import Keys, Token, make_token
 
 from .base import Actor, Timer, tell
 from .messages import Failed, Ref
 
-__all__ = ["HasKeys", "Jwt", "Keys", "KeysReplaced", "ReplaceKeys", "TokenWanted"]
+__all__ = ["GetFingerprint", "HasKeys", "Jwt", "Keys", "KeysReplaced", "ReplaceKeys", "TokenWanted"]
 
 RENEW_AT = 0.8  # of a token's lifetime
 
@@ -29,6 +30,12 @@ class ReplaceKeys(NamedTuple):
     keys: Keys
 
 
+class GetFingerprint(NamedTuple):
+    """What tells a process with the same keys from others? Asked; answered with `peers.fingerprint`."""
+
+    pipe_key: bytes
+
+
 class KeysReplaced(NamedTuple):
     """The keys are others now: connections made with the old ones should be made again."""
 
@@ -44,8 +51,8 @@ class Renew(NamedTuple):
 class Jwt(Actor):
     """Hands out tokens, each of them once, and has the next one ready before it is asked for.
 
-    Receives TokenWanted from wires, HasKeys and ReplaceKeys from proxies. Sends KeysReplaced to `owner`. `estate` is
-    what a predecessor left: its keys, which may be others than those of `config`.
+    Receives TokenWanted from wires, HasKeys and ReplaceKeys from proxies, GetFingerprint from the seat. Sends
+    KeysReplaced to `owner`. `estate` is what a predecessor left: its keys, which may be others than those of `config`.
     """
 
     def __init__(self, *, config: Config, owner: Ref, estate: Keys | None = None) -> None:
@@ -75,6 +82,8 @@ class Jwt(Actor):
                 self._prepare()
             case HasKeys():
                 return self._keys is not None
+            case GetFingerprint(pipe_key):
+                return fingerprint(pipe_key, None if self._keys is None else self._keys.access_key)
             case ReplaceKeys(keys):
                 self._replace(keys)
             case _:

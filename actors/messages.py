@@ -5,8 +5,9 @@ marked `live`: a mailbox or a credit queue is how two threads meet, an error goe
 never leave their process.
 """
 
+import itertools
 import queue
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import pykka
@@ -14,6 +15,7 @@ import pykka
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.inbound import Notice
+from websocket_v6.protocol.served import Plan
 from websocket_v6.protocol.streams import Stream
 from websocket_v6.protocol.wants import Want
 
@@ -21,7 +23,9 @@ from .mailbox import MailboxQueue
 
 __all__ = [
     "AddRoutes",
+    "Ask",
     "AskExchange",
+    "AskList",
     "AttachSource",
     "BackfillEnded",
     "CheckSilent",
@@ -29,7 +33,9 @@ __all__ = [
     "Connect",
     "ConnectionChanged",
     "Credits",
+    "DetachSource",
     "Disconnect",
+    "DropConnection",
     "DropRoutes",
     "EngineFailed",
     "ExchangeSaid",
@@ -40,17 +46,23 @@ __all__ = [
     "GetEstate",
     "GetHealth",
     "HoldTrades",
+    "Join",
     "KeysChanged",
+    "LineChanged",
+    "LineServes",
     "MailboxDrained",
     "Malformed",
+    "Merge",
+    "NewEpoch",
     "Ready",
     "Ref",
+    "Renew",
     "Retire",
-    "SendText",
     "SnapshotServed",
     "StreamFailed",
     "StreamsSeen",
     "Subscribe",
+    "Sync",
     "Unsubscribe",
     "UseBackfill",
     "UseConnection",
@@ -62,6 +74,7 @@ __all__ = [
     "WirePonged",
     "WireRefused",
     "WireSaid",
+    "next_subscription_id",
 ]
 
 Ref: TypeAlias = pykka.ActorRef[Any]
@@ -82,6 +95,10 @@ class ComponentGone(NamedTuple):
     """A component has left: take back all it wants."""
 
     component_id: str
+
+
+# Subscriptions are told apart by number in the whole process, whoever makes them.
+next_subscription_id: Callable[[], int] = itertools.count(1).__next__
 
 
 class Subscribe(NamedTuple):
@@ -144,7 +161,7 @@ class Retire(NamedTuple):
 
 
 class Forget(NamedTuple):
-    """The connection of `endpoint` is lost: last values are no longer current."""
+    """The last line of `endpoint` is lost: last values are no longer current."""
 
     endpoint: str
 
@@ -158,13 +175,42 @@ class HoldTrades(NamedTuple):
     patience: float  # seconds that they may be held
 
 
+class DetachSource(NamedTuple):
+    """This line is gone for good."""
+
+    endpoint: str
+    line: int
+
+
+class Merge(NamedTuple):
+    """`endpoint` has more than one line from now on, and each message counts once; or no more than one."""
+
+    endpoint: str
+    is_on: bool
+
+
+class Join(NamedTuple):
+    """This line of an endpoint with several takes part: deliver what it brings, and what it has brought."""
+
+    endpoint: str
+    line: int
+
+
+class NewEpoch(NamedTuple):
+    """What comes from `endpoint` from now on belongs to this epoch: something may be missing before it."""
+
+    endpoint: str
+    epoch: int
+
+
 # --- router to registry
 
 
 class StreamsSeen(NamedTuple):
-    """`streams` delivered their first message of this epoch."""
+    """`streams` delivered their first message since this line opened, or since they were asked for anew."""
 
     endpoint: str
+    line: int
     streams: tuple[Stream, ...]
 
 
@@ -240,10 +286,23 @@ class UseBackfill(NamedTuple):
 
 
 class UseConnection(NamedTuple):
-    """Send requests of `endpoint` to this connection (live), which serves nothing yet."""
+    """One more line of `endpoint`: this connection, or link to another process (live), which serves nothing yet.
+
+    It hears Connect, Ask, AskList and Disconnect, and tells LineChanged and ExchangeSaid under its number.
+    """
 
     endpoint: str
-    connection: Ref
+    ref: Ref
+    line: int
+    limited: bool = True  # the exchange's limits on requests hold for it
+    heir_of: tuple[int, ...] = ()  # the lines that end as soon as it serves
+
+
+class DropConnection(NamedTuple):
+    """This line (live) of `endpoint` is gone for good."""
+
+    endpoint: str
+    ref: Ref
 
 
 # --- registry to components
@@ -258,11 +317,14 @@ class StreamFailed(NamedTuple):
 
 
 class ConnectionChanged(NamedTuple):
-    """What happened to a connection; becomes a `ConnectionEvent`."""
+    """What happened to all lines of an endpoint together; becomes a `ConnectionEvent`.
+
+    With several lines, it is "lost" when no other serves in its place.
+    """
 
     endpoint: str
     state: str  # "connecting", "open", "lost", "refused", "closed", "backfilled"
-    epoch: int
+    epoch: int  # counts the times at which something may be missing
     at_ns: int
     gap_started_ns: int | None = None
     reason: str = ""
@@ -276,43 +338,81 @@ class EngineFailed(NamedTuple):
     error: WebSocketV6Error
 
 
-# --- connection to router
+# --- line to router
 
 
 class AttachSource(NamedTuple):
-    """Batches of this endpoint and epoch will come; give a credit back for each (live)."""
+    """Batches of this line and its epoch will come; give a credit back for each (live)."""
 
     endpoint: str
+    line: int
     epoch: int
     credits: Credits
 
 
-# --- connection to registry
+# --- line to registry
+
+
+class LineChanged(NamedTuple):
+    """What happened to one line of an endpoint."""
+
+    endpoint: str
+    line: int
+    state: str  # "connecting", "open", "lost", "refused", "closed"
+    epoch: int  # counts the connections of this line
+    at_ns: int
+    gap_started_ns: int | None = None  # when its last bytes came, if it was open before
+    reason: str = ""
+    error: WebSocketV6Error | None = None
 
 
 class ExchangeSaid(NamedTuple):
     """The exchange sent something that is not data: an error, an answer."""
 
     endpoint: str
+    line: int
     epoch: int
     notice: Notice
 
 
-# --- registry to connection
+class Sync(NamedTuple):
+    """Have you heeded all that I told you, and told the router? Asked; the answer says so."""
+
+
+# --- registry to line
 
 
 class Connect(NamedTuple):
-    """Someone wants this endpoint: connect, and stay connected."""
+    """Someone wants this endpoint: connect, and stay connected.
+
+    `wants` is the union, for a line that must know it beforehand; what to serve is told by Ask.
+    """
+
+    endpoint: str
+    wants: tuple[Want, ...] = ()
 
 
 class Disconnect(NamedTuple):
     """Nobody wants this endpoint any more: close."""
 
+    endpoint: str
 
-class SendText(NamedTuple):
-    """Send this request."""
 
-    text: str
+class Ask(NamedTuple):
+    """Have this served instead of what was asked before."""
+
+    endpoint: str
+    plan: Plan
+
+
+class AskList(NamedTuple):
+    """Have the exchange list what it serves. The answer, an ExchangeSaid, bears the ticket.
+
+    It also acknowledges every request before it.
+    """
+
+    endpoint: str
+    ticket: str
 
 
 # --- wire (the socket's thread) to connection
@@ -366,6 +466,18 @@ class Failed(NamedTuple):
 
 class KeysChanged(NamedTuple):
     """The account's keys were replaced: private connections connect again with the new ones."""
+
+
+class Renew(NamedTuple):
+    """A connection (live) is to be replaced by a new one, which must serve before this one ends."""
+
+    ref: Ref
+
+
+class LineServes(NamedTuple):
+    """This line has all that is wanted, or never will: one that it is to replace may end."""
+
+    line: int
 
 
 class GetEstate(NamedTuple):

@@ -9,11 +9,12 @@ import functools
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TradeEvent, make_event
+from websocket_v6.protocol.merger import Merger
 from websocket_v6.protocol.records import Batch
 from websocket_v6.protocol.streams import Stream, split, wildcard
 from websocket_v6.protocol.wants import KNOWN_TYPES, endpoint_of
@@ -25,6 +26,7 @@ from .messages import (
     AddRoutes,
     AttachSource,
     Credits,
+    DetachSource,
     DropRoutes,
     Expect,
     Failed,
@@ -32,8 +34,11 @@ from .messages import (
     GetEstate,
     GetHealth,
     HoldTrades,
+    Join,
     MailboxDrained,
     Malformed,
+    Merge,
+    NewEpoch,
     Ready,
     Ref,
     Retire,
@@ -52,11 +57,20 @@ REMEMBERED_TRADES = 16
 REMEMBERED_MALFORMED = 256
 # Seconds for which a trade that was fetched may still come live too, late: they come a few places out of order.
 SETTLE = 10.0
+# What makes a message a snapshot. Scanned for, because decoding is for the edge; no other field of the types that have
+# snapshots can hold the word in quotes.
 SNAPSHOT = b'"SNAPSHOT"'
 
 
+Make = Callable[[Stream, bytes, int, int], Event]
+
+
 class RouterHealth(NamedTuple):
-    """What went through the router. `unrouted` messages had no taker: strays of a subscription just replaced."""
+    """What went through the router.
+
+    `unrouted` messages had no taker: strays of a subscription just replaced. `repeated` ones were delivered before,
+    through another line or before a reconnect.
+    """
 
     received: int
     delivered: int
@@ -149,9 +163,10 @@ class Route:
 class Router(Actor):
     """Delivers batches into mailboxes.
 
-    Receives Batch from wires, AttachSource from connections, AddRoutes, DropRoutes, Expect, Retire, Forget and
-    HoldTrades from the registry, Malformed and MailboxDrained from components, Filled from backfill. Sends StreamsSeen
-    and SnapshotServed to the registry, Ready to components, credits back to wires, and what `holds.py` has to backfill.
+    Receives Batch from wires, AttachSource from lines, AddRoutes, DropRoutes, Expect, Retire, Forget, Merge, Join,
+    NewEpoch, HoldTrades and DetachSource from the registry, Malformed and MailboxDrained from components, Filled from
+    backfill. Sends StreamsSeen and SnapshotServed to the registry, Ready to components, credits back to lines, and what
+    `holds.py` has to backfill.
     """
 
     def __init__(self, *, supervisor: Ref, estate: "Mapping[Stream, deque[Event]] | None" = None) -> None:
@@ -163,7 +178,9 @@ class Router(Actor):
         self._outlets: dict[int, Outlet] = {}
         # The last trades of streams that have no route yet: what a router before this one has delivered.
         self._trades = dict(estate or {})
-        self._credits: dict[str, tuple[int, Credits]] = {}
+        self._credits: dict[tuple[str, int], tuple[int, Credits]] = {}  # by endpoint and line
+        self._epochs: dict[str, int] = {}
+        self._mergers: dict[str, Merger] = {}  # of endpoints with several lines
         self._blocking: set[int] = set()  # mailboxes that make their source wait
         self._withheld: list[Credits] = []
         self._received = self._delivered = self._unrouted = self._repeated = self._malformed = 0
@@ -175,7 +192,9 @@ class Router(Actor):
         """Handle one message."""
         match message:
             case Batch():
-                self._deliver(message)
+                if not self._mergers or not self._is_held(message):
+                    self._deliver(message)
+                self._return_credit(message.endpoint, message.line, message.epoch)
             case AddRoutes():
                 self._add(message)
             case DropRoutes(subscription_id, streams):
@@ -186,8 +205,16 @@ class Router(Actor):
                 self._retire(streams)
             case Forget(endpoint):
                 self._forget(endpoint)
-            case AttachSource(endpoint, epoch, credits_):
-                self._credits[endpoint] = (epoch, credits_)
+            case NewEpoch(endpoint, epoch):
+                self._epochs[endpoint] = epoch
+            case Merge(endpoint, is_on):
+                self._merge(endpoint, is_on)
+            case Join(endpoint, line):
+                self._join(endpoint, line)
+            case AttachSource():
+                self._attach(message)
+            case DetachSource(endpoint, line):
+                self._detach(endpoint, line)
             case MailboxDrained(subscription_id):
                 self._blocking.discard(subscription_id)
                 self._release()
@@ -223,29 +250,38 @@ class Router(Actor):
     # --- the way of a message
 
     def _deliver(self, batch: Batch) -> None:
-        endpoint, epoch, now_ns, streams, payloads = batch
+        endpoint, line, _, now_ns, streams, payloads, is_replayed = batch
+        epoch = self._epochs.get(endpoint, 0)
+        make: Make = _make_snapshot if is_replayed else make_event
+        messages: Iterator[tuple[Stream, bytes]] = zip(streams, payloads, strict=True)
         routes = self._routes
         touched: list[Outlet] = []
         seen: list[Stream] = []
         delivered = 0
-        for stream, payload in zip(streams, payloads, strict=True):
+        merger = self._mergers.get(endpoint)
+        if merger is not None:
+            messages, make = merger.news(batch, self._latest, seen), functools.partial(self._make_news, make)
+        for stream, payload in messages:
             route = routes.get(stream)
             if route is None:
                 route = self._find(stream)
                 if route is None:
                     self._stray(stream, payload, epoch, now_ns, touched)
                     continue
-            event = make_event(stream, payload, epoch, now_ns)
+            event = make(stream, payload, epoch, now_ns)
             if not route.is_plain:
                 route.settle()
-                if route.hold is not None and self._hold_back(stream, route, event, payload, seen, touched):
-                    continue
+                if route.hold is not None:
+                    is_snapshot = (merger is None or route.last is None) and (is_replayed or SNAPSHOT in payload)
+                    if self._hold_back(stream, route, event, is_snapshot, seen, touched):
+                        continue
             outlets = route.outlets
             if route.last is None:
                 seen.append(stream)
-                outlets = self._takers(stream, route, event, payload, touched)
+                outlets = self._takers(stream, route, event, is_replayed or SNAPSHOT in payload, touched)
             elif not route.is_plain:
-                outlets = self._takers(stream, route, event, payload, touched)
+                is_snapshot = merger is None and (is_replayed or SNAPSHOT in payload)
+                outlets = self._takers(stream, route, event, is_snapshot, touched)
             route.last = event
             if route.trades is not None:
                 route.trades.append(event)
@@ -256,20 +292,17 @@ class Router(Actor):
                     touched.append(outlet)
                 pending.append(event)
         if seen:
-            tell(self._registry, StreamsSeen(endpoint, tuple(seen)))
+            tell(self._registry, StreamsSeen(endpoint, line, tuple(seen)))
         if self._holds.began:
             self._holds.flush()
         self._flush(touched)
         self._received += len(streams)
         self._delivered += delivered
-        self._return_credit(endpoint, epoch)
 
     def _takers(
-        self, stream: Stream, route: Route, event: Event, payload: bytes, touched: list[Outlet]
+        self, stream: Stream, route: Route, event: Event, is_snapshot: bool, touched: list[Outlet]
     ) -> tuple[Outlet, ...]:
         """Return who takes `event` where not everybody takes everything; who wants a snapshot alone gets it here."""
-        # A scan, because decoding is for the edge; no other field of these types can hold the word in quotes.
-        is_snapshot = SNAPSHOT in payload
         takers = route.outlets
         if is_snapshot and route.trades and _holds(route.trades, event):
             # The last trade again, after a reconnect: news only to those who have had nothing yet.
@@ -277,7 +310,8 @@ class Router(Actor):
             takers = tuple(outlet for outlet in takers if outlet.subscription_id in route.newcomers)
         if route.realtime and not is_snapshot:
             takers += tuple(route.realtime.values())
-        self._serve_once(stream, route, event if is_snapshot else _as_snapshot(event), touched)
+        if route.once:
+            self._serve_once(stream, route, event if is_snapshot else _as_snapshot(event), touched)
         route.newcomers.clear()
         route.settle()
         return takers
@@ -320,8 +354,62 @@ class Router(Actor):
             _append(outlet, event, touched)
         self._delivered += len(takers)
 
-    def _return_credit(self, endpoint: str, epoch: int) -> None:
-        known, credits_ = self._credits.get(endpoint, (0, None))
+    # --- several lines
+
+    def _attach(self, source: AttachSource) -> None:
+        self._credits[source.endpoint, source.line] = (source.epoch, source.credits)
+        merger = self._mergers.get(source.endpoint)
+        if merger is not None:
+            merger.begin(source.line)
+
+    def _detach(self, endpoint: str, line: int) -> None:
+        self._credits.pop((endpoint, line), None)
+        merger = self._mergers.get(endpoint)
+        if merger is not None:
+            merger.end(line)
+
+    def _merge(self, endpoint: str, is_on: bool) -> None:
+        if not is_on:
+            merger = self._mergers.pop(endpoint, None)
+            self._repeated += merger.repeated if merger is not None else 0
+        elif endpoint not in self._mergers:
+            merger = self._mergers[endpoint] = Merger()
+            # The lines to come are compared with what was delivered before them.
+            for stream, route in self._routes.items():
+                if route.last is not None and endpoint_of(split(stream)[0]) == endpoint:
+                    for event in route.trades or (route.last,):
+                        merger.remember(stream, event.payload, event.received_at)
+
+    def _is_held(self, batch: Batch) -> bool:
+        """Keep what a line brings before it joins; that it brings it is told all the same."""
+        merger = self._mergers.get(batch.endpoint)
+        seen: list[Stream] = []
+        if merger is None or not merger.hold(batch, seen):
+            return False
+        if seen:
+            tell(self._registry, StreamsSeen(batch.endpoint, batch.line, tuple(seen)))
+        return True
+
+    def _join(self, endpoint: str, line: int) -> None:
+        merger = self._mergers.get(endpoint)
+        for batch in merger.join(line) if merger is not None else ():
+            self._deliver(batch)
+
+    def _latest(self, stream: Stream) -> bytes | None:
+        """Return the last message of `stream`, None if there are takers that wait for their first."""
+        route = self._routes.get(stream)
+        if route is None:
+            return b""
+        return None if route.last is None else route.last.payload
+
+    def _make_news(self, make: Make, stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:
+        """Make an event of what a line is the first to bring: a snapshot, if the stream runs, is its latest message."""
+        event = make(stream, payload, epoch, received_at)
+        is_snapshot = SNAPSHOT in payload or make is _make_snapshot
+        return event.as_realtime() if is_snapshot and self._latest(stream) is not None else event
+
+    def _return_credit(self, endpoint: str, line: int, epoch: int) -> None:
+        known, credits_ = self._credits.get((endpoint, line), (0, None))
         if credits_ is None or known != epoch:
             return
         if self._blocking:
@@ -338,10 +426,10 @@ class Router(Actor):
     # --- trades that wait for those before them
 
     def _hold_back(
-        self, stream: Stream, route: Route, event: Event, payload: bytes, seen: list[Stream], touched: list[Outlet]
+        self, stream: Stream, route: Route, event: Event, is_snapshot: bool, seen: list[Stream], touched: list[Outlet]
     ) -> bool:
         """Let a trade of a stream with a gap wait, or drop it if it was fetched already; False if it may go on."""
-        if not self._holds.take(stream, route, event, payload):
+        if not self._holds.take(stream, route, event, is_snapshot):
             return False
         if route.last is None:
             seen.append(stream)
@@ -381,11 +469,11 @@ class Router(Actor):
                 event = found[0]
                 recovered += 1
             else:
-                if found is not None and SNAPSHOT in live[1]:
+                event, is_snapshot = live
+                if found is not None and is_snapshot:
                     # It came as a snapshot alone, so who takes none gets it as it was fetched.
                     self._hand(found[0], tuple(route.realtime.values()), hold, position, touched)
-                event = live[0]
-                takers = self._takers(stream, route, event, live[1], touched)
+                takers = self._takers(stream, route, event, is_snapshot, touched)
             self._hand(event, takers, hold, position, touched)
             if route.trades is not None:
                 route.trades.append(event)
@@ -501,6 +589,9 @@ class Router(Actor):
             if route is None:
                 continue
             route.last = None
+            merger = self._mergers.get(endpoint_of(split(stream)[0]))
+            if merger is not None:
+                merger.forget(stream)
             if route.is_empty:
                 del self._routes[stream]
                 if self._wildcards.pop(stream, None) is not None:
@@ -539,7 +630,7 @@ class Router(Actor):
             self._received,
             self._delivered,
             self._unrouted,
-            self._repeated + self._holds.repeated,
+            self._repeated + self._holds.repeated + sum(merger.repeated for merger in self._mergers.values()),
             self._malformed,
             len(self._routes),
             len(self._outlets),
@@ -550,6 +641,10 @@ def _append(outlet: Outlet, event: Event, touched: list[Outlet]) -> None:
     if not outlet.pending:
         touched.append(outlet)
     outlet.pending.append(event)
+
+
+def _make_snapshot(stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:
+    return _as_snapshot(make_event(stream, payload, epoch, received_at))
 
 
 def _as_snapshot(event: Event) -> Event:

@@ -93,10 +93,11 @@ class Wire(threading.Thread):
     """
 
     def __init__(
-        self, *, endpoint: str, url: str, epoch: int, config: Config, owner: Ref, router: Ref, jwt: Ref
+        self, *, endpoint: str, line: int, url: str, epoch: int, config: Config, owner: Ref, router: Ref, jwt: Ref
     ) -> None:
-        super().__init__(name=f"wire-{endpoint}-{epoch}", daemon=True)
+        super().__init__(name=f"wire-{endpoint}-{line}-{epoch}", daemon=True)
         self._endpoint = endpoint
+        self._line = line
         self._url = url
         self._epoch = epoch
         self._config = config
@@ -114,6 +115,7 @@ class Wire(threading.Thread):
             self.credits.put(True)
         self._last_bytes_ns = 0  # that were handed on
         self._deflater: deflate.Deflater | None = None
+        self._last_data_ns = 0
 
     # --- for the owner
 
@@ -121,6 +123,11 @@ class Wire(threading.Thread):
     def last_bytes_ns(self) -> int:
         """When the last bytes came that were handed on (Unix nanoseconds), the opening if none did yet."""
         return self._last_bytes_ns
+
+    @property
+    def last_data_ns(self) -> int:
+        """When the last data came, which pongs and answers are not (Unix nanoseconds); the opening if none did yet."""
+        return self._last_data_ns or self._last_bytes_ns
 
     def send(self, text: str) -> None:
         """Send a text message soon."""
@@ -260,8 +267,9 @@ class Wire(threading.Thread):
         if streams:
             if not self.credits.get():
                 return False  # the command says why
-            if not tell(self._router, Batch(self._endpoint, self._epoch, now_ns, streams, payloads)):
+            if not tell(self._router, Batch(self._endpoint, self._line, self._epoch, now_ns, streams, payloads)):
                 return False  # it failed, and this connection will be replaced with it
+            self._last_data_ns = now_ns
         for notice in notices:
             tell(self._owner, WireSaid(self._epoch, notice))
         return True

@@ -20,15 +20,16 @@ from websocket_v6 import Config, Mailbox
 from websocket_v6.actors.base import Actor, ask, stop_and_join
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages import (
+    Ask,
     ComponentGone,
-    ConnectionChanged,
     GetHealth,
-    SendText,
+    LineChanged,
     Subscribe,
     UseConnection,
     UseRouter,
 )
 from websocket_v6.actors.registry import Registry
+from websocket_v6.protocol.requests import encode_request
 from websocket_v6.protocol.wants import ticker_want
 
 from .runs import run
@@ -99,8 +100,8 @@ class Sink(Actor):
     def on_receive(self, message: object) -> object:
         """Take one message."""
         match message:
-            case SendText(text):
-                self.requests.append(text)
+            case Ask(_, plan):
+                self.requests.append(encode_request("ticket", plan.types, "SIMPLE"))
             case GetHealth():
                 return self.requests
             case _:
@@ -121,11 +122,11 @@ def registry(components: int) -> dict[str, Any]:
 
 def _registry(components: int, subject: "pykka.ActorRef[Any]", sink: "pykka.ActorRef[Any]") -> dict[str, Any]:
     subject.tell(UseRouter(sink))
-    subject.tell(UseConnection("public", sink))
+    subject.tell(UseConnection("public", sink, 1))
     want = ticker_want([f"KRW-C{number:03}" for number in range(MARKETS)])
     mailbox = MailboxQueue(Mailbox.latest())
     ask(subject, Subscribe("component-0", 0, want, mailbox, None), ASK_TIMEOUT)
-    subject.tell(ConnectionChanged("public", "open", 1, time.time_ns()))
+    subject.tell(LineChanged("public", 1, "open", 1, time.time_ns()))
     started = time.process_time()
     for index in range(1, components):
         ask(subject, Subscribe(f"component-{index}", index, want, mailbox, None), ASK_TIMEOUT)

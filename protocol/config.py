@@ -52,6 +52,7 @@ _SECONDS = {
     "gather": (0, 1),
     "backfill_max_gap": (1, 518_400),  # six days: the exchange keeps the trades of seven
     "backfill_timeout": (0.1, 300),
+    "max_age": (1, 604_800),
 }
 
 
@@ -84,6 +85,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     backfill_max_gap: float = 3600.0  # of a longer gap nothing is fetched
     backfill_timeout: float = 15.0  # live trades wait no longer than this for those before them
     rest_url: str = ""  # of the REST calls, without "/v1"; by default it follows from `url`
+    # Connections for each endpoint, all with the same wants: the loss of one loses nothing.
+    redundancy: int = 1
+    # Seconds after which a connection is replaced by a new one, which takes over before the old one ends.
+    max_age: float | None = None
 
     def __post_init__(self) -> None:
         """Check every field; fill in the region's URL."""
@@ -186,10 +191,14 @@ def _accepted(field: str, value: object) -> str | None:
         return None if value in choices else f"one of {', '.join(choices)}"
     if field in _SECONDS:
         least, most = _SECONDS[field]
+        if field == "max_age" and value is None:
+            return None
         is_sound = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
         return None if is_sound else f"seconds from {least:g} to {most:g}"
     if field in _SECRETS:
         return None if value is None or is_key(value) else KEY_FORM
+    if field == "redundancy":
+        return None if value in (1, 2, 3) and type(value) is int else "1, 2 or 3"
     if field in _SWITCHES:
         return None if isinstance(value, bool) else "on or off (in a program True or False)"
     if field == "runtime_dir":

@@ -19,11 +19,12 @@ class RequestPace:
 
     A change that comes alone leaves after `gather` seconds. While the spacing holds a request back and changes keep
     coming, the request waits for a pause in them, so that hundreds of components starting together cost two requests
-    and not one each 250 ms.
+    and not one each 250 ms. What is no connection to the exchange has no limits to keep: `is_limited=False`.
     """
 
-    def __init__(self, gather: float = 0.005) -> None:
+    def __init__(self, gather: float = 0.005, *, is_limited: bool = True) -> None:
         self._gather = gather
+        self._is_limited = is_limited
         self._sent: deque[float] = deque()  # within the last minute
         self._first_change: float | None = None
         self._last_change = 0.0
@@ -59,7 +60,8 @@ class RequestPace:
 
     def sent(self, now: float, *, settles: bool = True) -> None:
         """Note that a message left. `settles`: it was a subscription, so it carried every change so far."""
-        self._sent.append(now)
+        if self._is_limited:
+            self._sent.append(now)
         if settles:
             self._first_change = None
 

@@ -19,7 +19,7 @@ class Record(NamedTuple):
     """One exchange message with where and when it arrived."""
 
     endpoint: str  # "public", "private", "info"
-    epoch: int  # counts connections of the endpoint: messages may be missing between two epochs
+    epoch: int  # counts connections: messages may be missing between two epochs
     ts_received_ns: int  # this machine's clock, Unix nanoseconds
     stream: str  # what routing goes by, such as "ticker KRW-BTC" (protocol/streams.py)
     payload: bytes  # the exchange's own JSON, one object
@@ -29,10 +29,12 @@ class Batch(NamedTuple):
     """The records of one socket read, in the order of the exchange."""
 
     endpoint: str
-    epoch: int
+    line: int  # what it came through: tells the lines of a process apart (actors/registry.py)
+    epoch: int  # counts the connections of the line
     ts_received_ns: int
     streams: list[str]
     payloads: list[bytes]  # as long as `streams`
+    replayed: bool = False  # last values that another process passes on: snapshots, whatever they say of themselves
 
     def records(self) -> Iterator[Record]:
         """Yield each message on its own."""
@@ -62,6 +64,7 @@ class Batch(NamedTuple):
     def _is_sound(self) -> bool:
         return (
             isinstance(self.endpoint, str)
+            and type(self.line) is int
             and type(self.epoch) is int
             and type(self.ts_received_ns) is int
             and isinstance(self.streams, list)
@@ -69,4 +72,5 @@ class Batch(NamedTuple):
             and len(self.streams) == len(self.payloads)
             and all(isinstance(stream, str) for stream in self.streams)
             and all(isinstance(payload, bytes) for payload in self.payloads)
+            and isinstance(self.replayed, bool)
         )

@@ -1,46 +1,17 @@
-"""The union of all wants of one endpoint, and the one request that serves it.
+"""The union of all wants of one endpoint: who wants which stream, and how.
 
-A request replaces the whole subscription of its connection, so each names everything: codes that already stream are
-marked realtime-only, codes that someone needs a snapshot of are not, and codes of which only a snapshot is wanted are
-snapshot-only. An order book is asked for at the greatest depth anyone wants; the others get their share cut from it.
-Source: Upbit WebSocket reference, "Semantics", "Order-book extras", "indicator".
+It knows nothing of connections: what a line was asked for, and the request that would make it serve the union, is
+`protocol/served.py`.
 """
 
-from collections.abc import Iterable, Iterator
-from decimal import Decimal
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
 
 from .errors import LocalProtocolError
 from .indicators import MAX_COMBINATIONS, Indicator
-from .streams import Stream, split
+from .streams import ANY, Stream, split
 from .wants import Want
 
-__all__ = ["Asked", "Plan", "Union"]
-
-FULL_DEPTH = 30  # what a code without a suffix is served
-
-
-class Asked(NamedTuple):
-    """How one stream stands in a request."""
-
-    depth: int  # 0 for everything but order books
-    live: bool
-    snapshot: bool
-
-
-class Plan(NamedTuple):
-    """The request that would serve the union now.
-
-    `types` are its data type objects; `asked` is what it asks, stream by stream.
-    """
-
-    types: list[dict[str, object]]
-    asked: dict[Stream, Asked]
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing is wanted. There is no request for that: the connection is closed instead."""
-        return not self.asked
+__all__ = ["Demand", "Union"]
 
 
 class Demand:
@@ -60,23 +31,36 @@ class Demand:
     def depth(self) -> int:
         return max((*self.live, *self.once), default=0)
 
+    def as_want(self) -> Want:
+        """Return what all of them want together of the stream, without its code and indicator."""
+        live = bool(self.live)
+        return self.want._replace(
+            codes=(),
+            categories=(),
+            indicators=(),
+            depth=self.depth,
+            include_body=self.body > 0,
+            snapshot=self.snapshot > 0 or bool(self.once),
+            realtime=live,
+        )
+
 
 class Union:
-    """Counts wants stream by stream and plans the request that serves them.
-
-    `seen` streams have delivered something on the present connection, so nobody needs the exchange for a snapshot.
-    """
+    """Counts wants stream by stream."""
 
     def __init__(self) -> None:
         self._demands: dict[Stream, Demand] = {}
-        self._asked: dict[Stream, Asked] = {}
-        self._seen: dict[Stream, int] = {}  # stream -> depth it was asked at
 
     def __len__(self) -> int:
         return len(self._demands)
 
     def __contains__(self, stream: object) -> bool:
         return stream in self._demands
+
+    @property
+    def demands(self) -> Mapping[Stream, Demand]:
+        """Who wants what, stream by stream."""
+        return self._demands
 
     def add(self, want: Want) -> tuple[Stream, ...]:
         """Count `want` and return its streams.
@@ -111,110 +95,36 @@ class Union:
             demand.body -= want.include_body
             if not demand.live and not demand.once:
                 del self._demands[stream]
-                self._forget_snapshot(stream)
                 gone.append(stream)
         return gone
 
-    def saw(self, streams: Iterable[Stream]) -> None:
-        """Note that `streams` have delivered: their last value serves whoever comes later."""
-        for stream in streams:
-            asked = self._asked.get(stream)
-            if asked is not None:
-                self._seen[stream] = asked.depth
+    def wants(self) -> tuple[Want, ...]:
+        """Return the union as a few wants: whoever has exactly these somewhere else is served the same streams there.
 
-    def has_seen(self, stream: Stream) -> bool:
-        """Whether `stream` has delivered on the present connection."""
-        return stream in self._seen
-
-    def is_shallow(self, stream: Stream, depth: int) -> bool:
-        """Whether `stream` was last asked at fewer levels than `depth`."""
-        asked = self._asked.get(stream)
-        return asked is not None and asked.depth < depth
-
-    def reset(self) -> None:
-        """Begin again on a new connection: nothing is served, nothing was seen."""
-        self._asked = {}
-        self._seen = {}
-
-    def plan(self) -> Plan | None:
-        """Return the request to send, `None` if the exchange already serves what is wanted."""
-        asked = {stream: self._ask(stream, demand) for stream, demand in self._demands.items()}
-        wanted = {stream: one for stream, one in asked.items() if one.live or one.snapshot}
-        if not self._differs(wanted):
-            return None
-        return Plan(list(self._types(wanted)), wanted)
-
-    def sent(self, plan: Plan) -> list[Stream]:
-        """Note that `plan` was sent; return the streams now asked at a greater depth than was seen."""
-        self._asked = plan.asked
-        deeper = [stream for stream, depth in self._seen.items() if _deeper(plan.asked.get(stream), depth)]
-        self._seen = {
-            stream: depth for stream, depth in self._seen.items() if stream in plan.asked and stream not in set(deeper)
-        }
-        return deeper
-
-    @property
-    def is_live(self) -> bool:
-        """Whether the exchange was asked for anything that goes on, so that silence takes a new request or a close."""
-        return any(one.live for one in self._asked.values())
-
-    @property
-    def asked(self) -> dict[Stream, Asked]:
-        """What the last request asked, stream by stream."""
-        return self._asked
-
-    def _forget_snapshot(self, stream: Stream) -> None:
-        # A stream asked for its snapshot alone does not go on: what it delivered is old by the time of the next want.
-        if stream in self._asked and not self._asked[stream].live:
-            self._seen.pop(stream, None)
-            self._asked = {one: asked for one, asked in self._asked.items() if one != stream}
-
-    def _ask(self, stream: Stream, demand: Demand) -> Asked:
-        depth = demand.depth
-        fresh = self._seen.get(stream, -1) < depth
-        return Asked(depth, bool(demand.live), fresh and (demand.snapshot > 0 or bool(demand.once)))
-
-    def _differs(self, wanted: dict[Stream, Asked]) -> bool:
-        if any(one.live and not _is_live(wanted.get(stream)) for stream, one in self._asked.items()):
-            return True
-        for stream, one in wanted.items():
-            before = self._asked.get(stream)
-            if before is None or before.depth != one.depth or one.live > before.live or one.snapshot > before.snapshot:
-                return True
-        return False
-
-    def _types(self, wanted: dict[Stream, Asked]) -> Iterator[dict[str, object]]:
-        """Group streams that differ in their codes alone into one object each."""
-        public: dict[tuple[str, Decimal, bool, bool], list[str]] = {}
-        indicators: dict[tuple[str, str, str], list[Indicator]] = {}
-        for stream in sorted(wanted):
-            demand, asked = self._demands[stream], wanted[stream]
-            want, (_, code) = demand.want, split(stream)
+        A stream wanted only once stays one that is wanted only once; one that goes on begins with a snapshot if
+        anybody waits for that.
+        """
+        groups: dict[Want, list[str]] = {}
+        indicators: dict[tuple[Want, str], list[Indicator]] = {}
+        for stream in sorted(self._demands):
+            demand, (_, code) = self._demands[stream], split(stream)
+            want = demand.as_want()
             if demand.indicator is not None:
-                indicators.setdefault((want.type, want.timeframe, code), []).append(demand.indicator)
-            elif want.is_public:
-                suffix = f".{asked.depth}" if asked.depth not in (0, FULL_DEPTH) else ""
-                key = (want.type, want.level, asked.live, asked.snapshot)
-                public.setdefault(key, []).append(code + suffix)
-        for (type_, level, live, snapshot), codes in public.items():
-            yield _public_object(type_, codes, level, live, snapshot)
-        yield from self._private_objects(wanted)
-        yield from _indicator_objects(indicators)
+                indicators.setdefault((want, code), []).append(demand.indicator)
+            else:
+                groups.setdefault(want, []).append(code)
+        for (want, code), chosen in indicators.items():
+            groups.setdefault(want._replace(indicators=tuple(chosen)), []).append(code)
+        return tuple(one for want, codes in groups.items() for one in _spread(want, codes))
 
-    def _private_objects(self, wanted: dict[Stream, Asked]) -> Iterator[dict[str, object]]:
-        parts: dict[str, list[str]] = {}
-        for stream in sorted(wanted):
-            type_, part = split(stream)
-            if type_ in ("myOrder", "myAsset", "announcement"):
-                parts.setdefault(type_, []).append(part)
-        for type_, chosen in parts.items():
-            one: dict[str, object] = {"type": type_}
-            # Without codes or categories the exchange sends all of them.
-            if "*" not in chosen:
-                one["categories" if type_ == "announcement" else "codes"] = chosen
-            if type_ == "announcement" and any(self._demands[f"announcement {part}"].body for part in chosen):
-                one["include_body"] = True
-            yield one
+
+def _spread(want: Want, codes: list[str]) -> Iterator[Want]:
+    """Give `want` its codes, or categories; all of them together are a want of its own."""
+    named = tuple(code for code in codes if code != ANY)
+    if len(named) < len(codes):
+        yield want
+    if named:
+        yield want._replace(categories=named) if want.type == "announcement" else want.with_codes(named)
 
 
 def _indicators(want: Want) -> list[Indicator | None]:
@@ -228,45 +138,3 @@ def _count(counts: dict[int, int], depth: int, by: int) -> None:
     counts[depth] = counts.get(depth, 0) + by
     if not counts[depth]:
         del counts[depth]
-
-
-def _is_live(asked: Asked | None) -> bool:
-    return asked is not None and asked.live
-
-
-def _deeper(asked: Asked | None, depth: int) -> bool:
-    return asked is not None and asked.depth > depth
-
-
-def _public_object(type_: str, codes: list[str], level: Decimal, live: bool, snapshot: bool) -> dict[str, object]:
-    one: dict[str, object] = {"type": type_, "codes": codes}
-    if level:
-        one["level"] = level
-    if not live:
-        one["is_only_snapshot"] = True
-    elif not snapshot:
-        one["is_only_realtime"] = True
-    return one
-
-
-def _indicator_objects(indicators: dict[tuple[str, str, str], list[Indicator]]) -> Iterator[dict[str, object]]:
-    """Codes that want the same indicators of the same timeframe share an object."""
-    groups: dict[tuple[str, str, tuple[Indicator, ...]], list[str]] = {}
-    for (type_, timeframe, code), wanted in indicators.items():
-        groups.setdefault((type_, timeframe, tuple(wanted)), []).append(code)
-    for (type_, timeframe, chosen), codes in groups.items():
-        yield {
-            "type": type_,
-            "codes": codes,
-            "timeframe": timeframe,
-            "indicators": [_indicator_object(one) for one in chosen],
-        }
-
-
-def _indicator_object(indicator: Indicator) -> dict[str, object]:
-    one: dict[str, object] = {"type": indicator.type, "params": dict(indicator.params)}
-    if indicator.trigger:
-        one["trigger"] = indicator.trigger
-    if indicator.event_params:
-        one["event_params"] = dict(indicator.event_params)
-    return one

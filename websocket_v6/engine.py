@@ -11,16 +11,19 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import pykka
 
 from .actors.base import ask, stop_and_join, tell
+from .actors.meeting_point import MeetingPoint, default_folder
 from .actors.messages import Ref
-from .actors.supervisor import Children, GetChildren, Join, Quit, Supervisor
+from .actors.seat import HandOver, Placed
+from .actors.supervisor import AwaitPlace, Children, GetChildren, Join, Quit, Supervisor
 from .actors.wire import abandon_sockets
 from .protocol.config import Config
-from .protocol.errors import EngineError
+from .protocol.errors import ConfigError, EngineError
 
 __all__ = ["Link", "at_exit", "join"]
 
@@ -28,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 ASK_TIMEOUT = 10.0
 STOP_TIMEOUT = 10.0
+ATTACH_TIMEOUT = 20.0
+HAND_OVER_TIMEOUT = 5.0
 EXIT_TIMEOUT = 0.5  # for all callbacks that run at the interpreter's exit together: Ctrl-C is not to be waited for
 
 
@@ -41,9 +46,9 @@ class Leaver(Protocol):
 class Engine:
     """A running supervisor and who uses it."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, serves: bool = False) -> None:
         self.config = config
-        self.supervisor: Ref = Supervisor.start(config)
+        self.supervisor: Ref = Supervisor.start(config, _meeting_folder(config), serves=serves)
         self.users: set[str] = set()
 
 
@@ -109,6 +114,7 @@ def join(config: Config, component_id: str, component: Ref) -> Link:
 
     Raises:
         EngineError: if it has given up.
+        ConfigError: if the folder that the processes meet in cannot be used, or there is no host to attach to.
     """
     with _lock:
         engine = _engines.get(config)
@@ -117,10 +123,42 @@ def join(config: Config, component_id: str, component: Ref) -> Link:
         engine.users.add(component_id)
     try:
         children: Children = ask(engine.supervisor, Join(component_id, component), ASK_TIMEOUT)
+        if config.mode == "attach":
+            _await_host(engine)
     except BaseException:
         _leave(engine, component_id)
         raise
     return Link(engine, component_id, children)
+
+
+def _await_host(engine: Engine) -> None:
+    place: pykka.Future[Placed] = pykka.ThreadingFuture()
+    tell(engine.supervisor, AwaitPlace(place))
+    try:
+        error = place.get(timeout=ATTACH_TIMEOUT).error
+    except pykka.Timeout:
+        error = EngineError(f"the host did not answer within {ATTACH_TIMEOUT:g} s")
+    if error is not None:
+        raise error
+
+
+def _meeting_folder(config: Config) -> Path | None:
+    """Return where this process meets others of its user, made if need be; None if it shares with nobody.
+
+    Raises:
+        ConfigError: if a folder that was asked for cannot be used.
+    """
+    if config.mode == "embedded":
+        return None
+    folder = config.runtime_dir or default_folder()
+    try:
+        MeetingPoint(folder, config.url)
+    except ConfigError as exc:
+        if config.runtime_dir is not None or config.mode == "attach":
+            raise
+        logger.warning("connections are not shared with other processes: %s", exc)
+        return None
+    return folder
 
 
 def _leave(engine: Engine, component_id: str) -> None:
@@ -131,7 +169,18 @@ def _leave(engine: Engine, component_id: str) -> None:
             return
         del _engines[engine.config]
         # Inside the lock: an engine that starts now would connect beside one that has not closed yet.
+        _hand_over(engine, HAND_OVER_TIMEOUT)
         _stop(engine)
+
+
+def _hand_over(engine: Engine, timeout: float) -> None:
+    """Let processes that use this engine's connections go on without a gap."""
+    done: pykka.Future[bool] = pykka.ThreadingFuture()
+    if tell(engine.supervisor, HandOver(done)):
+        try:
+            done.get(timeout=timeout)
+        except pykka.Timeout:
+            logger.warning("other processes did not take over within %g s; they will notice the gap", timeout)
 
 
 def _stop(engine: Engine) -> None:
@@ -153,6 +202,7 @@ def _exit() -> None:
         engines = list(_engines.values())
         _engines.clear()
     for engine in engines:
+        _hand_over(engine, EXIT_TIMEOUT)
         _stop(engine)
 
 

@@ -31,18 +31,27 @@ class SubscriptionHealth(NamedTuple):
 
 
 class Health(NamedTuple):
-    """What the engine and this component are doing. `role` is `embedded`: the process has an engine of its own."""
+    """What the engine and this component are doing.
+
+    `role` is what this process is among those of the user on this machine: `host` (its connections serve `guests` other
+    processes too), `guest` (another process's connections serve this one), `embedded` (it shares nothing), or `looking`
+    while it finds out.
+    """
 
     role: str
     component_id: str
     components: int
+    guests: int
     connections: tuple[ConnectionHealth, ...]
     streams: int  # distinct streams that all components of the process want
     counters: Counters
     subscriptions: tuple[SubscriptionHealth, ...]
 
     def __str__(self) -> str:
-        lines = [f"{self.component_id}: {self.role} engine, {self.components} components, {self.streams} streams"]
+        guests = f", {self.guests} guests" if self.guests else ""
+        lines = [
+            f"{self.component_id}: {self.role} engine, {self.components} components{guests}, {self.streams} streams"
+        ]
         for one in self.connections:
             idle = "not needed" if one.state == "idle" else ""
             detail = f"up {one.up_seconds:.0f} s" if one.state == "open" else one.error or idle

@@ -1,5 +1,6 @@
 """What a component holds: subscribe, take snapshots, see how things stand, leave."""
 
+import contextlib
 import functools
 import importlib.util
 import itertools
@@ -16,13 +17,14 @@ from typing import Any, TypedDict, TypeVar, Unpack, cast
 import pykka
 
 from . import engine
-from .actors.base import stop_and_join, tell
+from .actors.base import ask, stop_and_join, tell
 from .actors.connection import ConnectionHealth
 from .actors.jwt import HasKeys, Keys, ReplaceKeys
 from .actors.mailbox import MailboxQueue
-from .actors.messages import AskExchange, ComponentGone, GetHealth, Subscribe, Unsubscribe
+from .actors.messages import AskExchange, ComponentGone, GetHealth, Ref, Subscribe, Unsubscribe, next_subscription_id
 from .actors.registry import RegistryHealth
 from .actors.router import RouterHealth
+from .actors.seat import Role, SeatHealth
 from .actors.subscriber import Attach, Callback, Detach, Edge, ErrorHandler, Leave, OnConnection, Subscriber
 from .health import Counters, Health, SubscriptionHealth
 from .protocol.config import Config
@@ -135,11 +137,6 @@ class WebSocketClientProxy:
             raise LocalProtocolError(f"component_id={component_id!r:.60} must be a name, such as 'my_chart'")
         self.component_id = component_id
         self._config = Config.from_env() if config is None else config
-        if self._config.mode == "attach":
-            raise ConfigError(
-                "mode='attach' (WEBSOCKET_V6_MODE) needs a host process to attach to, which this version does not "
-                "have: use auto or embedded"
-            )
         if self._config.backfill and importlib.util.find_spec("httpx") is None:
             raise ConfigError(
                 "backfill=True (WEBSOCKET_V6_BACKFILL) needs an extra: pip install 'websocket-v6[backfill]'"
@@ -360,10 +357,13 @@ class WebSocketClientProxy:
     def health(self) -> Health:
         """Return how the engine and this component are doing; `str()` of it reads well."""
         hold = self._engaged()
-        children = hold.link.children
         router: RouterHealth = hold.link.ask(lambda now: now.router, GetHealth())
         registry: RegistryHealth = hold.link.ask(lambda now: now.registry, GetHealth())
-        connections = tuple(self._connection_health(hold, endpoint) for endpoint in children.connections)
+        connections = tuple(
+            one._replace(epoch=feed.epoch, serves=one.line in feed.serving)
+            for feed in registry.feeds
+            for one in self._connection_health(hold, feed.endpoint)
+        )
         subscriptions = tuple(_subscription_health(one) for one in self.subscriptions())
         counters = Counters(
             received=router.received,
@@ -375,7 +375,17 @@ class WebSocketClientProxy:
             requests_sent=sum(feed.requests_sent for feed in registry.feeds),
         )
         streams = sum(feed.streams for feed in registry.feeds)
-        return Health("embedded", self.component_id, registry.components, connections, streams, counters, subscriptions)
+        seat = self._seat_health(hold)
+        return Health(
+            seat.role,
+            self.component_id,
+            registry.components,
+            seat.guests,
+            connections,
+            streams,
+            counters,
+            subscriptions,
+        )
 
     def cleanup(self) -> None:
         """End the component: callbacks stop, wants leave the union, the last one stops the engine.
@@ -457,7 +467,7 @@ class WebSocketClientProxy:
     def _start(self, want: Want, mailbox: MailboxQueue, settings: "_Settings", callback: Callback | None) -> Core:
         hold = self._engaged()
         edge = Edge(mailbox, view_of(want, settings.numbers), lambda: hold.link.router)
-        subscription_id = next(_numbers)
+        subscription_id = next_subscription_id()
         core = Core(subscription_id, want, edge, callback, settings.error_handler)
         name = f"subscription of {want.type}"
         # Told first: the router may wake it for this subscription before `ask` returns.
@@ -542,12 +552,22 @@ class WebSocketClientProxy:
                 "set_keys"
             )
 
+    def _seat_health(self, hold: Hold) -> SeatHealth:
+        if hold.link.children.seat is None:
+            return SeatHealth(Role.EMBEDDED.value, 0)
+        return cast(SeatHealth, hold.link.ask(lambda children: cast(Ref, children.seat), GetHealth()))
+
     def _is_open(self, endpoint: str) -> bool:
         hold = self._present_hold()
-        return hold is not None and self._connection_health(hold, endpoint).state == "open"
+        return hold is not None and any(one.state == "open" for one in self._connection_health(hold, endpoint))
 
-    def _connection_health(self, hold: Hold, endpoint: str) -> ConnectionHealth:
-        return cast(ConnectionHealth, hold.link.ask(lambda children: children.connections[endpoint], GetHealth()))
+    def _connection_health(self, hold: Hold, endpoint: str) -> list[ConnectionHealth]:
+        """Ask every line of the endpoint; one that has just been replaced has nothing to say."""
+        found: list[ConnectionHealth] = []
+        for ref in hold.link.children.connections[endpoint]:
+            with contextlib.suppress(pykka.ActorDeadError):
+                found += ask(ref, GetHealth(), engine.ASK_TIMEOUT)
+        return [one for one in found if one.endpoint == endpoint]
 
 
 class _Settings:

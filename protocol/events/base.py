@@ -81,9 +81,19 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=Fal
         return _BACKFILLED in self._fixed
 
     @property
+    def payload(self) -> bytes:
+        """The exchange's own JSON."""
+        return self._payload
+
+    @property
     def size(self) -> int:
         """How many bytes the message has."""
         return len(self._payload)
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether it is a last value, made the snapshot of a newcomer, and not one that the exchange sent as such."""
+        return ("stream_type", "SNAPSHOT") in self._fixed
 
     def as_backfilled(self) -> Self:
         """Return this event marked as fetched over REST."""
@@ -120,6 +130,10 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=Fal
     def as_snapshot(self) -> Self:
         """Return this event as the snapshot that a newcomer to a running stream gets."""
         return self if self.stream_type == "SNAPSHOT" else self._view_with("stream_type", "SNAPSHOT")
+
+    def as_realtime(self) -> Self:
+        """Return this event, a snapshot, as the latest of a stream that runs."""
+        return self._view_with("stream_type", "REALTIME")
 
     def asdict(self) -> dict[str, Any]:
         """Return all public fields by name, order book units and assets as dicts too."""

@@ -15,17 +15,31 @@ import pytest
 from tests.conftest import wait_until
 from websocket_v6.actors import connection as subject
 from websocket_v6.actors.base import Actor, Timer, ask, stop_and_join, tell
-from websocket_v6.actors.connection import Connection, ConnectPace, Estate, Go, PingDue, PongOverdue, Resign, Try
+from websocket_v6.actors.connection import (
+    Aged,
+    AnswerOverdue,
+    Connection,
+    ConnectPace,
+    Estate,
+    Go,
+    Look,
+    PingDue,
+    PongOverdue,
+    Resign,
+    Try,
+)
 from websocket_v6.actors.messages import (
+    Ask,
+    AskList,
     AttachSource,
     Connect,
-    ConnectionChanged,
     Disconnect,
     Failed,
     GetHealth,
     KeysChanged,
+    LineChanged,
     Ref,
-    SendText,
+    Renew,
     WireLost,
     WireOpened,
     WirePonged,
@@ -42,8 +56,9 @@ from websocket_v6.protocol.errors import (
     WebSocketV6Error,
 )
 from websocket_v6.protocol.handshake import accept_for
-from websocket_v6.protocol.inbound import ErrorNotice, Inbound
+from websocket_v6.protocol.inbound import ErrorNotice, Inbound, SubscriptionList
 from websocket_v6.protocol.records import Batch
+from websocket_v6.protocol.served import Plan
 
 TIMEOUT = 20.0
 LOST = TransportError("lost")
@@ -73,6 +88,7 @@ class Noted:
         self.credits: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self.calls: list[Any] = []
         self.last_bytes_ns = 0
+        self.last_data_ns = 0
         self.made.append(self)
 
     def start(self) -> None:
@@ -103,7 +119,7 @@ class Subject:
         monkeypatch.setattr(random, "random", lambda: 1.0)
         self._refs: list[Ref] = []
 
-    def start(self, endpoint: str = "private", estate: Estate | None = None) -> Ref:
+    def start(self, endpoint: str = "private", estate: Estate | None = None, config: Config | None = None) -> Ref:
         timers = self.timers
 
         class Timed(Connection):
@@ -114,8 +130,9 @@ class Subject:
         collector: Ref = Collector.start(self.told)
         self.ref: Ref = Timed.start(
             endpoint=endpoint,
+            line=7,
             url=f"ws://nowhere/{endpoint}",
-            config=Config(),
+            config=config or Config(),
             registry=collector,
             router=collector,
             jwt=collector,
@@ -161,7 +178,7 @@ class Subject:
         return wire
 
     def states(self) -> list[str]:
-        return [one.state for one in self.told if isinstance(one, ConnectionChanged)]
+        return [one.state for one in self.told if isinstance(one, LineChanged)]
 
 
 @pytest.fixture
@@ -175,30 +192,41 @@ def test_it_connects_when_it_is_wanted_and_not_before(it: Subject) -> None:
     it.start()
     it.tell(KeysChanged())
     assert (it.wires, it.timers) == ([], [])
-    it.tell(Connect(), Connect())
+    it.tell(Connect("public"), Connect("public"))
     assert it.fire(Try) == 0.0
     assert it.fire(Go) == pytest.approx(0.0)
     (wire,) = it.wires
     assert (wire.epoch, wire.calls) == (1, ["start"])
     it.tell(WireOpened(1))
     assert it.states() == ["connecting", "open"]
-    assert ask(it.ref, GetHealth(), TIMEOUT).state == "open"
+    assert ask(it.ref, GetHealth(), TIMEOUT)[0].state == "open"
     (attached,) = (one for one in it.told if isinstance(one, AttachSource))
-    assert attached == AttachSource("private", 1, wire.credits)
+    assert attached == AttachSource("private", 7, 1, wire.credits)
+
+
+def asking(type_: str) -> Plan:
+    return Plan([{"type": type_}], {}, ())
 
 
 def test_requests_go_out_only_while_it_is_open(it: Subject) -> None:
     it.start()
-    it.tell(SendText("nobody"), Connect())
+    it.tell(Ask("public", asking("nobody")), Connect("public"))
     wire = it.connect()
-    it.tell(SendText("too early"), WireOpened(1), SendText("now"))
-    it.tell(WireLost(1, LOST, 5), SendText("too late"))
-    assert wire.calls == ["start", "now"]
+    it.tell(
+        Ask("public", asking("too early")), WireOpened(1), Ask("public", asking("now")), AskList("public", "ticket-1")
+    )
+    size = ask(it.ref, GetHealth(), TIMEOUT)[0].request_bytes
+    it.tell(WireLost(1, LOST, 5), Ask("public", asking("too late")), AskList("public", "ticket-2"))
+    started, asked, listed = wire.calls
+    assert started == "start"
+    assert asked.endswith('},{"type":"now"},{"format":"SIMPLE"}]')
+    assert listed == '[{"ticket":"ticket-1"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"SIMPLE"}]'
+    assert size == len(asked)
 
 
 def test_pings_and_what_follows_when_they_are_not_answered(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     assert it.fire(PingDue) == 20.0
     assert it.fire(PingDue) == 20.0, "the next one is not kept from going out"
@@ -212,12 +240,107 @@ def test_pings_and_what_follows_when_they_are_not_answered(it: Subject) -> None:
     it.tell(WireLost(1, LOST, 5))
     assert not it.due(PingDue)
     assert not it.due(PongOverdue)
-    assert "no answer to a ping" in ask(it.ref, GetHealth(), TIMEOUT).error
+    assert "no answer to a ping" in ask(it.ref, GetHealth(), TIMEOUT)[0].error
+
+
+def test_a_connection_that_has_come_of_age_asks_to_be_replaced(it: Subject) -> None:
+    it.start(config=Config(max_age=100.0))
+    it.tell(Connect("public"))
+    it.open()
+    assert it.fire(Aged) == pytest.approx(90.0), "as much as a tenth earlier, by chance"
+    assert it.told[-1] == Renew(it.ref)
+    it.tell(WireLost(1, LOST, 5))
+    it.open()
+    assert len(it.due(Aged)) == 1
+
+
+class Clocks:
+    """Stands for the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.wall = 1e9
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+        self.wall += seconds
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.wall
+
+    def time_ns(self) -> int:
+        return int(self.wall * 1e9)
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    clocks = Clocks()
+    monkeypatch.setattr(subject, "time", clocks)
+    return clocks
+
+
+def let_pass(it: Subject, clocks: Clocks, looks: int, *, data: bool) -> None:
+    for _ in range(looks):
+        clocks.pass_(5.0)
+        if data:
+            it.wires[-1].last_data_ns += 1_000_000_000
+        assert it.fire(Look) == 5.0
+
+
+def test_a_line_that_brings_no_data_any_more_is_asked_something(it: Subject, clocks: Clocks) -> None:
+    it.start()
+    it.tell(Connect("public"))
+    wire = it.open()
+    let_pass(it, clocks, 20, data=True)
+    let_pass(it, clocks, 7, data=False)
+    assert wire.calls == ["start"]
+    let_pass(it, clocks, 1, data=False)
+    question = wire.calls[-1]
+    assert "LIST_SUBSCRIPTIONS" in question
+    ticket = question.partition('"ticket":"')[2].partition('"')[0]
+    it.tell(WireSaid(1, SubscriptionList(ticket, ())))
+    assert not it.due(AnswerOverdue), "it answers: the market is quiet"
+    let_pass(it, clocks, 10, data=True)
+    let_pass(it, clocks, 70, data=False)
+    wire.last_bytes_ns = wire.last_data_ns + 30_000_000_000  # pongs came all the time
+    assert it.fire(AnswerOverdue) == 10.0
+    assert wire.calls[-1][0] == "finish"
+    assert "stalled" in wire.calls[-1][1]
+    it.tell(WireLost(1, LOST, wire.last_bytes_ns))
+    assert it.told[-1].gap_started_ns == wire.last_data_ns, "data is missing since then, whatever else came"
+
+
+def test_a_line_that_answers_and_is_silent_far_too_long_is_given_up(it: Subject, clocks: Clocks) -> None:
+    it.start()
+    it.tell(Connect("public"))
+    wire = it.open()
+    let_pass(it, clocks, 20, data=True)
+    let_pass(it, clocks, 8, data=False)
+    ticket = wire.calls[-1].partition('"ticket":"')[2].partition('"')[0]
+    it.tell(WireSaid(1, SubscriptionList(ticket, ())))
+    let_pass(it, clocks, 25, data=False)
+    assert wire.calls[-1][0] == "finish"
+    assert "stalled" in wire.calls[-1][1]
+
+
+def test_after_a_suspension_it_asks_at_once_whether_anyone_is_there(it: Subject, clocks: Clocks) -> None:
+    it.start()
+    it.tell(Connect("public"))
+    wire = it.open()
+    let_pass(it, clocks, 20, data=True)
+    clocks.wall += 3600.0  # the wall clock alone goes on while a laptop sleeps
+    it.fire(Look)
+    assert wire.calls == ["start", "ping"]
+    assert it.fire(PongOverdue) == 10.0
+    assert wire.calls[-1] == ("finish", "no answer to a ping on the private connection for 10 s")
 
 
 def test_the_wait_doubles_until_a_pong_proves_the_connection(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     waits = []
     for _ in range(3):
         wire = it.connect()
@@ -235,7 +358,7 @@ def test_the_wait_doubles_until_a_pong_proves_the_connection(it: Subject) -> Non
 
 def test_blocks_are_waited_out(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
     it.tell(WireRefused(wire.epoch, RateLimitedError("blocked", status=418, retry_after=37.0)))
     assert it.due(Try)[0][0] >= 37.0
@@ -244,7 +367,7 @@ def test_blocks_are_waited_out(it: Subject) -> None:
 @pytest.mark.parametrize("is_open", [True, False])
 def test_refused_keys_are_tried_ever_more_rarely(it: Subject, is_open: bool) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     waits = []
     for _ in range(6):
         wire = it.open() if is_open else it.connect()
@@ -265,7 +388,7 @@ def test_refused_keys_are_tried_ever_more_rarely(it: Subject, is_open: bool) -> 
 
 def test_a_used_nonce_is_no_refusal_of_the_keys(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
     it.tell(WireRefused(wire.epoch, AuthenticationError("again", name="nonce_used")))
     assert it.due(Try)[0][0] == 0.5
@@ -274,15 +397,16 @@ def test_a_used_nonce_is_no_refusal_of_the_keys(it: Subject) -> None:
 
 def test_new_keys_reconnect_what_uses_keys(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     it.tell(KeysChanged())
-    assert wire.calls[-1] == ("finish", "reconnecting the private connection with new keys")
+    assert it.told[-1] == Renew(it.ref), "a new one is to serve before this one ends"
+    assert wire.calls == ["start"]
 
 
 def test_new_keys_leave_the_public_connection_alone(it: Subject) -> None:
     it.start("public")
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     it.tell(KeysChanged())
     assert wire.calls == ["start"]
@@ -290,20 +414,20 @@ def test_new_keys_leave_the_public_connection_alone(it: Subject) -> None:
 
 def test_an_attempt_with_old_keys_is_made_again(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
     it.tell(KeysChanged())
     assert wire.calls == ["start"], "it may carry the new ones already; its end is waited for"
     it.tell(WireOpened(wire.epoch))
-    assert wire.calls[-1][0] == "finish"
+    assert it.told[-1] == Renew(it.ref)
     it.tell(WireLost(wire.epoch, LOST, 5))
-    wire = it.open()
-    assert wire.calls == ["start"], "once is enough"
+    it.open()
+    assert it.told.count(Renew(it.ref)) == 1, "once is enough"
 
 
 def test_an_attempt_with_old_keys_that_is_refused_is_made_again_at_once(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
     it.tell(KeysChanged(), WireRefused(wire.epoch, REFUSED))
     assert it.due(Try)[0][0] == 0.0
@@ -314,54 +438,54 @@ def test_an_attempt_with_old_keys_that_is_refused_is_made_again_at_once(it: Subj
 
 def test_nobody_wants_it_any_more_while_it_waits(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
-    it.tell(WireRefused(wire.epoch, LOST), Disconnect())
+    it.tell(WireRefused(wire.epoch, LOST), Disconnect("public"))
     assert not it.due(Try)
     assert it.states() == ["connecting", "lost", "closed"]
-    it.tell(Connect())
+    it.tell(Connect("public"))
     assert it.connect().epoch == 1, "there was no first connection yet"
 
 
 def test_nobody_wants_it_any_more_while_it_waits_for_its_turn(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     it.fire(Try)
-    it.tell(Disconnect())
+    it.tell(Disconnect("public"))
     assert not it.due(Go)
     assert not it.wires
 
 
 def test_nobody_wants_it_any_more_while_it_connects(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.connect()
-    it.tell(Disconnect())
+    it.tell(Disconnect("public"))
     assert wire.calls == ["start", ("finish", None)]
     it.tell(WireOpened(1))
     assert not it.due(PingDue)
     it.tell(WireLost(1, LOST, 5))
     assert it.states() == ["connecting", "closed"]
-    it.tell(Connect())
+    it.tell(Connect("public"))
     assert it.connect().epoch == 2, "the first one was opened, and may have been heard of"
 
 
 def test_wanted_again_while_it_closes(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
-    it.tell(Disconnect(), Connect())
+    it.tell(Disconnect("public"), Connect("public"))
     assert len(it.wires) == 1
     it.tell(WireLost(wire.epoch, LOST, 5))
     assert it.open().epoch == 2
     assert it.states() == ["connecting", "open", "closed", "connecting", "open"]
-    opened = [one for one in it.told if isinstance(one, ConnectionChanged)][-1]
+    opened = [one for one in it.told if isinstance(one, LineChanged)][-1]
     assert opened.gap_started_ns is None, "what nobody wanted cannot have been missed"
 
 
 def test_one_gap_from_the_last_byte_to_the_next_opening(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     it.tell(WireLost(wire.epoch, LOST, 1234))
     wire = it.connect()
@@ -369,7 +493,7 @@ def test_one_gap_from_the_last_byte_to_the_next_opening(it: Subject) -> None:
     wire = it.open()
     it.tell(WireLost(wire.epoch, LOST, 5678))
     it.open()
-    changes = [one for one in it.told if isinstance(one, ConnectionChanged) and one.state != "connecting"]
+    changes = [one for one in it.told if isinstance(one, LineChanged) and one.state != "connecting"]
     assert [(one.state, one.epoch, one.gap_started_ns) for one in changes] == [
         ("open", 1, None),
         ("lost", 1, 1234),
@@ -382,7 +506,7 @@ def test_one_gap_from_the_last_byte_to_the_next_opening(it: Subject) -> None:
 
 def test_a_successor_counts_epochs_on(it: Subject) -> None:
     it.start(estate=Estate(7, 1234))
-    it.tell(Connect())
+    it.tell(Connect("public"))
     assert it.open().epoch == 8
     opened = it.told[-1]
     assert (opened.state, opened.epoch, opened.gap_started_ns) == ("open", 8, 1234)
@@ -392,7 +516,7 @@ def test_who_resigns_says_since_when_data_is_missed(it: Subject) -> None:
     it.start()
     assert ask(it.ref, Resign(), TIMEOUT) == Estate(0, None)
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     wire.last_bytes_ns = 1234
     assert ask(it.ref, Resign(), TIMEOUT) == Estate(1, 1234)
@@ -404,7 +528,7 @@ def test_who_resigns_says_since_when_data_is_missed(it: Subject) -> None:
 
 def test_who_resigns_while_it_waits_hands_on_the_gap(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     it.open()
     it.tell(WireLost(1, LOST, 1234))
     assert ask(it.ref, Resign(), TIMEOUT) == Estate(1, 1234)
@@ -412,7 +536,7 @@ def test_who_resigns_while_it_waits_hands_on_the_gap(it: Subject) -> None:
 
 def test_a_wire_that_fails_is_a_bug_that_ends_the_connection(it: Subject) -> None:
     it.start()
-    it.tell(Connect())
+    it.tell(Connect("public"))
     wire = it.open()
     wire.last_bytes_ns = 1234
     with pytest.raises(pykka.ActorDeadError):
@@ -420,7 +544,7 @@ def test_a_wire_that_fails_is_a_bug_that_ends_the_connection(it: Subject) -> Non
     wait_until(lambda: [one for one in it.told if isinstance(one, Failed)], "the failure")
     (failed,) = (one for one in it.told if isinstance(one, Failed))
     assert (failed.name, failed.ref, failed.estate) == ("private", it.ref, Estate(1, 1234))
-    lost = [one for one in it.told if isinstance(one, ConnectionChanged)][-1]
+    lost = [one for one in it.told if isinstance(one, LineChanged)][-1]
     assert (lost.state, lost.epoch, lost.gap_started_ns) == ("lost", 1, 1234)
     assert wire.calls[-2:] == [("finish", None), "join"]
 
@@ -429,7 +553,7 @@ def test_connections_of_one_host_share_the_pace(it: Subject) -> None:
     waits = []
     for index in range(9):
         it.start(endpoint=f"endpoint-{index}")
-        it.tell(Connect())
+        it.tell(Connect("public"))
         it.fire(Try)
         waits.append(it.fire(Go))
     assert waits[:4] == pytest.approx([0.0] * 4)
@@ -518,7 +642,14 @@ def carry() -> Iterator[Callable[..., list[Any]]]:
         peer = Peer(answer, then)
         config = Config(url=peer.url, connect_timeout=5.0)
         wire = Wire(
-            endpoint="public", url=peer.url, epoch=1, config=config, owner=collector, router=collector, jwt=collector
+            endpoint="public",
+            line=1,
+            url=peer.url,
+            epoch=1,
+            config=config,
+            owner=collector,
+            router=collector,
+            jwt=collector,
         )
         wire.start()
         wire.join(TIMEOUT)

@@ -66,7 +66,7 @@ class World:
 
     def come(self, *numbers: int, epoch: int = 1, stream_type: str = "REALTIME") -> None:
         payloads = [payload(number, stream_type) for number in numbers]
-        tell(self.router, Batch("public", epoch, 5_000, [BTC] * len(payloads), payloads))
+        tell(self.router, Batch("public", 1, epoch, 5_000, [BTC] * len(payloads), payloads))
 
     def lose(self, epoch: int, patience: float = 60.0) -> None:
         tell(self.router, Forget("public"))
@@ -118,13 +118,13 @@ def test_live_trades_wait_for_those_before_them(world: World) -> None:
 
 def test_what_waits_counts_as_seen_and_serves_snapshots(world: World) -> None:
     world.come(1)
-    assert world.heard("registry") == StreamsSeen("public", (BTC,))
+    assert world.heard("registry") == StreamsSeen("public", 1, (BTC,))
     world.lose(2)
     once = world.follow(2, realtime=False)
     world.come(6, epoch=2)
     assert world.delivered(once) == live(6)
     told = [world.heard("registry"), world.heard("registry")]
-    assert StreamsSeen("public", (BTC,)) in told
+    assert StreamsSeen("public", 1, (BTC,)) in told
     assert world.delivered() == live(1)
 
 

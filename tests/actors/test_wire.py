@@ -63,7 +63,8 @@ def meet(said: tuple[Any, "queue.SimpleQueue[object]"], answer: Callable[[bytes]
         server = threading.Thread(target=serve, args=(listener, answer))
         server.start()
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}/websocket/v1"
-        wire = Wire(endpoint="public", url=url, epoch=1, config=Config(url=url), owner=owner, router=owner, jwt=owner)
+        config = Config(url=url)
+        wire = Wire(endpoint="public", line=1, url=url, epoch=1, config=config, owner=owner, router=owner, jwt=owner)
         wire.start()
         heard = [out.get(timeout=10)]
         wire.finish()

@@ -350,11 +350,13 @@ def test_without_the_extra_it_is_refused_at_once(monkeypatch: pytest.MonkeyPatch
         WebSocketClientProxy("bot", config=Config(backfill=True))
 
 
+@pytest.mark.parametrize("redundancy", [1, 2])
 def test_nothing_is_missing_or_repeated_whenever_the_connection_is_lost(
-    sim: Simulator, filling: Config, component: Callable[..., Component]
+    sim: Simulator, filling: Config, component: Callable[..., Component], redundancy: int
 ) -> None:
     rng = random.Random(5)
-    bots = [component(), component(snapshot=False)]
+    config = msgspec.structs.replace(filling, redundancy=redundancy)
+    bots = [component(config), component(config, snapshot=False)]
     sim.wait_served(SERVED, 20)
     made: dict[str, list[int]] = {code: [] for code in CODES}
 

@@ -547,9 +547,9 @@ def test_a_bug_of_ours_is_a_gap_with_its_bounds(sim: Simulator, pair: Pair, name
     assert pair.bot.proxy._hold is not None
     children = pair.bot.proxy._hold.link.children
     if name == "router":
-        children.router.tell(Batch("public", 1, 0, ["ticker KRW-BTC"], []))  # columns of unequal length: a bug
+        children.router.tell(Batch("public", 1, 1, 0, ["ticker KRW-BTC"], []))  # columns of unequal length: a bug
     else:
-        children.connections[name].tell(WireFailed(1))
+        children.connections[name][0].tell(WireFailed(1))
     pair.check_goes_on(epoch=2)
     for component in pair.both:
         states = component.states()

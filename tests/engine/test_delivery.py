@@ -154,7 +154,7 @@ def test_health_reads_well(sim: Simulator, config: Config) -> None:
     with WebSocketClientProxy("healthy", config=config) as proxy:
         proxy.subscribe_ticker("KRW-BTC").get(5)
         health = proxy.health()
-        assert (health.role, health.components, health.streams) == ("embedded", 1, 1)
+        assert (health.role, health.components, health.streams) == ("host", 1, 1)
         assert health.counters.received == health.counters.delivered == 1
         assert proxy.is_public_available()
         assert not proxy.is_private_available()

@@ -223,7 +223,7 @@ def test_a_killed_program_ends_its_wants(sim: Simulator) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
-def test_a_forked_child_has_an_engine_of_its_own(sim: Simulator, config: Config) -> None:
+def test_a_forked_child_has_a_link_of_its_own(sim: Simulator, config: Config) -> None:
     with WebSocketClientProxy("parent", config=config) as proxy:
         ticks = proxy.subscribe_ticker("KRW-BTC")
         ticks.get(5)
@@ -240,9 +240,17 @@ def test_a_forked_child_has_an_engine_of_its_own(sim: Simulator, config: Config)
         assert os.waitstatus_to_exitcode(status) == 0
         sim.trade("KRW-BTC")
         assert ticks.get(5).stream_type == "REALTIME", "the parent's connection lives"
-        assert [one.open for one in sim.connections("public")] == [True, False]
+        assert [one.open for one in sim.connections("public")] == [True], "the child was a guest of its parent"
 
 
-def test_a_mode_that_is_not_there_is_refused_at_once(sim: Simulator) -> None:
+def test_there_must_be_a_host_to_attach_to(sim: Simulator, config: Config) -> None:
+    attached = WebSocketClientProxy("attached", config=Config(url=sim.url, mode="attach"))
     with pytest.raises(ConfigError, match="WEBSOCKET_V6_MODE"):
-        WebSocketClientProxy("alone", config=Config(url=sim.url, mode="attach"))
+        attached.subscribe_ticker("KRW-BTC")
+    assert engine_threads() == []
+    with WebSocketClientProxy("host", config=config) as host:
+        host.subscribe_ticker("KRW-BTC").get(5)
+        assert attached.get_ticker_snapshot("KRW-BTC")[0].symbol == "KRW-BTC"
+        assert attached.health().role == "guest"
+        attached.cleanup()
+        assert len(sim.connections()) == 1

@@ -35,7 +35,7 @@ def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
 def ref_of(proxy: WebSocketClientProxy, name: str) -> Any:
     assert proxy._hold is not None
     children = proxy._hold.link.children
-    return children.connections[name] if name in children.connections else getattr(children, name)
+    return children.connections[name][0] if name in children.connections else getattr(children, name)
 
 
 def take_all(subscription: Any) -> None:

@@ -83,3 +83,13 @@ def test_a_new_connection_has_its_limits_whole() -> None:
     assert pace.free_at(23.0) == 60.0
     pace.reset()
     assert pace.free_at(23.0) == 23.0
+
+
+def test_what_is_no_connection_keeps_no_limits() -> None:
+    pace = RequestPace(gather=0.01, is_limited=False)
+    for now in range(200):
+        pace.changed(now * 0.001)
+        pace.sent(now * 0.001)
+        assert pace.free_at(now * 0.001) == now * 0.001
+    pace.changed(1.0)
+    assert pace.due(1.0) == 1.01

@@ -111,7 +111,7 @@ def test_every_frame_decodes_with_every_number_exact() -> None:
 
 def test_every_frame_survives_a_record() -> None:
     found = Inbound().sort(list(frames()))
-    batch = Batch.unpack(Batch("public", 3, 4, found.streams, found.payloads).pack())
+    batch = Batch.unpack(Batch("public", 2, 3, 4, found.streams, found.payloads).pack())
     for record, stream, payload in zip(batch.records(), found.streams, found.payloads, strict=True):
         assert record.payload == payload
         event = make_event(record.stream, record.payload, record.epoch, record.ts_received_ns)

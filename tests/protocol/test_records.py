@@ -9,9 +9,14 @@ from websocket_v6.protocol.records import Batch
 messages = st.lists(st.tuples(st.text(), st.binary()))
 
 
-@given(st.sampled_from(["public", "private", "info"]), st.integers(0, 2**63), st.integers(0, 2**63), messages)
-def test_a_batch_comes_back_as_it_was(endpoint: str, epoch: int, at_ns: int, messages: list[tuple[str, bytes]]) -> None:
-    batch = Batch(endpoint, epoch, at_ns, [one[0] for one in messages], [one[1] for one in messages])
+counts = st.integers(0, 2**63)
+
+
+@given(st.sampled_from(["public", "private", "info"]), counts, counts, counts, messages, st.booleans())
+def test_a_batch_comes_back_as_it_was(
+    endpoint: str, line: int, epoch: int, at_ns: int, messages: list[tuple[str, bytes]], replayed: bool
+) -> None:
+    batch = Batch(endpoint, line, epoch, at_ns, [one[0] for one in messages], [one[1] for one in messages], replayed)
     again = Batch.unpack(batch.pack())
     assert again == batch
     assert [record.payload for record in again.records()] == [one[1] for one in messages]
@@ -27,13 +32,16 @@ def test_garbage_is_a_remote_error(data: bytes) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        ["public", 1, 2, ["ticker KRW-BTC"], []],
-        ["public", 1, 2, ["ticker KRW-BTC"], ["text"]],
-        ["public", "1", 2, [], []],
-        [b"public", 1, 2, [], []],
-        ["public", True, 2, [], []],
-        ["public", 1, 2, {}, []],
-        ["public", 1, 2, []],
+        ["public", 3, 1, 2, ["ticker KRW-BTC"], []],
+        ["public", 3, 1, 2, ["ticker KRW-BTC"], ["text"]],
+        ["public", 3, "1", 2, [], []],
+        ["public", "3", 1, 2, [], []],
+        [b"public", 3, 1, 2, [], []],
+        ["public", 3, True, 2, [], []],
+        ["public", 3, 1, 2, {}, []],
+        ["public", 3, 1, 2, []],
+        ["public", 3, 1, 2, [], [], 1],
+        ["public", 3, 1, 2, [], [], False, 0],
     ],
     ids=repr,
 )

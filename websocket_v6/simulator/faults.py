@@ -39,11 +39,17 @@ class Faults:
         return self._each(endpoint, connection_id, lambda session: session.outbox.close(code, reason))
 
     def stall(
-        self, *, data: bool = True, pongs: bool = False, handshakes: bool = False, endpoint: str | None = None
+        self,
+        *,
+        data: bool = True,
+        pongs: bool = False,
+        handshakes: bool = False,
+        endpoint: str | None = None,
+        connection_id: int | None = None,
     ) -> int:
         if handshakes:
             self._answering.clear()
-        return self._each(endpoint, None, lambda session: session.stall(data=data, pongs=pongs))
+        return self._each(endpoint, connection_id, lambda session: session.stall(data=data, pongs=pongs))
 
     def resume(self) -> None:
         self._answering.set()

@@ -419,13 +419,26 @@ class Simulator:
         return count
 
     def stall(
-        self, *, data: bool = True, pongs: bool = False, handshakes: bool = False, endpoint: str | None = None
+        self,
+        *,
+        data: bool = True,
+        pongs: bool = False,
+        handshakes: bool = False,
+        endpoint: str | None = None,
+        connection_id: int | None = None,
     ) -> int:
-        """Stall the connections that are open: `data` stops what is sent, `pongs` stops reading and answering.
+        """Stall connections that are open, all or some: `data` stops what is sent, `pongs` stops reading and answering.
 
         With `handshakes`, new connections get no answer either. What is held back goes out at `resume`.
         """
-        count: int = self._call("faults.stall", data=data, pongs=pongs, handshakes=handshakes, endpoint=endpoint)
+        count: int = self._call(
+            "faults.stall",
+            data=data,
+            pongs=pongs,
+            handshakes=handshakes,
+            endpoint=endpoint,
+            connection_id=connection_id,
+        )
         return count
 
     def resume(self) -> None:

@@ -1,0 +1,147 @@
+"""What makes two messages the same one, when several lines bring the same streams.
+
+Trades are told apart by their id and by nothing else, above all not by their order. What concerns the account has ids
+too. Of everything else the whole content counts, but for the stream type: a line that is new sends as a snapshot what
+another has sent as it happened. The timestamp of a ticker does not count either: it says when the message was made,
+which two servers may do at different moments, and whatever happens to a market changes something else in it.
+
+Found by searching, not by parsing: this is paid for every message while an endpoint has more than one line.
+Source: Upbit WebSocket reference, "Duplicates and ordering", "Data types".
+"""
+
+from collections import deque
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from .streams import Stream
+
+__all__ = ["Recent", "identity_of", "timestamp_of"]
+
+REMEMBERED_NS = 30_000_000_000  # a line that lags further behind has missed its pings and is given up
+REMEMBERED_LEAST = 16  # messages of one stream, however old: a snapshot shows the last one again
+
+
+class Spelling(NamedTuple):
+    """How one of the exchange's formats writes the keys that matter here."""
+
+    stream_type: bytes
+    timestamp: bytes
+    trade_id: bytes
+    by_type: dict[str, tuple[bytes, ...]]  # what identifies messages about the account; the first one must be there
+
+
+SIMPLE = Spelling(
+    b'"st":"',
+    b'"tms":',
+    b'"sid":',
+    {
+        "myOrder": (b'"uid":', b'"s":', b'"tuid":', b'"tms":'),
+        "myAsset": (b'"astuid":',),
+        "announcement": (b'"uid":', b'"et":', b'"lat":'),
+    },
+)
+DEFAULT = Spelling(
+    b'"stream_type":"',
+    b'"timestamp":',
+    b'"sequential_id":',
+    {
+        "myOrder": (b'"uuid":', b'"state":', b'"trade_uuid":', b'"timestamp":'),
+        "myAsset": (b'"asset_uuid":',),
+        "announcement": (b'"uuid":', b'"event_type":', b'"listed_at":'),
+    },
+)
+
+
+def identity_of(stream: Stream, payload: bytes) -> Hashable:
+    """Return what tells this message of `stream` from the others of the same stream.
+
+    A message that is spelled like none of the exchange's is only the same as one with the very same bytes. Long
+    contents are represented by their hash, which is keyed anew in each process.
+    """
+    spelling = SIMPLE if payload.startswith(b'{"ty"') else DEFAULT
+    type_ = stream[: stream.find(" ")]
+    if type_ == "trade":
+        return _value(payload, spelling.trade_id) or hash(payload)
+    keys = spelling.by_type.get(type_)
+    if keys is not None:
+        values = tuple(_value(payload, key) for key in keys)
+        return values if values[0] else hash(payload)
+    at, end = _string(payload, spelling.stream_type)
+    if type_ != "ticker":
+        return hash((payload[:at], payload[end:]))
+    from_, to = _number(payload, spelling.timestamp)
+    if to <= at:
+        return hash((payload[:from_], payload[to:at], payload[end:]))
+    return hash((payload[:at], payload[end:from_], payload[to:]))
+
+
+def timestamp_of(payload: bytes) -> int:
+    """Return when the exchange made this message, in ms; 0 if it does not say so."""
+    spelling = SIMPLE if payload.startswith(b'{"ty"') else DEFAULT
+    value = _value(payload, spelling.timestamp)
+    return int(value) if value.isdigit() and len(value) < 20 else 0
+
+
+class Recent:
+    """The last messages of one stream, by identity, and the lines that have brought each."""
+
+    __slots__ = ("_lines", "_order")
+
+    def __init__(self) -> None:
+        self._lines: dict[Hashable, tuple[int, ...]] = {}
+        self._order: deque[tuple[Hashable, int]] = deque()  # with the time of arrival, Unix nanoseconds
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def is_repeat(self, identity: Hashable, line: int | None, at_ns: int, *, is_unique: bool = False) -> bool:
+        """Note a message that came through `line` at `at_ns`; return whether another line has brought it before.
+
+        A line that says the same twice means it: a market that is suspended and resumed again looks as it did before.
+        A snapshot, for which `line` is None, says nothing that may not be said again by the same line as it happens.
+        What `is_unique`, a trade, has happened once however often it is said.
+        """
+        lines = self._lines.get(identity)
+        if lines is None:
+            self.remember(identity, at_ns, *(() if line is None else (line,)))
+            return False
+        if line is None:
+            return True
+        if line not in lines:
+            self._lines[identity] = (*lines, line)
+            return True
+        if not is_unique:
+            self._lines[identity] = (line,)
+        return is_unique
+
+    def remember(self, identity: Hashable, at_ns: int, *lines: int) -> None:
+        """Note a message that was delivered, through `lines` as far as that is known."""
+        order = self._order
+        if identity not in self._lines:
+            order.append((identity, at_ns))
+            while len(order) > REMEMBERED_LEAST and order[0][1] < at_ns - REMEMBERED_NS:
+                del self._lines[order.popleft()[0]]
+        self._lines[identity] = lines
+
+
+def _value(payload: bytes, key: bytes) -> bytes:
+    """Return the text of a number, or of a string that holds no comma; nothing if there is none."""
+    start, end = _number(payload, key)
+    return payload[start + len(key) : end] if end else b""
+
+
+def _number(payload: bytes, key: bytes) -> tuple[int, int]:
+    """Return where the key begins and its value ends. A key in its quotes cannot stand in a string of JSON."""
+    at = payload.find(key)
+    if at < 0:
+        return 0, 0
+    end = payload.find(b",", at)
+    if end < 0:
+        end = payload.find(b"}", at)
+    return (at, end) if end >= 0 else (0, 0)
+
+
+def _string(payload: bytes, key: bytes) -> tuple[int, int]:
+    at = payload.rfind(key)  # at the end, or behind it only the level of a book or the body of a notice
+    end = payload.find(b'"', at + len(key))
+    return (at, end) if min(at, end) >= 0 else (0, 0)

@@ -1,0 +1,100 @@
+"""When silence is suspicious: a line's own past says how long it is silent when all is well.
+
+A connection may answer pings and bring no data any more. A market may be quiet, too, so nothing is judged by the clock
+alone: silence is suspicious when it is many times longer than any before it, and then the exchange is asked something.
+Only a question without an answer, or a silence that is longer still by as much, ends a connection. What has been
+suspicious and turned out well is part of the past from then on.
+"""
+
+from enum import Enum
+
+__all__ = ["ClockWatch", "StallWatch", "Suspicion"]
+
+FACTOR = 8.0  # times the longest silence: worth a question
+GIVE_UP = 4.0  # times that: no market is that quiet from one moment to the next
+LIVELY = 12  # looks that found new data, before silence means anything
+HALF_LIFE = 1800.0  # seconds in which the longest silence counts half: nights are quieter than days
+
+
+class Suspicion(Enum):
+    """What a look at a line gives reason for."""
+
+    NONE = "none"
+    ASK = "ask"
+    GIVE_UP = "give up"
+
+
+class StallWatch:
+    """Watches one line. Times are monotonic seconds; `floor` is the shortest silence that is worth a question."""
+
+    def __init__(self, floor: float) -> None:
+        self._floor = floor
+        self._lively = 0
+        self._longest = 0.0
+        self._at: float | None = None  # of the last look
+        self._since = 0.0  # the look that found the last data
+        self._data_at = 0
+        self._has_asked = False
+
+    @property
+    def limit(self) -> float:
+        """How long the line may be silent before that is suspicious."""
+        return max(self._floor, FACTOR * self._longest)
+
+    def begin(self, now: float) -> None:
+        """Watch a new connection; what the ones before it were like is remembered."""
+        self._at = self._since = now
+        self._has_asked = False
+
+    def look(self, now: float, data_at: int) -> Suspicion:
+        """Judge a connection whose last data came at `data_at` (any clock; only that it changes counts)."""
+        if self._at is None:
+            self.begin(now)
+        before, self._at = self._at or now, now
+        self._longest *= 0.5 ** ((now - before) / HALF_LIFE)
+        if data_at != self._data_at:
+            self._data_at = data_at
+            self._lively += 1
+            self._longest = max(self._longest, now - self._since)
+            self._since = now
+            self._has_asked = False
+            return Suspicion.NONE
+        silence = now - self._since
+        if self._lively < LIVELY or silence < self.limit:
+            return Suspicion.NONE
+        if silence >= GIVE_UP * self.limit:
+            self._longest = silence
+            return Suspicion.GIVE_UP
+        if self._has_asked:
+            return Suspicion.NONE
+        self._has_asked = True
+        return Suspicion.ASK
+
+    def skip(self, seconds: float) -> None:
+        """Leave out a time in which nothing could have come, because this machine slept."""
+        self._since += seconds
+        self._at = None if self._at is None else self._at + seconds
+
+
+class ClockWatch:
+    """Notices that this machine was suspended: one clock went on without the other, or both without the program."""
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._last: tuple[float, float] | None = None
+
+    def look(self, monotonic: float, wall: float) -> float:
+        """Return for how many seconds nothing has run, as far as that is more than a look's delay; 0 if it is not.
+
+        Called every `interval` seconds. The wall clock alone may also have been set; then nothing has slept, and
+        whoever asks the other side at once whether it is still there has lost nothing.
+        """
+        last, self._last = self._last, (monotonic, wall)
+        if last is None:
+            return 0.0
+        late = max(monotonic - last[0], wall - last[1]) - self._interval
+        return late if late > self._interval else 0.0
+
+    def forget(self) -> None:
+        """Begin anew: nobody looked for a while."""
+        self._last = None
