@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 BURST = 256  # events of one mailbox before the others have their turn
 BATCH = 32  # events taken out of a mailbox at once, for a callback that is quick
 QUICK = 100e-6  # seconds for an event at most
+GAP_OVER = ("open", "backfilled")  # states in which the end of a gap is known
 
 Delivered = Event | OverflowEvent
 Callback = Callable[[Any], object]  # takes Delivered; a component knows which events it subscribed to
@@ -193,15 +194,19 @@ class Subscriber(Actor):
     # --- what happened to the stream itself
 
     def _connection_changed(self, change: ConnectionChanged) -> None:
+        backfill = change.backfill
+        ended_ns = change.at_ns if backfill is None else backfill.ended_ns
         event = ConnectionEvent(
             endpoint=change.endpoint,
             state=change.state,
             epoch=change.epoch,
             received_at=change.at_ns,
-            gap=None if change.gap_started_ns is None else (change.at_ns - change.gap_started_ns) / 1e9,
+            gap=None if change.gap_started_ns is None else (ended_ns - change.gap_started_ns) / 1e9,
             gap_started_at=change.gap_started_ns,
-            gap_ended_at=change.at_ns if change.gap_started_ns is not None and change.state == "open" else None,
+            gap_ended_at=ended_ns if change.gap_started_ns is not None and change.state in GAP_OVER else None,
             reason=change.reason,
+            recovered=None if backfill is None else sum(backfill.recovered.values()),
+            unrecovered=() if backfill is None else backfill.unrecovered,
         )
         for callback in self._on_connection:
             try:

@@ -27,6 +27,8 @@ _read_in_full: dict[tuple[type, Number], int] = {}
 # What every event has. A class names it as its `__match_args__` for type checkers, which cannot see the rest.
 COMMON: Final = ("symbol", "timestamp", "received_at", "epoch", "stream_type", "type")
 
+_BACKFILLED: Final = ("backfilled", True)
+
 
 class _EventType(msgspec.StructMeta):
     """Lets `case TickerEvent(symbol, timestamp)` match by the public fields, in the order of `asdict`."""
@@ -74,6 +76,11 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=Fal
         return self.stream.partition(" ")[0]
 
     @property
+    def backfilled(self) -> bool:
+        """Whether this did not come over the socket but was fetched over REST, because a gap had swallowed it."""
+        return _BACKFILLED in self._fixed
+
+    @property
     def payload(self) -> bytes:
         """The exchange's own JSON."""
         return self._payload
@@ -87,6 +94,10 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=Fal
     def is_replayed(self) -> bool:
         """Whether it is a last value, made the snapshot of a newcomer, and not one that the exchange sent as such."""
         return ("stream_type", "SNAPSHOT") in self._fixed
+
+    def as_backfilled(self) -> Self:
+        """Return this event marked as fetched over REST."""
+        return self._view_with(*_BACKFILLED)
 
     def load(self) -> None:
         """Check the whole message; afterwards at most a single field can turn out to be of a wrong type.

@@ -5,7 +5,7 @@ Source: Upbit WebSocket reference, "ticker", "trade", "candle.{unit}".
 
 from typing import Any
 
-from .base import COMMON, MarketEvent
+from .base import COMMON, Event, MarketEvent
 from .fields import Field, integer, number, optional_flag, optional_number, optional_text, text
 
 __all__ = ["CandleEvent", "TickerEvent", "TradeEvent"]
@@ -89,6 +89,7 @@ class TradeEvent(MarketEvent, frozen=True, dict=True, eq=False):
     best_ask_size = optional_number("bas")
     best_bid_price = optional_number("bbp")
     best_bid_size = optional_number("bbs")
+    backfilled = Event.backfilled  # here to be shown: what is fetched is trades, and they lack the best levels
 
 
 class CandleEvent(MarketEvent, frozen=True, dict=True, eq=False):
