@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+from queue import SimpleQueue
 from typing import NamedTuple, TypeAlias
 
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 # of the buffer is in use then, and a message takes at most twice its size there).
 CHUNK = 64 * 1024
 SEND_BUFFER = 256 * 1024
+TURNS = 16
 _IS_WINDOWS = sys.platform == "win32"
 
 Connect: TypeAlias = Callable[[], "Connection[bytes, bytes]"]
@@ -85,8 +87,9 @@ class Pipe(threading.Thread):
 
     The thread gets it from `connect`, lets both sides prove themselves with `challenge`, then reads message after
     message and has `decode` make something of each; what it makes goes to `owner` as PipeSaid, unless it is None (it
-    was dealt with). The owner is told PipeOpened first and PipeClosed last, and then calls `close`. All other methods
-    are for the owner's thread alone.
+    was dealt with). The owner calls `heard` for each: of a peer that talks without pause no more than TURNS messages
+    wait here. The owner is told PipeOpened first and PipeClosed last, and then calls `close`. All other methods are for
+    the owner's thread alone.
     """
 
     def __init__(
@@ -106,6 +109,9 @@ class Pipe(threading.Thread):
         self._max_bytes = max_bytes
         self._connection: Connection[bytes, bytes] | None = None
         self._handle: socket.socket | None = None  # the same pipe once more: to ask for room, and to end it
+        self._turns: SimpleQueue[bool] = SimpleQueue()
+        for _ in range(TURNS):
+            self._turns.put(True)
         self._is_open = False
         self._is_finished = False
 
@@ -144,7 +150,9 @@ class Pipe(threading.Thread):
         receive, decode, owner = connection.recv_bytes, self._decode, self._owner
         while True:
             message = decode(receive(self._max_bytes))
-            if message is not None and not tell(owner, PipeSaid(self, message)):
+            if message is None:
+                continue
+            if not self._turns.get() or not tell(owner, PipeSaid(self, message)):
                 return
 
     # --- for the owner
@@ -167,9 +175,14 @@ class Pipe(threading.Thread):
             self.finish()
         return True
 
+    def heard(self) -> None:
+        """Note that one PipeSaid is dealt with."""
+        self._turns.put(True)
+
     def finish(self) -> None:
         """End the pipe: nothing is sent any more, and the thread stops reading. Idempotent."""
         self._is_finished = True
+        self._turns.put(False)
         if self._handle is not None:
             with contextlib.suppress(OSError):
                 self._handle.shutdown(socket.SHUT_RDWR)

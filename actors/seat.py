@@ -147,6 +147,7 @@ class Seat(Actor):
         self._entry: HostEntry | None = None
         self._gateway: Gateway | None = None
         self._sessions: dict[Ref, peers.Hello | None] = {}  # None: it has not greeted yet
+        self._has_told_of_strangers = False
         self._leaving: pykka.Future[bool] | None = None
         self._successor: Ref | None = None
 
@@ -174,8 +175,8 @@ class Seat(Actor):
                 tell(session, ShareWith(self._share(hello), self._serves))
             case GuestSaid(session, said):
                 self._heed(session, said)
-            case GuestGone(session):
-                self._guest_gone(session)
+            case GuestGone(session, stranger):
+                self._guest_gone(session, stranger)
             case KeysChanged():
                 self._keys_changed()
             case HandOver(done):
@@ -417,8 +418,10 @@ class Seat(Actor):
             self._leaving.set(True)
             self._leaving = None
 
-    def _guest_gone(self, session: Ref) -> None:
-        self._sessions.pop(session, None)
+    def _guest_gone(self, session: Ref, stranger: str) -> None:
+        if self._sessions.pop(session, None) is None and stranger and not self._has_told_of_strangers:
+            self._has_told_of_strangers = True
+            logger.warning("somebody came to the pipe who is no guest, and was cut off: %s; said only once", stranger)
         if self._leaving is not None and (session is self._successor or not self._sessions):
             self._find_successor()
 
