@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance fuzz bench peers clean
+.PHONY: help demo test lint conformance long fuzz bench clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -33,6 +33,10 @@ lint: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-lint  ## Formatting, li
 
 conformance: $(VENV)/.with-test $(VENV)/.with-conformance  ## All 517 Autobahn client cases, about ten minutes
 	$(BIN)/python -m tests.conformance
+
+long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make test runs short: lost lines, killed processes
+	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 $(BIN)/python -m pytest -p no:randomly \
+	  tests/engine/test_lines.py tests/processes $(TEST_ARGS)
 
 fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, ten minutes
 	$(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=300
