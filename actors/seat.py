@@ -64,6 +64,7 @@ class Placed(NamedTuple):
     link: Ref | None = None
     shared: Mapping[str, int] = MappingProxyType({})
     error: WebSocketV6Error | None = None  # why it is embedded although it was to share
+    seat: Ref | None = None  # who says so
 
 
 class Released(NamedTuple):
@@ -280,7 +281,7 @@ class Seat(Actor):
     ) -> None:
         self._role = role
         self._pause = LOOK_AGAIN
-        tell(self._supervisor, Placed(role, link, shared, error))
+        tell(self._supervisor, Placed(role, link, shared, error, self.actor_ref))
 
     # --- as a guest
 

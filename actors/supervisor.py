@@ -257,6 +257,8 @@ class Supervisor(Actor):
     # --- where the lines come from
 
     def _placed(self, place: Placed) -> None:
+        if place.seat is None or place.seat != self._children.get("seat"):
+            return  # from one that was replaced, or the engine has given up
         self._place = place
         self._arrange()
         self._answer_place()

@@ -49,7 +49,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=Fal
     stream: Stream  # what the router goes by: "ticker KRW-BTC"
     symbol: str  # the code; the category of an announcement; "*" where there is neither
     received_at: int  # this machine's clock, Unix nanoseconds
-    epoch: int  # counts connections: messages may be missing between two epochs
+    epoch: int  # rises whenever messages may be missing
     _payload: bytes
     _number: Any = Decimal
     _fixed: tuple[tuple[str, Any], ...] = ()  # fields of a view that are not as the message has them

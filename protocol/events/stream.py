@@ -21,7 +21,7 @@ class ConnectionEvent(msgspec.Struct, frozen=True):
 
     endpoint: str  # "public", "private", "info"
     state: str  # the connection's new state; "backfilled" once the gap of an open one has been seen to
-    epoch: int  # counts connections of the endpoint
+    epoch: int  # of the endpoint: rises whenever messages may be missing
     gap: float | None = None  # seconds without a connection
     gap_started_at: int | None = None  # Unix nanoseconds
     gap_ended_at: int | None = None
