@@ -16,13 +16,15 @@ import msgspec
 
 from ..errors import RemoteProtocolError
 from ..streams import Stream
-from .codec import MALFORMED, Codec, may_have_minus_zero
+from .codec import HEAD, MALFORMED, Codec, may_have_minus_zero
 from .fields import Field, Number, integer, text
 
 __all__ = ["COMMON", "Event", "MarketEvent"]
 
 _as_tuple = msgspec.structs.astuple
 _set = msgspec.structs.force_setattr  # for what is found out later: a user cannot change an event
+
+_OWN = slice(4, 7)  # of an event's fields: _payload, _codec, _fixed
 
 # What every event has. A class names it as its `__match_args__` for type checkers, which cannot see the rest.
 COMMON: Final = ("symbol", "timestamp", "received_at", "epoch", "stream_type", "type")
@@ -49,7 +51,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
     received_at: int  # this machine's clock, Unix nanoseconds
     epoch: int  # counts connections: messages may be missing between two epochs
     _payload: bytes
-    _number: Any = Decimal
+    _codec: Codec
     _fixed: tuple[tuple[str, Any], ...] = ()  # fields of a view that are not as the message has them
     # What was found out about the message. Two threads may find out the same at once; both find the same.
     _values: Any = None  # a struct with the fields decoded so far
@@ -59,7 +61,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
     stream_type = text("st")
 
     _fields: ClassVar[tuple[str, ...]] = ()
-    _codecs: ClassVar[dict[Number, Codec]] = {}
+    _codecs: ClassVar[dict[Number, Codec]] = {}  # by what its numbers are
     _undecoded: ClassVar[dict[str, None]] = dict.fromkeys(("_values", "_views"))
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -70,7 +72,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         cls._fields = tuple(dict.fromkeys((*COMMON, *(name for name in own if name[0] != "_"))))
         fields = {"timestamp": Event.timestamp, "stream_type": Event.stream_type, **own}
         fields = {name: field for name, field in fields.items() if isinstance(field, Field)}
-        cls._codecs = {number: Codec(fields, number) for number in (Decimal, float)}
+        cls._codecs = {number: Codec(cls, fields, number) for number in (Decimal, float)}
 
     @property
     def type(self) -> str:
@@ -90,10 +92,10 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         """
         if self._values is not None:
             return
-        payload = self._payload
-        codec = self._codecs[self._number]
+        # At once, because any attribute of a class with a `__getattr__` costs three look-ups.
+        payload, codec, fixed = _as_tuple(self)[_OWN]
         try:
-            decode, numbers = next(codec.turns[payload[: Codec.HEAD]])
+            decode, numbers = next(codec.turns[payload[HEAD]])
             values = decode(payload)
             for number in _as_tuple(values)[:numbers]:
                 if not number:
@@ -107,11 +109,12 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
             values = codec.sample(payload)
         except MALFORMED:
             values = codec.check(payload)
-        self._keep(values) if self._fixed else _set(self, "_values", values)
+        self._keep(values) if fixed else _set(self, "_values", values)
 
     def with_numbers(self, numbers: Number) -> Self:
         """Return this event with its numbers as `Decimal`, which is exact, or as `float`, the nearest there is."""
-        return self if numbers is self._number else self._view("_number", numbers)
+        codec = self._codecs[numbers]
+        return self if codec is self._codec else self._view("_codec", codec)
 
     def as_snapshot(self) -> Self:
         """Return this event as the snapshot that a newcomer to a running stream gets."""
@@ -153,7 +156,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
 
     def _read(self, name: str) -> Any:
         """Decode a field that has not been."""
-        codec = self._codecs[self._number]
+        codec = self._codec
         if name not in codec:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
         for fixed, value in self._fixed:
@@ -166,7 +169,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
 
     def _items(self) -> list[tuple[str, Any]]:
         self.load()
-        codec = self._codecs[self._number]
+        codec = self._codec
         if not all(hasattr(self._values, name) for name in codec):
             self._keep(codec.decode_all(self._payload))
         return [(name, getattr(self, name)) for name in self._fields]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -16,6 +16,7 @@ from ..errors import RemoteProtocolError
 from .fields import Field, Number
 
 __all__ = [
+    "HEAD",
     "MALFORMED",
     "NULL",
     "Codec",
@@ -29,6 +30,7 @@ __all__ = [
 # How messages begin, in all that is known of the exchange since 2019.
 _SIMPLE_HEAD = b'{"ty":"'
 _DEFAULT_HEAD = b'{"type"'
+HEAD = slice(len(_SIMPLE_HEAD))
 
 NULL = msgspec.Raw(b"null")  # for an absent object: absent and null mean the same
 
@@ -43,13 +45,8 @@ _is_finite = Decimal.is_finite
 _values = msgspec.structs.astuple
 
 Decode = Callable[[bytes | str], Any]
-
-
-class Turn(NamedTuple):
-    """How the next message is to be decoded: into a struct of which the first `numbers` fields are to be looked at."""
-
-    decode: Decode
-    numbers: int
+# How the next message is to be decoded: by what, and how many of the first fields of its result are to be looked at.
+Turn = tuple[Decode, int]
 
 
 def malformed(what: str, message: bytes | str, reason: object) -> RemoteProtocolError:
@@ -60,7 +57,7 @@ def malformed(what: str, message: bytes | str, reason: object) -> RemoteProtocol
 class Codec:
     """Decodes the messages of one event type with one kind of numbers.
 
-    `turns` is the short way, by the first `HEAD` bytes of a message: an iterator of Turns, exhausted when a `sample` is
+    `turns` is the short way, by the `HEAD` of a message: an iterator of Turns, exhausted when a `sample` is
     due. What it gives is right if its numbers are finite and none of them is a zero whose sign msgspec may have lost.
     The other methods are the long way and always right.
 
@@ -69,12 +66,11 @@ class Codec:
     of them teach it at the same moment may be half lost.
     """
 
-    HEAD = len(_SIMPLE_HEAD)
-
-    def __init__(self, fields: Mapping[str, Field[Any]], number: Number) -> None:
+    def __init__(self, owner: type, fields: Mapping[str, Field[Any]], number: Number) -> None:
+        self._owner = owner
         # Numbers first, so that they can be looked at without the others.
         self._fields = dict(sorted(fields.items(), key=lambda item: item[1].wire is not None))
-        self._number = number
+        self.number = number
         self._decoders: dict[tuple[frozenset[str], bool, Number], Decode] = {}
         self._all = frozenset(fields)
         self._least = frozenset(name for name in fields if name.startswith("_"))  # what events need to be read at all
@@ -82,6 +78,9 @@ class Codec:
         self._recent = self._least  # what was read the long way since the last sample
         self._was_read_in_full = False
         self.turns: dict[bytes, Iterator[Turn]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _codec_of, (self._owner, self.number)  # events refer to it
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all)
@@ -147,9 +146,9 @@ class Codec:
     def _learn(self, names: frozenset[str]) -> None:
         self._learned = names
         # Floats need no second look: msgspec refuses all that is not one, and their sign at zero does not count.
-        numbers = len(self._numbers(names)) if self._number is Decimal else 0
+        numbers = len(self._numbers(names)) if self.number is Decimal else 0
         self.turns = {
-            head: repeat(Turn(self._short_way(names, is_full), numbers), MEMORY)
+            head: repeat((self._short_way(names, is_full), numbers), MEMORY)
             for head, is_full in ((_SIMPLE_HEAD, False), (_DEFAULT_HEAD, True))
         }
 
@@ -157,7 +156,7 @@ class Codec:
         return [name for name in names if self._fields[name].wire is None]
 
     def _short_way(self, names: frozenset[str], is_full: bool) -> Decode:
-        decode = self._decoder(names, is_full, self._number)
+        decode = self._decoder(names, is_full, self.number)
         if all(self._fields[name].convert is None for name in names):
             return decode  # msgspec's own: no call of Python in between
         return lambda payload: self._converted(decode(payload), names)
@@ -166,7 +165,7 @@ class Codec:
         try:
             text = payload.decode()
             is_full = has_full_names(payload)
-            if self._number is Decimal:
+            if self.number is Decimal:
                 values = self._exactly(text, names, is_full)
             else:
                 values = self._inexactly(text, names, is_full)
@@ -183,20 +182,20 @@ class Codec:
 
     def _inexactly(self, text: str, names: frozenset[str], is_full: bool) -> Any:
         try:
-            return self._decoder(names, is_full, self._number)(text)
+            return self._decoder(names, is_full, self.number)(text)
         except msgspec.ValidationError:  # a number beyond the floats, or one sent as a string
             values = self._exactly(text, names, is_full)
         for name in self._numbers(names):
             value = getattr(values, name)
             if value is not None:
-                setattr(values, name, self._number(str(value)))
+                setattr(values, name, self.number(str(value)))
         return values
 
     def _converted(self, values: Any, names: frozenset[str]) -> Any:
         for name in names:
             convert = self._fields[name].convert
             if convert is not None:
-                setattr(values, name, convert(getattr(values, name), self._number))
+                setattr(values, name, convert(getattr(values, name), self.number))
         return values
 
     def _decoder(self, names: frozenset[str], is_full: bool, number: Number) -> Decode:
@@ -212,6 +211,11 @@ class Codec:
             )
             decoder = self._decoders[names, is_full, number] = msgspec.json.Decoder(message).decode
         return decoder
+
+
+def _codec_of(owner: Any, number: Number) -> Codec:
+    codec: Codec = owner._codecs[number]
+    return codec
 
 
 def _wire(field: Field[Any], number: Number) -> tuple[Any, Any]:

@@ -120,6 +120,6 @@ class GenericEvent(Event, frozen=True, gc=False, eq=False):
         """The message as sent, under its own names: integers as int, other numbers exact."""
         text = keep_minus_zero(checked_text(self._payload))
         try:
-            return _named({}, _decode_object(text), self._number)
+            return _named({}, _decode_object(text), self._codec.number)
         except MALFORMED as exc:
             raise malformed(self.stream, text, exc) from exc

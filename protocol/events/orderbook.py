@@ -78,10 +78,10 @@ class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
             for _ in range(depth):
                 end = levels.find("}", end) + 1
                 if end == 0:  # there are no more than `depth`
-                    return _decode(levels, is_full, self._number)
+                    return _decode(levels, is_full, self._codec.number)
             with suppress(RemoteProtocolError):  # not as many levels as braces: some are of something inside of them
-                return _decode(levels[:end] + "]", is_full, self._number, depth)
-        return _decode(levels, is_full, self._number)[:depth]
+                return _decode(levels[:end] + "]", is_full, self._codec.number, depth)
+        return _decode(levels, is_full, self._codec.number)[:depth]
 
 
 _values = msgspec.structs.astuple
