@@ -34,7 +34,6 @@ __all__ = ["HotPath"]
 EPOCH = 1
 SUBSCRIPTION = 1
 CHUNK = 256 * 1024  # as the wire reads
-BURST = 256  # as the subscriber takes before it tells itself to go on
 TURNS = 15
 
 
@@ -56,19 +55,22 @@ class HotPath:
         edge = Edge(mailbox, view, lambda: None)
         self._subscriber._attached[SUBSCRIPTION] = Attach(SUBSCRIPTION, "hot", edge, self._callback, None, lambda: None)
 
-    def feed(self, chunk: memoryview) -> None:
-        """Take what a socket read brought all the way."""
-        streams, payloads, _ = self._inbound.sort(self._decoder.receive(chunk))
-        self._router._deliver(Batch("public", EPOCH, time.time_ns(), streams, payloads))
+    def deliver(self) -> None:
+        """Take the whole block of messages as far as the mailbox."""
+        view = memoryview(self.stream)
+        for start in range(0, len(view), CHUNK):
+            streams, payloads, _ = self._inbound.sort(self._decoder.receive(view[start : start + CHUNK]))
+            self._router._deliver(Batch("public", EPOCH, time.time_ns(), streams, payloads))
+
+    def drain(self) -> None:
+        """Take what waits in the mailbox to the callback."""
         while self._subscriber._drain(SUBSCRIPTION):
             pass
 
-    def feed_all(self, turns: int = 1) -> None:
-        """Take the whole block of messages, `turns` times."""
-        view = memoryview(self.stream)
-        for _ in range(turns):
-            for start in range(0, len(view), CHUNK):
-                self.feed(view[start : start + CHUNK])
+    def run(self) -> None:
+        """Take the whole block all the way."""
+        self.deliver()
+        self.drain()
 
     def _callback(self, event: Any) -> None:
         self.received += event.symbol != "" and event.trade_price is not None
@@ -131,15 +133,16 @@ def main() -> None:
     path = HotPath(messages)
     if count is not None:
         subscriber.QUICK = float("inf")  # else a callback that runs under valgrind is a slow one, to be treated as such
-        path.feed_all(count // len(messages.payloads))
+        for _ in range(count // len(messages.payloads)):
+            path.run()
         print(path.received)
         return
-    path.feed_all()  # the codec learns what is read
+    path.run()  # the codec learns what is read
     for name, piece in pieces(messages).items():
         print(f"{best(piece) / len(messages.payloads) * 1e6:6.3f} µs  {name}")
     floats = HotPath(messages, numbers=float)
-    print(f"{best(path.feed_all) / len(messages.payloads) * 1e6:6.3f} µs  the whole way")
-    print(f"{best(floats.feed_all) / len(messages.payloads) * 1e6:6.3f} µs  the whole way, floats")
+    print(f"{best(path.run) / len(messages.payloads) * 1e6:6.3f} µs  the whole way")
+    print(f"{best(floats.run) / len(messages.payloads) * 1e6:6.3f} µs  the whole way, floats")
 
 
 if __name__ == "__main__":
