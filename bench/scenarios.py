@@ -49,21 +49,16 @@ def throughput(plan: Plan, say: Say) -> Result:
             say(f"{kind}: left out, there is no capture")
             continue
         messages = make_messages(kind)
-        contenders = [one for one in _installed(say) if _fits(one, kind, len(messages.types))]
+        contenders = [one for one in _installed(say) if kind in one.kinds]
         runs: dict[str, list[Result]] = {one.name: [] for one in contenders}
         for turn in range(plan.rounds):
             say(f"throughput of {kind}, round {turn + 1} of {plan.rounds}")
             for one in contenders:
                 goal = plan.unit * one.weight
-                runs[one.name].append(run("throughput", Orders(kind), contender=one.name, warm_up=goal // 5, goal=goal))
+                orders = Orders(f"{kind}-default" if one.needs_full_names else kind)
+                runs[one.name].append(run("throughput", orders, contender=one.name, warm_up=goal // 5, goal=goal))
         found[kind] = {"mean_bytes": messages.mean_bytes, "contenders": _summary(runs)}
     return found
-
-
-def _fits(contender: Contender, kind: str, types: int) -> bool:
-    if contender.is_variant and kind != "ticker":
-        return False
-    return types == 1 or not contender.is_single
 
 
 def _summary(runs: dict[str, list[Result]]) -> Result:
