@@ -6,6 +6,7 @@ Rounds are interleaved: each has one run of every contender, so that a machine t
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from . import long
 from .contenders import CONTENDERS, OURS, Contender
 from .messages import CAPTURE, KINDS, make_messages
 from .runs import run, run_delay
@@ -34,11 +35,13 @@ class Plan(NamedTuple):
     delay_seconds: float
     delay_rounds: int
     start_rounds: int
+    books_seconds: float
+    registered: int  # components
     idle_seconds: float
 
 
-FULL = Plan(5, KINDS, 3000, (1, 10, 100, 1000), 400_000, (500, 2000, 5000), 4.0, 3, 5, 10.0)
-QUICK = Plan(3, ("ticker",), 1000, (1, 10, 100), 200_000, (2000,), 2.0, 2, 1, 5.0)
+FULL = Plan(5, KINDS, 3000, (1, 10, 100, 1000), 400_000, (500, 2000, 5000), 4.0, 3, 5, 60.0, 10_000, 10.0)
+QUICK = Plan(3, ("ticker",), 1000, (1, 10, 100), 200_000, (2000,), 2.0, 2, 1, 10.0, 1000, 5.0)
 
 
 def throughput(plan: Plan, say: Say) -> Result:
@@ -134,6 +137,18 @@ def _quantiles(delays: list[float], reading: Result) -> Result:
     }
 
 
+def books(plan: Plan, say: Say) -> Result:
+    """(d) All books of the exchange at ten times the live rate."""
+    say(f"every book at ten times the live rate, {plan.books_seconds:g} s")
+    return long.books(plan.books_seconds)
+
+
+def registry(plan: Plan, say: Say) -> Result:
+    """(e) What one change costs among many components that want everything."""
+    say(f"a registry of {plan.registered} components")
+    return long.registry(plan.registered)
+
+
 def start(plan: Plan, say: Say) -> Result:
     """(f) Import, first event, and what an idle engine costs."""
     say("imports")
@@ -157,5 +172,7 @@ SCENARIOS: dict[str, Callable[[Plan, Say], Result]] = {
     "throughput": throughput,
     "fanout": fanout,
     "delay": delay,
+    "books": books,
+    "registry": registry,
     "start": start,
 }
