@@ -39,7 +39,7 @@ MALFORMED = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError
 
 MEMORY = 256  # messages from one sample of what is read to the next
 _MANY = 8  # fields beyond which all are decoded
-_SETS = 64  # of decoders; who reads ever other fields will have them all decoded
+_SETS = 64  # of decoders; who reads ever other fields has them all decoded for a while
 
 _is_finite = Decimal.is_finite
 _values = msgspec.structs.astuple
@@ -141,7 +141,10 @@ class Codec:
         return self._decode(payload, self._all)
 
     def _rounded(self, names: frozenset[str]) -> frozenset[str]:
-        return self._all if len(names) > _MANY or len(self._decoders) > _SETS else names
+        if len(self._decoders) > _SETS:
+            self._decoders.clear()
+            return self._all
+        return self._all if len(names) > _MANY else names
 
     def _learn(self, names: frozenset[str]) -> None:
         self._learned = names

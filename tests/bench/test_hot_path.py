@@ -16,6 +16,7 @@ import pytest
 
 from bench.hot_path import HotPath
 from bench.messages import make_messages
+from tests.protocol.learning import forget_all
 from websocket_v6.actors import mailbox, subscriber
 from websocket_v6.protocol.events import Event, TickerEvent, codec, make
 
@@ -32,11 +33,13 @@ def _no_callback_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def path() -> HotPath:
+def path() -> Iterator[HotPath]:
     """A component that has read its first messages."""
+    forget_all()
     path = HotPath(MESSAGES)
     path.run()
-    return path
+    yield path
+    forget_all()
 
 
 def calls_for_each_message(path: HotPath) -> dict[str, float]:
@@ -103,8 +106,7 @@ def test_a_waiting_event_takes_little_memory_and_nothing_of_the_garbage_collecto
 def learning_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every event is a sample: its price is decoded in a pass of its own."""
     monkeypatch.setattr(codec, "MEMORY", 1)
-    for one in TickerEvent._codecs.values():
-        one._learn(one._least)
+    forget_all()
 
 
 def taking_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,10 +144,3 @@ def test_the_guard_sees_events_that_are_followed(path: HotPath, monkeypatch: pyt
         monkeypatch.setitem(make._made, stream, (Followed, symbol, numbers))
     with pytest.raises(AssertionError):
         assert_light(path)
-
-
-@pytest.fixture(autouse=True)
-def _what_is_learned_is_forgotten() -> Iterator[None]:
-    yield
-    for one in TickerEvent._codecs.values():
-        one._learn(one._least)
