@@ -23,7 +23,7 @@ __all__ = ["COMMON", "Event", "MarketEvent"]
 
 _as_tuple = msgspec.structs.astuple
 _set = msgspec.structs.force_setattr  # for what is found out later: a user cannot change an event
-
+_copy: Any = msgspec.Struct.__copy__  # type: ignore[attr-defined]  # its stubs lack it; copy.copy is much slower
 _OWN = slice(4, 7)  # of an event's fields: _payload, _codec, _fixed
 
 # What every event has. A class names it as its `__match_args__` for type checkers, which cannot see the rest.
@@ -55,14 +55,15 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
     _fixed: tuple[tuple[str, Any], ...] = ()  # fields of a view that are not as the message has them
     # What was found out about the message. Two threads may find out the same at once; both find the same.
     _values: Any = None  # a struct with the fields decoded so far
-    _views: dict[tuple[str, Any], Any] | None = None
+    _views: Any = None  # the view that was made last, another event
+    _sibling: Any = None  # of a view, the one that was made before it
 
     timestamp = integer("tms")
     stream_type = text("st")
 
     _fields: ClassVar[tuple[str, ...]] = ()
     _codecs: ClassVar[dict[Number, Codec]] = {}  # by what its numbers are
-    _undecoded: ClassVar[dict[str, None]] = dict.fromkeys(("_values", "_views"))
+    _undecoded: ClassVar[dict[str, None]] = dict.fromkeys(("_values", "_views", "_sibling"))
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -188,13 +189,19 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
 
     def _view(self, name: str, value: Any) -> Self:
         """Return this event but for one thing; the same view each time, since components ask for the same ones."""
-        views = self._views
-        if views is None:
-            views = {}
-            _set(self, "_views", views)
-        view: Self | None = views.get((name, value))
-        if view is None:
-            view = views[name, value] = msgspec.structs.replace(self, **self._undecoded, **{name: value})
+        # A view differs from its event in one thing alone, so that tells it from the others; seldom are there any.
+        view: Self | None = self._views
+        while view is not None:
+            if getattr(view, name) == value:
+                return view
+            view = view._sibling
+        view = _copy(self)
+        if self._values is not None or self._views is not None or self._sibling is not None:
+            for found in self._undecoded:
+                _set(view, found, None)
+        _set(view, name, value)
+        _set(view, "_sibling", self._views)
+        _set(self, "_views", view)
         return view
 
 
