@@ -96,14 +96,15 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         # At once, because any attribute of a class with a `__getattr__` costs three look-ups.
         payload, codec, fixed = _as_tuple(self)[_OWN]
         try:
-            decode, numbers = next(codec.turns[payload[HEAD]])
+            decode, exact_numbers = next(codec.turns[payload[HEAD]])
             values = decode(payload)
-            for number in _as_tuple(values)[:numbers]:
-                if not number:
-                    if number is not None and may_have_minus_zero(payload):
+            if exact_numbers is not None:
+                for number in exact_numbers(values):
+                    if not number:
+                        if number is not None and may_have_minus_zero(payload):
+                            raise ValueError
+                    elif not number.is_finite():
                         raise ValueError
-                elif not number.is_finite():
-                    raise ValueError
             if not payload.isascii():
                 payload.decode()  # msgspec does not look at what it skips
         except StopIteration:
@@ -170,9 +171,8 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
 
     def _items(self) -> list[tuple[str, Any]]:
         self.load()
-        codec = self._codec
-        if not all(hasattr(self._values, name) for name in codec):
-            self._keep(codec.decode_all(self._payload))
+        if len(self._values.__struct_fields__) < len(self._codec):
+            self._keep(self._codec.decode_all(self._payload))
         return [(name, getattr(self, name)) for name in self._fields]
 
     def _keep(self, values: Any) -> None:
@@ -218,7 +218,12 @@ def _shown(value: object) -> str:
     return str(value) if isinstance(value, Decimal) else repr(value)
 
 
+_PLAIN = frozenset({Decimal, str, int, float, bool, type(None)})  # nearly all; to ask about a Mapping is slow
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, tuple):
         return tuple(_plain(item) for item in value)
     if isinstance(value, Mapping):

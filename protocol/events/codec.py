@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import repeat
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -45,8 +46,9 @@ _is_finite = Decimal.is_finite
 _values = msgspec.structs.astuple
 
 Decode = Callable[[bytes | str], Any]
-# How the next message is to be decoded: by what, and how many of the first fields of its result are to be looked at.
-Turn = tuple[Decode, int]
+Convert = Callable[[Any, Number], Any]
+# How the next message is to be decoded, and how to get at what is to be looked at of the result, if anything is.
+Turn = tuple[Decode, Callable[[Any], tuple[Decimal | None, ...]] | None]
 
 
 def malformed(what: str, message: bytes | str, reason: object) -> RemoteProtocolError:
@@ -68,8 +70,7 @@ class Codec:
 
     def __init__(self, owner: type, fields: Mapping[str, Field[Any]], number: Number) -> None:
         self._owner = owner
-        # Numbers first, so that they can be looked at without the others.
-        self._fields = dict(sorted(fields.items(), key=lambda item: item[1].wire is not None))
+        self._fields = fields
         self.number = number
         self._decoders: dict[tuple[frozenset[str], bool, Number], Decode] = {}
         self._all = frozenset(fields)
@@ -82,8 +83,8 @@ class Codec:
     def __reduce__(self) -> tuple[Any, ...]:
         return _codec_of, (self._owner, self.number)  # events refer to it
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all)
+    def __len__(self) -> int:
+        return len(self._all)
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a field of this name."""
@@ -148,21 +149,38 @@ class Codec:
 
     def _learn(self, names: frozenset[str]) -> None:
         self._learned = names
-        # Floats need no second look: msgspec refuses all that is not one, and their sign at zero does not count.
-        numbers = len(self._numbers(names)) if self.number is Decimal else 0
         self.turns = {
-            head: repeat((self._short_way(names, is_full), numbers), MEMORY)
+            head: repeat((self._short_way(names, is_full), self._exact_numbers(names)), MEMORY)
             for head, is_full in ((_SIMPLE_HEAD, False), (_DEFAULT_HEAD, True))
         }
+
+    def _exact_numbers(self, names: frozenset[str]) -> Callable[[Any], tuple[Decimal | None, ...]] | None:
+        numbers = self._numbers(names)
+        # Floats need no second look: msgspec refuses all that is not one, and their sign at zero does not count.
+        if not numbers or self.number is not Decimal:
+            return None
+        if len(numbers) == len(names):
+            return _values
+        return attrgetter(*numbers, numbers[0])  # of a single name it would not make a tuple
 
     def _numbers(self, names: frozenset[str]) -> list[str]:
         return [name for name in names if self._fields[name].wire is None]
 
     def _short_way(self, names: frozenset[str], is_full: bool) -> Decode:
         decode = self._decoder(names, is_full, self.number)
-        if all(self._fields[name].convert is None for name in names):
+        converts = self._converts(names)
+        if not converts:
             return decode  # msgspec's own: no call of Python in between
-        return lambda payload: self._converted(decode(payload), names)
+        return lambda payload: self._converted(decode(payload), converts)
+
+    def _converts(self, names: frozenset[str]) -> list[tuple[str, Convert]]:
+        fields = ((name, self._fields[name].convert) for name in names)
+        return [(name, convert) for name, convert in fields if convert is not None]
+
+    def _converted(self, values: Any, converts: list[tuple[str, Convert]]) -> Any:
+        for name, convert in converts:
+            setattr(values, name, convert(getattr(values, name), self.number))
+        return values
 
     def _decode(self, payload: bytes, names: frozenset[str]) -> Any:
         try:
@@ -172,14 +190,15 @@ class Codec:
                 values = self._exactly(text, names, is_full)
             else:
                 values = self._inexactly(text, names, is_full)
-            return self._converted(values, names)
+            return self._converted(values, self._converts(names))
         except MALFORMED as exc:
             raise malformed("message", payload, exc) from exc
 
     def _exactly(self, text: str, names: frozenset[str], is_full: bool) -> Any:
         values = self._decoder(names, is_full, Decimal)(keep_minus_zero(text))
         # msgspec takes "NaN" for a decimal.
-        if not all(map(_is_finite, filter(None, _values(values)[: len(self._numbers(names))]))):
+        numbers = [getattr(values, name) for name in self._numbers(names)]
+        if not all(map(_is_finite, filter(None, numbers))):
             raise ValueError("a number that is not finite")
         return values
 
@@ -194,17 +213,11 @@ class Codec:
                 setattr(values, name, self.number(str(value)))
         return values
 
-    def _converted(self, values: Any, names: frozenset[str]) -> Any:
-        for name in names:
-            convert = self._fields[name].convert
-            if convert is not None:
-                setattr(values, name, convert(getattr(values, name), self.number))
-        return values
-
     def _decoder(self, names: frozenset[str], is_full: bool, number: Number) -> Decode:
         # Made when first needed: most programs see two or three types in one format, and read a few fields of each.
         decoder = self._decoders.get((names, is_full, number))
         if decoder is None:
+            # In the order of the exchange, as far as it is known: there msgspec looks first.
             fields = {name: field for name, field in self._fields.items() if name in names}
             message = msgspec.defstruct(
                 "Message",

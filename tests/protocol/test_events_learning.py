@@ -98,7 +98,7 @@ def test_many_fields_are_as_good_as_all() -> None:
 
 def test_who_reads_ever_other_fields_does_not_collect_decoders() -> None:
     codec = codec_of(TickerEvent, Decimal)
-    names = [name for name in codec if name != "timestamp"]
+    names = sorted(codec._all - {"timestamp"})
     for first in names:
         for second in names:
             expect(TickerEvent, Decimal, [])
