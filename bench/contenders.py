@@ -43,6 +43,21 @@ def run_ours_floats(task: Task) -> None:
     run_ours(task, float)
 
 
+def run_ours_best(task: Task) -> None:
+    """Subscribe one component that asks each book for its best level alone."""
+    from websocket_v6 import Config, Mailbox, WebSocketClientProxy
+
+    took = task.meter.took
+    with WebSocketClientProxy("bench", config=Config(url=task.url, mode="embedded")) as proxy:
+        proxy.subscribe_orderbook(
+            task.messages.codes,
+            lambda event: took(event.symbol, event.best().ask_price),
+            mailbox=Mailbox.block(10_000),
+        )
+        task.ready()
+        task.meter.wait()
+
+
 def subscribe_ours(proxy: Any, task: Task, numbers: type = Decimal, mailbox: Any = None) -> None:
     """Subscribe `proxy` to everything; nothing may be dropped, so the source waits for us unless `mailbox` is given."""
     from websocket_v6 import Mailbox
@@ -238,6 +253,7 @@ CONTENDERS = {
         # Other ways of the same, for one kind of messages.
         Contender("websocket_v6, floats", None, run_ours_floats, 25, kinds=("ticker",)),
         Contender("websocket_v6, iterated", None, run_ours_pulled, 25, kinds=("ticker",)),
+        Contender("websocket_v6, best()", None, run_ours_best, 25, kinds=("orderbook",)),
         Contender("picows + msgspec, 2 fields", "picows", run_picows_bare, 80, kinds=("ticker",)),
     )
 }
