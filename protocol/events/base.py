@@ -164,9 +164,12 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         for fixed, value in self._fixed:
             if fixed == name:
                 return value
-        known = () if self._values is None else self._values.__struct_fields__
-        values = codec.decode(self._payload, name, known)
-        self._keep(values)
+        if self._values is None:
+            self.load()
+        values = self._values
+        if not hasattr(values, name):
+            values = codec.decode(self._payload, name, values.__struct_fields__)
+            self._keep(values)
         return getattr(values, name)
 
     def _items(self) -> list[tuple[str, Any]]:

@@ -114,7 +114,7 @@ class Codec:
         except RemoteProtocolError:
             return self._decode(payload, self._least)
 
-    def decode(self, payload: bytes, name: str, known: Iterable[str] = ()) -> Any:
+    def decode(self, payload: bytes, name: str, known: Iterable[str]) -> Any:
         """Decode the field `name` of a message of which `known` are decoded, and these again.
 
         Raises:
