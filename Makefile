@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance long fuzz bench clean
+.PHONY: help demo test lint conformance long fuzz bench soak clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the d
 
 bench: $(VENV)/.with-cli $(VENV)/.with-bench  ## Ratios against what a user could write instead
 	$(BIN)/python -m bench
+
+soak: $(VENV)/.with-cli $(VENV)/.with-bench  ## Thirty minutes at full speed: memory and threads, as a plot
+	$(BIN)/python -m bench.long soak
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) build dist reports *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

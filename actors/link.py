@@ -200,7 +200,16 @@ class Link(Actor):
         if not credits_.get():
             raise TransportError("it was closed on this side")
         self._last_ns[said.endpoint] = said.ts_received_ns
-        batch = Batch(said.endpoint, line, said.epoch, said.ts_received_ns, said.streams, said.payloads, said.replayed)
+        batch = Batch(
+            said.endpoint,
+            line,
+            said.epoch,
+            said.ts_received_ns,
+            said.streams,
+            said.payloads,
+            said.replayed,
+            said.backfilled,
+        )
         if not tell(self._router, batch):
             raise TransportError("the router of this process has failed, and the link is replaced with it")
         return None

@@ -250,9 +250,9 @@ class Router(Actor):
     # --- the way of a message
 
     def _deliver(self, batch: Batch) -> None:
-        endpoint, line, _, now_ns, streams, payloads, is_replayed = batch
+        endpoint, line, _, now_ns, streams, payloads, is_replayed, is_backfilled = batch
         epoch = self._epochs.get(endpoint, 0)
-        make: Make = _make_snapshot if is_replayed else make_event
+        make: Make = _make_snapshot if is_replayed else _make_backfilled if is_backfilled else make_event
         messages: Iterator[tuple[Stream, bytes]] = zip(streams, payloads, strict=True)
         routes = self._routes
         touched: list[Outlet] = []
@@ -641,6 +641,10 @@ def _append(outlet: Outlet, event: Event, touched: list[Outlet]) -> None:
     if not outlet.pending:
         touched.append(outlet)
     outlet.pending.append(event)
+
+
+def _make_backfilled(stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:
+    return make_event(stream, payload, epoch, received_at).as_backfilled()
 
 
 def _make_snapshot(stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:

@@ -207,6 +207,7 @@ class Records(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     streams: list[str]
     payloads: list[bytes]
     replayed: bool
+    backfilled: bool
 
 
 class Host(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="host"):
@@ -283,6 +284,7 @@ def records_of(batch: Batch) -> Records:
         batch.streams,
         batch.payloads,
         batch.replayed,
+        batch.backfilled,
     )
 
 

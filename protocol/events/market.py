@@ -20,13 +20,7 @@ def _plain_date(value: Any, _number: object) -> str | None:
     return f"{value['year']:04}-{value['month']:02}-{value['day']:02}"
 
 
-def _read_no_date(value: str) -> str | None:
-    if value != "null":
-        raise ValueError(value)
-    return None
-
-
-class TickerEvent(MarketEvent, frozen=True, dict=True, eq=False):
+class TickerEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """The state of one market after a trade. Volumes are in the base currency, prices and turnover in the quote's.
 
     The day begins at 00:00 UTC. `trade_date` is "yyyyMMdd" and `trade_time` "HHmmss", both UTC; the 52-week dates are
@@ -60,13 +54,13 @@ class TickerEvent(MarketEvent, frozen=True, dict=True, eq=False):
     lowest_52_week_date = optional_text("l52wdt")
     market_state = text("ms")  # PREVIEW, ACTIVE, DELISTED
     is_trading_suspended = optional_flag("its")  # deprecated
-    delisting_date = Field("dd", Any, _read_no_date, _plain_date)
+    delisting_date = Field("dd", Any, _plain_date)
     market_warning = optional_text("mw")  # deprecated
     acc_trade_price_24h = number("atp24h")
     acc_trade_volume_24h = number("atv24h")
 
 
-class TradeEvent(MarketEvent, frozen=True, dict=True, eq=False):
+class TradeEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """One execution. `sequential_id` identifies it within its code and says nothing of the order.
 
     `trade_date` is "yyyy-MM-dd" and `trade_time` "HH:mm:ss", both UTC; `change_price` is absolute. The snapshot is the
@@ -92,7 +86,7 @@ class TradeEvent(MarketEvent, frozen=True, dict=True, eq=False):
     backfilled = Event.backfilled  # here to be shown: what is fetched is trades, and they lack the best levels
 
 
-class CandleEvent(MarketEvent, frozen=True, dict=True, eq=False):
+class CandleEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """One candle so far; `type` tells its unit, such as "candle.1m". The last one received of the same start counts.
 
     `candle_date_time_utc` and `..._kst` are its start, "yyyy-MM-ddTHH:mm:ss" without a zone. No message says that a

@@ -1,6 +1,6 @@
 """What happened to the stream itself: the connection came or went, a mailbox overflowed. Not from the exchange."""
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, final
 
 import msgspec
 
@@ -43,6 +43,7 @@ class ConnectionEvent(msgspec.Struct, frozen=True):
         return {**_asdict(self), "unrecovered": tuple(one._asdict() for one in self.unrecovered)}
 
 
+@final
 class OverflowEvent(msgspec.Struct, frozen=True):
     """A mailbox dropped events because its reader is too slow; it stands where they would have been."""
 
