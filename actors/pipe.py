@@ -58,8 +58,8 @@ class PipeClosed(NamedTuple):
     error: WebSocketV6Error
 
 
-# Of all pipes that are open, for a forked child: they are the parent's, and so are the processes at their other ends.
-_connections: "weakref.WeakSet[Connection[bytes, bytes]]" = weakref.WeakSet()
+# All pipes, for a forked child: they are the parent's, and whoever is at the other end is to notice when that one ends.
+_pipes: "weakref.WeakSet[Pipe]" = weakref.WeakSet()
 
 
 def as_guest(key: bytes) -> Challenge:
@@ -109,6 +109,7 @@ class Pipe(threading.Thread):
         self._max_bytes = max_bytes
         self._connection: Connection[bytes, bytes] | None = None
         self._handle: socket.socket | None = None  # the same pipe once more: to ask for room, and to end it
+        _pipes.add(self)
         self._turns: SimpleQueue[bool] = SimpleQueue()
         for _ in range(TURNS):
             self._turns.put(True)
@@ -138,7 +139,6 @@ class Pipe(threading.Thread):
 
     def _run(self) -> None:
         connection = self._connection = self._connect()
-        _connections.add(connection)
         if not _IS_WINDOWS:
             self._handle = _second_handle(connection)
         if self._is_finished:
@@ -212,9 +212,9 @@ def _has_room(handle: socket.socket) -> bool:
 
 
 def _abandon_in_child() -> None:
-    for connection in list(_connections):
+    for pipe in list(_pipes):
         with contextlib.suppress(OSError):
-            connection.close()
+            pipe.close()
 
 
 if hasattr(os, "register_at_fork"):
