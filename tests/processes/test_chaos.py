@@ -151,7 +151,7 @@ def test_chaos(sim: Simulator, start: Start, capsys: pytest.CaptureFixture[str])
     checked = gaps = missing = 0
     longest = 0.0
     for process in world.wants:
-        for events, told, codes in received(world, process):
+        for events, told, codes in received(world, process, markets):
             for code in codes:
                 mine = [one for one in events if one[1] == code]
                 lost, seen = check_trades(mine, markets.trades[code], told)
@@ -171,14 +171,26 @@ def test_chaos(sim: Simulator, start: Start, capsys: pytest.CaptureFixture[str])
         )
 
 
-def received(world: World, process: Process) -> Iterator[tuple[list[Any], list[dict[str, Any]], list[str]]]:
+def received(
+    world: World, process: Process, markets: Markets
+) -> Iterator[tuple[list[Any], list[dict[str, Any]], list[str]]]:
     """Yield what each trade subscription of a process had, with what its component was told, once all has come."""
-    wait_until(lambda: process.do("count") == process.do("count"), "the last events")
+    newest = {code: made[-1][0] for code, made in markets.trades.items() if made}
+    wanted = {name: want for name, want in world.wants[process].items() if want[1] == "trade"}
+
+    def is_there() -> bool:
+        events = process.do("report")["events"]
+        return all(
+            newest[code] in [one[5] for one in events[name][-50:]]
+            for name, (_, _, codes) in wanted.items()
+            for code in codes
+        )
+
+    wait_until(is_there, "the last trade of each market")
     report = process.do("report")
-    for name, (component, type_, codes) in world.wants[process].items():
-        if type_ == "trade":
-            told = [one for one in report["connections"][component] if one["endpoint"] == "public"]
-            yield report["events"][name], told, codes
+    for name, (component, _, codes) in wanted.items():
+        told = [one for one in report["connections"][component] if one["endpoint"] == "public"]
+        yield report["events"][name], told, codes
 
 
 def check_trades(events: list[Any], made: list[tuple[int, int]], told: list[dict[str, Any]]) -> tuple[int, int]:
