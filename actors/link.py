@@ -193,16 +193,21 @@ class Link(Actor):
             return None
         if type(said) is not peers.Records:
             return said
-        line, credits_ = self._lines.get(said.endpoint), self._credits.get(said.endpoint)
+        for part in said.parts:
+            self._pass_on(part)
+        return None
+
+    def _pass_on(self, part: peers.Part) -> None:
+        endpoint = part.endpoint
+        line, credits_ = self._lines.get(endpoint), self._credits.get(endpoint)
         if line is None or credits_ is None:
-            raise RemoteProtocolError(f"records of the {said.endpoint} endpoint, which is not shared")
+            raise RemoteProtocolError(f"records of the {endpoint} endpoint, which is not shared")
         if not credits_.get():
             raise TransportError("it was closed on this side")
-        self._last_ns[said.endpoint] = said.ts_received_ns
-        batch = Batch(said.endpoint, line, said.epoch, said.ts_received_ns, said.streams, said.payloads, said.replayed)
+        self._last_ns[endpoint] = part.ts_received_ns
+        batch = Batch(endpoint, line, part.epoch, part.ts_received_ns, part.streams, part.payloads, part.replayed)
         if not tell(self._router, batch):
             raise TransportError("the router of this process has failed, and the link is replaced with it")
-        return None
 
     # --- what the host says
 

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 # of the buffer is in use then, and a message takes at most twice its size there).
 CHUNK = 64 * 1024
 SEND_BUFFER = 256 * 1024
+PIECE = 512  # bytes that a message counts for beside its own: a small one takes more than twice its size
 _IS_WINDOWS = sys.platform == "win32"
 
 Connect: TypeAlias = Callable[[], "Connection[bytes, bytes]"]
@@ -106,6 +107,8 @@ class Pipe(threading.Thread):
         self._max_bytes = max_bytes
         self._connection: Connection[bytes, bytes] | None = None
         self._handle: socket.socket | None = None  # the same pipe once more: to ask for room, and to end it
+        self._poll: select.poll | None = None  # of it
+        self._room = 0  # bytes that can be sent before it must be asked again
         self._is_open = False
         self._is_finished = False
 
@@ -134,7 +137,9 @@ class Pipe(threading.Thread):
         connection = self._connection = self._connect()
         _connections.add(connection)
         if not _IS_WINDOWS:
+            self._poll = select.poll()
             self._handle = _second_handle(connection)
+            self._poll.register(self._handle, select.POLLOUT)
         if self._is_finished:
             return
         self._challenge(connection)
@@ -159,12 +164,20 @@ class Pipe(threading.Thread):
             return True
         if self._connection is None or not self._is_open:
             return False
-        if self._handle is not None and not _has_room(self._handle):
+        if self._poll is not None and not self._has_room(self._poll, len(data)):
             return False
         try:
             self._connection.send_bytes(data)
         except (OSError, ValueError):
             self.finish()
+        return True
+
+    def _has_room(self, poll: select.poll, size: int) -> bool:
+        self._room -= size + PIECE
+        if self._room < 0:
+            if not poll.poll(0):
+                return False
+            self._room = CHUNK - size - PIECE
         return True
 
     def finish(self) -> None:
@@ -190,12 +203,6 @@ def _second_handle(connection: "Connection[bytes, bytes]") -> socket.socket:
     # Where it is smaller by default, room for one CHUNK would not follow from room at all.
     handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return handle
-
-
-def _has_room(handle: socket.socket) -> bool:
-    poll = select.poll()
-    poll.register(handle, select.POLLOUT)
-    return bool(poll.poll(0))
 
 
 def _abandon_in_child() -> None:

@@ -374,8 +374,8 @@ class Session(Actor):
             if id(event) not in self._batch:
                 self._batch[id(event)] = event
                 messages.append(event)
-        for batch in batches_of(messages, CHUNK - 1024):
-            yield peers.encode(peers.records_of(batch))
+        for batches in batches_of(messages, CHUNK - 1024):
+            yield peers.encode(peers.records_of(batches))
 
     def _too_slow(self) -> str:
         stats = self._mailbox.stats

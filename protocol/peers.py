@@ -45,6 +45,7 @@ __all__ = [
     "Host",
     "Keys",
     "LetMeHost",
+    "Part",
     "Ping",
     "Pong",
     "Question",
@@ -198,8 +199,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     problem: str
 
 
-class Records(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="records"):
-    """Messages of the exchange, as in `Batch`."""
+class Part(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A `Batch` on the wire: its line is the sender's own affair."""
 
     endpoint: Endpoint
     epoch: int
@@ -207,6 +208,12 @@ class Records(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     streams: list[str]
     payloads: list[bytes]
     replayed: bool
+
+
+class Records(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="records"):
+    """Messages of the exchange: batch after batch, as many as wait, since what a pipe carries is paid by the piece."""
+
+    parts: list[Part]
 
 
 class Host(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="host"):
@@ -258,7 +265,7 @@ def decode_from_host(data: bytes) -> FromHost:
         message = _from_host(data)
     except _MALFORMED as exc:
         raise _garbage("the host", data, exc) from None
-    if type(message) is Records and len(message.streams) != len(message.payloads):
+    if type(message) is Records and any(len(part.streams) != len(part.payloads) for part in message.parts):
         raise RemoteProtocolError("the host sent records with more streams than messages, or fewer")
     return message
 
@@ -274,16 +281,15 @@ def fingerprint(pipe_key: bytes, access_key: str | None) -> bytes:
     return hmac.new(pipe_key, access_key.encode(), hashlib.sha256).digest()
 
 
-def records_of(batch: Batch) -> Records:
-    """Return `batch` as it crosses the pipe: its line is the sender's own affair."""
-    return Records(
-        batch.endpoint,  # type: ignore[arg-type]  # one of the three
-        batch.epoch,
-        batch.ts_received_ns,
-        batch.streams,
-        batch.payloads,
-        batch.replayed,
-    )
+def records_of(batches: Iterable[Batch]) -> Records:
+    """Return `batches` as they cross the pipe."""
+    return Records([_part(*batch) for batch in batches])
+
+
+def _part(
+    endpoint: str, _line: int, epoch: int, at_ns: int, streams: list[str], payloads: list[bytes], replayed: bool
+) -> Part:
+    return Part(endpoint, epoch, at_ns, streams, payloads, replayed)  # type: ignore[arg-type]  # one of the three
 
 
 def to_wish(want: Want) -> Wish:
