@@ -87,7 +87,7 @@ class Pipe(threading.Thread):
     The thread gets it from `connect`, lets both sides prove themselves with `challenge`, then reads message after
     message and has `decode` make something of each; what it makes goes to `owner` as PipeSaid, unless it is None (it
     was dealt with). The owner is told PipeOpened first and PipeClosed last, and then calls `close`. All other methods
-    are for the owner's thread alone.
+    are for the owner's thread alone. `hears_little`: much is sent and little comes back.
     """
 
     def __init__(
@@ -98,6 +98,8 @@ class Pipe(threading.Thread):
         owner: Ref,
         decode: Callable[[bytes], object],
         max_bytes: int,
+        *,
+        hears_little: bool = False,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self._connect = connect
@@ -107,7 +109,10 @@ class Pipe(threading.Thread):
         self._max_bytes = max_bytes
         self._connection: Connection[bytes, bytes] | None = None
         self._handle: socket.socket | None = None  # the same pipe once more: to ask for room, and to end it
-        self._poll: select.poll | None = None  # of it
+        self._output: select.poll | None = None  # of it
+        # Whoever waits in a read is woken each time that the other side makes room by reading; in a poll it is not.
+        self._input: select.poll | None = None
+        self._hears_little = hears_little
         self._room = 0  # bytes that can be sent before it must be asked again
         self._is_open = False
         self._is_finished = False
@@ -137,9 +142,10 @@ class Pipe(threading.Thread):
         connection = self._connection = self._connect()
         _connections.add(connection)
         if not _IS_WINDOWS:
-            self._poll = select.poll()
             self._handle = _second_handle(connection)
-            self._poll.register(self._handle, select.POLLOUT)
+            self._output = _poll(self._handle, select.POLLOUT)
+            if self._hears_little:
+                self._input = _poll(self._handle, select.POLLIN)
         if self._is_finished:
             return
         self._challenge(connection)
@@ -148,6 +154,8 @@ class Pipe(threading.Thread):
             return
         receive, decode, owner = connection.recv_bytes, self._decode, self._owner
         while True:
+            if self._input is not None:
+                self._input.poll()
             message = decode(receive(self._max_bytes))
             if message is not None and not tell(owner, PipeSaid(self, message)):
                 return
@@ -164,7 +172,7 @@ class Pipe(threading.Thread):
             return True
         if self._connection is None or not self._is_open:
             return False
-        if self._poll is not None and not self._has_room(self._poll, len(data)):
+        if self._output is not None and not self._has_room(self._output, len(data)):
             return False
         try:
             self._connection.send_bytes(data)
@@ -172,10 +180,10 @@ class Pipe(threading.Thread):
             self.finish()
         return True
 
-    def _has_room(self, poll: select.poll, size: int) -> bool:
+    def _has_room(self, output: "select.poll", size: int) -> bool:
         self._room -= size + PIECE
         if self._room < 0:
-            if not poll.poll(0):
+            if not output.poll(0):
                 return False
             self._room = CHUNK - size - PIECE
         return True
@@ -203,6 +211,12 @@ def _second_handle(connection: "Connection[bytes, bytes]") -> socket.socket:
     # Where it is smaller by default, room for one CHUNK would not follow from room at all.
     handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return handle
+
+
+def _poll(handle: socket.socket, events: int) -> "select.poll":
+    poll = select.poll()
+    poll.register(handle, events)
+    return poll
 
 
 def _abandon_in_child() -> None:

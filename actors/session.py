@@ -139,6 +139,7 @@ class Session(Actor):
             self.actor_ref,
             peers.decode_from_guest,
             peers.MAX_CONTROL,
+            hears_little=True,
         )
         self._name = "a guest that has not greeted"
         self._component_id = ""  # until it has greeted

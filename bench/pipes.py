@@ -8,6 +8,7 @@ payloads in the same batches, as much as there is room for: the receiver acknowl
 the guest's router gets, so that routing, a mailbox and two actors' inboxes are in it; the others carry bytes alone.
 """
 
+import importlib.util
 import itertools
 import json
 import multiprocessing
@@ -300,6 +301,11 @@ class Contender(NamedTuple):
     send: Callable[[Any, Batches, Window], None]
     receive: Callable[[Any, Tally], None]
     channel: Callable[[Any, str], Any]  # from the multiprocessing context and a path
+    module: str = ""  # that must be installed
+
+    @property
+    def is_installed(self) -> bool:
+        return not self.module or importlib.util.find_spec(self.module) is not None
 
 
 OURS = "websocket_v6"
@@ -309,8 +315,8 @@ PIPES = {
     "multiprocessing.Queue, lists": Contender(
         send_queue_batches, receive_queue_batches, lambda context, _: context.Queue()
     ),
-    "pyzmq": Contender(send_zmq, receive_zmq, lambda _, path: f"ipc://{path}"),
-    "pyzmq, multipart": Contender(send_zmq_batches, receive_zmq_batches, lambda _, path: f"ipc://{path}"),
+    "pyzmq": Contender(send_zmq, receive_zmq, lambda _, path: f"ipc://{path}", "zmq"),
+    "pyzmq, multipart": Contender(send_zmq_batches, receive_zmq_batches, lambda _, path: f"ipc://{path}", "zmq"),
 }
 
 

@@ -55,7 +55,7 @@ class Plan(NamedTuple):
 
 
 FULL = Plan(
-    (0, 1, 2, 4, 8, 16), ((250, 1), (2000, 20)), 3, 4.0, 2000, 5, 4.0, (1, 16), 7, 40_000, ((1, 30, 5), (8, 40, 5))
+    (0, 1, 2, 4, 8, 16), ((250, 1), (2000, 20)), 2, 3.0, 2000, 3, 4.0, (1, 16), 5, 40_000, ((1, 20, 4), (8, 20, 4))
 )
 QUICK = Plan((0, 1, 4, 16), ((250, 1), (2000, 20)), 1, 2.0, 2000, 1, 2.0, (1, 16), 2, 20_000, ((4, 6, 2),))
 
@@ -114,15 +114,20 @@ def delay(plan: Plan, say: Say) -> Result:
     }
 
 
+def _installed(runs: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
+    return [members for members in runs if all(name not in PIPES or PIPES[name].is_installed for name in members)]
+
+
 def pipe(plan: Plan, say: Say) -> Result:
     """(c) Messages a second from one process to another, as fast as it goes."""
     sender_core, receiver_core = cores()
     found: Result = {}
     for batch in plan.batches:
         goal = plan.pipe_messages * (1 if batch == 1 else 4)
-        runs: dict[str, list[Result]] = {name: [] for name in PIPES}
+        names = [name for name, one in PIPES.items() if one.is_installed]
+        runs: dict[str, list[Result]] = {name: [] for name in names}
         for turn in range(plan.pipe_rounds):
-            for name in PIPES:
+            for name in names:
                 say(f"{name}, {batch} messages a batch, round {turn + 1} of {plan.pipe_rounds}")
                 assignment = Assignment(
                     name, batch, goal // 5, goal, sender_core=sender_core, receiver_core=receiver_core
@@ -209,8 +214,15 @@ def _head() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "cores": os.cpu_count(),
         "load_before": os.getloadavg(),
-        "versions": {package: metadata.version(package) for package in PACKAGES},
+        "versions": {package: _version(package) for package in PACKAGES},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 if __name__ == "__main__":
