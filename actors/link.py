@@ -50,7 +50,7 @@ PING_INTERVAL = 5.0
 PATIENCE = 15.0  # seconds without a word from the host: it is stopped, or hangs
 RETRY = 0.005  # seconds until a full pipe is tried again
 ASK_TIMEOUT = 5.0
-CREDITS = 8  # batches of an endpoint that may be on their way to the router
+CREDITS = 32  # batches of an endpoint that may be on their way to the router; they come many together
 
 
 class LinkUp(NamedTuple):
