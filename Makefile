@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance fuzz bench peers clean
+.PHONY: help demo test lint conformance long fuzz bench soak clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,12 +34,19 @@ lint: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-lint  ## Formatting, li
 conformance: $(VENV)/.with-test $(VENV)/.with-conformance  ## All 517 Autobahn client cases, about ten minutes
 	$(BIN)/python -m tests.conformance
 
+long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make test runs short: lost lines, killed processes
+	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 $(BIN)/python -m pytest -p no:randomly \
+	  tests/engine/test_lines.py tests/processes $(TEST_ARGS)
+
 fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, ten minutes
 	$(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=300
 	$(BIN)/python tests/fuzz/fuzz_events.py -max_total_time=300
 
 bench: $(VENV)/.with-cli $(VENV)/.with-bench  ## Ratios against what a user could write instead
 	$(BIN)/python -m bench
+
+soak: $(VENV)/.with-cli $(VENV)/.with-bench  ## Thirty minutes at full speed: memory and threads, as a plot
+	$(BIN)/python -m bench.long soak
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) build dist reports *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

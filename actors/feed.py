@@ -30,6 +30,7 @@ from .messages import (
     Expect,
     Flush,
     Forget,
+    HoldTrades,
     Join,
     LineChanged,
     LineServes,
@@ -377,12 +378,19 @@ class Feed:
         """Tell everyone of a new epoch, before the request leaves: so it is known before the first data."""
         self.opened_at_ns = at_ns
         tell(self._keeper.router, NewEpoch(self.endpoint, self.epoch))
+        self._hold_trades(at_ns)
         for line in self.open_lines():
             if not self.continuity.awaits(line.number):
                 tell(self._keeper.router, Join(self.endpoint, line.number))
                 tell(self._keeper.supervisor, LineServes(line.number))
         self._keeper.tell_watchers(self, "open", at_ns)
         self.continuity.gap_told()
+
+    def _hold_trades(self, at_ns: int) -> None:
+        """Have the router wait for missed trades, before the first ones after them come."""
+        started_ns = self.continuity.gap_started_ns
+        if self._config.backfill and self.endpoint == "public" and started_ns is not None:
+            tell(self._keeper.router, HoldTrades(self.epoch, started_ns, at_ns, self._config.backfill_timeout))
 
     def _line_down(self, line: Line, reason: str) -> None:
         asked = line.served.asked

@@ -122,8 +122,9 @@ class Link(Actor):
             "link", lambda: Client(entry.address), as_guest(entry.key), self.actor_ref, self._receive, peers.MAX_RECORDS
         )
         self._states: dict[str, LineChanged] = {}  # what was last told of each endpoint that someone wants
-        # The pipe's thread stops here after each `Changed` until the router knows what epoch the next records are of.
+        # After each `Changed` the pipe's thread waits here until the router knows what epoch the next records are of.
         self._gate: SimpleQueue[bool] = SimpleQueue()
+        self._is_gated = False  # the pipe's thread alone
         self._last_ns: dict[str, int] = {}  # when the last records of each endpoint came; the pipe's thread writes
         self._unsent: deque[bytes] = deque()
         self._retry: Timer | None = None
@@ -154,8 +155,9 @@ class Link(Actor):
                 self._say(said)
             case PipeOpened():
                 self._greet()
-            case PipeSaid(_, said):
+            case PipeSaid(pipe, said):
                 self._hear(said)
+                pipe.heard()
             case PipeClosed(_, error):
                 self._ended(error)
             case TrySend():
@@ -186,11 +188,10 @@ class Link(Actor):
 
     def _receive(self, data: bytes) -> object:
         """Read what the host said; records go straight to the router, at its pace."""
+        if self._is_gated and not self._gate.get():
+            raise TransportError("it was closed on this side")
         said = peers.decode_from_host(data)
-        if type(said) is peers.Changed:
-            if tell(self.actor_ref, PipeSaid(self._pipe, said)):
-                self._gate.get()
-            return None
+        self._is_gated = type(said) is peers.Changed
         if type(said) is not peers.Records:
             return said
         for part in said.parts:
@@ -205,7 +206,16 @@ class Link(Actor):
         if not credits_.get():
             raise TransportError("it was closed on this side")
         self._last_ns[endpoint] = part.ts_received_ns
-        batch = Batch(endpoint, line, part.epoch, part.ts_received_ns, part.streams, part.payloads, part.replayed)
+        batch = Batch(
+            endpoint,
+            line,
+            part.epoch,
+            part.ts_received_ns,
+            part.streams,
+            part.payloads,
+            part.replayed,
+            part.backfilled,
+        )
         if not tell(self._router, batch):
             raise TransportError("the router of this process has failed, and the link is replaced with it")
 

@@ -101,14 +101,19 @@ class MailboxQueue:
     def take_many(self, now: float, limit: int) -> Sequence[Event | OverflowEvent]:
         """Return up to `limit` of what `take` would return one after the other; nothing means what None means there."""
         with self._lock:
-            if self._has_news or self._was_full:
+            if self._has_news:
                 one = self.take(now)
                 return [] if one is None else [one]
             events = self._store.take_many(now, limit)
             self._delivered += len(events)
             if not events:
                 self._sleeps_until = self._due()
-            return events
+            if not self._was_full or len(self._store) >= self._full_at:
+                return events
+            self._was_full = False
+        if self.on_drained is not None:
+            self.on_drained()
+        return events
 
     def not_delivered(self, count: int) -> None:
         """Note that the last `count` events taken did not reach user code: it was closed meanwhile."""

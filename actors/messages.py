@@ -7,12 +7,13 @@ never leave their process.
 
 import itertools
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import pykka
 
 from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.inbound import Notice
 from websocket_v6.protocol.served import Plan
 from websocket_v6.protocol.streams import Stream
@@ -26,6 +27,7 @@ __all__ = [
     "AskExchange",
     "AskList",
     "AttachSource",
+    "BackfillEnded",
     "CheckSilent",
     "ComponentGone",
     "Connect",
@@ -43,6 +45,7 @@ __all__ = [
     "Forget",
     "GetEstate",
     "GetHealth",
+    "HoldTrades",
     "Join",
     "KeysChanged",
     "LineChanged",
@@ -61,6 +64,7 @@ __all__ = [
     "Subscribe",
     "Sync",
     "Unsubscribe",
+    "UseBackfill",
     "UseConnection",
     "UseRegistry",
     "UseRouter",
@@ -162,6 +166,15 @@ class Forget(NamedTuple):
     endpoint: str
 
 
+class HoldTrades(NamedTuple):
+    """The public connection is back: hold its trades until those between the two times are fetched, if backfill can."""
+
+    epoch: int
+    started_ns: int
+    ended_ns: int
+    patience: float  # seconds that they may be held
+
+
 class DetachSource(NamedTuple):
     """This line is gone for good."""
 
@@ -231,6 +244,26 @@ class Malformed(NamedTuple):
     key: tuple[int, int]
 
 
+# --- backfill to registry
+
+
+class BackfillEnded(NamedTuple):
+    """A gap has been seen to: the trades that were recovered, by code, and what was not."""
+
+    epoch: int
+    started_ns: int
+    ended_ns: int
+    recovered: Mapping[str, int]
+    unrecovered: tuple[Unrecovered, ...]
+
+    def of(self, codes: Collection[str]) -> "BackfillEnded":
+        """Return the part of it that concerns `codes`."""
+        recovered = {code: count for code, count in self.recovered.items() if code in codes}
+        return self._replace(
+            recovered=recovered, unrecovered=tuple(one for one in self.unrecovered if one.symbol in codes)
+        )
+
+
 # --- supervisor to registry and router: who the others are, after one of them was started anew
 
 
@@ -244,6 +277,12 @@ class UseRouter(NamedTuple):
     """Keep routes in this router (live), which has none yet."""
 
     router: Ref
+
+
+class UseBackfill(NamedTuple):
+    """Have missed trades fetched by this actor (live)."""
+
+    backfill: Ref
 
 
 class UseConnection(NamedTuple):
@@ -284,12 +323,13 @@ class ConnectionChanged(NamedTuple):
     """
 
     endpoint: str
-    state: str  # "connecting", "open", "lost", "refused", "closed"
+    state: str  # "connecting", "open", "lost", "refused", "closed", "backfilled"
     epoch: int  # counts the times at which something may be missing
     at_ns: int
     gap_started_ns: int | None = None
     reason: str = ""
     error: WebSocketV6Error | None = None
+    backfill: BackfillEnded | None = None  # of state "backfilled"
 
 
 class EngineFailed(NamedTuple):

@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+from queue import SimpleQueue
 from typing import NamedTuple, TypeAlias
 
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 CHUNK = 64 * 1024
 SEND_BUFFER = 256 * 1024
 PIECE = 512  # bytes that a message counts for beside its own: a small one takes more than twice its size
+TURNS = 16
 _IS_WINDOWS = sys.platform == "win32"
 
 Connect: TypeAlias = Callable[[], "Connection[bytes, bytes]"]
@@ -86,8 +88,9 @@ class Pipe(threading.Thread):
 
     The thread gets it from `connect`, lets both sides prove themselves with `challenge`, then reads message after
     message and has `decode` make something of each; what it makes goes to `owner` as PipeSaid, unless it is None (it
-    was dealt with). The owner is told PipeOpened first and PipeClosed last, and then calls `close`. All other methods
-    are for the owner's thread alone. `hears_little`: much is sent and little comes back.
+    was dealt with). The owner calls `heard` for each: of a peer that talks without pause no more than TURNS messages
+    wait here. The owner is told PipeOpened first and PipeClosed last, and then calls `close`. All other methods are for
+    the owner's thread alone. `hears_little`: much is sent and little comes back.
     """
 
     def __init__(
@@ -114,6 +117,9 @@ class Pipe(threading.Thread):
         self._input: select.poll | None = None
         self._hears_little = hears_little
         self._room = 0  # bytes that can be sent before it must be asked again
+        self._turns: SimpleQueue[bool] = SimpleQueue()
+        for _ in range(TURNS):
+            self._turns.put(True)
         self._is_open = False
         self._is_finished = False
 
@@ -157,7 +163,9 @@ class Pipe(threading.Thread):
             if self._input is not None:
                 self._input.poll()
             message = decode(receive(self._max_bytes))
-            if message is not None and not tell(owner, PipeSaid(self, message)):
+            if message is None:
+                continue
+            if not self._turns.get() or not tell(owner, PipeSaid(self, message)):
                 return
 
     # --- for the owner
@@ -188,9 +196,14 @@ class Pipe(threading.Thread):
             self._room = CHUNK - size - PIECE
         return True
 
+    def heard(self) -> None:
+        """Note that one PipeSaid is dealt with."""
+        self._turns.put(True)
+
     def finish(self) -> None:
         """End the pipe: nothing is sent any more, and the thread stops reading. Idempotent."""
         self._is_finished = True
+        self._turns.put(False)
         if self._handle is not None:
             with contextlib.suppress(OSError):
                 self._handle.shutdown(socket.SHUT_RDWR)

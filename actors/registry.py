@@ -4,6 +4,7 @@ That the exchange serves the union of them is the business of `feed.py`, one for
 """
 
 import logging
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -28,6 +29,7 @@ from .line import Question
 from .messages import (
     AddRoutes,
     AskExchange,
+    BackfillEnded,
     CheckSilent,
     ComponentGone,
     ConnectionChanged,
@@ -117,6 +119,8 @@ class Registry(Actor):
                 self._hear(self._feeds[message.endpoint], message)
             case Flush() | StopLingering() | CheckServed() | StopWaiting() | StopMerging():
                 self._feeds[message.endpoint].remind(message)
+            case BackfillEnded():
+                self._tell_backfilled(message)
             case CheckSilent(subscription_id, epoch):
                 self._check_silent(subscription_id, epoch)
             case Proven(endpoint, number, request):
@@ -285,6 +289,19 @@ class Registry(Actor):
         concerned = {lease.component_id for lease in self._of(feed)}
         for component_id in concerned:
             tell(self._watchers.get(component_id), change)
+
+    def _tell_backfilled(self, ended: BackfillEnded) -> None:
+        codes: dict[str, set[str]] = {}  # whose trades a component follows
+        for lease in self._of(self._feeds["public"]):
+            if lease.want.type == "trade":
+                codes.setdefault(lease.component_id, set()).update(lease.want.codes)
+        for component_id, own in codes.items():
+            part = ended.of(own)
+            if part.recovered or part.unrecovered:
+                change = ConnectionChanged(
+                    "public", "backfilled", ended.epoch, time.time_ns(), ended.started_ns, backfill=part
+                )
+                tell(self._watchers.get(component_id), change)
 
     def _hear(self, feed: Feed, said: ExchangeSaid) -> None:
         line = feed.lines.get(said.line)

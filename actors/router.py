@@ -7,6 +7,7 @@ about to see it (`protocol/events`).
 
 import functools
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from websocket_v6.protocol.streams import Stream, split, wildcard
 from websocket_v6.protocol.wants import KNOWN_TYPES, endpoint_of
 
 from .base import Actor, tell
+from .holds import MAX_HELD, Filled, Held, Holds, TradeHold
 from .mailbox import MailboxQueue
 from .messages import (
     AddRoutes,
@@ -31,6 +33,7 @@ from .messages import (
     Forget,
     GetEstate,
     GetHealth,
+    HoldTrades,
     Join,
     MailboxDrained,
     Malformed,
@@ -41,6 +44,7 @@ from .messages import (
     Retire,
     SnapshotServed,
     StreamsSeen,
+    UseBackfill,
     UseRegistry,
 )
 
@@ -51,6 +55,8 @@ logger = logging.getLogger(__name__)
 # A reconnect's snapshot of a trade stream is its last trade, which may have come before: as many are remembered.
 REMEMBERED_TRADES = 16
 REMEMBERED_MALFORMED = 256
+# Seconds for which a trade that was fetched may still come live too, late: they come a few places out of order.
+SETTLE = 10.0
 # What makes a message a snapshot. Scanned for, because decoding is for the edge; no other field of the types that have
 # snapshots can hold the word in quotes.
 SNAPSHOT = b'"SNAPSHOT"'
@@ -96,10 +102,29 @@ class Outlet:
             tell(self.component, self.ready)
 
 
+class HoldOver(NamedTuple):
+    """No hold of this epoch is needed any more."""
+
+    epoch: int
+
+
 class Route:
     """One stream: its takers by how they take it, and its last value."""
 
-    __slots__ = ("is_plain", "is_stale", "last", "live", "newcomers", "once", "outlets", "parent", "realtime", "trades")
+    __slots__ = (
+        "hold",
+        "is_plain",
+        "is_stale",
+        "last",
+        "live",
+        "newcomers",
+        "once",
+        "opened_ns",
+        "outlets",
+        "parent",
+        "realtime",
+        "trades",
+    )
 
     def __init__(self) -> None:
         self.last: Event | None = None
@@ -112,6 +137,8 @@ class Route:
         self.is_plain = True  # a message is simply for all `outlets`
         self.is_stale = False  # takers have changed since `outlets` was built
         self.trades: deque[Event] | None = None  # of trade streams, the last few
+        self.hold: TradeHold | None = None  # of a trade stream with a gap that is being filled
+        self.opened_ns = time.time_ns()
 
     @property
     def is_empty(self) -> bool:
@@ -130,15 +157,16 @@ class Route:
                 outlets.update(self.parent.live)
             self.outlets = tuple(outlets.values())
             self.is_stale = False
-        self.is_plain = not self.realtime and not self.once and not self.newcomers
+        self.is_plain = not self.realtime and not self.once and not self.newcomers and self.hold is None
 
 
 class Router(Actor):
     """Delivers batches into mailboxes.
 
-    Receives Batch from wires, AttachSource from lines, AddRoutes, DropRoutes, Expect, Retire, Forget, Merge,
-    Join, NewEpoch and DetachSource from the registry, Malformed and MailboxDrained from components. Sends StreamsSeen
-    and SnapshotServed to the registry, Ready to components, credits back to lines.
+    Receives Batch from wires, AttachSource from lines, AddRoutes, DropRoutes, Expect, Retire, Forget, Merge, Join,
+    NewEpoch, HoldTrades and DetachSource from the registry, Malformed and MailboxDrained from components, Filled from
+    backfill. Sends StreamsSeen and SnapshotServed to the registry, Ready to components, credits back to lines, and what
+    `holds.py` has to backfill.
     """
 
     def __init__(self, *, supervisor: Ref, estate: "Mapping[Stream, deque[Event]] | None" = None) -> None:
@@ -158,6 +186,7 @@ class Router(Actor):
         self._received = self._delivered = self._unrouted = self._repeated = self._malformed = 0
         self._malformed_keys: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_MALFORMED)
         self._told: set[str] = set()  # what was logged once and is only counted since
+        self._holds = Holds()
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
@@ -191,6 +220,15 @@ class Router(Actor):
                 self._release()
             case Malformed():
                 self._count_malformed(message)
+            case HoldTrades():
+                self._holds.begin(message, self._routes)
+                self.after(message.patience + SETTLE, HoldOver(message.epoch))
+            case Filled():
+                self._filled(message)
+            case HoldOver(epoch):
+                self._hold_over(epoch)
+            case UseBackfill(backfill):
+                self._holds.use(backfill, self._routes)
             case UseRegistry(registry):
                 self._registry = registry
             case GetEstate():
@@ -212,9 +250,9 @@ class Router(Actor):
     # --- the way of a message
 
     def _deliver(self, batch: Batch) -> None:
-        endpoint, line, _, now_ns, streams, payloads, is_replayed = batch
+        endpoint, line, _, now_ns, streams, payloads, is_replayed, is_backfilled = batch
         epoch = self._epochs.get(endpoint, 0)
-        make: Make = _make_snapshot if is_replayed else make_event
+        make: Make = _make_snapshot if is_replayed else _make_backfilled if is_backfilled else make_event
         messages: Iterator[tuple[Stream, bytes]] = zip(streams, payloads, strict=True)
         routes = self._routes
         touched: list[Outlet] = []
@@ -233,6 +271,10 @@ class Router(Actor):
             event = make(stream, payload, epoch, now_ns)
             if not route.is_plain:
                 route.settle()
+                if route.hold is not None:
+                    is_snapshot = (merger is None or route.last is None) and (is_replayed or SNAPSHOT in payload)
+                    if self._hold_back(stream, route, event, is_snapshot, seen, touched):
+                        continue
             outlets = route.outlets
             if route.last is None:
                 seen.append(stream)
@@ -251,10 +293,9 @@ class Router(Actor):
                 pending.append(event)
         if seen:
             tell(self._registry, StreamsSeen(endpoint, line, tuple(seen)))
-        for outlet in touched:
-            outlet.flush()
-            if outlet.blocks and outlet.mailbox.full:
-                self._blocking.add(outlet.subscription_id)
+        if self._holds.began:
+            self._holds.flush()
+        self._flush(touched)
         self._received += len(streams)
         self._delivered += delivered
 
@@ -270,16 +311,18 @@ class Router(Actor):
         if route.realtime and not is_snapshot:
             takers += tuple(route.realtime.values())
         if route.once:
-            snapshot = event if is_snapshot else _as_snapshot(event)
-            for outlet in route.once.values():
-                _append(outlet, snapshot, touched)
-                outlet.streams.discard(stream)
-                tell(self._registry, SnapshotServed(outlet.subscription_id, stream))
-            self._delivered += len(route.once)
-            route.once.clear()
+            self._serve_once(stream, route, event if is_snapshot else _as_snapshot(event), touched)
         route.newcomers.clear()
         route.settle()
         return takers
+
+    def _serve_once(self, stream: Stream, route: Route, snapshot: Event, touched: list[Outlet]) -> None:
+        for outlet in route.once.values():
+            _append(outlet, snapshot, touched)
+            outlet.streams.discard(stream)
+            tell(self._registry, SnapshotServed(outlet.subscription_id, stream))
+        self._delivered += len(route.once)
+        route.once.clear()
 
     def _find(self, stream: Stream) -> Route | None:
         """Make the route of a stream that only a wildcard takes."""
@@ -380,6 +423,86 @@ class Router(Actor):
                 credits_.put(True)
             self._withheld.clear()
 
+    # --- trades that wait for those before them
+
+    def _hold_back(
+        self, stream: Stream, route: Route, event: Event, is_snapshot: bool, seen: list[Stream], touched: list[Outlet]
+    ) -> bool:
+        """Let a trade of a stream with a gap wait, or drop it if it was fetched already; False if it may go on."""
+        if not self._holds.take(stream, route, event, is_snapshot):
+            return False
+        if route.last is None:
+            seen.append(stream)
+        route.last = event
+        if route.once:
+            self._serve_once(stream, route, _as_snapshot(event), touched)
+        if route.hold is not None and len(route.hold) >= MAX_HELD:
+            self._go_on(stream, route, [], touched, f"{MAX_HELD:,} live trades were waiting")
+        return True
+
+    def _filled(self, message: Filled) -> None:
+        route = self._routes.get(message.stream)
+        if route is None or route.hold is None or route.hold.is_released or route.hold.epoch != message.epoch:
+            self._holds.released(message.epoch, message.stream, 0, "")  # nobody waits for it any more
+            return
+        touched: list[Outlet] = []
+        self._go_on(message.stream, route, message.events(), touched)
+        self._flush(touched)
+
+    def _go_on(
+        self,
+        stream: Stream,
+        route: Route,
+        fetched: list[tuple[int, Held]],
+        touched: list[Outlet],
+        problem: str = "",
+    ) -> None:
+        """Deliver what was fetched and what waited, each trade once."""
+        hold = route.hold
+        assert hold is not None
+        recovered = 0
+        for _, live, found, position in hold.release(fetched):
+            route.settle()
+            takers = route.outlets + tuple(route.realtime.values())
+            if live is None:
+                assert found is not None
+                event = found[0]
+                recovered += 1
+            else:
+                event, is_snapshot = live
+                if found is not None and is_snapshot:
+                    # It came as a snapshot alone, so who takes none gets it as it was fetched.
+                    self._hand(found[0], tuple(route.realtime.values()), hold, position, touched)
+                takers = self._takers(stream, route, event, is_snapshot, touched)
+            self._hand(event, takers, hold, position, touched)
+            if route.trades is not None:
+                route.trades.append(event)
+        self._holds.released(hold.epoch, stream, recovered, problem)
+
+    def _hand(
+        self, event: Event, takers: tuple[Outlet, ...], hold: TradeHold, position: int, touched: list[Outlet]
+    ) -> None:
+        for outlet in takers:
+            if hold.is_for(outlet.subscription_id, position):
+                _append(outlet, event, touched)
+                self._delivered += 1
+
+    def _hold_over(self, epoch: int) -> None:
+        touched: list[Outlet] = []
+        for stream, route in self._routes.items():
+            if route.hold is not None and route.hold.epoch == epoch:
+                if not route.hold.is_released:
+                    self._go_on(stream, route, [], touched, "backfill did not answer")
+                route.hold = None
+                route.settle()
+        self._flush(touched)
+
+    def _flush(self, touched: list[Outlet]) -> None:
+        for outlet in touched:
+            outlet.flush()
+            if outlet.blocks and outlet.mailbox.full:
+                self._blocking.add(outlet.subscription_id)
+
     # --- routes
 
     def _add(self, message: AddRoutes) -> None:
@@ -406,6 +529,8 @@ class Router(Actor):
                 tell(self._registry, SnapshotServed(outlet.subscription_id, stream))
                 return
         outlet.streams.add(stream)
+        if route.hold is not None:
+            route.hold.join(outlet.subscription_id)
         if not message.realtime:
             route.once[outlet.subscription_id] = outlet
         elif message.snapshots:
@@ -505,7 +630,7 @@ class Router(Actor):
             self._received,
             self._delivered,
             self._unrouted,
-            self._repeated + sum(merger.repeated for merger in self._mergers.values()),
+            self._repeated + self._holds.repeated + sum(merger.repeated for merger in self._mergers.values()),
             self._malformed,
             len(self._routes),
             len(self._outlets),
@@ -516,6 +641,10 @@ def _append(outlet: Outlet, event: Event, touched: list[Outlet]) -> None:
     if not outlet.pending:
         touched.append(outlet)
     outlet.pending.append(event)
+
+
+def _make_backfilled(stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:
+    return make_event(stream, payload, epoch, received_at).as_backfilled()
 
 
 def _make_snapshot(stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:

@@ -64,6 +64,7 @@ class Placed(NamedTuple):
     link: Ref | None = None
     shared: Mapping[str, int] = MappingProxyType({})
     error: WebSocketV6Error | None = None  # why it is embedded although it was to share
+    seat: Ref | None = None  # who says so
 
 
 class Released(NamedTuple):
@@ -147,6 +148,7 @@ class Seat(Actor):
         self._entry: HostEntry | None = None
         self._gateway: Gateway | None = None
         self._sessions: dict[Ref, peers.Hello | None] = {}  # None: it has not greeted yet
+        self._has_told_of_strangers = False
         self._leaving: pykka.Future[bool] | None = None
         self._successor: Ref | None = None
 
@@ -174,8 +176,8 @@ class Seat(Actor):
                 tell(session, ShareWith(self._share(hello), self._serves))
             case GuestSaid(session, said):
                 self._heed(session, said)
-            case GuestGone(session):
-                self._guest_gone(session)
+            case GuestGone(session, stranger):
+                self._guest_gone(session, stranger)
             case KeysChanged():
                 self._keys_changed()
             case HandOver(done):
@@ -279,7 +281,7 @@ class Seat(Actor):
     ) -> None:
         self._role = role
         self._pause = LOOK_AGAIN
-        tell(self._supervisor, Placed(role, link, shared, error))
+        tell(self._supervisor, Placed(role, link, shared, error, self.actor_ref))
 
     # --- as a guest
 
@@ -417,8 +419,10 @@ class Seat(Actor):
             self._leaving.set(True)
             self._leaving = None
 
-    def _guest_gone(self, session: Ref) -> None:
-        self._sessions.pop(session, None)
+    def _guest_gone(self, session: Ref, stranger: str) -> None:
+        if self._sessions.pop(session, None) is None and stranger and not self._has_told_of_strangers:
+            self._has_told_of_strangers = True
+            logger.warning("somebody came to the pipe who is no guest, and was cut off: %s; said only once", stranger)
         if self._leaving is not None and (session is self._successor or not self._sessions):
             self._find_successor()
 

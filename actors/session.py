@@ -50,6 +50,8 @@ RETRY = 0.002  # seconds until a full pipe is tried again, doubled each time
 RETRY_MAX = 0.1
 MEMORY_BYTES = 64 * 1024 * 1024  # of messages that wait for the guest
 UNSENT = 4096  # messages other than records that wait for it
+QUESTIONS = 64  # that may be open at once
+MAX_TICKET = 64  # characters
 BATCH = 512  # events taken out of the mailbox at once
 ASK_TIMEOUT = 10.0
 
@@ -66,9 +68,10 @@ class Guest(NamedTuple):
 
 
 class GuestGone(NamedTuple):
-    """A guest has left, or was dismissed (live)."""
+    """A guest has left, or was dismissed (live); `stranger` says why if it never greeted."""
 
     session: Ref
+    stranger: str = ""
 
 
 class ShareWith(NamedTuple):
@@ -141,16 +144,18 @@ class Session(Actor):
             peers.MAX_CONTROL,
             hears_little=True,
         )
-        self._name = "a guest that has not greeted"
+        self._name = ""
         self._component_id = ""  # until it has greeted
         self._shared: tuple[peers.Endpoint, ...] = ()
         self._mailbox = MailboxQueue(Mailbox.lossless(MEMORY_BYTES))
         # What it wants: by all but codes, the number of the subscription and its codes.
         self._wants: dict[peers.Endpoint, Leases] = {}
+        self._questions = 0  # that are not answered yet
         self._batch_at = 0
         self._batch: dict[int, Event] = {}  # what was sent of the last batch, by identity
         self._unsent: deque[bytes] = deque()
         self._is_dismissed = False
+        self._reason = ""  # why it was cut off
         self._retry: Timer | None = None
         self._retry_after = RETRY
         self._stuck_since: float | None = None
@@ -168,14 +173,16 @@ class Session(Actor):
             case TrySend():
                 self._retry = None
                 self._flush()
-            case PipeSaid(_, said):
+            case PipeSaid(pipe, said):
                 self._hear(said)
+                pipe.heard()
             case ConnectionChanged():
                 self._tell_change(message)
             case StreamFailed(subscription_id, error, final):
                 if final:
                     self._refuse(subscription_id, error)
             case ListAnswered(endpoint, ticket, answer):
+                self._questions -= 1
                 self._answer(endpoint, ticket, answer)
             case ShareWith(endpoints, stays):
                 self._share(endpoints, stays)
@@ -202,7 +209,7 @@ class Session(Actor):
         self._mailbox.close()
         if self._component_id:
             tell(self._registry, ComponentGone(self._component_id))
-        tell(self._owner, GuestGone(self.actor_ref))
+        tell(self._owner, GuestGone(self.actor_ref, "" if self._component_id else self._reason or "it hung up"))
 
     # --- what the guest says
 
@@ -299,6 +306,10 @@ class Session(Actor):
         if endpoint not in self._shared:
             self._answer(endpoint, ticket, f"the {endpoint} connection of the host is not shared with this process")
             return
+        if self._questions >= QUESTIONS or len(ticket) > MAX_TICKET:
+            self._cut_off("it asks more than anybody needs to know")
+            return
+        self._questions += 1
         answer = _Forwarded(self.actor_ref, endpoint, ticket)
         tell(self._registry, AskExchange(endpoint, answer))
 
@@ -411,16 +422,17 @@ class Session(Actor):
         self._say(peers.Goodbye(reason, retry))
 
     def _cut_off(self, reason: str) -> None:
-        logger.warning("%s is cut off: %s", self._name, reason)
+        if not self._reason:
+            self._reason = reason
+            if self._component_id:  # of who never greeted the owner tells, once for all of them
+                logger.warning("%s is cut off: %s", self._name, reason)
         self._is_dismissed = True
         self._pipe.finish()
 
     def _ended(self, error: WebSocketV6Error) -> None:
         self._pipe.close()
-        if isinstance(error, RemoteProtocolError):
-            logger.warning("%s is cut off: %s", self._name, error)
-        elif not self._component_id:
-            logger.info("%s has left: %s", self._name, error)
+        if isinstance(error, RemoteProtocolError) or not self._component_id:
+            self._cut_off(str(error))
         self.stop()
 
 

@@ -6,7 +6,7 @@ give the component its own view (floats, fewer levels).
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, RemoteProtocolError, WebSocketV6Error
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 BURST = 256  # events of one mailbox before the others have their turn
 BATCH = 32  # events taken out of a mailbox at once, for a callback that is quick
 QUICK = 100e-6  # seconds for an event at most
+GAP_OVER = ("open", "backfilled")  # states in which the end of a gap is known
 
 Delivered = Event | OverflowEvent
 Callback = Callable[[Any], object]  # takes Delivered; a component knows which events it subscribed to
@@ -44,24 +45,19 @@ class Edge:
 
     def prepare(self, event: Delivered) -> Delivered | None:
         """Decode `event` and return the component's view of it; `None` if it is malformed, which is reported."""
-        prepared = self.prepare_many((event,))
-        return prepared[0] if prepared else None
+        if type(event) is OverflowEvent:  # the quickest way to ask
+            return event
+        try:
+            shown = event if self.view is None else self.view(event)
+            shown.load()
+        except RemoteProtocolError as exc:
+            tell(self._router(), Malformed(event.stream, str(exc), (event.received_at, id(event))))
+            return None
+        return shown
 
-    def prepare_many(self, events: Sequence[Delivered]) -> list[Delivered]:
-        """Decode `events` and return the component's views of them, without those that are malformed."""
-        prepared: list[Delivered] = []
-        for event in events:
-            if isinstance(event, Event):
-                try:
-                    event.load()
-                except RemoteProtocolError as exc:
-                    tell(self._router(), Malformed(event.stream, str(exc), (event.received_at, id(event))))
-                    continue
-                if self.view is not None:
-                    event = self.view(event)
-            prepared.append(event)
-        self.lag_ns = time.time_ns() - events[-1].received_at
-        return prepared
+    def note_lag(self, event: Delivered) -> None:
+        """Note how long ago `event` came."""
+        self.lag_ns = time.time_ns() - event.received_at
 
 
 class Attach(NamedTuple):
@@ -154,12 +150,17 @@ class Subscriber(Actor):
             if not events:
                 self._rest(attached)
                 return False
-            for index, event in enumerate(edge.prepare_many(events)):
+            edge.note_lag(events[-1])
+            for index, event in enumerate(events):
                 if mailbox.is_closed:
                     mailbox.not_delivered(len(events) - index)
                     return False
+                # Each just before its call: what the callback reads is then known when the next one is decoded.
+                shown = edge.prepare(event)
+                if shown is None:
+                    continue
                 try:
-                    callback(event)
+                    callback(shown)
                 # A component's code may raise anything, SystemExit too, which would stop every actor of the process.
                 except BaseException as exc:  # noqa: BLE001
                     self._report(attached, exc)
@@ -193,15 +194,19 @@ class Subscriber(Actor):
     # --- what happened to the stream itself
 
     def _connection_changed(self, change: ConnectionChanged) -> None:
+        backfill = change.backfill
+        ended_ns = change.at_ns if backfill is None else backfill.ended_ns
         event = ConnectionEvent(
             endpoint=change.endpoint,
             state=change.state,
             epoch=change.epoch,
             received_at=change.at_ns,
-            gap=None if change.gap_started_ns is None else (change.at_ns - change.gap_started_ns) / 1e9,
+            gap=None if change.gap_started_ns is None else (ended_ns - change.gap_started_ns) / 1e9,
             gap_started_at=change.gap_started_ns,
-            gap_ended_at=change.at_ns if change.gap_started_ns is not None and change.state == "open" else None,
+            gap_ended_at=ended_ns if change.gap_started_ns is not None and change.state in GAP_OVER else None,
             reason=change.reason,
+            recovered=None if backfill is None else sum(backfill.recovered.values()),
+            unrecovered=() if backfill is None else backfill.unrecovered,
         )
         for callback in self._on_connection:
             try:

@@ -19,6 +19,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.wants import ENDPOINTS
 
+from .backfill import Backfill
 from .base import Actor, ask, stop_and_join, tell
 from .connection import Connection, Estate, Resign
 from .jwt import Jwt, KeysReplaced
@@ -31,6 +32,7 @@ from .messages import (
     LineServes,
     Ref,
     Renew,
+    UseBackfill,
     UseConnection,
     UseRegistry,
     UseRouter,
@@ -48,13 +50,14 @@ MAX_RESTARTS = 5
 MAX_SECONDS = 60.0
 STOP_TIMEOUT = 5.0
 
-ORDER = ("jwt", "registry", "router", "seat")
+ORDER = ("jwt", "registry", "router", "backfill", "seat")
 # Child -> those that are replaced with it, because they hold its ref or lean on its state, and the endpoints all lines
 # of which are. A line is replaced alone.
 WITH = {
     "jwt": (("jwt", "seat"), ("private", "info")),
-    "registry": (("registry", "router", "seat"), ENDPOINTS),
-    "router": (("router", "seat"), ENDPOINTS),
+    "registry": (("registry", "router", "backfill", "seat"), ENDPOINTS),
+    "router": (("router", "backfill", "seat"), ENDPOINTS),
+    "backfill": (("backfill",), ()),
     "seat": (("seat",), ()),
 }
 # Lines are told apart by number in the whole process, however many engines it has.
@@ -187,12 +190,17 @@ class Supervisor(Actor):
     def _start(self, names: tuple[str, ...]) -> None:
         """Start `names`, which are in order, and make them and the others known to each other."""
         for name in names:
-            if name != "seat" or self._folder is not None:
+            if self._is_needed(name):
                 self._children[name] = self._start_child(name)
         registry, router = self._children["registry"], self._children["router"]
         if "router" in names:
             tell(router, UseRegistry(registry))
             tell(registry, UseRouter(router))
+        if "backfill" in names and self._config.backfill:
+            tell(router, UseBackfill(self._children["backfill"]))
+
+    def _is_needed(self, name: str) -> bool:
+        return {"seat": self._folder is not None, "backfill": self._config.backfill}.get(name, True)
 
     def _start_child(self, name: str) -> Ref:
         estate = self._estates.pop(name, None)
@@ -203,6 +211,13 @@ class Supervisor(Actor):
                 return Registry.start(config=self._config.without_keys(), supervisor=self.actor_ref, estate=estate)
             case "router":
                 return Router.start(supervisor=self.actor_ref, estate=estate)
+            case "backfill":
+                return Backfill.start(
+                    config=self._config.without_keys(),
+                    router=self._children["router"],
+                    registry=self._children["registry"],
+                    supervisor=self.actor_ref,
+                )
             case _:
                 return self._start_seat()
 
@@ -242,6 +257,8 @@ class Supervisor(Actor):
     # --- where the lines come from
 
     def _placed(self, place: Placed) -> None:
+        if place.seat is None or place.seat != self._children.get("seat"):
+            return  # from one that was replaced, or the engine has given up
         self._place = place
         self._arrange()
         self._answer_place()

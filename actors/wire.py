@@ -114,6 +114,7 @@ class Wire(threading.Thread):
         for _ in range(CREDITS):
             self.credits.put(True)
         self._last_bytes_ns = 0  # that were handed on
+        self._deflater: deflate.Deflater | None = None
         self._last_data_ns = 0
 
     # --- for the owner
@@ -160,14 +161,15 @@ class Wire(threading.Thread):
 
     def _run(self) -> WireRefused | WireLost:
         try:
-            ws, decoder = self._open()
+            ws, agreed = self._open()
         except WebSocketV6Error as exc:
             return WireRefused(self._epoch, _bare(exc))
         _open_sockets.add(_socket(ws))
         self._last_bytes_ns = time.time_ns()
         tell(self._owner, WireOpened(self._epoch))
+        self._deflater = agreed.deflater if agreed else None
         try:
-            self._carry(ws, decoder)
+            self._carry(ws, FrameDecoder(deflate=agreed.inflater if agreed else None))
         except Ended as end:
             error = end.error
         except (OSError, websocket.WebSocketException) as exc:
@@ -176,7 +178,7 @@ class Wire(threading.Thread):
             _shutdown(ws)
         return WireLost(self._epoch, _bare(error), self._last_bytes_ns)
 
-    def _open(self) -> tuple[websocket.WebSocket, FrameDecoder]:
+    def _open(self) -> tuple[websocket.WebSocket, deflate.Agreement | None]:
         # Our own key, since websocket-client checks the answer to its own without regard to case.
         key = base64.b64encode(os.urandom(16)).decode("ascii")
         headers = {"User-Agent": USER_AGENT, "Sec-WebSocket-Key": key}
@@ -203,12 +205,12 @@ class Wire(threading.Thread):
                 raise self._refusal(ws.getstatus(), ws.getheaders(), None)
             response = ws.getheaders() or {}
             handshake.check_response(response, key=key)
-            inflater = deflate.negotiate(response.get("sec-websocket-extensions"), offered=self._config.compression)
+            agreed = deflate.negotiate(response.get("sec-websocket-extensions"), offered=self._config.compression)
             _socket(ws).setblocking(False)
         except BaseException:
             _shutdown(ws)
             raise
-        return ws, FrameDecoder(deflate=inflater)
+        return ws, agreed
 
     def _refusal(self, status: int | None, headers: dict[str, str] | None, body: bytes | None) -> WebSocketV6Error:
         error = handshake.refusal(status or 0, headers or {}, body or b"")
@@ -294,7 +296,7 @@ class Wire(threading.Thread):
         while not self._commands.empty():
             match self._commands.get():
                 case Text(text):
-                    self._write(ws, websocket.ABNF.OPCODE_TEXT, text)
+                    self._write_text(ws, text.encode())
                 case SendPing():
                     self._write(ws, websocket.ABNF.OPCODE_PING, b"")
                 case Close(error):
@@ -318,12 +320,19 @@ class Wire(threading.Thread):
         with contextlib.suppress(OSError, websocket.WebSocketException):
             self._write(ws, websocket.ABNF.OPCODE_CLOSE, code.to_bytes(2, "big"))
 
-    def _write(self, ws: websocket.WebSocket, opcode: int, payload: str | bytes) -> None:
+    def _write_text(self, ws: websocket.WebSocket, message: bytes) -> None:
+        payload = self._deflater.deflate(message) if self._deflater is not None else None
+        if payload is None:
+            self._write(ws, websocket.ABNF.OPCODE_TEXT, message)
+        else:
+            self._write(ws, websocket.ABNF.OPCODE_TEXT, payload, is_deflated=True)
+
+    def _write(self, ws: websocket.WebSocket, opcode: int, payload: bytes, *, is_deflated: bool = False) -> None:
         # Blocking with a limit: our frames are small, so a full buffer means that the peer reads nothing any more.
         sock = _socket(ws)
         sock.settimeout(SEND_TIMEOUT)
         try:
-            ws.send(payload, opcode)
+            ws.send_frame(websocket.ABNF(fin=1, rsv1=int(is_deflated), opcode=opcode, data=payload))
         finally:
             sock.setblocking(False)
 

@@ -2,26 +2,21 @@
 
     python -m bench [--quick] [--out FOLDER] [SCENARIO ...]
 
-Scenarios: throughput, fanout, delay, start; all of them when none is named. The longer ones have a command of their
-own, `python -m bench.long`; reading frames alone is compared by `python -m bench.wire`.
+Scenarios: throughput, fanout, delay, books, registry, start; all of them when none is named. The soak has a command of
+its own, `python -m bench.long soak`; reading frames alone is compared by `python -m bench.wire`.
 """
 
 import argparse
 import json
-import os
-import platform
 import time
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from .contenders import CONTENDERS
+from .machine import describe_machine, versions
 from .messages import ROOT
 from .plots import can_plot, draw
-from .runs import cores
 from .scenarios import FULL, QUICK, SCENARIOS
 from .tables import TABLES
 
@@ -56,40 +51,6 @@ def main() -> None:
 
 
 _Plain = argparse.RawDescriptionHelpFormatter
-
-
-def describe_machine() -> dict[str, Any]:
-    """Say what the numbers were taken on, and how busy it was before."""
-    return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "system": f"{platform.system()} {platform.release()}",
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "sender_and_receiver_core": cores(),
-        "load_before": os.getloadavg() if hasattr(os, "getloadavg") else None,
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of everything that is compared and of what it stands on."""
-    packages = ["websocket-v6", "msgpack", "msgspec", "pykka", *(one.package for one in CONTENDERS.values())]
-    found = {}
-    for package in sorted({package for package in packages if package}):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 if __name__ == "__main__":

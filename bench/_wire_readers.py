@@ -101,7 +101,8 @@ def _connect(url: str) -> tuple[socket.socket, deflate.Inflater | None]:
     response = ws.getheaders() or {}
     handshake.check_response(response, key=key)
     assert ws.sock is not None
-    return ws.sock, deflate.negotiate(response.get("sec-websocket-extensions"), offered=True)
+    agreed = deflate.negotiate(response.get("sec-websocket-extensions"), offered=True)
+    return ws.sock, agreed.inflater if agreed else None
 
 
 def read_ours(url: str, meter: Meter) -> None:

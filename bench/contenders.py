@@ -7,7 +7,6 @@ is not measured and the sender does not answer it.
 
 import asyncio
 import contextlib
-import importlib
 import json
 import time
 from collections.abc import Callable
@@ -15,28 +14,15 @@ from decimal import Decimal
 from importlib import metadata
 from typing import Any, NamedTuple
 
-from .messages import Messages
-from .meter import Meter
+from .messages import KINDS
+from .packages import run_ccxt, run_cryptofeed, run_pyupbit, run_upbit_sdk
+from .task import Task, dict_reader, peer
 
-__all__ = ["CONTENDERS", "OURS", "Contender", "Task", "subscribe_ours"]
+__all__ = ["CONTENDERS", "OURS", "Contender", "subscribe_ours"]
 
 OURS = "websocket_v6"
 CHUNK = 256 * 1024
-TICKET = "bench"
-
-
-class Task(NamedTuple):
-    """One run: what is to be read where, and who is told."""
-
-    url: str
-    messages: Messages
-    meter: Meter
-    ready: Callable[[], None]  # everything is set up: let the messages come
-
-    def request(self) -> str:
-        """Return the exchange's request for all of it."""
-        types = [{"type": type_, "codes": self.messages.codes} for type_ in self.messages.types]
-        return json.dumps([{"ticket": TICKET}, *types, {"format": "SIMPLE" if self.messages.is_short else "DEFAULT"}])
+ONE_TYPE = ("ticker", "trade", "orderbook")
 
 
 # --- ours
@@ -55,6 +41,21 @@ def run_ours(task: Task, numbers: type = Decimal) -> None:
 def run_ours_floats(task: Task) -> None:
     """Subscribe one component that wants floats."""
     run_ours(task, float)
+
+
+def run_ours_best(task: Task) -> None:
+    """Subscribe one component that asks each book for its best level alone."""
+    from websocket_v6 import Config, Mailbox, WebSocketClientProxy
+
+    took = task.meter.took
+    with WebSocketClientProxy("bench", config=Config(url=task.url, mode="embedded")) as proxy:
+        proxy.subscribe_orderbook(
+            task.messages.codes,
+            lambda event: took(event.symbol, event.best().ask_price),
+            mailbox=Mailbox.block(10_000),
+        )
+        task.ready()
+        task.meter.wait()
 
 
 def subscribe_ours(proxy: Any, task: Task, numbers: type = Decimal, mailbox: Any = None) -> None:
@@ -135,36 +136,11 @@ def _event_price(type_: str) -> Callable[[Any], Any]:
 # --- by hand, with json
 
 
-def _reader(task: Task) -> Callable[[Any], None]:
-    """Return what a user would write to read one parsed message."""
-    took = task.meter.took
-    if task.messages.is_short:
-        type_, code, price, units, ask = "ty", "cd", "tp", "obu", "ap"
-    else:
-        type_, code, price, units, ask = "type", "code", "trade_price", "orderbook_units", "ask_price"
-
-    def read_flat(message: Any) -> None:
-        took(message[code], message[price])
-
-    def read_book(message: Any) -> None:
-        took(message[code], message[units][0][ask])
-
-    def read_any(message: Any) -> None:
-        if message[type_] == "orderbook":
-            read_book(message)
-        else:
-            read_flat(message)
-
-    if len(task.messages.types) > 1:
-        return read_any
-    return read_book if task.messages.types == ["orderbook"] else read_flat
-
-
 def run_websocket_client(task: Task) -> None:
     """websocket-client's `recv` in a loop, json with exact decimals."""
     import websocket
 
-    meter, read = task.meter, _reader(task)
+    meter, read = task.meter, dict_reader(task)
     ws = websocket.create_connection(task.url)
     ws.send(task.request())
     task.ready()
@@ -176,7 +152,7 @@ def run_websockets_json(task: Task) -> None:
     """websockets' threads-based client, json with exact decimals."""
     from websockets.sync.client import connect
 
-    meter, read = task.meter, _reader(task)
+    meter, read = task.meter, dict_reader(task)
     ws = connect(task.url)
     ws.send(task.request())
     task.ready()
@@ -209,7 +185,7 @@ def run_picows(task: Task, *, is_bare: bool = False) -> None:
     """picows, whose protocol code is in C, with msgspec and a class of all fields."""
     from .models import reader
 
-    picows = _peer("picows")
+    picows = peer("picows")
     meter, read = task.meter, reader(task.messages, task.meter.took, is_bare=is_bare)
 
     base: Any = picows.WSListener
@@ -237,51 +213,6 @@ def run_picows_bare(task: Task) -> None:
     run_picows(task, is_bare=True)
 
 
-# --- packages for this exchange
-
-
-def run_upbit_sdk(task: Task) -> None:
-    """The exchange's own package, its synchronous stream; its numbers are strings."""
-    meter, took, types = task.meter, task.meter.took, task.messages.types
-    client = _peer("upbit").Upbit(websocket_base_url=task.url.removesuffix("/websocket/v1"))
-    code, price, type_ = ("cd", "tp", "ty") if task.messages.is_short else ("code", "trade_price", "type")
-    wanted: dict[str, Any] = dict.fromkeys(types, task.messages.codes)
-    with client.ws_stream.subscribe(**wanted, format="SIMPLE" if task.messages.is_short else "DEFAULT") as stream:
-        task.ready()
-        for event in stream:
-            if getattr(event, type_) == "orderbook":
-                took(getattr(event, code), _sdk_best_ask(event))
-            else:
-                took(getattr(event, code), Decimal(getattr(event, price)))
-            if meter.is_done:
-                break
-
-
-def _sdk_best_ask(book: Any) -> Decimal:
-    return Decimal(book.obu[0].ap if hasattr(book, "obu") else book.orderbook_units[0].ask_price)
-
-
-def run_pyupbit(task: Task) -> None:
-    """pyupbit.WebSocketManager: a process of its own and a queue; its numbers are floats."""
-    pyupbit, websockets = _peer("pyupbit"), _peer("websockets")
-    meter, read, connect = task.meter, _reader(task), websockets.connect
-    # Its URL is a constant; the child is forked, so that it has this too.
-    websockets.connect = lambda _, **options: connect(task.url, **options)
-    manager = pyupbit.WebSocketManager(task.messages.types[0], task.messages.codes)
-    try:
-        task.ready()
-        while not meter.is_done:
-            read(manager.get())
-    finally:
-        manager.terminate()
-        manager.join()
-
-
-def _peer(name: str) -> Any:
-    """Import a package that may not be here when types are checked."""
-    return importlib.import_module(name)
-
-
 class Contender(NamedTuple):
     """Who reads. `weight`: how many messages it gets in the time of the slowest one."""
 
@@ -290,8 +221,9 @@ class Contender(NamedTuple):
     run: Callable[[Task], None]
     weight: int
     note: str = ""
-    is_single: bool = False  # takes one data type at a time
-    is_variant: bool = False
+    kinds: tuple[str, ...] = KINDS  # of messages, that it can take
+    needs_full_names: bool = False  # it gets the same messages in the DEFAULT format
+    is_in_order: bool = True  # messages of different codes come in the order in which they were sent
 
     @property
     def version(self) -> str | None:
@@ -312,11 +244,16 @@ CONTENDERS = {
         Contender("websockets + msgspec", "websockets", run_websockets_msgspec, 12),
         Contender("websockets + json", "websockets", run_websockets_json, 8),
         Contender("websocket-client + json", "websocket-client", run_websocket_client, 7),
-        Contender("pyupbit", "pyupbit", run_pyupbit, 5, note="floats; two processes", is_single=True),
+        Contender("pyupbit", "pyupbit", run_pyupbit, 5, note="floats; two processes", kinds=ONE_TYPE),
+        Contender("cryptofeed", "cryptofeed", run_cryptofeed, 5, kinds=("trade", "orderbook")),
+        Contender(
+            "ccxt.pro", "ccxt", run_ccxt, 1, note="floats", kinds=("trade",), needs_full_names=True, is_in_order=False
+        ),
         Contender("upbit-sdk", "upbit-sdk", run_upbit_sdk, 1),
         # Other ways of the same, for one kind of messages.
-        Contender("websocket_v6, floats", None, run_ours_floats, 25, is_variant=True),
-        Contender("websocket_v6, iterated", None, run_ours_pulled, 25, is_single=True, is_variant=True),
-        Contender("picows + msgspec, 2 fields", "picows", run_picows_bare, 80, is_variant=True),
+        Contender("websocket_v6, floats", None, run_ours_floats, 25, kinds=("ticker",)),
+        Contender("websocket_v6, iterated", None, run_ours_pulled, 25, kinds=("ticker",)),
+        Contender("websocket_v6, best()", None, run_ours_best, 25, kinds=("orderbook",)),
+        Contender("picows + msgspec, 2 fields", "picows", run_picows_bare, 80, kinds=("ticker",)),
     )
 }

@@ -63,15 +63,14 @@ class Messages:
 
 @functools.cache
 def make_messages(kind: str, markets: int = MARKETS, count: int = COUNT) -> Messages:
-    """Return the block of `kind`, the same each time; all `markets` have their turn.
+    """Return the block of `kind`, the same each time; all `markets` have their turn. "-default": with full names.
 
     Raises:
         FileNotFoundError: if the capture is not here.
     """
-    if kind.startswith("capture"):
+    kind, _, form = kind.partition("-")
+    if kind == "capture":
         texts = list(_captured())
-        if kind == "capture-default":
-            texts = [_long_keys(text) for text in texts]
     else:
         rng = random.Random(kind)
         makers = {"ticker": [_ticker], "trade": [_trade], "orderbook": [_orderbook]}.get(
@@ -84,6 +83,8 @@ def make_messages(kind: str, markets: int = MARKETS, count: int = COUNT) -> Mess
             code = codes[index % markets] if count < 2 * markets else rng.choice(codes)
             fields = rng.choice(makers)(rng, code, prices[code], index)
             texts.append(json.dumps(fields, separators=(",", ":")))
+    if form == "default":
+        texts = [_long_keys(text) for text in texts]
     return Messages(kind, [_NUMBER.sub(r"\1", text).encode() for text in texts])
 
 
@@ -212,12 +213,13 @@ def _captured() -> Iterator[str]:
                 yield entry["raw"]
 
 
-# The keys of 2021's trades and books, the only types of the capture.
+# The keys of trades and books, those of 2021 included: the only types of the capture.
 _LONG = {
     "ty": "type", "cd": "code", "tms": "timestamp", "st": "stream_type",
     "tp": "trade_price", "tv": "trade_volume", "ab": "ask_bid", "pcp": "prev_closing_price", "c": "change",
     "cp": "change_price", "td": "trade_date", "ttm": "trade_time", "ttms": "trade_timestamp", "sid": "sequential_id",
     "tas": "total_ask_size", "tbs": "total_bid_size", "obu": "orderbook_units",
+    "bap": "best_ask_price", "bas": "best_ask_size", "bbp": "best_bid_price", "bbs": "best_bid_size", "lv": "level",
     "ap": "ask_price", "bp": "bid_price", "as": "ask_size", "bs": "bid_size",
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .contenders import OURS
 
-__all__ = ["can_plot", "draw"]
+__all__ = ["can_plot", "draw", "draw_soak"]
 
 Result = dict[str, Any]
 
@@ -20,10 +20,7 @@ def can_plot() -> bool:
 
 def draw(results: Result, folder: Path) -> list[Path]:
     """Draw what there is; return the files."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    mpl.rcParams["svg.hashsalt"] = "bench"  # the same file from the same numbers
+    _set_up()
     drawn = []
     if "ticker" in results.get("throughput", {}):
         drawn += _save(_throughput(results["throughput"]["ticker"]["contenders"]), folder / "throughput")
@@ -32,6 +29,27 @@ def draw(results: Result, folder: Path) -> list[Path]:
     if results.get("delay"):
         drawn += _save(_delay(results["delay"]), folder / "delay")
     return drawn
+
+
+def draw_soak(found: Result, folder: Path) -> list[Path]:
+    """Draw what a soak has sampled; return the files."""
+    _set_up()
+    minutes = [sample["at"] / 60 for sample in found["samples"]]
+    title = f"A soak of {found['delivered'] / 1e6:,.1f} million messages: resident memory (MiB) and threads"
+    figure, axes = _figure(title, 2.6)
+    axes.plot(minutes, [sample["resident_mib"] for sample in found["samples"]], color=_OURS, label="MiB")
+    axes.plot(minutes, [sample["threads"] for sample in found["samples"]], color=_OTHERS, label="threads")
+    axes.set_xlabel("minutes")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=7)
+    return _save(figure, folder / "soak")
+
+
+def _set_up() -> None:
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    mpl.rcParams["svg.hashsalt"] = "bench"  # the same file from the same numbers
 
 
 def _throughput(contenders: Result) -> Any:

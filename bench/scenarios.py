@@ -6,6 +6,7 @@ Rounds are interleaved: each has one run of every contender, so that a machine t
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from . import long
 from .contenders import CONTENDERS, OURS, Contender
 from .messages import CAPTURE, KINDS, make_messages
 from .runs import run, run_delay
@@ -16,6 +17,7 @@ from .statistic import quantile, ratios, spread
 __all__ = ["FULL", "QUICK", "SCENARIOS", "Plan"]
 
 DELAY_CONTENDERS = ("floor", "picows + msgspec", OURS)
+USUAL_BYTES = 600  # of a message; there are fewer of longer ones
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999}
 
 Say = Callable[[str], None]
@@ -34,11 +36,13 @@ class Plan(NamedTuple):
     delay_seconds: float
     delay_rounds: int
     start_rounds: int
+    books_seconds: float
+    registered: int  # components
     idle_seconds: float
 
 
-FULL = Plan(5, KINDS, 3000, (1, 10, 100, 1000), 400_000, (500, 2000, 5000), 4.0, 3, 5, 10.0)
-QUICK = Plan(3, ("ticker",), 1000, (1, 10, 100), 200_000, (2000,), 2.0, 2, 1, 5.0)
+FULL = Plan(5, KINDS, 3000, (1, 10, 100, 1000), 400_000, (500, 2000, 5000), 3.0, 3, 5, 60.0, 10_000, 10.0)
+QUICK = Plan(3, ("ticker",), 1000, (1, 10, 100), 200_000, (2000,), 2.0, 2, 1, 10.0, 1000, 5.0)
 
 
 def throughput(plan: Plan, say: Say) -> Result:
@@ -49,21 +53,16 @@ def throughput(plan: Plan, say: Say) -> Result:
             say(f"{kind}: left out, there is no capture")
             continue
         messages = make_messages(kind)
-        contenders = [one for one in _installed(say) if _fits(one, kind, len(messages.types))]
+        contenders = [one for one in _installed(say) if kind in one.kinds]
         runs: dict[str, list[Result]] = {one.name: [] for one in contenders}
         for turn in range(plan.rounds):
             say(f"throughput of {kind}, round {turn + 1} of {plan.rounds}")
             for one in contenders:
-                goal = plan.unit * one.weight
-                runs[one.name].append(run("throughput", Orders(kind), contender=one.name, warm_up=goal // 5, goal=goal))
+                goal = int(plan.unit * one.weight * min(1.0, USUAL_BYTES / messages.mean_bytes))
+                orders = Orders(f"{kind}-default" if one.needs_full_names else kind)
+                runs[one.name].append(run("throughput", orders, contender=one.name, warm_up=goal // 5, goal=goal))
         found[kind] = {"mean_bytes": messages.mean_bytes, "contenders": _summary(runs)}
     return found
-
-
-def _fits(contender: Contender, kind: str, types: int) -> bool:
-    if contender.is_variant and kind != "ticker":
-        return False
-    return types == 1 or not contender.is_single
 
 
 def _summary(runs: dict[str, list[Result]]) -> Result:
@@ -139,6 +138,18 @@ def _quantiles(delays: list[float], reading: Result) -> Result:
     }
 
 
+def books(plan: Plan, say: Say) -> Result:
+    """(d) All books of the exchange at ten times the live rate."""
+    say(f"every book at ten times the live rate, {plan.books_seconds:g} s")
+    return long.books(plan.books_seconds)
+
+
+def registry(plan: Plan, say: Say) -> Result:
+    """(e) What one change costs among many components that want everything."""
+    say(f"a registry of {plan.registered} components")
+    return long.registry(plan.registered)
+
+
 def start(plan: Plan, say: Say) -> Result:
     """(f) Import, first event, and what an idle engine costs."""
     say("imports")
@@ -162,5 +173,7 @@ SCENARIOS: dict[str, Callable[[Plan, Say], Result]] = {
     "throughput": throughput,
     "fanout": fanout,
     "delay": delay,
+    "books": books,
+    "registry": registry,
     "start": start,
 }

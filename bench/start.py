@@ -66,7 +66,12 @@ def _import(modules: str) -> dict[str, Any]:
 
 def measure_first_events(rounds: int) -> dict[str, list[float]]:
     """Return the seconds from before the import to the first callback, by contender."""
-    names = [name for name, one in CONTENDERS.items() if one.version is not None and not one.is_variant]
+    # Those that take tickers, and not those that are another way to use one of them.
+    names = [
+        name
+        for name, one in CONTENDERS.items()
+        if one.version is not None and "ticker" in one.kinds and len(one.kinds) > 1
+    ]
     orders = Orders("ticker", "once", markets=CODES, block=CODES, waits=False)
     found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):

@@ -82,6 +82,24 @@ def start(console: Console, found: Result) -> None:
     )
 
 
+def books(console: Console, found: Result) -> None:
+    """Print one line: does a whole market fit?"""
+    console.print(
+        f"all {found['markets']} books at {found['rate']:,.0f} a second: {found['delivered']:,} of {found['sent']:,} "
+        f"delivered, {found['dropped']} dropped, {found['cpu_share']:.1%} of a core, "
+        f"{found['resident_mib']:.0f} MiB, {found['most_queued']} waiting at most"
+    )
+
+
+def registry(console: Console, found: Result) -> None:
+    """Print one line: what does a change cost among many?"""
+    console.print(
+        f"{found['components']:,} components that want {found['codes']} codes each: "
+        f"{found['cpu_ms_per_change']:.2f} ms of CPU for a change; {found['requests_sent']} requests sent "
+        f"for {found['changes']} changes, of {found['request_bytes']:,} bytes at most"
+    )
+
+
 def _table(title: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
@@ -98,4 +116,11 @@ def _spread(one: Result, form: str) -> str:
     return f"{one['median']:{form}} ({one['least']:{form}} to {one['most']:{form}})"
 
 
-TABLES = {"throughput": throughput, "fanout": fanout, "delay": delay, "start": start}
+TABLES = {
+    "throughput": throughput,
+    "fanout": fanout,
+    "delay": delay,
+    "books": books,
+    "registry": registry,
+    "start": start,
+}

@@ -33,11 +33,13 @@ VARIABLES = {
     "compression": "WEBSOCKET_V6_COMPRESSION",
     "mode": "WEBSOCKET_V6_MODE",
     "runtime_dir": "WEBSOCKET_V6_RUNTIME_DIR",
+    "backfill": "WEBSOCKET_V6_BACKFILL",
 }
 
 _SECRETS = ("access_key", "secret_key")
 _HOSTS = {"kr": "api.upbit.com", "sg": "sg-api.upbit.com", "id": "id-api.upbit.com", "th": "th-api.upbit.com"}
 _CHOICES = {"region": Region, "format": Format, "mode": Mode, "jwt_algorithm": Algorithm}
+_SWITCHES = ("compression", "backfill")
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _SECONDS = {
     "token_lifetime": (60, 86_400),
@@ -48,6 +50,8 @@ _SECONDS = {
     "backoff_max": (0, 3600),
     "silent_code_timeout": (0.1, 600),
     "gather": (0, 1),
+    "backfill_max_gap": (1, 518_400),  # six days: the exchange keeps the trades of seven
+    "backfill_timeout": (0.1, 300),
     "max_age": (1, 604_800),
 }
 
@@ -77,6 +81,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     # All snapshots come within half a second; whoever wants an unknown code is to hear of it within 10.
     silent_code_timeout: float = 5.0
     gather: float = 0.005  # changes within this time become one request
+    backfill: bool = False  # fetch the trades missed in a gap over REST; needs the extra of that name
+    backfill_max_gap: float = 3600.0  # of a longer gap nothing is fetched
+    backfill_timeout: float = 15.0  # live trades wait no longer than this for those before them
+    rest_url: str = ""  # of the REST calls, without "/v1"; by default it follows from `url`
     # Connections for each endpoint, all with the same wants: the loss of one loses nothing.
     redundancy: int = 1
     # Seconds after which a connection is replaced by a new one, which takes over before the old one ends.
@@ -118,6 +126,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """The endpoint of indicators."""
         return f"{self.url}/info"
 
+    @property
+    def rest_base(self) -> str:
+        """Where the REST calls are: by default on the host of the WebSocket, as in all regions."""
+        if self.rest_url:
+            return self.rest_url.rstrip("/")
+        return "http" + self.url.removeprefix("ws").removesuffix("/websocket/v1")
+
     def without_keys(self) -> "Config":
         """Return this configuration without its keys, for whatever has no business with them."""
         return msgspec.structs.replace(self, access_key=None, secret_key=None)
@@ -141,7 +156,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 def _value(field: str, text: str) -> Any:
     """Read a variable as far as that makes sense; what does not is for `_problem` to refuse."""
     match field:
-        case "compression":
+        case "compression" | "backfill":
             return _SWITCH.get(text.lower(), text)
         case "runtime_dir":
             return Path(text)
@@ -184,15 +199,23 @@ def _accepted(field: str, value: object) -> str | None:
         return None if value is None or is_key(value) else KEY_FORM
     if field == "redundancy":
         return None if value in (1, 2, 3) and type(value) is int else "1, 2 or 3"
-    if field == "compression":
+    if field in _SWITCHES:
         return None if isinstance(value, bool) else "on or off (in a program True or False)"
     if field == "runtime_dir":
         is_folder = value is None or (isinstance(value, Path) and value.is_absolute())
         return None if is_folder else "the absolute path of a folder"
+    if field == "rest_url":
+        is_base = value == "" or _is_url(value, "http", "https")
+        return None if is_base else f"the base of REST calls, such as https://{_HOSTS['kr']}"
     return None if _is_public_url(value) else f"a public endpoint such as wss://{_HOSTS['kr']}/websocket/v1"
 
 
 def _is_public_url(url: object) -> bool:
+    # The other endpoints are added to it.
+    return _is_url(url, "ws", "wss") and not str(url).endswith(("/private", "/info"))
+
+
+def _is_url(url: object, *schemes: str) -> bool:
     if not isinstance(url, str) or not url.isascii() or not url.isprintable() or any(mark in url for mark in " ?#@"):
         return False
     try:
@@ -200,5 +223,4 @@ def _is_public_url(url: object) -> bool:
         _ = parts.port  # raises if it is no number
     except ValueError:
         return False
-    is_own = not url.endswith(("/private", "/info"))  # these are added to it
-    return url.startswith(("ws://", "wss://")) and bool(parts.hostname) and is_own
+    return url.startswith(tuple(f"{scheme}://" for scheme in schemes)) and bool(parts.hostname)

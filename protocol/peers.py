@@ -208,6 +208,7 @@ class Part(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     streams: list[str]
     payloads: list[bytes]
     replayed: bool
+    backfilled: bool
 
 
 class Records(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="records"):
@@ -283,13 +284,20 @@ def fingerprint(pipe_key: bytes, access_key: str | None) -> bytes:
 
 def records_of(batches: Iterable[Batch]) -> Records:
     """Return `batches` as they cross the pipe."""
-    return Records([_part(*batch) for batch in batches])
-
-
-def _part(
-    endpoint: str, _line: int, epoch: int, at_ns: int, streams: list[str], payloads: list[bytes], replayed: bool
-) -> Part:
-    return Part(endpoint, epoch, at_ns, streams, payloads, replayed)  # type: ignore[arg-type]  # one of the three
+    return Records(
+        [
+            Part(
+                batch.endpoint,  # type: ignore[arg-type]  # one of the three
+                batch.epoch,
+                batch.ts_received_ns,
+                batch.streams,
+                batch.payloads,
+                batch.replayed,
+                batch.backfilled,
+            )
+            for batch in batches
+        ]
+    )
 
 
 def to_wish(want: Want) -> Wish:

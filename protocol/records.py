@@ -35,6 +35,7 @@ class Batch(NamedTuple):
     streams: list[str]
     payloads: list[bytes]  # as long as `streams`
     replayed: bool = False  # last values that another process passes on: snapshots, whatever they say of themselves
+    backfilled: bool = False  # fetched over REST by another process
 
     def records(self) -> Iterator[Record]:
         """Yield each message on its own."""
@@ -73,4 +74,5 @@ class Batch(NamedTuple):
             and all(isinstance(stream, str) for stream in self.streams)
             and all(isinstance(payload, bytes) for payload in self.payloads)
             and isinstance(self.replayed, bool)
+            and isinstance(self.backfilled, bool)
         )

@@ -31,8 +31,7 @@ class StallWatch:
         self._floor = floor
         self._lively = 0
         self._longest = 0.0
-        self._at: float | None = None  # of the last look
-        self._since = 0.0  # the look that found the last data
+        self._since: float | None = None  # the look that found the last data
         self._data_at = 0
         self._has_asked = False
 
@@ -43,23 +42,22 @@ class StallWatch:
 
     def begin(self, now: float) -> None:
         """Watch a new connection; what the ones before it were like is remembered."""
-        self._at = self._since = now
+        self._since = now
         self._has_asked = False
 
     def look(self, now: float, data_at: int) -> Suspicion:
         """Judge a connection whose last data came at `data_at` (any clock; only that it changes counts)."""
-        if self._at is None:
-            self.begin(now)
-        before, self._at = self._at or now, now
-        self._longest *= 0.5 ** ((now - before) / HALF_LIFE)
+        if self._since is None:
+            self._since = now
+        silence = now - self._since
         if data_at != self._data_at:
             self._data_at = data_at
             self._lively += 1
-            self._longest = max(self._longest, now - self._since)
+            # Faded here and not in the silence, which is long in itself where messages are rare.
+            self._longest = max(silence, self._longest * 0.5 ** (silence / HALF_LIFE))
             self._since = now
             self._has_asked = False
             return Suspicion.NONE
-        silence = now - self._since
         if self._lively < LIVELY or silence < self.limit:
             return Suspicion.NONE
         if silence >= GIVE_UP * self.limit:
@@ -72,8 +70,8 @@ class StallWatch:
 
     def skip(self, seconds: float) -> None:
         """Leave out a time in which nothing could have come, because this machine slept."""
-        self._since += seconds
-        self._at = None if self._at is None else self._at + seconds
+        if self._since is not None:
+            self._since += seconds
 
 
 class ClockWatch:

@@ -25,6 +25,12 @@ def wait_until(condition: Callable[[], object], what: str = "the condition", tim
         pause.wait(0.005)
 
 
+def pytest_collection_finish() -> None:
+    """Let the collector pass over what was imported: it is run after each of some thousands of tests."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Every test ends with the threads, child processes and sockets it began with."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.util
 import itertools
 import logging
 import os
@@ -30,6 +31,7 @@ from .protocol.config import Config
 from .protocol.errors import (
     AuthenticationError,
     ClosedError,
+    ConfigError,
     EngineError,
     LocalProtocolError,
     SnapshotTimeoutError,
@@ -135,6 +137,10 @@ class WebSocketClientProxy:
             raise LocalProtocolError(f"component_id={component_id!r:.60} must be a name, such as 'my_chart'")
         self.component_id = component_id
         self._config = Config.from_env() if config is None else config
+        if self._config.backfill and importlib.util.find_spec("httpx") is None:
+            raise ConfigError(
+                "backfill=True (WEBSOCKET_V6_BACKFILL) needs an extra: pip install 'websocket-v6[backfill]'"
+            )
         self._hold: Hold | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
         # Two threads may make the first call at once; only they ever wait for it.

@@ -77,9 +77,11 @@ class Subscription(Generic[E]):
         self._check_pulled()
         try:
             while True:
-                event = self._core.edge.prepare(self._core.mailbox.get(timeout))
-                if event is not None:
-                    return cast(E, event)
+                event = self._core.mailbox.get(timeout)
+                self._core.edge.note_lag(event)
+                shown = self._core.edge.prepare(event)
+                if shown is not None:
+                    return cast(E, shown)
         except MailboxFullError:
             self.close()
             raise

@@ -12,7 +12,7 @@ from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSign
 from .make import event_class, make_event
 from .market import CandleEvent, TickerEvent, TradeEvent
 from .orderbook import OrderbookEvent, OrderbookUnit
-from .stream import ConnectionEvent, OverflowEvent
+from .stream import ConnectionEvent, OverflowEvent, Unrecovered
 
 __all__ = [
     "AnnouncementEvent",
@@ -30,6 +30,7 @@ __all__ = [
     "OverflowEvent",
     "TickerEvent",
     "TradeEvent",
+    "Unrecovered",
     "decode",
     "event_class",
     "make_event",

@@ -25,7 +25,7 @@ from .fields import (
 __all__ = ["MyAsset", "MyAssetEvent", "MyOrderEvent"]
 
 
-class MyOrderEvent(MarketEvent, frozen=True, dict=True, eq=False):
+class MyOrderEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """What happened to one order. For `state` "trade", `price`, `volume` and `trade_fee` are those of the execution."""
 
     __match_args__ = COMMON
@@ -94,7 +94,7 @@ def _make_asset(asset: MyAsset | _ShortAsset, number: Number) -> MyAsset:
     return MyAsset(asset.currency, *amounts)
 
 
-class MyAssetEvent(Event, frozen=True, dict=True, eq=False):
+class MyAssetEvent(Event, frozen=True, gc=False, eq=False):
     """A change of balances. It names several currencies or none in particular, so its `symbol` is "*"."""
 
     __match_args__ = COMMON

@@ -1,31 +1,35 @@
 """What all events from the exchange share: a shell around the exchange's own bytes, decoded when it is read.
 
 The router makes one shell for each message and all components of the process share it, so making one must cost next
-to nothing; `load` checks the message once, before user code sees it; a field is decoded when it is first read.
-What has been found out about a message lies in the shell's `__dict__`: its fields by name, and `_text`,
-empty once all fields are there. Two threads may find out the same at once; both find the same.
+to nothing; `load` checks the message once, before user code sees it, and in the same pass decodes the fields that
+are usually read (codec.py). Another field is decoded when it is first read.
+
+Events are nothing to the garbage collector (`gc=False`): thousands may wait in a mailbox, and it would look at them
+again and again. So none may ever be part of a cycle, and there is nothing in one that could refer to it.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import msgspec
 
 from ..errors import RemoteProtocolError
 from ..streams import Stream
-from .codec import DEFAULT_HEAD, MALFORMED, SIMPLE_HEAD, Codec, check, malformed
+from .codec import HEAD, MALFORMED, Codec, may_have_minus_zero
 from .fields import Field, Number, integer, text
 
 __all__ = ["COMMON", "Event", "MarketEvent"]
 
-# Who reads one event of a type in full will read the next ones too; after so many it is tried again. How many are left
-# of them, by event class and type of numbers; empty where nobody reads that much.
-_IN_FULL = 64
-_read_in_full: dict[tuple[type, Number], int] = {}
+_as_tuple = msgspec.structs.astuple
+_set = msgspec.structs.force_setattr  # for what is found out later: a user cannot change an event
+_copy: Any = msgspec.Struct.__copy__  # type: ignore[attr-defined]  # its stubs lack it; copy.copy is much slower
+_OWN = slice(4, 7)  # of an event's fields: _payload, _codec, _fixed
 
 # What every event has. A class names it as its `__match_args__` for type checkers, which cannot see the rest.
 COMMON: Final = ("symbol", "timestamp", "received_at", "epoch", "stream_type", "type")
+
+_BACKFILLED: Final = ("backfilled", True)
 
 
 class _EventType(msgspec.StructMeta):
@@ -37,7 +41,7 @@ class _EventType(msgspec.StructMeta):
         return fields
 
 
-class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=False):
+class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=False):
     """One message of the exchange; the subclasses add the fields of their type under the exchange's full names.
 
     A field that the exchange left out or sent as null is None, whatever its declared type: the types are what the
@@ -47,31 +51,41 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=Fal
     stream: Stream  # what the router goes by: "ticker KRW-BTC"
     symbol: str  # the code; the category of an announcement; "*" where there is neither
     received_at: int  # this machine's clock, Unix nanoseconds
-    epoch: int  # counts connections: messages may be missing between two epochs
+    epoch: int  # rises whenever messages may be missing
     _payload: bytes
-    _number: Any = Decimal
+    _codec: Codec
     _fixed: tuple[tuple[str, Any], ...] = ()  # fields of a view that are not as the message has them
+    # What was found out about the message. Two threads may find out the same at once; both find the same.
+    _values: Any = None  # a struct with the fields decoded so far
+    _views: Any = None  # the view that was made last, another event
+    _sibling: Any = None  # of a view, the one that was made before it
 
     timestamp = integer("tms")
     stream_type = text("st")
 
     _fields: ClassVar[tuple[str, ...]] = ()
-    _codec: ClassVar[Codec]
-    _has_many_fields: ClassVar[bool] = True
+    _codecs: ClassVar[dict[Number, Codec]] = {}  # by what its numbers are
+    _undecoded: ClassVar[dict[str, None]] = dict.fromkeys(("_values", "_views", "_sibling"))
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         own: dict[str, Any] = {}
         for base in reversed(cls.__mro__[: cls.__mro__.index(Event)]):
             own |= {name: value for name, value in vars(base).items() if isinstance(value, Field | property)}
-        cls._fields = tuple(dict.fromkeys((*COMMON, *own)))
+        cls._fields = tuple(dict.fromkeys((*COMMON, *(name for name in own if name[0] != "_"))))
         fields = {"timestamp": Event.timestamp, "stream_type": Event.stream_type, **own}
-        cls._codec = Codec({name: field for name, field in fields.items() if type(field) is Field})
+        fields = {name: field for name, field in fields.items() if isinstance(field, Field)}
+        cls._codecs = {number: Codec(cls, fields, number) for number in (Decimal, float)}
 
     @property
     def type(self) -> str:
         """The exchange's data type, such as "ticker" or "candle.1m"."""
         return self.stream.partition(" ")[0]
+
+    @property
+    def backfilled(self) -> bool:
+        """Whether this did not come over the socket but was fetched over REST, because a gap had swallowed it."""
+        return _BACKFILLED in self._fixed
 
     @property
     def payload(self) -> bytes:
@@ -88,33 +102,42 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=Fal
         """Whether it is a last value, made the snapshot of a newcomer, and not one that the exchange sent as such."""
         return ("stream_type", "SNAPSHOT") in self._fixed
 
+    def as_backfilled(self) -> Self:
+        """Return this event marked as fetched over REST."""
+        return self._view_with(*_BACKFILLED)
+
     def load(self) -> None:
         """Check the whole message; afterwards at most a single field can turn out to be of a wrong type.
 
         Raises:
-            RemoteProtocolError: if it is not one JSON object in UTF-8, or if a field is seen to be of a wrong type.
+            RemoteProtocolError: if it is not one JSON object in UTF-8.
         """
-        values = self.__dict__
-        if "_text" in values:
+        if self._values is not None:
             return
-        payload = self._payload
+        # At once, because any attribute of a class with a `__getattr__` costs three look-ups.
+        payload, codec, fixed = _as_tuple(self)[_OWN]
         try:
-            text = payload.decode()
-            if not _read_in_full or not self._is_read_in_full():
-                check(payload)
-                if (text[:7] == SIMPLE_HEAD or text[:9] == DEFAULT_HEAD) and text.rfind("{") == 0:
-                    if self._fixed:
-                        values.update(self._fixed)
-                    values["_text"] = text
-                    return
-        except MALFORMED as exc:
-            raise malformed("message", payload, exc) from exc
-        # It will be read in full, or something is nested or out of the common order, and keys cannot be found.
-        self._decode_all(text)
+            decode, exact_numbers = next(codec.turns[payload[HEAD]])
+            values = decode(payload)
+            if exact_numbers is not None:
+                for number in exact_numbers(values):
+                    if not number:
+                        if number is not None and may_have_minus_zero(payload):
+                            raise ValueError
+                    elif not number.is_finite():
+                        raise ValueError
+            if not payload.isascii():
+                payload.decode()  # msgspec does not look at what it skips
+        except StopIteration:
+            values = codec.sample(payload)
+        except MALFORMED:
+            values = codec.check(payload)
+        self._keep(values) if fixed else _set(self, "_values", values)
 
     def with_numbers(self, numbers: Number) -> Self:
         """Return this event with its numbers as `Decimal`, which is exact, or as `float`, the nearest there is."""
-        return self if numbers is self._number else self._view("_number", numbers)
+        codec = self._codecs[numbers]
+        return self if codec is self._codec else self._view("_codec", codec)
 
     def as_snapshot(self) -> Self:
         """Return this event as the snapshot that a newcomer to a running stream gets."""
@@ -133,7 +156,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=Fal
             return NotImplemented
         if (self.symbol, self.received_at, self.epoch) != (other.symbol, other.received_at, other.epoch):
             return False
-        return msgspec.structs.astuple(self) == msgspec.structs.astuple(other) or self._items() == other._items()
+        return self._shell() == other._shell() or self._items() == other._items()
 
     def __hash__(self) -> int:
         return hash((type(self), self.symbol, self.received_at, self.epoch, self.timestamp))
@@ -151,62 +174,66 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, dict=True, eq=Fal
         return self._items()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), msgspec.structs.astuple(self)
+        return type(self), self._shell()
+
+    if not TYPE_CHECKING:  # for a type checker, no name is an attribute but those that are
+
+        def __getattr__(self, name: str) -> Any:
+            return self._read(name)
+
+    def _read(self, name: str) -> Any:
+        """Decode a field that has not been."""
+        codec = self._codec
+        if name not in codec:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        for fixed, value in self._fixed:
+            if fixed == name:
+                return value
+        if self._values is None:
+            self.load()
+        values = self._values
+        if not hasattr(values, name):
+            values = codec.decode(self._payload, name, values.__struct_fields__)
+            self._keep(values)
+        return getattr(values, name)
 
     def _items(self) -> list[tuple[str, Any]]:
         self.load()
-        if self.__dict__["_text"]:
-            self._read_all()
+        if len(self._values.__struct_fields__) < len(self._codec):
+            self._keep(self._codec.decode_all(self._payload))
         return [(name, getattr(self, name)) for name in self._fields]
 
-    def _read_all(self) -> None:
-        """Decode all fields, and expect the same of the next messages of this type."""
-        text = self.__dict__["_text"]
-        if text:  # else another thread has just been here
-            self._decode_all(text)
-            if self._has_many_fields:
-                _read_in_full[type(self), self._number] = _IN_FULL
+    def _keep(self, values: Any) -> None:
+        for name, value in self._fixed:
+            if hasattr(values, name):
+                setattr(values, name, value)
+        _set(self, "_values", values)
 
-    def _is_read_in_full(self) -> bool:
-        key = type(self), self._number
-        left = _read_in_full.get(key, 0)
-        if left > 1:
-            _read_in_full[key] = left - 1
-        else:
-            _read_in_full.pop(key, None)
-        return left > 0
-
-    def _decode_all(self, text: str) -> None:
-        fields = self._codec.decode(text, self._number)
-        fields.update(self._fixed)
-        fields["_text"] = ""  # there is nothing left in it
-        self.__dict__.update(fields)
+    def _shell(self) -> tuple[Any, ...]:
+        return _as_tuple(msgspec.structs.replace(self, **self._undecoded))
 
     def _view_with(self, field: str, value: object) -> Self:
         return self._view("_fixed", (*self._fixed, (field, value)))
 
     def _view(self, name: str, value: Any) -> Self:
         """Return this event but for one thing; the same view each time, since components ask for the same ones."""
-        values = self.__dict__
-        views: dict[tuple[str, Any], Self] | None = values.get("_views")
-        if views is None:
-            views = values["_views"] = {}
-        view = views.get((name, value))
-        if view is None:
-            view = views[name, value] = msgspec.structs.replace(self, **{name: value})
-            text = values.get("_text")
-            if text and (type(self), view._number) not in _read_in_full:
-                # The message is checked, and the fields of the view can be found by their keys too.
-                fields = view.__dict__
-                if "_levels" in values:
-                    fields["_levels"] = values["_levels"]
-                if view._fixed:
-                    fields.update(view._fixed)
-                fields["_text"] = text
+        # A view differs from its event in one thing alone, so that tells it from the others; seldom are there any.
+        view: Self | None = self._views
+        while view is not None:
+            if getattr(view, name) == value:
+                return view
+            view = view._sibling
+        view = _copy(self)
+        if self._values is not None or self._views is not None or self._sibling is not None:
+            for found in self._undecoded:
+                _set(view, found, None)
+        _set(view, name, value)
+        _set(view, "_sibling", self._views)
+        _set(self, "_views", view)
         return view
 
 
-class MarketEvent(Event, frozen=True, dict=True, eq=False):
+class MarketEvent(Event, frozen=True, gc=False, eq=False):
     """An event of one market: `code` is its symbol."""
 
     @property
@@ -219,7 +246,12 @@ def _shown(value: object) -> str:
     return str(value) if isinstance(value, Decimal) else repr(value)
 
 
+_PLAIN = frozenset({Decimal, str, int, float, bool, type(None)})  # nearly all; to ask about a Mapping is slow
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, tuple):
         return tuple(_plain(item) for item in value)
     if isinstance(value, Mapping):

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 from ..records import Batch
 from ..streams import Stream, split
@@ -9,6 +10,8 @@ from ..wants import endpoint_of
 from .base import Event
 
 __all__ = ["batches_of"]
+
+Key: TypeAlias = tuple[str, int, int, bool, bool]  # what the records of one batch share
 
 # Bytes beside the payloads, about.
 _OF_RECORD = 32  # the name of its stream, two lengths
@@ -22,22 +25,22 @@ def batches_of(events: Iterable[Event], max_bytes: int) -> Iterator[list[Batch]]
     greater message has a list of its own.
     """
     batches: list[Batch] = []
-    key: tuple[str, int, int, bool] | None = None
+    key: Key | None = None
     streams: list[str] = []
     payloads: list[bytes] = []
     size = 0
     for event in events:
-        payload, stream = event._payload, event.stream
-        its = _endpoint(stream), event.epoch, event.received_at, event.is_replayed
+        payload, stream = event.payload, event.stream
+        its = _endpoint(stream), event.epoch, event.received_at, event.is_replayed, event.backfilled
         more = len(payload) + _OF_RECORD + (_OF_BATCH if its != key else 0)
         if size + more > max_bytes and batches:
             yield batches
             batches, key, size = [], None, 0
         size += more
         if its != key:
-            endpoint, epoch, ts_received_ns, replayed = key = its
+            endpoint, epoch, ts_received_ns, replayed, backfilled = key = its
             streams, payloads = [], []
-            batches.append(Batch(endpoint, 0, epoch, ts_received_ns, streams, payloads, replayed))
+            batches.append(Batch(endpoint, 0, epoch, ts_received_ns, streams, payloads, replayed, backfilled))
         streams.append(stream)
         payloads.append(payload)
     if batches:

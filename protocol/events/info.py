@@ -13,12 +13,12 @@ import msgspec
 from .. import short_names
 from .base import COMMON, Event, MarketEvent
 from .codec import MALFORMED, checked_text, keep_minus_zero, malformed
-from .fields import Field, Number, optional_text, read_text, text
+from .fields import Field, Number, optional_text, text
 
 __all__ = ["AnnouncementEvent", "GenericEvent", "IndicatorEvent", "IndicatorSignalEvent"]
 
 
-class AnnouncementEvent(Event, frozen=True, dict=True, eq=False):
+class AnnouncementEvent(Event, frozen=True, gc=False, eq=False):
     """A notice, created or updated; its `symbol` is its category.
 
     `first_listed_at` and `listed_at` are ISO 8601 in KST with "+09:00". `body` is Markdown, None where it was not asked
@@ -73,7 +73,7 @@ def _named(names: Mapping[str, str], values: Mapping[str, Any] | None, number: N
     return MappingProxyType(full)
 
 
-class IndicatorEvent(MarketEvent, frozen=True, dict=True, eq=False):
+class IndicatorEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """One indicator of one market at the close of a candle, which started at `candle_date_time_utc`.
 
     `params` and `value` have the exchange's full names, whatever the format; which ones depends on `indicator`. Periods
@@ -89,7 +89,7 @@ class IndicatorEvent(MarketEvent, frozen=True, dict=True, eq=False):
     value = Field("v", msgspec.Raw, convert=_read_value)
 
 
-class IndicatorSignalEvent(MarketEvent, frozen=True, dict=True, eq=False):
+class IndicatorSignalEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """A condition on an indicator that has become true at the close of a candle.
 
     As IndicatorEvent, and `trigger` with its `event_params`, empty for a trigger that has none.
@@ -106,20 +106,20 @@ class IndicatorSignalEvent(MarketEvent, frozen=True, dict=True, eq=False):
     value = Field("v", msgspec.Raw, convert=_read_value)
 
 
-class GenericEvent(Event, frozen=True, dict=True, eq=False):
+class GenericEvent(Event, frozen=True, gc=False, eq=False):
     """A message of a type that this version does not know; `symbol` is its code, or "*"."""
 
     __match_args__ = COMMON
 
     # These keys may mean anything in a message of an unknown type.
-    timestamp = Field[Any]("tms", Any, int, lambda value, _: value if type(value) is int else None)
-    stream_type = Field[Any]("st", Any, read_text, lambda value, _: value if isinstance(value, str) else None)
+    timestamp = Field[Any]("tms", Any, lambda value, _: value if type(value) is int else None)
+    stream_type = Field[Any]("st", Any, lambda value, _: value if isinstance(value, str) else None)
 
     @property
     def fields(self) -> Mapping[str, Any]:
         """The message as sent, under its own names: integers as int, other numbers exact."""
         text = keep_minus_zero(checked_text(self._payload))
         try:
-            return _named({}, _decode_object(text), self._number)
+            return _named({}, _decode_object(text), self._codec.number)
         except MALFORMED as exc:
             raise malformed(self.stream, text, exc) from exc

@@ -1,8 +1,11 @@
 """From a message's stream to the class of its event."""
 
+from decimal import Decimal
+
 from ..streams import Stream, split
 from .account import MyAssetEvent, MyOrderEvent
 from .base import Event
+from .codec import Codec
 from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSignalEvent
 from .market import CandleEvent, TickerEvent, TradeEvent
 from .orderbook import OrderbookEvent
@@ -20,7 +23,7 @@ _CLASSES: dict[str, type[Event]] = {
     "indicator_signal": IndicatorSignalEvent,
 }
 
-_Made = tuple[type[Event], str]
+_Made = tuple[type[Event], str, Codec]
 _made: dict[Stream, _Made] = {}
 _MADE_BOUND = 65_536  # several times all streams of the exchange
 
@@ -35,13 +38,14 @@ def make_event(stream: Stream, payload: bytes, epoch: int, received_at: int) -> 
     made = _made.get(stream)
     if made is None:
         made = _learn(stream)
-    cls, symbol = made
-    return cls(stream, symbol, received_at, epoch, payload)
+    cls, symbol, codec = made
+    return cls(stream, symbol, received_at, epoch, payload, codec)
 
 
 def _learn(stream: Stream) -> _Made:
     type_, symbol = split(stream)
     if len(_made) >= _MADE_BOUND:
         _made.clear()
-    made = _made[stream] = (event_class(type_), symbol)
+    cls = event_class(type_)
+    made = _made[stream] = cls, symbol, cls._codecs[Decimal]
     return made

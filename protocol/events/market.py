@@ -5,7 +5,7 @@ Source: Upbit WebSocket reference, "ticker", "trade", "candle.{unit}".
 
 from typing import Any
 
-from .base import COMMON, MarketEvent
+from .base import COMMON, Event, MarketEvent
 from .fields import Field, integer, number, optional_flag, optional_number, optional_text, text
 
 __all__ = ["CandleEvent", "TickerEvent", "TradeEvent"]
@@ -20,13 +20,7 @@ def _plain_date(value: Any, _number: object) -> str | None:
     return f"{value['year']:04}-{value['month']:02}-{value['day']:02}"
 
 
-def _read_no_date(value: str) -> str | None:
-    if value != "null":
-        raise ValueError(value)
-    return None
-
-
-class TickerEvent(MarketEvent, frozen=True, dict=True, eq=False):
+class TickerEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """The state of one market after a trade. Volumes are in the base currency, prices and turnover in the quote's.
 
     The day begins at 00:00 UTC. `trade_date` is "yyyyMMdd" and `trade_time` "HHmmss", both UTC; the 52-week dates are
@@ -60,13 +54,13 @@ class TickerEvent(MarketEvent, frozen=True, dict=True, eq=False):
     lowest_52_week_date = optional_text("l52wdt")
     market_state = text("ms")  # PREVIEW, ACTIVE, DELISTED
     is_trading_suspended = optional_flag("its")  # deprecated
-    delisting_date = Field("dd", Any, _read_no_date, _plain_date)
+    delisting_date = Field("dd", Any, _plain_date)
     market_warning = optional_text("mw")  # deprecated
     acc_trade_price_24h = number("atp24h")
     acc_trade_volume_24h = number("atv24h")
 
 
-class TradeEvent(MarketEvent, frozen=True, dict=True, eq=False):
+class TradeEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """One execution. `sequential_id` identifies it within its code and says nothing of the order.
 
     `trade_date` is "yyyy-MM-dd" and `trade_time` "HH:mm:ss", both UTC; `change_price` is absolute. The snapshot is the
@@ -89,9 +83,10 @@ class TradeEvent(MarketEvent, frozen=True, dict=True, eq=False):
     best_ask_size = optional_number("bas")
     best_bid_price = optional_number("bbp")
     best_bid_size = optional_number("bbs")
+    backfilled = Event.backfilled  # here to be shown: what is fetched is trades, and they lack the best levels
 
 
-class CandleEvent(MarketEvent, frozen=True, dict=True, eq=False):
+class CandleEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """One candle so far; `type` tells its unit, such as "candle.1m". The last one received of the same start counts.
 
     `candle_date_time_utc` and `..._kst` are its start, "yyyy-MM-ddTHH:mm:ss" without a zone. No message says that a

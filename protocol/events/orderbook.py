@@ -7,22 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from itertools import starmap
-from typing import Any, ClassVar, Self, overload
+from typing import Any, ClassVar, Self
 
 import msgspec
 
 from ..errors import RemoteProtocolError
 from .base import COMMON, Event, MarketEvent
-from .codec import (
-    DEFAULT_HEAD,
-    MALFORMED,
-    NULL,
-    SIMPLE_HEAD,
-    checked_text,
-    has_full_names,
-    keep_minus_zero,
-    malformed,
-)
+from .codec import MALFORMED, has_full_names, keep_minus_zero, malformed
 from .fields import Field, Number, number, optional_number
 
 __all__ = ["OrderbookEvent", "OrderbookUnit"]
@@ -41,22 +32,7 @@ class OrderbookUnit(msgspec.Struct, frozen=True, gc=False):
         return msgspec.structs.asdict(self)
 
 
-class _Units(Field[tuple[OrderbookUnit, ...]]):
-    """The levels, decoded together when first read."""
-
-    @overload
-    def __get__(self, event: None, owner: type) -> Field[tuple[OrderbookUnit, ...]]: ...
-    @overload
-    def __get__(self, event: Event, owner: type) -> tuple[OrderbookUnit, ...]: ...
-    def __get__(self, event: Any, owner: type) -> Field[tuple[OrderbookUnit, ...]] | tuple[OrderbookUnit, ...]:
-        if event is None:
-            return self
-        units: tuple[OrderbookUnit, ...] = event._units(event._depth)
-        event.__dict__["orderbook_units"] = units
-        return units
-
-
-class OrderbookEvent(MarketEvent, frozen=True, dict=True, eq=False):
+class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """The book of one market. Sizes are in the base currency, prices and `level` in the quote's.
 
     `orderbook_units` holds the levels, best first, the empty ones left out; `level` is the grouping step, 0 for none,
@@ -66,80 +42,49 @@ class OrderbookEvent(MarketEvent, frozen=True, dict=True, eq=False):
     __match_args__ = COMMON
 
     _depth: int | None = None
-    _has_many_fields: ClassVar[bool] = False
+    _units: tuple[OrderbookUnit, ...] | None = None  # once they are decoded
 
     total_ask_size = number("tas")
     total_bid_size = number("tbs")
-    orderbook_units = _Units("obu")
+
+    @property
+    def orderbook_units(self) -> tuple[OrderbookUnit, ...]:
+        """The levels, best first, decoded together when first read."""
+        units = self._units
+        if units is None:
+            units = self._decode_units(self._depth)
+            msgspec.structs.force_setattr(self, "_units", units)
+        return units
+
     level = optional_number("lv")
+    _levels = Field[msgspec.Raw]("obu", msgspec.Raw, full="orderbook_units")
+
+    _undecoded: ClassVar[dict[str, None]] = {**Event._undecoded, "_units": None}
 
     def best(self) -> OrderbookUnit | None:
         """Return the best level alone, at a fraction of the cost of them all; None if the book is empty."""
-        units = self._units(1)
+        units = self._decode_units(1)
         return units[0] if units else None
 
     def with_depth(self, depth: int) -> Self:
         """Return this event with the first `depth` levels."""
         return self if depth == self._depth else self._view("_depth", depth)
 
-    def load(self) -> None:
-        """Check the whole message, as every event does; the levels are cut out and wait until they are read."""
-        values = self.__dict__
-        if "_text" in values:
-            return
-        text = checked_text(self._payload)
-        is_full = has_full_names(text)
-        # Without its levels the message is flat, and its fields can be found by their keys. A bracket that does not end
-        # the levels is one in something inside of them, and would leave the brace of a level behind.
-        start = text.find(':[{"a') + 1
-        end = text.find("]", start)
-        flat = text[: start + 1] + text[end:]
-        if (
-            text.endswith(_FULL_KEY if is_full else _SHORT_KEY, 0, start - 1)
-            and text.startswith((SIMPLE_HEAD, DEFAULT_HEAD))
-            and flat.rfind("{") == 0
-            and flat.find("}") == len(flat) - 1
-        ):
-            values["_levels"] = text[start : end + 1], is_full
-            if self._fixed:
-                values.update(self._fixed)
-            values["_text"] = flat
-        else:
-            values["_levels"] = _find_levels(text, is_full), is_full
-            self._decode_all(text)
-
-    def _units(self, depth: int | None) -> tuple[OrderbookUnit, ...]:
-        self.load()
-        levels, is_full = self.__dict__["_levels"]
+    def _decode_units(self, depth: int | None) -> tuple[OrderbookUnit, ...]:
+        levels = bytes(self._levels).decode()
+        is_full = has_full_names(self._payload)
         if depth is not None:
             end = 0
             for _ in range(depth):
                 end = levels.find("}", end) + 1
                 if end == 0:  # there are no more than `depth`
-                    return _decode(levels, is_full, self._number)
+                    return _decode(levels, is_full, self._codec.number)
             with suppress(RemoteProtocolError):  # not as many levels as braces: some are of something inside of them
-                return _decode(levels[:end] + "]", is_full, self._number, depth)
-        return _decode(levels, is_full, self._number)[:depth]
+                return _decode(levels[:end] + "]", is_full, self._codec.number, depth)
+        return _decode(levels, is_full, self._codec.number)[:depth]
 
 
 _values = msgspec.structs.astuple
-_SHORT_KEY, _FULL_KEY = '"obu"', '"orderbook_units"'
-
-
-class _Levels(msgspec.Struct):
-    obu: msgspec.Raw = NULL
-    orderbook_units: msgspec.Raw = NULL
-
-
-_decode_levels = msgspec.json.Decoder(_Levels).decode
-
-
-def _find_levels(text: str, is_full: bool) -> str:
-    try:
-        found = _decode_levels(text)
-    except MALFORMED as exc:
-        raise malformed("order book", text, exc) from exc
-    return bytes(found.orderbook_units if is_full else found.obu).decode()
 
 
 class _ShortUnit(msgspec.Struct, gc=False):

@@ -1,23 +1,34 @@
 """What happened to the stream itself: the connection came or went, a mailbox overflowed. Not from the exchange."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, final
 
 import msgspec
 
-__all__ = ["ConnectionEvent", "OverflowEvent"]
+__all__ = ["ConnectionEvent", "OverflowEvent", "Unrecovered"]
+
+
+class Unrecovered(NamedTuple):
+    """Trades of one code that are missing after a gap for good, if there were any: those between the two times."""
+
+    symbol: str
+    started_at: int  # Unix nanoseconds
+    ended_at: int
+    reason: str
 
 
 class ConnectionEvent(msgspec.Struct, frozen=True):
     """The connection of an endpoint changed its state; messages may be missing where `gap` is given."""
 
     endpoint: str  # "public", "private", "info"
-    state: str  # the connection's new state
-    epoch: int  # counts connections of the endpoint
+    state: str  # the connection's new state; "backfilled" once the gap of an open one has been seen to
+    epoch: int  # of the endpoint: rises whenever messages may be missing
     gap: float | None = None  # seconds without a connection
     gap_started_at: int | None = None  # Unix nanoseconds
     gap_ended_at: int | None = None
     reason: str = ""
     received_at: int = 0  # Unix nanoseconds
+    recovered: int | None = None  # of state "backfilled": the trades that were fetched for this component's codes
+    unrecovered: tuple[Unrecovered, ...] = ()
 
     symbol: ClassVar[None] = None  # concerns all codes of the endpoint
     stream_type: ClassVar[str] = "REALTIME"
@@ -29,9 +40,10 @@ class ConnectionEvent(msgspec.Struct, frozen=True):
 
     def asdict(self) -> dict[str, Any]:
         """Return all public fields by name."""
-        return _asdict(self)
+        return {**_asdict(self), "unrecovered": tuple(one._asdict() for one in self.unrecovered)}
 
 
+@final
 class OverflowEvent(msgspec.Struct, frozen=True):
     """A mailbox dropped events because its reader is too slow; it stands where they would have been."""
 

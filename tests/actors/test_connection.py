@@ -304,7 +304,7 @@ def test_a_line_that_brings_no_data_any_more_is_asked_something(it: Subject, clo
     it.tell(WireSaid(1, SubscriptionList(ticket, ())))
     assert not it.due(AnswerOverdue), "it answers: the market is quiet"
     let_pass(it, clocks, 10, data=True)
-    let_pass(it, clocks, 70, data=False)
+    let_pass(it, clocks, 75, data=False)
     wire.last_bytes_ns = wire.last_data_ns + 30_000_000_000  # pongs came all the time
     assert it.fire(AnswerOverdue) == 10.0
     assert wire.calls[-1][0] == "finish"

@@ -107,9 +107,16 @@ class World:
 
     def heard(self) -> list[tuple[str, int]]:
         """Return what the component has been told of connections: states and epochs."""
+        return [(one.state, one.epoch) for one in self.drained("component") if isinstance(one, ConnectionChanged)]
+
+    def drained(self, name: str) -> list[Any]:
+        """Return all that `name` has been told and nobody has looked at."""
         ask(self.registry, GetHealth(), 5)
-        ask(self.refs["component"], GetHealth(), 5)
-        return [(one.state, one.epoch) for one in drained(self.told["component"]) if isinstance(one, ConnectionChanged)]
+        ask(self.refs[name], GetHealth(), 5)
+        found = []
+        while not self.told[name].empty():
+            found.append(self.told[name].get())
+        return found
 
     def next(self, name: str, kind: type[Any]) -> Any:
         """Return the next message of `kind` that `name` is told."""
@@ -181,7 +188,7 @@ def test_a_deeper_book_is_routed_when_it_is_asked_for(world: World) -> None:
     assert world.next("router", AddRoutes).subscription_id == 1
     world.subscribe(2, orderbook_want("KRW-BTC", depth=15))
     ask(world.registry, Unsubscribe("component", 99), 5)
-    assert all(not isinstance(one, AddRoutes) for one in drained(world.told["router"])), "not before the request"
+    assert all(not isinstance(one, AddRoutes) for one in world.drained("router")), "not before the request"
     assert "KRW-BTC.15" in world.asked()
     assert world.next("router", AddRoutes).subscription_id == 2
 
@@ -234,7 +241,7 @@ def open_both(world: World) -> None:
 def test_a_second_line_is_asked_for_everything_and_nobody_hears_of_it(world: World) -> None:
     open_both(world)
     assert world.heard() == [("open", 1)]
-    told = drained(world.told["router"])
+    told = world.drained("router")
     assert [one for one in told if isinstance(one, NewEpoch) and one.endpoint == "public"][-1].epoch == 1
     assert told.index(Merge("public", True)) < told.index(Join("public", SECOND))
 
@@ -259,7 +266,7 @@ def test_a_line_that_does_not_serve_yet_covers_no_loss(world: World) -> None:
     world.asked("second")
     world.change("lost", 1)
     assert world.heard() == [("open", 1), ("lost", 1), ("open", 2)]
-    told = [one for one in drained(world.told["router"]) if isinstance(one, NewEpoch | Join)]
+    told = [one for one in world.drained("router") if isinstance(one, NewEpoch | Join)]
     assert told[-2:] == [NewEpoch("public", 2), Join("public", SECOND)], "what was held of it belongs to the new epoch"
 
 
@@ -305,8 +312,7 @@ def test_a_deeper_book_is_expected_once_and_routed_when_all_lines_were_asked(wor
     world.subscribe(2, orderbook_want("KRW-BTC", depth=15))
     for name in ("connection", "second"):
         assert "KRW-BTC.15" in world.asked(name)
-    ask(world.registry, GetHealth(), 5)
-    told = [one for one in drained(world.told["router"]) if isinstance(one, Expect | AddRoutes)]
+    told = [one for one in world.drained("router") if isinstance(one, Expect | AddRoutes)]
     assert [type(one) for one in told] == [Expect, AddRoutes]
 
 
@@ -316,8 +322,7 @@ def test_a_stream_is_retired_when_the_last_line_was_asked_to_leave_it_out(world:
     ask(world.registry, Unsubscribe("component", 1), 5)
     for name in ("connection", "second"):
         assert "KRW-BTC" not in world.asked(name)
-    ask(world.registry, GetHealth(), 5)
-    retired = [one for one in drained(world.told["router"]) if isinstance(one, Retire)]
+    retired = [one for one in world.drained("router") if isinstance(one, Retire)]
     assert retired == [Retire(("ticker KRW-BTC",))]
 
 
@@ -332,7 +337,7 @@ def test_a_request_that_is_refused_on_every_line_blames_once(world: World) -> No
     error = ErrorNotice("WRONG_FORMAT", "no")
     for line in (1, SECOND, 1, SECOND):
         tell(world.registry, ExchangeSaid("public", line, 1, error))
-    failed = [one for one in drained(world.told["component"]) if isinstance(one, StreamFailed)]
+    failed = [one for one in world.drained("component") if isinstance(one, StreamFailed)]
     assert not failed
     assert "KRW-BTC" in world.asked(), "tried alone"
 
@@ -348,10 +353,3 @@ def test_a_question_whose_line_is_lost_is_asked_on_another(world: World) -> None
         pass
     tell(world.registry, ExchangeSaid("public", 1, 1, SubscriptionList(ticket, ())))
     assert answer.get(timeout=5).ticket == ticket
-
-
-def drained(out: "queue.SimpleQueue[Any]") -> list[Any]:
-    found = []
-    while not out.empty():
-        found.append(out.get())
-    return found

@@ -12,6 +12,8 @@ from websocket_v6.actors.messages import (
     AddRoutes,
     AttachSource,
     GetHealth,
+    Join,
+    Merge,
     NewEpoch,
     SnapshotServed,
     StreamsSeen,
@@ -115,3 +117,44 @@ def test_a_replayed_value_is_a_snapshot_whatever_it_says(world: World) -> None:
     assert [event.stream_type for event in world.take(realtime)] == ["REALTIME"]
     assert world.told.get(timeout=5) == SnapshotServed(2, BITCOIN)
     assert world.told.get(timeout=5) == StreamsSeen("public", 1, (BITCOIN,))
+
+
+def prices(events: list[Event]) -> list[tuple[str, int]]:
+    return [(event.stream_type, int(event.trade_price)) for event in events]  # type: ignore[attr-defined]
+
+
+def test_a_snapshot_of_a_stream_that_runs_is_delivered_as_what_happened_if_it_is_news(world: World) -> None:
+    live = world.subscribe(BITCOIN)
+    realtime = world.subscribe(BITCOIN, snapshots=False)
+    world.deliver(ticker(1, "SNAPSHOT"), ticker(2, at=2))
+    tell(world.router, Merge("public", True))
+    world.deliver(ticker(2, "SNAPSHOT", at=2), line=2)
+    world.deliver(ticker(3, "SNAPSHOT", at=3), line=3)
+    assert prices(world.take(live)) == [("SNAPSHOT", 1), ("REALTIME", 2), ("REALTIME", 3)]
+    assert prices(world.take(realtime)) == [("REALTIME", 2), ("REALTIME", 3)]
+    assert world.settle().repeated == 1
+
+
+def test_a_line_that_attaches_beside_another_is_held_until_it_joins(world: World) -> None:
+    mailbox = world.subscribe(BITCOIN)
+    world.deliver(ticker(1, "SNAPSHOT"))
+    tell(world.router, Merge("public", True))
+    credits_: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    tell(world.router, AttachSource("public", 2, 1, credits_))
+    world.deliver(ticker(3, at=3), line=2)
+    world.deliver(ticker(2, at=2), ticker(3, at=3))
+    assert [price for _, price in prices(world.take(mailbox))] == [1, 2, 3]
+    assert credits_.qsize() == 1, "it is not made to wait"
+    world.deliver(ticker(4, at=4), line=2)
+    tell(world.router, Join("public", 2))
+    world.deliver(ticker(5, at=5), line=2)
+    assert [price for _, price in prices(world.take(mailbox))] == [4, 5]
+    assert StreamsSeen("public", 2, (BITCOIN,)) in [world.told.get(timeout=5) for _ in range(3)]
+
+
+def test_without_a_second_line_nothing_is_compared(world: World) -> None:
+    mailbox = world.subscribe(BITCOIN)
+    for is_on in (True, False):
+        tell(world.router, Merge("public", is_on))
+    world.deliver(ticker(1), ticker(1))
+    assert len(world.take(mailbox)) == 2

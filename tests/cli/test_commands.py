@@ -103,8 +103,8 @@ def test_a_nonsensical_environment_is_named() -> None:
 def test_the_help_lists_what_there_is_and_nothing_else() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    assert all(command in result.output for command in ("watch", "simulate", "demo"))
-    assert not any(command in result.output for command in ("record", "replay", "serve", "doctor"))
+    assert all(command in result.output for command in ("watch", "serve", "simulate", "demo"))
+    assert not any(command in result.output for command in ("record", "replay", "doctor"))
 
 
 def test_the_version_is_the_packages() -> None:

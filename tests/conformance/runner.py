@@ -149,7 +149,8 @@ class _Client:
         response = self._ws.getheaders() or {}
         handshake.check_response(response, key=key)
         extensions = response.get("sec-websocket-extensions")
-        self.decoder = FrameDecoder(deflate=deflate.negotiate(extensions, offered=True))
+        agreed = deflate.negotiate(extensions, offered=True)
+        self.decoder = FrameDecoder(deflate=agreed.inflater if agreed else None)
         self._extensions = extensions or ""
         self._compressor = self._new_compressor()
 

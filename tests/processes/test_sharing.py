@@ -1,16 +1,26 @@
 """Several processes, one connection: who serves whom, what is shared with whom, and what one costs the others."""
 
+import contextlib
 import os
+import pickle
 import signal
 import stat
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
+import msgspec
+import psutil
 import pytest
 
 from tests.conftest import wait_until
+from websocket_v6.actors.meeting_point import HostEntry
+from websocket_v6.actors.pipe import as_guest
+from websocket_v6.protocol import peers
+from websocket_v6.protocol.wants import Want, my_asset_want, my_order_want, ticker_want
 from websocket_v6.simulator import Simulator
 
-from .conftest import UNION, ChildError, Start, open_connections, pair
+from .conftest import MARKETS, UNION, ChildError, Start, open_connections, pair
 
 
 def test_the_first_is_the_host_and_the_next_its_guest(sim: Simulator, start: Start, folder: Path) -> None:
@@ -179,3 +189,93 @@ def test_a_guest_that_is_stopped_harms_nobody(sim: Simulator, start: Start) -> N
     identities = [one[5] for one in guest.events("c")]
     assert len(identities) == len(set(identities))
     assert "too slowly" in host.leave()
+
+
+def greet(folder: Path) -> Connection:
+    """Come to the host as a guest that knows the key, and greet."""
+    point = next(path for path in folder.iterdir() if path.suffix == ".host")
+    entry = msgspec.msgpack.decode(point.read_bytes(), type=HostEntry)
+    connection: Connection = Client(entry.address)
+    as_guest(entry.key)(connection)
+    connection.send_bytes(peers.encode(peers.Hello(peers.VERSION, "attacker", os.getpid(), b"")))
+    assert isinstance(peers.decode_from_host(connection.recv_bytes()), peers.Welcome)
+    return connection
+
+
+MANY = [f"KRW-C{number}" for number in range(800)]
+
+
+def drain(connection: Connection) -> None:
+    """Read until the other side hangs up."""
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            connection.recv_bytes()
+
+
+ATTACKS = {
+    "garbage": [b"\xff" * 1000],
+    "a pickle": [pickle.dumps({"a": 1})],
+    "a map of four billion": [b"\xdf\xff\xff\xff\xff"],
+    "another greeting": [peers.encode(peers.Hello(peers.VERSION, "again", 1, b""))],
+    "what only a host says": [peers.encode(peers.Goodbye("go away", False))],
+    "questions without end": [peers.encode(peers.Question("public", str(number))) for number in range(100)],
+    "a question without end": [peers.encode(peers.Question("public", "x" * 100_000))],
+    "nonsense codes": [peers.encode(peers.Wanted("public", (peers.to_wish(Want("ticker", ("<x>",))),)))],
+    "private data on the public endpoint": [peers.encode(peers.Wanted("public", (peers.to_wish(my_asset_want()),)))],
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_guest_that_means_harm_is_cut_off(sim: Simulator, start: Start, folder: Path, attack: str) -> None:
+    host, guest = pair(sim, start)
+    with greet(folder) as attacker:
+        for message in ATTACKS[attack]:
+            attacker.send_bytes(message)
+        drain(attacker)
+    sim.trade("KRW-BTC")
+    wait_until(lambda: host.do("count") == {"a": 2} and guest.do("count")["b"] == 3, "the others served")
+    assert not sim.notices(), "nothing of it reached the exchange"
+    assert host.leave().count("is cut off") == 1
+
+
+def test_private_data_that_is_not_shared_is_not_served(
+    sim: Simulator, start: Start, folder: Path, keys: dict[str, str]
+) -> None:
+    host = start(**keys)
+    host.do("subscribe", id="a", type="my_order")
+    sim.wait_served({"myOrder *"}, endpoint="private")
+    host.wait_role("host")
+    with greet(folder) as attacker:
+        attacker.send_bytes(peers.encode(peers.Wanted("private", (peers.to_wish(my_order_want()),))))
+        attacker.send_bytes(peers.encode(peers.Question("private", "ticket")))
+        answer = peers.decode_from_host(attacker.recv_bytes())
+        assert isinstance(answer, peers.Answer)
+        assert "not shared" in answer.problem
+        sim.place_order("KRW-BTC", "BID", volume="0.1", price=1000)
+        wait_until(lambda: host.do("count")["a"], "the order")
+        assert not attacker.poll(0)
+
+
+def test_a_guest_that_never_stops_talking_costs_little(sim: Simulator, start: Start, folder: Path) -> None:
+    host, guest = pair(sim, start)
+    before = psutil.Process(host.pid).memory_info().rss
+    flood = [peers.encode(peers.Wanted("public", (peers.to_wish(ticker_want(codes)),))) for codes in (MARKETS, MANY)]
+    with greet(folder) as attacker:
+        for index in range(400):
+            attacker.send_bytes(flood[index % 2])  # as fast as they are taken
+            while attacker.poll(0):
+                attacker.recv_bytes()
+        sim.trade("KRW-BTC")
+        wait_until(lambda: host.do("count") == {"a": 2} and guest.do("count")["b"] == 3, "the others served")
+        assert psutil.Process(host.pid).memory_info().rss - before < 64 * 1024 * 1024
+
+
+def test_a_stranger_without_the_key_is_told_of_once(sim: Simulator, start: Start, folder: Path) -> None:
+    host, _ = pair(sim, start)
+    address = next(path for path in folder.iterdir() if path.suffix == ".sock")
+    for _ in range(3):
+        with Client(str(address)) as stranger, pytest.raises((AuthenticationError, EOFError, ConnectionError)):
+            as_guest(b"not the key")(stranger)
+    sim.trade("KRW-BTC")
+    wait_until(lambda: host.do("count") == {"a": 2}, "the host goes on")
+    assert host.leave().count("no guest") == 1

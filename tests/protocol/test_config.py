@@ -42,6 +42,14 @@ def test_a_url_goes_before_the_region_and_loses_its_last_slash() -> None:
     assert config.private_url == "ws://127.0.0.1:9001/websocket/v1/private"
 
 
+def test_rest_calls_go_to_the_host_of_the_websocket_unless_told_otherwise() -> None:
+    assert Config(region="sg").rest_base == "https://sg-api.upbit.com"
+    config = Config(url="ws://127.0.0.1:9001/websocket/v1")
+    assert config.rest_base == "http://127.0.0.1:9001"
+    assert msgspec.structs.replace(config, url="wss://[::1]:9001/websocket/v1").rest_base == "https://[::1]:9001"
+    assert msgspec.structs.replace(config, rest_url="http://127.0.0.1:9002/").rest_base == "http://127.0.0.1:9002"
+
+
 def test_every_variable_is_read() -> None:
     environ = {
         **KEYED,
@@ -51,6 +59,7 @@ def test_every_variable_is_read() -> None:
         "WEBSOCKET_V6_COMPRESSION": "off",
         "WEBSOCKET_V6_MODE": "Embedded",
         "WEBSOCKET_V6_RUNTIME_DIR": "/run/user/1000/websocket_v6",
+        "WEBSOCKET_V6_BACKFILL": "on",
     }
     assert set(environ) == set(VARIABLES.values())
     assert Config.from_env(environ) == Config(
@@ -62,6 +71,7 @@ def test_every_variable_is_read() -> None:
         compression=False,
         mode="embedded",
         runtime_dir=Path("/run/user/1000/websocket_v6"),
+        backfill=True,
     )
 
 
@@ -88,6 +98,7 @@ def test_compression_is_switched(text: str, expected: bool) -> None:
         ("WEBSOCKET_V6_REGION", "mars", "kr, sg, id, th"),
         ("WEBSOCKET_V6_FORMAT", "XML", "SIMPLE, DEFAULT, JSON_LIST, SIMPLE_LIST"),
         ("WEBSOCKET_V6_COMPRESSION", "perhaps", "on or off"),
+        ("WEBSOCKET_V6_BACKFILL", "perhaps", "on or off"),
         ("WEBSOCKET_V6_MODE", "server", "auto, embedded, attach"),
         ("WEBSOCKET_V6_RUNTIME_DIR", "some/where", "absolute path"),
         ("WEBSOCKET_V6_URL", "https://api.upbit.com", "wss://api.upbit.com/websocket/v1"),
@@ -127,6 +138,11 @@ def test_nonsense_in_a_variable_is_refused_with_its_name(variable: str, text: st
         ("backoff_max", 0.4),
         ("silent_code_timeout", None),
         ("gather", 2),
+        ("backfill", "on"),
+        ("backfill_max_gap", 700_000),
+        ("backfill_timeout", 0),
+        ("rest_url", "ws://127.0.0.1:9001"),
+        ("rest_url", None),
         ("redundancy", 0),
         ("redundancy", 4),
         ("redundancy", True),

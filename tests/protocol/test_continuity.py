@@ -79,6 +79,16 @@ def test_a_line_that_died_unnoticed_before_the_other_came_back_leaves_a_gap() ->
     assert it.epoch == 2
 
 
+def test_what_two_lost_lines_left_out_between_them_is_part_of_the_gap() -> None:
+    it = Continuity()
+    it.opened(1, 10)
+    it.opened(2, 20)
+    it.serves(2, 40)
+    assert it.lost(2, 50, 50, {1}) is None, "so it seemed, but 1 had died at 30"
+    it.lost(1, 30, 60)
+    assert it.gap_started_ns == 30
+
+
 steps = st.lists(st.tuples(st.sampled_from(["open", "serve", "lose", "die"]), st.integers(1, 3)), max_size=40)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import SHARED_DATA
-from websocket_v6.protocol.deflate import OFFER, Inflater, negotiate
+from websocket_v6.protocol.deflate import DEFLATE_FROM, OFFER, Agreement, Deflater, Inflater, negotiate
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.frames import FrameDecoder, Text, Violation
 
@@ -39,6 +39,10 @@ def deflate_finally(message: bytes) -> bytes:
 
 
 def inflater(header: str = "permessage-deflate") -> Inflater:
+    return agreed(header).inflater
+
+
+def agreed(header: str) -> Agreement:
     result = negotiate(header, offered=True)
     assert result is not None
     return result
@@ -206,6 +210,54 @@ def test_an_empty_message_may_take_one_octet_or_none() -> None:
     receiver = inflater()
     assert receiver.inflate(b"\x00", LIMIT) == b""
     assert receiver.inflate(b"\x02\x00", LIMIT) == b""
+
+
+# --- deflating
+
+
+def request(count: int) -> bytes:
+    codes = ",".join(f'"KRW-{random.Random(number).randrange(10**5)}"' for number in range(count))
+    return f'[{{"ticket":"t"}},{{"type":"ticker","codes":[{codes}]}}]'.encode()
+
+
+@pytest.mark.parametrize(
+    ("header", "window_bits"),
+    [
+        ("permessage-deflate", 15),
+        ("permessage-deflate; server_no_context_takeover; server_max_window_bits=9", 15),
+        ("permessage-deflate; client_no_context_takeover", 15),
+        ("permessage-deflate; client_max_window_bits=9", 9),
+        ('permessage-deflate; client_max_window_bits="10"; client_no_context_takeover', 10),
+    ],
+)
+def test_what_the_server_asks_of_our_side_is_kept(header: str, window_bits: int) -> None:
+    deflater = agreed(header).deflater
+    for message in (request(855), request(700)):
+        payload = deflater.deflate(message)
+        assert payload is not None
+        assert len(payload) < len(message) / 2
+        # A server with no more than that window and no memory of the message before.
+        assert zlib.decompressobj(-window_bits).decompress(payload + b"\x00\x00\xff\xff") == message
+
+
+def test_what_is_short_goes_plain() -> None:
+    deflater = Deflater()
+    assert deflater.deflate(bytes(DEFLATE_FROM - 1)) is None
+    assert deflater.deflate(bytes(DEFLATE_FROM)) is not None
+
+
+def test_a_window_too_small_for_zlib_goes_plain() -> None:
+    assert agreed("permessage-deflate; client_max_window_bits=8").deflater.deflate(request(855)) is None
+
+
+@given(st.lists(st.binary(min_size=DEFLATE_FROM, max_size=40_000), max_size=4), st.integers(9, 15), st.booleans())
+def test_whatever_we_deflate_a_server_inflates(messages: list[bytes], window_bits: int, takes_over: bool) -> None:
+    deflater = Deflater(window_bits=window_bits)
+    receiver = Inflater(no_context_takeover=not takes_over)
+    for message in messages:
+        payload = deflater.deflate(message)
+        assert payload is not None
+        assert receiver.inflate(payload, LIMIT) == message
 
 
 # --- faults

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.protocol.examples import EXAMPLES, Example, parse
+from tests.protocol.learning import forget_all
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import (
     AnnouncementEvent,
@@ -25,7 +26,6 @@ from websocket_v6.protocol.events import (
     OverflowEvent,
     TickerEvent,
     TradeEvent,
-    base,
     decode,
     make_event,
 )
@@ -175,7 +175,7 @@ def test_unknown_fields_are_ignored() -> None:
         '"x":"{,"',
     ):
         for changed in (text[:-1] + f",{extra}}}", f"{{{extra}," + text[1:]):
-            base._read_in_full.clear()  # else all fields are there once it is loaded
+            forget_all()  # else the fields are there once it is loaded
             event = decode(changed.encode())
             assert isinstance(event, TickerEvent)
             assert (event.trade_price, event.stream_type) == (Decimal("3875000.0"), "REALTIME"), changed

@@ -11,7 +11,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.examples import EXAMPLES, FULL_NAMES, parse
-from websocket_v6.protocol.events import Event, OrderbookEvent, TickerEvent, base, decode, make_event
+from tests.protocol.learning import expect
+from websocket_v6.protocol.events import Event, OrderbookEvent, TickerEvent, decode, make_event
 
 FLAT = ("ticker", "trade", "candle.1m", "myOrder")
 SPELLINGS = [
@@ -86,13 +87,6 @@ def same(read: Any, expected: Any) -> bool:
     return type(read) is type(expected) and bool(read == expected)
 
 
-def expect(events: type[Event], number: type[Decimal] | type[float], messages: int) -> None:
-    """Set how many of the next messages are decoded in full when they are loaded."""
-    base._read_in_full.pop((events, number), None)
-    if messages:
-        base._read_in_full[events, number] = messages
-
-
 @pytest.mark.parametrize("type_", FLAT)
 @quickly
 @given(data=st.data())
@@ -100,7 +94,9 @@ def test_every_field_is_exact_in_whatever_order_it_is_read(type_: str, data: st.
     text, expected = data.draw(messages(type_))
     names = [name for name in kinds(type_) if name not in ("type", "code")]
     event = make_event(f"{type_} KRW-BTC", text.encode(), 0, 0)
-    expect(type(event), Decimal, data.draw(st.sampled_from([0, 0, 5])))
+    expect(type(event), Decimal, data.draw(st.sets(st.sampled_from(names))))
+    if data.draw(st.booleans()):
+        event.load()
     for name in data.draw(st.permutations(names)):
         assert same(getattr(event, name), expected.get(name)), name
     assert decode(text.encode()) == event
@@ -112,8 +108,11 @@ def test_every_field_is_exact_in_whatever_order_it_is_read(type_: str, data: st.
 def test_floats_are_the_nearest_to_the_exact_value(type_: str, data: st.DataObject) -> None:
     text, expected = data.draw(messages(type_))
     event = make_event(f"{type_} KRW-BTC", text.encode(), 0, 0)
-    expect(type(event), float, data.draw(st.sampled_from([0, 0, 5])))
+    names = [name for name in kinds(type_) if name not in ("type", "code")]
+    expect(type(event), float, data.draw(st.sets(st.sampled_from(names))))
     floats = event.with_numbers(float)
+    if data.draw(st.booleans()):
+        floats.load()
     for name, kind in data.draw(st.permutations(sorted(kinds(type_).items()))):
         if kind is float:
             value = expected.get(name)
@@ -178,47 +177,11 @@ def test_balances_and_values_are_exact(token: str, is_full: bool) -> None:
         assert read == float(Decimal(token))
 
 
-def test_an_event_that_is_read_in_full_says_the_same_as_one_read_in_part() -> None:
-    payload = next(example.simple for example in EXAMPLES if example.name == "ticker").encode()
-    whole = make_event("ticker KRW-ETH", payload, 0, 0).asdict()
-    decoded_at_load = make_event("ticker KRW-ETH", payload, 0, 0)
-    decoded_at_load.load()
-    assert decoded_at_load.asdict() == whole
-    expect(TickerEvent, Decimal, 0)
-    for name in whole:
-        one = make_event("ticker KRW-ETH", payload, 0, 0)
-        assert getattr(one, name) == whole[name], name
-
-
-def test_events_are_decoded_in_full_only_as_long_as_they_are_read_in_full() -> None:
-    payload = next(example.simple for example in EXAMPLES if example.name == "ticker").encode()
-
-    def loaded() -> dict[str, Any]:
-        event = make_event("ticker KRW-ETH", payload, 0, 0)
-        event.load()
-        return vars(event)
-
-    assert "trade_price" not in loaded()
-    make_event("ticker KRW-ETH", payload, 0, 0).asdict()
-    following = ["trade_price" in loaded() for _ in range(100)]
-    assert following == [True] * 64 + [False] * 36
-
-
 def test_second_reads_give_the_same_object() -> None:
     event = decode(next(example.simple for example in EXAMPLES if example.name == "ticker").encode())
     assert isinstance(event, TickerEvent)
     assert event.trade_price is event.trade_price
     assert event.timestamp is event.timestamp
-
-
-def test_a_thread_that_comes_late_to_an_event_read_in_full_finds_all_there() -> None:
-    event = decode(next(example.simple for example in EXAMPLES if example.name == "ticker").encode())
-    assert isinstance(event, TickerEvent)
-    price = event.asdict()["trade_price"]
-    # What a thread does that looked for the field just before another one decoded them all.
-    assert TickerEvent.trade_price.__get__(event, TickerEvent) == price
-    event._read_all()
-    assert event.trade_price == price
 
 
 def test_threads_that_read_one_event_at_once_all_read_right() -> None:
@@ -242,7 +205,7 @@ def test_threads_that_read_one_event_at_once_all_read_right() -> None:
                 thread.join()
 
     def shallow() -> Event:
-        expect(TickerEvent, Decimal, 0)
+        expect(TickerEvent, Decimal, [])
         return make_event("ticker KRW-ETH", example.simple.encode(), 0, 0)
 
     race(shallow)

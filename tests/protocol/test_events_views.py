@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from tests.protocol.examples import EXAMPLES
-from websocket_v6.protocol.events import AnnouncementEvent, Event, OrderbookEvent, TickerEvent, base, decode, make_event
+from tests.protocol.learning import forget_all
+from websocket_v6.protocol.events import AnnouncementEvent, Event, OrderbookEvent, TickerEvent, decode, make_event
 
 STREAMS = {"ticker": "ticker KRW-ETH", "orderbook": "orderbook KRW-XRP", "announcement": "announcement trade"}
 
@@ -105,7 +106,7 @@ def test_views_survive_a_pickle(is_loaded: bool) -> None:
         ticker.as_snapshot().with_numbers(float),
     ]
     for view in views:
-        base._read_in_full.clear()
+        forget_all()
         again = pickle.loads(pickle.dumps(view))  # noqa: S301
         # Single fields first: they are looked up one by one.
         assert again.stream_type == view.stream_type

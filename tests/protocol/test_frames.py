@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.deflate import negotiate
+from websocket_v6.protocol.deflate import Inflater
 from websocket_v6.protocol.frames import Closed, Control, FrameDecoder, Ping, Pong, Text, Violation
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -400,7 +400,7 @@ def stream_of(model: list[Message], *, with_deflate: bool) -> tuple[bytes, list[
 
 
 def decoder_for(with_deflate: bool) -> FrameDecoder:
-    return FrameDecoder(deflate=negotiate("permessage-deflate", offered=True) if with_deflate else None)
+    return FrameDecoder(deflate=Inflater() if with_deflate else None)
 
 
 @given(st.lists(messages, max_size=6), places, st.booleans())

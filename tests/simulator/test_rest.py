@@ -57,8 +57,9 @@ def test_past_trades_by_time_and_day(simulator: Make) -> None:
     assert ids("to=120100")[0] == ids("to=12:01:00")[0] == first
     sim.advance(86_400)
     third = sim.trade("KRW-BTC")
-    assert ids("")[0] == third
-    assert ids("days_ago=1")[0] == second
+    assert ids("") == [third]
+    assert ids("days_ago=1")[:2] == [second, first]
+    assert ids(f"days_ago=1&cursor={second}")[0] == first
     assert ids("days_ago=2") == []
 
 
@@ -122,3 +123,20 @@ def test_ten_calls_a_second_for_a_group_and_one_in_ten_seconds_with_an_origin(si
     assert get(sim, "/v1/ticker?markets=KRW-BTC", Origin="http://x")[0] == 429
     sim.advance(1.0)
     assert get(sim, "/v1/market/all")[0] == 200
+
+
+def test_trades_made_while_nobody_is_connected_are_kept(simulator: Make) -> None:
+    sim = simulator()
+    assert not sim.connections()
+    ids = [sim.trade("KRW-BTC") for _ in range(600)]
+    newest = get(sim, "/v1/trades/ticks?market=KRW-BTC&count=500")[2]
+    older = get(sim, f"/v1/trades/ticks?market=KRW-BTC&count=500&cursor={newest[-1]['sequential_id']}")[2]
+    assert [row["sequential_id"] for row in newest + older][: len(ids)] == ids[::-1]
+
+
+def test_calls_are_noted_and_can_be_refused(simulator: Make) -> None:
+    sim = simulator()
+    sim.refuse(503, endpoint="rest")
+    sim.refuse(401)  # a handshake, and no call
+    assert [get(sim, "/v1/market/all")[0] for _ in range(2)] == [503, 200]
+    assert sim.rest_calls() == ["/v1/market/all"] * 2

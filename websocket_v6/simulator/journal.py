@@ -18,6 +18,7 @@ class Journal:
     def __init__(self, size: int) -> None:
         self._data: deque[tuple[int, Sent]] = deque(maxlen=size)
         self._notices: deque[tuple[int, str]] = deque(maxlen=min(size, _NOTICES))
+        self._calls: deque[str] = deque(maxlen=min(size, _NOTICES))
         self._version = 0
         self._waiters: set[asyncio.Event] = set()
 
@@ -41,6 +42,14 @@ class Journal:
             for number, sent in self._data
             if connection_id in (None, number) and (stream is None or sent.stream == stream)
         ]
+
+    def asked(self, target: str) -> None:
+        """Note a REST call."""
+        self._calls.append(target)
+        self.changed()
+
+    def rest_calls(self) -> list[str]:
+        return list(self._calls)
 
     def notices(self, connection_id: int | None = None) -> list[str]:
         return [text for number, text in self._notices if connection_id in (None, number)]

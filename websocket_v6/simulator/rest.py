@@ -36,6 +36,10 @@ def answer(exchange: Exchange, target: str, headers: Headers, ip: str) -> Reply:
     group, call = _CALLS.get(parts.path, ("default", None))
     if call is None:
         return _error(404, "no Route matched with those values")
+    exchange.journal.asked(target)
+    planned = exchange.faults.next_refusal("rest")
+    if planned is not None:
+        return planned
     now, limits = exchange.clock.now(), exchange.limits
     if "Origin" in headers:
         verdict = exchange.gate.admit(f"origin {ip}", now, limit=limits.origin_per_10s, seconds=10.0)
@@ -101,7 +105,10 @@ def _market_all(exchange: Exchange, query: _Query) -> object:
 
 
 def _ticks(exchange: Exchange, query: _Query) -> object:
-    """Past trades, newest first: before `cursor`, and up to the time `to` of the day `days_ago`."""
+    """Past trades of one UTC day, newest first: before `cursor`, and up to the time `to`.
+
+    That `days_ago` names one day and not all up to it is the stricter reading of its description.
+    """
     if "market" not in query:
         raise _Missing(400, "Missing required parameter: market")
     market = _market(exchange, query["market"])
@@ -109,10 +116,10 @@ def _ticks(exchange: Exchange, query: _Query) -> object:
     if not 1 <= count <= 500:
         raise _Missing(400, "count must be between 1 and 500")
     before = _number(query, "cursor", 0) or None
-    until = _until(exchange, query)
+    since, until = _span(exchange, query)
     rows = []
     for trade in reversed(market.trades):
-        if trade.ms < until and (before is None or trade.sequential_id < before):
+        if since <= trade.ms < until and (before is None or trade.sequential_id < before):
             rows.append(_tick(trade))
             if len(rows) == count:
                 break
@@ -126,8 +133,8 @@ def _number(query: _Query, name: str, default: int) -> int:
     return int(text)
 
 
-def _until(exchange: Exchange, query: _Query) -> int:
-    """Return the time before which trades are wanted, ms."""
+def _span(exchange: Exchange, query: _Query) -> tuple[int, int]:
+    """Return the times from and before which trades are wanted, ms."""
     now = datetime.fromtimestamp(exchange.clock.now(), UTC)
     days_ago = _number(query, "days_ago", _number(query, "daysAgo", 0))
     if days_ago > 7:
@@ -141,7 +148,7 @@ def _until(exchange: Exchange, query: _Query) -> int:
         if len(digits) != 6 or not digits.isdecimal():
             raise _Missing(400, "to must be HHmmss or HH:mm:ss")
         end = day + timedelta(hours=int(digits[:2]), minutes=int(digits[2:4]), seconds=int(digits[4:]))
-    return int(end.timestamp() * 1000)
+    return int(day.timestamp() * 1000), int(end.timestamp() * 1000)
 
 
 def _tick(trade: Trade) -> Mapping[str, object]:

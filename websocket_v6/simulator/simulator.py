@@ -349,6 +349,11 @@ class Simulator:
         texts: list[str] = self._call("journal.notices", connection_id)
         return texts
 
+    def rest_calls(self) -> list[str]:
+        """Return the paths and queries of the REST calls, in their order."""
+        targets: list[str] = self._call("journal.rest_calls")
+        return targets
+
     # Waiting.
 
     def wait(self, predicate: "Callable[[Simulator], _T]", timeout: float = 5.0) -> _T:
@@ -448,12 +453,15 @@ class Simulator:
         headers: Mapping[str, str] | None = None,
         endpoint: str | None = None,
     ) -> None:
-        """Answer the next `times` handshakes with an HTTP status; `times=None` until `accept`."""
+        """Answer the next `times` handshakes with an HTTP status; `times=None` until `accept`.
+
+        With the endpoint `"rest"` it is the next REST calls.
+        """
         self._call("faults.refuse", status, times, body, headers, endpoint)
 
-    def accept(self) -> None:
-        """Take back what `refuse` planned."""
-        self._call("faults.accept")
+    def accept(self, endpoint: str | None = None) -> None:
+        """Take back what `refuse` planned, for one endpoint or all of it."""
+        self._call("faults.accept", endpoint)
 
     def send_raw(
         self,
