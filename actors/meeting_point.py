@@ -67,9 +67,17 @@ class MeetingPoint:
     # --- the lock
 
     def try_lock(self) -> bool:
-        """Lock, if nobody else has; True if it is locked by this process now."""
+        """Lock, if nobody else has; True if it is locked by this process now.
+
+        Raises:
+            ConfigError: if the folder is gone and cannot be made again.
+        """
         while self._lock_fd is None:
-            fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            try:
+                fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            except FileNotFoundError:
+                _check_folder(self._folder)
+                continue
             if not _try_lock(fd):
                 os.close(fd)
                 return False
@@ -95,6 +103,15 @@ class MeetingPoint:
             return os.path.samestat(os.fstat(fd), self._lock_path.stat())
         except FileNotFoundError:
             return False
+
+    def is_sound(self, entry: HostEntry) -> bool:
+        """Whether everything is there by which others find the host `entry`, which has the lock.
+
+        Whatever tidies up temporary folders may have taken it away.
+        """
+        is_there = _IS_WINDOWS or (Path(entry.address).exists() and self._lock_path.exists())
+        has_lock = self._lock_fd is not None and (_IS_WINDOWS or self._is_current(self._lock_fd))
+        return is_there and has_lock and self.find_host() == entry
 
     # --- the host
 

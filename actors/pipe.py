@@ -59,8 +59,8 @@ class PipeClosed(NamedTuple):
     error: WebSocketV6Error
 
 
-# Of all pipes that are open, for a forked child: they are the parent's, and so are the processes at their other ends.
-_connections: "weakref.WeakSet[Connection[bytes, bytes]]" = weakref.WeakSet()
+# All pipes, for a forked child: they are the parent's, and whoever is at the other end is to notice when that one ends.
+_pipes: "weakref.WeakSet[Pipe]" = weakref.WeakSet()
 
 
 def as_guest(key: bytes) -> Challenge:
@@ -117,6 +117,7 @@ class Pipe(threading.Thread):
         self._input: select.poll | None = None
         self._hears_little = hears_little
         self._room = 0  # bytes that can be sent before it must be asked again
+        _pipes.add(self)
         self._turns: SimpleQueue[bool] = SimpleQueue()
         for _ in range(TURNS):
             self._turns.put(True)
@@ -146,7 +147,6 @@ class Pipe(threading.Thread):
 
     def _run(self) -> None:
         connection = self._connection = self._connect()
-        _connections.add(connection)
         if not _IS_WINDOWS:
             self._handle = _second_handle(connection)
             self._output = _poll(self._handle, select.POLLOUT)
@@ -233,9 +233,9 @@ def _poll(handle: socket.socket, events: int) -> "select.poll":
 
 
 def _abandon_in_child() -> None:
-    for connection in list(_connections):
+    for pipe in list(_pipes):
         with contextlib.suppress(OSError):
-            connection.close()
+            pipe.close()
 
 
 if hasattr(os, "register_at_fork"):

@@ -21,7 +21,7 @@ import pykka
 
 from websocket_v6.protocol import peers
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.errors import ConfigError, TransportError, WebSocketV6Error
+from websocket_v6.protocol.errors import ConfigError, WebSocketV6Error
 from websocket_v6.protocol.wants import ENDPOINTS
 
 from .base import Actor, Timer, ask, stop_and_join, tell
@@ -146,6 +146,7 @@ class Seat(Actor):
         self._may_claim = config.mode != "attach"  # that is, not before there has been a host
         # As the host.
         self._entry: HostEntry | None = None
+        self._is_waiting_for_lock = False
         self._gateway: Gateway | None = None
         self._sessions: dict[Ref, peers.Hello | None] = {}  # None: it has not greeted yet
         self._has_told_of_strangers = False
@@ -237,6 +238,12 @@ class Seat(Actor):
 
     def _claim(self) -> None:
         """Become the host if nobody else is, or is about to be."""
+        try:
+            self._try_claim()
+        except (OSError, ConfigError) as exc:
+            self._stay_alone(ConfigError(f"cannot share connections with other processes: {exc}"))
+
+    def _try_claim(self) -> None:
         if not self._may_claim:
             text = "mode='attach' (WEBSOCKET_V6_MODE) needs a host, and no process of this user is one for "
             text += f"{self._config.url}: start one (websocket-v6 serve), or use mode auto"
@@ -261,7 +268,7 @@ class Seat(Actor):
         except (OSError, ConfigError) as exc:
             self._close_gateway()
             self._meeting_point.unlock()
-            self._stay_alone(TransportError(f"cannot share connections with other processes: {exc}"))
+            self._stay_alone(ConfigError(f"cannot share connections with other processes: {exc}"))
             return False
         self._entry = entry
         self._place(Role.HOST)
@@ -366,8 +373,11 @@ class Seat(Actor):
             self._try_lock()
 
     def _try_lock(self) -> None:
-        if self._role is Role.HOST and self._entry is not None and not self._meeting_point.try_lock():
-            self.after(LOCK_RETRY, TryLock())
+        """Get the lock from the host before this one, which lets go of it when it has heard."""
+        if self._role is Role.HOST and self._entry is not None:
+            self._is_waiting_for_lock = not self._meeting_point.try_lock()
+            if self._is_waiting_for_lock:
+                self.after(LOCK_RETRY, TryLock())
 
     def _let_in(self, connection: "Connection[bytes, bytes]") -> None:
         if self._entry is None or len(self._sessions) >= MAX_GUESTS:
@@ -434,21 +444,25 @@ class Seat(Actor):
             tell(link, Say(peers.Keys(self._fingerprint(linked.entry.key))))
 
     def _check_place(self) -> None:
-        """Make room if this process was replaced, which is done to a host that does not answer for long."""
-        if self._role is not Role.HOST or self._entry is None:
+        """Make room if this process was replaced, and be found again if somebody has tidied up its files."""
+        entry = self._entry
+        if self._role is not Role.HOST or entry is None:
             return
         announced = self._meeting_point.find_host()
-        if announced is not None and announced != self._entry:
-            logger.warning("process %d has taken this one's place as the host", announced.pid)
+        if announced not in (None, entry):
+            logger.warning("process %d has taken this one's place as the host", announced.pid if announced else 0)
             self._close_gateway()
             self._meeting_point.unlock()
             for session in self._sessions:
                 tell(session, Dismiss("another process is the host now", retry=True))
-            self._go_to(announced)
-            return
-        if announced is None:
-            self._meeting_point.announce(self._entry)  # somebody tidied up
-        self.after(CHECK_INTERVAL, CheckPlace())
+            self._look_for_host()
+        elif self._is_waiting_for_lock or self._meeting_point.is_sound(entry):
+            self.after(CHECK_INTERVAL, CheckPlace())
+        else:
+            logger.info("the files by which other processes find this one are gone, and made anew")
+            self._close_gateway()
+            self._meeting_point.unlock()
+            self._claim()
 
     def _close_gateway(self) -> None:
         gateway, self._gateway = self._gateway, None

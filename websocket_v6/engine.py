@@ -34,7 +34,7 @@ ASK_TIMEOUT = 10.0
 STOP_TIMEOUT = 10.0
 SERVICE = "websocket-v6 serve"
 ATTACH_TIMEOUT = 20.0
-HAND_OVER_TIMEOUT = 5.0
+HAND_OVER_TIMEOUT = 2.0
 EXIT_TIMEOUT = 0.5  # for all callbacks that run at the interpreter's exit together: Ctrl-C is not to be waited for
 
 
@@ -195,8 +195,10 @@ def _leave(engine: Engine, component_id: str) -> None:
             return
         del _engines[engine.config]
         # Inside the lock: an engine that starts now would connect beside one that has not closed yet.
-        _hand_over(engine, HAND_OVER_TIMEOUT)
-        _stop(engine)
+        try:
+            _hand_over(engine, HAND_OVER_TIMEOUT)
+        finally:
+            _stop(engine)
 
 
 def _hand_over(engine: Engine, timeout: float) -> None:
@@ -228,8 +230,10 @@ def _exit() -> None:
         engines = list(_engines.values())
         _engines.clear()
     for engine in engines:
-        _hand_over(engine, EXIT_TIMEOUT)
-        _stop(engine)
+        try:
+            _hand_over(engine, EXIT_TIMEOUT)
+        finally:
+            _stop(engine)
 
 
 def _after_fork() -> None:

@@ -10,6 +10,10 @@ import pytest
 from websocket_v6.simulator import Answers, Simulator
 
 ccxt_pro = pytest.importorskip("ccxt.pro", reason="the extra `peers` is not installed")
+# The resolver that ccxt brings along has one thread for the whole process, which its first use starts: now, so that no
+# test is blamed for it.
+pycares = pytest.importorskip("pycares", reason="the extra `peers` is not installed")
+pycares.Channel()
 Make = Callable[..., Simulator]
 
 

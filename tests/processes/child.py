@@ -9,6 +9,7 @@ One proxy for each `component` named in a command, made when it is first named.
 import importlib
 import json
 import logging
+import multiprocessing
 import os
 import sys
 import threading
@@ -91,6 +92,25 @@ class Child:
     def count(self) -> dict[str, int]:
         return {name: len(events) for name, events in self.events.items()}
 
+    def start(self, method: str) -> int | None:
+        """Take a snapshot in a child started by `method` of multiprocessing, and return its exit code."""
+        context: Any = multiprocessing.get_context(method)
+        child = context.Process(target=take_snapshot, args=(self.config.without_keys(),))
+        child.start()
+        child.join(30)
+        code: int | None = child.exitcode
+        return code
+
+    def leave_child(self) -> int:
+        """Fork a child that uses nothing and lives on; return its process number."""
+        pid = os.fork()
+        if pid == 0:
+            os.close(0)
+            os.close(1)
+            threading.Event().wait(60)
+            os._exit(0)
+        return pid
+
     def fork(self) -> int:
         """Take a snapshot in a forked child and return its exit code."""
         pid = os.fork()
@@ -102,6 +122,13 @@ class Child:
             finally:
                 os._exit(code)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def take_snapshot(config: Config) -> None:
+    """Take a snapshot, as the target of a process."""
+    with WebSocketClientProxy("child", config=config) as proxy:
+        if proxy.get_ticker_snapshot("KRW-ETH")[0].symbol != "KRW-ETH" or proxy.health().role != "guest":
+            raise SystemExit(3)
 
 
 def _event(event: Any) -> list[Any]:

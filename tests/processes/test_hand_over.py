@@ -43,6 +43,42 @@ def test_a_killed_host_is_replaced_by_one_of_its_guests(sim: Simulator, start: S
     assert {one[3] for one in guest.events("c")} == {1, 2}
 
 
+@pytest.mark.parametrize("killed", ["host", "guest"])
+def test_a_forked_child_that_lives_on_keeps_nothing_of_its_parents(sim: Simulator, start: Start, killed: str) -> None:
+    host, guest = pair(sim, start)
+    parent = host if killed == "host" else guest
+    child = parent.do("leave_child")
+    try:
+        parent.kill()
+        if killed == "host":
+            guest.wait_role("host")
+            wait_until(lambda: guest.told()[-1]["state"] == "open", "open again")
+        else:
+            sim.wait_served({"ticker KRW-BTC"})
+            wait_until(lambda: host.do("health")["guests"] == 0, "the guest gone")
+        wait_until(lambda: open_connections(sim) == 1, "one connection")
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_files_that_somebody_tidied_up_are_made_anew(sim: Simulator, start: Start, folder: Path) -> None:
+    host = start(constants={"actors.seat.CHECK_INTERVAL": 0.1})
+    host.do("subscribe", id="a", type="ticker", codes=["KRW-BTC"])
+    host.wait_role("host")
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    wait_until(lambda: len(list(folder.glob("*"))) == 3, "lock, host and socket")
+    guest = start()
+    guest.do("subscribe", id="b", type="ticker", codes=["KRW-BTC"])
+    guest.wait_role("guest")
+    wait_until(lambda: guest.do("count") == {"b": 1}, "the snapshot")
+    assert open_connections(sim) == 1
+    guest.leave()
+    host.leave()
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("order", ["host first", "guest first", "killed host first"])
 def test_nothing_is_left_behind(sim: Simulator, start: Start, folder: Path, order: str) -> None:
     host, guest = pair(sim, start)

@@ -164,6 +164,16 @@ def test_a_folder_that_cannot_be_used_is_refused(sim: Simulator, start: Start, f
         one.do("subscribe", id="a", type="ticker", codes=["KRW-BTC"])
 
 
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_children_of_any_kind_are_guests(sim: Simulator, start: Start, method: str) -> None:
+    host, guest = pair(sim, start)
+    assert host.do("start", method=method) == 0
+    assert guest.do("start", method=method) == 0
+    assert open_connections(sim) == 1
+    sim.trade("KRW-BTC")
+    wait_until(lambda: host.do("count") == {"a": 2} and guest.do("count")["b"] == 3, "both go on")
+
+
 def test_a_forked_child_is_a_guest_of_its_own(sim: Simulator, start: Start) -> None:
     host, guest = pair(sim, start)
     assert host.do("fork") == 0
