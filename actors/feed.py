@@ -462,6 +462,9 @@ class Feed:
         if not self.is_open:
             refuse([question], TransportError(f"the {self.endpoint} connection is not open: nothing is served on it"))
             return
+        if self._unasked:
+            # One that has not left yet asks the same: a host that hands over is asked by all its guests at once.
+            question = question._replace(answers=self._unasked.pop().answers + question.answers)
         self._unasked.append(question)
         self._set_timer()
 
@@ -483,7 +486,7 @@ class Feed:
             self._ask_line(line)
 
     def _ask_line(self, line: Line, proves: tuple[int, int] | None = None) -> None:
-        line.unasked.append(Question(str(uuid.uuid4()), None, proves=proves))
+        line.unasked.append(Question(str(uuid.uuid4()), (), proves=proves))
         self._set_timer()
 
     def answered(self, line: Line, answer: SubscriptionList) -> None:
@@ -491,8 +494,8 @@ class Feed:
         question = line.asked.pop(answer.ticket, None)
         if question is None:
             return
-        if question.answer is not None:
-            question.answer.set(answer)
+        for one in question.answers:
+            one.set(answer)
         if question.after == line.requests:
             line.served.acknowledge()
             self._settled(line)
@@ -553,5 +556,5 @@ class Feed:
 def refuse(questions: Iterable[Question], error: WebSocketV6Error) -> None:
     """Answer questions with an error."""
     for question in questions:
-        if question.answer is not None:
-            question.answer.set_exception((type(error), error, None))
+        for answer in question.answers:
+            answer.set_exception((type(error), error, None))

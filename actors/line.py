@@ -18,7 +18,7 @@ class Question(NamedTuple):
     """A LIST_SUBSCRIPTIONS that waits for its turn or its answer."""
 
     ticket: str
-    answer: "pykka.Future[Any] | None"  # None: the registry itself wants to know that the line answers
+    answers: "tuple[pykka.Future[Any], ...]"  # none: the registry itself wants to know that the line answers
     after: int = 0  # the subscriptions of the line before it, which the answer acknowledges
     proves: tuple[int, int] | None = None  # the line, and its epoch, that waits for this one to have caught up with it
 
@@ -52,7 +52,7 @@ class Line:
     def lost(self) -> list[Question]:
         """Note that it is not there; return the questions that it will not answer."""
         self._begin()
-        unanswered = [question for question in self.asked.values() if question.answer is not None]
+        unanswered = [question for question in self.asked.values() if question.answers]
         self.asked.clear()
         self.unasked.clear()
         return unanswered

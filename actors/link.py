@@ -50,7 +50,7 @@ PING_INTERVAL = 5.0
 PATIENCE = 15.0  # seconds without a word from the host: it is stopped, or hangs
 RETRY = 0.005  # seconds until a full pipe is tried again
 ASK_TIMEOUT = 5.0
-CREDITS = 8  # batches of an endpoint that may be on their way to the router
+CREDITS = 32  # batches of an endpoint that may be on their way to the router; they come many together
 
 
 class LinkUp(NamedTuple):
@@ -194,25 +194,30 @@ class Link(Actor):
         self._is_gated = type(said) is peers.Changed
         if type(said) is not peers.Records:
             return said
-        line, credits_ = self._lines.get(said.endpoint), self._credits.get(said.endpoint)
+        for part in said.parts:
+            self._pass_on(part)
+        return None
+
+    def _pass_on(self, part: peers.Part) -> None:
+        endpoint = part.endpoint
+        line, credits_ = self._lines.get(endpoint), self._credits.get(endpoint)
         if line is None or credits_ is None:
-            raise RemoteProtocolError(f"records of the {said.endpoint} endpoint, which is not shared")
+            raise RemoteProtocolError(f"records of the {endpoint} endpoint, which is not shared")
         if not credits_.get():
             raise TransportError("it was closed on this side")
-        self._last_ns[said.endpoint] = said.ts_received_ns
+        self._last_ns[endpoint] = part.ts_received_ns
         batch = Batch(
-            said.endpoint,
+            endpoint,
             line,
-            said.epoch,
-            said.ts_received_ns,
-            said.streams,
-            said.payloads,
-            said.replayed,
-            said.backfilled,
+            part.epoch,
+            part.ts_received_ns,
+            part.streams,
+            part.payloads,
+            part.replayed,
+            part.backfilled,
         )
         if not tell(self._router, batch):
             raise TransportError("the router of this process has failed, and the link is replaced with it")
-        return None
 
     # --- what the host says
 

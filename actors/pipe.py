@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 # of the buffer is in use then, and a message takes at most twice its size there).
 CHUNK = 64 * 1024
 SEND_BUFFER = 256 * 1024
+PIECE = 512  # bytes that a message counts for beside its own: a small one takes more than twice its size
 TURNS = 16
 _IS_WINDOWS = sys.platform == "win32"
 
@@ -89,7 +90,7 @@ class Pipe(threading.Thread):
     message and has `decode` make something of each; what it makes goes to `owner` as PipeSaid, unless it is None (it
     was dealt with). The owner calls `heard` for each: of a peer that talks without pause no more than TURNS messages
     wait here. The owner is told PipeOpened first and PipeClosed last, and then calls `close`. All other methods are for
-    the owner's thread alone.
+    the owner's thread alone. `hears_little`: much is sent and little comes back.
     """
 
     def __init__(
@@ -100,6 +101,8 @@ class Pipe(threading.Thread):
         owner: Ref,
         decode: Callable[[bytes], object],
         max_bytes: int,
+        *,
+        hears_little: bool = False,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self._connect = connect
@@ -109,6 +112,11 @@ class Pipe(threading.Thread):
         self._max_bytes = max_bytes
         self._connection: Connection[bytes, bytes] | None = None
         self._handle: socket.socket | None = None  # the same pipe once more: to ask for room, and to end it
+        self._output: select.poll | None = None  # of it
+        # Whoever waits in a read is woken each time that the other side makes room by reading; in a poll it is not.
+        self._input: select.poll | None = None
+        self._hears_little = hears_little
+        self._room = 0  # bytes that can be sent before it must be asked again
         _pipes.add(self)
         self._turns: SimpleQueue[bool] = SimpleQueue()
         for _ in range(TURNS):
@@ -141,6 +149,9 @@ class Pipe(threading.Thread):
         connection = self._connection = self._connect()
         if not _IS_WINDOWS:
             self._handle = _second_handle(connection)
+            self._output = _poll(self._handle, select.POLLOUT)
+            if self._hears_little:
+                self._input = _poll(self._handle, select.POLLIN)
         if self._is_finished:
             return
         self._challenge(connection)
@@ -149,6 +160,8 @@ class Pipe(threading.Thread):
             return
         receive, decode, owner = connection.recv_bytes, self._decode, self._owner
         while True:
+            if self._input is not None:
+                self._input.poll()
             message = decode(receive(self._max_bytes))
             if message is None:
                 continue
@@ -167,12 +180,20 @@ class Pipe(threading.Thread):
             return True
         if self._connection is None or not self._is_open:
             return False
-        if self._handle is not None and not _has_room(self._handle):
+        if self._output is not None and not self._has_room(self._output, len(data)):
             return False
         try:
             self._connection.send_bytes(data)
         except (OSError, ValueError):
             self.finish()
+        return True
+
+    def _has_room(self, output: "select.poll", size: int) -> bool:
+        self._room -= size + PIECE
+        if self._room < 0:
+            if not output.poll(0):
+                return False
+            self._room = CHUNK - size - PIECE
         return True
 
     def heard(self) -> None:
@@ -205,10 +226,10 @@ def _second_handle(connection: "Connection[bytes, bytes]") -> socket.socket:
     return handle
 
 
-def _has_room(handle: socket.socket) -> bool:
+def _poll(handle: socket.socket, events: int) -> "select.poll":
     poll = select.poll()
-    poll.register(handle, select.POLLOUT)
-    return bool(poll.poll(0))
+    poll.register(handle, events)
+    return poll
 
 
 def _abandon_in_child() -> None:

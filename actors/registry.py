@@ -126,7 +126,7 @@ class Registry(Actor):
             case Proven(endpoint, number, request):
                 self._proven(self._feeds[endpoint], number, request)
             case AskExchange(endpoint, answer):
-                self._feeds[endpoint].ask_exchange(Question(str(uuid.uuid4()), answer))
+                self._feeds[endpoint].ask_exchange(Question(str(uuid.uuid4()), (answer,)))
             case Watch(component_id, component):
                 self._watchers[component_id] = component
             case ComponentGone(component_id):

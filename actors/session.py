@@ -142,6 +142,7 @@ class Session(Actor):
             self.actor_ref,
             peers.decode_from_guest,
             peers.MAX_CONTROL,
+            hears_little=True,
         )
         self._name = ""
         self._component_id = ""  # until it has greeted
@@ -385,8 +386,8 @@ class Session(Actor):
             if id(event) not in self._batch:
                 self._batch[id(event)] = event
                 messages.append(event)
-        for batch in batches_of(messages, CHUNK - 1024):
-            yield peers.encode(peers.records_of(batch))
+        for batches in batches_of(messages, CHUNK - 1024):
+            yield peers.encode(peers.records_of(batches))
 
     def _too_slow(self) -> str:
         stats = self._mailbox.stats

@@ -45,6 +45,7 @@ class Orders(NamedTuple):
     stamps: str = ""  # the file that the times of `paced` go to, monotonic nanoseconds as int64
     markets: int = 120
     block: int = 2000  # messages that are sent over and over
+    burst: int = 1  # messages of `paced` that leave together
     waits: bool = True  # for the line
     core: int = -1  # the only one to run on
 
@@ -151,13 +152,13 @@ def _send_full(sock: socket.socket, client: Client, frames: list[bytes], limit: 
 
 
 def _send_paced(sock: socket.socket, client: Client, frames: list[bytes], orders: Orders) -> None:
-    """Send `limit` messages; gaps are exponential, as between independent events."""
+    """Send `limit` messages, a burst at a time; gaps are exponential, as between independent events."""
     rng = random.Random(orders.rate)
     times = array.array("q")
     due = time.monotonic()
     look_at = due + CHECK
-    for index in range(orders.limit):
-        due += rng.expovariate(orders.rate)
+    for index in range(0, orders.limit, orders.burst):
+        due += rng.expovariate(orders.rate / orders.burst)
         while (now := time.monotonic()) < due:
             # Sleeping is coarse, and a spinning core tells nothing about the receiver's.
             if due - now > 2 * TICK:
@@ -165,8 +166,10 @@ def _send_paced(sock: socket.socket, client: Client, frames: list[bytes], orders
         if now > look_at:
             client.listen(0.0)
             look_at = now + CHECK
-        times.append(time.monotonic_ns())
-        sock.sendall(frames[index % len(frames)])
+        numbers = range(index, min(index + orders.burst, orders.limit))
+        burst = b"".join([frames[number % len(frames)] for number in numbers])
+        times.extend([time.monotonic_ns()] * len(numbers))
+        sock.sendall(burst)
     if orders.stamps:
         Path(orders.stamps).write_bytes(times.tobytes())
         _say("stamped")

@@ -45,6 +45,7 @@ __all__ = [
     "Host",
     "Keys",
     "LetMeHost",
+    "Part",
     "Ping",
     "Pong",
     "Question",
@@ -198,8 +199,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     problem: str
 
 
-class Records(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="records"):
-    """Messages of the exchange, as in `Batch`."""
+class Part(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A `Batch` on the wire: its line is the sender's own affair."""
 
     endpoint: Endpoint
     epoch: int
@@ -208,6 +209,12 @@ class Records(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     payloads: list[bytes]
     replayed: bool
     backfilled: bool
+
+
+class Records(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="records"):
+    """Messages of the exchange: batch after batch, as many as wait, since what a pipe carries is paid by the piece."""
+
+    parts: list[Part]
 
 
 class Host(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="host"):
@@ -259,7 +266,7 @@ def decode_from_host(data: bytes) -> FromHost:
         message = _from_host(data)
     except _MALFORMED as exc:
         raise _garbage("the host", data, exc) from None
-    if type(message) is Records and len(message.streams) != len(message.payloads):
+    if type(message) is Records and any(len(part.streams) != len(part.payloads) for part in message.parts):
         raise RemoteProtocolError("the host sent records with more streams than messages, or fewer")
     return message
 
@@ -275,16 +282,21 @@ def fingerprint(pipe_key: bytes, access_key: str | None) -> bytes:
     return hmac.new(pipe_key, access_key.encode(), hashlib.sha256).digest()
 
 
-def records_of(batch: Batch) -> Records:
-    """Return `batch` as it crosses the pipe: its line is the sender's own affair."""
+def records_of(batches: Iterable[Batch]) -> Records:
+    """Return `batches` as they cross the pipe."""
     return Records(
-        batch.endpoint,  # type: ignore[arg-type]  # one of the three
-        batch.epoch,
-        batch.ts_received_ns,
-        batch.streams,
-        batch.payloads,
-        batch.replayed,
-        batch.backfilled,
+        [
+            Part(
+                batch.endpoint,  # type: ignore[arg-type]  # one of the three
+                batch.epoch,
+                batch.ts_received_ns,
+                batch.streams,
+                batch.payloads,
+                batch.replayed,
+                batch.backfilled,
+            )
+            for batch in batches
+        ]
     )
 
 

@@ -6,7 +6,7 @@ A store does not say what it drops: what was put in, was not taken and is no lon
 import heapq
 import itertools
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from .events import Event
@@ -46,8 +46,12 @@ class Fifo(deque[Event]):
         return self.popleft() if self else None
 
     def take_many(self, now: float, limit: int) -> list[Event]:  # noqa: ARG002
+        if len(self) <= limit:
+            events = list(self)
+            self.clear()
+            return events
         take = self.popleft
-        return [take() for _ in range(min(limit, len(self)))]
+        return [take() for _ in range(limit)]
 
     def next_due(self) -> float:
         return NOW if self else NEVER
@@ -62,6 +66,11 @@ class Lossless(Fifo):
         self._is_over = False
 
     def put_many(self, events: Sequence[Event]) -> None:
+        size = _size_of(events)
+        if size <= self._budget and not self._is_over:
+            self._budget -= size
+            self.extend(events)
+            return
         for event in events:
             if self._is_over or event.size > self._budget:
                 self._is_over = True
@@ -77,7 +86,7 @@ class Lossless(Fifo):
 
     def take_many(self, now: float, limit: int) -> list[Event]:
         events = super().take_many(now, limit)
-        self._budget += sum([event.size for event in events])
+        self._budget += _size_of(events)
         return events
 
 
@@ -128,6 +137,10 @@ class Throttle(dict[str, Event]):
 
     def next_due(self) -> float:
         return self._waiting[0][0] if self._waiting else NEVER
+
+
+def _size_of(events: Iterable[Event]) -> int:
+    return sum([event.size for event in events])
 
 
 def _one(event: Event | None) -> list[Event]:

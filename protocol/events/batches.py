@@ -1,9 +1,11 @@
 """From events back to the batches they came in, for another process: the exchange's own bytes, never encoded again."""
 
+import functools
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from ..records import Batch
+from ..streams import Stream, split
 from ..wants import endpoint_of
 from .base import Event
 
@@ -11,32 +13,40 @@ __all__ = ["batches_of"]
 
 Key: TypeAlias = tuple[str, int, int, bool, bool]  # what the records of one batch share
 
-_OVERHEAD = 32  # bytes that a record takes besides its payload, about: the name of its stream, two lengths
+# Bytes beside the payloads, about.
+_OF_RECORD = 32  # the name of its stream, two lengths
+_OF_BATCH = 32
 
 
-def batches_of(events: Iterable[Event], max_bytes: int) -> Iterator[Batch]:
-    """Yield `events` as batches, in their order; one holds what one socket read brought.
+def batches_of(events: Iterable[Event], max_bytes: int) -> Iterator[list[Batch]]:
+    """Yield `events` as batches, in their order; a batch holds what one socket read brought.
 
-    A batch is cut where it would pass `max_bytes`, about; a single greater message has a batch of its own.
+    As many batches as `max_bytes` hold, about, come in one list. A batch is cut where it would pass that, and a single
+    greater message has a list of its own.
     """
+    batches: list[Batch] = []
     key: Key | None = None
     streams: list[str] = []
     payloads: list[bytes] = []
     size = 0
     for event in events:
-        payload = event.payload
-        its = (endpoint_of(event.type), event.epoch, event.received_at, event.is_replayed, event.backfilled)
-        size += len(payload) + _OVERHEAD
-        if its != key or size > max_bytes:
-            if key is not None and streams:
-                yield _batch(key, streams, payloads)
-            key, streams, payloads, size = its, [], [], len(payload) + _OVERHEAD
-        streams.append(event.stream)
+        payload, stream = event.payload, event.stream
+        its = _endpoint(stream), event.epoch, event.received_at, event.is_replayed, event.backfilled
+        more = len(payload) + _OF_RECORD + (_OF_BATCH if its != key else 0)
+        if size + more > max_bytes and batches:
+            yield batches
+            batches, key, size = [], None, 0
+        size += more
+        if its != key:
+            endpoint, epoch, ts_received_ns, replayed, backfilled = key = its
+            streams, payloads = [], []
+            batches.append(Batch(endpoint, 0, epoch, ts_received_ns, streams, payloads, replayed, backfilled))
+        streams.append(stream)
         payloads.append(payload)
-    if key is not None and streams:
-        yield _batch(key, streams, payloads)
+    if batches:
+        yield batches
 
 
-def _batch(key: Key, streams: list[str], payloads: list[bytes]) -> Batch:
-    endpoint, epoch, ts_received_ns, replayed, backfilled = key
-    return Batch(endpoint, 0, epoch, ts_received_ns, streams, payloads, replayed, backfilled)
+@functools.lru_cache(maxsize=65_536)  # several times all streams of the exchange
+def _endpoint(stream: Stream) -> str:
+    return endpoint_of(split(stream)[0])

@@ -36,11 +36,16 @@ class Side:
     """One end of a pipe, and what its owner is told."""
 
     def __init__(
-        self, connect: Callable[[], Any], challenge: Callable[[Any], object], max_bytes: int = 1 << 20
+        self,
+        connect: Callable[[], Any],
+        challenge: Callable[[Any], object],
+        max_bytes: int = 1 << 20,
+        *,
+        hears_little: bool = False,
     ) -> None:
         self.told: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.ref = Note.start(self.told)
-        self.pipe = Pipe("pipe", connect, challenge, self.ref, lambda data: data, max_bytes)
+        self.pipe = Pipe("pipe", connect, challenge, self.ref, lambda data: data, max_bytes, hears_little=hears_little)
         self.pipe.start()
 
     def hears(self) -> Any:
@@ -97,6 +102,19 @@ def test_both_sides_hear_each_other(listener: Any, sides: Callable[..., Side]) -
     guest.pipe.finish()
     assert "hung up" in str(host.ended())
     assert isinstance(guest.ended(), TransportError)
+
+
+def test_who_hears_little_hears_it_all_the_same(listener: Any, sides: Callable[..., Side]) -> None:
+    host, guest = connected(listener, sides, hears_little=True)
+    assert isinstance(host.hears(), PipeOpened)
+    assert isinstance(guest.hears(), PipeOpened)
+    for number in range(100):
+        assert guest.pipe.send(b"%d" % number)
+    for number in range(100):
+        assert host.hears() == PipeSaid(host.pipe, b"%d" % number)
+        host.pipe.heard()
+    guest.pipe.finish()
+    assert "hung up" in str(host.ended())
 
 
 def test_a_wrong_key_is_no_key(listener: Any, sides: Callable[..., Side]) -> None:
@@ -182,13 +200,14 @@ def test_a_peer_that_stalls_can_be_ended(listener: Any, sides: Callable[..., Sid
     peer.close()
 
 
-def test_sending_never_waits_for_who_does_not_read(listener: Any, sides: Callable[..., Side]) -> None:
+@pytest.mark.parametrize("size", [CHUNK, 600, 1])
+def test_sending_never_waits_for_who_does_not_read(listener: Any, sides: Callable[..., Side], size: int) -> None:
     peer = Client(listener.address)
     connection = listener.accept()
     host = sides(lambda: connection, as_host(KEY))
     as_guest(KEY)(peer)
     assert isinstance(host.hears(), PipeOpened)
-    chunk = os.urandom(CHUNK)
+    chunk = os.urandom(size)
     sent = 0
     sender = threading.Thread(target=lambda: fill(), daemon=True)
 

@@ -211,6 +211,29 @@ def test_a_question_is_answered_when_the_connection_ends(world: World, state: st
         answer.get(timeout=5)
 
 
+def test_questions_that_wait_together_are_asked_once(world: World) -> None:
+    world.subscribe(1, ticker_want("KRW-BTC"))
+    world.change("open", 1)
+    world.asked()
+    waiting: list[pykka.Future[Any]] = [pykka.ThreadingFuture() for _ in range(20)]
+    for answer in waiting:
+        tell(world.registry, AskExchange("public", answer))
+    asked = 0
+    while waiting:
+        world.answer("connection", 1)
+        asked += 1
+        ask(world.registry, GetHealth(), 5)
+        waiting = [one for one in waiting if not is_answered(one)]
+    assert asked < 5, "usually one: the pace has all of them wait for the subscription before them"
+
+
+def is_answered(answer: "pykka.Future[Any]") -> bool:
+    try:
+        return isinstance(answer.get(timeout=0), SubscriptionList)
+    except pykka.Timeout:
+        return False
+
+
 def test_a_component_hears_of_the_connections_it_uses(world: World) -> None:
     world.subscribe(1, ticker_want("KRW-BTC"))
     world.change("open", 7)
