@@ -111,7 +111,7 @@ class Pipe(threading.Thread):
         self._decode = decode
         self._max_bytes = max_bytes
         self._connection: Connection[bytes, bytes] | None = None
-        self._handle: socket.socket | None = None  # the same pipe once more: to ask for room, and to end it
+        self._second: socket.socket | None = None  # the same pipe once more: to ask for room, and to end it
         self._output: select.poll | None = None  # of it
         # Whoever waits in a read is woken each time that the other side makes room by reading; in a poll it is not.
         self._input: select.poll | None = None
@@ -148,10 +148,10 @@ class Pipe(threading.Thread):
     def _run(self) -> None:
         connection = self._connection = self._connect()
         if not _IS_WINDOWS:
-            self._handle = _second_handle(connection)
-            self._output = _poll(self._handle, select.POLLOUT)
+            self._second = _duplicate(connection)
+            self._output = _poll(self._second, select.POLLOUT)
             if self._hears_little:
-                self._input = _poll(self._handle, select.POLLIN)
+                self._input = _poll(self._second, select.POLLIN)
         if self._is_finished:
             return
         self._challenge(connection)
@@ -204,22 +204,22 @@ class Pipe(threading.Thread):
         """End the pipe: nothing is sent any more, and the thread stops reading. Idempotent."""
         self._is_finished = True
         self._turns.put(False)
-        if self._handle is not None:
+        if self._second is not None:
             with contextlib.suppress(OSError):
-                self._handle.shutdown(socket.SHUT_RDWR)
+                self._second.shutdown(socket.SHUT_RDWR)
         elif self._connection is not None:
             self._connection.close()
 
     def close(self) -> None:
         """Close what the operating system holds of it, once PipeClosed has been told."""
         self._is_finished = True
-        if self._handle is not None:
-            self._handle.close()
+        if self._second is not None:
+            self._second.close()
         if self._connection is not None:
             self._connection.close()
 
 
-def _second_handle(connection: "Connection[bytes, bytes]") -> socket.socket:
+def _duplicate(connection: "Connection[bytes, bytes]") -> socket.socket:
     handle = socket.socket(fileno=os.dup(connection.fileno()))
     # Where it is smaller by default, room for one CHUNK would not follow from room at all.
     handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

@@ -194,7 +194,7 @@ def test_a_peer_that_stalls_can_be_ended(listener: Any, sides: Callable[..., Sid
     connection = listener.accept()
     host = sides(lambda: connection, as_host(KEY))
     peer.sendall(greeting)
-    wait_until(lambda: host.pipe._handle is not None, "the pipe at its challenge")
+    wait_until(lambda: host.pipe._second is not None, "the pipe at its challenge")
     host.pipe.finish()
     assert host.ended() is not None
     peer.close()
