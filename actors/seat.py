@@ -222,7 +222,11 @@ class Seat(Actor):
 
     def _look_for_host(self) -> None:
         self._look = None
-        entry = self._meeting_point.find_host()
+        try:
+            entry = self._meeting_point.find_host()
+        except ConfigError as exc:  # the folder is not as it was when the engine was started
+            self._stay_alone(exc)
+            return
         if entry is None or entry in (self._gone, self._entry):
             self._claim()
         else:
@@ -323,7 +327,7 @@ class Seat(Actor):
         if linked is None:
             return
         entry = linked.entry
-        was_in_use = down.link is self._link
+        was_in_use = down.link == self._link
         if was_in_use:
             self._link = None
         if self._role is Role.HOST:
@@ -347,7 +351,7 @@ class Seat(Actor):
         self._claim()
 
     def _host_moves(self, link: Ref, address: str, key: bytes) -> None:
-        if link is not self._link:
+        if link != self._link:
             return
         if not address:
             self._succeed(link)
@@ -359,7 +363,7 @@ class Seat(Actor):
     def _close_link(self, link: Ref) -> None:
         if self._links.pop(link, None) is None:
             return
-        if link is self._link:
+        if link == self._link:
             self._link = None
         with contextlib.suppress(pykka.ActorDeadError):
             link.stop(block=False)
@@ -413,7 +417,7 @@ class Seat(Actor):
         logger.info("process %d is the host now", entry.pid)
         self._successor = successor
         for session in self._sessions:
-            if session is not successor:
+            if session != successor:
                 tell(session, SendGuest(peers.Host(entry.address, entry.key)))
         self._close_gateway()
         self._meeting_point.unlock()
@@ -433,7 +437,7 @@ class Seat(Actor):
         if self._sessions.pop(session, None) is None and stranger and not self._has_told_of_strangers:
             self._has_told_of_strangers = True
             logger.warning("somebody came to the pipe who is no guest, and was cut off: %s; said only once", stranger)
-        if self._leaving is not None and (session is self._successor or not self._sessions):
+        if self._leaving is not None and (session == self._successor or not self._sessions):
             self._find_successor()
 
     def _keys_changed(self) -> None:
