@@ -93,7 +93,7 @@ def delay(plan: Plan, say: Say) -> Result:
     """(b) From before the sender's `send` to the callback."""
     found: dict[str, list[Result]] = {}
     for turn in range(plan.delay_rounds):
-        for members in DELAY_RUNS:
+        for members in _installed(DELAY_RUNS):
             say(f"delay to {' and '.join(members)}, round {turn + 1} of {plan.delay_rounds}")
             measured = measure_delay(members, rate=plan.delay_rate, seconds=plan.delay_seconds)
             for member, (delays, reading) in zip(members, measured, strict=True):
