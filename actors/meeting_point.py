@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import socket
 import stat
 import sys
 import tempfile
@@ -57,12 +58,14 @@ class MeetingPoint:
 
     def __init__(self, folder: Path, url: str) -> None:
         self._folder = folder
-        name = hashlib.sha256(url.encode()).hexdigest()[:12]
-        self._name = name
-        self._lock_path = folder / f"{name}.lock"
-        self._host_path = folder / f"{name}.host"
         self._lock_fd: int | None = None
+        self._use_name(hashlib.sha256(url.encode()).hexdigest()[:12])
         _check_folder(folder)
+
+    def _use_name(self, name: str) -> None:
+        self._name = name
+        self._lock_path = self._folder / f"{name}.lock"
+        self._host_path = self._folder / f"{name}.host"
 
     # --- the lock
 
@@ -96,6 +99,13 @@ class MeetingPoint:
             # Windows does not remove a file that is open; one that was ousted must not remove its successor's.
             if not _IS_WINDOWS and self._is_current(fd):
                 self._lock_path.unlink(missing_ok=True)
+            os.close(fd)
+
+    def leave_lock(self) -> None:
+        """Let go of the lock, and leave its file to whoever comes for it."""
+        fd, self._lock_fd = self._lock_fd, None
+        if fd is not None:
+            _held.discard(fd)
             os.close(fd)
 
     def _is_current(self, fd: int) -> bool:
@@ -153,6 +163,21 @@ class MeetingPoint:
         if before is not None and before.address != entry.address and self._lock_fd is not None:
             self.sweep(before)
 
+    def sweep_dead(self) -> None:
+        """Remove what hosts of other URLs left here that were killed with nobody to follow them."""
+        for name in {path.stem for path in self._folder.glob("*.lock")} - {self._name}:
+            other = MeetingPoint(self._folder, "")
+            other._use_name(name)
+            if other.try_lock():
+                entry = other.find_host()
+                # The lock of one that is just being handed over is free for a moment.
+                if entry is None or not _is_listening(entry):
+                    if entry is not None:
+                        other.withdraw(entry)
+                    other.unlock()
+                else:
+                    other.leave_lock()
+
     def withdraw(self, entry: HostEntry) -> None:
         """Take back `announce`, unless another host has been announced since."""
         if self.find_host() == entry:
@@ -175,6 +200,13 @@ class MeetingPoint:
         if not _IS_WINDOWS and Path(entry.address).parent == self._folder:
             with contextlib.suppress(OSError):
                 Path(entry.address).unlink(missing_ok=True)
+
+
+def _is_listening(entry: HostEntry) -> bool:
+    if _IS_WINDOWS:
+        return Path(entry.address).exists()
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(entry.address) == 0
 
 
 def _check_folder(folder: Path) -> None:

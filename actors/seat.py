@@ -275,6 +275,8 @@ class Seat(Actor):
             self._stay_alone(ConfigError(f"cannot share connections with other processes: {exc}"))
             return False
         self._entry = entry
+        with contextlib.suppress(OSError, ConfigError):  # a kindness, no more
+            self._meeting_point.sweep_dead()
         self._place(Role.HOST)
         self.after(CHECK_INTERVAL, CheckPlace())
         return True

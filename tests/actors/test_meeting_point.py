@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+from multiprocessing.connection import Listener
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,50 @@ def test_a_new_host_removes_what_a_killed_one_left(folder: Path) -> None:
     other.withdraw(new)
     other.unlock()
     assert list(folder.iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from websocket_v6.actors.meeting_point import MeetingPoint
+point = MeetingPoint(Path(sys.argv[1]), sys.argv[2])
+point.try_lock()
+entry = point.new_entry()
+Path(entry.address).touch()
+point.announce(entry)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_host_of_another_exchange_left_is_swept(folder: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(folder), "wss://another.example"]
+    assert subprocess.run(command, cwd=ROOT, timeout=20).returncode == -signal.SIGKILL
+    assert len(list(folder.iterdir())) == 3
+    point = MeetingPoint(folder, URL)
+    assert point.try_lock()
+    point.sweep_dead()
+    point.unlock()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_host_of_another_exchange_that_lives_is_not_swept(folder: Path) -> None:
+    point, locked, between = (MeetingPoint(folder, URL + end) for end in ("", "/locked", "/handed over"))
+    assert locked.try_lock()
+    gone = locked.new_entry()
+    locked.announce(gone)
+    entry = between.new_entry()
+    with Listener(entry.address):
+        between.announce(entry)
+        lock = folder / f"{between._name}.lock"
+        lock.touch()
+        point.sweep_dead()
+        assert between.find_host() == entry
+        assert locked.find_host() == gone
+        assert lock.exists()
+        assert between.try_lock()
+    locked.withdraw(gone)
+    locked.unlock()
+    between.unlock()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xc1", b"not msgpack", b"\xdd\xff\xff\xff\xff"])
