@@ -82,8 +82,7 @@ class World:
             case "kill host":
                 hosts = [one for one in self.wants if one.role == "host"]
                 for one in hosts[:1]:
-                    self.hosts_lost += 1
-                    self.end(one, kill=True)
+                    self.hosts_lost += self.end(one, kill=True)
             case "leave":
                 self.end(process, kill=False)
             case "begin" if len(self.wants) < PROCESSES:
@@ -95,9 +94,9 @@ class World:
                 process.do("close", id=name)
                 del self.wants[process][name]
 
-    def end(self, process: Process, *, kill: bool) -> None:
+    def end(self, process: Process, *, kill: bool) -> bool:
         if len(self.wants) < 2:
-            return
+            return False
         del self.wants[process]
         if kill:
             self.killed += 1
@@ -105,6 +104,7 @@ class World:
         else:
             self.left += 1
             process.leave()
+        return True
 
     @property
     def union(self) -> set[str]:
