@@ -7,7 +7,6 @@ timer is due and handles the timer's message like any other. No timer thread, no
 import contextlib
 import heapq
 import itertools
-import logging
 import queue
 import threading
 import time
@@ -18,8 +17,6 @@ import pykka
 from pykka._envelope import Envelope
 
 __all__ = ["Actor", "Timer", "ask", "stop_and_join", "tell"]
-
-logger = logging.getLogger(__name__)
 
 
 class Timer:

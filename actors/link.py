@@ -5,7 +5,6 @@ host's to say.
 """
 
 import contextlib
-import logging
 import os
 import sys
 import time
@@ -43,8 +42,6 @@ from .messages import (
 from .pipe import Pipe, PipeClosed, PipeOpened, PipeSaid, as_guest
 
 __all__ = ["HostMoves", "Link", "LinkDown", "LinkUp", "Say"]
-
-logger = logging.getLogger(__name__)
 
 PING_INTERVAL = 5.0
 PATIENCE = 15.0  # seconds without a word from the host: it is stopped, or hangs

@@ -5,7 +5,6 @@ stopped or hostile, so the owner's thread never waits for one: `send` says wheth
 """
 
 import contextlib
-import logging
 import multiprocessing.connection
 import os
 import select
@@ -24,8 +23,6 @@ from .base import tell
 from .messages import Ref
 
 __all__ = ["CHUNK", "Pipe", "PipeClosed", "PipeOpened", "PipeSaid", "as_guest", "as_host"]
-
-logger = logging.getLogger(__name__)
 
 # Sent at once at most: as much as always fits where the kernel says that there is room (Linux: no more than a quarter
 # of the buffer is in use then, and a message takes at most twice its size there).

@@ -6,7 +6,6 @@ everything a socket read brought. One thread does both because an SSL object is 
 
 import base64
 import contextlib
-import logging
 import os
 import queue
 import select
@@ -32,8 +31,6 @@ from .jwt import TokenWanted
 from .messages import Credits, Ref, WireLost, WireOpened, WirePonged, WireRefused, WireSaid
 
 __all__ = ["Wire", "WireFailed", "abandon_sockets"]
-
-logger = logging.getLogger(__name__)
 
 CHUNK = 256 * 1024  # bytes of one read at most
 CREDITS = 8  # batches that may be on their way to the router
