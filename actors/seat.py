@@ -41,6 +41,7 @@ LOOK_AGAIN_MAX = 1.0
 LOCK_RETRY = 0.02  # seconds until one that was handed over to tries again for the lock
 CHECK_INTERVAL = 5.0  # seconds between two looks whether this process is still the host
 MAX_GUESTS = 256
+SUCCESSION = 0.8  # seconds for a guest to answer that it is the host now: Ctrl-C is not to wait for one that hangs
 ASK_TIMEOUT = 5.0
 STOP_TIMEOUT = 1.0
 
@@ -99,6 +100,10 @@ class _Linked(NamedTuple):
 
     entry: HostEntry
     lines: Mapping[str, int]
+
+
+class SuccessorOverdue(NamedTuple):
+    """Has the guest that is to be the host answered by now?"""
 
 
 class CheckPlace(NamedTuple):
@@ -184,6 +189,9 @@ class Seat(Actor):
             case HandOver(done):
                 self._leaving = done
                 self._find_successor()
+            case SuccessorOverdue():
+                if self._entry is not None:
+                    self._left(in_order=False)  # the guests settle it among themselves
             case TryLock():
                 self._try_lock()
             case CheckPlace():
@@ -205,8 +213,7 @@ class Seat(Actor):
         self._links.clear()
         if self._point is not None:
             self._point.unlock()
-        if self._leaving is not None:
-            self._leaving.set(False)
+        self._left(in_order=False)
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor."""
@@ -431,9 +438,14 @@ class Seat(Actor):
         if self._role is Role.HOST and self._entry is not None and greeted:
             self._successor = greeted[0]
             tell(self._successor, SendGuest(peers.Host("", b"")))
-        elif self._leaving is not None and not greeted:
-            self._leaving.set(True)
-            self._leaving = None
+            self.after(SUCCESSION, SuccessorOverdue())
+        elif not greeted:
+            self._left(in_order=True)
+
+    def _left(self, *, in_order: bool) -> None:
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None:
+            leaving.set(in_order)
 
     def _guest_gone(self, session: Ref, stranger: str) -> None:
         if self._sessions.pop(session, None) is None and stranger and not self._has_told_of_strangers:

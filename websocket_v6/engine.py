@@ -206,9 +206,11 @@ def _hand_over(engine: Engine, timeout: float) -> None:
     done: pykka.Future[bool] = pykka.ThreadingFuture()
     if tell(engine.supervisor, HandOver(done)):
         try:
-            done.get(timeout=timeout)
+            is_in_order = done.get(timeout=timeout)
         except pykka.Timeout:
-            logger.warning("other processes did not take over within %g s; they will notice the gap", timeout)
+            is_in_order = False
+        if not is_in_order:
+            logger.warning("other processes did not take over in time; they will notice the gap")
 
 
 def _stop(engine: Engine) -> None:

@@ -148,6 +148,16 @@ def test_a_host_that_leaves_hands_over_without_a_gap(sim: Simulator, start: Star
     assert open_connections(sim) == 1
 
 
+def test_a_guest_that_hangs_does_not_hold_up_a_host_that_leaves(sim: Simulator, start: Start) -> None:
+    host, guest = pair(sim, start)
+    os.kill(guest.pid, signal.SIGSTOP)
+    assert "did not take over in time" in host.leave()
+    os.kill(guest.pid, signal.SIGCONT)
+    guest.wait_role("host")
+    wait_until(lambda: guest.told()[-1]["state"] == "open", "open again")
+    assert guest.told()[-1]["gap"] > 0
+
+
 def trade_everywhere(sim: Simulator, expected: list[list[int]]) -> None:
     """Make a trade in each market that is wanted, and note who is to get it."""
     common = sim.trade("KRW-BTC")
