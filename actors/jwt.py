@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
-from websocket_v6.protocol.peers import fingerprint
-from websocket_v6.protocol.tokens import Keys, Token, make_token
+from websocket_v6.protocol.exchange.tokens import Keys, Token, make_token
+from websocket_v6.protocol.membership.peers import fingerprint
 
 from .base import Actor, Timer, tell
-from .messages import Failed, Ref
+from .messages.common import Ref
+from .messages.supervisor import Failed
 
 __all__ = ["GetFingerprint", "HasKeys", "Jwt", "Keys", "KeysReplaced", "ReplaceKeys", "TokenWanted"]
 

@@ -17,30 +17,21 @@ import pykka
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
-from websocket_v6.protocol.wants import ENDPOINTS
+from websocket_v6.protocol.exchange.wants import ENDPOINTS
 
-from .backfill import Backfill
 from .base import Actor, ask, stop_and_join, tell
-from .connection import Connection, Estate, Resign
+from .connection.connection import Connection, Estate, Resign
+from .delivery.router import Router
+from .demand.registry import Registry
+from .gaps.backfill import Backfill
 from .jwt import Jwt, KeysReplaced
-from .messages import (
-    DropConnection,
-    EngineFailed,
-    Failed,
-    GetEstate,
-    KeysChanged,
-    LineServes,
-    Ref,
-    Renew,
-    UseBackfill,
-    UseConnection,
-    UseRegistry,
-    UseRouter,
-    Watch,
-)
-from .registry import Registry
-from .router import Router
-from .seat import HandOver, Placed, Released, Role, Seat
+from .membership.membership import HandOver, Membership, Placed, Released, Role
+from .messages.common import GetEstate, Ref
+from .messages.component import EngineFailed
+from .messages.connection import KeysChanged
+from .messages.registry import DropConnection, UseConnection, UseRouter, Watch
+from .messages.router import UseBackfill, UseRegistry
+from .messages.supervisor import Failed, LineServes, Renew
 
 __all__ = ["AwaitPlace", "Children", "GetChildren", "Join", "Quit", "Supervisor"]
 
@@ -225,7 +216,7 @@ class Supervisor(Actor):
         if self._folder is None:
             raise LookupError("a process that does not share has no seat")
         children = self._children
-        return Seat.start(
+        return Membership.start(
             config=self._config.without_keys(),
             folder=self._folder,
             number=_numbers.__next__,

@@ -22,8 +22,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import websocket
 
-from websocket_v6.protocol import deflate, handshake
-from websocket_v6.protocol.frames import FrameDecoder
+from websocket_v6.protocol.websocket import deflate, handshake
+from websocket_v6.protocol.websocket.frames import FrameDecoder
 
 from ._wire_stream import messages
 

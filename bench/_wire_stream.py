@@ -16,7 +16,7 @@ import socket
 import sys
 import zlib
 
-from websocket_v6.protocol.handshake import accept_for
+from websocket_v6.protocol.websocket.handshake import accept_for
 
 __all__ = ["block", "messages"]
 

@@ -25,8 +25,8 @@ import websocket
 from rich.console import Console
 from rich.table import Table
 
-from websocket_v6.protocol import deflate, handshake
-from websocket_v6.protocol.frames import Closed, FrameDecoder
+from websocket_v6.protocol.websocket import deflate, handshake
+from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder
 from websocket_v6.simulator import Limits, Simulator
 from websocket_v6.simulator.catalog import many_markets
 

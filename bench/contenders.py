@@ -97,8 +97,8 @@ def run_floor(task: Task) -> None:
     import websocket
 
     from websocket_v6.protocol.events import make_event
-    from websocket_v6.protocol.frames import FrameDecoder
-    from websocket_v6.protocol.inbound import Inbound
+    from websocket_v6.protocol.exchange.heads import Inbound
+    from websocket_v6.protocol.websocket.frames import FrameDecoder
 
     took, meter = task.meter.took, task.meter
     ws = websocket.create_connection(task.url)

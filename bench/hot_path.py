@@ -14,18 +14,18 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from websocket_v6.actors import subscriber
 from websocket_v6.actors.base import Actor
-from websocket_v6.actors.mailbox import MailboxQueue
-from websocket_v6.actors.messages import AddRoutes
-from websocket_v6.actors.router import Router
-from websocket_v6.actors.subscriber import Attach, Edge, Subscriber
+from websocket_v6.actors.delivery import subscriber
+from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.delivery.subscriber import Attach, Edge, Subscriber
+from websocket_v6.actors.messages.router import AddRoutes
+from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.events import Event, make_event
-from websocket_v6.protocol.frames import FrameDecoder
-from websocket_v6.protocol.inbound import Inbound
-from websocket_v6.protocol.policy import Mailbox
-from websocket_v6.protocol.records import Batch
-from websocket_v6.protocol.streams import stream_of
+from websocket_v6.protocol.exchange.heads import Inbound
+from websocket_v6.protocol.exchange.streams import stream_of
+from websocket_v6.protocol.websocket.frames import FrameDecoder
 
 from .messages import Messages, frame, make_messages
 

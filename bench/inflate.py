@@ -3,8 +3,8 @@
     python -m bench.inflate [--capture FILE] [--rounds 15]
 
 Messages are deflated as the simulator's server does it (one window for the connection, the default level) and inflated
-as `protocol/deflate.py` does it, one call for each message. Every round runs all of them one after the other on every
-stream; ratios are taken within a round, then their median.
+as `protocol/websocket/deflate.py` does it, one call for each message. Every round runs all of them one after the other
+on every stream; ratios are taken within a round, then their median.
 """
 
 import argparse

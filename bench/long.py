@@ -20,19 +20,13 @@ import pykka
 
 from websocket_v6 import Config, Mailbox
 from websocket_v6.actors.base import Actor, ask, stop_and_join
-from websocket_v6.actors.mailbox import MailboxQueue
-from websocket_v6.actors.messages import (
-    Ask,
-    ComponentGone,
-    GetHealth,
-    LineChanged,
-    Subscribe,
-    UseConnection,
-    UseRouter,
-)
-from websocket_v6.actors.registry import Registry
-from websocket_v6.protocol.requests import encode_request
-from websocket_v6.protocol.wants import ticker_want
+from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.demand.registry import Registry
+from websocket_v6.actors.messages.common import GetHealth
+from websocket_v6.actors.messages.connection import Ask
+from websocket_v6.actors.messages.registry import ComponentGone, LineChanged, Subscribe, UseConnection, UseRouter
+from websocket_v6.protocol.exchange.requests import encode_request
+from websocket_v6.protocol.exchange.wants import ticker_want
 
 from .machine import describe_machine, versions
 from .messages import ROOT

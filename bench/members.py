@@ -96,7 +96,7 @@ def _wait_role(proxy: "WebSocketClientProxy", role: str) -> None:
 
 def _mailboxes(proxy: "WebSocketClientProxy") -> int:
     """Return how many mailboxes the router serves; a guest's wants have come once it has one."""
-    from websocket_v6.actors.messages import GetHealth
+    from websocket_v6.actors.messages.common import GetHealth
 
     return int(proxy._engaged().link.ask(lambda now: now.router, GetHealth()).mailboxes)
 

@@ -24,21 +24,17 @@ from typing import Any, NamedTuple, TypeAlias
 import pykka
 
 from websocket_v6.actors.base import Actor, tell
-from websocket_v6.actors.link import Link, LinkUp
-from websocket_v6.actors.meeting_point import HostEntry
-from websocket_v6.actors.messages import (
-    AddRoutes,
-    AttachSource,
-    Connect,
-    ConnectionChanged,
-    Credits,
-    Subscribe,
-    UseRegistry,
-)
-from websocket_v6.actors.router import Router
-from websocket_v6.actors.session import Guest, Session, ShareWith
-from websocket_v6.protocol.records import Batch
-from websocket_v6.protocol.wants import ticker_want
+from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.membership.link import Link, LinkUp
+from websocket_v6.actors.membership.rendezvous import HostEntry
+from websocket_v6.actors.membership.session import Guest, Session, ShareWith
+from websocket_v6.actors.messages.common import Credits
+from websocket_v6.actors.messages.component import ConnectionChanged
+from websocket_v6.actors.messages.connection import Connect
+from websocket_v6.actors.messages.registry import Subscribe
+from websocket_v6.actors.messages.router import AddRoutes, AttachSource, UseRegistry
+from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.exchange.wants import ticker_want
 
 from .messages import make_messages
 from .meter import peak_mib

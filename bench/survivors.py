@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from websocket_v6 import Config, TickerEvent, WebSocketClientProxy
-from websocket_v6.actors.meeting_point import MeetingPoint
+from websocket_v6.actors.membership.rendezvous import Rendezvous
 from websocket_v6.simulator import Simulator
 
 from .children import Child
@@ -67,7 +67,7 @@ def measure(guests: int, kills: int, hand_overs: int) -> TakeOvers:
     found = TakeOvers([], [], [])
     with tempfile.TemporaryDirectory() as folder, Simulator(CODES, process=True, traffic=TRAFFIC) as simulator:
         Path(folder).chmod(0o700)
-        meeting_point = MeetingPoint(Path(folder), simulator.url)
+        meeting_point = Rendezvous(Path(folder), simulator.url)
         members: dict[int, Survivor] = {}
 
         def join() -> None:
@@ -104,7 +104,7 @@ def measure(guests: int, kills: int, hand_overs: int) -> TakeOvers:
     return found
 
 
-def _host(meeting_point: MeetingPoint, members: dict[int, Survivor]) -> int:
+def _host(meeting_point: Rendezvous, members: dict[int, Survivor]) -> int:
     """Wait until one of `members` is the host, and return its process id."""
     deadline = time.monotonic() + FOUND
     while time.monotonic() < deadline:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from .errors import ConfigError
-from .tokens import KEY_FORM, is_key
+from .exchange.tokens import KEY_FORM, is_key
 
 __all__ = ["VARIABLES", "Config"]
 

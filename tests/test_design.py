@@ -17,10 +17,10 @@ NAMES = sorted(set(re.findall(r"`([A-Z]\w+\.\w+)`", TEXT)))
 def classes() -> dict[str, list[type]]:
     """Return all classes of the product by name."""
     found: dict[str, list[type]] = {}
-    for folder in ("actors", "protocol", "protocol.events"):
-        package = importlib.import_module(f"websocket_v6.{folder}")
-        for module in pkgutil.iter_modules(package.__path__):
-            _collect(importlib.import_module(f"websocket_v6.{folder}.{module.name}"), found)
+    for folder in ("websocket_v6.actors", "websocket_v6.protocol"):
+        package = importlib.import_module(folder)
+        for module in pkgutil.walk_packages(package.__path__, f"{folder}."):
+            _collect(importlib.import_module(module.name), found)
     _collect(websocket_v6, found)
     return found
 

@@ -12,6 +12,7 @@ import logging
 from ._version import __version__
 from .health import Health
 from .protocol.config import Config
+from .protocol.delivery.policy import Mailbox
 from .protocol.errors import (
     AuthenticationError,
     ClosedError,
@@ -45,7 +46,6 @@ from .protocol.events import (
     TickerEvent,
     TradeEvent,
 )
-from .protocol.policy import Mailbox
 from .proxy import WebSocketClientProxy
 from .subscription import Subscription
 

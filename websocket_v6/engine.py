@@ -18,11 +18,11 @@ from typing import Any, Protocol
 import pykka
 
 from .actors.base import ask, stop_and_join, tell
-from .actors.meeting_point import MeetingPoint, default_folder
-from .actors.messages import Ref
-from .actors.seat import HandOver, Placed, Role
+from .actors.connection.transport import abandon_sockets
+from .actors.membership.membership import HandOver, Placed, Role
+from .actors.membership.rendezvous import Rendezvous, default_folder
+from .actors.messages.common import Ref
 from .actors.supervisor import AwaitPlace, Children, GetChildren, Join, Quit, Supervisor
-from .actors.wire import abandon_sockets
 from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
 
@@ -178,7 +178,7 @@ def _meeting_folder(config: Config) -> Path | None:
         return None
     folder = config.runtime_dir or default_folder()
     try:
-        MeetingPoint(folder, config.url)
+        Rendezvous(folder, config.url)
     except ConfigError as exc:
         if config.runtime_dir is not None or config.mode == "attach":
             raise

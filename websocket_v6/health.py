@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 __all__ = ["ConnectionHealth", "Counters", "Health", "SubscriptionHealth"]
 
-from .actors.connection import ConnectionHealth
+from .actors.connection.connection import ConnectionHealth
 
 
 class Counters(NamedTuple):

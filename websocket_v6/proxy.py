@@ -18,16 +18,18 @@ import pykka
 
 from . import engine
 from .actors.base import ask, stop_and_join, tell
-from .actors.connection import ConnectionHealth
+from .actors.connection.connection import ConnectionHealth
+from .actors.delivery.mailbox import MailboxQueue
+from .actors.delivery.router import RouterHealth
+from .actors.delivery.subscriber import Attach, Callback, Detach, Edge, ErrorHandler, Leave, OnConnection, Subscriber
+from .actors.demand.registry import RegistryHealth
 from .actors.jwt import HasKeys, Keys, ReplaceKeys
-from .actors.mailbox import MailboxQueue
-from .actors.messages import AskExchange, ComponentGone, GetHealth, Ref, Subscribe, Unsubscribe, next_subscription_id
-from .actors.registry import RegistryHealth
-from .actors.router import RouterHealth
-from .actors.seat import Role, SeatHealth
-from .actors.subscriber import Attach, Callback, Detach, Edge, ErrorHandler, Leave, OnConnection, Subscriber
+from .actors.membership.membership import MembershipHealth, Role
+from .actors.messages.common import GetHealth, Ref
+from .actors.messages.registry import AskExchange, ComponentGone, Subscribe, Unsubscribe, next_subscription_id
 from .health import Counters, Health, SubscriptionHealth
 from .protocol.config import Config
+from .protocol.delivery.policy import Mailbox, default_policy
 from .protocol.errors import (
     AuthenticationError,
     ClosedError,
@@ -51,9 +53,8 @@ from .protocol.events import (
     TickerEvent,
     TradeEvent,
 )
-from .protocol.inbound import SubscriptionList
-from .protocol.policy import Mailbox, default_policy
-from .protocol.wants import (
+from .protocol.exchange.heads import SubscriptionList
+from .protocol.exchange.wants import (
     Want,
     announcement_want,
     candle_want,
@@ -84,7 +85,7 @@ class Options(TypedDict, total=False):
     """What every subscription takes besides its own arguments."""
 
     error_handler: ErrorHandler | None  # called with what the callback raised, or why the stream cannot be served
-    mailbox: Mailbox | None  # the policy; by default the data type's (protocol/policy.py)
+    mailbox: Mailbox | None  # the policy; by default the data type's (protocol/delivery/policy.py)
     numbers: type[Decimal] | type[float]  # exact decimals by default
 
 
@@ -552,10 +553,10 @@ class WebSocketClientProxy:
                 "set_keys"
             )
 
-    def _seat_health(self, hold: Hold) -> SeatHealth:
+    def _seat_health(self, hold: Hold) -> MembershipHealth:
         if hold.link.children.seat is None:
-            return SeatHealth(Role.EMBEDDED.value, 0)
-        return cast(SeatHealth, hold.link.ask(lambda children: cast(Ref, children.seat), GetHealth()))
+            return MembershipHealth(Role.EMBEDDED.value, 0)
+        return cast(MembershipHealth, hold.link.ask(lambda children: cast(Ref, children.seat), GetHealth()))
 
     def _is_open(self, endpoint: str) -> bool:
         hold = self._present_hold()

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar, cast
 
-from .actors.mailbox import MailboxQueue
-from .actors.subscriber import Callback, Edge, ErrorHandler
+from .actors.delivery.mailbox import MailboxQueue
+from .actors.delivery.subscriber import Callback, Edge, ErrorHandler
 from .protocol.errors import ClosedError, LocalProtocolError, MailboxFullError
 from .protocol.events import AnnouncementEvent, Event, OrderbookEvent, OverflowEvent
-from .protocol.wants import Want
+from .protocol.exchange.wants import Want
 
 if TYPE_CHECKING:
     from .proxy import WebSocketClientProxy

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import msgspec
 
+from websocket_v6.protocol.exchange.streams import Stream
+
 from ..errors import RemoteProtocolError
-from ..streams import Stream
 from .codec import HEAD, MALFORMED, Codec, may_have_minus_zero
 from .fields import Field, Number, integer, text
 

@@ -4,9 +4,10 @@ import functools
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
-from ..records import Batch
-from ..streams import Stream, split
-from ..wants import endpoint_of
+from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.exchange.streams import Stream, split
+from websocket_v6.protocol.exchange.wants import endpoint_of
+
 from .base import Event
 
 __all__ = ["batches_of"]

@@ -1,7 +1,8 @@
 """One message object, not sorted yet, to its event: for tests and for replay of single messages."""
 
+from websocket_v6.protocol.exchange.heads import Inbound
+
 from ..errors import RemoteProtocolError
-from ..inbound import Inbound
 from .base import Event
 from .make import make_event
 

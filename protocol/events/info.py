@@ -10,7 +10,8 @@ from typing import Any, Self
 
 import msgspec
 
-from .. import short_names
+from websocket_v6.protocol.exchange import short_names
+
 from .base import COMMON, Event, MarketEvent
 from .codec import MALFORMED, checked_text, keep_minus_zero, malformed
 from .fields import Field, Number, optional_text, text

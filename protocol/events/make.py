@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from ..streams import Stream, split
+from websocket_v6.protocol.exchange.streams import Stream, split
+
 from .account import MyAssetEvent, MyOrderEvent
 from .base import Event
 from .codec import Codec

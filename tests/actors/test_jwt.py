@@ -14,10 +14,11 @@ from tests.conftest import wait_until
 from websocket_v6.actors import jwt as subject
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.jwt import HasKeys, Jwt, Keys, KeysReplaced, ReplaceKeys, TokenWanted
-from websocket_v6.actors.messages import Failed, Ref
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
-from websocket_v6.protocol.tokens import Token, make_token
+from websocket_v6.protocol.exchange.tokens import Token, make_token
 
 ACCESS, SECRET = "ACCESS" + "a" * 34, "SECRET" + "s" * 34
 CONFIG = Config(access_key=ACCESS, secret_key=SECRET)

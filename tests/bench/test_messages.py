@@ -6,7 +6,7 @@ import pytest
 
 from bench.messages import CAPTURE, KINDS, frame, make_messages
 from websocket_v6.protocol.events import OrderbookEvent, TickerEvent, TradeEvent, decode
-from websocket_v6.protocol.frames import FrameDecoder
+from websocket_v6.protocol.websocket.frames import FrameDecoder
 
 needs_capture = pytest.mark.skipif(not CAPTURE.exists(), reason="no capture here")
 ALL = [pytest.param(kind, marks=[needs_capture] * kind.startswith("capture")) for kind in KINDS]

@@ -1,7 +1,7 @@
 """Runs the Autobahn client cases of a fuzzing server against this project's decoder.
 
 The server is kosoku (extra `conformance`) on loopback. Connecting and sending is websocket-client, as in the engine;
-all reading is `protocol/frames.py`. Each case gets its messages echoed until it closes the connection.
+all reading is `protocol/websocket/frames.py`. Each case gets its messages echoed until it closes the connection.
 """
 
 import base64
@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import websocket
 
-from websocket_v6.protocol import deflate, handshake
-from websocket_v6.protocol.frames import Closed, FrameDecoder, Ping, Text, Violation
+from websocket_v6.protocol.websocket import deflate, handshake
+from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Text, Violation
 
 __all__ = ["AGENT", "LONG", "Verdict", "is_strict", "run", "summary"]
 

@@ -233,7 +233,7 @@ def test_a_gap_longer_than_configured_is_told(
 def test_more_than_can_be_fetched_is_told_with_its_bounds(
     filling: Config, component: Callable[..., Component], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("websocket_v6.protocol.backfill.MAX_PAGES", 2)
+    monkeypatch.setattr("websocket_v6.protocol.gaps.fill.MAX_PAGES", 2)
     with Simulator(markets=CODES, limits=Limits.off()) as sim:
         bot = component(msgspec.structs.replace(filling, url=sim.url))
         sim.wait_served(SERVED, 20)
@@ -253,7 +253,7 @@ def test_more_than_can_be_fetched_is_told_with_its_bounds(
 def test_too_many_live_trades_do_not_wait(
     sim: Simulator, filling: Config, component: Callable[..., Component], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("websocket_v6.actors.router.MAX_HELD", 10)
+    monkeypatch.setattr("websocket_v6.actors.delivery.router.MAX_HELD", 10)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         bot = component(msgspec.structs.replace(filling, rest_url=f"http://127.0.0.1:{silent.getsockname()[1]}"))
         sim.wait_served(SERVED, 20)
@@ -309,7 +309,7 @@ def test_who_comes_after_the_gap_begins_with_the_present(
 def test_a_bug_in_backfill_loses_nothing(
     sim: Simulator, component: Callable[..., Component], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from websocket_v6.actors.backfill import Backfill
+    from websocket_v6.actors.gaps.backfill import Backfill
 
     answered = Backfill._answered
     bugs = iter([RuntimeError("a bug")])

@@ -3,7 +3,7 @@
 import pytest
 
 from websocket_v6 import Config, WebSocketClientProxy
-from websocket_v6.protocol.deflate import Deflater
+from websocket_v6.protocol.websocket.deflate import Deflater
 from websocket_v6.simulator import Answers, Simulator
 from websocket_v6.simulator.catalog import many_markets
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, WebSocketClientProxy
-from websocket_v6.actors.wire import WireFailed
-from websocket_v6.protocol.records import Batch
+from websocket_v6.actors.connection.transport import WireFailed
+from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.simulator import Simulator
 from websocket_v6.simulator.answers import Answers
 

@@ -203,7 +203,7 @@ def test_a_request_that_the_exchange_refuses_although_it_was_checked_harms_only_
     sim: Simulator, good: Any, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An exchange of another region may refuse what ours takes; here it is a category that it does not have."""
-    monkeypatch.setattr("websocket_v6.protocol.codes.KOREAN_CATEGORIES", ("trade", "gossip"))
+    monkeypatch.setattr("websocket_v6.protocol.exchange.codes.KOREAN_CATEGORIES", ("trade", "gossip"))
     private = good.subscribe_my_asset()
     sim.wait_served({"myAsset *"}, endpoint="private")
     errors: list[Exception] = []

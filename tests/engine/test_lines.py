@@ -13,9 +13,9 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, Mailbox, WebSocketClientProxy
-from websocket_v6.actors.wire import WireFailed
-from websocket_v6.protocol.identity import identity_of
-from websocket_v6.protocol.records import Batch
+from websocket_v6.actors.connection.transport import WireFailed
+from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.exchange.identity import identity_of
 from websocket_v6.simulator import Simulator
 
 CODES = ["KRW-BTC", "KRW-ETH"]

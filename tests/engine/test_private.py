@@ -16,7 +16,7 @@ import websocket_v6.actors.jwt as jwt_module
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, WebSocketClientProxy, WebSocketV6Error
 from websocket_v6.protocol.errors import AuthenticationError, ConfigError
-from websocket_v6.protocol.tokens import Keys, Token, make_token
+from websocket_v6.protocol.exchange.tokens import Keys, Token, make_token
 from websocket_v6.simulator import Simulator
 from websocket_v6.simulator.answers import Answers
 

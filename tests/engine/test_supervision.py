@@ -6,10 +6,10 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6 import Config, EngineError, WebSocketClientProxy
-from websocket_v6.actors.connection import Connection
+from websocket_v6.actors.connection.connection import Connection
+from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.demand.registry import Registry
 from websocket_v6.actors.jwt import Jwt
-from websocket_v6.actors.registry import Registry
-from websocket_v6.actors.router import Router
 from websocket_v6.simulator import Simulator
 
 ACTORS: dict[str, Any] = {"router": Router, "registry": Registry, "public": Connection, "jwt": Jwt}

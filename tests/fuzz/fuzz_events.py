@@ -19,7 +19,7 @@ import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
 with atheris.instrument_imports(include=["websocket_v6.protocol"]):
     from websocket_v6.protocol.errors import RemoteProtocolError
     from websocket_v6.protocol.events import Event, make_event
-    from websocket_v6.protocol.inbound import Inbound
+    from websocket_v6.protocol.exchange.heads import Inbound
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REPORTS = ROOT / "reports" / "fuzz"

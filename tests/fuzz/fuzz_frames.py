@@ -16,8 +16,8 @@ from pathlib import Path
 import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 with atheris.instrument_imports(include=["websocket_v6.protocol"]):
-    from websocket_v6.protocol.deflate import Inflater
-    from websocket_v6.protocol.frames import (
+    from websocket_v6.protocol.websocket.deflate import Inflater
+    from websocket_v6.protocol.websocket.frames import (
         MAX_MESSAGE_BYTES,
         Closed,
         Control,

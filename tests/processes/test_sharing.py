@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from tests.conftest import wait_until
-from websocket_v6.actors.meeting_point import HostEntry
-from websocket_v6.actors.pipe import as_guest
-from websocket_v6.protocol import peers
-from websocket_v6.protocol.wants import Want, my_asset_want, my_order_want, ticker_want
+from websocket_v6.actors.membership.pipe import as_guest
+from websocket_v6.actors.membership.rendezvous import HostEntry
+from websocket_v6.protocol.exchange.wants import Want, my_asset_want, my_order_want, ticker_want
+from websocket_v6.protocol.membership import peers
 from websocket_v6.simulator import Simulator
 
 from .conftest import MARKETS, UNION, ChildError, Start, open_connections, pair

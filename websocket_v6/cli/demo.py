@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.inbound import SubscribedEntry
-from websocket_v6.protocol.policy import Mailbox
 from websocket_v6.proxy import WebSocketClientProxy
 from websocket_v6.simulator import Simulator
 from websocket_v6.simulator.records import Sent
 from websocket_v6.subscription import Subscription
 
+from ..protocol.delivery.policy import Mailbox
+from ..protocol.exchange.heads import SubscribedEntry
 from .board import Board, Meter
 from .demo_view import ComponentState, MarketState, State, Tally, lines, summary, table
 from .line import ConnectionLine

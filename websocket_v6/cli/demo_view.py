@@ -7,8 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from websocket_v6.protocol.inbound import SubscribedEntry
-
+from ..protocol.exchange.heads import SubscribedEntry
 from .board import Row
 from .quote import count_text, percent_text, price_text, seconds_text
 

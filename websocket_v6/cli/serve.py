@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.text import Text
 
 from websocket_v6 import engine
-from websocket_v6.actors.seat import Role
 from websocket_v6.health import Health
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.proxy import WebSocketClientProxy
 
+from ..actors.membership.membership import Role
 from .board import Meter
 from .quote import count_text
 from .screen import PERIOD, Screen

@@ -15,10 +15,10 @@ from rich.text import Text
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import StreamError, UnknownCodeError
 from websocket_v6.protocol.events import Event, OverflowEvent
-from websocket_v6.protocol.policy import Mailbox
 from websocket_v6.proxy import WebSocketClientProxy
 from websocket_v6.subscription import Subscription
 
+from ..protocol.delivery.policy import Mailbox
 from .board import Board, Row
 from .line import ConnectionLine
 from .quote import count_text, percent_text, price_text, seconds_text

@@ -1,0 +1,1 @@
+"""One connection and the thread that owns its socket."""

@@ -1,0 +1,242 @@
+"""One component's own thread: it takes events from the component's mailboxes and calls the component's callbacks.
+
+`Edge` is the last step before user code on either way, pushed or pulled: decode, report what cannot be decoded, and
+give the component its own view (floats, fewer levels).
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
+from websocket_v6.actors.messages.router import Malformed
+from websocket_v6.protocol.errors import ClosedError, MailboxFullError, RemoteProtocolError, WebSocketV6Error
+from websocket_v6.protocol.events import ConnectionEvent, Event, OverflowEvent
+
+from .mailbox import MailboxQueue
+
+__all__ = ["Attach", "Detach", "Edge", "Leave", "OnConnection", "Subscriber"]
+
+logger = logging.getLogger(__name__)
+
+BURST = 256  # events of one mailbox before the others have their turn
+BATCH = 32  # events taken out of a mailbox at once, for a callback that is quick
+QUICK = 100e-6  # seconds for an event at most
+GAP_OVER = ("open", "backfilled")  # states in which the end of a gap is known
+
+Delivered = Event | OverflowEvent
+Callback = Callable[[Any], object]  # takes Delivered; a component knows which events it subscribed to
+ErrorHandler = Callable[[Exception], object]
+
+
+class Edge:
+    """Where events of one subscription reach user code. `view` turns an event into what the component asked for."""
+
+    __slots__ = ("_router", "lag_ns", "mailbox", "view")
+
+    def __init__(
+        self, mailbox: MailboxQueue, view: Callable[[Event], Event] | None, router: Callable[[], Ref | None]
+    ) -> None:
+        self.mailbox = mailbox
+        self.view = view
+        self.lag_ns = 0  # of the last event: from the socket to here
+        self._router = router
+
+    def prepare(self, event: Delivered) -> Delivered | None:
+        """Decode `event` and return the component's view of it; `None` if it is malformed, which is reported."""
+        if type(event) is OverflowEvent:  # the quickest way to ask
+            return event
+        try:
+            shown = event if self.view is None else self.view(event)
+            shown.load()
+        except RemoteProtocolError as exc:
+            tell(self._router(), Malformed(event.stream, str(exc), (event.received_at, id(event))))
+            return None
+        return shown
+
+    def note_lag(self, event: Delivered) -> None:
+        """Note how long ago `event` came."""
+        self.lag_ns = time.time_ns() - event.received_at
+
+
+class Attach(NamedTuple):
+    """A new subscription of this component (live: callbacks never leave the process)."""
+
+    subscription_id: int
+    name: str
+    edge: Edge
+    callback: Callback | None
+    error_handler: ErrorHandler | None
+    cut_off: Callable[[], object]  # takes the want back when the mailbox has ended by itself
+
+
+class Detach(NamedTuple):
+    """The subscription is closed."""
+
+    subscription_id: int
+
+
+class OnConnection(NamedTuple):
+    """Call this with what happens to connections (live)."""
+
+    callback: Callable[[ConnectionEvent], object]
+
+
+class Leave(NamedTuple):
+    """The component ends: do what is left to do in `last` (live), then stop."""
+
+    last: Callable[[], object]
+
+
+class Subscriber(Actor):
+    """Calls one component's callbacks, one at a time, in the order of the exchange.
+
+    Receives Attach, Detach, OnConnection and Leave from the proxy, Ready from the router, ConnectionChanged,
+    StreamFailed and EngineFailed from the registry and the supervisor.
+    """
+
+    def __init__(self, component_id: str) -> None:
+        super().__init__()
+        self._component_id = component_id
+        self._attached: dict[int, Attach] = {}
+        self._timers: dict[int, Timer] = {}
+        self._on_connection: list[Callable[[ConnectionEvent], object]] = []
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message."""
+        match message:
+            case Ready(subscription_id):
+                if self._drain(subscription_id):
+                    tell(self.actor_ref, message)  # the others have their turn first
+            case Attach():
+                self._attached[message.subscription_id] = message
+            case Detach(subscription_id):
+                self._detach(subscription_id)
+            case OnConnection(callback):
+                self._on_connection.append(callback)
+            case ConnectionChanged():
+                self._connection_changed(message)
+            case StreamFailed(subscription_id, error, final):
+                self._stream_failed(subscription_id, error, final)
+            case EngineFailed(error):
+                for subscription_id in list(self._attached):
+                    self._stream_failed(subscription_id, error, final=True)
+            case Leave(last):
+                last()
+                self.stop()
+            case _:
+                super().on_receive(message)
+        return None
+
+    def close(self) -> None:
+        """Close the mailboxes: whoever pulls from one hears that it is over."""
+        for attached in self._attached.values():
+            attached.edge.mailbox.close(ClosedError(f"component {self._component_id!r} is closed"))
+        self._attached.clear()
+
+    # --- events
+
+    def _drain(self, subscription_id: int) -> bool:
+        """Deliver what is due, up to a burst; return whether there may be more."""
+        attached = self._attached.get(subscription_id)
+        if attached is None or attached.callback is None:
+            return False
+        edge, mailbox, callback = attached.edge, attached.edge.mailbox, attached.callback
+        left, limit = BURST, 1
+        now = time.monotonic()
+        while left > 0:
+            events = mailbox.take_many(now, limit)
+            if not events:
+                self._rest(attached)
+                return False
+            edge.note_lag(events[-1])
+            for index, event in enumerate(events):
+                if mailbox.is_closed:
+                    mailbox.not_delivered(len(events) - index)
+                    return False
+                # Each just before its call: what the callback reads is then known when the next one is decoded.
+                shown = edge.prepare(event)
+                if shown is None:
+                    continue
+                try:
+                    callback(shown)
+                # A component's code may raise anything, SystemExit too, which would stop every actor of the process.
+                except BaseException as exc:  # noqa: BLE001
+                    self._report(attached, exc)
+            left -= len(events)
+            now, before = time.monotonic(), now
+            # What is taken out cannot be dropped any more, so a slow callback gets one at a time.
+            limit = min(BATCH, limit * 2) if now - before < QUICK * len(events) else 1
+        return True
+
+    def _rest(self, attached: Attach) -> None:
+        """Nothing is due now: come back when something will be, or end what has ended."""
+        subscription_id, mailbox = attached.subscription_id, attached.edge.mailbox
+        timer = self._timers.pop(subscription_id, None)
+        if timer is not None:
+            timer.cancel()
+        due = mailbox.next_due()
+        error = mailbox.error
+        if due is not None:
+            self._timers[subscription_id] = self.after(max(0.0, due - time.monotonic()), Ready(subscription_id))
+        elif isinstance(error, MailboxFullError) and subscription_id in self._attached:
+            self._detach(subscription_id)
+            attached.cut_off()
+            self._report(attached, error)
+
+    def _detach(self, subscription_id: int) -> None:
+        self._attached.pop(subscription_id, None)
+        timer = self._timers.pop(subscription_id, None)
+        if timer is not None:
+            timer.cancel()
+
+    # --- what happened to the stream itself
+
+    def _connection_changed(self, change: ConnectionChanged) -> None:
+        backfill = change.backfill
+        ended_ns = change.at_ns if backfill is None else backfill.ended_ns
+        event = ConnectionEvent(
+            endpoint=change.endpoint,
+            state=change.state,
+            epoch=change.epoch,
+            received_at=change.at_ns,
+            gap=None if change.gap_started_ns is None else (ended_ns - change.gap_started_ns) / 1e9,
+            gap_started_at=change.gap_started_ns,
+            gap_ended_at=ended_ns if change.gap_started_ns is not None and change.state in GAP_OVER else None,
+            reason=change.reason,
+            recovered=None if backfill is None else sum(backfill.recovered.values()),
+            unrecovered=() if backfill is None else backfill.unrecovered,
+        )
+        for callback in self._on_connection:
+            try:
+                callback(event)
+            except BaseException:
+                logger.exception("on_connection callback of component %r raised", self._component_id)
+
+    def _stream_failed(self, subscription_id: int, error: WebSocketV6Error, final: bool) -> None:
+        attached = self._attached.get(subscription_id)
+        if attached is None:
+            return
+        if final:
+            attached.edge.mailbox.close(error, drain=True)
+            while self._drain(subscription_id):
+                pass
+            self._detach(subscription_id)
+        self._report(attached, error)
+
+    def _report(self, attached: Attach, error: BaseException) -> None:
+        """Give `error` to the component's handler; without one, or if it raises too, to the log."""
+        handler = attached.error_handler
+        if handler is None:
+            is_ours = isinstance(error, WebSocketV6Error)
+            logger.error(
+                "%s of component %r: %s", attached.name, self._component_id, error, exc_info=None if is_ours else error
+            )
+            return
+        try:
+            handler(error if isinstance(error, Exception) else RuntimeError(f"the callback raised {error!r}"))
+        except BaseException:
+            logger.exception("error_handler of %s of component %r raised", attached.name, self._component_id)

@@ -1,0 +1,1 @@
+"""Who wants what, and who is told when it cannot be."""

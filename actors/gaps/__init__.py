@@ -1,0 +1,1 @@
+"""Missed trades, fetched over REST."""

@@ -1,0 +1,299 @@
+"""Fetches the trades that a gap of the public connection swallowed, market by market, at the pace of the exchange.
+
+What to ask and what is missing is decided in `protocol/gaps/fill.py`. A thread makes the calls (`rest.py`), and the
+router holds live trades back meanwhile (`holds.py`).
+"""
+
+import logging
+import time
+from collections import deque
+from typing import NamedTuple
+
+from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.delivery.holds import Fetch, Filled, Released, TradesBegan
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.messages.registry import BackfillEnded
+from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.errors import RateLimitedError, RemoteProtocolError
+from websocket_v6.protocol.events import Unrecovered
+from websocket_v6.protocol.exchange.streams import Stream, split
+from websocket_v6.protocol.gaps.fill import Fill
+from websocket_v6.protocol.gaps.rest_pace import RestPace
+from websocket_v6.protocol.websocket.handshake import refusal
+
+from .rest_reader import Answered, Call, RestReader, Unanswered
+
+__all__ = ["Backfill"]
+
+logger = logging.getLogger(__name__)
+
+# A subscription is served within 0.4 s ("Rates and sizes"). Who takes no snapshots of a quiet market hears nothing by
+# then; from now on at the latest nothing new is missed, so what is missing can be fetched.
+GRACE = 1.0
+LAG = 0.25  # seconds until a page that is older than the live trades is asked for again
+TRIES = 3  # calls in a row without an answer, after which there is no use in more
+
+
+class Job:
+    """One gap: the fills that are still open, and what came of the others. What is left of `before` is part of it."""
+
+    def __init__(self, gap: Fetch, before: "Job | None") -> None:
+        self.epoch = gap.epoch
+        self.gap = gap
+        self.started_ns: int = gap.started_ns if before is None else before.started_ns
+        self.deadline = time.monotonic() + gap.patience
+        self.fills: dict[Stream, Fill] = {}  # until their trades are on the way to the router
+        self.since_ns = {wanted.stream: wanted.since_ns for wanted in gap.wanted}
+        self.unreleased = {wanted.stream for wanted in gap.wanted}
+        self.idle: set[Stream] = set()  # without a sign of life from the new connection
+        self.ready: deque[Stream] = deque()  # to be asked for, the first one now
+        self.failures = 0  # in a row
+        self.recovered: dict[str, int] = dict(before.recovered) if before else {}
+        self.unrecovered: list[Unrecovered] = list(before.unrecovered) if before else []
+
+
+class GraceOver(NamedTuple):
+    """Fetch what has not begun by now, too."""
+
+    epoch: int
+
+
+class TimeOver(NamedTuple):
+    """End with what there is."""
+
+    epoch: int
+
+
+class AskAgain(NamedTuple):
+    """Ask for a page that lagged behind once more."""
+
+    epoch: int
+    stream: Stream
+
+
+class CallDue(NamedTuple):
+    """The pace allows the next call."""
+
+
+class Backfill(Actor):
+    """Fills gaps, one at a time: a new one takes over the one before it, and both are told of as one.
+
+    Receives Fetch, TradesBegan and Released from the router, Answered and Unanswered from its reader. Sends Filled to
+    the router, BackfillEnded to the registry.
+    """
+
+    def __init__(self, *, config: Config, router: Ref, registry: Ref, supervisor: Ref) -> None:
+        super().__init__()
+        self._config = config
+        self._router = router
+        self._registry = registry
+        self._supervisor = supervisor
+        self._job: Job | None = None
+        self._pace = RestPace()
+        self._reader: RestReader | None = None
+        self._is_asking = False
+        self._timer: Timer | None = None
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message."""
+        match message:
+            case Fetch():
+                self._begin(message)
+            case TradesBegan(epoch, firsts):
+                for stream, first in firsts:
+                    self._began(epoch, stream, first)
+            case Answered(call):
+                self._is_asking = False
+                self._answered(call, message)
+            case Unanswered(call, reason):
+                self._is_asking = False
+                self._unanswered(call, reason)
+            case Released(epoch, stream, recovered, problem):
+                self._released(epoch, stream, recovered, problem)
+            case GraceOver(epoch):
+                self._grace_over(epoch)
+            case TimeOver(epoch):
+                self._time_over(epoch)
+            case AskAgain(epoch, stream):
+                self._make_ready(epoch, stream)
+            case CallDue():
+                self._timer = None
+            case _:
+                super().on_receive(message)
+        self._ask_next()
+        return None
+
+    def close(self) -> None:
+        """End the reader."""
+        self._stop_reader()
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the supervisor; the router tells a successor what it holds."""
+        tell(self._supervisor, Failed("backfill", self.actor_ref, error))
+
+    # --- a gap
+
+    def _begin(self, gap: Fetch) -> None:
+        job = self._job = Job(gap, self._job)
+        for stream, known, is_all, since_ns, first in gap.wanted:
+            job.fills[stream] = Fill(split(stream)[1], known, is_all=is_all, since_ms=since_ns // 1_000_000)
+            job.idle.add(stream)
+            if first is not None:
+                self._began(job.epoch, stream, first)
+        self.after(GRACE, GraceOver(job.epoch))
+        self.after(gap.patience, TimeOver(job.epoch))
+
+    def _began(self, epoch: int, stream: Stream, first: int) -> None:
+        fill = self._fill(epoch, stream)
+        if fill is None:
+            return
+        fill.began(first)
+        if fill.is_done:
+            self._finish(stream, fill)
+        else:
+            self._make_ready(epoch, stream)
+
+    def _grace_over(self, epoch: int) -> None:
+        job = self._job
+        if job is not None and job.epoch == epoch:
+            for stream in list(job.idle):
+                self._make_ready(epoch, stream)
+
+    def _make_ready(self, epoch: int, stream: Stream) -> None:
+        job, fill = self._job, self._fill(epoch, stream)
+        if job is None or fill is None:
+            return
+        job.idle.discard(stream)
+        if (job.gap.ended_ns - job.since_ns[stream]) / 1e9 > self._config.backfill_max_gap:
+            fill.give_up(f"the gap is longer than backfill_max_gap={self._config.backfill_max_gap:g} s")
+            self._finish(stream, fill)
+        elif stream not in job.ready:
+            # Where trades have come on, some were missed and others wait for them; the rest can only be made sure of.
+            add = job.ready.append if fill.first_live is None else job.ready.appendleft
+            add(stream)
+
+    def _time_over(self, epoch: int) -> None:
+        if self._job is not None and self._job.epoch == epoch:
+            self._give_up(f"not fetched within {self._job.gap.patience:g} s")
+
+    def _give_up(self, problem: str) -> None:
+        if self._job is not None:
+            for stream, fill in list(self._job.fills.items()):
+                fill.give_up(problem)
+                self._finish(stream, fill)
+
+    def _finish(self, stream: Stream, fill: Fill) -> None:
+        """Hand what was fetched to the router, which will say what became of it."""
+        job = self._job
+        assert job is not None
+        del job.fills[stream]
+        job.idle.discard(stream)
+        if stream in job.ready:
+            job.ready.remove(stream)
+        rows = fill.missing()
+        if fill.problem:
+            self._note_missing(job, stream, fill.problem, fill.reaches_to_ms)
+        trades = tuple((row.id, row.payload) for row in rows)
+        tell(self._router, Filled(job.epoch, stream, time.time_ns(), trades))
+
+    def _released(self, epoch: int, stream: Stream, recovered: int, problem: str) -> None:
+        job = self._job
+        if job is None or job.epoch != epoch or stream not in job.unreleased:
+            return
+        fill = job.fills.pop(stream, None)
+        if fill is not None:  # the router could wait no longer
+            job.idle.discard(stream)
+            if stream in job.ready:
+                job.ready.remove(stream)
+            if problem:
+                self._note_missing(job, stream, problem, None)
+        code = split(stream)[1]
+        job.recovered[code] = job.recovered.get(code, 0) + recovered
+        job.unreleased.remove(stream)
+        if not job.unreleased:
+            self._report(job)
+            self._job = None
+            self._stop_reader()
+
+    def _note_missing(self, job: Job, stream: Stream, problem: str, until_ms: int | None) -> None:
+        until_ns = job.gap.ended_ns if until_ms is None else until_ms * 1_000_000
+        job.unrecovered.append(Unrecovered(split(stream)[1], job.since_ns[stream], until_ns, problem))
+
+    def _report(self, job: Job) -> None:
+        ended = BackfillEnded(job.epoch, job.started_ns, job.gap.ended_ns, dict(job.recovered), tuple(job.unrecovered))
+        tell(self._registry, ended)
+
+    # --- calls
+
+    def _ask_next(self) -> None:
+        """Make the next call, if there is one to make and the pace allows it."""
+        job = self._job
+        if job is None or not job.ready or self._is_asking or self._timer is not None:
+            return
+        now = time.monotonic()
+        due = self._pace.due(now)
+        if due > now:
+            self._timer = self.after(due - now, CallDue())
+            return
+        if self._reader is None:
+            self._reader = RestReader(self._config.rest_base, self.actor_ref)
+            self._reader.start()
+        stream = job.ready[0]
+        self._is_asking = True
+        self._pace.sent(now)
+        self._reader.ask(Call(job.epoch, stream, job.fills[stream].query()))
+
+    def _answered(self, call: Call, answer: Answered) -> None:
+        job, fill = self._job, self._fill(call.epoch, call.stream)
+        if answer.status in (418, 429):
+            self._refused(answer)
+        elif answer.status >= 500:
+            self._unanswered(call, str(refusal(answer.status, answer.headers, answer.body)))
+        elif job is not None and fill is not None:
+            job.failures = 0
+            if answer.status == 200:
+                self._read(call, fill, answer.body)
+            else:
+                fill.give_up(f"the exchange answered HTTP {answer.status} for its trades")
+            if fill.is_done:
+                self._finish(call.stream, fill)
+
+    def _read(self, call: Call, fill: Fill, body: bytes) -> None:
+        assert self._job is not None
+        try:
+            is_current = fill.receive(body, time.time_ns() // 1_000_000)
+        except RemoteProtocolError as exc:
+            fill.give_up(str(exc))
+            return
+        if not is_current:
+            self._job.ready.remove(call.stream)
+            self.after(LAG, AskAgain(call.epoch, call.stream))
+
+    def _refused(self, answer: Answered) -> None:
+        """Wait as the exchange asks, or give up where that takes too long."""
+        error = refusal(answer.status, answer.headers, answer.body)
+        wait = error.retry_after if isinstance(error, RateLimitedError) else None
+        now = time.monotonic()
+        self._pace.refused(now, answer.status, wait)
+        if self._job is not None and self._pace.due(now) > self._job.deadline:
+            self._give_up(f"the exchange answered HTTP {answer.status}: too many REST calls from this address")
+
+    def _unanswered(self, call: Call, reason: str) -> None:
+        job = self._job
+        if job is None or job.epoch != call.epoch:
+            return
+        job.failures += 1
+        self._pace.failed(time.monotonic(), job.failures)
+        if job.failures >= TRIES:
+            logger.warning("missed trades cannot be fetched from %s: %s", self._config.rest_base, reason)
+            self._give_up(f"no answer from {self._config.rest_base}: {reason}")
+
+    def _fill(self, epoch: int, stream: Stream) -> Fill | None:
+        return self._job.fills.get(stream) if self._job is not None and self._job.epoch == epoch else None
+
+    def _stop_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.finish()
+            self._reader = None
+            self._is_asking = False

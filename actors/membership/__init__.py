@@ -1,0 +1,1 @@
+"""This process's place among those of the user."""

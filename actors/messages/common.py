@@ -1,0 +1,22 @@
+"""What all messages share, and questions that any actor may be asked."""
+
+import queue
+from typing import Any, NamedTuple, TypeAlias
+
+import pykka
+
+__all__ = ["Credits", "GetEstate", "GetHealth", "Ref"]
+
+
+Ref: TypeAlias = pykka.ActorRef[Any]
+
+
+Credits: TypeAlias = queue.SimpleQueue[bool]
+
+
+class GetEstate(NamedTuple):
+    """What should your successor begin with? Asked of a child that is replaced although it did not fail (live)."""
+
+
+class GetHealth(NamedTuple):
+    """What is your state? Asked; each actor answers with its own part."""

@@ -1,0 +1,45 @@
+"""What a component is told; it hears at the ref that it gave."""
+
+from typing import NamedTuple
+
+from websocket_v6.protocol.errors import WebSocketV6Error
+
+from .registry import BackfillEnded
+
+__all__ = ["ConnectionChanged", "EngineFailed", "Ready", "StreamFailed"]
+
+
+class Ready(NamedTuple):
+    """The subscription's mailbox has something to take."""
+
+    subscription_id: int
+
+
+class StreamFailed(NamedTuple):
+    """The stream of one subscription cannot be served (error: live); `final` ends the subscription."""
+
+    subscription_id: int
+    error: WebSocketV6Error
+    final: bool
+
+
+class ConnectionChanged(NamedTuple):
+    """What happened to all lines of an endpoint together; becomes a `ConnectionEvent`.
+
+    With several lines, it is "lost" when no other serves in its place.
+    """
+
+    endpoint: str
+    state: str  # "connecting", "open", "lost", "refused", "closed", "backfilled"
+    epoch: int  # counts the times at which something may be missing
+    at_ns: int
+    gap_started_ns: int | None = None
+    reason: str = ""
+    error: WebSocketV6Error | None = None
+    backfill: BackfillEnded | None = None  # of state "backfilled"
+
+
+class EngineFailed(NamedTuple):
+    """The engine has given up: nothing will be delivered any more (error: live)."""
+
+    error: WebSocketV6Error

@@ -1,0 +1,1 @@
+"""When a connection tries, waits, asks and gives up."""

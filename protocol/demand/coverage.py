@@ -1,0 +1,238 @@
+"""What one line of an endpoint was asked for and has delivered, and the one request that makes it serve the union.
+
+A request replaces the whole subscription of its connection, so each names everything: codes that already stream are
+marked realtime-only, codes that someone needs a snapshot of are not, and codes of which only a snapshot is wanted are
+snapshot-only. An order book is asked for at the greatest depth anyone wants; the others get their share cut from it.
+Source: Upbit WebSocket reference, "Semantics", "Order-book extras", "indicator".
+"""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from websocket_v6.protocol.exchange.indicators import Indicator
+from websocket_v6.protocol.exchange.streams import Stream, split
+from websocket_v6.protocol.exchange.wants import Want
+
+from .union import Demand, Union
+
+__all__ = ["Asked", "Plan", "Served"]
+
+FULL_DEPTH = 30  # what a code without a suffix is served
+
+
+class Asked(NamedTuple):
+    """How one stream stands in a request."""
+
+    depth: int  # 0 for everything but order books
+    live: bool
+    snapshot: bool
+
+
+class Plan(NamedTuple):
+    """The request that would serve the union now.
+
+    `types` are its data type objects; `asked` is what it asks, stream by stream; `wants` is the whole union, for a
+    line that passes it on to somewhere else.
+    """
+
+    types: list[dict[str, object]]
+    asked: dict[Stream, Asked]
+    wants: tuple[Want, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is wanted. There is no request for that: the connection is closed instead."""
+        return not self.asked
+
+
+class Served:
+    """The state of one line: what it was `asked` by its last request, and which of that it has delivered.
+
+    Streams that have delivered something on this line need no snapshot from it any more.
+    """
+
+    def __init__(self) -> None:
+        self._asked: dict[Stream, Asked] = {}
+        self._seen: dict[Stream, int] = {}  # stream -> depth it was asked at
+        self._acknowledged: set[Stream] = set()  # asked, and known to be served
+
+    @property
+    def asked(self) -> dict[Stream, Asked]:
+        """What the last request asked, stream by stream."""
+        return self._asked
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the exchange was asked for anything that goes on, so that silence takes a new request or a close."""
+        return any(one.live for one in self._asked.values())
+
+    def saw(self, streams: Iterable[Stream]) -> None:
+        """Note that `streams` have delivered: their last value serves whoever comes later."""
+        for stream in streams:
+            asked = self._asked.get(stream)
+            if asked is not None:
+                self._seen[stream] = asked.depth
+                self._acknowledged.add(stream)
+
+    def acknowledge(self) -> None:
+        """Note that the last request is in force: the exchange has answered a question that came after it."""
+        self._acknowledged.update(self._asked)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that goes on is known to be served."""
+        return bool(self._asked) and all(
+            stream in self._acknowledged for stream, one in self._asked.items() if one.live
+        )
+
+    def covers(self, other: "Served", union: Union) -> bool:
+        """Whether nothing that is wanted is missed if `other`, another line, ends."""
+        known = other._acknowledged
+        return all(
+            stream in self._acknowledged
+            for stream, one in other._asked.items()
+            if one.live and stream in known and stream in union
+        )
+
+    def inherit(self, other: "Served") -> None:
+        """Note what `other` has delivered, and this line goes on with: it needs no snapshot of that either."""
+        for stream, depth in other._seen.items():
+            asked = self._asked.get(stream)
+            if asked is not None and stream in self._acknowledged and asked.depth <= depth:
+                self._seen.setdefault(stream, asked.depth)
+
+    def has_seen(self, stream: Stream) -> bool:
+        """Whether `stream` has delivered on this line since it opened."""
+        return stream in self._seen
+
+    def depth_asked(self, stream: Stream) -> int:
+        """Return at how many levels `stream` was last asked, -1 if it was not, 0 if it has none."""
+        asked = self._asked.get(stream)
+        return -1 if asked is None else asked.depth
+
+    def reset(self) -> None:
+        """Begin again: nothing is served, nothing was seen."""
+        self._asked = {}
+        self._seen = {}
+        self._acknowledged = set()
+
+    def plan(self, union: Union) -> Plan | None:
+        """Return the request to send, `None` if this line already serves what is wanted."""
+        asked = {stream: self._ask(stream, demand) for stream, demand in union.demands.items()}
+        wanted = {stream: one for stream, one in asked.items() if one.live or one.snapshot}
+        if not self._differs(wanted):
+            return None
+        return Plan(list(_types(union, wanted)), wanted, union.wants())
+
+    def sent(self, plan: Plan) -> list[Stream]:
+        """Note that `plan` was sent; return the streams now asked at a greater depth than was seen."""
+        self._asked = plan.asked
+        deeper = [stream for stream, depth in self._seen.items() if _deeper(plan.asked.get(stream), depth)]
+        staying = plan.asked.keys() - set(deeper)
+        self._seen = {stream: depth for stream, depth in self._seen.items() if stream in staying}
+        self._acknowledged &= staying
+        return deeper
+
+    def forget(self, gone: Iterable[Stream]) -> None:
+        """Note that nobody wants `gone` any more.
+
+        A stream asked for its snapshot alone does not go on: what it delivered is old by the time of the next want.
+        """
+        ended = {stream for stream in gone if stream in self._asked and not self._asked[stream].live}
+        if ended:
+            self._asked = {stream: asked for stream, asked in self._asked.items() if stream not in ended}
+            for stream in ended:
+                self._seen.pop(stream, None)
+                self._acknowledged.discard(stream)
+
+    def _ask(self, stream: Stream, demand: Demand) -> Asked:
+        depth = demand.depth
+        fresh = self._seen.get(stream, -1) < depth
+        return Asked(depth, bool(demand.live), fresh and (demand.snapshot > 0 or bool(demand.once)))
+
+    def _differs(self, wanted: dict[Stream, Asked]) -> bool:
+        if any(one.live and not _is_live(wanted.get(stream)) for stream, one in self._asked.items()):
+            return True
+        for stream, one in wanted.items():
+            before = self._asked.get(stream)
+            if before is None or before.depth != one.depth or one.live > before.live or one.snapshot > before.snapshot:
+                return True
+        return False
+
+
+def _types(union: Union, wanted: dict[Stream, Asked]) -> Iterator[dict[str, object]]:
+    """Group streams that differ in their codes alone into one object each."""
+    public: dict[tuple[str, Decimal, bool, bool], list[str]] = {}
+    indicators: dict[tuple[str, str, str], list[Indicator]] = {}
+    for stream in sorted(wanted):
+        demand, asked = union.demands[stream], wanted[stream]
+        want, (_, code) = demand.want, split(stream)
+        if demand.indicator is not None:
+            indicators.setdefault((want.type, want.timeframe, code), []).append(demand.indicator)
+        elif want.is_public:
+            suffix = f".{asked.depth}" if asked.depth not in (0, FULL_DEPTH) else ""
+            key = (want.type, want.level, asked.live, asked.snapshot)
+            public.setdefault(key, []).append(code + suffix)
+    for (type_, level, live, snapshot), codes in public.items():
+        yield _public_object(type_, codes, level, live, snapshot)
+    yield from _private_objects(union, wanted)
+    yield from _indicator_objects(indicators)
+
+
+def _private_objects(union: Union, wanted: dict[Stream, Asked]) -> Iterator[dict[str, object]]:
+    parts: dict[str, list[str]] = {}
+    for stream in sorted(wanted):
+        type_, part = split(stream)
+        if type_ in ("myOrder", "myAsset", "announcement"):
+            parts.setdefault(type_, []).append(part)
+    for type_, chosen in parts.items():
+        one: dict[str, object] = {"type": type_}
+        # Without codes or categories the exchange sends all of them.
+        if "*" not in chosen:
+            one["categories" if type_ == "announcement" else "codes"] = chosen
+        if type_ == "announcement" and any(union.demands[f"announcement {part}"].body for part in chosen):
+            one["include_body"] = True
+        yield one
+
+
+def _is_live(asked: Asked | None) -> bool:
+    return asked is not None and asked.live
+
+
+def _deeper(asked: Asked | None, depth: int) -> bool:
+    return asked is not None and asked.depth > depth
+
+
+def _public_object(type_: str, codes: list[str], level: Decimal, live: bool, snapshot: bool) -> dict[str, object]:
+    one: dict[str, object] = {"type": type_, "codes": codes}
+    if level:
+        one["level"] = level
+    if not live:
+        one["is_only_snapshot"] = True
+    elif not snapshot:
+        one["is_only_realtime"] = True
+    return one
+
+
+def _indicator_objects(indicators: dict[tuple[str, str, str], list[Indicator]]) -> Iterator[dict[str, object]]:
+    """Codes that want the same indicators of the same timeframe share an object."""
+    groups: dict[tuple[str, str, tuple[Indicator, ...]], list[str]] = {}
+    for (type_, timeframe, code), wanted in indicators.items():
+        groups.setdefault((type_, timeframe, tuple(wanted)), []).append(code)
+    for (type_, timeframe, chosen), codes in groups.items():
+        yield {
+            "type": type_,
+            "codes": codes,
+            "timeframe": timeframe,
+            "indicators": [_indicator_object(one) for one in chosen],
+        }
+
+
+def _indicator_object(indicator: Indicator) -> dict[str, object]:
+    one: dict[str, object] = {"type": indicator.type, "params": dict(indicator.params)}
+    if indicator.trigger:
+        one["trigger"] = indicator.trigger
+    if indicator.event_params:
+        one["event_params"] = dict(indicator.event_params)
+    return one

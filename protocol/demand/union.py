@@ -1,0 +1,140 @@
+"""The union of all wants of one endpoint: who wants which stream, and how.
+
+It knows nothing of connections: what a line was asked for, and the request that would make it serve the union, is
+`protocol/demand/coverage.py`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from websocket_v6.protocol.errors import LocalProtocolError
+from websocket_v6.protocol.exchange.indicators import MAX_COMBINATIONS, Indicator
+from websocket_v6.protocol.exchange.streams import ANY, Stream, split
+from websocket_v6.protocol.exchange.wants import Want
+
+__all__ = ["Demand", "Union"]
+
+
+class Demand:
+    """Who wants one stream: how many, at which depth, and how many wait for its snapshot."""
+
+    __slots__ = ("body", "indicator", "live", "once", "snapshot", "want")
+
+    def __init__(self, want: Want, indicator: Indicator | None) -> None:
+        self.want = want  # any of the wants: type, level and timeframe are the same in all
+        self.indicator = indicator
+        self.live: dict[int, int] = {}  # depth -> wants that go on
+        self.once: dict[int, int] = {}  # depth -> wants of a snapshot alone
+        self.snapshot = 0  # live wants that begin with a snapshot
+        self.body = 0  # wants of announcements with their text
+
+    @property
+    def depth(self) -> int:
+        return max((*self.live, *self.once), default=0)
+
+    def as_want(self) -> Want:
+        """Return what all of them want together of the stream, without its code and indicator."""
+        live = bool(self.live)
+        return self.want._replace(
+            codes=(),
+            categories=(),
+            indicators=(),
+            depth=self.depth,
+            include_body=self.body > 0,
+            snapshot=self.snapshot > 0 or bool(self.once),
+            realtime=live,
+        )
+
+
+class Union:
+    """Counts wants stream by stream."""
+
+    def __init__(self) -> None:
+        self._demands: dict[Stream, Demand] = {}
+
+    def __len__(self) -> int:
+        return len(self._demands)
+
+    def __contains__(self, stream: object) -> bool:
+        return stream in self._demands
+
+    @property
+    def demands(self) -> Mapping[Stream, Demand]:
+        """Who wants what, stream by stream."""
+        return self._demands
+
+    def add(self, want: Want) -> tuple[Stream, ...]:
+        """Count `want` and return its streams.
+
+        Raises:
+            LocalProtocolError: if the exchange would refuse the union with it; nothing is counted then.
+        """
+        streams = tuple(want.streams())
+        if want.endpoint == "info":
+            surplus = len(self._demands.keys() | set(streams)) - MAX_COMBINATIONS
+            if surplus > 0:
+                raise LocalProtocolError(
+                    f"{surplus} combinations of code and indicator too many: a connection carries {MAX_COMBINATIONS}, "
+                    f"{len(self._demands)} are in use by all components; drop some codes or indicators"
+                )
+        for stream, indicator in zip(streams, _indicators(want), strict=True):
+            demand = self._demands.get(stream)
+            if demand is None:
+                demand = self._demands[stream] = Demand(want, indicator)
+            _count(demand.live if want.realtime else demand.once, want.depth, 1)
+            demand.snapshot += want.snapshot and want.realtime
+            demand.body += want.include_body
+        return streams
+
+    def remove(self, want: Want, streams: Iterable[Stream] | None = None) -> list[Stream]:
+        """Take `want` back, or its part in `streams`, and return the streams that nobody wants any more."""
+        gone = []
+        for stream in want.streams() if streams is None else streams:
+            demand = self._demands[stream]
+            _count(demand.live if want.realtime else demand.once, want.depth, -1)
+            demand.snapshot -= want.snapshot and want.realtime
+            demand.body -= want.include_body
+            if not demand.live and not demand.once:
+                del self._demands[stream]
+                gone.append(stream)
+        return gone
+
+    def wants(self) -> tuple[Want, ...]:
+        """Return the union as a few wants: whoever has exactly these somewhere else is served the same streams there.
+
+        A stream wanted only once stays one that is wanted only once; one that goes on begins with a snapshot if
+        anybody waits for that.
+        """
+        groups: dict[Want, list[str]] = {}
+        indicators: dict[tuple[Want, str], list[Indicator]] = {}
+        for stream in sorted(self._demands):
+            demand, (_, code) = self._demands[stream], split(stream)
+            want = demand.as_want()
+            if demand.indicator is not None:
+                indicators.setdefault((want, code), []).append(demand.indicator)
+            else:
+                groups.setdefault(want, []).append(code)
+        for (want, code), chosen in indicators.items():
+            groups.setdefault(want._replace(indicators=tuple(chosen)), []).append(code)
+        return tuple(one for want, codes in groups.items() for one in _spread(want, codes))
+
+
+def _spread(want: Want, codes: list[str]) -> Iterator[Want]:
+    """Give `want` its codes, or categories; all of them together are a want of its own."""
+    named = tuple(code for code in codes if code != ANY)
+    if len(named) < len(codes):
+        yield want
+    if named:
+        yield want._replace(categories=named) if want.type == "announcement" else want.with_codes(named)
+
+
+def _indicators(want: Want) -> list[Indicator | None]:
+    """Return the indicator of each of the want's streams, in the order of `Want.streams`."""
+    if want.indicators:
+        return [one for _ in want.codes for one in want.indicators]
+    return [None] * max(1, len(want.codes), len(want.categories))
+
+
+def _count(counts: dict[int, int], depth: int, by: int) -> None:
+    counts[depth] = counts.get(depth, 0) + by
+    if not counts[depth]:
+        del counts[depth]

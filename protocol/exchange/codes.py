@@ -1,0 +1,115 @@
+"""Market codes and the other words a request is made of, checked before anything is sent.
+
+The exchange answers a bad request with an error and closes the connection for everyone; a lower-case code it serves
+with silence. So lower case is put right here and nonsense is refused here.
+Source: Upbit WebSocket reference, "Codes", "Order-book extras", "candle", "announcement".
+"""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+
+from websocket_v6.protocol.errors import LocalProtocolError
+
+__all__ = [
+    "CANDLE_INTERVALS",
+    "DEPTHS",
+    "check_categories",
+    "check_codes",
+    "check_depth",
+    "check_interval",
+    "check_level",
+]
+
+CODE = re.compile(r"[A-Z0-9]{2,10}-[A-Z0-9]{1,20}")
+DEPTHS = (1, 5, 15, 30)
+CANDLE_INTERVALS = ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m")
+KOREAN_CATEGORIES = ("notice", "trade", "wallet", "maintenance", "digital_asset", "nft", "service", "event")
+# The official SDK lists these too, presumably for the other regions.
+REGIONAL_CATEGORIES = ("note", "trading", "airdrop", "feature", "disclosure")
+
+
+def check_codes(symbols: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the codes in upper case, each once, in the order given.
+
+    Raises:
+        LocalProtocolError: if there is none or one is not of the form QUOTE-BASE.
+    """
+    if isinstance(symbols, str):
+        symbols = (symbols,)
+    try:
+        codes = tuple(dict.fromkeys(_check_code(symbol) for symbol in symbols))
+    except TypeError as exc:
+        raise LocalProtocolError(f"symbols must be a code or a list of codes, not {type(symbols).__name__}") from exc
+    if not codes:
+        raise LocalProtocolError("no codes given: name at least one, such as KRW-BTC")
+    return codes
+
+
+def _check_code(symbol: object) -> str:
+    if not isinstance(symbol, str):
+        raise LocalProtocolError(f"{symbol!r:.60} is not a code: codes are strings such as 'KRW-BTC'")
+    code = symbol.strip().upper()
+    if not CODE.fullmatch(code):
+        raise LocalProtocolError(f"{symbol!r:.60} is not a code: write QUOTE-BASE, such as 'KRW-BTC'")
+    return code
+
+
+def check_depth(depth: int) -> int:
+    """Return `depth` if the exchange has it; it would silently send 30 levels for any other number."""
+    if depth not in DEPTHS or isinstance(depth, bool):
+        raise LocalProtocolError(f"depth={depth!r:.60} is not offered: choose one of {_listed(DEPTHS)}")
+    return int(depth)
+
+
+def check_level(level: float | str | Decimal, codes: Iterable[str]) -> Decimal:
+    """Return the price grouping step of an order book, in the quote currency; 0 is none.
+
+    Only KRW markets have steps; which ones is the exchange's to say, and it serves an unsupported one with silence.
+
+    Raises:
+        LocalProtocolError: if it is negative, not a number, or asked of a market that is not KRW.
+    """
+    try:
+        step = Decimal(str(level))
+    except InvalidOperation as exc:
+        raise LocalProtocolError(f"level={level!r:.60} is not a number: give a price step such as 10000, or 0") from exc
+    if isinstance(level, bool) or not step.is_finite() or step < 0 or abs(step.adjusted()) > 15:
+        raise LocalProtocolError(f"level={level!r:.60} makes no sense: give a price step such as 10000, or 0 for none")
+    foreign = [code for code in codes if not code.startswith("KRW-")] if step else []
+    if foreign:
+        raise LocalProtocolError(
+            f"level={level!r} is for KRW markets only, not for {_listed(foreign)}: leave it out there"
+        )
+    return step
+
+
+def check_interval(interval: str) -> str:
+    """Return `interval` if the exchange streams candles of it."""
+    if interval not in CANDLE_INTERVALS:
+        raise LocalProtocolError(
+            f"interval={interval!r:.60} is not streamed: choose one of {_listed(CANDLE_INTERVALS)}"
+        )
+    return interval
+
+
+def check_categories(categories: str | Iterable[str] | None, region: str) -> tuple[str, ...]:
+    """Return the announcement categories, each once; none means all.
+
+    Raises:
+        LocalProtocolError: if the exchange would refuse one; it closes the connection over it.
+    """
+    if categories is None:
+        return ()
+    wanted = (categories,) if isinstance(categories, str) else tuple(dict.fromkeys(categories))
+    known = KOREAN_CATEGORIES if region == "kr" else KOREAN_CATEGORIES + REGIONAL_CATEGORIES
+    for category in wanted:
+        if category not in known:
+            raise LocalProtocolError(f"category {category!r:.60} is not known: choose from {_listed(known)}")
+    if not wanted:
+        raise LocalProtocolError("no categories given: leave categories out for all of them")
+    return wanted
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(str(value) for value in values)

@@ -1,0 +1,95 @@
+"""Keys, and tokens for the private endpoints: a JWT with the access key and a nonce that is never used twice.
+
+Source: Upbit WebSocket reference, "Authentication": HMAC with the secret key as raw text, HS512 recommended, HS256
+accepted; the payload is access key and nonce and nothing else; a token is checked when the connection is made.
+"""
+
+import functools
+import json
+from typing import TYPE_CHECKING, NoReturn, TypeGuard
+
+from websocket_v6.protocol.errors import ConfigError
+
+if TYPE_CHECKING:
+    import jwt
+
+__all__ = ["KEY_FORM", "Keys", "Token", "is_key", "make_token"]
+
+KEY_FORM = "the key as the exchange shows it: printable ASCII without spaces"
+
+
+def is_key(value: object) -> TypeGuard[str]:
+    """Whether `value` can be one of the exchange's keys."""
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value != "" and " " not in value
+
+
+class Keys:
+    """An account's pair of keys, which shows itself to nobody by itself and does not leave its process.
+
+    Raises:
+        ConfigError: if one of them cannot be a key.
+    """
+
+    __slots__ = ("access_key", "secret_key")
+
+    def __init__(self, access_key: str, secret_key: str) -> None:
+        for name, value in (("access_key", access_key), ("secret_key", secret_key)):
+            if not is_key(value):
+                # These hold the keys, and tracebacks are sometimes printed with all local variables.
+                del access_key, secret_key, value
+                raise ConfigError(f"{name} is not accepted: give {KEY_FORM}")
+        self.access_key = access_key
+        self.secret_key = secret_key
+
+    def __repr__(self) -> str:
+        return "Keys(...)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("keys do not leave their process")
+
+
+class Token:
+    """A signed token that shows itself only to `reveal`, and does not leave its process."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the token, for the header of one connection attempt."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Token(...)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a token does not leave its process")
+
+
+def make_token(keys: Keys, nonce: str, algorithm: str) -> Token:
+    """Sign a token. `nonce` is a fresh random UUID; `algorithm` is HS512 or HS256."""
+    payload = json.dumps({"access_key": keys.access_key, "nonce": nonce}, separators=(",", ":"))
+    return Token(_signer().encode(payload.encode(), keys.secret_key, algorithm))
+
+
+@functools.cache
+def _signer() -> "jwt.PyJWS":
+    # Imported when first needed: a quarter of all import time, and public data needs no token.
+    import jwt
+    from jwt.algorithms import HMACAlgorithm
+
+    class RawHmac(HMACAlgorithm):
+        """HMAC with any key. PyJWT's own refuses what looks like a PEM or JWK, and says so with the key at hand."""
+
+        def prepare_key(self, key: str | bytes) -> bytes:
+            return key.encode() if isinstance(key, str) else key
+
+        def check_key_length(self, key: bytes) -> None:  # noqa: ARG002
+            # The exchange's secrets are 40 characters, RFC 7518 wants 64 for HS512: a warning would help nobody.
+            return None
+
+    signer = jwt.PyJWS(algorithms=[])
+    signer.register_algorithm("HS512", RawHmac(RawHmac.SHA512))
+    signer.register_algorithm("HS256", RawHmac(RawHmac.SHA256))
+    return signer

@@ -1,0 +1,171 @@
+"""What one subscription wants: checked, normalised, and made of msgpack values so that it can cross a pipe.
+
+A want is refused here if the exchange would refuse it, because the exchange answers by closing the connection that all
+components share. Merging many wants into one request is `protocol/demand/union.py`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from websocket_v6.protocol.errors import LocalProtocolError
+
+from .codes import CANDLE_INTERVALS, check_categories, check_codes, check_depth, check_interval, check_level
+from .indicators import Indicator, check_indicators, check_timeframe
+from .streams import Stream, indicator_stream, stream_of
+
+__all__ = [
+    "ENDPOINTS",
+    "KNOWN_TYPES",
+    "Want",
+    "announcement_want",
+    "candle_want",
+    "endpoint_of",
+    "indicator_want",
+    "my_asset_want",
+    "my_order_want",
+    "orderbook_want",
+    "ticker_want",
+    "trade_want",
+]
+
+ENDPOINTS = ("public", "private", "info")
+PRIVATE_TYPES = ("myOrder", "myAsset", "announcement")
+KNOWN_TYPES = frozenset(
+    (
+        *("ticker", "trade", "orderbook", "indicator", "indicator_signal"),
+        *(f"candle.{interval}" for interval in CANDLE_INTERVALS),
+        *PRIVATE_TYPES,
+    )
+)
+
+
+class Want(NamedTuple):
+    """One subscription's wish: a data type, its codes and its options.
+
+    `depth` and `level` belong to order books, `categories` and `include_body` to announcements, `timeframe` and
+    `indicators` to indicators. No `codes` means all markets, no `categories` all of them.
+    """
+
+    type: str  # as the exchange spells it: "ticker", "candle.1m", "myOrder", ...
+    codes: tuple[str, ...] = ()
+    depth: int = 0
+    level: Decimal = Decimal(0)
+    categories: tuple[str, ...] = ()
+    include_body: bool = False
+    timeframe: str = ""
+    indicators: tuple[Indicator, ...] = ()
+    snapshot: bool = True
+    realtime: bool = True
+
+    @property
+    def endpoint(self) -> str:
+        """The connection that carries it."""
+        return endpoint_of(self.type)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the exchange begins it with a snapshot and needs no keys for it."""
+        return self.endpoint == "public"
+
+    def streams(self) -> Iterator[Stream]:
+        """Yield the identity of every stream that serves this want."""
+        if self.type.startswith("indicator"):
+            for code in self.codes:
+                for one in self.indicators:
+                    yield indicator_stream(
+                        self.type, code, self.timeframe, one.type, one.params, one.trigger, one.event_params
+                    )
+        elif self.type == "announcement":
+            for category in self.categories or ("*",):
+                yield stream_of(self.type, category)
+        else:
+            for code in self.codes or ("*",):
+                yield stream_of(self.type, code, self.level)
+
+    def with_codes(self, codes: Iterable[str]) -> "Want":
+        """Return the same wish for other codes."""
+        return self._replace(codes=tuple(codes))
+
+
+def ticker_want(symbols: str | Iterable[str], *, snapshot: bool = True, realtime: bool = True) -> Want:
+    """Want tickers of `symbols`."""
+    return _public(Want("ticker", check_codes(symbols)), snapshot, realtime)
+
+
+def trade_want(symbols: str | Iterable[str], *, snapshot: bool = True, realtime: bool = True) -> Want:
+    """Want trades of `symbols`."""
+    return _public(Want("trade", check_codes(symbols)), snapshot, realtime)
+
+
+def orderbook_want(
+    symbols: str | Iterable[str],
+    *,
+    depth: int = 30,
+    level: float | str | Decimal = 0,
+    snapshot: bool = True,
+    realtime: bool = True,
+) -> Want:
+    """Want order books of `symbols`, `depth` levels a side, prices grouped by `level`."""
+    codes = check_codes(symbols)
+    want = Want("orderbook", codes, depth=check_depth(depth), level=check_level(level, codes))
+    return _public(want, snapshot, realtime)
+
+
+def candle_want(
+    symbols: str | Iterable[str], *, interval: str = "1m", snapshot: bool = True, realtime: bool = True
+) -> Want:
+    """Want candles of `symbols`."""
+    return _public(Want(f"candle.{check_interval(interval)}", check_codes(symbols)), snapshot, realtime)
+
+
+def my_order_want(symbols: str | Iterable[str] | None = None) -> Want:
+    """Want the account's orders, of all markets unless `symbols` says which."""
+    return Want("myOrder", () if symbols is None else check_codes(symbols), snapshot=False)
+
+
+def my_asset_want() -> Want:
+    """Want the account's balances."""
+    return Want("myAsset", snapshot=False)
+
+
+def announcement_want(
+    categories: str | Iterable[str] | None = None, *, include_body: bool = False, region: str = "kr"
+) -> Want:
+    """Want the exchange's notices, of all categories unless `categories` says which."""
+    checked = check_categories(categories, region)
+    return Want("announcement", categories=checked, include_body=bool(include_body), snapshot=False)
+
+
+def indicator_want(
+    symbols: str | Iterable[str],
+    *,
+    timeframe: str,
+    indicators: Mapping[str, object] | Iterable[Mapping[str, object]],
+    signal: bool = False,
+) -> Want:
+    """Want indicator values, or with `signal` the moments at which their conditions come true; KRW markets only."""
+    codes = check_codes(symbols)
+    foreign = [code for code in codes if not code.startswith("KRW-")]
+    if foreign:
+        raise LocalProtocolError(f"indicators exist for KRW markets only, not for {', '.join(foreign)}")
+    return Want(
+        "indicator_signal" if signal else "indicator",
+        codes,
+        timeframe=check_timeframe(timeframe),
+        indicators=check_indicators(indicators, signal=signal),
+        snapshot=False,
+    )
+
+
+def endpoint_of(type_: str) -> str:
+    """Return the connection that carries data of this type."""
+    if type_.startswith("indicator"):
+        return "info"
+    return "private" if type_ in PRIVATE_TYPES else "public"
+
+
+def _public(want: Want, snapshot: bool, realtime: bool) -> Want:
+    if not snapshot and not realtime:
+        raise LocalProtocolError("snapshot=False and realtime=False leave nothing to deliver: set one of them")
+    return want._replace(snapshot=snapshot, realtime=realtime)

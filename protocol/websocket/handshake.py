@@ -1,0 +1,142 @@
+"""The opening handshake, as far as websocket-client leaves it to us: strict checks of the response, and refusals.
+
+    check_response(headers: Mapping[str, str], *, key: str, subprotocols: Collection[str] = ()) -> None
+    refusal(status: int, headers: Mapping[str, str], body: bytes) -> WebSocketV6Error
+
+Headers may have their names in any case. Extensions are checked by `deflate.negotiate`.
+
+Source: RFC 6455, section 4.1; RFC 9110, 10.2.3 (Retry-After); Upbit REST reference, "Error codes"; Upbit WebSocket
+reference, "Error" and "Rate limits".
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping
+from email.utils import parsedate_to_datetime
+
+from websocket_v6.protocol.errors import (
+    AuthenticationError,
+    RateLimitedError,
+    RemoteProtocolError,
+    TransportError,
+    WebSocketV6Error,
+)
+
+__all__ = ["accept_for", "check_response", "refusal"]
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_MAX_BODY = 16 * 1024  # bytes of an error's body that are looked at
+_MAX_TEXT = 200  # characters of the exchange's words that go into a message
+# How long a block lasts, in the body's words, English or Korean.
+_DURATION = re.compile(
+    r"(?<![\d.])(\d{1,9}(?:\.\d{1,3})?)\s*((?:seconds?|secs?|s|minutes?|mins?|m|hours?|h)\b|초|분|시간)", re.IGNORECASE
+)
+_SECONDS = {"s": 1.0, "초": 1.0, "m": 60.0, "분": 60.0, "h": 3600.0, "시": 3600.0}  # by a unit's first letter
+# What may be a token or a key: it is cut out of what the exchange says.
+_SECRET = re.compile(r"eyJ[\w.-]*|[A-Za-z0-9_.=+/-]{30,}")
+
+# The exchange's names of what is wrong with a key, and what helps.
+_REMEDIES = {
+    "no_authorization_token": "give the access and secret keys",
+    "jwt_verification": "check that the secret key belongs to the access key",
+    "invalid_query_payload": "check that the secret key belongs to the access key",
+    "invalid_access_key": "check the access key",
+    "expired_access_key": "make a new key on the exchange's Open API page",
+    "nonce_used": "the next try has a new nonce",
+    "no_authorization_ip": "add this machine's address to the key's allow list on the exchange's Open API page",
+    "no_authorization_i_p": "add this machine's address to the key's allow list on the exchange's Open API page",
+    "out_of_scope": "give the key the permission it lacks on the exchange's Open API page",
+}
+
+
+def check_response(headers: Mapping[str, str], *, key: str, subprotocols: Collection[str] = ()) -> None:
+    """Check the headers of a 101 response to a request with Sec-WebSocket-Key `key`, to the letter.
+
+    Raises:
+        RemoteProtocolError: if Sec-WebSocket-Accept does not answer `key`, or the server chose a subprotocol that
+            nobody asked for.
+    """
+    accept = _header(headers, "sec-websocket-accept")
+    # Exactly: websocket-client compares base64 without regard to case.
+    if accept != accept_for(key):
+        raise RemoteProtocolError(
+            "the answer to the handshake is not for our key (Sec-WebSocket-Accept): look for a proxy in between",
+            close_code=1002,
+        )
+    chosen = _header(headers, "sec-websocket-protocol")
+    if chosen is not None and chosen not in subprotocols:
+        raise RemoteProtocolError(f"the server chose subprotocol {chosen!r:.40}, never asked for", close_code=1002)
+
+
+def accept_for(key: str) -> str:
+    """Return the Sec-WebSocket-Accept that answers `key` (RFC 6455, 4.2.2)."""
+    digest = hashlib.sha1(key.encode("ascii") + _GUID, usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode("ascii")
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes) -> WebSocketV6Error:
+    """Return the error that a response other than 101 stands for, with what to do about it in its message.
+
+    The exchange's own words are cut short, and freed of anything that looks like a token.
+    """
+    name, text = _error(body)
+    said = ": ".join(part for part in (name, text) if part)
+    said = f"HTTP {status} ({said})" if said else f"HTTP {status}"
+    if status in (418, 429):
+        wait = _retry_after(headers, text)
+        until = "and wait for some time" if wait is None else f"and wait {wait:g} s"
+        what = "has blocked this address" if status == 418 else "refused the connection as one too many"
+        return RateLimitedError(
+            f"the exchange {what}: {said}; connect less often {until}", status=status, retry_after=wait
+        )
+    # A 403 without a name is a gateway's, which knows nothing about keys.
+    if status == 401 or (status == 403 and name):
+        remedy = _REMEDIES.get(name or "", "check the keys and their permissions")
+        return AuthenticationError(f"the exchange refused the keys: {said}; {remedy}", name=name)
+    if status >= 500:
+        return TransportError(f"the exchange is out of order: {said}; it is tried again")
+    if status == 403:
+        return TransportError(f"a gateway forbids the connection: {said}; check whether this address is let in")
+    return TransportError(f"the exchange did not open a WebSocket: {said}; check the configured URL")
+
+
+def _error(body: bytes) -> tuple[str | None, str]:
+    """Return the name and the message of an error body, cut and without tokens."""
+    text = body[:_MAX_BODY].decode("utf-8", "replace")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, _clean(text)
+    error = document.get("error") if isinstance(document, dict) else None
+    if not isinstance(error, dict):
+        return None, _clean(text)
+    name, message = error.get("name"), error.get("message")
+    return None if name is None else _clean(str(name)), _clean(str(message or ""))
+
+
+def _clean(text: str) -> str:
+    text = " ".join(_SECRET.sub("<cut>", text).split())
+    return "".join(c for c in text if c.isprintable())[:_MAX_TEXT]
+
+
+def _retry_after(headers: Mapping[str, str], text: str) -> float | None:
+    """Return the seconds to wait, from the header or, as the exchange does it, from the words of the body."""
+    value = _header(headers, "retry-after") or ""
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return float(value)
+    if value:
+        # A date, which only the server's own clock makes a duration.
+        try:
+            wait = parsedate_to_datetime(value) - parsedate_to_datetime(_header(headers, "date") or "")
+            return max(wait.total_seconds(), 0.0)
+        except (TypeError, ValueError, OverflowError):
+            pass  # no date, or one with a zone and one without
+    if match := _DURATION.search(text):
+        return float(match[1]) * _SECONDS[match[2][0].lower()]
+    return None
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    return next((value.strip() for key, value in headers.items() if key.lower() == name), None)

@@ -1,0 +1,104 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from websocket_v6.protocol.connection.stall import FACTOR, GIVE_UP, LIVELY, ClockWatch, StallWatch, Suspicion
+
+LOOK = 5.0
+FLOOR = 15.0
+
+
+class Line:
+    """A line that is looked at every five seconds."""
+
+    def __init__(self) -> None:
+        self.watch = StallWatch(FLOOR)
+        self.now = 1000.0
+        self.data_at = 1
+        self.watch.begin(self.now)
+
+    def look(self, *, data: bool) -> Suspicion:
+        self.now += LOOK
+        self.data_at += data
+        return self.watch.look(self.now, self.data_at)
+
+    def run(self, data: list[bool]) -> list[Suspicion]:
+        return [self.look(data=one) for one in data]
+
+
+def test_a_lively_line_that_falls_silent_is_asked_and_then_given_up() -> None:
+    line = Line()
+    assert set(line.run([True] * 100)) == {Suspicion.NONE}
+    found = line.run([False] * 100)
+    asked, given_up = found.index(Suspicion.ASK), found.index(Suspicion.GIVE_UP)
+    assert (asked + 1) * LOOK == FACTOR * LOOK, "one look is the shortest silence it knows of"
+    assert (given_up + 1) * LOOK == pytest.approx(GIVE_UP * FACTOR * LOOK, abs=2 * LOOK)
+    assert found[:given_up].count(Suspicion.ASK) == 1
+
+
+def test_a_line_that_never_said_much_is_never_suspected() -> None:
+    line = Line()
+    line.run([True] * (LIVELY - 1))
+    assert set(line.run([False] * 10_000)) == {Suspicion.NONE}
+
+
+def test_data_after_a_question_ends_the_suspicion() -> None:
+    line = Line()
+    line.run([True] * 50)
+    line.run([False] * int(FACTOR))
+    assert line.look(data=True) is Suspicion.NONE
+    assert set(line.run([False] * int(FACTOR))) == {Suspicion.NONE}, "it knows a longer silence now"
+
+
+def test_a_silence_that_ended_a_connection_makes_the_next_one_last_longer() -> None:
+    line = Line()
+    line.run([True] * 50)
+    first = line.run([False] * 100).index(Suspicion.GIVE_UP)
+    line.watch.begin(line.now)
+    line.run([True])
+    assert Suspicion.GIVE_UP not in line.run([False] * first * 4)
+
+
+@given(st.integers(0, 10_000), st.floats(0.5, 600.0))
+def test_a_quiet_market_with_a_steady_rate_is_never_given_up(seed: int, mean: float) -> None:
+    """Whatever the rate: an hour or forty messages long, arrivals are random and independent."""
+    rng = random.Random(seed)
+    line = Line()
+    next_at = line.now + rng.expovariate(1 / mean)
+    for _ in range(int(max(3600.0, mean * 40) / LOOK)):
+        data = line.now + LOOK >= next_at
+        assert line.look(data=data) is not Suspicion.GIVE_UP
+        while next_at <= line.now:
+            next_at += rng.expovariate(1 / mean)
+
+
+@given(st.lists(st.booleans(), max_size=200), st.integers(1, 400))
+def test_it_asks_before_it_gives_up_and_each_once_in_a_silence(data: list[bool], silent: int) -> None:
+    line = Line()
+    line.run(data)
+    line.look(data=True)
+    found = [one for one in line.run([False] * silent) if one is not Suspicion.NONE]
+    until_given_up = found[: found.index(Suspicion.GIVE_UP) + 1] if Suspicion.GIVE_UP in found else found
+    assert until_given_up in ([], [Suspicion.ASK], [Suspicion.ASK, Suspicion.GIVE_UP])
+
+
+def test_time_in_which_the_machine_slept_is_no_silence() -> None:
+    line = Line()
+    line.run([True] * 50)
+    line.now += 100_000.0
+    line.watch.skip(100_000.0)
+    assert line.look(data=False) is Suspicion.NONE
+
+
+@pytest.mark.parametrize(
+    ("monotonic", "wall", "slept"),
+    [(5.0, 5.0, 0.0), (9.0, 9.0, 0.0), (5.0, 3605.0, 3600.0), (3605.0, 3605.0, 3600.0), (5.0, -100.0, 0.0)],
+)
+def test_a_clock_that_jumps_tells_of_a_suspended_machine(monotonic: float, wall: float, slept: float) -> None:
+    watch = ClockWatch(5.0)
+    assert watch.look(100.0, 1e9) == 0.0
+    assert watch.look(100.0 + monotonic, 1e9 + wall) == slept
+    watch.forget()
+    assert watch.look(1e6, 2e9) == 0.0

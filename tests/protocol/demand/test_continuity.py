@@ -1,0 +1,136 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from websocket_v6.protocol.demand.continuity import Continuity, Gap
+
+
+def test_with_one_line_each_opening_is_an_epoch() -> None:
+    it = Continuity()
+    assert it.opened(1, 10)
+    assert (it.epoch, it.gap_started_ns) == (1, None)
+    assert it.lost(1, 15, 20) is None
+    assert (it.is_served, it.gap_started_ns) == (False, 15)
+    assert it.opened(1, 30)
+    assert (it.epoch, it.gap_started_ns) == (2, 15)
+
+
+def test_attempts_that_fail_do_not_move_the_gap() -> None:
+    it = Continuity()
+    it.opened(1, 10)
+    it.lost(1, 15, 20)
+    it.lost(1, 15, 25)
+    it.lost(2, None, 26)
+    assert it.gap_started_ns == 15
+
+
+def test_a_successor_goes_on_with_a_gap_that_has_begun() -> None:
+    it = Continuity(epoch=7)
+    it.lost(3, 5, 9)
+    assert it.gap_started_ns == 5
+    assert it.opened(3, 10, 5)
+    assert (it.epoch, it.gap_started_ns) == (8, 5)
+
+
+def test_what_nobody_wanted_cannot_have_been_missed() -> None:
+    it = Continuity()
+    it.opened(1, 10)
+    it.closed()
+    assert it.opened(1, 30)
+    assert (it.epoch, it.gap_started_ns) == (2, None)
+
+
+def test_a_line_that_serves_covers_the_loss_of_another() -> None:
+    it = Continuity()
+    it.opened(1, 10)
+    assert not it.opened(2, 20)
+    it.serves(2, 30)
+    assert it.lost(1, 40, 45, {2}) is None
+    assert (it.epoch, it.gap_started_ns, it.is_served) == (1, None, True)
+    it.lost(2, 50, 55)
+    assert it.gap_started_ns == 50
+
+
+def test_a_line_that_is_open_but_does_not_serve_yet_covers_nothing() -> None:
+    it = Continuity()
+    it.opened(1, 10)
+    it.opened(2, 20)
+    assert it.lost(1, 40, 45, {2}) == Gap(40, 45)
+    assert it.epoch == 2
+    assert it.opened(1, 50) is False, "the other one is what the new epoch began with"
+
+
+def test_a_line_that_lacks_a_stream_covers_nothing() -> None:
+    it = Continuity()
+    it.opened(1, 10)
+    it.opened(2, 20)
+    it.serves(2, 30)
+    assert it.lost(1, 40, 45, set()) == Gap(40, 45)
+
+
+def test_a_line_that_died_unnoticed_before_the_other_came_back_leaves_a_gap() -> None:
+    it = Continuity()
+    it.opened(1, 10)
+    it.opened(2, 20)
+    it.serves(2, 30)
+    assert it.lost(1, 60, 61, {2}) is None, "so it seemed, but 2 had died at 40"
+    it.opened(1, 70)
+    it.serves(1, 75)
+    assert it.lost(2, 40, 90, {1}) == Gap(60, 75)
+    assert it.epoch == 2
+
+
+def test_what_two_lost_lines_left_out_between_them_is_part_of_the_gap() -> None:
+    it = Continuity()
+    it.opened(1, 10)
+    it.opened(2, 20)
+    it.serves(2, 40)
+    assert it.lost(2, 50, 50, {1}) is None, "so it seemed, but 1 had died at 30"
+    it.lost(1, 30, 60)
+    assert it.gap_started_ns == 30
+
+
+steps = st.lists(st.tuples(st.sampled_from(["open", "serve", "lose", "die"]), st.integers(1, 3)), max_size=40)
+
+
+@given(steps)
+def test_every_moment_without_a_line_that_served_lies_in_a_gap_that_was_told(actions: list[tuple[str, int]]) -> None:
+    """Against a model that knows when each line truly delivered: lines die at once, and are found dead later."""
+    it = Continuity()
+    serving: dict[int, int | None] = {}  # open lines: since when
+    died: dict[int, int] = {}
+    spans: list[tuple[int, int]] = []  # of true service
+    gaps: list[tuple[int, int]] = []
+    started = 0
+    at = 0
+    for action, line in [*actions, *(("lose", line) for line in (1, 2, 3)), ("open", 1)]:
+        at += 10
+        if action == "open" and line not in serving:
+            if it.opened(line, at):
+                gaps.append((it.gap_started_ns or 0, at))
+                it.gap_told()
+                serving[line] = at
+                started = started or at
+            else:
+                serving[line] = None
+        elif action == "serve" and line in serving and line not in died and serving[line] is None:
+            it.serves(line, at)
+            serving[line] = at
+        elif action == "die" and line in serving and line not in died:
+            died[line] = at
+        elif action == "lose" and line in serving:
+            last = died.pop(line, at)
+            since = serving.pop(line)
+            if since is not None:
+                spans.append((since, last))
+            gap = it.lost(line, last, at, set(serving))
+            if gap is not None:
+                gaps.append(gap)
+                for other, other_since in serving.items():
+                    if other_since is None or other_since >= gap.ended_ns:
+                        serving[other] = gap.ended_ns
+                        break
+    covered = sorted(spans + gaps)
+    reached = started
+    for begin, end in covered:
+        assert begin <= reached or not started, f"{reached} to {begin} was neither served nor told"
+        reached = max(reached, end)

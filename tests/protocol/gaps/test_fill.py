@@ -1,0 +1,210 @@
+"""protocol/gaps/fill.py: which pages are asked for, and what is missing of what they hold."""
+
+import contextlib
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from websocket_v6 import TradeEvent
+from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.events import decode
+from websocket_v6.protocol.gaps.fill import MAX_PAGES, PAGE, Fill, Query, read_page
+
+NOON = 1_795_176_000_000  # 2026-11-20 12:00 UTC
+DAY = 86_400_000
+ROW = (
+    '{"market":"KRW-ETH","trade_date_utc":"2026-11-20","trade_time_utc":"05:31:12","timestamp":1795152672418,'
+    '"trade_price":3875000.10,"trade_volume":1.5E-7,"prev_closing_price":3812000.0,"change_price":%s,'
+    '"ask_bid":"BID","sequential_id":17951526724180002}'
+)
+
+
+def page(*trades: tuple[int, int]) -> bytes:
+    """Return an answer that holds trades, given as (id, ms)."""
+    row = json.loads(ROW % "0")
+    return json.dumps([{**row, "sequential_id": number, "timestamp": ms} for number, ms in trades]).encode()
+
+
+class Exchange:
+    """Answers queries as the exchange does: the trades of one day before the cursor, newest first."""
+
+    def __init__(self, trades: dict[int, int], now_ms: int = NOON) -> None:
+        self.trades = trades  # id -> ms
+        self.now_ms = now_ms
+        self.asked: list[Query] = []
+
+    def answer(self, query: Query) -> bytes:
+        self.asked.append(query)
+        day = self.now_ms // DAY - query.days_ago
+        found = sorted(
+            (
+                (number, ms)
+                for number, ms in self.trades.items()
+                if ms // DAY == day and (query.cursor is None or number < query.cursor)
+            ),
+            reverse=True,
+        )
+        return page(*found[:PAGE])
+
+
+def run(fill: Fill, exchange: Exchange) -> list[int]:
+    """Ask until the fill is done; return the ids that are missing."""
+    for _ in range(MAX_PAGES + 10):
+        if fill.is_done:
+            break
+        assert fill.receive(exchange.answer(fill.query()), exchange.now_ms)
+    assert fill.is_done
+    return [row.id for row in fill.missing()]
+
+
+def make(known: list[int], *, is_all: bool = True, since_ms: int = NOON - 60_000, first: int | None = None) -> Fill:
+    fill = Fill("KRW-ETH", known, is_all=is_all, since_ms=since_ms)
+    if first is not None:
+        fill.began(first)
+    return fill
+
+
+# --- rows
+
+
+@pytest.mark.parametrize(("sent", "change", "absolute"), [
+    ("63000.00", "RISE", "63000.00"), ("-63000.00", "FALL", "63000.00"), ("0.0", "EVEN", "0.0"),
+])  # fmt: skip
+def test_a_row_becomes_the_message_of_the_socket(sent: str, change: str, absolute: str) -> None:
+    (row,) = read_page(f"[{ROW % sent}]".encode(), "KRW-ETH")
+    event = decode(row.payload)
+    assert isinstance(event, TradeEvent)
+    assert (row.id, row.ms) == (event.sequential_id, event.trade_timestamp) == (17951526724180002, 1795152672418)
+    assert (event.symbol, event.stream_type, event.ask_bid) == ("KRW-ETH", "REALTIME", "BID")
+    assert (event.trade_date, event.trade_time, event.timestamp) == ("2026-11-20", "05:31:12", 1795152672418)
+    assert (event.change, str(event.change_price)) == (change, absolute)
+    assert (str(event.trade_price), event.trade_volume) == ("3875000.10", Decimal("1.5E-7"))
+    assert event.best_ask_price is event.best_bid_size is None
+
+
+@given(st.binary() | st.builds(lambda value: json.dumps(value).encode(), st.recursive(
+    st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+)))  # fmt: skip
+def test_garbage_is_a_remote_error_or_an_empty_page(body: bytes) -> None:
+    with contextlib.suppress(RemoteProtocolError):
+        assert read_page(body, "KRW-ETH") == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"change_price": None}, {"change_price": "x"}, {"market": "KRW-BTC"}, {"sequential_id": 1.5}, {"timestamp": None}],
+)
+def test_a_row_with_a_wrong_field_is_a_remote_error(change: dict[str, Any]) -> None:
+    with pytest.raises(RemoteProtocolError, match="not a page of trades"):
+        read_page(json.dumps([{**json.loads(ROW % "0"), **change}]).encode(), "KRW-ETH")
+
+
+# --- pages
+
+
+def test_what_lies_between_the_known_and_the_first_live_trade_is_missing() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(90, 111)})
+    fill = make([97, 98, 99], first=105)
+    assert run(fill, exchange) == [100, 101, 102, 103, 104, 105]
+    assert exchange.asked == [Query("KRW-ETH", None, 0)]
+    assert exchange.asked[0].parameters() == {"market": "KRW-ETH", "count": "500"}
+    assert fill.problem == ""
+
+
+def test_pages_are_followed_back_to_what_is_known() -> None:
+    exchange = Exchange({number: NOON - 20_000 + number for number in range(1, 2001)})
+    assert run(make([300], first=2000), exchange) == list(range(301, 2001))
+    assert [query.cursor for query in exchange.asked] == [None, 1501, 1001, 501]
+
+
+def test_a_snapshot_that_is_known_needs_no_call() -> None:
+    fill = make([97, 98, 99], first=99)
+    assert fill.is_done
+    assert fill.missing() == []
+
+
+def test_late_trades_are_found_and_none_that_was_delivered() -> None:
+    # 16 are remembered of many more; 100 came three places late, 106 not before the gap.
+    known = [94, 95, 96, 97, 98, 99, 101, 102, 103, 100, 104, 105, 107, 108, 109, 110]
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(1, 113)})
+    assert run(make(known, is_all=False, first=112), exchange) == [106, 111, 112]
+
+
+@given(data=st.data())
+def test_no_trade_is_fetched_twice_though_they_come_out_of_order(data: st.DataObject) -> None:
+    total = data.draw(st.integers(1, 60))
+    # Up to three places out of order: sorting by a key of at most three more does that.
+    keys = data.draw(st.lists(st.integers(0, 3), min_size=total, max_size=total))
+    came = sorted(range(1, total + 1), key=lambda number: (number + keys[number - 1], number))
+    lost = set(data.draw(st.lists(st.integers(1, total), max_size=3)))
+    delivered = [number for number in came if number not in lost]
+    known = delivered[-16:]
+    if not known:
+        return
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(1, total + 5)})
+    missing = run(make(known, is_all=len(delivered) < 16, first=total + 4), exchange)
+    assert not set(missing) & set(delivered)
+    assert set(missing) >= set(range(total + 1, total + 5))
+
+
+def test_without_a_known_trade_the_time_decides() -> None:
+    exchange = Exchange({number: NOON + number * 1000 for number in range(-100, 0)})
+    assert run(make([], since_ms=NOON - 5_000, first=-2), exchange) == [-5, -4, -3, -2]
+
+
+def test_without_a_live_trade_all_new_ones_are_missing() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(90, 111)})
+    assert run(make([108]), exchange) == [109, 110]
+
+
+def test_days_are_crossed_as_far_as_the_gap_goes() -> None:
+    midnight = NOON // DAY * DAY
+    trades = {number: midnight + (number - 100) * 1000 for number in range(1, 111)}
+    exchange = Exchange(trades, midnight + 20_000)
+    assert run(make([97], since_ms=midnight - 3_000, first=110), exchange) == list(range(98, 111))
+    assert [(query.cursor, query.days_ago) for query in exchange.asked] == [(None, 0), (100, 1)]
+    # Nothing today, and nothing further back than the gap.
+    exchange = Exchange({50: midnight - 2_000}, midnight + 20_000)
+    assert run(make([49], since_ms=midnight - 3_000, first=50), exchange) == [50]
+    assert [query.days_ago for query in exchange.asked] == [0, 1]
+
+
+def test_a_page_that_lags_behind_the_live_trades_is_asked_for_again() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(90, 103)})
+    fill = make([97], first=105)
+    assert not fill.receive(exchange.answer(fill.query()), NOON)
+    assert fill.reaches_to_ms is None
+    exchange.trades |= {number: NOON - 10_000 + number for number in range(103, 106)}
+    assert run(fill, exchange) == list(range(98, 106))
+
+
+def test_a_first_trade_beyond_the_newest_page_sends_it_back_to_the_top() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(1, 901)})
+    fill = make([100])
+    assert fill.receive(exchange.answer(fill.query()), NOON)
+    exchange.trades |= {number: NOON - 10_000 + number for number in range(901, 906)}
+    fill.began(905)
+    assert run(fill, exchange) == list(range(101, 906))
+
+
+def test_too_many_trades_are_fetched_from_the_newest_on_and_the_rest_is_told() -> None:
+    most = PAGE * MAX_PAGES
+    exchange = Exchange({number: NOON - 20_000 + number for number in range(1, most + 1001)})
+    fill = make([1], first=most + 1000)
+    assert run(fill, exchange) == list(range(1001, most + 1001))
+    assert fill.problem == "more than 10,000 trades"
+    assert fill.reaches_to_ms == NOON - 20_000 + 1001
+
+
+def test_giving_up_keeps_what_was_fetched_and_the_first_reason() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(1, 901)})
+    fill = make([100], first=900)
+    fill.receive(exchange.answer(fill.query()), NOON)
+    fill.give_up("one")
+    fill.give_up("two")
+    assert fill.problem == "one"
+    assert [row.id for row in fill.missing()] == list(range(401, 901))
