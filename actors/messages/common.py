@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pykka
 
-__all__ = ["Credits", "GetEstate", "GetHealth", "Ref"]
+__all__ = ["Credits", "GetHealth", "GetInheritance", "Ref"]
 
 
 Ref: TypeAlias = pykka.ActorRef[Any]
@@ -14,7 +14,7 @@ Ref: TypeAlias = pykka.ActorRef[Any]
 Credits: TypeAlias = queue.SimpleQueue[bool]
 
 
-class GetEstate(NamedTuple):
+class GetInheritance(NamedTuple):
     """What should your successor begin with? Asked of a child that is replaced although it did not fail (live)."""
 
 

@@ -1,30 +1,40 @@
-"""What a connection is told."""
+"""What a connection is told, by the registry, the supervisor and its transport.
 
+A link to another process hears the same of the registry, for each endpoint that it brings.
+"""
+
+import itertools
+from collections.abc import Callable
 from typing import NamedTuple
 
-from websocket_v6.protocol.demand.coverage import Plan
 from websocket_v6.protocol.errors import WebSocketV6Error
-from websocket_v6.protocol.exchange.heads import Notice
+from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
 from websocket_v6.protocol.exchange.wants import Want
 
 __all__ = [
-    "Ask",
-    "AskList",
     "Connect",
     "Disconnect",
     "KeysChanged",
-    "WireLost",
-    "WireOpened",
-    "WirePonged",
-    "WireRefused",
-    "WireSaid",
+    "ListSubscriptions",
+    "SendRequest",
+    "TransportEnded",
+    "TransportFailed",
+    "TransportOpened",
+    "TransportSaid",
+    "next_attachment",
 ]
+
+# Attachments are told apart by number in the whole process, so that one is never taken for another.
+next_attachment: Callable[[], int] = itertools.count(1).__next__
+
+
+# --- registry to connection
 
 
 class Connect(NamedTuple):
     """Someone wants this endpoint: connect, and stay connected.
 
-    `wants` is the union, for a line that must know it beforehand; what to serve is told by Ask.
+    `wants` is the union, for a source that must know it beforehand; what to serve is told by SendRequest.
     """
 
     endpoint: str
@@ -32,61 +42,65 @@ class Connect(NamedTuple):
 
 
 class Disconnect(NamedTuple):
-    """Nobody wants this endpoint any more: close."""
+    """Nobody wants this endpoint any more: close, after `linger` seconds unless it is wanted again."""
 
     endpoint: str
+    linger: float = 0.0
 
 
-class Ask(NamedTuple):
-    """Have this served instead of what was asked before."""
+class SendRequest(NamedTuple):
+    """Have this served instead of what was asked before: see `protocol/demand/commands.py`."""
 
     endpoint: str
-    plan: Plan
+    number: int
+    types: list[dict[str, object]]
+    wants: tuple[Want, ...]
 
 
-class AskList(NamedTuple):
-    """Have the exchange list what it serves. The answer, an ExchangeSaid, bears the ticket.
-
-    It also acknowledges every request before it.
-    """
+class ListSubscriptions(NamedTuple):
+    """Have the exchange list what it serves. The answer, a SourceSaid, bears the ticket."""
 
     endpoint: str
     ticket: str
 
 
-class WireOpened(NamedTuple):
-    """The handshake is done."""
-
-    epoch: int
+# --- transport (the socket's thread) to connection
 
 
-class WireRefused(NamedTuple):
-    """There is no connection, and why (error: live)."""
+class TransportOpened(NamedTuple):
+    """The handshake is done, with keys of this generation; 0 where none are needed."""
 
-    epoch: int
+    attachment: int
+    keys: int
+
+
+class TransportFailed(NamedTuple):
+    """There is no connection, and why (error: live). The last word."""
+
+    attachment: int
     error: WebSocketV6Error
+    keys: int
 
 
-class WireLost(NamedTuple):
-    """The connection ended, and why (error: live); `at_ns` is when the last bytes arrived."""
-
-    epoch: int
-    error: WebSocketV6Error
-    at_ns: int
-
-
-class WirePonged(NamedTuple):
-    """The peer answered a ping."""
-
-    epoch: int
-
-
-class WireSaid(NamedTuple):
+class TransportSaid(NamedTuple):
     """The exchange sent something that is not data."""
 
-    epoch: int
-    notice: Notice
+    attachment: int
+    notice: SubscriptionList | ErrorNotice
+
+
+class TransportEnded(NamedTuple):
+    """The connection that was open is over, and why (error: live); `is_bug`: through a fault of ours. The last word."""
+
+    attachment: int
+    error: WebSocketV6Error
+    is_bug: bool = False
+
+
+# --- supervisor to connection
 
 
 class KeysChanged(NamedTuple):
-    """The account's keys were replaced: private connections connect again with the new ones."""
+    """The account's keys were replaced, and are of this generation now."""
+
+    generation: int

@@ -7,33 +7,35 @@ from typing import Any, NamedTuple
 import pykka
 
 from websocket_v6.actors.delivery.mailbox import MailboxQueue
-from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Unrecovered
-from websocket_v6.protocol.exchange.heads import Notice
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
 
 from .common import Ref
+from .router import SourceEnded, SourceOpened, SourceSaid, SourceState
 
 __all__ = [
     "AskExchange",
     "BackfillEnded",
-    "CheckSilent",
     "ComponentGone",
-    "DropConnection",
-    "ExchangeSaid",
-    "Flush",
-    "LineChanged",
+    "DropSource",
+    "Marked",
     "SnapshotServed",
+    "SourceEnded",
+    "SourceOpened",
+    "SourceSaid",
+    "SourceState",
     "StreamsSeen",
     "Subscribe",
-    "Sync",
     "Unsubscribe",
-    "UseConnection",
     "UseRouter",
+    "UseSource",
     "Watch",
     "next_subscription_id",
 ]
+
+
+# --- components to registry
 
 
 class Watch(NamedTuple):
@@ -78,11 +80,14 @@ class AskExchange(NamedTuple):
     answer: "pykka.Future[Any]"
 
 
+# --- router to registry, beside what sources say (SourceState, SourceOpened, SourceSaid, SourceEnded)
+
+
 class StreamsSeen(NamedTuple):
-    """`streams` delivered their first message since this line opened, or since they were asked for anew."""
+    """`streams` delivered their first message of this attachment, or since they were asked for anew."""
 
     endpoint: str
-    line: int
+    attachment: int
     streams: tuple[Stream, ...]
 
 
@@ -91,6 +96,21 @@ class SnapshotServed(NamedTuple):
 
     subscription_id: int
     stream: Stream
+
+
+class Marked(NamedTuple):
+    """All that lay before this Mark is delivered.
+
+    The endpoint's sources have been read without a pause since `flowing_since` (monotonic seconds), minus infinity if
+    no mailbox has ever held them back; None while one does.
+    """
+
+    endpoint: str
+    number: int
+    flowing_since: float | None
+
+
+# --- backfill to registry
 
 
 class BackfillEnded(NamedTuple):
@@ -110,66 +130,35 @@ class BackfillEnded(NamedTuple):
         )
 
 
+# --- supervisor to registry
+
+
 class UseRouter(NamedTuple):
-    """Keep routes in this router (live), which has none yet."""
+    """Keep routes in this router (live), which has none yet.
+
+    `whole_ns`, by endpoint, is up to when the router before it had delivered everything; sources that it knew are gone.
+    """
 
     router: Ref
+    whole_ns: Mapping[str, int]
 
 
-class UseConnection(NamedTuple):
-    """One more line of `endpoint`: this connection, or link to another process (live), which serves nothing yet.
+class UseSource(NamedTuple):
+    """One more source of `endpoint`: this connection, or link to another process (live), which serves nothing yet.
 
-    It hears Connect, Ask, AskList and Disconnect, and tells LineChanged and ExchangeSaid under its number.
+    It hears Connect, SendRequest, ListSubscriptions and Disconnect.
     """
 
     endpoint: str
     ref: Ref
-    line: int
-    limited: bool = True  # the exchange's limits on requests hold for it
-    heir_of: tuple[int, ...] = ()  # the lines that end as soon as it serves
+    source: int
+    is_paced: bool = True  # the exchange's limits on requests hold for it
+    names_guilty: bool = False  # it says itself which streams are refused: nobody has to be tried
+    heir_of: tuple[int, ...] = ()  # the sources that end as soon as it serves
 
 
-class DropConnection(NamedTuple):
-    """This line (live) of `endpoint` is gone for good."""
-
-    endpoint: str
-    ref: Ref
-
-
-class LineChanged(NamedTuple):
-    """What happened to one line of an endpoint."""
+class DropSource(NamedTuple):
+    """This source of `endpoint` is gone for good."""
 
     endpoint: str
-    line: int
-    state: str  # "connecting", "open", "lost", "refused", "closed"
-    epoch: int  # counts the connections of this line
-    at_ns: int
-    gap_started_ns: int | None = None  # when its last bytes came, if it was open before
-    reason: str = ""
-    error: WebSocketV6Error | None = None
-
-
-class ExchangeSaid(NamedTuple):
-    """The exchange sent something that is not data: an error, an answer."""
-
-    endpoint: str
-    line: int
-    epoch: int
-    notice: Notice
-
-
-class Sync(NamedTuple):
-    """Have you heeded all that I told you, and told the router? Asked; the answer says so."""
-
-
-class Flush(NamedTuple):
-    """Changes have been gathered: send them."""
-
-    endpoint: str
-
-
-class CheckSilent(NamedTuple):
-    """Have all codes of this subscription delivered by now, on the connection of this epoch?"""
-
-    subscription_id: int
-    epoch: int
+    source: int

@@ -1,41 +1,50 @@
-"""What the router is told."""
+"""What the router is told, beside batches and the commands of `protocol/delivery/commands.py`.
 
+All that a source says goes through the router, behind the data before it, and on to the registry: so nothing can
+overtake. SourceState, SourceOpened, SourceSaid and SourceEnded are told on as they are.
+"""
+
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.exchange.heads import Notice
 from websocket_v6.protocol.exchange.streams import Stream
 
 from .common import Credits, Ref
 
 __all__ = [
     "AddRoutes",
-    "AttachSource",
-    "DetachSource",
+    "Attach",
     "DropRoutes",
-    "Expect",
-    "Forget",
-    "HoldTrades",
-    "Join",
     "MailboxDrained",
     "Malformed",
-    "Merge",
-    "NewEpoch",
-    "Retire",
+    "RouterInheritance",
+    "SourceEnded",
+    "SourceOpened",
+    "SourceSaid",
+    "SourceState",
     "UseBackfill",
     "UseRegistry",
 ]
+
+
+# --- registry to router
 
 
 class AddRoutes(NamedTuple):
     """Deliver `streams` to the subscription's mailbox (live) and wake its component (live), if it needs that."""
 
     subscription_id: int
+    endpoint: str
     streams: tuple[Stream, ...]
     mailbox: MailboxQueue
     component: Ref | None
     replay: bool  # it is new: begin with the last value, if there is one, as a snapshot
     snapshots: bool  # deliver what the exchange sends as a snapshot
     realtime: bool  # go on after the first message
+    awaits_snapshot: bool = False  # begin with the next snapshot of each stream: what comes before is too shallow
 
 
 class DropRoutes(NamedTuple):
@@ -45,59 +54,66 @@ class DropRoutes(NamedTuple):
     streams: tuple[Stream, ...] | None = None
 
 
-class Expect(NamedTuple):
-    """From now on `streams` come at a greater depth: their last value is too short for a newcomer who wants it."""
-
-    streams: tuple[Stream, ...]
+# --- sources to router, which tells the registry in its turn
 
 
-class Retire(NamedTuple):
-    """The exchange no longer serves `streams`: forget their last values."""
+class Attach(NamedTuple):
+    """A source begins a new life: batches of this attachment will come, once it is admitted, one for each credit.
 
-    streams: tuple[Stream, ...]
+    `credits` (live) is filled with `count` of them when it is admitted; one comes back for each batch.
+    """
+
+    attachment: int
+    endpoint: str
+    source: int
+    credits: Credits
+    count: int
 
 
-class Forget(NamedTuple):
-    """The last line of `endpoint` is lost: last values are no longer current."""
+class SourceState(NamedTuple):
+    """A source is connecting, an attempt of it was lost or refused, or it is closed; it is not open."""
 
     endpoint: str
+    source: int
+    state: str  # "connecting", "lost", "refused", "closed"
+    at_ns: int
+    reason: str = ""
+    error: WebSocketV6Error | None = None  # (live)
 
 
-class HoldTrades(NamedTuple):
-    """The public connection is back: hold its trades until those between the two times are fetched, if backfill can."""
-
-    epoch: int
-    started_ns: int
-    ended_ns: int
-    patience: float  # seconds that they may be held
-
-
-class DetachSource(NamedTuple):
-    """This line is gone for good."""
+class SourceOpened(NamedTuple):
+    """A source is open; `at_ns` is since when."""
 
     endpoint: str
-    line: int
+    source: int
+    attachment: int
+    at_ns: int
 
 
-class Merge(NamedTuple):
-    """`endpoint` has more than one line from now on, and each message counts once; or no more than one."""
-
-    endpoint: str
-    is_on: bool
-
-
-class Join(NamedTuple):
-    """This line of an endpoint with several takes part: deliver what it brings, and what it has brought."""
+class SourceSaid(NamedTuple):
+    """A source brought what is not data: an answer, an error, something that cannot be read."""
 
     endpoint: str
-    line: int
+    attachment: int
+    notice: Notice
 
 
-class NewEpoch(NamedTuple):
-    """What comes from `endpoint` from now on belongs to this epoch: something may be missing before it."""
+class SourceEnded(NamedTuple):
+    """An attachment is over. Its last word, exactly once.
+
+    All that was emitted before `whole_ns` and came through it was delivered; from there on something may be missing.
+    """
 
     endpoint: str
-    epoch: int
+    source: int
+    attachment: int
+    whole_ns: int
+    at_ns: int
+    reason: str = ""
+    error: WebSocketV6Error | None = None  # (live)
+
+
+# --- components to router
 
 
 class MailboxDrained(NamedTuple):
@@ -114,6 +130,9 @@ class Malformed(NamedTuple):
     key: tuple[int, int]
 
 
+# --- supervisor to router: who the others are, after one of them was started anew
+
+
 class UseRegistry(NamedTuple):
     """Report to this registry (live)."""
 
@@ -126,10 +145,12 @@ class UseBackfill(NamedTuple):
     backfill: Ref
 
 
-class AttachSource(NamedTuple):
-    """Batches of this line and its epoch will come; give a credit back for each (live)."""
+class RouterInheritance(NamedTuple):
+    """What a router leaves to its successor, and to the registry (live).
 
-    endpoint: str
-    line: int
-    epoch: int
-    credits: Credits
+    The last trades of each stream keep one from being delivered twice; `whole_ns`, by endpoint, is up to when all was
+    delivered: what lay in its inbox is lost.
+    """
+
+    trades: Mapping[Stream, object]
+    whole_ns: Mapping[str, int]

@@ -1,28 +1,36 @@
 """What the supervisor is told."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .common import Ref
 
-__all__ = ["Failed", "LineServes", "Renew"]
+__all__ = ["Failed", "Renew", "SourceServes"]
 
 
 class Failed(NamedTuple):
-    """A bug ended the child called `name` (error: live); `estate` is what its successor begins with (live)."""
+    """A bug ended the child called `name` (error: live); `inheritance` is what its successor begins with (live)."""
 
     name: str
     ref: Ref
     error: BaseException
-    estate: Any = None
+    inheritance: Any = None
 
 
 class Renew(NamedTuple):
-    """A connection (live) is to be replaced by a new one, which must serve before this one ends."""
+    """A connection (live) is to be replaced by a new one, which must serve before this one ends.
+
+    Told again and again until one does. Keys: the old ones are not to be used, so it ends also if the new are refused.
+    """
 
     ref: Ref
+    why: Literal["age", "keys"]
 
 
-class LineServes(NamedTuple):
-    """This line has all that is wanted, or never will: one that it is to replace may end."""
+class SourceServes(NamedTuple):
+    """This source has all that is wanted, or never will: one that it is to replace may end.
 
-    line: int
+    `is_refused`: never, for its keys are refused.
+    """
+
+    source: int
+    is_refused: bool = False

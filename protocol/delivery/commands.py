@@ -1,0 +1,84 @@
+"""What the endpoint's machine has the router do, in the order in which it must happen.
+
+They are made in `protocol/demand/endpoint.py`, told to the router as they are, and lie in its inbox in one order with
+the data and whatever changes the data's meaning. An *attachment* is one life of one source; its number is never used
+again, so that what comes too late from one that has ended cannot be taken for another's.
+"""
+
+from typing import NamedTuple
+
+from websocket_v6.protocol.exchange.streams import Stream
+
+__all__ = ["Admit", "End", "Expect", "Forget", "HoldTrades", "Join", "Mark", "Merge", "Retire", "Turn"]
+
+
+class Admit(NamedTuple):
+    """Let this attachment bring data: what it brings is of `epoch`, and waits for Join if `is_held`.
+
+    Its credits are given out here, not before: so nothing of it can come under an epoch that is not its own.
+    """
+
+    attachment: int
+    epoch: int
+    is_held: bool
+
+
+class Join(NamedTuple):
+    """Deliver what this attachment brings, and what was held of it."""
+
+    attachment: int
+
+
+class Turn(NamedTuple):
+    """What comes from `endpoint` from here on is of `epoch`: something may be missing before it."""
+
+    endpoint: str
+    epoch: int
+
+
+class End(NamedTuple):
+    """Take nothing more from this attachment; answered with SourceEnded, unless its own came first."""
+
+    attachment: int
+    reason: str = ""
+
+
+class Merge(NamedTuple):
+    """`endpoint` has more than one source from here on, and each message counts once; or no more than one."""
+
+    endpoint: str
+    is_on: bool
+
+
+class Mark(NamedTuple):
+    """Say Marked once all that lies before this is delivered: a verdict of silence waits for it."""
+
+    endpoint: str
+    number: int
+
+
+class Expect(NamedTuple):
+    """From here on `streams` come at a greater depth: their last value is too short for a newcomer who wants it."""
+
+    streams: tuple[Stream, ...]
+
+
+class Retire(NamedTuple):
+    """No source serves `streams` any more: forget their last values."""
+
+    streams: tuple[Stream, ...]
+
+
+class Forget(NamedTuple):
+    """The last source of `endpoint` is gone: last values are no longer current."""
+
+    endpoint: str
+
+
+class HoldTrades(NamedTuple):
+    """The public endpoint is back: hold its trades until those between the two times are fetched, if they can be."""
+
+    epoch: int
+    started_ns: int
+    ended_ns: int
+    patience: float  # seconds that they may be held

@@ -1,0 +1,126 @@
+"""What an endpoint's machine has others do than the router: sources, components, the supervisor, whoever asked.
+
+The registry carries them out one by one, in their order: it turns the numbers of leases, sources and askers into the
+refs, mailboxes and futures that it keeps. What goes to the router is `protocol/delivery/commands.py`; of routes the
+machine knows only the lease.
+"""
+
+from typing import Literal, NamedTuple
+
+from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.exchange.heads import SubscriptionList
+from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.exchange.wants import Want
+
+__all__ = [
+    "Answer",
+    "Begins",
+    "Connect",
+    "Deny",
+    "Disconnect",
+    "ListSubscriptions",
+    "Report",
+    "Route",
+    "SendRequest",
+    "Serves",
+    "Tell",
+    "Unroute",
+]
+
+# When a lease's route begins: at once, or with the stream's next snapshot, which comes as deep as it is wanted.
+Begins = Literal["now", "next snapshot"]
+
+
+class Route(NamedTuple):
+    """Deliver `streams` to the lease's mailbox."""
+
+    lease: int
+    streams: tuple[Stream, ...]
+    replay: bool  # it is new: begin with the last value, if there is one, as a snapshot
+    snapshots: bool  # deliver what the exchange sends as a snapshot
+    realtime: bool  # go on after the first message
+    begins: Begins
+
+
+class Unroute(NamedTuple):
+    """Stop delivering `streams` to the lease, or all of them if `None`: it is gone then."""
+
+    lease: int
+    streams: tuple[Stream, ...] | None
+
+
+class Connect(NamedTuple):
+    """Someone wants the endpoint: have this source connect, and stay connected. `wants` is the union."""
+
+    source: int
+    wants: tuple[Want, ...]
+
+
+class Disconnect(NamedTuple):
+    """Nobody wants the endpoint any more: have this source close, after `linger` seconds unless it is wanted again."""
+
+    source: int
+    linger: float
+
+
+class SendRequest(NamedTuple):
+    """Have this source serve `types`, the exchange's data type objects, instead of what it was asked before.
+
+    `number` counts the requests of the attachment, from 1. `wants` is the whole union, for a source that passes it on.
+    """
+
+    source: int
+    number: int
+    types: list[dict[str, object]]
+    wants: tuple[Want, ...]
+
+
+class ListSubscriptions(NamedTuple):
+    """Have this source list what it serves. The answer bears the ticket, and comes after all data from before it."""
+
+    source: int
+    ticket: str
+
+
+class Tell(NamedTuple):
+    """Tell components what happened to the endpoint: all that want something of it, or the owner of one lease."""
+
+    state: str  # "connecting", "open", "lost", "refused", "closed"
+    epoch: int
+    at_ns: int
+    gap_started_ns: int | None
+    reason: str
+    error: WebSocketV6Error | None
+    lease: int | None
+
+
+class Report(NamedTuple):
+    """Tell the owner of this lease that its stream cannot be served; `is_final` ends the subscription."""
+
+    lease: int
+    error: WebSocketV6Error
+    is_final: bool
+
+
+class Serves(NamedTuple):
+    """This source has all that is wanted, or never will: one that it is to replace may end.
+
+    `is_refused`: never, for its keys are refused.
+    """
+
+    source: int
+    is_refused: bool
+
+
+class Answer(NamedTuple):
+    """Give the asker what the exchange says that it serves."""
+
+    asker: int
+    subscriptions: SubscriptionList
+
+
+class Deny(NamedTuple):
+    """Tell the asker that there is no answer."""
+
+    asker: int
+    error: WebSocketV6Error
