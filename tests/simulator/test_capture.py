@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from websocket_v6.simulator.capture import read_capture
+from websocket_v6.simulator.control.capture import read_capture
 
 Make = Callable[..., Any]
 ROOT = Path(__file__).resolve().parent.parent.parent

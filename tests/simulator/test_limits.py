@@ -3,7 +3,7 @@
 import pytest
 
 from websocket_v6.simulator import Limits
-from websocket_v6.simulator.limits import Gate, Meter
+from websocket_v6.simulator.wire.limits import Gate, Meter
 
 
 def test_a_sliding_window_forgets_one_by_one() -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from websocket_v6.simulator.book import Book
-from websocket_v6.simulator.candles import SECONDS
-from websocket_v6.simulator.catalog import DEFAULT_MARKETS, Listing, is_code, many_markets, tick_size
-from websocket_v6.simulator.market import Market
+from websocket_v6.simulator.market.book import Book
+from websocket_v6.simulator.market.candles import SECONDS
+from websocket_v6.simulator.market.catalog import DEFAULT_MARKETS, Listing, is_code, many_markets, tick_size
+from websocket_v6.simulator.market.one_market import Market
 
 MIDNIGHT = 1_795_132_800_000  # 2026-11-20 00:00 UTC
 NOON = MIDNIGHT + 12 * 3_600_000

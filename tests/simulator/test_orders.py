@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from websocket_v6.simulator import Answers
+from websocket_v6.simulator.account.desk import Desk
 from websocket_v6.simulator.clock import Agenda, Clock
-from websocket_v6.simulator.desk import Desk
 from websocket_v6.simulator.exact import be_exact
-from websocket_v6.simulator.feed import Feed
-from websocket_v6.simulator.wire import Event, Wording
+from websocket_v6.simulator.market.trading_floor import Feed
+from websocket_v6.simulator.market.wording import Event, Wording
 
 LONG = Wording(short=False)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.simulator.spelling import SPELLINGS, as_double, as_plain, with_decimals
+from websocket_v6.simulator.market.spelling import SPELLINGS, as_double, as_plain, with_decimals
 
 EXACT = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=8)
 

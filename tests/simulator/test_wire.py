@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from websocket_v6.simulator.book import EMPTY, Level
-from websocket_v6.simulator.fields import long_keys, short_keys
-from websocket_v6.simulator.wire import Event, Wording
+from websocket_v6.simulator.market.book import EMPTY, Level
+from websocket_v6.simulator.market.message_keys import long_keys, short_keys
+from websocket_v6.simulator.market.wording import Event, Wording
 
 LONG, SHORT = Wording(short=False), Wording(short=True)
 

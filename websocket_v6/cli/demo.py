@@ -20,7 +20,7 @@ from websocket_v6.protocol.inbound import SubscribedEntry
 from websocket_v6.protocol.policy import Mailbox
 from websocket_v6.proxy import WebSocketClientProxy
 from websocket_v6.simulator import Simulator
-from websocket_v6.simulator.records import Sent
+from websocket_v6.simulator.wire.reports import Sent
 from websocket_v6.subscription import Subscription
 
 from .board import Board, Meter

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from websocket_v6.simulator import Simulator
-from websocket_v6.simulator.capture import Line, read_capture
+from websocket_v6.simulator.control.capture import Line, read_capture
 
 __all__ = ["Generated", "Recording", "Traffic", "find_capture", "markets_of"]
 

@@ -17,15 +17,15 @@ from decimal import Decimal
 from os import PathLike
 from typing import Any, TypeVar
 
+from .account.orders import OrderType, SmpType, TimeInForce
 from .answers import Answers
-from .catalog import DEFAULT_MARKETS, many_markets
+from .control.exchange import Settings
+from .control.thread_runner import ProcessRunner, Runner, ThreadRunner
 from .exact import Number
-from .exchange import Settings
-from .limits import Limits
-from .market import TradeSide
-from .orders import OrderType, SmpType, TimeInForce
-from .records import ConnectionInfo, Sent
-from .runner import ProcessRunner, Runner, ThreadRunner
+from .market.catalog import DEFAULT_MARKETS, many_markets
+from .market.one_market import TradeSide
+from .wire.limits import Limits
+from .wire.reports import ConnectionInfo, Sent
 
 __all__ = ["Simulator"]
 

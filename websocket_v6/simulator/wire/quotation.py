@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from websockets.datastructures import Headers
 
-from .exchange import Exchange
-from .market import Market, Trade
+from ..control.exchange import Exchange
+from ..market.one_market import Market, Trade
+from ..market.spelling import as_plain
+from ..market.wording import compact, utc_text
 from .replies import Reply, error_reply
-from .spelling import as_plain
-from .wire import compact, utc_text
 
 __all__ = ["answer"]
 

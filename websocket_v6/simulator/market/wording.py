@@ -1,6 +1,6 @@
 """Messages and their JSON text, in either length of keys and any spelling of numbers.
 
-Source: Upbit WebSocket reference, "Formats" and "Frames from the server"; fields.py has the keys.
+Source: Upbit WebSocket reference, "Formats" and "Frames from the server"; message_keys.py has the keys.
 """
 
 import json
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from .fields import FIELDS, INNER, Field
+from .message_keys import FIELDS, INNER, Field
 from .spelling import SPELLINGS
 
 __all__ = ["FORMATS", "Event", "Wording", "compact", "utc_text"]

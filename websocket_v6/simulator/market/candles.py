@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
 
-from .wire import Event, utc_text
+from .wording import Event, utc_text
 
 __all__ = ["SECONDS", "Candle", "Series"]
 

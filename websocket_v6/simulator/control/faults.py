@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 
-from .errors import RequestError
-from .replies import Reply
-from .session import Session
-from .wire import compact
+from ..market.wording import compact
+from ..wire.client import Session
+from ..wire.refusals import RequestError
+from ..wire.replies import Reply
 
 __all__ = ["Faults"]
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from random import Random
 
+from ..clock import Agenda
+from ..exact import Number, decimal_or_none, to_decimal
+from ..wire.indicator_rules import TIMEFRAMES, Combination
+from ..wire.request_reader import Part
 from .candles import Candle, Series
-from .clock import Agenda
-from .exact import Number, decimal_or_none, to_decimal
-from .feed import Feed
-from .indicator_rules import TIMEFRAMES, Combination
-from .indicators import fires, value_of
-from .market import Market
-from .requests import Part
-from .wire import Event, utc_text
+from .one_market import Market
+from .signals import fires, value_of
+from .trading_floor import Feed
+from .wording import Event, utc_text
 
 __all__ = ["Closes"]
 

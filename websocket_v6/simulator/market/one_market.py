@@ -15,7 +15,7 @@ from .book import EMPTY, Book, Level, Side
 from .candles import SECONDS, Series
 from .catalog import Listing
 from .figures import DAY_MS, Figures
-from .wire import Event, utc_text
+from .wording import Event, utc_text
 
 __all__ = ["Market", "Trade", "TradeSide"]
 

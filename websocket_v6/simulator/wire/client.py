@@ -9,16 +9,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import RequestError, error_text
+from ..market.wording import Event
 from .limits import Meter
-from .listing import subscriptions_text
 from .outbox import Line, Message, Outbox
-from .records import ConnectionInfo, RequestRecord, Served
-from .requests import Part, Request, parse_request, split_suffix
-from .wire import Event
+from .refusals import RequestError, error_text
+from .reports import ConnectionInfo, RequestRecord, Served
+from .request_reader import Part, Request, parse_request, split_suffix
+from .subscription_list import subscriptions_text
 
 if TYPE_CHECKING:
-    from .exchange import Exchange
+    from ..control.exchange import Exchange
 
 __all__ = ["Session", "Stream"]
 

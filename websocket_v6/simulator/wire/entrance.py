@@ -20,13 +20,13 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 
-from .deflate import DeflateFactory
-from .errors import RequestError
-from .exchange import Exchange
-from .handshake import Admission, admit
+from ..control.exchange import Exchange
+from .admission import Admission, admit
+from .client import Session
+from .compression import DeflateFactory
+from .quotation import answer
+from .refusals import RequestError
 from .replies import Reply
-from .rest import answer
-from .session import Session
 
 __all__ = ["Server"]
 

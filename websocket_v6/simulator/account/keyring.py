@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_decode
 
-from .answers import Answers
+from ..answers import Answers
 
 __all__ = ["AccessKey", "AuthRefusal", "Keyring"]
 

@@ -9,26 +9,26 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from .answers import Answers
-from .auth import AccessKey, AuthRefusal, Keyring
-from .board import Board
+from ..account.desk import Desk
+from ..account.keyring import AccessKey, AuthRefusal, Keyring
+from ..answers import Answers
+from ..clock import Agenda, Clock
+from ..exact import Number, decimal_or_none
+from ..market.closes import Closes
+from ..market.notices import Board
+from ..market.one_market import TradeSide
+from ..market.trading_floor import Feed
+from ..market.wording import Event, Wording
+from ..wire.audience import Routes
+from ..wire.client import Session, Stream
+from ..wire.journal import Journal
+from ..wire.limits import Gate, Limits
+from ..wire.outbox import Line
+from ..wire.refusals import RequestError
+from ..wire.reports import ConnectionInfo
+from ..wire.request_reader import Part, split_suffix
 from .capture import Player
-from .clock import Agenda, Clock
-from .closes import Closes
-from .desk import Desk
-from .errors import RequestError
-from .exact import Number, decimal_or_none
 from .faults import Faults
-from .feed import Feed
-from .journal import Journal
-from .limits import Gate, Limits
-from .market import TradeSide
-from .outbox import Line
-from .records import ConnectionInfo
-from .requests import Part, split_suffix
-from .routes import Routes
-from .session import Session, Stream
-from .wire import Event, Wording
 
 __all__ = ["Exchange", "Settings"]
 

@@ -4,7 +4,7 @@ Source: Upbit WebSocket reference, "Names"; the English texts were seen in the I
 by name: some were seen name-first, others message-first.
 """
 
-from .wire import compact
+from ..market.wording import compact
 
 __all__ = ["RequestError", "error_text"]
 

@@ -10,7 +10,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPe
 from websockets.frames import Frame
 from websockets.typing import ExtensionParameter
 
-from .answers import Answers
+from ..answers import Answers
 
 __all__ = ["DeflateFactory"]
 

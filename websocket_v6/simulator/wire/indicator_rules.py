@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from .errors import RequestError
+from .refusals import RequestError
 
 __all__ = ["TIMEFRAMES", "Combination", "parse_indicators"]
 

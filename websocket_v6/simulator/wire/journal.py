@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 
 from .outbox import Message
-from .records import Sent
+from .reports import Sent
 
 __all__ = ["Journal"]
 

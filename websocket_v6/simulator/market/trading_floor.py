@@ -14,12 +14,12 @@ from functools import partial
 from random import Random
 from typing import Protocol
 
-from .answers import Answers
+from ..answers import Answers
+from ..clock import Agenda, Clock
 from .candles import SECONDS, Candle
 from .catalog import Listing, is_code
-from .clock import Agenda, Clock
-from .market import Market, Trade, TradeSide
-from .wire import Event
+from .one_market import Market, Trade, TradeSide
+from .wording import Event
 
 __all__ = ["Feed", "Publish"]
 

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import NamedTuple
 
-from .wire import compact
+from ..market.wording import compact
 
 __all__ = ["Reply", "error_reply"]
 

@@ -18,11 +18,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from .book import Level
-from .feed import Feed
-from .fields import long_keys, short_keys
-from .market import Market, TradeSide
-from .wire import Event, Wording, compact
+from ..market.book import Level
+from ..market.message_keys import long_keys, short_keys
+from ..market.one_market import Market, TradeSide
+from ..market.trading_floor import Feed
+from ..market.wording import Event, Wording, compact
 
 __all__ = ["Player", "RecordedEvent", "read_capture"]
 

@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
-from .clock import Clock
-from .requests import Part
-from .wire import Event
+from ..clock import Clock
+from ..wire.request_reader import Part
+from .wording import Event
 
 __all__ = ["Board"]
 

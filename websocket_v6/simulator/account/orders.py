@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal, NamedTuple
 
-from .market import Trade, TradeSide
-from .wire import Event
+from ..market.one_market import Trade, TradeSide
+from ..market.wording import Event
 
 __all__ = ["Account", "Execution", "Order", "OrderType", "SmpType", "TimeInForce"]
 

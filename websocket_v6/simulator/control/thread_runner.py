@@ -18,9 +18,9 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, Protocol
 
-from .exact import be_exact
+from ..exact import be_exact
+from ..wire.entrance import Server
 from .exchange import Exchange, Settings
-from .server import Server
 
 __all__ = ["ProcessRunner", "Runner", "ThreadRunner"]
 

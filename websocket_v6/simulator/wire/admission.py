@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from websockets.datastructures import Headers
 
-from .auth import AuthRefusal
-from .exchange import Exchange
+from ..account.keyring import AuthRefusal
+from ..control.exchange import Exchange
 from .limits import Verdict
 from .replies import Reply, error_reply
 

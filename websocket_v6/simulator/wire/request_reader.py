@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
-from .answers import Answers
-from .errors import RequestError
+from ..answers import Answers
+from ..market.wording import FORMATS
 from .indicator_rules import TIMEFRAMES, Combination, parse_indicators
-from .wire import FORMATS
+from .refusals import RequestError
 
 __all__ = ["ENDPOINTS", "Part", "Request", "parse_request", "split_suffix"]
 

@@ -6,7 +6,7 @@ still come behind the new one.
 
 from collections.abc import Iterable, Iterator
 
-from .session import Session, Stream
+from .client import Session, Stream
 
 __all__ = ["Routes"]
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from random import Random
 from typing import Literal
 
-from .wire import utc_text
+from .wording import utc_text
 
 __all__ = ["DAY_MS", "Figures"]
 

@@ -9,12 +9,12 @@ from decimal import Decimal
 from random import Random
 from uuid import UUID
 
-from .answers import Answers
-from .exact import Number, decimal_or_none, to_decimal
-from .feed import Feed
-from .market import Market, Trade, TradeSide
+from ..answers import Answers
+from ..exact import Number, decimal_or_none, to_decimal
+from ..market.one_market import Market, Trade, TradeSide
+from ..market.trading_floor import Feed
+from ..market.wording import Event
 from .orders import Account, Execution, Order, OrderType, SmpType, TimeInForce
-from .wire import Event
 
 __all__ = ["Desk"]
 

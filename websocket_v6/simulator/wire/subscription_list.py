@@ -6,10 +6,10 @@ Source: Upbit WebSocket reference, "LIST_SUBSCRIPTIONS"; what it leaves open is 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from .answers import Answers
-from .fields import INNER
-from .requests import Part, split_suffix
-from .wire import compact
+from ..answers import Answers
+from ..market.message_keys import INNER
+from ..market.wording import compact
+from .request_reader import Part, split_suffix
 
 __all__ = ["subscriptions_text"]
 
