@@ -296,6 +296,6 @@ def _simulators() -> set[int]:
     found = set()
     for process in psutil.process_iter(["cmdline", "ppid"]):
         command = " ".join(process.info["cmdline"] or ())
-        if "websocket_v6.simulator.control.thread_runner" in command and process.info["ppid"] == 1:
+        if "websocket_v6.simulator.control.process_runner" in command and process.info["ppid"] == 1:
             found.add(process.pid)
     return found

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from websocket_v6.simulator import Answers, Simulator
 from websocket_v6.simulator.market.signals import fires, value_of
-from websocket_v6.simulator.wire.indicator_rules import Combination
+from websocket_v6.simulator.parts import Combination
 
 Make = Callable[..., Any]
 RSI = {"type": "rsi", "params": {"period": 14}}

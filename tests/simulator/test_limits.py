@@ -3,11 +3,11 @@
 import pytest
 
 from websocket_v6.simulator import Limits
-from websocket_v6.simulator.wire.limits import Gate, Meter
+from websocket_v6.simulator.wire.gate import Gate, Quota
 
 
 def test_a_sliding_window_forgets_one_by_one() -> None:
-    meter = Meter(2, 1.0)
+    meter = Quota(2, 1.0)
     for at in (0.0, 0.5):
         assert meter.left(at) > 0
         meter.count(at)
@@ -17,7 +17,7 @@ def test_a_sliding_window_forgets_one_by_one() -> None:
 
 
 def test_a_fixed_window_forgets_all_at_once() -> None:
-    meter = Meter(2, 1.0, "fixed")
+    meter = Quota(2, 1.0, "fixed")
     for at in (0.8, 0.9):
         meter.count(at)
     assert meter.left(0.99) == 0
@@ -25,7 +25,7 @@ def test_a_fixed_window_forgets_all_at_once() -> None:
 
 
 def test_without_a_limit_nothing_runs_out() -> None:
-    meter = Meter(None, 1.0)
+    meter = Quota(None, 1.0)
     for _ in range(1000):
         meter.count(0.0)
     assert meter.left(0.0) > 1000

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from websocket_v6.simulator import Answers
+from websocket_v6.simulator.parts import split_suffix
+from websocket_v6.simulator.wire.part_reader import ENDPOINTS
 from websocket_v6.simulator.wire.refusals import RequestError, error_text
-from websocket_v6.simulator.wire.request_reader import ENDPOINTS, parse_request, split_suffix
+from websocket_v6.simulator.wire.request_reader import parse_request
 
 TICKET = {"ticket": "t"}
 RSI = {"type": "rsi", "params": {"period": 14}}

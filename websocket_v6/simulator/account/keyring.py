@@ -19,7 +19,8 @@ _HASHES = {
     "HS384": HMACAlgorithm.SHA384,
     "HS512": HMACAlgorithm.SHA512,
 }
-ALL_PERMISSIONS = frozenset({"orders", "assets"})
+_NEEDED = {"myOrder": "orders", "myAsset": "assets"}  # by message type
+ALL_PERMISSIONS = frozenset(_NEEDED.values())
 
 
 @dataclass
@@ -60,10 +61,11 @@ class Keyring:
     def expire(self, access_key: str) -> None:
         self._known(access_key).expired = True
 
-    def permits(self, access_key: str, permission: str) -> bool:
-        """Whether the key has the permission; one that was revoked has none."""
+    def permits(self, access_key: str, type_: str) -> bool:
+        """Whether the key may have messages of a type; one that was revoked has no permission left."""
+        needed = _NEEDED.get(type_)
         key = self._keys.get(access_key)
-        return key is not None and permission in key.permissions
+        return needed is None or (key is not None and needed in key.permissions)
 
     def owner(self, authorization: str) -> str | None:
         """Return the access key that a header names, if it is known here; nothing is checked."""

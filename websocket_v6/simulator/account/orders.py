@@ -1,17 +1,17 @@
-"""Orders and accounts: what is bought and sold through the simulator, with its fees, locks and events.
+"""Orders: what is bought and sold through the simulator, with its fees, locks and messages.
 
-Source: Upbit WebSocket reference, "myOrder" and "myAsset"; the sample of 2025-11 for the nulls of a market buy.
+Source: Upbit WebSocket reference, "myOrder"; the sample of 2025-11 for the nulls of a market buy.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal, NamedTuple
 
-from ..market.one_market import Trade, TradeSide
+from ..market.trades import Trade, TradeSide
 from ..market.wording import Event
+from .balances import Account
 
-__all__ = ["Account", "Execution", "Order", "OrderType", "SmpType", "TimeInForce"]
+__all__ = ["Execution", "Order", "OrderType", "SmpType", "TimeInForce"]
 
 OrderType = Literal["limit", "price", "market", "best"]
 SmpType = Literal["reduce", "cancel_maker", "cancel_taker", "none"]
@@ -45,35 +45,6 @@ class Execution(NamedTuple):
     fee: Decimal
     uuid: str
     is_maker: bool
-
-
-@dataclass
-class Account:
-    """Balances of one key: free and locked amounts by currency."""
-
-    access_key: str
-    free: dict[str, Decimal] = field(default_factory=dict)
-    locked: dict[str, Decimal] = field(default_factory=dict)
-
-    def lock(self, currency: str, amount: Decimal) -> None:
-        """Move `amount` from free to locked, or back with a negative one."""
-        free = self.free.get(currency, _ZERO)
-        if amount > free:
-            raise ValueError(f"the account has {free} {currency} and the order needs {amount}: deposit() more")
-        self.free[currency] = free - amount
-        self.locked[currency] = self.locked.get(currency, _ZERO) + amount
-
-    def take_locked(self, currency: str, amount: Decimal) -> None:
-        self.locked[currency] = self.locked.get(currency, _ZERO) - amount
-
-    def add(self, currency: str, amount: Decimal) -> None:
-        self.free[currency] = self.free.get(currency, _ZERO) + amount
-
-    def event(self, uuid: str, ms: int, currencies: Iterable[str]) -> Event:
-        """Return the message that tells the balances of `currencies`."""
-        assets = [(name, self.free.get(name, _ZERO), self.locked.get(name, _ZERO)) for name in currencies]
-        fields = {"type": "myAsset", "asset_uuid": uuid, "assets": assets, "asset_timestamp": ms, "timestamp": ms}
-        return Event("myAsset", "*", fields)
 
 
 @dataclass(eq=False)

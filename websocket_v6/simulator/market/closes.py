@@ -9,12 +9,11 @@ from random import Random
 
 from ..clock import Agenda
 from ..exact import Number, decimal_or_none, to_decimal
-from ..wire.indicator_rules import TIMEFRAMES, Combination
-from ..wire.request_reader import Part
+from ..parts import TIMEFRAMES, Combination, Part
 from .candles import Candle, Series
 from .one_market import Market
 from .signals import fires, value_of
-from .trading_floor import Feed
+from .trading_floor import TradingFloor
 from .wording import Event, utc_text
 
 __all__ = ["Closes"]
@@ -30,13 +29,13 @@ class Closes:
 
     def __init__(
         self,
-        feed: Feed,
+        floor: TradingFloor,
         agenda: Agenda,
         subscriptions: Subscriptions,
         publish: Callable[[str, str, Part, Event], None],
         seed: int,
     ) -> None:
-        self._feed = feed
+        self._floor = floor
         self._agenda = agenda
         self._subscriptions = subscriptions
         self._publish = publish
@@ -50,12 +49,12 @@ class Closes:
         """
         if timeframe not in TIMEFRAMES:
             raise ValueError(f"{timeframe!r} is no timeframe: choose one of {', '.join(TIMEFRAMES)}")
-        market = self._feed.market(code)
+        market = self._floor.market(code)
         series = market.series[timeframe]
-        now_ms = self._feed.clock.now_ms()
+        now_ms = self._floor.clock.now_ms()
         start = now_ms - now_ms % series.ms
         if price is not None or series.newest is None or series.newest.start_ms < start:
-            self._feed.trade(code, decimal_or_none(price) or market.last.price)
+            self._floor.trade(code, decimal_or_none(price) or market.last.price)
         return (start + series.ms) / 1000
 
     def indicate(
@@ -67,7 +66,7 @@ class Closes:
         trigger: str = "",
     ) -> None:
         """Send a value of one's own to those who subscribed to this indicator, or with a trigger to this signal."""
-        start = self._feed.clock.now_ms() // 1000 * 1000
+        start = self._floor.clock.now_ms() // 1000 * 1000
         exact: dict[str, object] = {name: to_decimal(number) for name, number in value.items()}
         for type_, subscribed, part in self._subscriptions():
             for combination in part.combinations:
@@ -80,14 +79,14 @@ class Closes:
                     self._publish(type_, code, part, self._event(type_, code, part, combination, start, exact))
 
     def _plan(self) -> None:
-        due = (self._feed.clock.now() // _STEP + 1) * _STEP
+        due = (self._floor.clock.now() // _STEP + 1) * _STEP
         self._agenda.at(due, lambda: self._closed(due))
 
     def _closed(self, at: float) -> None:
         """Send what follows from the candles that end at `at`."""
         self._plan()
         for type_, code, part in list(self._subscriptions()):
-            market = self._feed.markets.get(code)
+            market = self._floor.markets.get(code)
             if market is None:
                 continue
             series = market.series[part.timeframe]
@@ -119,7 +118,7 @@ class Closes:
             "params": dict(combination.params),
             "candle_date_time_utc": utc_text(start_ms),
             "value": value,
-            "timestamp": self._feed.clock.now_ms(),
+            "timestamp": self._floor.clock.now_ms(),
         }
         if type_ == "indicator_signal":
             fields["trigger"] = combination.trigger

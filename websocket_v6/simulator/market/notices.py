@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 from ..clock import Clock
-from ..wire.request_reader import Part
+from ..parts import Part
 from .wording import Event
 
-__all__ = ["Board"]
+__all__ = ["NoticeBoard"]
 
 _KST = timezone(timedelta(hours=9))
 _LARGE_BODY = 10_000  # characters; the exchange sends null for a body that is "large"
 
 
-class Board:
+class NoticeBoard:
     """Notices by their uuid, which are digits."""
 
     def __init__(self, clock: Clock, publish: Callable[[Callable[[Part], Event | None]], None]) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 from math import sqrt
 
-from ..wire.indicator_rules import Combination
+from ..parts import Combination
 
 __all__ = ["fires", "value_of"]
 

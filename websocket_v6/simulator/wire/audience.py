@@ -6,37 +6,38 @@ still come behind the new one.
 
 from collections.abc import Iterable, Iterator
 
-from .client import Session, Stream
+from ..parts import Stream
+from .client import Client
 
-__all__ = ["Routes"]
+__all__ = ["Audience"]
 
-_Pair = tuple[Session, Stream]
+_Pair = tuple[Client, Stream]
 _Table = dict[tuple[str, str], list[_Pair]]
 
 
-class Routes:
+class Audience:
     """Subscriptions by type and code, in the order they were made."""
 
     def __init__(self) -> None:
         self._live: _Table = {}
         self._strays: _Table = {}
-        self._keys: dict[Session, set[tuple[str, str]]] = {}
+        self._keys: dict[Client, set[tuple[str, str]]] = {}
 
-    def add(self, session: Session, stream: Stream) -> None:
-        self._put(self._live, session, stream)
+    def add(self, client: Client, stream: Stream) -> None:
+        self._put(self._live, client, stream)
 
-    def replace(self, session: Session, old: Iterable[Stream]) -> None:
-        """End what a session took; if it may still get strays, they are of those `old` streams it has no more."""
-        self.remove(session)
-        if session.strays:
+    def replace(self, client: Client, old: Iterable[Stream]) -> None:
+        """End what a client took; if it may still get strays, they are of those `old` streams it has no more."""
+        self.remove(client)
+        if client.strays:
             for stream in old:
-                if stream.name not in session.served:
-                    self._put(self._strays, session, stream)
+                if stream.name not in client.served:
+                    self._put(self._strays, client, stream)
 
-    def remove(self, session: Session) -> None:
-        for key in self._keys.pop(session, ()):
+    def remove(self, client: Client) -> None:
+        for key in self._keys.pop(client, ()):
             for table in (self._live, self._strays):
-                pairs = [pair for pair in table.get(key, ()) if pair[0] is not session]
+                pairs = [pair for pair in table.get(key, ()) if pair[0] is not client]
                 if pairs:
                     table[key] = pairs
                 else:
@@ -59,7 +60,7 @@ class Routes:
             if type_ in types:
                 yield from pairs
 
-    def _put(self, table: _Table, session: Session, stream: Stream) -> None:
+    def _put(self, table: _Table, client: Client, stream: Stream) -> None:
         key = (stream.type, stream.code)
-        table.setdefault(key, []).append((session, stream))
-        self._keys.setdefault(session, set()).add(key)
+        table.setdefault(key, []).append((client, stream))
+        self._keys.setdefault(client, set()).add(key)

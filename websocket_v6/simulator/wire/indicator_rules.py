@@ -6,13 +6,11 @@ Source: Upbit WebSocket reference, "indicator" and "indicator_signal".
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
+from ..parts import Combination
 from .refusals import RequestError
 
-__all__ = ["TIMEFRAMES", "Combination", "parse_indicators"]
-
-TIMEFRAMES = ("5m", "15m", "60m", "240m", "1d")
+__all__ = ["parse_indicators"]
 
 _AVERAGES = ("SMA", "EMA")
 _CROSSOVERS = ((5, 20), (20, 60), (30, 90), (50, 200))
@@ -57,15 +55,6 @@ _TRIGGERS: Mapping[str, Mapping[str, _Rule]] = {
     "bollinger_bands": _CROSSES,
     "macd": dict.fromkeys(("golden_cross", "dead_cross", "zero_cross_above", "zero_cross_below"), _NO_PARAMS),
 }
-
-
-class Combination(NamedTuple):
-    """One indicator with its parameters, as (name, value) pairs in the order of the tables."""
-
-    indicator: str
-    params: tuple[tuple[str, object], ...]
-    trigger: str = ""
-    event_params: tuple[tuple[str, object], ...] = ()
 
 
 def parse_indicators(type_: str, value: object) -> tuple[Combination, ...]:

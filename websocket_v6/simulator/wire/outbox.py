@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-__all__ = ["Line", "Message", "Outbox"]
+__all__ = ["Message", "Outbox", "Socket"]
 
 _BATCH = 64  # messages in one write
 
 
-class Line(Protocol):
-    """The socket under a session."""
+class Socket(Protocol):
+    """The socket under a client."""
 
     @property
     def blocked(self) -> bool:
@@ -48,11 +48,11 @@ class Message(NamedTuple):
 class Outbox:
     """The messages that wait, and how the connection ends when they are gone."""
 
-    def __init__(self, line: Line, *, most_bytes: int, list_batch: int, on_sent: Callable[[Message], None]) -> None:
+    def __init__(self, socket: Socket, *, most_bytes: int, list_batch: int, on_sent: Callable[[Message], None]) -> None:
         """`on_sent` is called for each message as it is handed to the socket."""
         self.stalled = False
         self.ending = False  # nothing more is taken in
-        self._line = line
+        self._socket = socket
         self._most_bytes = most_bytes
         self._list_batch = list_batch
         self._on_sent = on_sent
@@ -89,7 +89,7 @@ class Outbox:
         """Forget what waits and reset the connection."""
         self.ending = True
         self._messages.clear()
-        self._line.abort()
+        self._socket.abort()
 
     def stall(self, stalled: bool) -> None:
         self.stalled = stalled
@@ -104,7 +104,7 @@ class Outbox:
 
     async def settle(self) -> None:
         """Wait until what can be sent has been sent; a stalled or slow connection is not waited for."""
-        while not self._line.blocked and not self._quiet.is_set():
+        while not self._socket.blocked and not self._quiet.is_set():
             try:
                 await asyncio.wait_for(self._quiet.wait(), 0.05)
             except TimeoutError:
@@ -118,10 +118,10 @@ class Outbox:
             while self._messages and not self.stalled:
                 # Many messages in one write cost less than a write for each.
                 count = min(len(self._messages), _BATCH)
-                await self._line.send_all([self._next() for _ in range(count) if self._messages])
+                await self._socket.send_all([self._next() for _ in range(count) if self._messages])
             if self._close is not None and not self._messages and not self._gone:
                 self._quiet.set()
-                await self._line.close(*self._close)
+                await self._socket.close(*self._close)
                 return
             if not self._changed.is_set():
                 self._quiet.set()

@@ -9,7 +9,7 @@ from decimal import Decimal
 from ..answers import Answers
 from ..market.message_keys import INNER
 from ..market.wording import compact
-from .request_reader import Part, split_suffix
+from ..parts import Part, split_suffix
 
 __all__ = ["subscriptions_text"]
 
