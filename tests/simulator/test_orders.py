@@ -15,7 +15,7 @@ from websocket_v6.simulator.clock import Agenda, Clock
 from websocket_v6.simulator.exact import be_exact
 from websocket_v6.simulator.market.crowd import Crowd
 from websocket_v6.simulator.market.trading_floor import TradingFloor
-from websocket_v6.simulator.market.wording import Event, Wording
+from websocket_v6.simulator.market.wording import Bulletin, Wording
 
 LONG = Wording(short=False)
 
@@ -27,7 +27,7 @@ class Hall:
         be_exact()
         clock = Clock(1_795_176_000.0)
         agenda = Agenda(clock)
-        self.told: list[tuple[str, Event]] = []
+        self.told: list[tuple[str, Bulletin]] = []
         given_answers = Answers(**answers)
         self.floor = TradingFloor(
             ["KRW-BTC", "KRW-ETH"],

@@ -8,7 +8,7 @@ import pytest
 
 from websocket_v6.simulator.market.book import EMPTY, Level
 from websocket_v6.simulator.market.message_keys import long_keys, short_keys
-from websocket_v6.simulator.market.wording import Event, Wording
+from websocket_v6.simulator.market.wording import Bulletin, Wording
 
 LONG, SHORT = Wording(short=False), Wording(short=True)
 
@@ -124,7 +124,7 @@ NOTICE = {
     ids=["orderbook", "signal", "average", "asset", "announcement"],
 )
 def test_a_message_reads_as_on_the_exchange(fields: Any, kind: str, long: str, short: str) -> None:
-    event = Event(fields["type"], fields.get("code", "*"), fields)
+    event = Bulletin(fields["type"], fields.get("code", "*"), fields)
     assert event.text(LONG, kind) == long
     assert event.text(SHORT, kind) == short
 
@@ -147,6 +147,6 @@ def test_short_keys_are_those_of_the_reference(type_: str, simulator: Any) -> No
 
 
 def test_renaming_goes_both_ways() -> None:
-    long = json.loads(Event("orderbook", "KRW-XRP", BOOK).text(LONG, "SNAPSHOT"))
+    long = json.loads(Bulletin("orderbook", "KRW-XRP", BOOK).text(LONG, "SNAPSHOT"))
     assert long_keys(short_keys("orderbook", long)) == long
     assert short_keys("orderbook", {"new_key": 1}) == {"new_key": 1}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ..market.wording import Event
+from ..market.wording import Bulletin
 
 __all__ = ["Account", "Accounts"]
 
@@ -45,11 +45,11 @@ class Account:
     def currencies(self) -> list[str]:
         return sorted(self.free.keys() | self.locked.keys())
 
-    def event(self, uuid: str, ms: int, currencies: Iterable[str]) -> Event:
+    def bulletin(self, uuid: str, ms: int, currencies: Iterable[str]) -> Bulletin:
         """Return the message that tells the balances of `currencies`."""
         assets = [(name, self.free.get(name, _ZERO), self.locked.get(name, _ZERO)) for name in currencies]
         fields = {"type": "myAsset", "asset_uuid": uuid, "assets": assets, "asset_timestamp": ms, "timestamp": ms}
-        return Event("myAsset", "*", fields)
+        return Bulletin("myAsset", "*", fields)
 
 
 class Accounts:

@@ -10,7 +10,7 @@ from ..answers import Answers
 from ..exact import Number, decimal_or_none, to_decimal
 from ..market.trades import TradeSide
 from ..market.trading_floor import TradingFloor
-from ..market.wording import Event
+from ..market.wording import Bulletin
 from .balances import Accounts
 from .matching import Matching
 from .orders import Order, OrderType, SmpType, TimeInForce
@@ -22,7 +22,9 @@ __all__ = ["Desk"]
 class Desk:
     """All accounts and orders of one exchange."""
 
-    def __init__(self, floor: TradingFloor, answers: Answers, publish: Callable[[str, Event], None], seed: int) -> None:
+    def __init__(
+        self, floor: TradingFloor, answers: Answers, publish: Callable[[str, Bulletin], None], seed: int
+    ) -> None:
         """`publish` takes an access key and a private message of its account."""
         self._floor = floor
         self._answers = answers
@@ -95,7 +97,7 @@ class Desk:
         """Return the state of every order of an account by its uuid, oldest first."""
         return {uuid: order.state for uuid, order in self._orders.items() if order.account.access_key == access_key}
 
-    def open_events(self, access_key: str, code: str) -> Iterator[Event]:
+    def open_bulletins(self, access_key: str, code: str) -> Iterator[Bulletin]:
         """Return the open orders of an account as messages; `code` may be `*`."""
         for order in self._orders.values():
             if (
@@ -103,4 +105,4 @@ class Desk:
                 and order.state in {"wait", "watch"}
                 and code in {"*", order.code}
             ):
-                yield order.event(order.state, self._floor.clock.now_ms())
+                yield order.bulletin(order.state, self._floor.clock.now_ms())

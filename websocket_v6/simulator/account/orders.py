@@ -8,7 +8,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Literal, NamedTuple
 
 from ..market.trades import Trade, TradeSide
-from ..market.wording import Event
+from ..market.wording import Bulletin
 from .balances import Account
 
 __all__ = ["Execution", "Order", "OrderType", "SmpType", "TimeInForce"]
@@ -144,7 +144,7 @@ class Order:
         self.account.lock(self.lock_currency, -self.locked)
         self.locked = _ZERO
 
-    def event(self, state: str, ms: int, execution: Execution | None = None) -> Event:
+    def bulletin(self, state: str, ms: int, execution: Execution | None = None) -> Bulletin:
         """Return the message of a state; `trade` comes with its execution."""
         rest = None if self.by_amount else self.remaining
         fields: dict[str, object] = {
@@ -177,7 +177,7 @@ class Order:
             "order_timestamp": self.ms,
             "timestamp": ms,
         }
-        return Event("myOrder", self.code, fields)
+        return Bulletin("myOrder", self.code, fields)
 
     def _to_lock(self) -> Decimal:
         """Return what must be locked for the rest: amount and fee of a purchase, size of a sale."""

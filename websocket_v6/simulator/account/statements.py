@@ -10,7 +10,7 @@ from uuid import UUID
 
 from ..answers import Answers
 from ..clock import Clock
-from ..market.wording import Event
+from ..market.wording import Bulletin
 from .balances import Account
 from .orders import Execution, Order
 
@@ -20,7 +20,7 @@ __all__ = ["Statements"]
 class Statements:
     """Makes private messages and hands them on."""
 
-    def __init__(self, clock: Clock, answers: Answers, publish: Callable[[str, Event], None], seed: int) -> None:
+    def __init__(self, clock: Clock, answers: Answers, publish: Callable[[str, Bulletin], None], seed: int) -> None:
         """`publish` takes an access key and a private message of its account."""
         self._clock = clock
         self._answers = answers
@@ -29,7 +29,7 @@ class Statements:
 
     def state(self, order: Order, state: str, execution: Execution | None = None) -> None:
         """Tell that an order is in `state`; `trade` comes with its execution."""
-        self._publish(order.account.access_key, order.event(state, self._clock.now_ms(), execution))
+        self._publish(order.account.access_key, order.bulletin(state, self._clock.now_ms(), execution))
 
     def end(self, order: Order, state: str) -> None:
         """End an order, give back what it had locked, and tell both."""
@@ -43,7 +43,7 @@ class Statements:
         if self._answers.my_asset_scope == "all":
             currencies = account.currencies()
         for group in [[name] for name in currencies] if self._answers.my_asset_split else [currencies]:
-            self._publish(account.access_key, account.event(self.uuid(), self._clock.now_ms(), group))
+            self._publish(account.access_key, account.bulletin(self.uuid(), self._clock.now_ms(), group))
 
     def uuid(self) -> str:
         return str(UUID(int=self._rng.getrandbits(128), version=4))

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..market.message_keys import long_keys, short_keys
-from ..market.wording import Event, Wording, compact
+from ..market.wording import Bulletin, Wording, compact
 
-__all__ = ["RecordedEvent", "RecordedLine", "read_capture"]
+__all__ = ["RecordedBulletin", "RecordedLine", "read_capture"]
 
 _STREAM_TYPE = re.compile(r'("(?:st|stream_type)"\s*:\s*)"(?:SNAPSHOT|REALTIME)"')
 
@@ -31,7 +31,7 @@ class Spelled(str):
     __slots__ = ()
 
 
-class RecordedEvent(Event):
+class RecordedBulletin(Bulletin):
     """A recorded message; `fields` have their long names and numbers as they were spelled."""
 
     __slots__ = ("_raw", "_short", "stream_type")
@@ -54,13 +54,13 @@ class RecordedEvent(Event):
             return self._raw
         return _STREAM_TYPE.sub(rf'\1"{stream_type}"', self._raw)
 
-    def cut(self, units: int) -> "RecordedEvent":
+    def cut(self, units: int) -> "RecordedBulletin":
         """Return the book with `units` levels a side at most."""
         levels = self.fields.get("orderbook_units")
         if not isinstance(levels, list) or len(levels) <= units:
             return self
-        shorter = RecordedEvent.__new__(RecordedEvent)
-        Event.__init__(shorter, self.type, self.code, {**self.fields, "orderbook_units": levels[:units]})
+        shorter = RecordedBulletin.__new__(RecordedBulletin)
+        Bulletin.__init__(shorter, self.type, self.code, {**self.fields, "orderbook_units": levels[:units]})
         shorter._short, shorter.stream_type, shorter._raw = self._short, self.stream_type, None
         return shorter
 
@@ -69,7 +69,7 @@ class RecordedLine(NamedTuple):
     """One line of a recording that can be played."""
 
     at: float
-    frame: RecordedEvent | None = None
+    frame: RecordedBulletin | None = None
     trade: tuple[str, Decimal, Decimal] | None = None  # code, price, volume
 
 
@@ -105,7 +105,7 @@ def _frames(at: float, raw: str) -> Iterator[RecordedLine]:
     value = json.loads(raw, parse_float=Spelled, parse_int=Spelled)
     for entry in value if isinstance(value, list) else [value]:
         if isinstance(entry, dict) and ("type" in entry or "ty" in entry):
-            yield RecordedLine(at, RecordedEvent(_dump(entry) if isinstance(value, list) else raw))
+            yield RecordedLine(at, RecordedBulletin(_dump(entry) if isinstance(value, list) else raw))
 
 
 def _seconds(text: str | float) -> float:

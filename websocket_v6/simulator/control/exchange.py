@@ -161,5 +161,5 @@ class Exchange:
         code, _, level = rest.partition("@")
         bare, units = split_suffix(code)
         self.floor.market(bare)
-        event = self.floor.display.current(type_, bare, Decimal(level or 0), units)
-        return event.text(self.house.wording(format_), "SNAPSHOT")
+        bulletin = self.floor.display.current(type_, bare, Decimal(level or 0), units)
+        return bulletin.text(self.house.wording(format_), "SNAPSHOT")

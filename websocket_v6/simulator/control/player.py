@@ -9,7 +9,7 @@ from ..market.book import Level
 from ..market.one_market import Market
 from ..market.trades import TradeSide
 from ..market.trading_floor import TradingFloor
-from .capture import RecordedEvent, RecordedLine, read_capture
+from .capture import RecordedBulletin, RecordedLine, read_capture
 
 __all__ = ["Player"]
 
@@ -112,14 +112,14 @@ class Player:
         self._floor.on_trade(market, trade)
 
 
-def _price(frame: RecordedEvent) -> Decimal | None:
+def _price(frame: RecordedBulletin) -> Decimal | None:
     if "trade_price" in frame.fields:
         return Decimal(str(frame.fields["trade_price"]))
     units = _units(frame.fields) if frame.type == "orderbook" else []
     return next((ask[0] for ask, _ in units if ask[0]), None)
 
 
-def _ms(frame: RecordedEvent) -> int:
+def _ms(frame: RecordedBulletin) -> int:
     ms = int(str(frame.fields.get("timestamp", 0)))
     return ms // 1000 if ms > 10**15 else ms  # some frames of 2023 have microseconds
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
 
-from .wording import Event, utc_text
+from .wording import Bulletin, utc_text
 
 __all__ = ["SECONDS", "Candle", "Series"]
 
@@ -38,7 +38,7 @@ class Candle:
         self.amount += amount
         self.last_ms = ms
 
-    def event(self, unit: str, code: str, *, kst: bool = True, timestamp: int | None = None) -> Event:
+    def bulletin(self, unit: str, code: str, *, kst: bool = True, timestamp: int | None = None) -> Bulletin:
         """Return the message of a candle; its time is that of the last trade, or `timestamp`."""
         local = {"candle_date_time_kst": utc_text(self.start_ms + _KST_MS)} if kst else {}
         fields = {
@@ -54,7 +54,7 @@ class Candle:
             "candle_acc_trade_price": self.amount,
             "timestamp": self.last_ms if timestamp is None else timestamp,
         }
-        return Event(f"candle.{unit}", code, fields)
+        return Bulletin(f"candle.{unit}", code, fields)
 
 
 class Series:

@@ -14,7 +14,7 @@ from .candles import Candle, Series
 from .one_market import Market
 from .signals import fires, value_of
 from .trading_floor import TradingFloor
-from .wording import Event, utc_text
+from .wording import Bulletin, utc_text
 
 __all__ = ["Closes"]
 
@@ -32,7 +32,7 @@ class Closes:
         floor: TradingFloor,
         agenda: Agenda,
         subscriptions: Subscriptions,
-        publish: Callable[[str, str, Part, Event], None],
+        publish: Callable[[str, str, Part, Bulletin], None],
         seed: int,
     ) -> None:
         self._floor = floor
@@ -76,7 +76,7 @@ class Closes:
                     indicator,
                     trigger,
                 ):
-                    self._publish(type_, code, part, self._event(type_, code, part, combination, start, exact))
+                    self._publish(type_, code, part, self._bulletin(type_, code, part, combination, start, exact))
 
     def _plan(self) -> None:
         due = (self._floor.clock.now() // _STEP + 1) * _STEP
@@ -104,12 +104,12 @@ class Closes:
             if type_ == "indicator_signal" and not fires(combination, closes, volumes):
                 continue
             value = value_of(combination, closes, volumes)
-            event = self._event(type_, market.code, part, combination, candles[-1].start_ms, value)
-            self._publish(type_, market.code, part, event)
+            bulletin = self._bulletin(type_, market.code, part, combination, candles[-1].start_ms, value)
+            self._publish(type_, market.code, part, bulletin)
 
-    def _event(
+    def _bulletin(
         self, type_: str, code: str, part: Part, combination: Combination, start_ms: int, value: dict[str, object]
-    ) -> Event:
+    ) -> Bulletin:
         fields: dict[str, object] = {
             "type": type_,
             "code": code,
@@ -123,7 +123,7 @@ class Closes:
         if type_ == "indicator_signal":
             fields["trigger"] = combination.trigger
             fields["event_params"] = dict(combination.event_params)
-        return Event(type_, code, fields)
+        return Bulletin(type_, code, fields)
 
     def _with_past(self, market: Market, series: Series, closed: list[Candle]) -> list[Candle]:
         """Put candles of before the simulation in front; they depend on the seed and the market alone."""

@@ -13,7 +13,7 @@ from ..clock import Clock
 from .candles import Candle
 from .one_market import Market
 from .trades import Trade
-from .wording import Event
+from .wording import Bulletin
 
 __all__ = ["Display", "Recorded"]
 
@@ -27,7 +27,7 @@ class Recorded(Protocol):
     @property
     def code(self) -> str: ...
 
-    def cut(self, units: int) -> Event:
+    def cut(self, units: int) -> Bulletin:
         """Return it with at most `units` levels a side."""
 
 
@@ -41,7 +41,7 @@ class Display:
         self._region = region
         self.recorded: dict[tuple[str, str], Recorded] = {}  # the newest message of a stream that is being played
 
-    def current(self, type_: str, code: str, level: Decimal = Decimal(0), units: int = 30) -> Event:
+    def current(self, type_: str, code: str, level: Decimal = Decimal(0), units: int = 30) -> Bulletin:
         """Return the newest message of a stream as it would be sent now, with the time of its last change."""
         recorded = self.recorded.get((type_, code))
         if recorded is not None and not level:
@@ -56,21 +56,21 @@ class Display:
         unit = type_.partition(".")[2]
         return self.candle(market, unit, market.series[unit].newest)
 
-    def trade(self, trade: Trade) -> Event:
-        return trade.event(self._answers.best_prices)
+    def trade(self, trade: Trade) -> Bulletin:
+        return trade.bulletin(self._answers.best_prices)
 
-    def candle(self, market: Market, unit: str, candle: Candle | None) -> Event:
+    def candle(self, market: Market, unit: str, candle: Candle | None) -> Bulletin:
         assert candle is not None, "a market that has traded has a candle of every unit"
         sent = self._answers.candle_timestamp == "sent"
         timestamp = max(self._clock.now_ms(), candle.last_ms) if sent else None
-        return candle.event(unit, market.code, kst=self._region == "kr", timestamp=timestamp)
+        return candle.bulletin(unit, market.code, kst=self._region == "kr", timestamp=timestamp)
 
-    def _ticker(self, market: Market) -> Event:
+    def _ticker(self, market: Market) -> Bulletin:
         fields: dict[str, object] = {"type": "ticker", "code": market.code, **market.ticker_fields()}
         fields["delisting_date"] = self._delisting(market.delisting)
         if self._answers.deprecated_ticker_keys:
             fields["is_trading_suspended"], fields["market_warning"] = False, "NONE"
-        return Event("ticker", market.code, fields)
+        return Bulletin("ticker", market.code, fields)
 
     def _delisting(self, when: datetime | None) -> object:
         if when is None:
@@ -79,7 +79,7 @@ class Display:
             return when.strftime("%Y-%m-%d")
         return {"year": when.year, "month": when.month, "day": when.day}
 
-    def _book(self, market: Market, level: Decimal, units: int) -> Event:
+    def _book(self, market: Market, level: Decimal, units: int) -> Bulletin:
         total_units = 30 if self._answers.totals == "all" else None
         depth = market.book.depth(units, level, total_units=total_units)
         fields: dict[str, object] = {
@@ -92,4 +92,4 @@ class Display:
         }
         if self._region == "kr":
             fields["level"] = level
-        return Event("orderbook", market.code, fields)
+        return Bulletin("orderbook", market.code, fields)

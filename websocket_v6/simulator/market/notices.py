@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from ..clock import Clock
 from ..parts import Part
-from .wording import Event
+from .wording import Bulletin
 
 __all__ = ["NoticeBoard"]
 
@@ -20,7 +20,7 @@ _LARGE_BODY = 10_000  # characters; the exchange sends null for a body that is "
 class NoticeBoard:
     """Notices by their uuid, which are digits."""
 
-    def __init__(self, clock: Clock, publish: Callable[[Callable[[Part], Event | None]], None]) -> None:
+    def __init__(self, clock: Clock, publish: Callable[[Callable[[Part], Bulletin | None]], None]) -> None:
         """`publish` takes a maker of the message for a subscription, `None` if it is not for it."""
         self._clock = clock
         self._publish = publish
@@ -55,7 +55,7 @@ class NoticeBoard:
         return uuid
 
 
-def _for(part: Part, notice: Mapping[str, object], body: str | None) -> Event | None:
+def _for(part: Part, notice: Mapping[str, object], body: str | None) -> Bulletin | None:
     if part.categories and notice["category"] not in part.categories:
         return None
-    return Event("announcement", "*", {**notice, "body": body} if part.include_body else notice)
+    return Bulletin("announcement", "*", {**notice, "body": body} if part.include_body else notice)

@@ -16,12 +16,12 @@ from .candles import SECONDS
 from .display import Display, Recorded
 from .one_market import Market
 from .trades import Trade
-from .wording import Event
+from .wording import Bulletin
 
 __all__ = ["Publish", "Tape"]
 
 # Called with a type, a code and a maker of the message for (level, units); makes it only if somebody wants it.
-Publish = Callable[[str, str, Callable[[Decimal, int], Event]], None]
+Publish = Callable[[str, str, Callable[[Decimal, int], Bulletin]], None]
 
 _GRID_MS = 100
 _CANDLES = tuple(f"candle.{unit}" for unit in SECONDS if unit != "1d")
@@ -65,9 +65,9 @@ class Tape:
         """
         code = market.code
         if only is None or "trade" in only:
-            event = self._display.trade(trade)
+            bulletin = self._display.trade(trade)
             self._display.recorded.pop(("trade", code), None)
-            self._send("trade", code, lambda _level, _units: event)
+            self._send("trade", code, lambda _level, _units: bulletin)
         if only is None or "ticker" in only:
             self._changed("ticker", code, paced=self.paced and self._answers.tickers == "conflated")
         if only is None or "orderbook" in only:
@@ -84,7 +84,7 @@ class Tape:
         type_, code = message.type, message.code
         self._display.recorded[type_, code] = message
 
-        def make(level: Decimal, units: int) -> Event:
+        def make(level: Decimal, units: int) -> Bulletin:
             return self._display.current(type_, code, level, units) if level else message.cut(units)
 
         self._send(type_, code, make)
@@ -97,8 +97,8 @@ class Tape:
 
     def repeat_trade(self, market: Market) -> int:
         """Send the last trade once more, as can happen around a reconnect; return its id."""
-        event = self._display.trade(market.last)
-        self._send("trade", market.code, lambda _level, _units: event)
+        bulletin = self._display.trade(market.last)
+        self._send("trade", market.code, lambda _level, _units: bulletin)
         return market.last.sequential_id
 
     def repeat_candle(self, market: Market, unit: str) -> None:
@@ -136,7 +136,7 @@ class Tape:
             if code in self._markets:
                 self.send_current(type_, code)
 
-    def _send(self, type_: str, code: str, make: Callable[[Decimal, int], Event]) -> None:
+    def _send(self, type_: str, code: str, make: Callable[[Decimal, int], Bulletin]) -> None:
         # Candles are left out of the count: they come on top, at most one a second each.
         self.produced += not type_.startswith("candle")
         self._publish(type_, code, make)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from .book import Level
-from .wording import Event, utc_text
+from .wording import Bulletin, utc_text
 
 __all__ = ["Trade", "TradeIds", "TradeSide", "change_fields"]
 
@@ -33,7 +33,7 @@ class Trade(NamedTuple):
     def amount(self) -> Decimal:
         return self.price * self.volume
 
-    def event(self, best: Literal["after", "before", "null"] = "after") -> Event:
+    def bulletin(self, best: Literal["after", "before", "null"] = "after") -> Bulletin:
         """Return the message of the trade, with the best levels of the book `best` it."""
         ask, bid = self.before if best == "before" else self.after
         null = best == "null"
@@ -56,7 +56,7 @@ class Trade(NamedTuple):
             "best_bid_price": None if null else bid[0],
             "best_bid_size": None if null else bid[1],
         }
-        return Event("trade", self.code, fields)
+        return Bulletin("trade", self.code, fields)
 
 
 class TradeIds:

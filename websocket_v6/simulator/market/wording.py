@@ -12,14 +12,14 @@ from functools import lru_cache
 from .message_keys import FIELDS, INNER, Field
 from .spelling import SPELLINGS
 
-__all__ = ["FORMATS", "Event", "Wording", "compact", "utc_text"]
+__all__ = ["FORMATS", "Bulletin", "Wording", "compact", "utc_text"]
 
 FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 
 _ABSENT = object()
 
 
-class Event:
+class Bulletin:
     """One message of the exchange before it has a format: its type, code and fields under their long names.
 
     Fields hold exact decimals, ints, strings, booleans and None. A field that is absent stays off the wire.

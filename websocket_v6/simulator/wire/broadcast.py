@@ -6,14 +6,14 @@ Source: Upbit WebSocket reference, "myAsset" (the first subscription), "announce
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from ..market.wording import Event
+from ..market.wording import Bulletin
 from ..parts import Part, Stream
 from .audience import Audience
 from .house import House
 
 __all__ = ["Broadcast"]
 
-_MAKE = Callable[[Decimal, int], Event]
+_MAKE = Callable[[Decimal, int], Bulletin]
 
 
 class Broadcast:
@@ -30,9 +30,9 @@ class Broadcast:
         """Send a public message, made once for each (level, units) that somebody takes."""
         if not self._audience.wanted(type_, code) or code in self._muted:
             return
-        made: dict[tuple[Decimal, int], Event] = {}
+        made: dict[tuple[Decimal, int], Bulletin] = {}
 
-        def made_for(stream: Stream) -> Event:
+        def made_for(stream: Stream) -> Bulletin:
             shape = (stream.part.level, stream.units)
             if shape not in made:
                 made[shape] = make(*shape)
@@ -54,12 +54,12 @@ class Broadcast:
 
     # An account's own.
 
-    def publish_private(self, access_key: str, event: Event) -> None:
+    def publish_private(self, access_key: str, bulletin: Bulletin) -> None:
         """Send a message to those who subscribed with the key, late if it was so arranged."""
         if self._private_delay:
-            self._house.agenda.after(self._private_delay, lambda: self._deliver_private(access_key, event))
+            self._house.agenda.after(self._private_delay, lambda: self._deliver_private(access_key, bulletin))
         else:
-            self._deliver_private(access_key, event)
+            self._deliver_private(access_key, bulletin)
 
     def delay_private(self, seconds: float) -> None:
         """Send private messages `seconds` after what they tell of, from now on."""
@@ -69,23 +69,23 @@ class Broadcast:
         """Note that an account has subscribed to its assets; the first time, it may be silent for a while."""
         self._first_my_asset.setdefault(access_key, self._house.clock.now())
 
-    def _deliver_private(self, access_key: str, event: Event) -> None:
-        if event.type == "myAsset":
+    def _deliver_private(self, access_key: str, bulletin: Bulletin) -> None:
+        if bulletin.type == "myAsset":
             since = self._first_my_asset.get(access_key)
             if since is not None and self._house.clock.now() < since + self._house.answers.my_asset_delay:
                 return
-        for code in dict.fromkeys((event.code, "*")):
-            for client, stream in self._audience.of(event.type, code):
-                if client.key == access_key and self._house.keys.permits(access_key, event.type):
-                    client.deliver(stream, event, "REALTIME")
+        for code in dict.fromkeys((bulletin.code, "*")):
+            for client, stream in self._audience.of(bulletin.type, code):
+                if client.key == access_key and self._house.keys.permits(access_key, bulletin.type):
+                    client.deliver(stream, bulletin, "REALTIME")
 
     # Notices and indicators.
 
-    def publish_notice(self, make: Callable[[Part], Event | None]) -> None:
+    def publish_notice(self, make: Callable[[Part], Bulletin | None]) -> None:
         for client, stream in self._audience.of("announcement", "*"):
-            event = make(stream.part)
-            if event is not None:
-                client.deliver(stream, event, "REALTIME")
+            bulletin = make(stream.part)
+            if bulletin is not None:
+                client.deliver(stream, bulletin, "REALTIME")
 
     def info_subscriptions(self) -> Iterable[tuple[str, str, Part]]:
         """Return (type, code, part) of every indicator that is subscribed to."""
@@ -93,7 +93,7 @@ class Broadcast:
         pairs = self._audience.of_types("indicator", "indicator_signal")
         return [(stream.type, stream.code, stream.part) for _, stream in pairs]
 
-    def publish_info(self, type_: str, code: str, part: Part, event: Event) -> None:
+    def publish_info(self, type_: str, code: str, part: Part, bulletin: Bulletin) -> None:
         for client, stream in self._audience.of(type_, code):
             if stream.part is part:
-                client.deliver(stream, event, "REALTIME")
+                client.deliver(stream, bulletin, "REALTIME")

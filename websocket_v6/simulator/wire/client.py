@@ -7,7 +7,7 @@ Source: Upbit WebSocket reference, "Semantics" and "Errors".
 from collections import Counter
 from collections.abc import Mapping
 
-from ..market.wording import Event
+from ..market.wording import Bulletin
 from ..parts import Part, Stream
 from .gate import Quota
 from .house import House
@@ -91,17 +91,17 @@ class Client:
 
     # What goes out.
 
-    def deliver(self, stream: Stream, event: Event, kind: str) -> None:
+    def deliver(self, stream: Stream, bulletin: Bulletin, kind: str) -> None:
         """Send one message of a stream."""
-        text = event.text(self._house.wording(self.format), kind)
+        text = bulletin.text(self._house.wording(self.format), kind)
         binary = self._answers.data_frames == "binary"
         self.outbox.put(Message(text, stream.name, kind, self.format.endswith("LIST"), binary))
 
-    def stray(self, stream: Stream, event: Event) -> None:
+    def stray(self, stream: Stream, bulletin: Bulletin) -> None:
         """Send a message of the subscription before this one, if strays are left."""
         if self.strays > 0:
             self.strays -= 1
-            self.deliver(stream, event, "REALTIME")
+            self.deliver(stream, bulletin, "REALTIME")
 
     def notice(self, text: str, *, wrapped: bool) -> None:
         """Send what is not data; `wrapped` in an array where the format has one."""

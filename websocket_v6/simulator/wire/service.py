@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ..account.desk import Desk
 from ..market.trading_floor import TradingFloor
-from ..market.wording import Event
+from ..market.wording import Bulletin
 from ..parts import Part, Stream, split_suffix
 from .audience import Audience
 from .broadcast import Broadcast
@@ -96,18 +96,18 @@ class Service:
     def _begin(self, client: Client, streams: Iterable[Stream]) -> None:
         for stream in streams:
             if stream.part.snapshot and not self._broadcast.is_muted(stream.code):
-                for event in self._snapshots(client, stream):
-                    client.deliver(stream, event, "SNAPSHOT")
+                for bulletin in self._snapshots(client, stream):
+                    client.deliver(stream, bulletin, "SNAPSHOT")
             if stream.part.realtime:
                 self._audience.add(client, stream)
 
-    def _snapshots(self, client: Client, stream: Stream) -> Iterable[Event]:
+    def _snapshots(self, client: Client, stream: Stream) -> Iterable[Bulletin]:
         if client.endpoint == "public":
             return [self._floor.display.current(stream.type, stream.code, stream.part.level, stream.units)]
         if stream.type == "myAsset" and client.key is not None:
             self._broadcast.begin_my_asset(client.key)
         if stream.type == "myOrder" and client.key is not None and self._answers.my_order_snapshot:
-            return self._desk.open_events(client.key, stream.code)
+            return self._desk.open_bulletins(client.key, stream.code)
         return []
 
 
