@@ -7,28 +7,28 @@ from websocket_v6.simulator.wire.gate import Gate, Quota
 
 
 def test_a_sliding_window_forgets_one_by_one() -> None:
-    meter = Quota(2, 1.0)
+    quota = Quota(2, 1.0)
     for at in (0.0, 0.5):
-        assert meter.left(at) > 0
-        meter.count(at)
-    assert meter.left(0.9) == 0
-    assert meter.left(1.0) == 1
-    assert meter.left(1.5) == 2
+        assert quota.left(at) > 0
+        quota.count(at)
+    assert quota.left(0.9) == 0
+    assert quota.left(1.0) == 1
+    assert quota.left(1.5) == 2
 
 
 def test_a_fixed_window_forgets_all_at_once() -> None:
-    meter = Quota(2, 1.0, "fixed")
+    quota = Quota(2, 1.0, "fixed")
     for at in (0.8, 0.9):
-        meter.count(at)
-    assert meter.left(0.99) == 0
-    assert meter.left(1.0) == 2
+        quota.count(at)
+    assert quota.left(0.99) == 0
+    assert quota.left(1.0) == 2
 
 
 def test_without_a_limit_nothing_runs_out() -> None:
-    meter = Quota(None, 1.0)
+    quota = Quota(None, 1.0)
     for _ in range(1000):
-        meter.count(0.0)
-    assert meter.left(0.0) > 1000
+        quota.count(0.0)
+    assert quota.left(0.0) > 1000
 
 
 def gate_statuses(gate: Gate, times: list[float], who: str = "ip") -> list[int]:

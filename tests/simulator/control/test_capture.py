@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from websocket_v6.simulator.control.capture import read_capture
 
 Make = Callable[..., Any]
-ROOT = Path(__file__).resolve().parent.parent.parent
 CAPTURES = ROOT.parent / "shared" / "data" / "captures"
 CAPTURE = CAPTURES / "upbit-simple-2021-04-05.jsonl"
 TICKS = ROOT.parent / "shared" / "data" / "ticks" / "krw-ticks-2026-05-12a.jsonl.gz"
