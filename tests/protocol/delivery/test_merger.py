@@ -123,6 +123,14 @@ def test_held_trades_of_the_millisecond_of_the_last_delivered_one_are_news() -> 
     assert side.join(2) == [trade(2, at=1000), trade(3, at=1000), trade(4, at=1001)]
 
 
+def test_held_trades_from_before_a_known_one_are_no_news_though_of_the_same_millisecond() -> None:
+    side = Side()
+    side.merger.begin(2)
+    side.bring(2, trade(1, at=1000), trade(2, at=1000), trade(3, at=1000), trade(4, at=999), stream="trade KRW-BTC")
+    side.bring(1, trade(2, at=1000), stream="trade KRW-BTC")
+    assert side.join(2) == [trade(3, at=1000), trade(4, at=999)], "their order is that of the line"
+
+
 def test_what_is_held_of_one_stream_says_nothing_of_another() -> None:
     side = Side()
     side.merger.begin(2)
