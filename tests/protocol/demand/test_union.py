@@ -336,7 +336,7 @@ def test_a_connection_carries_exactly_a_hundred_combinations() -> None:
     union.add(ticker_want([f"KRW-A{index}" for index in range(150)]))
     union = Union()
     union.add(indicator_want([f"KRW-A{index}" for index in range(98)], timeframe="5m", indicators=RSI))
-    with pytest.raises(LocalProtocolError, match="^1 combinations of code and indicator too many.*carries 100, 98 are"):
+    with pytest.raises(LocalProtocolError, match=r"^1 combinations .* carries 100, 98 are"):
         union.add(indicator_want(["KRW-B", "KRW-C", "KRW-D"], timeframe="5m", indicators=RSI))
     assert len(union) == 98
     union.add(indicator_want(["KRW-B", "KRW-C"], timeframe="5m", indicators=RSI))

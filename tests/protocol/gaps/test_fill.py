@@ -179,7 +179,7 @@ def test_trades_of_the_millisecond_in_which_the_gap_began_are_looked_for_on_ever
 
 
 def test_trades_of_one_millisecond_are_told_apart_by_their_ids() -> None:
-    exchange = Exchange({number: NOON - 5_000 for number in range(1, 1201)})
+    exchange = Exchange(dict.fromkeys(range(1, 1201), NOON - 5_000))
     assert run(make([150], since_ms=NOON - 5_000, first=1200), exchange) == list(range(151, 1201))
     assert [query.cursor for query in exchange.asked] == [None, 701, 201]
 
