@@ -59,14 +59,15 @@ def _is_meant(module: str, names: list[str]) -> bool:
 
 def _run(module: str, count: int, jobs: int) -> Counter[str]:
     unchanged = Mutant(module, 0, "", "", (ROOT / module).read_text(encoding="utf-8"))
-    if [verdict for _, verdict in try_all([unchanged], 1)] != [Verdict.SURVIVED]:
+    ((_, verdict, seconds),) = try_all([unchanged])
+    if verdict is not Verdict.SURVIVED:
         sys.exit(f"{module} is refused by its own tests as it is: {' '.join(own_tests(module))}")
     known = _known(module)
     counts: Counter[str] = Counter()
     survivors = []
     mutants = mutants_of(module)
     while missing := list(islice(mutants, count - counts.total())):
-        for mutant, verdict in try_all(missing, jobs):
+        for mutant, verdict, _ in try_all(missing, jobs, 5 + 2 * seconds):
             if verdict is Verdict.KILLED:
                 counts["killed"] += 1
             elif verdict is Verdict.SURVIVED and (mutant.line, mutant.mutated) in known:
@@ -82,7 +83,7 @@ def _run(module: str, count: int, jobs: int) -> Counter[str]:
 
 def _known(module: str) -> set[tuple[str, str]]:
     entries = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8")).get(module, [])
-    return {(entry["line"], entry["mutated"]) for entry in entries}
+    return {(entry["line"], mutated) for entry in entries for mutated in entry["mutated"]}
 
 
 def _counts(counts: Counter[str]) -> str:

@@ -7,6 +7,7 @@ and costs little more than the tests it runs.
 import contextlib
 import importlib
 import importlib.machinery
+import math
 import os
 import resource
 import sys
@@ -25,7 +26,7 @@ from .mutate import ROOT, Mutant
 
 __all__ = ["Verdict", "own_tests", "try_all"]
 
-CPU_SECONDS = 40  # of one mutant's tests; the slowest ones take ten without any
+CPU_SECONDS = 60  # of the tests without a mutant
 MEMORY = 4 << 30
 FLAGS = ["-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
@@ -56,8 +57,13 @@ def own_tests(module: str) -> list[str]:
     return sorted(str(one.relative_to(ROOT)) for one in (ROOT / path.parent).glob("test_*.py"))
 
 
-def try_all(mutants: Iterable[Mutant], jobs: int) -> Iterator[tuple[Mutant, Verdict]]:
-    """Yield each mutant with its verdict, as they come; at most `jobs` are tried at a time."""
+def try_all(
+    mutants: Iterable[Mutant], jobs: int = 1, cpu_seconds: float = CPU_SECONDS
+) -> Iterator[tuple[Mutant, Verdict, float]]:
+    """Yield each mutant with its verdict and the processor time it took, as they come; `jobs` are tried at a time.
+
+    One that takes more than `cpu_seconds` goes round in circles.
+    """
     hypothesis.settings.load_profile("mutants")
     waiting, running = deque(mutants), dict[int, Mutant]()
     while waiting or running:
@@ -65,18 +71,19 @@ def try_all(mutants: Iterable[Mutant], jobs: int) -> Iterator[tuple[Mutant, Verd
             mutant = waiting.popleft()
             child = os.fork()
             if child == 0:
-                _try(mutant)
+                _try(mutant, math.ceil(cpu_seconds))
             running[child] = mutant
-        child, status = os.wait()
+        child, status, usage = os.wait4(-1, 0)
         code = os.waitstatus_to_exitcode(status)
         # Whatever else ends the child, such as the signal of a limit, has killed the mutant.
-        yield running.pop(child), Verdict(code) if code in (0, 99) else Verdict.KILLED
+        verdict = Verdict(code) if code in (0, 99) else Verdict.KILLED
+        yield running.pop(child), verdict, usage.ru_utime + usage.ru_stime
 
 
-def _try(mutant: Mutant) -> NoReturn:
+def _try(mutant: Mutant, cpu_seconds: int) -> NoReturn:
     code = Verdict.STILLBORN.value
     try:
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
