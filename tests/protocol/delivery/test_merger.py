@@ -231,12 +231,17 @@ def test_what_was_delivered_by_one_line_alone_is_known() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["bring", "lose", "join"]), st.integers(1, 3), st.integers(1, 5)), max_size=60)
+    st.lists(st.tuples(st.sampled_from(["bring", "lose", "join"]), st.integers(1, 3), st.integers(1, 5)), max_size=60),
+    st.sampled_from([1, 3, 1000]),
 )
 def test_trades_are_delivered_once_and_in_order_while_a_line_that_joined_goes_on(
-    steps: list[tuple[str, int, int]],
+    steps: list[tuple[str, int, int]], in_a_millisecond: int
 ) -> None:
     """Lines begin at the exchange's present, lag as they like, and join once another has caught up with that."""
+
+    def made_at(number: int, kind: str = "REALTIME") -> bytes:
+        return trade(number, kind, at=1000 + number // in_a_millisecond)
+
     side = Side()
     made = 0
     at = {1: 0}  # how far each line has brought the trades
@@ -253,10 +258,10 @@ def test_trades_are_delivered_once_and_in_order_while_a_line_that_joined_goes_on
         elif action == "bring" and line not in at:
             side.merger.begin(line)
             began[line] = at[line] = made
-            side.bring(line, trade(made, "SNAPSHOT"), stream="trade KRW-BTC")
+            side.bring(line, made_at(made, "SNAPSHOT"), stream="trade KRW-BTC")
         elif action == "bring":
             new = range(at[line] + 1, min(made, at[line] + count) + 1)
-            side.bring(line, *(trade(number) for number in new), stream="trade KRW-BTC")
+            side.bring(line, *(made_at(number) for number in new), stream="trade KRW-BTC")
             at[line] += len(new)
         elif action == "join" and line in began and any(at[other] >= began[line] for other in joined):
             side.join(line)
