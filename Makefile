@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TEST_ARGS ?=
+MUTANTS ?= 25
+MODULES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance long fuzz bench soak clean
+.PHONY: help demo test lint conformance long fuzz mutants bench soak clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,6 +43,9 @@ long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make
 fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, ten minutes
 	$(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=300
 	$(BIN)/python tests/fuzz/fuzz_events.py -max_total_time=300
+
+mutants: $(VENV)/.with-test $(VENV)/.with-mutants  ## Mutation testing of protocol/: MUTANTS=25 of each module, MODULES='stores union'
+	$(BIN)/python -m tests.mutants --count $(MUTANTS) $(MODULES)
 
 bench: $(VENV)/.with-cli $(VENV)/.with-bench  ## Ratios against what a user could write instead
 	$(BIN)/python -m bench

@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.exchange.identity import REMEMBERED_LEAST, REMEMBERED_NS, Recent, identity_of, timestamp_of
+from websocket_v6.protocol.exchange.identity import Recent, identity_of, timestamp_of
+
+# Said again, so that a change of these is a change of two minds: half a minute, and the last few however old.
+REMEMBERED_NS = 30_000_000_000
+REMEMBERED_LEAST = 16
 
 TRADE: dict[str, Any] = {
     "type": "trade",
