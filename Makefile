@@ -18,8 +18,10 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # One stamp for each set of extras: made anew when the requirements change.
+# compat: the install is this folder's path, which tests, bench and type checkers read as well. Without it (`pip install
+# -e .`) it is an import hook that knows websocket_v6 alone; that works too, for programs that only use the package.
 $(VENV)/.with-%: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e '.[$*]'
 	@touch $@
 
 demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a live table

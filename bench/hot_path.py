@@ -16,15 +16,17 @@ from typing import Any
 
 from websocket_v6.actors.base import Actor
 from websocket_v6.actors.delivery import subscriber
+from websocket_v6.actors.delivery.edge import Edge
 from websocket_v6.actors.delivery.mailbox import MailboxQueue
 from websocket_v6.actors.delivery.router import Router
-from websocket_v6.actors.delivery.subscriber import Attach, Edge, Subscriber
+from websocket_v6.actors.delivery.subscriber import Subscriber
 from websocket_v6.actors.messages.router import AddRoutes
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.heads import Inbound
 from websocket_v6.protocol.exchange.streams import stream_of
+from websocket_v6.protocol.exchange.wants import ticker_want
 from websocket_v6.protocol.websocket.frames import FrameDecoder
 
 from .messages import Messages, frame, make_messages
@@ -47,13 +49,12 @@ class HotPath:
         self._inbound = Inbound()
         # Actors that are never started: their methods are called as their threads would.
         self._router = Router(supervisor=Actor().actor_ref)
-        self._subscriber = Subscriber("hot")
+        self._subscriber = Subscriber("hot", lambda _: None)
         mailbox = MailboxQueue(Mailbox.block(10**6))
         streams = tuple(stream_of(type_, code) for type_ in messages.types for code in messages.codes)
         self._router._add(AddRoutes(SUBSCRIPTION, streams, mailbox, None, replay=True, snapshots=True, realtime=True))
-        view = None if numbers is Decimal else (lambda event: event.with_numbers(numbers))
-        edge = Edge(mailbox, view, lambda: None)
-        self._subscriber._attached[SUBSCRIPTION] = Attach(SUBSCRIPTION, "hot", edge, self._callback, None, lambda: None)
+        edge = Edge(SUBSCRIPTION, ticker_want(messages.codes), mailbox, numbers=numbers, callback=self._callback)
+        self._subscriber._attached[SUBSCRIPTION] = edge
 
     def deliver(self) -> None:
         """Take the whole block of messages as far as the mailbox."""

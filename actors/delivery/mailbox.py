@@ -4,6 +4,8 @@ One producer puts batches in, one consumer takes events out one at a time, so th
 to the very moment of delivery. What is kept of the events is the store's business (`protocol/delivery/stores.py`);
 here they are counted, the consumer is woken, and drops are told to it in its own stream. At any moment, whatever the
 threads do, received == delivered + dropped + queued.
+
+In a forked child a mailbox is closed: what would fill it is the parent's.
 """
 
 import copy
@@ -12,12 +14,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from websocket_v6.actors.forks import in_child
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.stores import NEVER, NOW, Fifo, make_store
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
 from websocket_v6.protocol.events import Event, OverflowEvent
 
-__all__ = ["MailboxQueue", "MailboxStats"]
+__all__ = ["OF_THE_PARENT", "MailboxQueue", "MailboxStats"]
+
+OF_THE_PARENT = (
+    "this subscription is the parent process's: make a new WebSocketClientProxy in the forked child and subscribe there"
+)
 
 NOTICE_INTERVAL = 1.0  # seconds between two notices of a policy that drops by design
 
@@ -42,9 +49,7 @@ class MailboxQueue:
         self.policy = policy
         self.on_drained: Callable[[], object] | None = None
         self._clock = clock
-        # Reentrant: garbage may be collected while it is held, and with it a component that closes its mailbox.
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        self._use_new_lock()
         self._store = make_store(policy)
         self._received = self._delivered = 0
         self._told = 0  # of the dropped
@@ -55,6 +60,7 @@ class MailboxQueue:
         self._was_full = False
         self._error: WebSocketV6Error | None = None  # set: nothing comes in any more
         self.is_closed = False  # and nothing comes out
+        in_child(self)
 
     # --- the router's side
 
@@ -186,6 +192,17 @@ class MailboxQueue:
         """The counts as they stand."""
         with self._lock:
             return MailboxStats(self._received, self._delivered, self._dropped(), len(self._store))
+
+    def _use_new_lock(self) -> None:
+        # Reentrant: garbage may be collected while it is held, and with it a component that closes its mailbox.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+
+    def _after_fork(self) -> None:
+        self._use_new_lock()
+        self.on_drained = None
+        self._error = None  # if it was closed before, what is left in it is the parent's all the same
+        self.close(ClosedError(OF_THE_PARENT))
 
     # --- under the lock
 
