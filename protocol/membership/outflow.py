@@ -170,7 +170,7 @@ class Outflow:
         return []
 
     def _is_news(self, news: News) -> bool:
-        """Note what the guest is told; False if it knows it: an endpoint may be said to be open to each of its wants."""
+        """Note what the guest is told; False if it knows: an open endpoint may be told of for each of its wants."""
         if not isinstance(news, peers.Changed):
             return True
         if news.state != "open":
