@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import pykka
 
@@ -287,11 +287,10 @@ class Session(Actor):
     def _tell_change(self, change: ConnectionChanged) -> None:
         if change.endpoint not in self._shared or change.state == "backfilled":
             return  # what was fetched comes as records; a guest sees to its own gaps
-        endpoint = cast(peers.Endpoint, change.endpoint)
         error = "" if change.error is None else type(change.error).__name__
         self._tell(
             peers.Changed(
-                endpoint, change.state, change.epoch, change.at_ns, change.gap_started_ns, change.reason, error
+                change.endpoint, change.state, change.epoch, change.at_ns, change.gap_started_ns, change.reason, error
             )
         )
 
