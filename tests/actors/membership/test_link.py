@@ -305,6 +305,8 @@ def test_who_waits_for_a_credit_waits_no_longer_than_the_attachment_lives(
     guest.ref.tell(Disconnect("public"))
     assert [type(each) for each in guest.hears(2)] == [SourceEnded, SourceState]
     guest.ref.tell(Connect("public", WANTS))
+    assert isinstance(host.hears(), peers.Wanted)
+    assert isinstance(host.hears(), peers.Wanted)
     host.say(changed("open", 1))
     assert [type(each) for each in guest.hears(3)] == [SourceState, Attach, SourceOpened], "it reads on"
 
