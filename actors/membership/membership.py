@@ -169,7 +169,7 @@ class Membership(Actor):
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor."""
-        tell(self._supervisor, Failed("seat", self.actor_ref, error))
+        tell(self._supervisor, Failed("membership", self.actor_ref, error))
 
     # --- finding a place
 
