@@ -42,12 +42,12 @@ class Child:
 
     def subscribe(
         self,
-        id: str,
-        type: str,
+        id: str,  # noqa: A002
+        type: str,  # noqa: A002
         codes: Any = (),
         component: str = "main",
         block: int = 0,
-        **options: Any,  # noqa: A002
+        **options: Any,
     ) -> str:
         """Subscribe, with a mailbox that makes its source wait at `block` events, or one that takes all."""
         events = self.events[id] = []

@@ -158,6 +158,7 @@ def test_a_host_that_leaves_hands_over(start: Callable[..., Process]) -> None:
     after = [guest.placed() for guest in guests]
     assert sorted(place.role.value for place in after) == ["guest", "host"]
     for guest, before in zip(guests, places, strict=True):
+        assert before.link is not None
         guest.ref.tell(Released(before.link))
     assert done.get(timeout=10) is True
 

@@ -17,7 +17,7 @@ from websocket_v6.actors.membership import session as subject
 from websocket_v6.actors.membership.clock import clock
 from websocket_v6.actors.membership.pipe import as_guest
 from websocket_v6.actors.membership.session import Dismiss, Guest, GuestGone, Session, ShareWith
-from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
+from websocket_v6.actors.messages.component import ConnectionChanged, Ready, StreamFailed
 from websocket_v6.actors.messages.registry import AskExchange, Subscribe, Unsubscribe
 from websocket_v6.protocol.errors import LocalProtocolError, StreamError
 from websocket_v6.protocol.events import Event
@@ -65,6 +65,10 @@ class Peer:
             may_serve=lambda: self.may_serve,
         )
 
+    @property
+    def session(self) -> Any:
+        return self.ref._actor_weakref()
+
     def greet(self) -> None:
         as_guest(KEY)(self.pipe)
         self.say(peers.Hello(peers.VERSION, "guest.py", 42, b""))
@@ -88,7 +92,8 @@ class Peer:
         """Have the guest want this, and return the last of its subscriptions."""
         self.say(peers.Wanted("public", tuple(map(peers.to_wish, wants))))
         subscribed = [self.waits_for(Subscribe) for _ in wants]
-        return subscribed[-1]
+        last: Subscribe = subscribed[-1]
+        return last
 
     def words(self, count: int) -> list[str]:
         """Return what the guest hears, as words."""
@@ -148,7 +153,7 @@ def change(state: str, epoch: int) -> ConnectionChanged:
 def put(one: Peer, subscribed: Subscribe, *events: Event) -> None:
     """Deliver as the router does."""
     if subscribed.mailbox.put_many(events):
-        one.ref.tell(subject.Ready(subscribed.subscription_id))
+        one.ref.tell(Ready(subscribed.subscription_id))
 
 
 def test_a_slow_guest_is_told_of_losses_where_they_were(peer: Callable[..., Peer]) -> None:
@@ -297,7 +302,7 @@ def test_a_host_that_stood_still_cuts_nobody_off_for_it(
     subscribed = one.want(trade_want("KRW-ETH"))
     one.ref.tell(change("open", 1))
     fill(one, subscribed)
-    wait_until(lambda: one.ref._actor_weakref()._outlet._stuck is not None, "no room in the pipe")
+    wait_until(lambda: one.session._outlet._stuck is not None, "no room in the pipe")
     monkeypatch.setattr(outlet, "clock", lambda: clock() + 100.0)
     assert one.words(201) == ["open 1", *map(str, range(1, 201))]
 
@@ -311,7 +316,7 @@ def test_who_does_not_greet_is_cut_off_by_a_host_that_ran(
     one = peer(greets=False)
     if stood_still:
         monkeypatch.setattr(subject, "clock", lambda: clock() + 1000.0)
-        wait_until(lambda: one.ref._actor_weakref()._greeting._since > clock() + 900, "a look at the clock")
+        wait_until(lambda: one.session._greeting._since > clock() + 900, "a look at the clock")
         one.greet()
         return
     assert "no greeting" in one.ended().stranger
