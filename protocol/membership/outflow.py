@@ -32,10 +32,12 @@ _OF_BATCH = 32
 class _Batch:
     """What one read of the exchange brought, or as much of it as goes out at once."""
 
-    __slots__ = ("count", "epoch", "part", "size")
+    __slots__ = ("count", "epoch", "part", "payloads", "size", "streams")
 
     def __init__(self, part: peers.Part, epoch: int) -> None:
         self.part = part
+        self.streams = part.streams
+        self.payloads = part.payloads
         self.epoch = epoch
         self.count = 0  # of the events, those that were there already among them
         self.size = _OF_BATCH
@@ -88,36 +90,39 @@ class Outflow:
 
     def put_events(self, events: Iterable[Event]) -> None:
         """Take over what was taken out of the mailbox, in its order."""
+        batch = self._batches[-1] if self._batches else None
+        seen = self._seen
         for event in events:
             received_at = event.received_at
             if received_at != self._batch_at:
                 self._batch_at = received_at
-                self._seen.clear()
+                seen.clear()
             # One that came for two of the guest's subscriptions is the same object, from the same batch.
-            if id(event) in self._seen:
-                self._count_again()
+            elif id(event) in seen:
+                self._count_again(batch)
                 continue
-            self._seen[id(event)] = event
+            seen[id(event)] = event
             payload, stream = event.payload, event.stream
             key = _endpoint(stream), event.epoch, received_at, event.is_replayed, event.backfilled
             more = len(payload) + _OF_RECORD
-            if key != self._key or not self._batches or self._batches[-1].size + more > self._max_bytes:
-                self._begin(key)
-            batch = self._batches[-1]
-            batch.part.streams.append(stream)
-            batch.part.payloads.append(payload)
+            if batch is None or key != self._key or batch.size + more > self._max_bytes:
+                batch = self._begin(key)
+            batch.streams.append(stream)
+            batch.payloads.append(payload)
             batch.count += 1
             batch.size += more
 
-    def _begin(self, key: _Key) -> None:
+    def _begin(self, key: _Key) -> _Batch:
         endpoint, epoch, received_at, replayed, backfilled = self._key = key
-        self._batches.append(_Batch(peers.Part(endpoint, received_at, [], [], replayed, backfilled), epoch))
+        batch = _Batch(peers.Part(endpoint, received_at, [], [], replayed, backfilled), epoch)
+        self._batches.append(batch)
+        return batch
 
-    def _count_again(self) -> None:
-        if self._batches:
-            self._batches[-1].count += 1
-        else:
+    def _count_again(self, batch: _Batch | None) -> None:
+        if batch is None:
             self._passed += 1
+        else:
+            batch.count += 1
 
     def take(self) -> list[bytes]:
         """Return all that may go out now, in order, as it is sent."""
