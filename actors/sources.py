@@ -18,7 +18,7 @@ from .base import last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
 from .membership.membership import Placed, Released, Role
 from .messages.common import Ref
-from .messages.connection import KeysChanged
+from .messages.connection import Disconnect, KeysChanged
 from .messages.registry import DropSource, UseSource
 from .messages.supervisor import Renew, SourceServes
 
@@ -163,7 +163,9 @@ class Sources:
         """Stop a source; return what a successor begins with. The registry still counts on it until `drop`."""
         self._sources.remove(source)
         if source.is_link:
-            if not any(other.ref == source.ref for other in self._sources):
+            if any(other.ref == source.ref for other in self._sources):
+                tell(source.ref, Disconnect(source.endpoint))
+            else:
                 tell(self._neighbours().membership, Released(source.ref))
             return None
         inheritance: ConnectionInheritance | None = last_words(source.endpoint, source.ref, Resign())
