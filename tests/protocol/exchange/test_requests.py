@@ -10,7 +10,7 @@ from websocket_v6.protocol.exchange.requests import encode_list_subscriptions, e
 
 def test_a_request_is_ticket_types_and_format() -> None:
     """Upbit WebSocket reference, "Request format"."""
-    types = [
+    types: list[dict[str, object]] = [
         {"type": "ticker", "codes": ["KRW-BTC"]},
         {"type": "trade", "codes": ["KRW-ETH"], "is_only_realtime": True},
     ]
