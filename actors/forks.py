@@ -4,8 +4,8 @@ A fork copies one thread, and each lock as it stands: one that another thread ho
 owns a lock or stands for threads is made anew in the child, before the child's first instruction, and knows from then
 on that what it was is the parent's. Sockets and locks on files are let go of where they are kept.
 
-The locks of modules that are being imported are the interpreter's, and it does not make them anew. So what a thread
-imports late, it imports under `no_fork`.
+The locks of modules that are being imported are the interpreter's, and it does not make them anew; some modules of the
+standard library have locks of their own. So what a thread imports late, it imports under `no_fork`.
 """
 
 import contextlib

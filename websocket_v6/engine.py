@@ -21,6 +21,7 @@ import pykka
 
 from .actors.base import ask, stop_and_join, tell
 from .actors.connection.transport import abandon_sockets
+from .actors.forks import no_fork
 from .actors.membership.membership import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
@@ -235,7 +236,8 @@ def _meeting_folder(config: Config) -> Path | None:
     """
     if config.mode == "embedded":
         return None
-    folder = config.runtime_dir or default_folder()
+    with no_fork():  # tempfile looks for its folder under a lock of its own, the first time
+        folder = config.runtime_dir or default_folder()
     try:
         Rendezvous(folder, config.url)
     except ConfigError as exc:

@@ -84,6 +84,14 @@ def test_a_storm_without_a_pause_is_cut_by_the_patience() -> None:
     assert (first, second) == (1.005, 2.255)
 
 
+def test_the_last_request_counts_and_not_the_first() -> None:
+    assert drive([1.0, 10.0, 10.01, 10.1]) == [1.005, 10.005, pytest.approx(10.3)]
+    pace = RequestPace()
+    pace.sent(1.0)
+    pace.sent(2.0)
+    assert pace.free_at(2.0) == 2.25
+
+
 def test_a_change_after_the_spacing_is_no_storm() -> None:
     assert drive([1.0, 1.255]) == [1.005, pytest.approx(1.26)]
     assert drive([1.0, 2.0, 2.001]) == [1.005, 2.005]

@@ -191,3 +191,4 @@ def test_what_cannot_be_sorted_is_malformed_with_a_cut(message: bytes, kind: str
 def test_types_of_tomorrow_are_data() -> None:
     assert read_envelope(b'{"type":"depth","code":"KRW-BTC"}') == "depth KRW-BTC"
     assert read_envelope(b'{"ty":"news","x":1}') == "news *"
+    assert read_envelope(b'{"ty":"alert","cd":"KRW-BTC"}') == "alert KRW-BTC"

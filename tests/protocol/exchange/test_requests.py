@@ -10,7 +10,7 @@ from websocket_v6.protocol.exchange.requests import encode_list_subscriptions, e
 
 def test_a_request_is_ticket_types_and_format() -> None:
     """Upbit WebSocket reference, "Request format"."""
-    types = [
+    types: list[dict[str, object]] = [
         {"type": "ticker", "codes": ["KRW-BTC"]},
         {"type": "trade", "codes": ["KRW-ETH"], "is_only_realtime": True},
     ]
@@ -25,7 +25,8 @@ def test_a_request_is_ticket_types_and_format() -> None:
 )
 def test_decimals_are_numbers_as_they_are_spelled_however_deep(number: str, spelled: str) -> None:
     value = Decimal(number)
-    text = encode_request("t", [{"level": value, "indicators": [{"params": {"multiplier": value}}]}], "SIMPLE")
+    types: list[dict[str, object]] = [{"level": value, "indicators": [{"params": {"multiplier": value}}]}]
+    text = encode_request("t", types, "SIMPLE")
     assert text == (
         f'[{{"ticket":"t"}},{{"level":{spelled},"indicators":[{{"params":{{"multiplier":{spelled}}}}}]}},'
         '{"format":"SIMPLE"}]'
