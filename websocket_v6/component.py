@@ -11,10 +11,10 @@ from collections.abc import Callable
 from . import engine
 from .actors.base import stop_and_join, tell
 from .actors.delivery.edge import Edge
-from .actors.delivery.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.delivery.subscriber import Attach, Detach, Leave, OnConnection, Subscriber
 from .actors.forks import in_child
 from .actors.jwt import HasKeys
+from .actors.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, next_subscription_id
 from .options import Settings, Symbols, same_kind
 from .protocol.config import Config

@@ -3,6 +3,7 @@
 import functools
 
 from websocket_v6.actors.base import tell
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.registry import SnapshotServed
@@ -10,8 +11,6 @@ from websocket_v6.actors.messages.router import MailboxDrained
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.streams import Stream
-
-from .mailbox import MailboxQueue
 
 __all__ = ["Delivery", "Taker"]
 

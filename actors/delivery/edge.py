@@ -10,13 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from websocket_v6.actors.base import tell
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.router import Malformed
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import AnnouncementEvent, Event, OrderbookEvent, OverflowEvent
 from websocket_v6.protocol.exchange.wants import Want
-
-from .mailbox import MailboxQueue
 
 __all__ = ["Callback", "Delivered", "Edge", "ErrorHandler"]
 

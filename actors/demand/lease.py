@@ -1,6 +1,6 @@
 """One subscription's claim, as the registry keeps it."""
 
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want

@@ -80,8 +80,8 @@ class CallDue(NamedTuple):
 class Backfill(Actor):
     """Fills gaps, one at a time: a new one takes over the one before it, and both are told of as one.
 
-    Receives Fetch, TradesBegan and TradesReleased from the router, Answered and Unanswered from its reader. Sends Filled to
-    the router, BackfillEnded to the registry.
+    Receives Fetch, TradesBegan and TradesReleased from the router, Answered and Unanswered from its reader. Sends
+    Filled to the router, BackfillEnded to the registry.
     """
 
     def __init__(self, *, config: Config, router: Ref, registry: Ref, supervisor: Ref) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from websocket_v6.actors.base import ask, tell
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.registry import Subscribe, Unsubscribe, next_subscription_id
 from websocket_v6.protocol.errors import WebSocketV6Error

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.membership import peers

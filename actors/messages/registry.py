@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pykka
 
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want

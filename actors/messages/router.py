@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.heads import Notice

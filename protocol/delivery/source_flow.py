@@ -25,7 +25,7 @@ class Over(NamedTuple):
 
 
 class _Attachment:
-    """One life of one source. Its credits are `given` (with the source, or on their way back), `taken` or `withheld`."""
+    """One life of one source. Its credits are `given` (with it, or on their way back), `taken` or `withheld`."""
 
     __slots__ = ("count", "endpoint", "epoch", "given", "is_joined", "source", "taken", "whole_ns", "withheld")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
 from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.backfill import Fetch, MissingTrades, TradesBegan, TradesReleased
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.registry import StreamsSeen

@@ -9,8 +9,8 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
 from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance
 from websocket_v6.actors.messages.registry import Marked, SnapshotServed, StreamsSeen
 from websocket_v6.actors.messages.router import (

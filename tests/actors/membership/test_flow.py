@@ -11,8 +11,8 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6.actors.base import Actor, stop_and_join, tell
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
 from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.membership import inflow
 from websocket_v6.actors.membership.link import Link, LinkUp
 from websocket_v6.actors.membership.rendezvous import HostEntry

@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError, EngineError, MailboxFullError, StreamError
 from websocket_v6.protocol.events import Event, OverflowEvent, make_event
