@@ -43,5 +43,5 @@ class ConnectPace:
         self.blocked_until = until
         self._free_from = max(self._free_from, until)
         self._is_first = True
-        # Turns that are void now hold nobody up.
-        self._turns.extend([min(turn, until - 1.0) for turn in self._turns])
+        # Turns that are void now hold nobody up for long.
+        self._turns.extend([min(turn, until) for turn in self._turns])
