@@ -15,6 +15,8 @@ __all__ = ["Liveness"]
 
 LOOKS = 4  # at the connection's silence, for each ping
 QUIET_LOOKS = 3  # the shortest silence that can be suspicious
+# Seconds until a verdict: who was stopped until now may be asked before what lies in the socket has been read.
+CONFIRM = 0.25
 NEVER = math.inf
 
 
@@ -42,6 +44,7 @@ class Liveness:
         self._pinged_at = NEVER  # when the oldest ping was sent that nothing has come after
         self._ticket = ""  # of the question that is not answered yet
         self._asked_at = NEVER
+        self._confirm_at = -NEVER  # when an answer that is overdue is looked for once more
 
     @property
     def memory(self) -> StallMemory:
@@ -53,8 +56,8 @@ class Liveness:
         """When there is something to do; NEVER where there is not."""
         return {
             "ping": self._ping,
-            "pong": self._pinged_at + self._timeout,
-            "answer": self._asked_at + self._timeout,
+            "pong": max(self._pinged_at + self._timeout, self._confirm_at),
+            "answer": max(self._asked_at + self._timeout, self._confirm_at),
             "look": self._look,
         }
 
@@ -62,8 +65,9 @@ class Liveness:
         """Watch a new connection."""
         self._ping = now + self._interval
         self._look = now + self.look_every
-        self._pinged_at = self._asked_at = NEVER
-        self._ticket = ""
+        self._pinged_at = NEVER
+        self._confirm_at = -NEVER
+        self._forget_question()
         self._stall.begin(now)
 
     def hear(self, sample: Sample) -> bool:
@@ -87,6 +91,7 @@ class Liveness:
     def begin_anew(self, sample: Sample, now: float) -> list[Action]:
         """Let everything that is waited for begin now, for until now nothing was heard."""
         self._stall.begin(now)
+        self._confirm_at = -NEVER
         if self._ticket:
             self._asked_at = now
         self._pinged_at = NEVER
@@ -94,9 +99,13 @@ class Liveness:
 
     def overdue(self, now: float) -> str:
         """Return what the peer has failed to do; nothing if it has not."""
-        if now >= self._pinged_at + self._timeout:
-            return f"no answer to a ping on the {self._name} for {self._timeout:g} s"
-        if now >= self._asked_at + self._timeout:
+        if now < min(self._pinged_at, self._asked_at) + self._timeout:
+            self._confirm_at = -NEVER
+        elif self._confirm_at == -NEVER:
+            self._confirm_at = now + CONFIRM
+        elif now >= self._confirm_at:
+            if now >= self._pinged_at + self._timeout:
+                return f"no answer to a ping on the {self._name} for {self._timeout:g} s"
             return f"the {self._name} is stalled: no data any more, and no answer to a question"
         return ""
 

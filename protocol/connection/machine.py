@@ -51,6 +51,7 @@ __all__ = ["TRANSITIONS", "ConnectionInheritance", "ConnectionMachine", "State"]
 
 CONNECT_GRACE = 1.0  # seconds beyond `connect_timeout`: what the transport itself says of its failure says more
 ABANDON_AFTER = 15.0  # seconds for a transport to end; to send its last frame may take it 10
+CONFIRM = 2.0  # seconds more before a transport is given up: if this process was stopped until now, so was its thread
 TURN_HOLDS = 1.0  # seconds after which a turn that was not used is void: else those that waited all go at once
 STUCK_MAX = 2  # threads at a time that may be left behind in a name look-up without an end
 STUCK_RETRY = 10.0
@@ -198,8 +199,7 @@ class ConnectionMachine:
         return [NeedTarget(self.error or TransportError(f"the {self._name} has nowhere to connect to"))]
 
     def _timeout(self, _event: Due, now: float) -> list[Action]:
-        if self._was_away:
-            self._go(State.CONNECTING, connect_by=now + self._connect_timeout + CONNECT_GRACE)
+        if not self._is_certain(now):
             return []
         self._verdict = TransportError(f"no {self._name} within {self._connect_timeout:g} s")
         return self._abort(State.REOPENING, now)
@@ -363,8 +363,7 @@ class ConnectionMachine:
         return self._next(event.error, now)
 
     def _abandon(self, event: Due, now: float) -> list[Action]:
-        if self._was_away:
-            self._deadlines["abandon"] = now + ABANDON_AFTER
+        if not self._is_certain(now):
             return []
         error = TransportError(f"the {self._name} did not end within {ABANDON_AFTER:g} s")
         abandon = AbandonTransport(str(self._verdict or error))
@@ -372,6 +371,13 @@ class ConnectionMachine:
             return [abandon, *self._next(error, now)]
         end = self._closed if self.state is State.CLOSING else self._done
         return [abandon, *end(event, now)]
+
+    def _is_certain(self, now: float) -> bool:
+        """Whether the transport has had its time: once the deadline is over, one more that is not missed."""
+        if "confirm" in self._deadlines and not self._was_away:
+            return True
+        self._deadlines = {"confirm": now + CONFIRM}
+        return False
 
     def _next(self, error: WebSocketV6Error, now: float) -> list[Action]:
         """Say what became of the transport, and wait for as long as that wants."""

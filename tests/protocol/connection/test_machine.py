@@ -127,6 +127,8 @@ def ready(state: State, name: str) -> Driven:
     if name == "Due" and it.machine.next_due is not None:
         if state is State.QUEUED:
             it.tell(TurnGiven(it.now))
+        elif state in (State.CONNECTING, State.CLOSING, State.REOPENING, State.FINISHING):
+            assert it.due() == [], "it is looked at once more"
         it.now = it.machine.next_due
     return it
 
@@ -134,7 +136,7 @@ def ready(state: State, name: str) -> Driven:
 @pytest.mark.parametrize(("state", "name", "to"), PAIRS, ids=[f"{state.name}-{name}" for state, name, _ in PAIRS])
 def test_each_event_in_each_state(state: State, name: str, to: str) -> None:
     it = ready(state, name)
-    before = it.machine.deadlines.copy()
+    before = dict(it.machine.deadlines)
     if to == "x":
         with pytest.raises(LocalProtocolError, match=f"is {state.value}, and is told {name}"):
             it.tell(EVENTS[name])
@@ -238,6 +240,8 @@ def test_threads_without_an_end_are_not_made_more_and_more(target: Target) -> No
 def test_an_attempt_that_takes_too_long_is_given_up() -> None:
     it = in_state(State.CONNECTING, config=Config(connect_timeout=4.0))
     assert it.due_in() == {"connect_by": 5.0}
+    assert it.due() == []
+    assert it.due_in() == {"confirm": 2.0}
     assert it.due() == [ABORT]
     (lost,) = it.tell(Failed(LOST))
     assert isinstance(lost, Tell)
@@ -245,24 +249,19 @@ def test_an_attempt_that_takes_too_long_is_given_up() -> None:
     assert it.due_in() == {"connect": 0.5}
 
 
-def test_an_attempt_is_not_given_up_for_a_pause_of_our_own() -> None:
-    it = in_state(State.CONNECTING)
-    assert it.due(late=6.0) == []
-    assert it.due_in() == {"connect_by": 11.0}
-    assert it.due(slept=6.0) == []
-    assert it.due() == [ABORT]
-
-
-@pytest.mark.parametrize("state", [State.CLOSING, State.REOPENING, State.FINISHING])
-def test_a_transport_is_not_abandoned_for_a_pause_of_our_own(state: State) -> None:
+@pytest.mark.parametrize("state", [State.CONNECTING, State.CLOSING, State.REOPENING, State.FINISHING])
+@pytest.mark.parametrize("pause", [{"late": 6.0}, {"slept": 6.0}])
+def test_a_transport_is_not_given_up_for_a_pause_of_our_own(state: State, pause: dict[str, float]) -> None:
     it = in_state(state)
-    assert it.due(late=6.0) == []
-    assert (it.state, it.due_in()) == (state, {"abandon": 15.0})
+    for _ in range(3):
+        assert it.due(**pause) == []
+        assert (it.state, it.due_in()) == (state, {"confirm": 2.0})
+    assert it.due() != []
 
 
 def test_an_attempt_that_never_ends_is_told_as_lost() -> None:
     it = in_state(State.CONNECTING)
-    it.due()
+    assert [it.due() for _ in range(3)] == [[], [ABORT], []]
     abandon, lost = it.due()
     assert abandon == AbandonTransport("no private connection within 10 s")
     assert isinstance(lost, Tell)
@@ -296,13 +295,23 @@ def test_pings_and_their_answers() -> None:
 def test_a_ping_that_is_not_answered() -> None:
     it = in_state(State.OPEN)
     *_, (at, finish) = it.run(40.0)
-    assert at == 30.0
+    assert at == 30.25, "looked at once more, for it may lie in the socket"
     assert isinstance(finish, FinishTransport)
     assert str(finish.error) == "no answer to a ping on the private connection for 10 s"
     assert it.state is State.REOPENING
     assert it.tell(Ended(TransportError("bare"))) == []
     assert str(it.machine.error) == "no answer to a ping on the private connection for 10 s", "not what followed of it"
     assert it.due_in() == {"connect": 0.5}
+
+
+def test_a_pong_that_is_read_after_a_short_stop_is_not_too_late() -> None:
+    it = in_state(State.OPEN)
+    it.run(29.0)
+    assert it.due(late=3.0) == [], "stopped for less than a look, and asked before the transport has read"
+    assert it.due_in()["pong"] == 0.25
+    it.hear()
+    it.due()
+    assert "pong" not in it.due_in()
 
 
 def test_the_oldest_ping_counts() -> None:
@@ -321,7 +330,7 @@ def test_nothing_is_judged_without_reading() -> None:
     assert len(done) == 180
     assert "pong" not in it.due_in()
     it.reading_since = it.now
-    (_, ping), (_, finish) = it.run(20.0 + 10.0)
+    (_, ping), (_, finish) = it.run(20.0 + 10.0 + 0.25)
     assert ping == SendPing()
     assert isinstance(finish, FinishTransport), "now it reads, and nobody is there"
 
@@ -335,7 +344,7 @@ def test_reading_only_since_the_ping_is_too_short() -> None:
     assert it.now == 1030.0
     assert it.state is State.OPEN
     assert it.due_in()["pong"] == 10.0
-    assert [at for at, action in it.run(20.0) if isinstance(action, FinishTransport)] == [10.0]
+    assert [at for at, action in it.run(20.0) if isinstance(action, FinishTransport)] == [10.25]
 
 
 @pytest.mark.parametrize("pause", [{"late": 5.1}, {"slept": 5.1}])
@@ -345,7 +354,7 @@ def test_after_a_pause_it_asks_at_once_whether_anyone_is_there(pause: dict[str, 
     assert "pong" in it.due_in()
     assert it.due(**pause) == [SendPing()]
     assert it.due_in()["pong"] == 10.0
-    assert [at for at, action in it.run(20.0) if isinstance(action, FinishTransport)] == [10.0]
+    assert [at for at, action in it.run(20.0) if isinstance(action, FinishTransport)] == [10.25]
 
 
 @pytest.mark.parametrize("pause", [{"late": 4.9}, {"slept": 4.9}, {"late": 2.0, "slept": 2.9}])
