@@ -45,6 +45,31 @@ LATENCY = 2.0  # seconds at most for the way there and back
 ENDING = 1.0  # seconds at most in which a transport ends that is not stuck
 
 
+class Block:
+    """The exchange's, of an address: each try inside makes it longer."""
+
+    def __init__(self) -> None:
+        self.begun_at = self.until = 0.0
+        self.is_renewed = False  # by the first try after the last one was over
+        self.inside = 0  # tries that could have known better
+
+    def begin(self, now: float, seconds: float) -> None:
+        self.is_renewed = 0.0 <= now - self.until < 10.0
+        self.begun_at, self.until = now, max(self.until, now + seconds)
+
+    def holds(self, now: float) -> bool:
+        return self.begun_at <= now < self.until
+
+    def tried(self, now: float) -> bool:
+        """Whether a try that arrives now is refused for it."""
+        if not self.holds(now):
+            return False
+        self.until += 30.0
+        # The first time, others may be under way.
+        self.inside += self.is_renewed
+        return True
+
+
 class Transport:
     """What the machine opened: a thread, a socket with what lies in it, and the peer."""
 
@@ -64,7 +89,13 @@ class World:
     """Walks: `step` does something at random, `advance` lets time pass."""
 
     def __init__(
-        self, seed: int, target: Target, config: Config, pace: ConnectPace | None = None, rate: float = 0.5
+        self,
+        seed: int,
+        target: Target,
+        config: Config,
+        pace: ConnectPace | None = None,
+        block: Block | None = None,
+        rate: float = 0.5,
     ) -> None:
         self.random = random.Random(seed)
         self.config = config
@@ -85,6 +116,7 @@ class World:
         self.is_running = True
         self.is_starved = False
         self.rate = rate  # of data, messages a second
+        self.stuck_rate = 0.02  # of attempts
         self.mode = "accept"
         self.keys = 1
         self.good_keys = 1
@@ -92,7 +124,7 @@ class World:
         self.transport: Transport | None = None
         self.stuck: list[Transport] = []
         self.told_to_finish = False
-        self.block_until = 0.0  # of the exchange, in the machine's time
+        self.block = block or Block()  # in the machine's time
         self.connects: deque[float] = deque(maxlen=5)
         self.counts: Counter[str] = Counter()
         self.met: Counter[tuple[State, type]] = Counter()
@@ -224,9 +256,10 @@ class World:
             if len(self.connects) >= 4:
                 assert now - self.connects[-4] >= 1.0 - 1e-6, "more than four in a second"
         assert len(self.stuck) < 2
+        self.block.inside += self.block.holds(now)
         self.connects.append(now)
         self.transport = transport = Transport()
-        transport.is_stuck = self.random.random() < 0.02
+        transport.is_stuck = self.random.random() < self.stuck_rate
         keys = self.keys
         if not transport.is_stuck and self.mode != "no answer":
             self.after(self.random.uniform(0.01, LATENCY), lambda: self._answer_handshake(transport, keys))
@@ -240,6 +273,7 @@ class World:
                 self.transport = None
                 self.tell(Failed(error, keys))
                 return
+            self.block.until = 0.0
             transport.is_open = True
             transport.bytes_at = transport.data_at = self.now
             transport.reading_since = None if self.is_starved else self.now
@@ -250,13 +284,12 @@ class World:
         mode = self.mode
         if not self.target.is_paced:
             mode = "lost" if mode in ("418", "429") else mode  # a door counts no connects
-        elif self.now < self.block_until:
-            self.block_until += 30.0  # each try makes it longer
-            return RateLimitedError("blocked", status=418, retry_after=self.block_until - self.now)
+        elif self.block.tried(self.now):
+            return RateLimitedError("blocked", status=418, retry_after=self.block.until - self.now)
         match mode:
             case "418":
-                self.block_until = self.now + self.random.uniform(10.0, 120.0)
-                return RateLimitedError("blocked", status=418, retry_after=self.block_until - self.now)
+                self.block.begin(self.now, self.random.uniform(10.0, 120.0))
+                return RateLimitedError("blocked", status=418, retry_after=self.block.until - self.now)
             case "429":
                 return RateLimitedError("slow down", status=429)
             case "503":
