@@ -13,13 +13,30 @@ from .forks import no_fork
 from .messages.common import Ref
 from .messages.supervisor import Failed
 
-__all__ = ["GetFingerprint", "HasKeys", "Jwt", "Keys", "KeysReplaced", "ReplaceKeys", "TokenWanted"]
+__all__ = [
+    "GetFingerprint",
+    "Grant",
+    "HasKeys",
+    "Jwt",
+    "JwtInheritance",
+    "Keys",
+    "KeysReplaced",
+    "ReplaceKeys",
+    "TokenWanted",
+]
 
 RENEW_AT = 0.8  # of a token's lifetime
 
 
 class TokenWanted(NamedTuple):
-    """A token for one connection attempt, please. Asked; answered with a Token, or fails with AuthenticationError."""
+    """A token for one connection attempt, please. Asked; answered with a Grant, or fails with AuthenticationError."""
+
+
+class Grant(NamedTuple):
+    """A token, and the generation of the keys that it is made of: it counts from 1, and rises with each ReplaceKeys."""
+
+    token: Token
+    generation: int
 
 
 class HasKeys(NamedTuple):
@@ -39,7 +56,16 @@ class GetFingerprint(NamedTuple):
 
 
 class KeysReplaced(NamedTuple):
-    """The keys are others now: connections made with the old ones should be made again."""
+    """The keys are of this generation now: connections made with older ones should be made again."""
+
+    generation: int
+
+
+class JwtInheritance(NamedTuple):
+    """What a successor begins with (live): the keys may be others than those of the configuration."""
+
+    keys: Keys | None
+    generation: int
 
 
 class Prepare(NamedTuple):
@@ -53,18 +79,17 @@ class Renew(NamedTuple):
 class Jwt(Actor):
     """Hands out tokens, each of them once, and has the next one ready before it is asked for.
 
-    Receives TokenWanted from wires, HasKeys and ReplaceKeys from proxies, GetFingerprint from the seat. Sends
-    KeysReplaced to `owner`. `estate` is what a predecessor left: its keys, which may be others than those of `config`.
+    Receives TokenWanted from transports, HasKeys and ReplaceKeys from proxies, GetFingerprint from the seat. Sends
+    KeysReplaced to `owner`.
     """
 
-    def __init__(self, *, config: Config, owner: Ref, estate: Keys | None = None) -> None:
+    def __init__(self, *, config: Config, owner: Ref, inheritance: JwtInheritance | None = None) -> None:
         super().__init__()
         self._owner = owner
         self._algorithm = config.jwt_algorithm
         self._renew_after = RENEW_AT * config.token_lifetime
-        self._keys = estate
-        if self._keys is None and config.access_key and config.secret_key:
-            self._keys = Keys(config.access_key, config.secret_key)
+        keys = Keys(config.access_key, config.secret_key) if config.access_key and config.secret_key else None
+        self._keys, self._generation = inheritance or JwtInheritance(keys, 1)
         self._next: Token | None = None
         self._renewal: Timer | None = None
 
@@ -98,16 +123,16 @@ class Jwt(Actor):
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor, and leave the keys to the successor."""
-        tell(self._owner, Failed("jwt", self.actor_ref, error, self._keys))
+        tell(self._owner, Failed("jwt", self.actor_ref, error, JwtInheritance(self._keys, self._generation)))
 
-    def _hand_out(self) -> Token:
+    def _hand_out(self) -> Grant:
         if self._keys is None:
             raise AuthenticationError("no API keys: set UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY, or call set_keys")
         token = self._next or self._make(self._keys)
         self._next = None
         # The next one is made once this one is on its way: nobody waits for it.
         self.after(0.0, Prepare())
-        return token
+        return Grant(token, self._generation)
 
     def _prepare(self) -> None:
         if self._keys is None or self._next is not None:
@@ -123,6 +148,7 @@ class Jwt(Actor):
 
     def _replace(self, keys: Keys) -> None:
         self._keys = keys
+        self._generation += 1
         self._next = None
         self._prepare()
-        tell(self._owner, KeysReplaced())
+        tell(self._owner, KeysReplaced(self._generation))

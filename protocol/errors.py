@@ -76,16 +76,22 @@ class ExchangeError(RemoteProtocolError):
 
 
 class TransportError(WebSocketV6Error):
-    """There is no connection to the exchange; the engine goes on trying unless it says otherwise."""
+    """There is no connection to the exchange; the engine goes on trying unless it says otherwise.
+
+    `retry_after` is seconds to wait, if the exchange said so.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class RateLimitedError(TransportError):
-    """The exchange refused the connection with HTTP 429 or 418; `retry_after` is seconds to wait, if it said so."""
+    """The exchange refused the connection with HTTP 429 or 418."""
 
     def __init__(self, message: str, *, status: int = 429, retry_after: float | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, retry_after=retry_after)
         self.status = status
-        self.retry_after = retry_after
 
 
 class AuthenticationError(WebSocketV6Error):

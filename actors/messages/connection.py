@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
+from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
 from websocket_v6.protocol.exchange.wants import Want
@@ -21,6 +22,7 @@ __all__ = [
     "TransportFailed",
     "TransportOpened",
     "TransportSaid",
+    "UseTarget",
     "next_attachment",
 ]
 
@@ -104,3 +106,9 @@ class KeysChanged(NamedTuple):
     """The account's keys were replaced, and are of this generation now."""
 
     generation: int
+
+
+class UseTarget(NamedTuple):
+    """Connect there from now on."""
+
+    target: Target

@@ -2,9 +2,11 @@
 
 from typing import Any, Literal, NamedTuple
 
+from websocket_v6.protocol.errors import WebSocketV6Error
+
 from .common import Ref
 
-__all__ = ["Failed", "Renew", "SourceServes"]
+__all__ = ["Failed", "Renew", "SourceServes", "TargetWanted"]
 
 
 class Failed(NamedTuple):
@@ -23,7 +25,17 @@ class Renew(NamedTuple):
     """
 
     ref: Ref
-    why: Literal["age", "keys"]
+    why: Literal["age", "keys", "target"]
+
+
+class TargetWanted(NamedTuple):
+    """A connection (live) must not try again where it was, for this reason (live): say where (UseTarget).
+
+    Told again and again until that is said.
+    """
+
+    ref: Ref
+    error: WebSocketV6Error
 
 
 class SourceServes(NamedTuple):

@@ -7,36 +7,41 @@ Source: Upbit WebSocket reference, "Rate limits" and "Operational behaviour".
 
 from collections.abc import Callable
 
-from websocket_v6.protocol.errors import RateLimitedError
+from websocket_v6.protocol.errors import RateLimitedError, TransportError
 
-__all__ = ["Backoff"]
+__all__ = ["Backoff", "block_of"]
 
 AFTER_429 = 1.0  # the limit's window is a second
 AFTER_418 = 60.0  # a block whose end the exchange did not tell
+LONGEST_BLOCK = 600.0  # whatever it tells: a wrong number must not silence a program for ever
+
+
+def block_of(error: Exception | None) -> float | None:
+    """Return for how many seconds no connect may follow this failure, of whatever connection; None if one may."""
+    if not isinstance(error, TransportError):
+        return None
+    seconds = error.retry_after
+    if seconds is None and isinstance(error, RateLimitedError):
+        seconds = AFTER_418 if error.status == 418 else AFTER_429
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_BLOCK)
 
 
 class Backoff:
     """Counts failures in a row. `random` returns floats in [0, 1)."""
 
-    def __init__(self, initial: float, maximum: float, random: Callable[[], float]) -> None:
+    def __init__(self, initial: float, maximum: float, random: Callable[[], float], failures: int = 0) -> None:
         self._initial = initial
         self._maximum = maximum
         self._random = random
-        self._failures = 0
+        self.failures = failures
 
     def succeeded(self) -> None:
         """Start over: the connection carried data."""
-        self._failures = 0
+        self.failures = 0
 
     def failed(self, error: Exception | None = None) -> float:
         """Note a failure and return the seconds to wait before the next attempt."""
-        ceiling = min(self._maximum, self._initial * 2.0 ** min(self._failures, 32))
-        self._failures += 1
-        wait = ceiling * self._random()
-        if isinstance(error, RateLimitedError):
-            floor = error.retry_after
-            if floor is None:
-                floor = AFTER_418 if error.status == 418 else AFTER_429
-            # Jitter above the floor: a block must be sat out whole.
-            return floor + wait
-        return wait
+        ceiling = min(self._maximum, self._initial * 2.0 ** min(self.failures, 32))
+        self.failures += 1
+        # Jitter above the block: that must be sat out whole.
+        return (block_of(error) or 0.0) + ceiling * self._random()

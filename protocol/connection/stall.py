@@ -7,8 +7,9 @@ suspicious and turned out well is part of the past from then on.
 """
 
 from enum import Enum
+from typing import NamedTuple
 
-__all__ = ["ClockWatch", "StallWatch", "Suspicion"]
+__all__ = ["ClockWatch", "StallMemory", "StallWatch", "Suspicion"]
 
 FACTOR = 8.0  # times the longest silence: worth a question
 GIVE_UP = 4.0  # times that: no market is that quiet from one moment to the next
@@ -24,16 +25,30 @@ class Suspicion(Enum):
     GIVE_UP = "give up"
 
 
-class StallWatch:
-    """Watches one line. Times are monotonic seconds; `floor` is the shortest silence that is worth a question."""
+class StallMemory(NamedTuple):
+    """What a source's past says of it."""
 
-    def __init__(self, floor: float) -> None:
+    longest: float = 0.0  # silence, in seconds, faded by half each HALF_LIFE
+    lively: int = 0  # looks that found new data
+
+
+class StallWatch:
+    """Watches one source. Times are monotonic seconds; `floor` is the shortest silence that is worth a question.
+
+    `memory` is what another one that watched this source knew of it.
+    """
+
+    def __init__(self, floor: float, memory: StallMemory | None = None) -> None:
         self._floor = floor
-        self._lively = 0
-        self._longest = 0.0
+        self._longest, self._lively = memory or StallMemory()
         self._since: float | None = None  # the look that found the last data
-        self._data_at = 0
+        self._data_at = 0.0
         self._has_asked = False
+
+    @property
+    def memory(self) -> StallMemory:
+        """What is known of the source, for whoever watches it next."""
+        return StallMemory(self._longest, self._lively)
 
     @property
     def limit(self) -> float:
@@ -45,7 +60,7 @@ class StallWatch:
         self._since = now
         self._has_asked = False
 
-    def look(self, now: float, data_at: int) -> Suspicion:
+    def look(self, now: float, data_at: float) -> Suspicion:
         """Judge a connection whose last data came at `data_at` (any clock; only that it changes counts)."""
         if self._since is None:
             self._since = now

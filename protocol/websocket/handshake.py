@@ -96,7 +96,9 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> WebSocketV6
         remedy = _REMEDIES.get(name or "", "check the keys and their permissions")
         return AuthenticationError(f"the exchange refused the keys: {said}; {remedy}", name=name)
     if status >= 500:
-        return TransportError(f"the exchange is out of order: {said}; it is tried again")
+        # Only the header: a gateway's page may speak of any time.
+        wait = _retry_after(headers, "")
+        return TransportError(f"the exchange is out of order: {said}; it is tried again", retry_after=wait)
     if status == 403:
         return TransportError(f"a gateway forbids the connection: {said}; check whether this address is let in")
     return TransportError(f"the exchange did not open a WebSocket: {said}; check the configured URL")

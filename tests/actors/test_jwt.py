@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import wait_until
 from websocket_v6.actors import jwt as subject
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
-from websocket_v6.actors.jwt import HasKeys, Jwt, Keys, KeysReplaced, ReplaceKeys, TokenWanted
+from websocket_v6.actors.jwt import Grant, HasKeys, Jwt, JwtInheritance, Keys, KeysReplaced, ReplaceKeys, TokenWanted
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
@@ -53,8 +53,8 @@ class Bench:
         self.told: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._refs: list[Ref] = [Owner.start(self.told)]
 
-    def start(self, config: Config = CONFIG, estate: Keys | None = None, kind: type[Jwt] = Jwt) -> Ref:
-        ref: Ref = kind.start(config=config, owner=self._refs[0], estate=estate)
+    def start(self, config: Config = CONFIG, inheritance: JwtInheritance | None = None, kind: type[Jwt] = Jwt) -> Ref:
+        ref: Ref = kind.start(config=config, owner=self._refs[0], inheritance=inheritance)
         self._refs.append(ref)
         return ref
 
@@ -83,10 +83,14 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Token]:
     return made
 
 
+def grant(ref: Ref) -> Grant:
+    grant = ask(ref, TokenWanted(), TIMEOUT)
+    assert isinstance(grant, Grant)
+    return grant
+
+
 def want(ref: Ref) -> Token:
-    token = ask(ref, TokenWanted(), TIMEOUT)
-    assert isinstance(token, Token)
-    return token
+    return grant(ref).token
 
 
 def payload(token: Token) -> dict[str, str]:
@@ -154,7 +158,23 @@ def test_keys_are_replaced_while_it_runs(bench: Bench) -> None:
     assert payload(want(ref))["access_key"] == ACCESS
     ask(ref, ReplaceKeys(Keys("other", SECRET)), TIMEOUT)
     assert payload(want(ref))["access_key"] == "other", "the token that was ready is gone"
-    assert bench.told.get(timeout=TIMEOUT) == KeysReplaced()
+    assert bench.told.get(timeout=TIMEOUT) == KeysReplaced(2)
+
+
+def test_a_token_says_of_which_generation_its_keys_are(bench: Bench, made: list[Token]) -> None:
+    ref = bench.start()
+    wait_until(lambda: len(made) == 1, "a token that is ready")
+    assert [grant(ref).generation for _ in range(2)] == [1, 1]
+    for generation in (2, 3):
+        ask(ref, ReplaceKeys(Keys("other", SECRET)), TIMEOUT)
+        assert grant(ref).generation == generation, "the token that was ready is gone"
+        assert bench.told.get(timeout=TIMEOUT) == KeysReplaced(generation)
+
+
+def test_the_first_keys_may_be_of_a_later_generation(bench: Bench) -> None:
+    ref = bench.start(Config())
+    ask(ref, ReplaceKeys(Keys(ACCESS, SECRET)), TIMEOUT)
+    assert grant(ref).generation == 2
 
 
 def test_keys_may_come_later(bench: Bench) -> None:
@@ -174,15 +194,17 @@ def break_signing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_successor_has_the_keys_that_were_in_use(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     ref = bench.start()
     ask(ref, ReplaceKeys(Keys("other", SECRET)), TIMEOUT)
-    assert bench.told.get(timeout=TIMEOUT) == KeysReplaced()
+    assert bench.told.get(timeout=TIMEOUT) == KeysReplaced(2)
     with monkeypatch.context() as patch:
         break_signing(patch)
         tell(ref, ReplaceKeys(Keys("newest", SECRET)))
         failed = bench.told.get(timeout=TIMEOUT)
     assert isinstance(failed, Failed)
     assert (failed.name, failed.ref) == ("jwt", ref)
-    successor = bench.start(estate=failed.estate)
-    assert payload(want(successor))["access_key"] == "newest"
+    successor = bench.start(inheritance=failed.inheritance)
+    granted = grant(successor)
+    assert payload(granted.token)["access_key"] == "newest"
+    assert granted.generation == 3
 
 
 def fail_to_prepare(bench: Bench, ref: Ref, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,3 +177,14 @@ def test_any_refusal_is_an_error_of_ours(status: int, headers: dict[str, str], b
 def test_a_hostile_body_is_only_cut() -> None:
     for body in (b"[" * 1_000_000, b'{"error":' * 200_000, b"\xff" * 1_000_000, b"1" * 1_000_000):
         assert len(str(refusal(503, {}, body))) < 700
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "wait"), [({"Retry-After": "120"}, b"", 120.0), ({}, b"back in 5 minutes", None)]
+)
+def test_an_exchange_that_is_out_of_order_may_say_for_how_long(
+    headers: Mapping[str, str], body: bytes, wait: float | None
+) -> None:
+    error = refusal(503, headers, body)
+    assert isinstance(error, TransportError)
+    assert error.retry_after == wait, "only the header is meant for us"

@@ -1,0 +1,208 @@
+"""What a connection's machine is told (events) and what it wants done (actions).
+
+All times are monotonic seconds.
+"""
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from websocket_v6.protocol.errors import WebSocketV6Error
+
+from .target import Target
+
+__all__ = [
+    "AbandonTransport",
+    "AbortTransport",
+    "Action",
+    "Answered",
+    "BlockPace",
+    "Due",
+    "Ended",
+    "Event",
+    "Failed",
+    "Finish",
+    "FinishTransport",
+    "NeedTarget",
+    "NewKeys",
+    "NewTarget",
+    "OpenTransport",
+    "Opened",
+    "Renew",
+    "Said",
+    "Sample",
+    "SendPing",
+    "SendQuestion",
+    "TakeTurn",
+    "Tell",
+    "TurnGiven",
+    "Unwanted",
+    "Wanted",
+]
+
+
+class Sample(NamedTuple):
+    """A transport at one moment, for whoever judges its silence."""
+
+    reading_since: float | None  # None: it has no credit, so that nothing can be heard
+    bytes_at: float  # when the last bytes were read, the opening if none were yet
+    data_at: float  # when the last data was, which pongs and answers are not
+
+
+# --- events
+
+
+class Wanted(NamedTuple):
+    """Someone wants the endpoint."""
+
+
+class Unwanted(NamedTuple):
+    """Nobody wants the endpoint any more; what is open stays so for `linger` seconds."""
+
+    linger: float = 0.0
+
+
+class TurnGiven(NamedTuple):
+    """The answer to TakeTurn: connect at `at`, unless connects are blocked for longer than `blocked_until` by then."""
+
+    at: float
+    blocked_until: float = float("-inf")
+
+
+class Opened(NamedTuple):
+    """The transport is open, with keys of this generation; 0 where none are needed."""
+
+    keys: int = 0
+
+
+class Failed(NamedTuple):
+    """The transport could not open. It is gone."""
+
+    error: WebSocketV6Error
+    keys: int = 0
+
+
+class Ended(NamedTuple):
+    """The transport that was open is gone, by itself or because it was told to."""
+
+    error: WebSocketV6Error
+
+
+class Answered(NamedTuple):
+    """The exchange listed what it serves, as it was asked with this ticket."""
+
+    ticket: str
+
+
+class Said(NamedTuple):
+    """The exchange sent an error object."""
+
+    name: str
+    text: str
+
+
+class NewKeys(NamedTuple):
+    """The account's keys are of this generation now."""
+
+    generation: int
+
+
+class NewTarget(NamedTuple):
+    """Connect there from now on."""
+
+    target: Target
+
+
+class Finish(NamedTuple):
+    """Come to an end: another takes over, or nobody will."""
+
+
+class Due(NamedTuple):
+    """The time of `next_due` has come. What was told before it is handled before it."""
+
+    sample: Sample | None = None  # of the transport, at this moment
+    slept: float = 0.0  # seconds that this machine was suspended since the last Due
+    blocked_until: float = float("-inf")  # no connects of this process before
+    stuck: int = 0  # transports that were abandoned and whose threads still run
+
+
+Event: TypeAlias = (
+    Wanted | Unwanted | TurnGiven | Opened | Failed | Ended | Answered | Said | NewKeys | NewTarget | Finish | Due
+)
+
+
+# --- actions, in the order in which they must be done
+
+
+class OpenTransport(NamedTuple):
+    """Say "connecting", and start a transport; it answers with Opened or Failed."""
+
+    target: Target
+
+
+class FinishTransport(NamedTuple):
+    """Have the transport close: for this error or, without one, because nobody wants it. It answers with Ended."""
+
+    error: WebSocketV6Error | None
+
+
+class AbortTransport(NamedTuple):
+    """Have the transport give up its attempt at once. It answers with Failed, or with Ended if it was just open."""
+
+
+class AbandonTransport(NamedTuple):
+    """The transport does not end: write it off, and end its attachment in its place."""
+
+    reason: str
+
+
+class SendPing(NamedTuple):
+    """Send a ping; any byte after it is an answer."""
+
+
+class SendQuestion(NamedTuple):
+    """Have the exchange list what it serves, as a question that is answered at once if anybody is there."""
+
+    ticket: str
+
+
+class TakeTurn(NamedTuple):
+    """Take a turn among all that connect to this host, and say TurnGiven."""
+
+
+class BlockPace(NamedTuple):
+    """Let nothing in this process connect to this host before `until`."""
+
+    until: float
+
+
+class Renew(NamedTuple):
+    """Have an heir started, which takes over before this one ends. Repeated until this one is told to end."""
+
+    why: Literal["age", "keys", "target"]
+
+
+class NeedTarget(NamedTuple):
+    """Say where to connect next (NewTarget). Repeated until it is said."""
+
+    error: WebSocketV6Error
+
+
+class Tell(NamedTuple):
+    """Say how it stands, to whoever wants the endpoint. What ends an open transport says so itself."""
+
+    state: Literal["lost", "refused", "closed"]
+    error: WebSocketV6Error | None = None
+
+
+Action: TypeAlias = (
+    OpenTransport
+    | FinishTransport
+    | AbortTransport
+    | AbandonTransport
+    | SendPing
+    | SendQuestion
+    | TakeTurn
+    | BlockPace
+    | Renew
+    | NeedTarget
+    | Tell
+)
