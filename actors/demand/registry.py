@@ -98,9 +98,9 @@ class Registry(Actor):
 
     Receives Watch, Subscribe, Unsubscribe, ComponentGone and AskExchange from components, what sources say,
     StreamsSeen, SnapshotServed and Marked from the router, BackfillEnded from backfill, UseSource, DropSource and
-    UseRouter from the supervisor. Sends routes and the commands of `protocol/delivery/commands.py` to the router, Connect, SendRequest,
-    ListSubscriptions and Disconnect to sources, ConnectionChanged and StreamFailed to components, SourceServes to the
-    supervisor.
+    UseRouter from the supervisor. Sends routes and the commands of `protocol/delivery/commands.py` to the router,
+    Connect, SendRequest, ListSubscriptions and Disconnect to sources, ConnectionChanged and StreamFailed to components,
+    SourceServes to the supervisor.
     """
 
     def __init__(self, *, config: Config, supervisor: Ref, inheritance: RegistryInheritance | None = None) -> None:
