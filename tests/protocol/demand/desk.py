@@ -20,9 +20,7 @@ ALWAYS = float("-inf")
 class Desk:
     """Marks come back at once; `flowing_since` is what they say."""
 
-    def __init__(
-        self, name: str = "public", inherited: EndpointInheritance | None = None, **settings: Any
-    ) -> None:
+    def __init__(self, name: str = "public", inherited: EndpointInheritance | None = None, **settings: Any) -> None:
         self.endpoint = Endpoint(name, Config(**settings), inherited)
         self.now = 1000.0
         self.out: list[Command] = []
