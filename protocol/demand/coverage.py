@@ -135,7 +135,10 @@ class Coverage:
         self._asked = plan.asked
         deeper = [stream for stream, depth in self._seen.items() if _deeper(plan.asked.get(stream), depth)]
         staying = plan.asked.keys() - set(deeper)
-        self._seen = {stream: depth for stream, depth in self._seen.items() if stream in staying}
+        # What is asked at fewer levels comes with fewer from now on: whoever wants more later needs a snapshot again.
+        self._seen = {
+            stream: min(depth, plan.asked[stream].depth) for stream, depth in self._seen.items() if stream in staying
+        }
         self._acknowledged &= staying
         return deeper
 

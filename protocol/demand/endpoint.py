@@ -284,6 +284,7 @@ class Endpoint:
         if self._interest.told is Told.LINGER:
             self._interest.told = Told.NOTHING
             self._continuity.closed()
+            self._epochs.tell("closed", at_ns, reason)
         else:
             self._epochs.tell("lost", at_ns, reason, error)
 
@@ -364,6 +365,8 @@ class Endpoint:
     def inheritance(self) -> EndpointInheritance:
         """Return what a successor begins with."""
         continuity = self._continuity
+        if self._interest.told is Told.LINGER:  # nothing can be missing of what nobody wants
+            return EndpointInheritance(self._leases.inheritance(), continuity.epoch)
         was_served = self._was_served or continuity.is_served
         return EndpointInheritance(
             self._leases.inheritance(), continuity.epoch, continuity.missing_since_ns, was_served

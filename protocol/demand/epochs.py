@@ -39,6 +39,7 @@ class Epochs:
         out: list[Command],
     ) -> None:
         self.opened_at_ns = 0  # when this epoch began
+        self._told = ""  # the last state that all were told
         self._name = name
         self._config = config
         self._leases = leases
@@ -58,6 +59,8 @@ class Epochs:
         one = self._sources.opened(source, number, is_held=not is_first)
         self._continuity.opened(number, at_ns)
         if is_first:
+            if self._told == "open":  # it was closed, and whoever should have said so is gone
+                self.tell("closed", at_ns, epoch=self._continuity.epoch - 1)
             self._begin(at_ns)
             self._tell_open(at_ns)
             self._out.append(Serves(source.number, is_refused=False))
@@ -138,6 +141,7 @@ class Epochs:
         """Tell all that want something of the endpoint, or the owner of one lease, what happened to it."""
         epoch = self._continuity.epoch if epoch is None else epoch
         self._out.append(Tell(state, epoch, at_ns, self._continuity.gap_started_ns, reason, error, lease))
+        self._told = state if lease is None else self._told
 
     def noted(self, source: Source, state: str, what: What) -> None:
         """Tell what happened to a source that is not open; that its keys are refused, only once it matters."""
@@ -146,8 +150,8 @@ class Epochs:
         if state == "refused":
             self._out.append(Serves(source.number, is_refused=True))
             source.refusal = what
-        if self._sources.is_open:
-            return  # another one serves, and nobody need know yet
+        if self._sources.is_open or state == self._told == "closed":
+            return  # another one serves, and nobody need know yet; or all know
         if state == "refused":
             self.tell_refusals()
         else:

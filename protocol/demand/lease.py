@@ -125,9 +125,9 @@ class Leases:
             gone = self._count(lease, lease.open, -1)
             self.probation.forget(number)
             return Dropped(None, gone)
-        return self._shrink(lease, going, staying) if going else None
+        return self._shrink(number, lease, going, staying) if going else None
 
-    def _shrink(self, lease: Lease, going: tuple[str, ...], staying: tuple[str, ...]) -> Dropped:
+    def _shrink(self, number: int, lease: Lease, going: tuple[str, ...], staying: tuple[str, ...]) -> Dropped:
         streams = tuple(dict.fromkeys(lease.want.with_codes(going).streams()))
         lease.satisfied.difference_update(streams)
         streams = tuple(stream for stream in streams if stream in lease.open)
@@ -135,6 +135,7 @@ class Leases:
         for stream in streams:
             del lease.open[stream]
         lease.want = lease.want.with_codes(staying)
+        self._acquit(number, lease)
         return Dropped(streams, gone)
 
     def satisfied(self, number: int, stream: Stream) -> list[Stream] | None:
@@ -145,10 +146,14 @@ class Leases:
         gone = self._count(lease, (stream,), -1)
         del lease.open[stream]
         lease.satisfied.add(stream)
-        if not lease.open:  # whoever was given everything was not refused
+        self._acquit(number, lease)
+        return gone
+
+    def _acquit(self, number: int, lease: Lease) -> None:
+        """Forget any suspicion of a lease if nothing more is asked for it."""
+        if not lease.open:
             self.probation.forget(number)
             lease.is_apart = False
-        return gone
 
     # --- trials
 

@@ -35,7 +35,10 @@ class Trials:
                 self._convict(number, error)
             self.next()
             return bool(guilty)
-        return not one.is_excused and self._blame(one, error)
+        # An error names no request: with several under way it may be of one that had other leases. All of them are
+        # asked for again, in a single one, when the source is back.
+        is_certain = one.requests <= one.in_force + 1
+        return is_certain and not one.is_excused and self._blame(one, error)
 
     def _blame(self, one: Attachment, error: ExchangeError) -> bool:
         guilty, apart = self._leases.probation.refused(self._asked(one))

@@ -129,3 +129,19 @@ def test_an_awaited_snapshot_is_asked_for() -> None:
     served.sent(plan)
     served.saw(["ticker KRW-BTC"])
     assert served.plan(union, {"ticker KRW-BTC"}) is None
+
+
+def test_a_book_that_was_asked_at_fewer_levels_meanwhile_begins_anew() -> None:
+    union, served = Union(), Coverage()
+    deep, shallow = orderbook_want("KRW-BTC", depth=30), orderbook_want("KRW-BTC", depth=5)
+    union.add(shallow)
+    union.add(deep)
+    ask(served, union)
+    served.saw(["orderbook KRW-BTC"])
+    union.remove(deep)
+    ask(served, union)
+    union.add(deep)
+    plan = served.plan(union)
+    assert plan is not None
+    assert "is_only_realtime" not in plan.types[0]
+    assert served.sent(plan) == ["orderbook KRW-BTC"]

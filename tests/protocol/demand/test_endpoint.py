@@ -76,6 +76,8 @@ def test_nothing_wanted_any_more_closes_the_connection() -> None:
     assert desk.took(Disconnect) == [Disconnect(1, 0.0)]
     desk.end(one)
     assert not desk.heard(), "nothing that anybody wanted was lost"
+    desk.state(1, "closed")
+    assert desk.heard() == [("closed", 1)]
     desk.want(2, ticker_want("KRW-BTC"))
     desk.open(1)
     (told,) = desk.took(Tell)
@@ -110,9 +112,9 @@ def test_a_connection_that_was_kept_and_ends_is_no_loss() -> None:
     desk.run(1)
     desk.heard()
     desk.end(one)
-    assert not desk.heard()
-    desk.state(1, "closed")
     assert desk.heard() == [("closed", 1)]
+    desk.state(1, "closed")
+    assert not desk.heard(), "once"
     desk.want(2, ticker_want("KRW-BTC"))
     assert desk.took(Connect)
     desk.open(1)

@@ -182,6 +182,30 @@ def test_who_is_given_what_it_wanted_during_its_trial_is_innocent() -> None:
     assert not desk.endpoint.inheritance().leases.suspicion.apart
 
 
+def test_who_wants_nothing_more_is_suspected_of_nothing() -> None:
+    desk = made()
+    once = ticker_want(["KRW-BTC", "KRW-ETH"], realtime=False)
+    desk.want(1, once.with_codes(["KRW-BTC"]))
+    one = desk.open(1)
+    desk.see(one, BITCOIN)
+    desk.satisfied(1, BITCOIN)
+    desk.want(1, once.with_codes(["KRW-ETH"]))
+    desk.drop(1, once.with_codes(["KRW-ETH"]))
+    assert not desk.endpoint.inheritance().leases.suspicion.suspects
+
+
+def test_an_error_while_several_requests_are_under_way_blames_nobody() -> None:
+    desk = made()
+    desk.want(1, BAD)
+    one = desk.open(1)
+    desk.refuse(one)
+    desk.drop(1)
+    desk.want(2, ticker_want("KRW-ETH"))
+    desk.run(1)
+    desk.refuse(one)
+    assert not desk.reported(), "it may be of the one before, whose lease is gone"
+
+
 def test_more_codes_for_one_that_is_set_apart_are_asked_with_its_trial() -> None:
     desk = made()
     apart(desk, [ticker_want("KRW-A"), ticker_want("KRW-B")])
@@ -343,7 +367,7 @@ def test_a_router_that_dies_while_the_connection_is_kept_loses_nothing() -> None
     desk.run(1)
     desk.heard()
     desk.use_router(5)
-    assert not desk.heard()
+    assert desk.heard() == [("closed", 1)]
     desk.want(2, ticker_want("KRW-BTC"))
     assert desk.took(Connect)
 
