@@ -106,7 +106,11 @@ class Actor(pykka.ThreadingActor):
 
     def after(self, delay: float, message: object) -> Timer:
         """Have `message` delivered to this actor in `delay` seconds. Only for the actor's own thread."""
-        timer = Timer(time.monotonic() + delay, message)
+        return self.at(time.monotonic() + delay, message)
+
+    def at(self, due: float, message: object) -> Timer:
+        """Have `message` delivered to this actor at `due` (monotonic seconds). Only for the actor's own thread."""
+        timer = Timer(due, message)
         self.actor_inbox.add(timer)
         return timer
 

@@ -231,7 +231,7 @@ class Supervisor(Actor):
     # --- this process among others
 
     def _placed(self, place: Placed) -> None:
-        if place.seat is None or place.seat != self._children.get("membership"):
+        if place.membership is None or place.membership != self._children.get("membership"):
             return  # from one that was replaced, or the engine has given up
         self._place = place
         self._sources.arrange(place)

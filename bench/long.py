@@ -23,8 +23,8 @@ from websocket_v6.actors.base import Actor, ask, stop_and_join
 from websocket_v6.actors.demand.registry import Registry
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth
-from websocket_v6.actors.messages.connection import Ask
-from websocket_v6.actors.messages.registry import ComponentGone, LineChanged, Subscribe, UseConnection, UseRouter
+from websocket_v6.actors.messages.connection import SendRequest
+from websocket_v6.actors.messages.registry import ComponentGone, SourceOpened, Subscribe, UseRouter, UseSource
 from websocket_v6.protocol.exchange.requests import encode_request
 from websocket_v6.protocol.exchange.wants import ticker_want
 
@@ -100,8 +100,8 @@ class Sink(Actor):
     def on_receive(self, message: object) -> object:
         """Take one message."""
         match message:
-            case Ask(_, plan):
-                self.requests.append(encode_request("ticket", plan.types, "SIMPLE"))
+            case SendRequest(_, _, types):
+                self.requests.append(encode_request("ticket", types, "SIMPLE"))
             case GetHealth():
                 return self.requests
             case _:
@@ -121,12 +121,12 @@ def registry(components: int) -> dict[str, Any]:
 
 
 def _registry(components: int, subject: "pykka.ActorRef[Any]", sink: "pykka.ActorRef[Any]") -> dict[str, Any]:
-    subject.tell(UseRouter(sink))
-    subject.tell(UseConnection("public", sink, 1))
+    subject.tell(UseRouter(sink, {}))
+    subject.tell(UseSource("public", sink, 1))
     want = ticker_want([f"KRW-C{number:03}" for number in range(MARKETS)])
     mailbox = MailboxQueue(Mailbox.latest())
     ask(subject, Subscribe("component-0", 0, want, mailbox, None), ASK_TIMEOUT)
-    subject.tell(LineChanged("public", 1, "open", 1, time.time_ns()))
+    subject.tell(SourceOpened("public", 1, 1, time.time_ns()))
     started = time.process_time()
     for index in range(1, components):
         ask(subject, Subscribe(f"component-{index}", index, want, mailbox, None), ASK_TIMEOUT)

@@ -91,9 +91,9 @@ def gather(component: Component) -> Health:
     router: RouterHealth = link.ask(lambda now: now.router, GetHealth())
     registry: RegistryHealth = link.ask(lambda now: now.registry, GetHealth())
     connections = tuple(
-        one._replace(epoch=feed.epoch, serves=one.line in feed.serving)
-        for feed in registry.feeds
-        for one in _connections(component, feed.endpoint)
+        one._replace(epoch=endpoint.epoch, serves=one.source in endpoint.serving)
+        for endpoint in registry.endpoints
+        for one in _connections(component, endpoint.endpoint)
     )
     subscriptions = tuple(_subscription(edge) for edge in component.edges)
     counters = Counters(
@@ -103,12 +103,12 @@ def gather(component: Component) -> Health:
         malformed=router.malformed + registry.malformed,
         unrouted=router.unrouted,
         reconnects=sum(one.reconnects for one in connections),
-        requests_sent=sum(feed.requests_sent for feed in registry.feeds),
+        requests_sent=sum(endpoint.requests_sent for endpoint in registry.endpoints),
     )
-    streams = sum(feed.streams for feed in registry.feeds)
-    seat = _membership(component)
+    streams = sum(endpoint.streams for endpoint in registry.endpoints)
+    place = _membership(component)
     return Health(
-        seat.role, component.name, registry.components, seat.guests, connections, streams, counters, subscriptions
+        place.role, component.name, registry.components, place.guests, connections, streams, counters, subscriptions
     )
 
 
@@ -118,7 +118,7 @@ def is_open(component: Component, endpoint: str) -> bool:
 
 
 def _connections(component: Component, endpoint: str) -> list[ConnectionHealth]:
-    """Ask every line of the endpoint; one that has just been replaced has nothing to say."""
+    """Ask every source of the endpoint; one that has just been replaced has nothing to say."""
     found: list[ConnectionHealth] = []
     for ref in component.link.children.connections[endpoint]:
         with contextlib.suppress(pykka.ActorDeadError):
@@ -127,9 +127,9 @@ def _connections(component: Component, endpoint: str) -> list[ConnectionHealth]:
 
 
 def _membership(component: Component) -> MembershipHealth:
-    if component.link.children.seat is None:
+    if component.link.children.membership is None:
         return MembershipHealth(Role.EMBEDDED.value, 0)
-    return cast(MembershipHealth, component.link.ask(lambda children: cast(Ref, children.seat), GetHealth()))
+    return cast(MembershipHealth, component.link.ask(lambda children: cast(Ref, children.membership), GetHealth()))
 
 
 def _subscription(edge: Edge) -> SubscriptionHealth:

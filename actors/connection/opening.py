@@ -85,7 +85,9 @@ class Opening:
         ws.settimeout(self._config.connect_timeout)
         try:
             # The exchange counts any request with an Origin in a bucket of one each 10 s.
-            ws.connect(self._target.url, header=headers, suppress_origin=True, redirect_limit=0)
+            ws.connect(  # type: ignore[no-untyped-call]
+                self._target.url, header=headers, suppress_origin=True, redirect_limit=0
+            )
         except websocket.WebSocketBadStatusException as exc:
             raise self._refusal(exc.status_code, exc.resp_headers, exc.resp_body) from None
         except (OSError, websocket.WebSocketException, ValueError, LookupError) as exc:

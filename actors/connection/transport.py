@@ -23,6 +23,7 @@ from websocket_v6.actors.messages.common import Credits, Ref
 from websocket_v6.actors.messages.connection import TransportEnded, TransportFailed, TransportOpened, TransportSaid
 from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceSaid
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.steps import Sample
 from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
@@ -32,7 +33,7 @@ from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, P
 
 from .opening import Opening, socket_of
 
-__all__ = ["CREDITS", "Sample", "Transport", "abandon_sockets"]
+__all__ = ["CREDITS", "Transport", "abandon_sockets"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,14 +70,6 @@ class Close(NamedTuple):
     """End the connection, for this reason; without one, because nobody wants it any more."""
 
     error: WebSocketV6Error | None
-
-
-class Sample(NamedTuple):
-    """A transport at this moment, for whoever judges its silence. Monotonic seconds."""
-
-    reading_since: float | None  # None: it has no credit, so that nothing can be heard
-    bytes_at: float  # when the last bytes were read, the opening if none were yet
-    data_at: float  # when the last data was, which pongs and answers are not
 
 
 class _Over(Exception):  # noqa: N818 - not an error: how the loop hears that it is over

@@ -14,7 +14,7 @@ from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import KNOWN_TYPES
 
-from .deliveries import Delivery
+from .deliveries import Delivery, Taker
 from .holds import Holds
 from .routes import Route, Routes, as_snapshot
 
@@ -117,7 +117,7 @@ class CarefulPath:
             self._told.add(type_)
             logger.warning("the exchange sends %r, which this version does not know", type_)
         event = incoming.event(stream, payload, runs=True)
-        takers = {}
+        takers: dict[int, Taker] = {}
         for known, route in self._routes:
             if split(known)[1] == code:
                 route.settle()

@@ -218,8 +218,8 @@ class Router(Actor):
     def _hear(self, message: Attach | SourceState | SourceOpened | SourceSaid | SourceEnded) -> None:
         """Tell on what a source says; of one that was ended already, nothing."""
         match message:
-            case Attach(attachment, endpoint, source, credits_, count):
-                self._flow.attach(attachment, endpoint, source, count)
+            case Attach(attachment, endpoint, source, credits_, size):
+                self._flow.attach(attachment, endpoint, source, size)
                 self._credits[attachment] = credits_
             case SourceState():
                 tell(self._registry, message)
@@ -236,11 +236,8 @@ class Router(Actor):
         match command:
             case Turn(endpoint, epoch):
                 self._flow.turn(endpoint, epoch)
-            case Admit(attachment, epoch, is_held):
-                endpoint = self._flow.endpoint_of(attachment)
-                if endpoint is not None and is_held:
-                    self._careful.begin(endpoint, attachment)
-                self._grant(attachment, self._flow.admit(attachment, epoch, is_held=is_held))
+            case Admit():
+                self._admit(command)
             case Join(attachment):
                 self._join(attachment)
             case End(attachment, reason):
@@ -249,6 +246,13 @@ class Router(Actor):
                 self._careful.merge(endpoint, is_on=is_on)
             case Mark(endpoint, number):
                 tell(self._registry, Marked(endpoint, number, self._flow.flowing_since(endpoint)))
+
+    def _admit(self, command: Admit) -> None:
+        attachment, epoch, is_held = command
+        endpoint = self._flow.endpoint_of(attachment)
+        if endpoint is not None and is_held:
+            self._careful.begin(endpoint, attachment)
+        self._grant(attachment, self._flow.admit(attachment, epoch, is_held=is_held))
 
     def _join(self, attachment: int) -> None:
         endpoint, epoch = self._flow.endpoint_of(attachment), self._flow.join(attachment)

@@ -32,7 +32,7 @@ class Placed(NamedTuple):
     link: Ref | None = None
     shared: Mapping[str, int] = MappingProxyType({})
     error: WebSocketV6Error | None = None  # why it is embedded although it was to share
-    seat: Ref | None = None  # who says so
+    membership: Ref | None = None  # who says so
 
 
 class Released(NamedTuple):

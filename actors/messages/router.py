@@ -63,14 +63,14 @@ class DropRoutes(NamedTuple):
 class Attach(NamedTuple):
     """A source begins a new life: batches of this attachment will come, once it is admitted, one for each credit.
 
-    `credits` (live) is filled with `count` of them when it is admitted; one comes back for each batch.
+    `credits` (live) is filled with `size` of them when it is admitted; one comes back for each batch.
     """
 
     attachment: int
     endpoint: str
     source: int
     credits: Credits
-    count: int
+    size: int
 
 
 class SourceState(NamedTuple):

@@ -17,7 +17,7 @@ class Echo(Actor):
 
     def on_receive(self, message: object) -> object:
         match message:
-            case ("wait", gate):
+            case ("wait", threading.Event() as gate):
                 assert gate.wait(5)
             case ("after", float(delay), str(name)):
                 self.timers[name] = self.after(delay, name)

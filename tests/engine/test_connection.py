@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, WebSocketClientProxy
-from websocket_v6.actors.connection.transport import WireFailed
+from websocket_v6.actors.messages.connection import SendRequest
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.simulator import Simulator
 from websocket_v6.simulator.answers import Answers
@@ -549,7 +549,7 @@ def test_a_bug_of_ours_is_a_gap_with_its_bounds(sim: Simulator, pair: Pair, name
     if name == "router":
         children.router.tell(Batch("public", 1, 1, 0, ["ticker KRW-BTC"], []))  # columns of unequal length: a bug
     else:
-        children.connections[name][0].tell(WireFailed(1))
+        children.connections[name][0].tell(SendRequest("public", 1, None, ()))
     pair.check_goes_on(epoch=2)
     for component in pair.both:
         states = component.states()

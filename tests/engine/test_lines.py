@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, Mailbox, WebSocketClientProxy
-from websocket_v6.actors.connection.transport import WireFailed
+from websocket_v6.actors.messages.connection import SendRequest
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.exchange.identity import identity_of
 from websocket_v6.simulator import Simulator
@@ -195,7 +195,7 @@ def test_a_bug_in_one_of_two_lines_is_no_gap(sim: Simulator, fast: Config) -> No
         for _ in range(3):
             assert taker.proxy._component is not None
             broken, _ = taker.proxy._component.link.children.connections["public"]
-            broken.tell(WireFailed(1))
+            broken.tell(SendRequest("public", 1, None, ()))
             wait_until(lambda: not broken.is_alive(), "its end")  # noqa: B023
             wait_until(lambda: len(taker.open()) == 2, "its successor")
             taker.wait_whole()

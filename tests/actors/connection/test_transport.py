@@ -15,7 +15,6 @@ from tests.actors.connection.peer import (
     accept_of,
     answered,
     binary,
-    hang_up,
     key_of,
     read_frame,
     until_hung_up,
@@ -337,7 +336,7 @@ def test_what_was_waited_for_is_whole_up_to_its_arrival() -> None:
 def test_the_kernel_says_when_the_last_bytes_came(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was stopped reads with a clock that is late; the socket knows better."""
     monkeypatch.setattr(subject, "_last_arrival_ns", lambda _: 5)
-    with Meeting(then=lambda sock: (sock.sendall(binary(TICKER)), hang_up(sock))[1]) as meeting:
+    with Meeting(then=lambda sock: sock.sendall(binary(TICKER))) as meeting:
         routed, _ = meeting.end()
     assert routed[-1].whole_ns == routed[0].at_ns, "but never before the opening"
 
