@@ -196,8 +196,9 @@ class Transport(threading.Thread):
         _open_sockets.add(sock)
         self._opened_ns = self._whole_ns = self._empty_ns = time.time_ns()
         self._bytes_at = self._data_at = time.monotonic()
-        tell(self._router, SourceOpened(self._endpoint, self._source, self._attachment, self._whole_ns))
+        # The owner first: what the registry has it send because of the other must find it open.
         tell(self._owner, TransportOpened(self._attachment, self._opening.keys))
+        tell(self._router, SourceOpened(self._endpoint, self._source, self._attachment, self._whole_ns))
 
     def _carry(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         """Read until the connection ends; what ends it is raised as _Over or as the socket's own error."""
