@@ -26,7 +26,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.steps import Sample
 from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.batch import Batch
-from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
+from websocket_v6.protocol.errors import ExchangeError, RemoteProtocolError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Inbound, Notice, SubscriptionList
 from websocket_v6.protocol.websocket import deflate
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Violation
@@ -42,6 +42,7 @@ CREDITS = 8  # batches that may be on their way to the router
 CLOSE_WAIT = 0.5  # seconds for the peer to answer our close frame
 SEND_TIMEOUT = 10.0  # seconds for a frame to fit into the kernel's buffer
 WAITED_NS = 1_000_000  # a poll that took as long has waited for the bytes, and not they for it
+LATE_NS = 100_000_000  # what the kernel counts is no more exact than its ticks
 LAST_DATA_RECV = 52  # where `tcpi_last_data_recv` stands in Linux' struct tcp_info: milliseconds, 32 bits
 
 _open_sockets: "weakref.WeakSet[socket.socket]" = weakref.WeakSet()
@@ -119,6 +120,8 @@ class Transport(threading.Thread):
         self._opened_ns = 0
         self._whole_ns = 0  # all from before it was handed on
         self._empty_ns = 0  # when the socket was last known to have nothing to read
+        self._has_waited = False  # for the bytes that are read next
+        self._said: ExchangeError | None = None  # it closes after an error, and that is why
         self._reading_since: float | None = None
         self._bytes_at = self._data_at = 0.0
 
@@ -184,13 +187,21 @@ class Transport(threading.Thread):
             self._deflater = agreed.deflater if agreed else None
             self._carry(opening.ws, FrameDecoder(deflate=agreed.inflater if agreed else None))
         except _Over as over:
-            error = over.error
+            error: WebSocketV6Error = over.error
         except (OSError, websocket.WebSocketException) as exc:
             error = TransportError(f"{self._endpoint} connection lost: {exc}")
         finally:
-            self._whole_ns = max(self._opened_ns, min(self._whole_ns, _last_arrival_ns(opening.ws.sock)))
+            self._look_when_the_last_came(opening.ws.sock)
             opening.close()
+        if self._said is not None and isinstance(error, TransportError):
+            error = self._said
         return TransportEnded(self._attachment, _bare(error))
+
+    def _look_when_the_last_came(self, sock: socket.socket | None) -> None:
+        """Correct what a clock that stood still has said: a process that was stopped reads old bytes late."""
+        arrived_ns = _last_arrival_ns(sock)
+        if arrived_ns < self._whole_ns - LATE_NS:
+            self._whole_ns = max(self._opened_ns, arrived_ns)
 
     def _opened(self, sock: socket.socket) -> None:
         _open_sockets.add(sock)
@@ -248,13 +259,13 @@ class Transport(threading.Thread):
             if fd == self._woken.fileno():
                 self._woken.recv(64)
         now_ns = time.time_ns()
-        if now_ns - before_ns >= WAITED_NS:
-            self._empty_ns = now_ns
+        self._has_waited = now_ns - before_ns >= WAITED_NS
 
     def _receive(self, inbound: Inbound, messages: list[bytes], now_ns: int) -> None:
         """Hand on what one read brought."""
-        # Else the bytes may have waited for long: this thread, or the whole process, was not reading.
-        whole_ns = self._empty_ns
+        # Bytes that were not waited for may have lain there for long: this thread, or the process, was not reading.
+        whole_ns = now_ns if self._has_waited else self._empty_ns
+        self._has_waited = False
         self._bytes_at = time.monotonic()
         if messages:
             streams, payloads, notices = inbound.sort(messages)
@@ -281,6 +292,8 @@ class Transport(threading.Thread):
 
     def _say(self, notice: Notice) -> None:
         tell(self._router, SourceSaid(self._endpoint, self._attachment, notice))
+        if isinstance(notice, ErrorNotice):
+            self._said = ExchangeError(notice.name, notice.text)
         if isinstance(notice, SubscriptionList | ErrorNotice):
             tell(self._owner, TransportSaid(self._attachment, notice))
 
@@ -349,10 +362,7 @@ class Transport(threading.Thread):
 
 
 def _last_arrival_ns(sock: socket.socket | None) -> int:
-    """Return when the last bytes arrived at this machine, as far as the kernel tells; now if it does not.
-
-    A process that was stopped reads old bytes late, and its clock alone would have it whole for too long.
-    """
+    """Return when the last bytes arrived at this machine, as far as the kernel tells; now if it does not."""
     now_ns = time.time_ns()
     if sock is None or not hasattr(socket, "TCP_INFO"):
         return now_ns

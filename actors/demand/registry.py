@@ -296,11 +296,17 @@ class Registry(Actor):
             endpoint, what.state, what.epoch, what.at_ns, what.gap_started_ns, what.reason, what.error
         )
         if what.lease is not None:
-            concerned = {self._claims[what.lease].component_id}
+            concerned = self._newcomer(endpoint, what.lease)
         else:
             concerned = {claim.component_id for claim in self._claims.values() if claim.endpoint == endpoint}
         for component_id in concerned:
             tell(self._watchers.get(component_id), change)
+
+    def _newcomer(self, endpoint: str, lease: int) -> set[str]:
+        """Return the owner of `lease`, unless another lease of it has brought it the same word."""
+        component_id = self._claims[lease].component_id
+        own = self._by_component[component_id]
+        return set() if any(one == endpoint and number != lease for number, one in own.items()) else {component_id}
 
     def _tell_backfilled(self, ended: BackfillEnded) -> None:
         codes: dict[str, set[str]] = {}  # whose trades a component follows
