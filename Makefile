@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TEST_ARGS ?=
+MUTANTS ?= 25
+MODULES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance long fuzz bench soak clean
+.PHONY: help demo test lint conformance long fuzz mutants bench soak clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -16,8 +18,10 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # One stamp for each set of extras: made anew when the requirements change.
+# compat: the install is this folder's path, which tests, bench and type checkers read as well. Without it (`pip install
+# -e .`) it is an import hook that knows websocket_v6 alone; that works too, for programs that only use the package.
 $(VENV)/.with-%: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e '.[$*]'
 	@touch $@
 
 demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a live table
@@ -41,6 +45,9 @@ long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make
 fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, ten minutes
 	$(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=300
 	$(BIN)/python tests/fuzz/fuzz_events.py -max_total_time=300
+
+mutants: $(VENV)/.with-test $(VENV)/.with-mutants  ## Mutation testing of protocol/: MUTANTS=25 of each module, MODULES='stores union'
+	$(BIN)/python -m tests.mutants --count $(MUTANTS) $(MODULES)
 
 bench: $(VENV)/.with-cli $(VENV)/.with-bench  ## Ratios against what a user could write instead
 	$(BIN)/python -m bench

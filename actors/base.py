@@ -2,11 +2,14 @@
 
 pykka has no timers. Here they live in the inbox: the actor's own thread, waiting for its next message, wakes when a
 timer is due and handles the timer's message like any other. No timer thread, no lock: only the actor touches its heap.
+A timer waits its turn: what lay in the inbox when it was due is handled before it, so that an actor which was held up
+never judges before it has heard what came in time.
 """
 
 import contextlib
 import heapq
 import itertools
+import logging
 import queue
 import threading
 import time
@@ -16,7 +19,11 @@ from typing import Any, ClassVar
 import pykka
 from pykka._envelope import Envelope
 
-__all__ = ["Actor", "Timer", "ask", "stop_and_join", "tell"]
+__all__ = ["Actor", "Timer", "ask", "last_words", "stop_and_join", "stop_child", "tell"]
+
+logger = logging.getLogger(__name__)
+
+STOP_TIMEOUT = 5.0
 
 
 class Timer:
@@ -44,24 +51,33 @@ class TimedInbox:
         self._queue: queue.SimpleQueue[Envelope[Any]] = queue.SimpleQueue()
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
+        self._due: Timer | None = None  # the timer whose turn it is, once `_ahead` messages are handled
+        self._ahead = 0
         self.thread: threading.Thread | None = None  # the actor's, for whoever stops it and waits
         self.put: Callable[[Envelope[Any]], None] = self._queue.put
         self.empty: Callable[[], bool] = self._queue.empty
         self.qsize: Callable[[], int] = self._queue.qsize
 
     def get(self) -> Envelope[Any]:
-        """Wait for the next message or the next due timer."""
+        """Wait for the next message or the next due timer. What came before a timer was due goes before it."""
         while self._heap:
             due, _, timer = self._heap[0]
+            if timer.message is None:
+                heapq.heappop(self._heap)
+                continue
             remaining = due - time.monotonic()
-            if remaining > 0 and timer.message is not None:
+            if remaining > 0:
                 try:
-                    return self._queue.get(timeout=remaining)
+                    return self._queue.get(timeout=min(remaining, threading.TIMEOUT_MAX))
                 except queue.Empty:
                     continue
+            if self._due is not timer:
+                self._due, self._ahead = timer, self._queue.qsize()
+            if self._ahead:
+                self._ahead -= 1
+                return self._queue.get()
             heapq.heappop(self._heap)
-            if timer.message is not None:
-                return Envelope(timer.message)
+            return Envelope(timer.message)
         return self._queue.get()
 
     def add(self, timer: Timer) -> None:
@@ -143,3 +159,23 @@ def stop_and_join(ref: "pykka.ActorRef[Any]", timeout: float) -> bool:
         return True
     inbox.thread.join(timeout)
     return not inbox.thread.is_alive()
+
+
+def last_words(name: str, ref: "pykka.ActorRef[Any]", question: object) -> Any:
+    """Ask a child that is to be stopped what its successor begins with; None if it has failed: then it says it itself.
+
+    One that does not answer within a few seconds is named in the log, and answers nothing.
+    """
+    try:
+        return ask(ref, question, STOP_TIMEOUT)
+    except pykka.ActorDeadError:
+        return None
+    except pykka.Timeout:
+        logger.warning("the engine's %s does not answer", name)
+        return None
+
+
+def stop_child(name: str, ref: "pykka.ActorRef[Any]") -> None:
+    """Stop a child and wait for its thread; one that goes on all the same is named in the log."""
+    if not stop_and_join(ref, STOP_TIMEOUT):
+        logger.warning("the engine's %s did not stop within %g s", name, STOP_TIMEOUT)

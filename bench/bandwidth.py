@@ -28,7 +28,7 @@ from rich.table import Table
 from websocket_v6.protocol.websocket import deflate, handshake
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder
 from websocket_v6.simulator import Limits, Simulator
-from websocket_v6.simulator.catalog import many_markets
+from websocket_v6.simulator.market.catalog import many_markets
 
 from .messages import CAPTURE
 

@@ -12,28 +12,33 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from queue import SimpleQueue
 from typing import Any
 
 from websocket_v6.actors.base import Actor
 from websocket_v6.actors.delivery import subscriber
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.delivery.edge import Edge
 from websocket_v6.actors.delivery.router import Router
-from websocket_v6.actors.delivery.subscriber import Attach, Edge, Subscriber
-from websocket_v6.actors.messages.router import AddRoutes
+from websocket_v6.actors.delivery.subscriber import Subscriber
+from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.messages.router import AddRoutes, Attach
 from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.delivery.commands import Admit
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.heads import Inbound
 from websocket_v6.protocol.exchange.streams import stream_of
+from websocket_v6.protocol.exchange.wants import ticker_want
 from websocket_v6.protocol.websocket.frames import FrameDecoder
 
 from .messages import Messages, frame, make_messages
 
 __all__ = ["HotPath"]
 
-EPOCH = 1
+EPOCH = ATTACHMENT = SOURCE = 1
+CREDITS = 8  # as a transport has
 SUBSCRIPTION = 1
-CHUNK = 256 * 1024  # as the wire reads
+CHUNK = 256 * 1024  # as a transport reads
 TURNS = 15
 
 
@@ -47,20 +52,25 @@ class HotPath:
         self._inbound = Inbound()
         # Actors that are never started: their methods are called as their threads would.
         self._router = Router(supervisor=Actor().actor_ref)
-        self._subscriber = Subscriber("hot")
+        self._subscriber = Subscriber("hot", lambda _: None)
         mailbox = MailboxQueue(Mailbox.block(10**6))
         streams = tuple(stream_of(type_, code) for type_ in messages.types for code in messages.codes)
-        self._router._add(AddRoutes(SUBSCRIPTION, streams, mailbox, None, replay=True, snapshots=True, realtime=True))
-        view = None if numbers is Decimal else (lambda event: event.with_numbers(numbers))
-        edge = Edge(mailbox, view, lambda: None)
-        self._subscriber._attached[SUBSCRIPTION] = Attach(SUBSCRIPTION, "hot", edge, self._callback, None, lambda: None)
+        for message in (
+            Attach(ATTACHMENT, "public", SOURCE, SimpleQueue(), CREDITS),
+            Admit(ATTACHMENT, EPOCH, is_held=False),
+            AddRoutes(SUBSCRIPTION, "public", streams, mailbox, None, replay=True, snapshots=True, realtime=True),
+        ):
+            self._router.on_receive(message)
+        edge = Edge(SUBSCRIPTION, ticker_want(messages.codes), mailbox, numbers=numbers, callback=self._callback)
+        self._subscriber._attached[SUBSCRIPTION] = edge
 
     def deliver(self) -> None:
         """Take the whole block of messages as far as the mailbox."""
         view = memoryview(self.stream)
         for start in range(0, len(view), CHUNK):
             streams, payloads, _ = self._inbound.sort(self._decoder.receive(view[start : start + CHUNK]))
-            self._router._deliver(Batch("public", 1, EPOCH, time.time_ns(), streams, payloads))
+            now_ns = time.time_ns()
+            self._router.on_receive(Batch("public", ATTACHMENT, now_ns, now_ns, streams, payloads))
 
     def drain(self) -> None:
         """Take what waits in the mailbox to the callback."""

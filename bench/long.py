@@ -20,8 +20,8 @@ import pykka
 
 from websocket_v6 import Config, Mailbox
 from websocket_v6.actors.base import Actor, ask, stop_and_join
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
 from websocket_v6.actors.demand.registry import Registry
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.connection import Ask
 from websocket_v6.actors.messages.registry import ComponentGone, LineChanged, Subscribe, UseConnection, UseRouter

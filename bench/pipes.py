@@ -32,8 +32,9 @@ from websocket_v6.actors.messages.common import Credits
 from websocket_v6.actors.messages.component import ConnectionChanged
 from websocket_v6.actors.messages.connection import Connect
 from websocket_v6.actors.messages.registry import Subscribe
-from websocket_v6.actors.messages.router import AddRoutes, AttachSource, UseRegistry
+from websocket_v6.actors.messages.router import AddRoutes, Attach, UseRegistry
 from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.delivery.commands import Admit
 from websocket_v6.protocol.exchange.wants import ticker_want
 
 from .messages import make_messages
@@ -221,7 +222,7 @@ class Desk(Actor):
                 tell(session, ShareWith(("public",), stays=True))
             case Subscribe(_, subscription_id, want, mailbox, session):
                 streams = tuple(f"ticker {code}" for code in want.codes)
-                tell(self._router, AddRoutes(subscription_id, streams, mailbox, session, True, True, True))
+                tell(self._router, AddRoutes(subscription_id, "public", streams, mailbox, session, True, True, True))
                 tell(session, ConnectionChanged("public", "open", 1, time.time_ns()))
                 self._served.put(None)
             case _:
@@ -232,20 +233,22 @@ def send_ours(channel: str, batches: Batches, window: Window) -> None:
     """Give a router batches as a socket's thread does; a session takes them from there."""
     served: queue.SimpleQueue[None] = queue.SimpleQueue()
     credits_: Credits = queue.SimpleQueue()
-    for _ in range(CREDITS):
-        credits_.put(True)
     router = Router.start(supervisor=None)
     desk = Desk.start(router, served)
     router.tell(UseRegistry(desk))
-    router.tell(AttachSource("public", 1, 1, credits_))
+    router.tell(Attach(1, "public", 1, credits_, CREDITS))
+    router.tell(Admit(1, epoch=1, is_held=False))
     with Listener(channel) as listener:
-        Session.start(connection=listener.accept(), key=KEY, region="kr", registry=desk, owner=desk)
+        Session.start(
+            connection=listener.accept(), key=KEY, region="kr", registry=desk, owner=desk, may_serve=lambda: True
+        )
     served.get()
     for streams, payloads in batches:
         if not window.admits(len(payloads)):
             break
         credits_.get()
-        router.tell(Batch("public", 1, 1, time.time_ns(), streams, payloads))
+        now_ns = time.time_ns()
+        router.tell(Batch("public", 1, now_ns, now_ns, streams, payloads))
     pykka.ActorRegistry.stop_all()
 
 
@@ -263,8 +266,10 @@ class Sink(Actor):
             case Batch():
                 self._tally.took(len(message.streams))
                 self._credits.put(True)
-            case AttachSource():
-                self._credits = message.credits
+            case Attach(_, _, _, credits_, count):
+                self._credits = credits_
+                for _ in range(count):
+                    credits_.put(True)
             case LinkUp(link):
                 codes = make_messages("ticker", MARKETS, BLOCK).codes
                 tell(link, Connect("public", (ticker_want(codes),)))
@@ -283,8 +288,7 @@ def receive_ours(channel: str, tally: Tally) -> None:
     Link.start(
         entry=HostEntry(channel, KEY, os.getppid()),
         keys=b"",
-        lines={"public": 1},
-        registry=sink,
+        sources={"public": 1},
         router=sink,
         owner=sink,
     )

@@ -1,17 +1,19 @@
 """The engine of this process: started by the first component, shared by equal configurations, stopped with the last.
 
 Here is the one piece of state that all threads of a process share, and the one lock that guards it: without it two
-components starting at once would start two engines. The interpreter's exit and fork are dealt with here too.
+components starting at once would start two engines. Nothing is waited for under that lock: engines of other
+configurations have nothing to do with one that is slow to start or to stop. The interpreter's exit and fork are dealt
+with here too.
 """
 
 import atexit
+import contextlib
 import logging
 import os
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +21,7 @@ import pykka
 
 from .actors.base import ask, stop_and_join, tell
 from .actors.connection.transport import abandon_sockets
+from .actors.forks import no_fork
 from .actors.membership.membership import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
@@ -35,6 +38,7 @@ STOP_TIMEOUT = 10.0
 SERVICE = "websocket-v6 serve"
 ATTACH_TIMEOUT = 20.0
 HAND_OVER_TIMEOUT = 2.0
+CLOSE_TIMEOUT = STOP_TIMEOUT + HAND_OVER_TIMEOUT + 3.0  # with some room for a machine that does much else
 EXIT_TIMEOUT = 0.5  # for all callbacks that run at the interpreter's exit together: Ctrl-C is not to be waited for
 
 
@@ -46,22 +50,54 @@ class Leaver(Protocol):
 
 
 class Engine:
-    """A running supervisor and who uses it."""
+    """A supervisor, started by whoever uses it first, and who uses it.
+
+    `users` and `is_closing` are the module's, under its lock; it ends once, whoever ends it.
+    """
 
     def __init__(self, config: Config, *, serves: bool = False) -> None:
         self.config = config
-        self.supervisor: Ref = Supervisor.start(config, _meeting_folder(config), serves=serves)
         self.users: set[str] = set()
+        self.is_closing = False
+        self.closed = threading.Event()  # its connections are, and another one may begin
+        self._serves = serves
+        self._starting = threading.Lock()
+        self._supervisor: Ref | None = None
+
+    def start(self) -> Ref:
+        """Return the supervisor, started if need be.
+
+        Raises:
+            ConfigError: if the folder that the processes meet in cannot be used.
+        """
+        with self._starting:
+            if self._supervisor is None:
+                self._supervisor = Supervisor.start(self.config, _meeting_folder(self.config), serves=self._serves)
+            return self._supervisor
+
+    def forget(self, user: str) -> None:
+        """Tell the supervisor that this component is none any more."""
+        tell(self._supervisor, Quit(user))
+
+    def stop(self, timeout: float) -> None:
+        """Hand over within `timeout` seconds, and stop. Only whoever set `is_closing` calls this."""
+        with self._starting:
+            supervisor = self._supervisor
+        if supervisor is not None:
+            try:
+                _hand_over(supervisor, timeout)
+            finally:
+                _stop(supervisor)
 
 
 class Link:
-    """A component's hold on the engine: the engine lives while there are links."""
+    """A component's link to the engine: the engine lives while there are links."""
 
-    def __init__(self, engine: Engine, component_id: str, children: Children) -> None:
+    def __init__(self, engine: Engine, supervisor: Ref, component_id: str, children: Children) -> None:
         self._engine = engine
+        self._supervisor = supervisor
         self._component_id = component_id
         self._children = children
-        self.pid = os.getpid()
 
     @property
     def router(self) -> Ref:
@@ -88,6 +124,12 @@ class Link:
         """Ask the registry."""
         return self.ask(lambda children: children.registry, message)
 
+    def tell_registry(self, message: object) -> None:
+        """Tell the registry, or its successor; no error if there is none."""
+        if not tell(self._children.registry, message):
+            with contextlib.suppress(EngineError):
+                tell(self.children.registry, message)
+
     @property
     def children(self) -> Children:
         """The engine's actors as they are now."""
@@ -100,14 +142,15 @@ class Link:
 
     def _ask_supervisor(self, deadline: float) -> Children:
         try:
-            children: Children = ask(self._engine.supervisor, GetChildren(), max(0.001, deadline - time.monotonic()))
+            children: Children = ask(self._supervisor, GetChildren(), max(0.001, deadline - time.monotonic()))
         except (pykka.ActorDeadError, pykka.Timeout) as exc:
             raise EngineError("the engine is stopped or does not answer") from exc
         return children
 
 
-_engines: dict[Config, Engine] = {}
-_lock = threading.Lock()
+_lock = threading.Lock()  # of what follows; it is held for as long as it takes to look something up
+_engines: dict[Config, Engine] = {}  # which one to use
+_open: set[Engine] = set()  # all that have not closed yet
 _exits: "weakref.WeakSet[Leaver]" = weakref.WeakSet()
 
 
@@ -118,34 +161,52 @@ def join(config: Config, component_id: str, component: Ref) -> Link:
         EngineError: if it has given up.
         ConfigError: if the folder that the processes meet in cannot be used, or there is no host to attach to.
     """
-    with _lock:
-        engine = _engines.get(config)
-        if engine is None:
-            engine = _engines[config] = Engine(config)
-        engine.users.add(component_id)
+    engine = _enter(config, component_id)
     try:
-        children: Children = ask(engine.supervisor, Join(component_id, component), ASK_TIMEOUT)
+        supervisor = engine.start()
+        children: Children = ask(supervisor, Join(component_id, component), ASK_TIMEOUT)
         if config.mode == "attach":
-            _await_place(engine)
+            _await_place(config, supervisor)
     except BaseException:
         _leave(engine, component_id)
         raise
-    return Link(engine, component_id, children)
+    return Link(engine, supervisor, component_id, children)
 
 
-def _await_place(engine: Engine) -> Placed:
+def _enter(config: Config, user: str, *, serves: bool = False) -> Engine:
+    """Return the engine for `config`, of which `user` is a user now; one that `serves` is always a new one.
+
+    One that is closing is waited for: a new one would connect beside it.
+
+    Raises:
+        EngineError: if it does not close.
+    """
+    while True:
+        with _lock:
+            engine = _engines.get(config)
+            if engine is None or (serves and not engine.is_closing):
+                engine = _engines[config] = Engine(config, serves=serves)
+                _open.add(engine)
+            if not engine.is_closing:
+                engine.users.add(user)
+                return engine
+        if not engine.closed.wait(CLOSE_TIMEOUT):
+            raise EngineError(f"the engine that was the last to use {config.url} does not stop: start a new process")
+
+
+def _await_place(config: Config, supervisor: Ref) -> Placed:
     future: pykka.Future[Placed] = pykka.ThreadingFuture()
-    tell(engine.supervisor, AwaitPlace(future))
+    tell(supervisor, AwaitPlace(future))
     try:
         place = future.get(timeout=ATTACH_TIMEOUT)
     except pykka.Timeout as exc:
-        raise EngineError(f"the host of {engine.config.url} did not answer within {ATTACH_TIMEOUT:g} s") from exc
+        raise EngineError(f"the host of {config.url} did not answer within {ATTACH_TIMEOUT:g} s") from exc
     if place.error is not None:
         raise place.error
     return place
 
 
-@contextmanager
+@contextlib.contextmanager
 def serve(config: Config) -> Iterator[Role]:
     """Run the engine of `config` with no component of its own, as the host of other processes; yield its role.
 
@@ -158,12 +219,11 @@ def serve(config: Config) -> Iterator[Role]:
     """
     if config.mode == "embedded":
         raise ConfigError("mode='embedded' (WEBSOCKET_V6_MODE) shares with nobody: use auto to serve other processes")
-    with _lock:
-        engine = _engines[config] = Engine(config, serves=True)
-        engine.users.add(SERVICE)
+    engine = _enter(config, SERVICE, serves=True)
     try:
-        ask(engine.supervisor, GetChildren(), ASK_TIMEOUT)
-        yield _await_place(engine).role
+        supervisor = engine.start()
+        ask(supervisor, GetChildren(), ASK_TIMEOUT)
+        yield _await_place(config, supervisor).role
     finally:
         _leave(engine, SERVICE)
 
@@ -176,7 +236,8 @@ def _meeting_folder(config: Config) -> Path | None:
     """
     if config.mode == "embedded":
         return None
-    folder = config.runtime_dir or default_folder()
+    with no_fork():  # tempfile looks for its folder under a lock of its own, the first time
+        folder = config.runtime_dir or default_folder()
     try:
         Rendezvous(folder, config.url)
     except ConfigError as exc:
@@ -187,24 +248,32 @@ def _meeting_folder(config: Config) -> Path | None:
     return folder
 
 
-def _leave(engine: Engine, component_id: str) -> None:
-    tell(engine.supervisor, Quit(component_id))
+def _leave(engine: Engine, user: str) -> None:
+    """Have `engine` used by `user` no more; the last one closes it, and returns when that is done."""
+    engine.forget(user)
     with _lock:
-        engine.users.discard(component_id)
-        if engine.users or _engines.get(engine.config) is not engine:
+        engine.users.discard(user)
+        if engine.users or engine.is_closing:
             return
-        del _engines[engine.config]
-        # Inside the lock: an engine that starts now would connect beside one that has not closed yet.
-        try:
-            _hand_over(engine, HAND_OVER_TIMEOUT)
-        finally:
-            _stop(engine)
+        engine.is_closing = True
+    _close(engine, HAND_OVER_TIMEOUT)
 
 
-def _hand_over(engine: Engine, timeout: float) -> None:
+def _close(engine: Engine, hand_over_timeout: float) -> None:
+    try:
+        engine.stop(hand_over_timeout)
+    finally:
+        with _lock:
+            _open.discard(engine)
+            if _engines.get(engine.config) is engine:
+                del _engines[engine.config]
+        engine.closed.set()
+
+
+def _hand_over(supervisor: Ref, timeout: float) -> None:
     """Let processes that use this engine's connections go on without a gap."""
     done: pykka.Future[bool] = pykka.ThreadingFuture()
-    if tell(engine.supervisor, HandOver(done)):
+    if tell(supervisor, HandOver(done)):
         try:
             is_in_order = done.get(timeout=timeout)
         except pykka.Timeout:
@@ -213,8 +282,8 @@ def _hand_over(engine: Engine, timeout: float) -> None:
             logger.warning("other processes did not take over in time; they will notice the gap")
 
 
-def _stop(engine: Engine) -> None:
-    if not stop_and_join(engine.supervisor, STOP_TIMEOUT):
+def _stop(supervisor: Ref) -> None:
+    if not stop_and_join(supervisor, STOP_TIMEOUT):
         logger.warning("the engine did not stop within %g s", STOP_TIMEOUT)
 
 
@@ -229,13 +298,15 @@ def _exit() -> None:
     for user in list(_exits):
         user.end(max(0.0, deadline - time.monotonic()))
     with _lock:
-        engines = list(_engines.values())
-        _engines.clear()
-    for engine in engines:
-        try:
-            _hand_over(engine, EXIT_TIMEOUT)
-        finally:
-            _stop(engine)
+        left = list(_open)
+        closing = [engine for engine in left if engine.is_closing]
+        for engine in left:
+            engine.is_closing = True
+    for engine in left:
+        if engine in closing:  # in a thread of its last user, which would end with the interpreter
+            engine.closed.wait(CLOSE_TIMEOUT)
+        else:
+            _close(engine, EXIT_TIMEOUT)
 
 
 def _after_fork() -> None:
@@ -243,6 +314,7 @@ def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()
     _engines.clear()
+    _open.clear()
     _exits.clear()
     abandon_sockets()
 

@@ -1,10 +1,21 @@
-"""The state of the engine as one immutable value that reads well."""
+"""The state of the engine and of one component as an immutable value that reads well, and how it is gathered."""
 
-from typing import NamedTuple
+import contextlib
+from typing import NamedTuple, cast
 
-__all__ = ["ConnectionHealth", "Counters", "Health", "SubscriptionHealth"]
+import pykka
 
+from .actors.base import ask
 from .actors.connection.connection import ConnectionHealth
+from .actors.delivery.edge import Edge
+from .actors.delivery.router import RouterHealth
+from .actors.demand.registry import RegistryHealth
+from .actors.membership.membership import MembershipHealth, Role
+from .actors.messages.common import GetHealth, Ref
+from .component import Component
+from .engine import ASK_TIMEOUT
+
+__all__ = ["ConnectionHealth", "Counters", "Health", "SubscriptionHealth", "gather", "is_open"]
 
 
 class Counters(NamedTuple):
@@ -68,3 +79,61 @@ class Health(NamedTuple):
                 f"{sub.queued} queued, lag {sub.lag * 1e3:.1f} ms"
             )
         return "\n".join(lines)
+
+
+def gather(component: Component) -> Health:
+    """Ask each of the engine's actors for its part.
+
+    Raises:
+        EngineError: if the engine has given up, or does not answer.
+    """
+    link = component.link
+    router: RouterHealth = link.ask(lambda now: now.router, GetHealth())
+    registry: RegistryHealth = link.ask(lambda now: now.registry, GetHealth())
+    connections = tuple(
+        one._replace(epoch=feed.epoch, serves=one.line in feed.serving)
+        for feed in registry.feeds
+        for one in _connections(component, feed.endpoint)
+    )
+    subscriptions = tuple(_subscription(edge) for edge in component.edges)
+    counters = Counters(
+        received=router.received,
+        delivered=router.delivered,
+        dropped=sum(one.dropped for one in subscriptions),
+        malformed=router.malformed + registry.malformed,
+        unrouted=router.unrouted,
+        reconnects=sum(one.reconnects for one in connections),
+        requests_sent=sum(feed.requests_sent for feed in registry.feeds),
+    )
+    streams = sum(feed.streams for feed in registry.feeds)
+    seat = _membership(component)
+    return Health(
+        seat.role, component.name, registry.components, seat.guests, connections, streams, counters, subscriptions
+    )
+
+
+def is_open(component: Component, endpoint: str) -> bool:
+    """Whether a connection of `endpoint` is open now."""
+    return any(one.state == "open" for one in _connections(component, endpoint))
+
+
+def _connections(component: Component, endpoint: str) -> list[ConnectionHealth]:
+    """Ask every line of the endpoint; one that has just been replaced has nothing to say."""
+    found: list[ConnectionHealth] = []
+    for ref in component.link.children.connections[endpoint]:
+        with contextlib.suppress(pykka.ActorDeadError):
+            found += ask(ref, GetHealth(), ASK_TIMEOUT)
+    return [one for one in found if one.endpoint == endpoint]
+
+
+def _membership(component: Component) -> MembershipHealth:
+    if component.link.children.seat is None:
+        return MembershipHealth(Role.EMBEDDED.value, 0)
+    return cast(MembershipHealth, component.link.ask(lambda children: cast(Ref, children.seat), GetHealth()))
+
+
+def _subscription(edge: Edge) -> SubscriptionHealth:
+    stats = edge.mailbox.stats
+    return SubscriptionHealth(
+        edge.want.type, len(edge.want.codes), stats.delivered, stats.dropped, stats.queued, edge.lag_ns / 1e9
+    )

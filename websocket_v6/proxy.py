@@ -1,45 +1,24 @@
 """What a component holds: subscribe, take snapshots, see how things stand, leave."""
 
-import contextlib
-import functools
 import importlib.util
-import itertools
-import logging
-import os
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, TypedDict, TypeVar, Unpack, cast
+from typing import Any, TypeVar, Unpack, cast
 
 import pykka
 
-from . import engine
-from .actors.base import ask, stop_and_join, tell
-from .actors.connection.connection import ConnectionHealth
-from .actors.delivery.mailbox import MailboxQueue
-from .actors.delivery.router import RouterHealth
-from .actors.delivery.subscriber import Attach, Callback, Detach, Edge, ErrorHandler, Leave, OnConnection, Subscriber
-from .actors.demand.registry import RegistryHealth
-from .actors.jwt import HasKeys, Keys, ReplaceKeys
-from .actors.membership.membership import MembershipHealth, Role
-from .actors.messages.common import GetHealth, Ref
-from .actors.messages.registry import AskExchange, ComponentGone, Subscribe, Unsubscribe, next_subscription_id
-from .health import Counters, Health, SubscriptionHealth
+from .actors.delivery.edge import Callback
+from .actors.forks import in_child
+from .actors.jwt import Keys, ReplaceKeys
+from .actors.messages.registry import AskExchange
+from .component import CALLBACK_TIMEOUT, Component
+from .health import Health, gather, is_open
+from .options import Options, PublicOptions, Settings, Symbols
 from .protocol.config import Config
-from .protocol.delivery.policy import Mailbox, default_policy
-from .protocol.errors import (
-    AuthenticationError,
-    ClosedError,
-    ConfigError,
-    EngineError,
-    LocalProtocolError,
-    SnapshotTimeoutError,
-    TransportError,
-    UnknownCodeError,
-)
+from .protocol.errors import ClosedError, ConfigError, LocalProtocolError, TransportError
 from .protocol.events import (
     AnnouncementEvent,
     CandleEvent,
@@ -65,64 +44,14 @@ from .protocol.exchange.wants import (
     ticker_want,
     trade_want,
 )
-from .subscription import Core, Subscription, view_of
+from .snapshots import take_snapshot
+from .subscription import Subscription
 
 __all__ = ["WebSocketClientProxy"]
 
-logger = logging.getLogger(__name__)
-
-# How long cleanup waits for a callback that is running; it goes on in the background after that.
-CALLBACK_TIMEOUT = 5.0
 LIST_TIMEOUT = 10.0
-SNAPSHOT_MEMORY = 64 * 1024 * 1024
 
-_numbers = itertools.count(1)
 E = TypeVar("E", bound=Event)
-Symbols = str | Iterable[str]
-
-
-class Options(TypedDict, total=False):
-    """What every subscription takes besides its own arguments."""
-
-    error_handler: ErrorHandler | None  # called with what the callback raised, or why the stream cannot be served
-    mailbox: Mailbox | None  # the policy; by default the data type's (protocol/delivery/policy.py)
-    numbers: type[Decimal] | type[float]  # exact decimals by default
-
-
-class PublicOptions(Options, total=False):
-    """What subscriptions of public types take on top."""
-
-    snapshot: bool  # False: begin with the next change
-    realtime: bool  # False: the present state alone
-
-
-class Hold:
-    """A component's part in the engine, apart from the proxy so that a collected proxy can be cleaned up after."""
-
-    def __init__(self, name: str, config: Config) -> None:
-        self.component_id = f"{name}#{next(_numbers)}"
-        self.cores: dict[int, Core] = {}
-        self.subscriber = Subscriber.start(name)
-        self.is_left = False
-        try:
-            self.link = engine.join(config, self.component_id, self.subscriber)
-        except BaseException:
-            stop_and_join(self.subscriber, CALLBACK_TIMEOUT)
-            raise
-
-    def leave(self) -> None:
-        """Take back all wants and let go of the engine; idempotent. Callbacks that run go on."""
-        if self.is_left:
-            return
-        self.is_left = True
-        for core in list(self.cores.values()):
-            core.mailbox.close(ClosedError(f"component {self.component_id.partition('#')[0]!r} is closed"))
-        try:
-            self.link.ask_registry(ComponentGone(self.component_id))
-        except EngineError:
-            pass  # it has given up: there is nothing to take the wants back from
-        finally:
-            self.link.leave()
 
 
 class WebSocketClientProxy:
@@ -130,7 +59,7 @@ class WebSocketClientProxy:
 
     Cheap to make: the engine starts, or is found, at the first call that needs it. A context manager; leaving it is
     `cleanup()`. `component_id` names the component in logs and errors. Without `config` the environment decides
-    (`Config.from_env`). Safe to use from any thread, and from its own callbacks.
+    (`Config.from_env`). Safe to use from any thread, and from its own callbacks. In a forked child it starts afresh.
     """
 
     def __init__(self, component_id: str, *, config: Config | None = None) -> None:
@@ -142,12 +71,12 @@ class WebSocketClientProxy:
             raise ConfigError(
                 "backfill=True (WEBSOCKET_V6_BACKFILL) needs an extra: pip install 'websocket-v6[backfill]'"
             )
-        self._hold: Hold | None = None
+        self._component: Component | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
         # Two threads may make the first call at once; only they ever wait for it.
         self._starting = threading.Lock()
         self._is_closed = False
-        self._pid = os.getpid()
+        in_child(self)
 
     # --- subscribe
 
@@ -284,29 +213,29 @@ class WebSocketClientProxy:
             UnknownCodeError: if the exchange sends nothing for a code within `timeout` seconds; it names them.
             SnapshotTimeoutError: if there is no connection.
         """
-        return self._snapshot(ticker_want(symbols, realtime=False), TickerEvent, timeout)
+        return self._snapshot(TickerEvent, ticker_want(symbols, realtime=False), timeout)
 
     def get_trade_snapshot(self, symbols: Symbols, *, timeout: float = 5.0) -> list[TradeEvent]:
         """Return the last trade of each code, in the order asked for; see `get_ticker_snapshot`."""
-        return self._snapshot(trade_want(symbols, realtime=False), TradeEvent, timeout)
+        return self._snapshot(TradeEvent, trade_want(symbols, realtime=False), timeout)
 
     def get_orderbook_snapshot(
         self, symbols: Symbols, *, depth: int = 30, level: float | str | Decimal = 0, timeout: float = 5.0
     ) -> list[OrderbookEvent]:
         """Return the present order book of each code, in the order asked for; see `get_ticker_snapshot`."""
         return self._snapshot(
-            orderbook_want(symbols, depth=depth, level=level, realtime=False), OrderbookEvent, timeout
+            OrderbookEvent, orderbook_want(symbols, depth=depth, level=level, realtime=False), timeout
         )
 
     def get_candle_snapshot(self, symbols: Symbols, *, interval: str = "1m", timeout: float = 5.0) -> list[CandleEvent]:
         """Return the newest candle of each code, in the order asked for; see `get_ticker_snapshot`."""
-        return self._snapshot(candle_want(symbols, interval=interval, realtime=False), CandleEvent, timeout)
+        return self._snapshot(CandleEvent, candle_want(symbols, interval=interval, realtime=False), timeout)
 
     # --- the rest
 
     def unsubscribe(self, subscription: Subscription[Any]) -> None:
         """Close one subscription of this proxy. Closing it twice is no error."""
-        self._close(subscription._core)
+        subscription.close()
 
     def unsubscribe_all(self) -> None:
         """Close all subscriptions; the proxy stays usable."""
@@ -315,8 +244,8 @@ class WebSocketClientProxy:
 
     def subscriptions(self) -> list[Subscription[Any]]:
         """Return the open subscriptions, oldest first."""
-        hold = self._present_hold()
-        return [] if hold is None else [Subscription(self, core) for core in list(hold.cores.values())]
+        component = self._component
+        return [] if component is None else [Subscription(component, edge, self) for edge in component.edges]
 
     def is_public_available(self) -> bool:
         """Whether the public connection is open now."""
@@ -328,8 +257,7 @@ class WebSocketClientProxy:
 
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
         """Have `callback` called, on the component's thread, with what happens to the connections it uses."""
-        hold = self._engaged()
-        tell(hold.subscriber, OnConnection(callback))
+        self._engaged().on_connection(callback)
 
     def list_subscriptions(self, endpoint: str = "public", *, timeout: float = LIST_TIMEOUT) -> SubscriptionList:
         """Ask the exchange what it serves on `endpoint` (LIST_SUBSCRIPTIONS), to all components together.
@@ -337,11 +265,11 @@ class WebSocketClientProxy:
         Raises:
             TransportError: if the endpoint is not connected, or does not answer within `timeout` seconds.
         """
-        hold = self._engaged()
+        component = self._engaged()
         if endpoint not in ("public", "private", "info"):
             raise LocalProtocolError(f"endpoint={endpoint!r:.60} is not known: choose public, private or info")
         answer: pykka.Future[SubscriptionList] = pykka.ThreadingFuture()
-        hold.link.ask_registry(AskExchange(endpoint, answer))
+        component.link.ask_registry(AskExchange(endpoint, answer))
         try:
             return answer.get(timeout=timeout)
         except pykka.Timeout as exc:
@@ -352,41 +280,12 @@ class WebSocketClientProxy:
 
         They hold for all components of this engine, until the program ends.
         """
-        hold = self._engaged()
-        hold.link.ask(lambda children: children.jwt, ReplaceKeys(Keys(access_key, secret_key)))
+        link = self._engaged().link
+        link.ask(lambda children: children.jwt, ReplaceKeys(Keys(access_key, secret_key)))
 
     def health(self) -> Health:
         """Return how the engine and this component are doing; `str()` of it reads well."""
-        hold = self._engaged()
-        router: RouterHealth = hold.link.ask(lambda now: now.router, GetHealth())
-        registry: RegistryHealth = hold.link.ask(lambda now: now.registry, GetHealth())
-        connections = tuple(
-            one._replace(epoch=feed.epoch, serves=one.line in feed.serving)
-            for feed in registry.feeds
-            for one in self._connection_health(hold, feed.endpoint)
-        )
-        subscriptions = tuple(_subscription_health(one) for one in self.subscriptions())
-        counters = Counters(
-            received=router.received,
-            delivered=router.delivered,
-            dropped=sum(one.dropped for one in subscriptions),
-            malformed=router.malformed + registry.malformed,
-            unrouted=router.unrouted,
-            reconnects=sum(one.reconnects for one in connections),
-            requests_sent=sum(feed.requests_sent for feed in registry.feeds),
-        )
-        streams = sum(feed.streams for feed in registry.feeds)
-        seat = self._seat_health(hold)
-        return Health(
-            seat.role,
-            self.component_id,
-            registry.components,
-            seat.guests,
-            connections,
-            streams,
-            counters,
-            subscriptions,
-        )
+        return gather(self._engaged())
 
     def cleanup(self) -> None:
         """End the component: callbacks stop, wants leave the union, the last one stops the engine.
@@ -394,21 +293,12 @@ class WebSocketClientProxy:
         Idempotent; may be called from any thread and from a callback. Waits for a callback that is running, but not
         longer than 5 s.
         """
-        self.end(CALLBACK_TIMEOUT)
-
-    def end(self, timeout: float) -> None:
-        """Clean up, and wait at most `timeout` seconds for a callback that is running."""
         self._is_closed = True
-        hold = self._present_hold()
-        self._hold = None
-        if hold is None:
-            return
+        component, self._component = self._component, None
         if self._finalizer is not None:
             self._finalizer.detach()
-        try:
-            hold.leave()
-        finally:
-            _stop(hold, timeout)
+        if component is not None:
+            component.end(CALLBACK_TIMEOUT)
 
     def __enter__(self) -> "WebSocketClientProxy":
         return self
@@ -424,28 +314,24 @@ class WebSocketClientProxy:
 
     # --- inside
 
-    def _engaged(self) -> Hold:
+    def _engaged(self) -> Component:
         """Return this component's part in the engine, starting both if need be."""
         with self._starting:
-            if self._is_closed:
-                raise ClosedError(f"component {self.component_id!r} is closed: make a new WebSocketClientProxy")
-            hold = self._present_hold()
-            if hold is None:
-                hold = self._hold = Hold(self.component_id, self._config)
-                # Collected without cleanup, its thread does what is left; it must not be done from inside a collection.
-                self._finalizer = weakref.finalize(self, tell, hold.subscriber, Leave(hold.leave))
+            self._check_open()
+            component = self._component
+            if component is None:
+                component = self._component = Component(self.component_id, self._config)
+                # Collected without cleanup, the component is ended by its own thread.
+                self._finalizer = weakref.finalize(self, component.leave_soon)
                 self._finalizer.atexit = False
-                engine.at_exit(self)
-            return hold
+                if self._is_closed:  # another thread cleaned up meanwhile, and may have found nothing
+                    self.cleanup()
+                    self._check_open()
+            return component
 
-    def _present_hold(self) -> Hold | None:
-        if self._pid != os.getpid():
-            # Forked: the parent's engine is not here. This copy starts afresh.
-            self._pid = os.getpid()
-            self._hold = None
-            if self._finalizer is not None:
-                self._finalizer.detach()
-        return self._hold
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ClosedError(f"component {self.component_id!r} is closed: make a new WebSocketClientProxy")
 
     def _subscribe(
         self,
@@ -455,178 +341,23 @@ class WebSocketClientProxy:
         options: Options | PublicOptions,
         private: bool = False,
     ) -> Subscription[E]:
-        settings = _Settings(cast(Mapping[str, Any], options), private)
+        settings = Settings(callback, cast(Mapping[str, Any], options), private=private)
         want = make_want(settings.flags)
+        component = self._engaged()
         if private:
-            self._check_keys(want)
-        if callback is not None and not callable(callback):
-            raise LocalProtocolError(f"callback={callback!r:.60} cannot be called: give a function, or none to pull")
-        mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
-        core = self._start(want, mailbox, settings, callback)
-        return Subscription(self, core)
+            component.check_keys(want.type)
+        return Subscription(component, component.subscribe(want, settings), self)
 
-    def _start(self, want: Want, mailbox: MailboxQueue, settings: "_Settings", callback: Callback | None) -> Core:
-        hold = self._engaged()
-        edge = Edge(mailbox, view_of(want, settings.numbers), lambda: hold.link.router)
-        subscription_id = next_subscription_id()
-        core = Core(subscription_id, want, edge, callback, settings.error_handler)
-        name = f"subscription of {want.type}"
-        # Told first: the router may wake it for this subscription before `ask` returns.
-        cut_off = functools.partial(_cut_off, hold, subscription_id)
-        tell(hold.subscriber, Attach(subscription_id, name, edge, callback, settings.error_handler, cut_off))
-        hold.cores[subscription_id] = core
-        try:
-            hold.link.ask_registry(self._claim(hold, core, want))
-        except BaseException:
-            hold.cores.pop(subscription_id, None)
-            tell(hold.subscriber, Detach(subscription_id))
-            raise
-        return core
-
-    def _claim(self, hold: Hold, core: Core, want: Want) -> Subscribe:
-        component = None if core.callback is None else hold.subscriber
-        return Subscribe(hold.component_id, core.subscription_id, want, core.mailbox, component)
-
-    def _add(self, core: Core, symbols: Symbols) -> None:
-        hold = self._holding(core)
-        more = _same_kind(core.want, symbols)
-        hold.link.ask_registry(self._claim(hold, core, more))
-        core.want = core.want.with_codes(dict.fromkeys(core.want.codes + more.codes))
-
-    def _remove(self, core: Core, symbols: Symbols) -> None:
-        hold = self._holding(core)
-        less = _same_kind(core.want, symbols)
-        left = tuple(code for code in core.want.codes if code not in less.codes)
-        if not left:
-            self._close(core)
-            return
-        hold.link.ask_registry(Unsubscribe(hold.component_id, core.subscription_id, less))
-        core.want = core.want.with_codes(left)
-
-    def _holding(self, core: Core) -> Hold:
-        hold = self._present_hold()
-        if hold is None or core.subscription_id not in hold.cores:
-            raise ClosedError(f"this {core.want.type} subscription of {self.component_id!r} is closed: subscribe again")
-        return hold
-
-    def _close(self, core: Core) -> None:
-        core.mailbox.close(ClosedError(f"this {core.want.type} subscription of {self.component_id!r} is closed"))
-        hold = self._present_hold()
-        if hold is None or hold.cores.pop(core.subscription_id, None) is None:
-            return
-        tell(hold.subscriber, Detach(core.subscription_id))
-        hold.link.ask_registry(Unsubscribe(hold.component_id, core.subscription_id))
-
-    def _snapshot(self, want: Want, kind: type[E], timeout: float) -> list[E]:
-        mailbox = MailboxQueue(Mailbox.lossless(SNAPSHOT_MEMORY))
-        core = self._start(want, mailbox, _Settings({}, private=False), None)
-        found: dict[str, E] = {}
-        deadline = time.monotonic() + timeout
-        try:
-            while len(found) < len(want.codes):
-                event = Subscription[E](self, core).get(max(0.0, deadline - time.monotonic()))
-                if isinstance(event, kind):
-                    found.setdefault(event.symbol, event)
-        except TimeoutError:
-            raise self._missing(want, found, timeout) from None
-        finally:
-            self._close(core)
-        return [found[code] for code in want.codes]
-
-    def _missing(self, want: Want, found: Mapping[str, Event], timeout: float) -> Exception:
-        missing = [code for code in want.codes if code not in found]
-        if not self.is_public_available():
-            return SnapshotTimeoutError(
-                f"no {want.type} snapshot within {timeout:g} s: the public connection is not open; health() says why"
-            )
-        level = f" with level={want.level}" if want.level else ""
-        return UnknownCodeError(
-            f"the exchange sent no {want.type} snapshot of {', '.join(missing)}{level} within {timeout:g} s: "
-            "unknown or delisted code, or a price level that the market does not have",
-            codes=missing,
-        )
-
-    def _check_keys(self, want: Want) -> None:
-        if not self._engaged().link.ask(lambda children: children.jwt, HasKeys()):
-            raise AuthenticationError(
-                f"{want.type} needs API keys: set UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY, or give them to Config or "
-                "set_keys"
-            )
-
-    def _seat_health(self, hold: Hold) -> MembershipHealth:
-        if hold.link.children.seat is None:
-            return MembershipHealth(Role.EMBEDDED.value, 0)
-        return cast(MembershipHealth, hold.link.ask(lambda children: cast(Ref, children.seat), GetHealth()))
+    def _snapshot(self, kind: type[E], want: Want, timeout: float) -> list[E]:
+        return take_snapshot(self._engaged(), want, kind, timeout)
 
     def _is_open(self, endpoint: str) -> bool:
-        hold = self._present_hold()
-        return hold is not None and any(one.state == "open" for one in self._connection_health(hold, endpoint))
+        component = self._component
+        return component is not None and is_open(component, endpoint)
 
-    def _connection_health(self, hold: Hold, endpoint: str) -> list[ConnectionHealth]:
-        """Ask every line of the endpoint; one that has just been replaced has nothing to say."""
-        found: list[ConnectionHealth] = []
-        for ref in hold.link.children.connections[endpoint]:
-            with contextlib.suppress(pykka.ActorDeadError):
-                found += ask(ref, GetHealth(), engine.ASK_TIMEOUT)
-        return [one for one in found if one.endpoint == endpoint]
-
-
-class _Settings:
-    """The options of a subscription, checked."""
-
-    def __init__(self, options: Mapping[str, Any], private: bool) -> None:
-        known = Options.__annotations__ if private else PublicOptions.__annotations__
-        for name in options:
-            if name not in known:
-                raise LocalProtocolError(f"option {name!r} is not known here: there are {', '.join(sorted(known))}")
-        self.error_handler: ErrorHandler | None = options.get("error_handler")
-        self.mailbox: Mailbox | None = options.get("mailbox")
-        self.numbers: type = options.get("numbers", Decimal)
-        self.flags: dict[str, bool] = {
-            name: bool(options[name]) for name in ("snapshot", "realtime") if name in options
-        }
-        if self.error_handler is not None and not callable(self.error_handler):
-            raise LocalProtocolError(f"error_handler={self.error_handler!r:.60} cannot be called: give a function")
-        if self.mailbox is not None and not isinstance(self.mailbox, Mailbox):
-            raise LocalProtocolError(f"mailbox={self.mailbox!r:.60} is not a policy: give one such as Mailbox.latest()")
-        if self.numbers not in (Decimal, float):
-            raise LocalProtocolError(f"numbers={self.numbers!r:.60} is not offered: choose Decimal or float")
-
-
-def _same_kind(want: Want, symbols: Symbols) -> Want:
-    """Return `want` for other codes, checked as the first ones were."""
-    if not want.codes:
-        raise LocalProtocolError(f"this {want.type} subscription is not by code: it has all of them")
-    if want.type == "orderbook":
-        return orderbook_want(
-            symbols, depth=want.depth, level=want.level, snapshot=want.snapshot, realtime=want.realtime
-        )
-    if want.indicators:
-        checked = indicator_want(
-            symbols, timeframe=want.timeframe, indicators=[{"type": "rsi", "params": {"period": 14}}]
-        )
-        return want.with_codes(checked.codes)
-    return want.with_codes(ticker_want(symbols).codes)
-
-
-def _cut_off(hold: Hold, subscription_id: int) -> None:
-    """Take back the want of a subscription whose mailbox has ended by itself."""
-    if hold.cores.pop(subscription_id, None) is not None:
-        hold.link.ask_registry(Unsubscribe(hold.component_id, subscription_id))
-
-
-def _subscription_health(subscription: Subscription[Any]) -> SubscriptionHealth:
-    stats = subscription.stats
-    return SubscriptionHealth(
-        subscription.data_type, len(subscription.symbols), stats.delivered, stats.dropped, stats.queued, stats.lag
-    )
-
-
-def _stop(hold: Hold, timeout: float) -> None:
-    """Stop the component's thread and wait for it, unless this is that thread."""
-    if not stop_and_join(hold.subscriber, timeout):
-        logger.warning(
-            "a callback of component %r is still running %g s after cleanup(); nothing is delivered to it any more",
-            hold.component_id.partition("#")[0],
-            timeout,
-        )
+    def _after_fork(self) -> None:
+        # The parent's engine is not here, nor is whoever may have held the lock.
+        self._starting = threading.Lock()
+        self._component = None
+        if self._finalizer is not None:
+            self._finalizer.detach()

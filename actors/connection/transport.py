@@ -1,44 +1,47 @@
 """The thread that owns one socket from handshake to close: the only one that reads it, writes it or closes it.
 
-websocket-client makes the connection (handshake, TLS, proxies) and sends; reading is `protocol/websocket/frames.py`,
-one call for everything a socket read brought. One thread does both because an SSL object is not made for two.
+websocket-client makes the connection (`opening.py`) and sends; reading is `protocol/websocket/frames.py`, one call for
+everything a socket read brought. One thread does both because an SSL object is not made for two.
 """
 
-import base64
 import contextlib
-import os
+import logging
 import queue
 import select
 import socket
 import ssl
+import struct
 import threading
 import time
 import weakref
 from typing import NamedTuple
 
-import pykka
 import websocket
 
-from websocket_v6.actors.base import ask, tell
-from websocket_v6.actors.jwt import TokenWanted
+from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Credits, Ref
-from websocket_v6.actors.messages.connection import WireLost, WireOpened, WirePonged, WireRefused, WireSaid
+from websocket_v6.actors.messages.connection import TransportEnded, TransportFailed, TransportOpened, TransportSaid
+from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceSaid
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.batch import Batch
-from websocket_v6.protocol.errors import AuthenticationError, RemoteProtocolError, TransportError, WebSocketV6Error
-from websocket_v6.protocol.exchange.heads import Inbound
-from websocket_v6.protocol.websocket import deflate, handshake
+from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
+from websocket_v6.protocol.exchange.heads import ErrorNotice, Inbound, Notice, SubscriptionList
+from websocket_v6.protocol.websocket import deflate
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Violation
 
-__all__ = ["Wire", "WireFailed", "abandon_sockets"]
+from .opening import Opening, socket_of
+
+__all__ = ["CREDITS", "Sample", "Transport", "abandon_sockets"]
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 256 * 1024  # bytes of one read at most
 CREDITS = 8  # batches that may be on their way to the router
 CLOSE_WAIT = 0.5  # seconds for the peer to answer our close frame
 SEND_TIMEOUT = 10.0  # seconds for a frame to fit into the kernel's buffer
-TOKEN_TIMEOUT = 5.0
-USER_AGENT = "websocket_v6"
-
+WAITED_NS = 1_000_000  # a poll that took as long has waited for the bytes, and not they for it
+LAST_DATA_RECV = 52  # where `tcpi_last_data_recv` stands in Linux' struct tcp_info: milliseconds, 32 bits
 
 _open_sockets: "weakref.WeakSet[socket.socket]" = weakref.WeakSet()
 
@@ -68,13 +71,15 @@ class Close(NamedTuple):
     error: WebSocketV6Error | None
 
 
-class WireFailed(NamedTuple):
-    """A bug ended the wire's thread, which has printed its traceback. Told to its owner."""
+class Sample(NamedTuple):
+    """A transport at this moment, for whoever judges its silence. Monotonic seconds."""
 
-    epoch: int
+    reading_since: float | None  # None: it has no credit, so that nothing can be heard
+    bytes_at: float  # when the last bytes were read, the opening if none were yet
+    data_at: float  # when the last data was, which pongs and answers are not
 
 
-class Ended(Exception):  # noqa: N818 - not an error: how the loop hears that it is over
+class _Over(Exception):  # noqa: N818 - not an error: how the loop hears that it is over
     """The connection is over."""
 
     def __init__(self, error: WebSocketV6Error) -> None:
@@ -82,151 +87,128 @@ class Ended(Exception):  # noqa: N818 - not an error: how the loop hears that it
         self.error = error
 
 
-class Wire(threading.Thread):
-    """One attempt to connect and, if it succeeds, the connection's whole life.
+class Transport(threading.Thread):
+    """One attempt to connect and, if it succeeds, the connection's whole life: one attachment of its source.
 
-    Sends batches to `router`; WireOpened, WirePonged, WireSaid and in the end exactly one of WireRefused, WireLost and
-    WireFailed to `owner`. `send`, `ping` and `finish` may be called from the owner's thread.
+    Tells `router` SourceOpened, batches, SourceSaid and in the end SourceEnded; `owner` TransportOpened, TransportSaid
+    and in the end exactly one of TransportFailed and TransportEnded. `send`, `ping`, `finish`, `abort` and `sample` are
+    for the owner's thread.
     """
 
     def __init__(
-        self, *, endpoint: str, line: int, url: str, epoch: int, config: Config, owner: Ref, router: Ref, jwt: Ref
+        self,
+        *,
+        endpoint: str,
+        source: int,
+        attachment: int,
+        target: Target,
+        config: Config,
+        owner: Ref,
+        router: Ref,
+        jwt: Ref,
     ) -> None:
-        super().__init__(name=f"wire-{endpoint}-{line}-{epoch}", daemon=True)
+        super().__init__(name=f"transport-{endpoint}-{source}-{attachment}", daemon=True)
         self._endpoint = endpoint
-        self._line = line
-        self._url = url
-        self._epoch = epoch
-        self._config = config
+        self._source = source
+        self._attachment = attachment
         self._owner = owner
         self._router = router
-        self._jwt = jwt
+        self._opening = Opening(endpoint, target, config, jwt)
+        self._deflater: deflate.Deflater | None = None
         self._commands: queue.SimpleQueue[Text | SendPing | Close] = queue.SimpleQueue()
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
-        # The router gives one back for each batch it has delivered; without any the socket is left alone, the kernel's
-        # buffer fills and the exchange waits. A False among them ends the waiting.
+        # One is taken before each read and comes back once the router has delivered what it brought. Without any the
+        # socket is left alone, the kernel's buffer fills and the exchange waits. A False is no credit: see to commands.
         self.credits: Credits = queue.SimpleQueue()
-        for _ in range(CREDITS):
-            self.credits.put(True)
-        self._last_bytes_ns = 0  # that were handed on
-        self._deflater: deflate.Deflater | None = None
-        self._last_data_ns = 0
+        self._spare = 0  # credits in hand
+        self._opened_ns = 0
+        self._whole_ns = 0  # all from before it was handed on
+        self._empty_ns = 0  # when the socket was last known to have nothing to read
+        self._reading_since: float | None = None
+        self._bytes_at = self._data_at = 0.0
 
     # --- for the owner
 
-    @property
-    def last_bytes_ns(self) -> int:
-        """When the last bytes came that were handed on (Unix nanoseconds), the opening if none did yet."""
-        return self._last_bytes_ns
-
-    @property
-    def last_data_ns(self) -> int:
-        """When the last data came, which pongs and answers are not (Unix nanoseconds); the opening if none did yet."""
-        return self._last_data_ns or self._last_bytes_ns
+    def sample(self) -> Sample:
+        """Return what can be said of silence now."""
+        return Sample(self._reading_since, self._bytes_at, self._data_at)
 
     def send(self, text: str) -> None:
         """Send a text message soon."""
         self._command(Text(text))
 
     def ping(self) -> None:
-        """Send a ping soon; the answer comes as WirePonged."""
+        """Send a ping soon; any byte that comes after it is an answer."""
         self._command(SendPing())
 
     def finish(self, error: WebSocketV6Error | None = None) -> None:
-        """Close the connection soon. `error` is the reason that WireLost will give."""
+        """Close the connection soon. `error` is the reason that the last word will give."""
         self._command(Close(error))
-        self.credits.put(False)
+
+    def abort(self) -> None:
+        """Give up the attempt, or the connection, at once and without a word to the peer."""
+        self._command(Close(TransportError(f"the {self._endpoint} connection was given up")))
+        self._opening.abort()
 
     def _command(self, command: Text | SendPing | Close) -> None:
         self._commands.put(command)
+        self.credits.put(False)
         with contextlib.suppress(OSError):  # full: it will wake anyway; closed: it is over
             self._waker.send(b"\0")
 
     # --- the thread
 
     def run(self) -> None:
-        """Connect, carry, close."""
-        end: WireRefused | WireLost | WireFailed = WireFailed(self._epoch)
+        """Connect, carry, close; say how it ended whatever happens."""
         try:
             end = self._run()
+        except Exception as exc:
+            logger.exception("the thread of a connection to the %s endpoint failed; this is a bug", self._endpoint)
+            error = TransportError(f"the {self._endpoint} connection failed through a bug: {exc!r}")
+            end = TransportEnded(self._attachment, error, is_bug=True)
         finally:
             self._waker.close()
             self._woken.close()
-            tell(self._owner, end)
+        now_ns, reason = time.time_ns(), str(end.error)
+        tell(
+            self._router,
+            SourceEnded(
+                self._endpoint, self._source, self._attachment, self._whole_ns or now_ns, now_ns, reason, end.error
+            ),
+        )
+        tell(self._owner, end)
 
-    def _run(self) -> WireRefused | WireLost:
+    def _run(self) -> TransportFailed | TransportEnded:
+        opening = self._opening
         try:
-            ws, agreed = self._open()
+            agreed = opening.open()
         except WebSocketV6Error as exc:
-            return WireRefused(self._epoch, _bare(exc))
-        _open_sockets.add(_socket(ws))
-        self._last_bytes_ns = time.time_ns()
-        tell(self._owner, WireOpened(self._epoch))
-        self._deflater = agreed.deflater if agreed else None
+            return TransportFailed(self._attachment, _bare(exc), opening.keys)
         try:
-            self._carry(ws, FrameDecoder(deflate=agreed.inflater if agreed else None))
-        except Ended as end:
-            error = end.error
+            self._opened(socket_of(opening.ws))
+            self._deflater = agreed.deflater if agreed else None
+            self._carry(opening.ws, FrameDecoder(deflate=agreed.inflater if agreed else None))
+        except _Over as over:
+            error = over.error
         except (OSError, websocket.WebSocketException) as exc:
             error = TransportError(f"{self._endpoint} connection lost: {exc}")
         finally:
-            _shutdown(ws)
-        return WireLost(self._epoch, _bare(error), self._last_bytes_ns)
+            self._whole_ns = max(self._opened_ns, min(self._whole_ns, _last_arrival_ns(opening.ws.sock)))
+            opening.close()
+        return TransportEnded(self._attachment, _bare(error))
 
-    def _open(self) -> tuple[websocket.WebSocket, deflate.Agreement | None]:
-        # Our own key, since websocket-client checks the answer to its own without regard to case.
-        key = base64.b64encode(os.urandom(16)).decode("ascii")
-        headers = {"User-Agent": USER_AGENT, "Sec-WebSocket-Key": key}
-        if self._config.compression:
-            headers["Sec-WebSocket-Extensions"] = deflate.OFFER
-        if self._endpoint != "public":
-            headers["Authorization"] = f"Bearer {self._token()}"
-        try:
-            ws = websocket.create_connection(
-                self._url,
-                timeout=self._config.connect_timeout,
-                header=headers,
-                # The exchange counts any request with an Origin in a bucket of one each 10 s.
-                suppress_origin=True,
-                redirect_limit=0,
-                sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
-            )
-        except websocket.WebSocketBadStatusException as exc:
-            raise self._refusal(exc.status_code, exc.resp_headers, exc.resp_body) from None
-        except (OSError, websocket.WebSocketException, ValueError, LookupError) as exc:
-            raise TransportError(f"cannot connect to the {self._endpoint} endpoint {self._url}: {exc}") from None
-        try:
-            if ws.getstatus() != 101:  # before 1.9.2 websocket-client takes a redirect for a connection
-                raise self._refusal(ws.getstatus(), ws.getheaders(), None)
-            response = ws.getheaders() or {}
-            handshake.check_response(response, key=key)
-            agreed = deflate.negotiate(response.get("sec-websocket-extensions"), offered=self._config.compression)
-            _socket(ws).setblocking(False)
-        except BaseException:
-            _shutdown(ws)
-            raise
-        return ws, agreed
-
-    def _refusal(self, status: int | None, headers: dict[str, str] | None, body: bytes | None) -> WebSocketV6Error:
-        error = handshake.refusal(status or 0, headers or {}, body or b"")
-        if isinstance(error, AuthenticationError) and self._endpoint == "public":
-            # It takes no keys, so this came from something in between, a firewall or a proxy.
-            return TransportError(
-                f"the public endpoint {self._url} answered HTTP {status}: look for a firewall in between"
-            )
-        return error
-
-    def _token(self) -> str:
-        try:
-            return str(ask(self._jwt, TokenWanted(), TOKEN_TIMEOUT).reveal())
-        except (pykka.ActorDeadError, pykka.Timeout) as exc:
-            raise TransportError(f"no token for the {self._endpoint} endpoint: its maker is being restarted") from exc
+    def _opened(self, sock: socket.socket) -> None:
+        _open_sockets.add(sock)
+        self._opened_ns = self._whole_ns = self._empty_ns = time.time_ns()
+        self._bytes_at = self._data_at = time.monotonic()
+        tell(self._router, SourceOpened(self._endpoint, self._source, self._attachment, self._whole_ns))
+        tell(self._owner, TransportOpened(self._attachment, self._opening.keys))
 
     def _carry(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
-        """Read until the connection ends; what ends it is raised as Ended or as the socket's own error."""
-        sock = _socket(ws)
+        """Read until the connection ends; what ends it is raised as _Over or as the socket's own error."""
+        sock = socket_of(ws)
         is_tls = isinstance(sock, ssl.SSLSocket)
         poll = select.poll()
         poll.register(sock, select.POLLIN)
@@ -235,41 +217,78 @@ class Wire(threading.Thread):
         view = memoryview(buffer)
         inbound = Inbound()
         while True:
+            if self._reading_since is None:
+                self._await_credit(ws, decoder)
             try:
                 count = sock.recv_into(buffer)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 count = -1
+            now_ns = time.time_ns()
             if count > 0:
-                now_ns = time.time_ns()
-                messages = decoder.receive(view[:count])
-                if not messages or self._forward(inbound, messages, now_ns):
-                    self._last_bytes_ns = now_ns
+                self._receive(inbound, decoder.receive(view[:count]), now_ns)
                 if decoder.controls:
                     self._answer(ws, decoder)
             elif count == 0:
-                raise Ended(
+                raise _Over(
                     TransportError(f"{self._endpoint} connection lost: the exchange hung up without a close frame")
                 )
+            if count < 0 or (count < CHUNK and not is_tls):
+                self._empty_ns = now_ns
             if not self._commands.empty():
                 self._obey(ws, decoder)
             # A TLS record may lie decrypted in the SSL object where poll cannot see it: read until it has none.
-            if count < 0 or not is_tls:
-                for fd, _ in poll.poll():
-                    if fd == self._woken.fileno():
-                        self._woken.recv(64)
+            if self._reading_since is not None and (count < 0 or not is_tls):
+                self._wait(poll)
 
-    def _forward(self, inbound: Inbound, messages: list[bytes], now_ns: int) -> bool:
-        """Hand on what came; False if it was thrown away, because the connection is about to be ended."""
-        streams, payloads, notices = inbound.sort(messages)
-        if streams:
-            if not self.credits.get():
-                return False  # the command says why
-            if not tell(self._router, Batch(self._endpoint, self._line, self._epoch, now_ns, streams, payloads)):
-                return False  # it failed, and this connection will be replaced with it
-            self._last_data_ns = now_ns
-        for notice in notices:
-            tell(self._owner, WireSaid(self._epoch, notice))
-        return True
+    def _await_credit(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
+        """Leave the socket alone until there is a credit for what it brings; see to commands meanwhile."""
+        while not self._spare:
+            self._spare += self.credits.get()
+            self._obey(ws, decoder)
+        self._reading_since = time.monotonic()
+
+    def _wait(self, poll: select.poll) -> None:
+        """Wait for bytes or a command. While it waits, the socket is known to be empty."""
+        before_ns = time.time_ns()
+        for fd, _ in poll.poll():
+            if fd == self._woken.fileno():
+                self._woken.recv(64)
+        now_ns = time.time_ns()
+        if now_ns - before_ns >= WAITED_NS:
+            self._empty_ns = now_ns
+
+    def _receive(self, inbound: Inbound, messages: list[bytes], now_ns: int) -> None:
+        """Hand on what one read brought."""
+        # Else the bytes may have waited for long: this thread, or the whole process, was not reading.
+        whole_ns = self._empty_ns
+        self._bytes_at = time.monotonic()
+        if messages:
+            streams, payloads, notices = inbound.sort(messages)
+            if streams:
+                self._data_at = self._bytes_at
+                tell(self._router, Batch(self._endpoint, self._attachment, whole_ns, now_ns, streams, payloads))
+                self._use_credit()
+            for notice in notices:
+                self._say(notice)
+        self._whole_ns = whole_ns
+
+    def _use_credit(self) -> None:
+        """A credit is gone with the batch: without another there is no reading."""
+        self._spare -= 1
+        if not self._spare:
+            self._collect_credits()
+            if not self._spare:
+                self._reading_since = None
+
+    def _collect_credits(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._spare += self.credits.get_nowait()
+
+    def _say(self, notice: Notice) -> None:
+        tell(self._router, SourceSaid(self._endpoint, self._attachment, notice))
+        if isinstance(notice, SubscriptionList | ErrorNotice):
+            tell(self._owner, TransportSaid(self._attachment, notice))
 
     def _answer(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         controls, decoder.controls = decoder.controls, []
@@ -278,18 +297,19 @@ class Wire(threading.Thread):
                 case Ping(payload):
                     self._write(ws, websocket.ABNF.OPCODE_PONG, payload)
                 case Pong():
-                    tell(self._owner, WirePonged(self._epoch))
+                    pass  # it is bytes like any others
                 case Closed(code, reason):
                     self._write_close(ws, 1000 if code == 1005 else code)
-                    raise Ended(
+                    raise _Over(
                         TransportError(f"the exchange closed the {self._endpoint} connection: {code} {reason}".rstrip())
                     )
                 case Violation(close_code, reason):
                     self._write_close(ws, close_code)
                     text = f"bad frame on the {self._endpoint} connection: {reason}"
-                    raise Ended(RemoteProtocolError(text, close_code=close_code))
+                    raise _Over(RemoteProtocolError(text, close_code=close_code))
 
     def _obey(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
+        self._collect_credits()  # among which each command has left a mark, that must not pile up
         while not self._commands.empty():
             match self._commands.get():
                 case Text(text):
@@ -300,11 +320,11 @@ class Wire(threading.Thread):
                     self._write_close(ws, 1000)
                     if error is None:
                         self._await_close(ws, decoder)
-                    raise Ended(error or TransportError(f"{self._endpoint} connection closed: nobody wants it"))
+                    raise _Over(error or TransportError(f"{self._endpoint} connection closed: nobody wants it"))
 
     def _await_close(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         """Read on, throwing data away, until the peer's close frame or the end of patience."""
-        sock, deadline = _socket(ws), time.monotonic() + CLOSE_WAIT
+        sock, deadline = socket_of(ws), time.monotonic() + CLOSE_WAIT
         while (remaining := deadline - time.monotonic()) > 0:
             sock.settimeout(remaining)
             chunk = sock.recv(CHUNK)
@@ -326,7 +346,7 @@ class Wire(threading.Thread):
 
     def _write(self, ws: websocket.WebSocket, opcode: int, payload: bytes, *, is_deflated: bool = False) -> None:
         # Blocking with a limit: our frames are small, so a full buffer means that the peer reads nothing any more.
-        sock = _socket(ws)
+        sock = socket_of(ws)
         sock.settimeout(SEND_TIMEOUT)
         try:
             ws.send_frame(websocket.ABNF(fin=1, rsv1=int(is_deflated), opcode=opcode, data=payload))
@@ -334,14 +354,22 @@ class Wire(threading.Thread):
             sock.setblocking(False)
 
 
-def _socket(ws: websocket.WebSocket) -> socket.socket:
-    if ws.sock is None:
-        raise websocket.WebSocketConnectionClosedException("the socket is closed")
-    return ws.sock
+def _last_arrival_ns(sock: socket.socket | None) -> int:
+    """Return when the last bytes arrived at this machine, as far as the kernel tells; now if it does not.
 
-
-def _shutdown(ws: websocket.WebSocket) -> None:
-    ws.shutdown()  # type: ignore[no-untyped-call]
+    A process that was stopped reads old bytes late, and its clock alone would have it whole for too long.
+    """
+    now_ns = time.time_ns()
+    if sock is None or not hasattr(socket, "TCP_INFO"):
+        return now_ns
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA_RECV + 4)
+    except OSError:
+        return now_ns
+    if len(info) < LAST_DATA_RECV + 4:
+        return now_ns
+    (ago_ms,) = struct.unpack_from("=I", info, LAST_DATA_RECV)
+    return now_ns - int(ago_ms) * 1_000_000
 
 
 def _bare(error: WebSocketV6Error) -> WebSocketV6Error:

@@ -1,24 +1,21 @@
 """One component's own thread: it takes events from the component's mailboxes and calls the component's callbacks.
 
-`Edge` is the last step before user code on either way, pushed or pulled: decode, report what cannot be decoded, and
-give the component its own view (floats, fewer levels).
+What a subscription is, and the last step of an event before user code, is `Edge` (`edge.py`).
 """
 
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
-from websocket_v6.actors.messages.router import Malformed
-from websocket_v6.protocol.errors import ClosedError, MailboxFullError, RemoteProtocolError, WebSocketV6Error
-from websocket_v6.protocol.events import ConnectionEvent, Event, OverflowEvent
+from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
+from websocket_v6.protocol.events import ConnectionEvent
 
-from .mailbox import MailboxQueue
+from .edge import Edge
 
-__all__ = ["Attach", "Detach", "Edge", "Leave", "OnConnection", "Subscriber"]
+__all__ = ["Attach", "Detach", "Leave", "OnConnection", "Subscriber"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,50 +24,11 @@ BATCH = 32  # events taken out of a mailbox at once, for a callback that is quic
 QUICK = 100e-6  # seconds for an event at most
 GAP_OVER = ("open", "backfilled")  # states in which the end of a gap is known
 
-Delivered = Event | OverflowEvent
-Callback = Callable[[Any], object]  # takes Delivered; a component knows which events it subscribed to
-ErrorHandler = Callable[[Exception], object]
-
-
-class Edge:
-    """Where events of one subscription reach user code. `view` turns an event into what the component asked for."""
-
-    __slots__ = ("_router", "lag_ns", "mailbox", "view")
-
-    def __init__(
-        self, mailbox: MailboxQueue, view: Callable[[Event], Event] | None, router: Callable[[], Ref | None]
-    ) -> None:
-        self.mailbox = mailbox
-        self.view = view
-        self.lag_ns = 0  # of the last event: from the socket to here
-        self._router = router
-
-    def prepare(self, event: Delivered) -> Delivered | None:
-        """Decode `event` and return the component's view of it; `None` if it is malformed, which is reported."""
-        if type(event) is OverflowEvent:  # the quickest way to ask
-            return event
-        try:
-            shown = event if self.view is None else self.view(event)
-            shown.load()
-        except RemoteProtocolError as exc:
-            tell(self._router(), Malformed(event.stream, str(exc), (event.received_at, id(event))))
-            return None
-        return shown
-
-    def note_lag(self, event: Delivered) -> None:
-        """Note how long ago `event` came."""
-        self.lag_ns = time.time_ns() - event.received_at
-
 
 class Attach(NamedTuple):
     """A new subscription of this component (live: callbacks never leave the process)."""
 
-    subscription_id: int
-    name: str
     edge: Edge
-    callback: Callback | None
-    error_handler: ErrorHandler | None
-    cut_off: Callable[[], object]  # takes the want back when the mailbox has ended by itself
 
 
 class Detach(NamedTuple):
@@ -95,13 +53,15 @@ class Subscriber(Actor):
     """Calls one component's callbacks, one at a time, in the order of the exchange.
 
     Receives Attach, Detach, OnConnection and Leave from the proxy, Ready from the router, ConnectionChanged,
-    StreamFailed and EngineFailed from the registry and the supervisor.
+    StreamFailed and EngineFailed from the registry and the supervisor. Calls `cut_off` to have the want taken back of
+    which the mailbox has ended by itself.
     """
 
-    def __init__(self, component_id: str) -> None:
+    def __init__(self, component_id: str, cut_off: Callable[[Edge], object]) -> None:
         super().__init__()
         self._component_id = component_id
-        self._attached: dict[int, Attach] = {}
+        self._cut_off = cut_off
+        self._attached: dict[int, Edge] = {}
         self._timers: dict[int, Timer] = {}
         self._on_connection: list[Callable[[ConnectionEvent], object]] = []
 
@@ -111,8 +71,8 @@ class Subscriber(Actor):
             case Ready(subscription_id):
                 if self._drain(subscription_id):
                     tell(self.actor_ref, message)  # the others have their turn first
-            case Attach():
-                self._attached[message.subscription_id] = message
+            case Attach(edge):
+                self._attached[edge.subscription_id] = edge
             case Detach(subscription_id):
                 self._detach(subscription_id)
             case OnConnection(callback):
@@ -133,24 +93,24 @@ class Subscriber(Actor):
 
     def close(self) -> None:
         """Close the mailboxes: whoever pulls from one hears that it is over."""
-        for attached in self._attached.values():
-            attached.edge.mailbox.close(ClosedError(f"component {self._component_id!r} is closed"))
+        for edge in self._attached.values():
+            edge.mailbox.close(ClosedError(f"component {self._component_id!r} is closed"))
         self._attached.clear()
 
     # --- events
 
     def _drain(self, subscription_id: int) -> bool:
         """Deliver what is due, up to a burst; return whether there may be more."""
-        attached = self._attached.get(subscription_id)
-        if attached is None or attached.callback is None:
+        edge = self._attached.get(subscription_id)
+        if edge is None or edge.callback is None:
             return False
-        edge, mailbox, callback = attached.edge, attached.edge.mailbox, attached.callback
+        mailbox, callback = edge.mailbox, edge.callback
         left, limit = BURST, 1
         now = time.monotonic()
         while left > 0:
             events = mailbox.take_many(now, limit)
             if not events:
-                self._rest(attached)
+                self._rest(edge)
                 return False
             edge.note_lag(events[-1])
             for index, event in enumerate(events):
@@ -165,16 +125,16 @@ class Subscriber(Actor):
                     callback(shown)
                 # A component's code may raise anything, SystemExit too, which would stop every actor of the process.
                 except BaseException as exc:  # noqa: BLE001
-                    self._report(attached, exc)
+                    self._report(edge, exc)
             left -= len(events)
             now, before = time.monotonic(), now
             # What is taken out cannot be dropped any more, so a slow callback gets one at a time.
             limit = min(BATCH, limit * 2) if now - before < QUICK * len(events) else 1
         return True
 
-    def _rest(self, attached: Attach) -> None:
+    def _rest(self, edge: Edge) -> None:
         """Nothing is due now: come back when something will be, or end what has ended."""
-        subscription_id, mailbox = attached.subscription_id, attached.edge.mailbox
+        subscription_id, mailbox = edge.subscription_id, edge.mailbox
         timer = self._timers.pop(subscription_id, None)
         if timer is not None:
             timer.cancel()
@@ -184,8 +144,8 @@ class Subscriber(Actor):
             self._timers[subscription_id] = self.after(max(0.0, due - time.monotonic()), Ready(subscription_id))
         elif isinstance(error, MailboxFullError) and subscription_id in self._attached:
             self._detach(subscription_id)
-            attached.cut_off()
-            self._report(attached, error)
+            self._cut_off(edge)
+            self._report(edge, error)
 
     def _detach(self, subscription_id: int) -> None:
         self._attached.pop(subscription_id, None)
@@ -217,26 +177,32 @@ class Subscriber(Actor):
                 logger.exception("on_connection callback of component %r raised", self._component_id)
 
     def _stream_failed(self, subscription_id: int, error: WebSocketV6Error, final: bool) -> None:
-        attached = self._attached.get(subscription_id)
-        if attached is None:
+        edge = self._attached.get(subscription_id)
+        if edge is None:
             return
         if final:
-            attached.edge.mailbox.close(error, drain=True)
+            edge.mailbox.close(error, drain=True)
             while self._drain(subscription_id):
                 pass
             self._detach(subscription_id)
-        self._report(attached, error)
+        self._report(edge, error)
 
-    def _report(self, attached: Attach, error: BaseException) -> None:
+    def _report(self, edge: Edge, error: BaseException) -> None:
         """Give `error` to the component's handler; without one, or if it raises too, to the log."""
-        handler = attached.error_handler
+        handler = edge.error_handler
         if handler is None:
             is_ours = isinstance(error, WebSocketV6Error)
             logger.error(
-                "%s of component %r: %s", attached.name, self._component_id, error, exc_info=None if is_ours else error
+                "subscription of %s of component %r: %s",
+                edge.want.type,
+                self._component_id,
+                error,
+                exc_info=None if is_ours else error,
             )
             return
         try:
             handler(error if isinstance(error, Exception) else RuntimeError(f"the callback raised {error!r}"))
         except BaseException:
-            logger.exception("error_handler of %s of component %r raised", attached.name, self._component_id)
+            logger.exception(
+                "error_handler of subscription of %s of component %r raised", edge.want.type, self._component_id
+            )

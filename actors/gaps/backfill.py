@@ -1,7 +1,7 @@
 """Fetches the trades that a gap of the public connection swallowed, market by market, at the pace of the exchange.
 
-What to ask and what is missing is decided in `protocol/gaps/fill.py`. A thread makes the calls (`rest.py`), and the
-router holds live trades back meanwhile (`holds.py`).
+What to ask and what is missing is decided in `protocol/gaps/fill.py`. A thread makes the calls (`rest_reader.py`), and
+the router holds live trades back meanwhile (`actors/delivery/holds.py`).
 """
 
 import logging
@@ -10,9 +10,10 @@ from collections import deque
 from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.delivery.holds import Fetch, Filled, Released, TradesBegan
+from websocket_v6.actors.messages.backfill import Fetch, TradesBegan, TradesReleased
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.registry import BackfillEnded
+from websocket_v6.actors.messages.router import Filled
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import RateLimitedError, RemoteProtocolError
@@ -79,8 +80,8 @@ class CallDue(NamedTuple):
 class Backfill(Actor):
     """Fills gaps, one at a time: a new one takes over the one before it, and both are told of as one.
 
-    Receives Fetch, TradesBegan and Released from the router, Answered and Unanswered from its reader. Sends Filled to
-    the router, BackfillEnded to the registry.
+    Receives Fetch, TradesBegan and TradesReleased from the router, Answered and Unanswered from its reader. Sends
+    Filled to the router, BackfillEnded to the registry.
     """
 
     def __init__(self, *, config: Config, router: Ref, registry: Ref, supervisor: Ref) -> None:
@@ -109,7 +110,7 @@ class Backfill(Actor):
             case Unanswered(call, reason):
                 self._is_asking = False
                 self._unanswered(call, reason)
-            case Released(epoch, stream, recovered, problem):
+            case TradesReleased(epoch, stream, recovered, problem):
                 self._released(epoch, stream, recovered, problem)
             case GraceOver(epoch):
                 self._grace_over(epoch)

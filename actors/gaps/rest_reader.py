@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.gaps.fill import Query
@@ -62,7 +63,8 @@ class RestReader(threading.Thread):
 
     def run(self) -> None:
         """Make the calls."""
-        import httpx
+        with no_fork():
+            import httpx
 
         with httpx.Client(timeout=TIMEOUT, headers={"User-Agent": USER_AGENT}) as client:
             while (call := self._calls.get()) is not None:

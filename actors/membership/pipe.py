@@ -21,6 +21,8 @@ from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
 
+from .clock import clock
+
 __all__ = ["CHUNK", "Pipe", "PipeClosed", "PipeOpened", "PipeSaid", "as_guest", "as_host"]
 
 # Sent at once at most: as much as always fits where the kernel says that there is room (Linux: no more than a quarter
@@ -85,8 +87,9 @@ class Pipe(threading.Thread):
     The thread gets it from `connect`, lets both sides prove themselves with `challenge`, then reads message after
     message and has `decode` make something of each; what it makes goes to `owner` as PipeSaid, unless it is None (it
     was dealt with). The owner calls `heard` for each: of a peer that talks without pause no more than TURNS messages
-    wait here. The owner is told PipeOpened first and PipeClosed last, and then calls `close`. All other methods are for
-    the owner's thread alone. `hears_little`: much is sent and little comes back.
+    wait here. The owner is told PipeOpened first and PipeClosed last, and then calls `close`, or `abandon` if it is
+    going to be gone before. All other methods are for the owner's thread alone. `heard_at` is when the other side last
+    said something (see `clock`). `hears_little`: much is sent and little comes back.
     """
 
     def __init__(
@@ -117,8 +120,10 @@ class Pipe(threading.Thread):
         self._turns: SimpleQueue[bool] = SimpleQueue()
         for _ in range(TURNS):
             self._turns.put(True)
+        self.heard_at: float | None = None  # the thread writes it
         self._is_open = False
         self._is_finished = False
+        self._has_ended = False  # the thread has nothing more to do than to tell of its end
 
     # --- the thread
 
@@ -138,6 +143,7 @@ class Pipe(threading.Thread):
             # The standard library checks the challenge with an assert.
             error = RemoteProtocolError(f"not what such a pipe carries: {exc!r:.200}")
         error.__traceback__ = error.__context__ = None
+        self._has_ended = True
         if not tell(self._owner, PipeClosed(self, error)):
             self.close()  # the owner is gone, so nobody else will
 
@@ -151,6 +157,7 @@ class Pipe(threading.Thread):
         if self._is_finished:
             return
         self._challenge(connection)
+        self.heard_at = clock()
         self._is_open = True
         if not tell(self._owner, PipeOpened(self)):
             return
@@ -158,7 +165,9 @@ class Pipe(threading.Thread):
         while True:
             if self._input is not None:
                 self._input.poll()
-            message = decode(receive(self._max_bytes))
+            data = receive(self._max_bytes)
+            self.heard_at = clock()
+            message = decode(data)
             if message is None:
                 continue
             if not self._turns.get() or not tell(owner, PipeSaid(self, message)):
@@ -205,6 +214,14 @@ class Pipe(threading.Thread):
                 self._second.shutdown(socket.SHUT_RDWR)
         elif self._connection is not None:
             self._connection.close()
+
+    def abandon(self) -> None:
+        """End the pipe, and see to it that it is closed although the owner hears nothing any more."""
+        self.finish()
+        if self._has_ended:
+            # It may have told an owner that does not listen any more; else it closes the pipe by itself.
+            self.join()
+            self.close()
 
     def close(self) -> None:
         """Close what the operating system holds of it, once PipeClosed has been told."""

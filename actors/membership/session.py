@@ -1,58 +1,44 @@
 """One guest of this host: what it wants goes to the registry, what it gets goes through its pipe.
 
 To the registry and the router a guest is a component like any other, with one mailbox for all that its process wants.
-It may be slow, stopped or hostile: nothing here waits for it, and what waits for it is bounded.
+It may be slow, stopped or hostile: nothing here waits for it. What waits for it, bounded and in order, does so in
+`outlet.py`.
 """
 
 import itertools
 import logging
 import os
-import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import pykka
 
-from websocket_v6.actors.base import Actor, Timer, ask, tell
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
-from websocket_v6.actors.messages.registry import (
-    AskExchange,
-    ComponentGone,
-    Subscribe,
-    Unsubscribe,
-    Watch,
-    next_subscription_id,
-)
-from websocket_v6.protocol.delivery.policy import Mailbox
+from websocket_v6.actors.messages.registry import AskExchange, ComponentGone, Watch
 from websocket_v6.protocol.errors import LocalProtocolError, RemoteProtocolError, TransportError, WebSocketV6Error
-from websocket_v6.protocol.events import Event, OverflowEvent
-from websocket_v6.protocol.events.batches import batches_of
-from websocket_v6.protocol.exchange.envelope import SubscriptionList
+from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.exchange.wants import Want
 from websocket_v6.protocol.membership import peers
+from websocket_v6.protocol.membership.outflow import News
+from websocket_v6.protocol.membership.patience import Patience, Verdict
 
-from .pipe import CHUNK, Pipe, PipeClosed, PipeOpened, PipeSaid, as_host
+from .clock import clock
+from .leases import Leases
+from .outlet import Outlet
+from .pipe import Pipe, PipeClosed, PipeOpened, PipeSaid, as_host
 
 __all__ = ["Dismiss", "Guest", "GuestGone", "GuestSaid", "SendGuest", "Session", "ShareWith"]
 
 logger = logging.getLogger(__name__)
 
 GREETING = 5.0  # seconds for a peer to prove that it knows the key and to greet
-PATIENCE = 30.0  # seconds without any room in the pipe: the guest is stopped, or hangs
-RETRY = 0.002  # seconds until a full pipe is tried again, doubled each time
-RETRY_MAX = 0.1
-MEMORY_BYTES = 64 * 1024 * 1024  # of messages that wait for the guest
-UNSENT = 4096  # messages other than records that wait for it
+LOOK = 1.0  # seconds between two looks at the clock: after more of them this process stood still itself
+RETRY = 0.1  # seconds until this process may know again whether it is the host
 QUESTIONS = 64  # that may be open at once
 MAX_TICKET = 64  # characters
-BATCH = 512  # events taken out of the mailbox at once
-ASK_TIMEOUT = 10.0
-
-Leases: TypeAlias = dict[Want, tuple[int, tuple[str, ...]]]  # by all but codes: the subscription's number, its codes
 
 _numbers = itertools.count(1)
 
@@ -113,7 +99,7 @@ class TrySend(NamedTuple):
     """There may be room in the pipe again."""
 
 
-class GreetingOverdue(NamedTuple):
+class LookForGreeting(NamedTuple):
     """Has the peer greeted by now?"""
 
 
@@ -122,13 +108,22 @@ class Session(Actor):
 
     Receives GuestCame's connection, Pipe* from its pipe, ShareWith, SendGuest and Dismiss from its owner,
     ConnectionChanged and StreamFailed from the registry, Ready from the router. Sends Watch, Subscribe, Unsubscribe,
-    AskExchange and ComponentGone to the registry, Guest, GuestSaid and GuestGone to its owner.
+    AskExchange and ComponentGone to the registry, Guest, GuestSaid and GuestGone to its owner. While `may_serve`
+    says no, nothing is sent: this process stood still, and may be the host no more.
     """
 
     def __init__(
-        self, *, connection: "Connection[bytes, bytes]", key: bytes, region: str, registry: Ref, owner: Ref
+        self,
+        *,
+        connection: "Connection[bytes, bytes]",
+        key: bytes,
+        region: str,
+        registry: Ref,
+        owner: Ref,
+        may_serve: Callable[[], bool],
     ) -> None:
         super().__init__()
+        self._may_serve = may_serve
         self._registry = registry
         self._region = region
         self._owner = owner
@@ -144,22 +139,17 @@ class Session(Actor):
         self._name = ""
         self._component_id = ""  # until it has greeted
         self._shared: tuple[peers.Endpoint, ...] = ()
-        self._mailbox = MailboxQueue(Mailbox.lossless(MEMORY_BYTES))
-        # What it wants: by all but codes, the number of the subscription and its codes.
-        self._wants: dict[peers.Endpoint, Leases] = {}
+        self._outlet = Outlet(self._pipe)
+        self._leases: Leases | None = None  # until it has greeted
         self._questions = 0  # that are not answered yet
-        self._batch_at = 0
-        self._batch: dict[int, Event] = {}  # what was sent of the last batch, by identity
-        self._unsent: deque[bytes] = deque()
         self._is_dismissed = False
         self._reason = ""  # why it was cut off
+        self._greeting = Patience(GREETING, LOOK, clock())
         self._retry: Timer | None = None
-        self._retry_after = RETRY
-        self._stuck_since: float | None = None
 
     def on_start(self) -> None:
         """Begin to listen to the peer."""
-        self.after(GREETING, GreetingOverdue())
+        self._look_for_greeting()
         self._pipe.start()
 
     def on_receive(self, message: object) -> object:
@@ -176,8 +166,9 @@ class Session(Actor):
             case ConnectionChanged():
                 self._tell_change(message)
             case StreamFailed(subscription_id, error, final):
-                if final:
-                    self._refuse(subscription_id, error)
+                endpoint = self._leases.refused(subscription_id) if final and self._leases else None
+                if endpoint is not None:
+                    self._tell_refusal(endpoint, error)
             case ListAnswered(endpoint, ticket, answer):
                 self._questions -= 1
                 self._answer(endpoint, ticket, answer)
@@ -189,9 +180,8 @@ class Session(Actor):
                 self._dismiss(reason, retry=retry)
             case EngineFailed(error):
                 self._dismiss(str(error), retry=True)
-            case GreetingOverdue():
-                if not self._component_id:
-                    self._cut_off(f"no greeting within {GREETING:g} s")
+            case LookForGreeting():
+                self._look_for_greeting()
             case PipeOpened():
                 pass
             case PipeClosed(_, error):
@@ -202,13 +192,21 @@ class Session(Actor):
 
     def close(self) -> None:
         """Take back all that the guest wanted, and end the pipe."""
-        self._pipe.finish()
-        self._mailbox.close()
+        self._pipe.abandon()
+        self._outlet.close()
         if self._component_id:
             tell(self._registry, ComponentGone(self._component_id))
         tell(self._owner, GuestGone(self.actor_ref, "" if self._component_id else self._reason or "it hung up"))
 
     # --- what the guest says
+
+    def _look_for_greeting(self) -> None:
+        if self._component_id:
+            return
+        if self._greeting.look(clock()) is Verdict.SILENT:
+            self._cut_off(f"no greeting within {GREETING:g} s")
+        else:
+            self.after(min(LOOK, GREETING), LookForGreeting())
 
     def _hear(self, said: object) -> None:
         if self._is_dismissed:
@@ -241,6 +239,7 @@ class Session(Actor):
             )
             return
         self._component_id = f"{self._name}#{next(_numbers)}"
+        self._leases = Leases(self._component_id, self._outlet.mailbox, self._registry, self.actor_ref)
         tell(self._registry, Watch(self._component_id, self.actor_ref))
         tell(self._owner, Guest(self.actor_ref, hello))
 
@@ -262,42 +261,15 @@ class Session(Actor):
         self._settle(endpoint, wants)
 
     def _settle(self, endpoint: peers.Endpoint, wants: Iterable[Want]) -> None:
-        """Make the leases of `endpoint` what the guest wants now."""
-        leases = self._wants.setdefault(endpoint, {})
-        wanted = _by_kind(wants)
-        for kind in [kind for kind in leases if not kind.realtime]:
-            # What is wanted once is asked for anew each time: the guest has had what came for it before.
-            self._drop(leases, kind)
-        # More comes before less: a code that moves from one kind to another (a deeper book) must not miss a message.
-        # It may come twice meanwhile, which `_packed` sees to.
-        for kind, codes in wanted.items():
-            try:
-                self._add(leases, kind, codes)
-            except WebSocketV6Error as exc:
-                self._say(peers.Refused(endpoint, type(exc).__name__, str(exc)))
-        for kind, (subscription_id, before) in list(leases.items()):
-            if kind not in wanted:
-                self._drop(leases, kind)
-                continue
-            less = tuple(code for code in before if code not in wanted[kind])
-            if less:
-                tell(self._registry, Unsubscribe(self._component_id, subscription_id, kind.with_codes(less)))
-                leases[kind] = subscription_id, wanted[kind]
-
-    def _drop(self, leases: Leases, kind: Want) -> None:
-        subscription_id, _ = leases.pop(kind)
-        tell(self._registry, Unsubscribe(self._component_id, subscription_id))
-
-    def _add(self, leases: Leases, kind: Want, codes: tuple[str, ...]) -> None:
-        subscription_id, before = leases.get(kind) or (next_subscription_id(), ())
-        more = tuple(code for code in codes if code not in before)
-        if kind in leases and not more:
+        if self._leases is None:
             return
-        want = kind.with_codes(more)
-        message = Subscribe(self._component_id, subscription_id, want, self._mailbox, self.actor_ref)
-        # Asked, not told: what it refuses is the guest's affair, and no failure of the registry's.
-        ask(self._registry, message, ASK_TIMEOUT)
-        leases[kind] = subscription_id, before + more
+        wants = tuple(wants)
+        if wants:
+            self._outlet.outflow.want(endpoint)
+        for error in self._leases.settle(endpoint, wants):
+            self._tell_refusal(endpoint, error)
+        if not wants:
+            self._outlet.outflow.forget(endpoint)
 
     def _ask(self, endpoint: peers.Endpoint, ticket: str) -> None:
         if endpoint not in self._shared:
@@ -313,99 +285,55 @@ class Session(Actor):
     # --- what the guest is told
 
     def _tell_change(self, change: ConnectionChanged) -> None:
-        if change.endpoint not in self._shared:
-            return
+        if change.endpoint not in self._shared or change.state == "backfilled":
+            return  # what was fetched comes as records; a guest sees to its own gaps
         error = "" if change.error is None else type(change.error).__name__
-        self._say(
+        self._tell(
             peers.Changed(
-                change.endpoint,
-                change.state,
-                change.epoch,
-                change.at_ns,
-                change.gap_started_ns,
-                change.reason,
-                error,
+                change.endpoint, change.state, change.epoch, change.at_ns, change.gap_started_ns, change.reason, error
             )
         )
 
-    def _refuse(self, subscription_id: int, error: WebSocketV6Error) -> None:
-        for endpoint, leases in self._wants.items():
-            for kind, (number, _) in list(leases.items()):
-                if number == subscription_id:
-                    del leases[kind]
-                    self._say(peers.Refused(endpoint, type(error).__name__, str(error)))
+    def _tell_refusal(self, endpoint: peers.Endpoint, error: WebSocketV6Error) -> None:
+        self._tell(peers.Refused(endpoint, type(error).__name__, str(error)))
 
     def _answer(self, endpoint: peers.Endpoint, ticket: str, answer: SubscriptionList | str) -> None:
         if isinstance(answer, str):
-            self._say(peers.Answer(endpoint, ticket, (), answer))
+            self._tell(peers.Answer(endpoint, ticket, (), answer))
             return
         entries = tuple(
             peers.Entry(one.type, one.codes, None if one.level is None else str(one.level), dict(one.extra))
             for one in answer.subscriptions
         )
-        self._say(peers.Answer(endpoint, ticket, entries, ""))
+        self._tell(peers.Answer(endpoint, ticket, entries, ""))
 
     # --- the way to it
 
+    def _tell(self, news: News) -> None:
+        self._outlet.put_news(news)
+        self._flush()
+
     def _say(self, message: peers.FromHost) -> None:
-        self._unsent.append(peers.encode(message))
-        if len(self._unsent) > UNSENT:
-            self._cut_off("it does not read")
+        self._outlet.put(message)
         self._flush()
 
     def _flush(self) -> None:
-        """Send as much as there is room for; the rest waits, in the mailbox as far as possible."""
-        while True:
-            while self._unsent:
-                if not self._pipe.send(self._unsent[0]):
-                    self._come_back()
-                    return
-                self._unsent.popleft()
-            self._retry_after, self._stuck_since = RETRY, None
-            if self._is_dismissed:
-                self._pipe.finish()
-                return
-            events = self._mailbox.take_many(time.monotonic(), BATCH)
-            if not events:
-                return
-            self._unsent.extend(self._packed(events))
-
-    def _packed(self, events: Iterable[Event | OverflowEvent]) -> Iterator[bytes]:
-        messages: list[Event] = []
-        for event in events:
-            if isinstance(event, OverflowEvent):
-                self._dismiss(self._too_slow(), retry=True)
-                return
-            # One that came for two of the guest's subscriptions is the same object, from the same batch.
-            if event.received_at != self._batch_at:
-                self._batch_at = event.received_at
-                self._batch.clear()
-            if id(event) not in self._batch:
-                self._batch[id(event)] = event
-                messages.append(event)
-        for batches in batches_of(messages, CHUNK - 1024):
-            yield peers.encode(peers.records_of(batches))
-
-    def _too_slow(self) -> str:
-        stats = self._mailbox.stats
-        return (
-            f"it took data too slowly: {stats.delivered} messages were sent to it, more than {MEMORY_BYTES} bytes "
-            f"waited, {stats.dropped} messages were lost after them; it may come again"
-        )
-
-    def _come_back(self) -> None:
-        now = time.monotonic()
-        if self._stuck_since is None:
-            self._stuck_since = now
-        elif now - self._stuck_since > PATIENCE:
-            self._cut_off(f"it has read nothing for {PATIENCE:g} s")
+        if not self._may_serve():
+            self._come_back(RETRY)
             return
-        if self._mailbox.stats.dropped and not self._is_dismissed:
-            self._cut_off(self._too_slow())
-            return
+        trouble = self._outlet.flush()
+        if trouble is not None and trouble.may_be_told:
+            self._dismiss(trouble.reason, retry=True)
+        elif trouble is not None:
+            self._cut_off(trouble.reason)
+        elif self._outlet.is_done:
+            self._pipe.finish()
+        elif self._outlet.wait is not None:
+            self._come_back(self._outlet.wait)
+
+    def _come_back(self, delay: float) -> None:
         if self._retry is None:
-            self._retry = self.after(self._retry_after, TrySend())
-            self._retry_after = min(RETRY_MAX, self._retry_after * 2)
+            self._retry = self.after(delay, TrySend())
 
     # --- its end
 
@@ -415,7 +343,7 @@ class Session(Actor):
             return
         logger.warning("%s is dismissed: %s", self._name, reason)
         self._is_dismissed = True
-        self._mailbox.close()
+        self._outlet.close()
         self._say(peers.Goodbye(reason, retry))
 
     def _cut_off(self, reason: str) -> None:
@@ -451,11 +379,3 @@ class _Forwarded(pykka.ThreadingFuture[SubscriptionList]):
         """Pass on why there is none."""
         error = exc_info[1] if isinstance(exc_info, tuple) else TransportError("no answer")
         tell(self._to, ListAnswered(self._endpoint, self._ticket, str(error)))
-
-
-def _by_kind(wants: Iterable[Want]) -> Mapping[Want, tuple[str, ...]]:
-    """Return the codes of wants that differ in nothing else, by all else."""
-    found: dict[Want, dict[str, None]] = {}
-    for want in wants:
-        found.setdefault(want.with_codes(()), {}).update(dict.fromkeys(want.codes))
-    return {kind: tuple(codes) for kind, codes in found.items()}

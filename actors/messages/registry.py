@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pykka
 
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
@@ -155,6 +155,7 @@ class UseSource(NamedTuple):
     is_paced: bool = True  # the exchange's limits on requests hold for it
     names_guilty: bool = False  # it says itself which streams are refused: nobody has to be tried
     heir_of: tuple[int, ...] = ()  # the sources that end as soon as it serves
+    backfills: bool = False  # it brings the trades missed in a gap by itself
 
 
 class DropSource(NamedTuple):

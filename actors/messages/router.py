@@ -4,11 +4,13 @@ All that a source says goes through the router, behind the data before it, and o
 overtake. SourceState, SourceOpened, SourceSaid and SourceEnded are told on as they are.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.heads import Notice
 from websocket_v6.protocol.exchange.streams import Stream
 
@@ -18,6 +20,7 @@ __all__ = [
     "AddRoutes",
     "Attach",
     "DropRoutes",
+    "Filled",
     "MailboxDrained",
     "Malformed",
     "RouterInheritance",
@@ -130,6 +133,18 @@ class Malformed(NamedTuple):
     key: tuple[int, int]
 
 
+# --- backfill to router
+
+
+class Filled(NamedTuple):
+    """The fetched trades of one stream, by id: deliver them, then go on."""
+
+    epoch: int
+    stream: Stream
+    ts_received_ns: int
+    trades: tuple[tuple[int, bytes], ...]
+
+
 # --- supervisor to router: who the others are, after one of them was started anew
 
 
@@ -152,5 +167,5 @@ class RouterInheritance(NamedTuple):
     delivered: what lay in its inbox is lost.
     """
 
-    trades: Mapping[Stream, object]
+    trades: Mapping[Stream, deque[Event]]
     whole_ns: Mapping[str, int]

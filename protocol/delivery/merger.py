@@ -1,8 +1,8 @@
-"""Several lines that bring the same streams, made into one: what arrives first is delivered, the rest is repeats.
+"""Several sources that bring the same streams, made into one: what arrives first is delivered, the rest is repeats.
 
-A line that opens beside others begins in the middle: what it brings may be ahead of them, and what they bring next
+A source that opens beside others begins in the middle: what it brings may be ahead of them, and what they bring next
 would come too late to be in order. So it is *held* until it joins, when the others are known to have brought everything
-from before its beginning (`actors/demand/feed.py`).
+from before its beginning (`protocol/demand/endpoint.py`).
 """
 
 from collections import Counter, deque
@@ -48,14 +48,14 @@ class Merger:
 
     def hold(self, batch: Batch, firsts: list[Stream]) -> bool:
         """Keep `batch` if its line has not joined yet, and say whether it was kept. `firsts` is as for `news`."""
-        held = self._held.get(batch.line)
+        held = self._held.get(batch.attachment)
         if held is None:
             return False
         held.append(batch)
         firsts += [
             stream
             for stream, payload in zip(batch.streams, batch.payloads, strict=True)
-            if self._is_first(stream, batch.line, batch.replayed or SNAPSHOT in payload)
+            if self._is_first(stream, batch.attachment, batch.replayed or SNAPSHOT in payload)
         ]
         return True
 
@@ -99,9 +99,9 @@ class Merger:
         """
         for stream, payload in zip(batch.streams, batch.payloads, strict=True):
             is_snapshot = batch.replayed or SNAPSHOT in payload
-            if self._is_first(stream, batch.line, is_snapshot):
+            if self._is_first(stream, batch.attachment, is_snapshot):
                 firsts.append(stream)
-            identity, line = identity_of(stream, payload), None if is_snapshot else batch.line
+            identity, line = identity_of(stream, payload), None if is_snapshot else batch.attachment
             recent = self._recent_of(stream)
             is_repeat = recent.is_repeat(identity, line, batch.ts_received_ns, is_unique=stream.startswith("trade "))
             last = latest(stream)

@@ -1,4 +1,4 @@
-"""What a mailbox keeps, policy by policy; counting, waking and telling of drops are for `actors/delivery/mailbox.py`.
+"""What a mailbox keeps, policy by policy; counting, waking and telling of drops are for `actors/mailbox.py`.
 
 A store does not say what it drops: what was put in, was not taken and is no longer there was dropped.
 """

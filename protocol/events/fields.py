@@ -12,8 +12,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 if TYPE_CHECKING:
-    from .base import Event
-
     _Property = object  # its own `__get__` knows no types
 else:
     _Property = property
@@ -59,8 +57,8 @@ class Field(_Property, Generic[T]):
         @overload
         def __get__(self, event: None, owner: type) -> "Field[T]": ...
         @overload
-        def __get__(self, event: "Event", owner: type) -> T: ...
-        def __get__(self, event: "Event | None", owner: type) -> "Field[T] | T": ...
+        def __get__(self, event: object, owner: type) -> T: ...
+        def __get__(self, event: object, owner: type) -> "Field[T] | T": ...
 
 
 def number(short: str) -> Field[Decimal]:

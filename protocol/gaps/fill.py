@@ -215,7 +215,7 @@ class Fill:
         return self.first_live is not None and max(self._rows, default=0) < self.first_live
 
     def _from_the_top(self) -> None:
-        self._cursor, self._days_ago = None, 0
+        self._cursor, self._days_ago, self._pages = None, 0, 0
 
     def _next_day(self, now_ms: int) -> bool:
         """Go on to the day before, if the gap began in it or earlier."""

@@ -5,7 +5,9 @@ message of this module is refused here, and a want is checked as if it came from
 processes with the same keys know it by a fingerprint that only the holder of the host's pipe key can make.
 
 A guest greets (`Hello`) and is answered (`Welcome`, or `Goodbye` with what to do). From then on it says what it wants
-(`Wanted`, which replaces what it wanted before, as with the exchange itself), and gets `Records`.
+(`Wanted`, which replaces what it wanted before, as with the exchange itself), and gets `Records`. What changes their
+meaning (`Changed`, `Refused`, `Answer`) lies in one order with them: records are of the connection that was last said
+to be open.
 """
 
 import hashlib
@@ -16,7 +18,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import LocalProtocolError, RemoteProtocolError
 from websocket_v6.protocol.exchange.indicators import Indicator
 from websocket_v6.protocol.exchange.wants import (
@@ -60,12 +61,11 @@ __all__ = [
     "decode_from_host",
     "encode",
     "fingerprint",
-    "records_of",
     "to_want",
     "to_wish",
 ]
 
-VERSION = 1  # of all that is said here; peers of two versions do not talk
+VERSION = 2  # of all that is said here; peers of two versions do not talk
 MAX_CONTROL = 4 * 1024 * 1024  # bytes of what a guest says at once: all codes of all types in every way are fewer
 MAX_RECORDS = 64 * 1024 * 1024  # bytes of what a host says at once: the greatest single message, and room
 
@@ -162,7 +162,10 @@ class Shared(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 class Changed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="changed"):
-    """What happened to a connection; `ConnectionChanged` of `actors/messages.py`, its error as two words."""
+    """What happened to a connection; `ConnectionChanged` of `actors/messages/component.py`, its error as two words.
+
+    All records of the epoch before it came before it, and all of the epoch that it opens come after it.
+    """
 
     endpoint: Endpoint
     state: str
@@ -200,10 +203,9 @@ class Answer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A `Batch` on the wire: its line is the sender's own affair."""
+    """A `Batch` on the wire: which attachment it is of, each side counts for itself."""
 
     endpoint: Endpoint
-    epoch: int
     ts_received_ns: int
     streams: list[str]
     payloads: list[bytes]
@@ -280,24 +282,6 @@ def fingerprint(pipe_key: bytes, access_key: str | None) -> bytes:
     if access_key is None:
         return b""
     return hmac.new(pipe_key, access_key.encode(), hashlib.sha256).digest()
-
-
-def records_of(batches: Iterable[Batch]) -> Records:
-    """Return `batches` as they cross the pipe."""
-    return Records(
-        [
-            Part(
-                batch.endpoint,  # type: ignore[arg-type]  # one of the three
-                batch.epoch,
-                batch.ts_received_ns,
-                batch.streams,
-                batch.payloads,
-                batch.replayed,
-                batch.backfilled,
-            )
-            for batch in batches
-        ]
-    )
 
 
 def to_wish(want: Want) -> Wish:

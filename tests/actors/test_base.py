@@ -1,4 +1,5 @@
 import queue
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,8 @@ class Echo(Actor):
 
     def on_receive(self, message: object) -> object:
         match message:
+            case ("wait", gate):
+                assert gate.wait(5)
             case ("after", float(delay), str(name)):
                 self.timers[name] = self.after(delay, name)
             case ("cancel", str(name)):
@@ -65,6 +68,35 @@ def test_messages_pass_while_a_timer_waits(echo: object, out: Out) -> None:
     tell(echo, ("after", 30.0, "late"))  # type: ignore[arg-type]
     tell(echo, "now")  # type: ignore[arg-type]
     assert out.get(timeout=5) == "now"
+
+
+def test_what_came_before_a_timer_was_due_is_handled_before_it(echo: object, out: Out) -> None:
+    gate = threading.Event()
+    tell(echo, ("after", 0.0, "first timer"))  # type: ignore[arg-type]
+    tell(echo, ("after", 0.0, "second timer"))  # type: ignore[arg-type]
+    tell(echo, ("wait", gate))  # type: ignore[arg-type]
+    tell(echo, ("after", 0.0, "third timer"))  # type: ignore[arg-type]
+    for number in range(3):
+        tell(echo, number)  # type: ignore[arg-type]
+    gate.set()
+    heard = [out.get(timeout=5) for _ in range(6)]
+    assert heard.index("third timer") > heard.index(2), "it was set while all of them lay there"
+    assert [one for one in heard if isinstance(one, int)] == [0, 1, 2]
+
+
+def test_a_timer_comes_although_messages_never_end(out: Out) -> None:
+    class Busy(Echo):
+        def on_receive(self, message: object) -> object:
+            if message == "again":
+                tell(self.actor_ref, "again")
+                return None
+            return super().on_receive(message)
+
+    ref = Busy.start(out)
+    tell(ref, "again")
+    tell(ref, ("after", 0.01, "timer"))
+    assert out.get(timeout=5) == "timer"
+    assert stop_and_join(ref, 5.0)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

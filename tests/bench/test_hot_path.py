@@ -17,7 +17,8 @@ import pytest
 from bench.hot_path import HotPath
 from bench.messages import make_messages
 from tests.protocol.learning import forget_all
-from websocket_v6.actors.delivery import mailbox, subscriber
+from websocket_v6.actors import mailbox
+from websocket_v6.actors.delivery import subscriber
 from websocket_v6.protocol.events import Event, TickerEvent, codec, make
 
 PYTHON_CALLS = 6.0  # for each message, from the bytes of a socket read to the end of the callback; 4.4 measured

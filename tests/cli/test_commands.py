@@ -295,6 +295,7 @@ def _simulators() -> set[int]:
     """Return the processes of simulators that are left without a parent of ours."""
     found = set()
     for process in psutil.process_iter(["cmdline", "ppid"]):
-        if "websocket_v6.simulator.runner" in " ".join(process.info["cmdline"] or ()) and process.info["ppid"] == 1:
+        command = " ".join(process.info["cmdline"] or ())
+        if "websocket_v6.simulator.control.process_runner" in command and process.info["ppid"] == 1:
             found.add(process.pid)
     return found

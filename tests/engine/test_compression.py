@@ -5,7 +5,7 @@ import pytest
 from websocket_v6 import Config, WebSocketClientProxy
 from websocket_v6.protocol.websocket.deflate import Deflater
 from websocket_v6.simulator import Answers, Simulator
-from websocket_v6.simulator.catalog import many_markets
+from websocket_v6.simulator.market.catalog import many_markets
 
 CODES = sorted(many_markets(400))
 

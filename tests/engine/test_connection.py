@@ -544,8 +544,8 @@ def test_subscriptions_that_come_and_go_while_it_connects(sim: Simulator, fast: 
 def test_a_bug_of_ours_is_a_gap_with_its_bounds(sim: Simulator, pair: Pair, name: str) -> None:
     sim.trade("KRW-XRP")
     wait_until(lambda: _what(pair.bot.events[-1]) == ("ticker", "KRW-XRP"), "the last message before")
-    assert pair.bot.proxy._hold is not None
-    children = pair.bot.proxy._hold.link.children
+    assert pair.bot.proxy._component is not None
+    children = pair.bot.proxy._component.link.children
     if name == "router":
         children.router.tell(Batch("public", 1, 1, 0, ["ticker KRW-BTC"], []))  # columns of unequal length: a bug
     else:

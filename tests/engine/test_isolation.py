@@ -218,3 +218,27 @@ def test_a_request_that_the_exchange_refuses_although_it_was_checked_harms_only_
 
 def test_logging_is_quiet_by_default() -> None:
     assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("websocket_v6").handlers)
+
+
+def test_a_public_component_that_hangs_holds_up_nobody_s_orders(sim: Simulator, config: Config, good: Any) -> None:
+    """Back-pressure is an endpoint's: what one component does to public data touches no orders."""
+    orders = good.subscribe_my_order()
+    sim.wait_served({"myOrder *"}, endpoint="private")
+    release, hangs = threading.Event(), threading.Event()
+
+    def hang(_: Any) -> None:
+        hangs.set()
+        release.wait(30)
+
+    with WebSocketClientProxy("stuck", config=config) as stuck:
+        stuck.subscribe_trade("KRW-BTC", hang, mailbox=Mailbox.block(16))
+        sim.wait_served({"trade KRW-BTC"})
+        assert hangs.wait(20)
+        try:
+            for _ in range(60):  # more than the mailbox and all credits of the public connection
+                sim.trade("KRW-BTC")
+            sent = [sim.place_order("KRW-BTC", "BID", price=1000 + at, volume=6) for at in range(20)]
+            came = [orders.get(10).uuid for _ in sent]
+        finally:
+            release.set()
+    assert came == sent

@@ -193,8 +193,8 @@ def test_a_bug_in_one_of_two_lines_is_no_gap(sim: Simulator, fast: Config) -> No
     with taker.proxy:
         sim.set_traffic(RATE)
         for _ in range(3):
-            assert taker.proxy._hold is not None
-            broken, _ = taker.proxy._hold.link.children.connections["public"]
+            assert taker.proxy._component is not None
+            broken, _ = taker.proxy._component.link.children.connections["public"]
             broken.tell(WireFailed(1))
             wait_until(lambda: not broken.is_alive(), "its end")  # noqa: B023
             wait_until(lambda: len(taker.open()) == 2, "its successor")
@@ -206,8 +206,8 @@ def test_a_bug_in_one_of_two_lines_is_no_gap(sim: Simulator, fast: Config) -> No
 def test_a_bug_in_the_router_is_one_gap_for_all_lines(sim: Simulator, fast: Config) -> None:
     taker = Taker(sim, msgspec.structs.replace(fast, redundancy=2, max_age=5.0), 2)
     with taker.proxy:
-        assert taker.proxy._hold is not None
-        taker.proxy._hold.link.children.router.tell(Batch("public", 1, 1, 0, ["ticker KRW-BTC"], []))  # a bug
+        assert taker.proxy._component is not None
+        taker.proxy._component.link.children.router.tell(Batch("public", 1, 1, 0, ["ticker KRW-BTC"], []))  # a bug
         wait_until(lambda: taker.told[-1].epoch == 2, "the next epoch")
         taker.wait_whole()
         number = sim.trade("KRW-BTC")

@@ -397,7 +397,9 @@ def test_no_secret_is_logged_or_delivered(
     one.proxy.set_keys(*OTHER)
     wait_until(lambda: two.states()[-1] == "lost", "nobody there")
 
-    for thing in (one.proxy, two.proxy, one.proxy._config, one.proxy.health(), one.proxy._hold, one.proxy._hold.link):  # type: ignore[union-attr]
+    part = one.proxy._component
+    assert part is not None
+    for thing in (one.proxy, two.proxy, one.proxy._config, one.proxy.health(), part, part.link):
         texts += [repr(thing), str(thing)]
     for event in [*two.events, *one.told, *two.told]:
         texts += [repr(event), str(event.asdict()), pickle.dumps(event).decode("latin-1")]

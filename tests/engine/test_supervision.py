@@ -33,8 +33,8 @@ def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ref_of(proxy: WebSocketClientProxy, name: str) -> Any:
-    assert proxy._hold is not None
-    children = proxy._hold.link.children
+    assert proxy._component is not None
+    children = proxy._component.link.children
     return children.connections[name][0] if name in children.connections else getattr(children, name)
 
 

@@ -31,6 +31,7 @@ class Child:
         self.events: dict[str, list[list[Any]]] = {}
         self.connections: dict[str, list[dict[str, Any]]] = {}
         self.errors: dict[str, list[str]] = {}
+        self.gates: dict[str, threading.Event] = {}
 
     def proxy(self, name: str) -> WebSocketClientProxy:
         if name not in self.proxies:
@@ -39,11 +40,23 @@ class Child:
             proxy.on_connection(lambda event: told.append(_connection(event)))
         return self.proxies[name]
 
-    def subscribe(self, id: str, type: str, codes: Any = (), component: str = "main", **options: Any) -> str:  # noqa: A002
+    def subscribe(
+        self,
+        id: str,  # noqa: A002
+        type: str,  # noqa: A002
+        codes: Any = (),
+        component: str = "main",
+        block: int = 0,
+        **options: Any,
+    ) -> str:
+        """Subscribe, with a mailbox that makes its source wait at `block` events, or one that takes all."""
         events = self.events[id] = []
         errors = self.errors[id] = []
+        gate = self.gates[id] = threading.Event()
+        gate.set()
 
         def note(event: Any) -> None:
+            gate.wait()
             events.append(_event(event))
 
         subscribe = getattr(self.proxy(component), f"subscribe_{type}")
@@ -51,10 +64,19 @@ class Child:
         self.subscriptions[id] = subscribe(
             *arguments,
             callback=note,
-            mailbox=KEEP_ALL,
+            mailbox=Mailbox.block(block) if block else KEEP_ALL,
             error_handler=lambda error: errors.append(f"{error.__class__.__name__}: {error}"),
             **options,
         )
+        return id
+
+    def hold(self, id: str) -> str:  # noqa: A002
+        """Have the callback of a subscription wait from its next event on."""
+        self.gates[id].clear()
+        return id
+
+    def go_on(self, id: str) -> str:  # noqa: A002
+        self.gates[id].set()
         return id
 
     def close(self, id: str) -> str:  # noqa: A002

@@ -20,6 +20,14 @@ from websocket_v6.simulator import Simulator
 MARKETS = ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "BTC-ETH", "USDT-BTC"]
 CHILD = Path(__file__).with_name("child.py")
 UNION = {"ticker KRW-BTC", "ticker KRW-ETH", "trade KRW-ETH"}  # what a pair wants
+# How long a guest waits for a host that says nothing, in a hurry: a link is in doubt after the first, the host replaced
+# after the second.
+IMPATIENT = {
+    "actors.membership.link.SILENCE": 1.0,
+    "actors.membership.link.PROOF": 0.5,
+    "actors.membership.link.PING_INTERVAL": 0.2,
+    "actors.membership.link.LOOK": 0.1,
+}
 ANSWER = 30.0  # seconds for a child to answer, on a machine that does much else
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT, wait_until
 from websocket_v6.simulator import Simulator
 
-from .conftest import MARKETS, UNION, Process, Start, open_connections, pair
+from .conftest import IMPATIENT, MARKETS, UNION, Process, Start, open_connections, pair
 
 
 def test_a_killed_host_is_replaced_by_one_of_its_guests(sim: Simulator, start: Start) -> None:
@@ -62,7 +62,7 @@ def test_a_forked_child_that_lives_on_keeps_nothing_of_its_parents(sim: Simulato
 
 
 def test_files_that_somebody_tidied_up_are_made_anew(sim: Simulator, start: Start, folder: Path) -> None:
-    host = start(constants={"actors.seat.CHECK_INTERVAL": 0.1})
+    host = start(constants={"actors.membership.membership.CHECK_INTERVAL": 0.1})
     host.do("subscribe", id="a", type="ticker", codes=["KRW-BTC"])
     host.wait_role("host")
     for path in folder.iterdir():
@@ -99,8 +99,7 @@ def test_nothing_is_left_behind(sim: Simulator, start: Start, folder: Path, orde
 
 
 def test_a_host_that_is_stopped_is_replaced(sim: Simulator, start: Start) -> None:
-    impatient = {"constants": {"actors.link.PATIENCE": 1.0, "actors.link.PING_INTERVAL": 0.2}}
-    host, guest = pair(sim, start, **impatient)
+    host, guest = pair(sim, start, constants=IMPATIENT)
     os.kill(host.pid, signal.SIGSTOP)
     guest.wait_role("host")
     wait_until(lambda: guest.told()[-1]["state"] == "open", "open again")

@@ -147,7 +147,7 @@ def test_another_version_has_connections_of_its_own(sim: Simulator, start: Start
     host.do("subscribe", id="a", type="ticker", codes=["KRW-BTC"])
     host.wait_role("host")
     sim.wait_served({"ticker KRW-BTC"})
-    stranger = start(constants={"protocol.peers.VERSION": 999})
+    stranger = start(constants={"protocol.membership.peers.VERSION": 999})
     stranger.do("subscribe", id="b", type="ticker", codes=["KRW-ETH"])
     wait_until(lambda: stranger.do("count") == {"b": 1}, "served all the same")
     assert stranger.role == "embedded"
@@ -184,7 +184,7 @@ def test_a_forked_child_is_a_guest_of_its_own(sim: Simulator, start: Start) -> N
 
 
 def test_a_guest_that_is_stopped_harms_nobody(sim: Simulator, start: Start) -> None:
-    limits = {"constants": {"actors.session.MEMORY_BYTES": 200_000, "actors.session.PATIENCE": 30.0}}
+    limits = {"constants": {"actors.membership.outlet.MEMORY_BYTES": 200_000}}
     host, guest = pair(sim, start, **limits)
     os.kill(guest.pid, signal.SIGSTOP)
     for _ in range(3000):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from websocket_v6.simulator.catalog import many_markets
+from websocket_v6.simulator.market.catalog import many_markets
 
 Make = Callable[..., Any]
 TYPES = ("ticker", "trade", "orderbook")

@@ -18,7 +18,7 @@ from rich.console import Console
 from websocket_v6.protocol.config import Config
 from websocket_v6.proxy import WebSocketClientProxy
 from websocket_v6.simulator import Simulator
-from websocket_v6.simulator.records import Sent
+from websocket_v6.simulator.wire.reports import Sent
 from websocket_v6.subscription import Subscription
 
 from ..protocol.delivery.policy import Mailbox

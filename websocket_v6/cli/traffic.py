@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from websocket_v6.simulator import Simulator
-from websocket_v6.simulator.capture import Line, read_capture
+from websocket_v6.simulator.control.capture import RecordedLine, read_capture
 
 __all__ = ["Generated", "Recording", "Traffic", "find_capture", "markets_of"]
 
@@ -105,7 +105,7 @@ def markets_of(path: Path) -> tuple[str, ...]:
     return _codes(read_capture(path))
 
 
-def _codes(lines: Iterable[Line]) -> tuple[str, ...]:
+def _codes(lines: Iterable[RecordedLine]) -> tuple[str, ...]:
     counts: Counter[str] = Counter()
     for line in lines:
         if line.frame is not None:

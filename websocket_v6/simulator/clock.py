@@ -9,7 +9,7 @@ import itertools
 import time
 from collections.abc import Callable
 
-__all__ = ["Agenda", "Clock", "Timer"]
+__all__ = ["Agenda", "Appointment", "Clock"]
 
 
 class Clock:
@@ -35,7 +35,7 @@ class Clock:
         self._offset += seconds
 
 
-class Timer:
+class Appointment:
     """A call that is due at a time; `cancel` takes it back."""
 
     __slots__ = ("call", "due")
@@ -54,19 +54,19 @@ class Agenda:
     def __init__(self, clock: Clock, on_change: Callable[[], None] = lambda: None) -> None:
         """`on_change` is called when an earlier call than all others has been put in."""
         self._clock = clock
-        self._heap: list[tuple[float, int, Timer]] = []
+        self._heap: list[tuple[float, int, Appointment]] = []
         self._numbers = itertools.count()
         self._on_change = on_change
 
-    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
+    def after(self, seconds: float, call: Callable[[], None]) -> Appointment:
         return self.at(self._clock.now() + seconds, call)
 
-    def at(self, due: float, call: Callable[[], None]) -> Timer:
-        timer = Timer(due, call)
-        heapq.heappush(self._heap, (due, next(self._numbers), timer))
-        if self._heap[0][2] is timer:
+    def at(self, due: float, call: Callable[[], None]) -> Appointment:
+        appointment = Appointment(due, call)
+        heapq.heappush(self._heap, (due, next(self._numbers), appointment))
+        if self._heap[0][2] is appointment:
             self._on_change()
-        return timer
+        return appointment
 
     def next_due(self) -> float | None:
         """Return when `run` has something to do, `None` if nothing is planned."""
@@ -77,7 +77,7 @@ class Agenda:
     def run(self) -> None:
         """Make every call that is due by now, in the order of the times."""
         while (due := self.next_due()) is not None and due <= self._clock.now():
-            _, _, timer = heapq.heappop(self._heap)
-            call, timer.call = timer.call, None
+            _, _, appointment = heapq.heappop(self._heap)
+            call, appointment.call = appointment.call, None
             if call is not None:
                 call()

@@ -10,9 +10,9 @@ import pytest
 
 from websocket_v6 import Config, Mailbox, TransportError
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
 from websocket_v6.actors.demand import feed as subject
 from websocket_v6.actors.demand.registry import Registry
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.connection import Ask, AskList, Connect, Disconnect

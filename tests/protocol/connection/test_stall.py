@@ -4,10 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.connection.stall import FACTOR, GIVE_UP, LIVELY, ClockWatch, StallWatch, Suspicion
+from websocket_v6.protocol.connection.stall import ClockWatch, StallWatch, Suspicion
 
 LOOK = 5.0
 FLOOR = 15.0
+# As protocol/connection/stall.py has them, said again so that a change of them is a change of two minds.
+FACTOR = 8.0
+GIVE_UP = 4.0
+LIVELY = 12
 
 
 class Line:
@@ -42,6 +46,58 @@ def test_a_line_that_never_said_much_is_never_suspected() -> None:
     line = Line()
     line.run([True] * (LIVELY - 1))
     assert set(line.run([False] * 10_000)) == {Suspicion.NONE}
+
+
+def test_a_line_that_has_said_enough_is_suspected() -> None:
+    line = Line()
+    line.run([True] * LIVELY)
+    assert Suspicion.ASK in line.run([False] * 10)
+
+
+def test_the_floor_and_the_longest_silence_say_what_is_suspicious() -> None:
+    line = Line()
+    assert line.watch.limit == FLOOR
+    line.run([True])
+    assert line.watch.limit == 40.0, "eight times one look"
+    line.run([False, True])
+    assert line.watch.limit == 80.0
+
+
+def test_the_longest_silence_counts_half_after_half_an_hour() -> None:
+    watch = StallWatch(1.0)
+    watch.begin(0.0)
+    assert watch.look(600.0, 1) is Suspicion.NONE
+    assert watch.limit == 4800.0
+    now = 600.0
+    for data_at in range(2, 362):
+        now += 5.0
+        watch.look(now, data_at)
+    assert watch.limit == pytest.approx(2400.0)
+
+
+def test_a_connection_that_took_long_to_come_begins_its_silence_then() -> None:
+    line = Line()
+    line.run([True] * 50)
+    line.now += 10_000.0
+    line.watch.begin(line.now)
+    assert line.look(data=False) is Suspicion.NONE
+    assert line.look(data=True) is Suspicion.NONE
+    assert line.watch.limit == pytest.approx(80.0), "what was lost is no silence of the market"
+
+
+def test_a_new_connection_is_asked_again() -> None:
+    line = Line()
+    line.run([True] * 50)
+    assert line.run([False] * 8)[-1] is Suspicion.ASK
+    line.watch.begin(line.now)
+    assert [one for one in line.run([False] * 20) if one is not Suspicion.NONE] == [Suspicion.ASK]
+
+
+def test_without_a_beginning_the_first_look_is_one() -> None:
+    watch = StallWatch(15.0)
+    watch.skip(100.0)
+    assert watch.look(5000.0, 1) is Suspicion.NONE
+    assert watch.limit == 15.0
 
 
 def test_data_after_a_question_ends_the_suspicion() -> None:
@@ -94,11 +150,15 @@ def test_time_in_which_the_machine_slept_is_no_silence() -> None:
 
 @pytest.mark.parametrize(
     ("monotonic", "wall", "slept"),
-    [(5.0, 5.0, 0.0), (9.0, 9.0, 0.0), (5.0, 3605.0, 3600.0), (3605.0, 3605.0, 3600.0), (5.0, -100.0, 0.0)],
+    [
+        *((5.0, 5.0, 0.0), (9.0, 9.0, 0.0), (10.0, 10.0, 0.0), (11.0, 11.0, 6.0)),
+        *((5.0, 3605.0, 3600.0), (3605.0, 5.0, 3600.0), (3605.0, 3605.0, 3600.0)),
+        *((5.0, -100.0, 0.0), (5.0, 0.0, 0.0), (-1.0, 5.0, 0.0)),
+    ],
 )
 def test_a_clock_that_jumps_tells_of_a_suspended_machine(monotonic: float, wall: float, slept: float) -> None:
     watch = ClockWatch(5.0)
-    assert watch.look(100.0, 1e9) == 0.0
-    assert watch.look(100.0 + monotonic, 1e9 + wall) == slept
+    assert watch.look(2.0, 1e9) == 0.0
+    assert watch.look(2.0 + monotonic, 1e9 + wall) == slept
     watch.forget()
     assert watch.look(1e6, 2e9) == 0.0

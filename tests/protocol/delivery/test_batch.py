@@ -23,6 +23,12 @@ def test_a_batch_comes_back_as_it_was(
     assert again == batch
 
 
+def test_a_batch_says_what_is_special_about_it() -> None:
+    batch = Batch("public", 1, 2, 3, [], [])
+    assert (batch.replayed, batch.backfilled) == (False, False)
+    assert Batch.unpack(batch._replace(backfilled=True).pack()).backfilled
+
+
 @given(st.binary())
 def test_garbage_is_a_remote_error(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
@@ -33,6 +39,12 @@ def test_garbage_is_a_remote_error(data: bytes) -> None:
     "fields",
     [
         ["public", 3, 1, 2, ["ticker KRW-BTC"], []],
+        ["public", 3, 1, 2, [], [b"{}"]],
+        ["public", 3, 1, True, [], []],
+        ["public", True, 1, 2, [], []],
+        ["public", 3, 1, 2, [1], [b"{}"]],
+        ["public", 3, 1, 2, [], {}],
+        ["public", 3, 1, 2, [], [], 1, False],
         ["public", 3, 1, 2, ["ticker KRW-BTC"], ["text"]],
         ["public", 3, "1", 2, [], []],
         ["public", "3", 1, 2, [], []],

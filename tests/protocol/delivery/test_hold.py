@@ -37,6 +37,9 @@ def test_each_trade_comes_once_in_the_order_of_ids_but_for_live_ones_that_came_o
     held: list[int], missing: list[int], cut: int
 ) -> None:
     hold = make(*held)
+    assert not hold.is_released
+    assert len(hold) == len(held)
+    assert not hold.is_repeated(cut)
     released = list(hold.release(fetched(*missing)))
     ids = [one.id for one in released]
     assert sorted(ids) == sorted({*held, *missing})
@@ -63,6 +66,14 @@ def test_a_newcomer_begins_with_the_next_live_trade() -> None:
     for_newcomer = [one.id for one in hold.release(fetched(4)) if hold.is_for(77, one.position)]
     assert for_newcomer == [6]
     assert all(hold.is_for(1, position) for position in (-1, 0, 1))
+
+
+def test_a_trade_that_came_twice_is_released_once_where_it_came_first() -> None:
+    released = list(make(5, 6, 5).release(fetched(5, 5)))
+    assert [(one.live, one.fetched, one.position) for one in released] == [
+        ("live 5", "fetched 5", 0),
+        ("live 6", None, 1),
+    ]
 
 
 def test_another_gap_makes_another_first_trade() -> None:

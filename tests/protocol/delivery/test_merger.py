@@ -11,8 +11,9 @@ def ticker(price: int, kind: str = "REALTIME") -> bytes:
     return f'{{"ty":"ticker","cd":"KRW-BTC","tp":{price},"tms":{1000 + price},"st":"{kind}"}}'.encode()
 
 
-def trade(number: int, kind: str = "REALTIME") -> bytes:
-    return f'{{"ty":"trade","cd":"KRW-BTC","sid":{number},"tms":{1000 + number},"st":"{kind}"}}'.encode()
+def trade(number: int, kind: str = "REALTIME", at: int | None = None) -> bytes:
+    made_at = 1000 + number if at is None else at
+    return f'{{"ty":"trade","cd":"KRW-BTC","sid":{number},"tms":{made_at},"st":"{kind}"}}'.encode()
 
 
 class Side:
@@ -24,9 +25,11 @@ class Side:
         self.delivered: list[bytes] = []
         self.firsts: list[tuple[int, str]] = []
 
-    def bring(self, line: int, *payloads: bytes, stream: str = BITCOIN, replayed: bool = False) -> list[bytes]:
+    def bring(
+        self, line: int, *payloads: bytes, stream: str = BITCOIN, replayed: bool = False, at_ns: int = 0
+    ) -> list[bytes]:
         """Let `line` bring something, and return what of it is delivered."""
-        batch = Batch("public", line, 1, 0, [stream] * len(payloads), list(payloads), replayed)
+        batch = Batch("public", line, 1, at_ns, [stream] * len(payloads), list(payloads), replayed)
         firsts: list[str] = []
         held = self.merger.hold(batch, firsts)
         news = [] if held else self.deliver(batch, firsts)
@@ -103,6 +106,104 @@ def test_of_what_a_held_line_brought_nothing_old_is_delivered_even_if_nothing_is
     assert side.bring(2, trade(5), stream="trade KRW-BTC") == [trade(5)]
 
 
+def test_what_a_held_line_alone_has_brought_is_delivered_when_it_joins() -> None:
+    side = Side()
+    side.merger.begin(2)
+    side.bring(2, trade(1), stream="trade KRW-BTC")
+    side.bring(2, ticker(1), ticker(2))
+    side.bring(1, trade(1), stream="trade KRW-BTC")
+    assert side.join(2) == [ticker(1), ticker(2)], "nobody else has brought the ticker"
+
+
+def test_held_trades_of_the_millisecond_of_the_last_delivered_one_are_news() -> None:
+    side = Side()
+    side.merger.begin(2)
+    side.bring(2, trade(2, at=1000), trade(3, at=1000), trade(4, at=1001), stream="trade KRW-BTC")
+    side.bring(1, trade(1, at=1000), stream="trade KRW-BTC")
+    assert side.join(2) == [trade(2, at=1000), trade(3, at=1000), trade(4, at=1001)]
+
+
+def test_held_trades_from_before_a_known_one_are_no_news_though_of_the_same_millisecond() -> None:
+    side = Side()
+    side.merger.begin(2)
+    side.bring(2, trade(1, at=1000), trade(2, at=1000), trade(3, at=1000), trade(4, at=999), stream="trade KRW-BTC")
+    side.bring(1, trade(2, at=1000), stream="trade KRW-BTC")
+    assert side.join(2) == [trade(3, at=1000), trade(4, at=999)], "their order is that of the line"
+
+
+def test_what_is_held_of_one_stream_says_nothing_of_another() -> None:
+    side = Side()
+    side.merger.begin(2)
+    mixed = Batch(
+        "public", 2, 1, 0, [BITCOIN, "trade KRW-BTC"] * 3,
+        [ticker(1), trade(7), ticker(2), trade(8), ticker(3), trade(9)],
+    )  # fmt: skip
+    assert side.merger.hold(mixed, [])
+    side.bring(1, trade(8), stream="trade KRW-BTC")
+    side.bring(1, ticker(1))
+    assert side.join(2) == [ticker(2), ticker(3), trade(9)]
+
+
+def test_of_what_is_held_the_last_repeat_counts_though_it_came_before_too() -> None:
+    """A ticker that looks as it did before: the held line goes on behind the last of its repeats."""
+    side = Side()
+    side.merger.begin(2)
+    side.bring(2, ticker(1), ticker(2))
+    side.bring(2, ticker(3), ticker(4))
+    side.bring(1, ticker(1), ticker(2), ticker(3))
+    assert side.join(2) == [ticker(4)]
+
+
+def test_only_the_last_thousand_batches_of_a_held_line_are_kept() -> None:
+    side = Side()
+    side.merger.begin(2)
+    for number in range(1, 1031):
+        side.bring(2, trade(number), stream="trade KRW-BTC")
+    assert side.join(2) == [trade(number) for number in range(7, 1031)]
+
+
+def test_what_ended_while_it_was_held_is_gone() -> None:
+    side = Side()
+    side.merger.begin(2)
+    side.bring(2, ticker(1))
+    side.merger.end(2)
+    assert side.join(2) == []
+    assert side.bring(2, ticker(2)) == [ticker(2)]
+
+
+def test_a_stream_wanted_again_begins_anew() -> None:
+    side = Side()
+    side.bring(1, ticker(1))
+    side.bring(2, ticker(1))
+    side.merger.forget(BITCOIN)
+    assert side.bring(3, ticker(1)) == [ticker(1)], "what was said before is no repeat"
+    side.bring(2, ticker(2))
+    side.bring(1, ticker(2))
+    assert side.firsts == [(1, BITCOIN), (2, BITCOIN), (3, BITCOIN), (2, BITCOIN), (1, BITCOIN)]
+
+
+def test_a_trade_said_twice_by_one_line_is_one_and_a_ticker_is_two() -> None:
+    side = Side()
+    assert side.bring(1, trade(1), trade(1), stream="trade KRW-BTC") == [trade(1)]
+    assert side.bring(1, ticker(1), ticker(1)) == [ticker(1), ticker(1)]
+
+
+def test_of_two_snapshots_of_one_timestamp_the_second_may_be_news() -> None:
+    side = Side()
+    side.bring(1, ticker(1))
+    other = ticker(9, "SNAPSHOT").replace(b"1009", b"1001")
+    assert side.bring(2, other) == [other]
+
+
+def test_what_was_delivered_long_ago_is_no_repeat() -> None:
+    side = Side()
+    for number in range(20):
+        side.bring(1, ticker(number))
+    later = 31_000_000_000
+    side.bring(1, ticker(100), at_ns=later)
+    assert side.bring(2, ticker(0), at_ns=later) == [ticker(0)]
+
+
 def test_what_a_line_brings_first_is_told_even_while_it_is_held() -> None:
     side = Side()
     side.bring(1, ticker(1), ticker(2))
@@ -130,12 +231,17 @@ def test_what_was_delivered_by_one_line_alone_is_known() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["bring", "lose", "join"]), st.integers(1, 3), st.integers(1, 5)), max_size=60)
+    st.lists(st.tuples(st.sampled_from(["bring", "lose", "join"]), st.integers(1, 3), st.integers(1, 5)), max_size=60),
+    st.sampled_from([1, 3, 1000]),
 )
 def test_trades_are_delivered_once_and_in_order_while_a_line_that_joined_goes_on(
-    steps: list[tuple[str, int, int]],
+    steps: list[tuple[str, int, int]], in_a_millisecond: int
 ) -> None:
     """Lines begin at the exchange's present, lag as they like, and join once another has caught up with that."""
+
+    def made_at(number: int, kind: str = "REALTIME") -> bytes:
+        return trade(number, kind, at=1000 + number // in_a_millisecond)
+
     side = Side()
     made = 0
     at = {1: 0}  # how far each line has brought the trades
@@ -152,10 +258,10 @@ def test_trades_are_delivered_once_and_in_order_while_a_line_that_joined_goes_on
         elif action == "bring" and line not in at:
             side.merger.begin(line)
             began[line] = at[line] = made
-            side.bring(line, trade(made, "SNAPSHOT"), stream="trade KRW-BTC")
+            side.bring(line, made_at(made, "SNAPSHOT"), stream="trade KRW-BTC")
         elif action == "bring":
             new = range(at[line] + 1, min(made, at[line] + count) + 1)
-            side.bring(line, *(trade(number) for number in new), stream="trade KRW-BTC")
+            side.bring(line, *(made_at(number) for number in new), stream="trade KRW-BTC")
             at[line] += len(new)
         elif action == "join" and line in began and any(at[other] >= began[line] for other in joined):
             side.join(line)

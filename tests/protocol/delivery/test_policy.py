@@ -42,6 +42,8 @@ def test_repr_reads_well() -> None:
         lambda: Mailbox.drop_oldest(True),
         lambda: Mailbox.drop_oldest("9"),  # type: ignore[arg-type]
         lambda: Mailbox.throttle(0),
+        lambda: Mailbox.throttle(-1),
+        lambda: Mailbox.throttle(-0.5),
         lambda: Mailbox.throttle(float("nan")),
         lambda: Mailbox.throttle(float("inf")),
         lambda: Mailbox.throttle(True),

@@ -23,6 +23,50 @@ def test_a_single_suspect_is_guilty_the_second_time() -> None:
     assert probation.refused() == (7, ())
 
 
+def test_each_suspicion_begins_with_a_refusal_that_blames_nobody() -> None:
+    probation = Probation()
+    probation.suspect(1)
+    probation.refused()
+    assert probation.refused() == (1, ())
+    probation.suspect(2)
+    assert probation.refused() == (None, ()), "after a verdict"
+    assert probation.refused() == (2, ())
+    probation.suspect(2)
+    probation.refused()
+    probation.proven()
+    probation.suspect(3)
+    assert probation.refused() == (None, ()), "after a request that was good"
+    assert probation.refused() == (3, ())
+    assert probation.refused() == (None, ()), "nobody is left to blame"
+
+
+def test_a_lease_that_is_gone_is_no_suspect() -> None:
+    probation = Probation()
+    for number in (1, 2):
+        probation.suspect(number)
+    probation.forget(1)
+    assert not probation.is_apart(2)
+    probation.refused()
+    assert probation.refused() == (2, ())
+    probation.forget(2)
+    probation.forget(99)
+    assert (probation.has_apart, probation.next_trial()) == (False, None)
+
+
+def test_one_that_is_tried_is_not_apart_any_more() -> None:
+    probation = Probation()
+    for number in (1, 2):
+        probation.suspect(number)
+    probation.refused()
+    probation.refused()
+    assert (probation.is_apart(1), probation.is_apart(2), probation.has_apart) == (True, True, True)
+    assert probation.next_trial() == 1
+    assert (probation.is_apart(1), probation.is_apart(2), probation.has_apart) == (False, True, True)
+    assert probation.refused() == (1, ())
+    assert probation.next_trial() == 2
+    assert not probation.has_apart
+
+
 def test_several_suspects_are_tried_one_by_one() -> None:
     probation = Probation()
     for number in (3, 1, 2):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.demand.coverage import Plan, Served
+from websocket_v6.protocol.demand.coverage import Coverage, Plan
 from websocket_v6.protocol.demand.union import Union
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.exchange.requests import encode_request
@@ -27,11 +27,15 @@ RSI = {"type": "rsi", "params": {"period": 14}}
 
 
 class One:
-    """A union and the one line that serves it."""
+    """A union and the one attachment that serves it."""
 
     def __init__(self) -> None:
-        self.union, self.served = Union(), Served()
+        self.union, self.served = Union(), Coverage()
         self.add = self.union.add
+        self.saw, self.sent = self.served.saw, self.served.sent
+
+    def begin_again(self) -> None:
+        self.served = Coverage()
         self.saw, self.sent = self.served.saw, self.served.sent
 
     def plan(self) -> Plan | None:
@@ -188,7 +192,7 @@ def test_the_hundred_and_first_combination_is_refused_and_costs_the_others_nothi
     with pytest.raises(LocalProtocolError, match="1 combinations"):
         one.add(indicator_want("KRW-B", timeframe="5m", indicators=RSI))
     assert one.plan() is None
-    one.served.reset()
+    one.begin_again()
     assert types(one) == before
 
 
@@ -256,6 +260,91 @@ def test_whoever_has_the_same_wants_is_served_the_same(held: list[tuple[Want, bo
     here_plan, there_plan = here.plan(), there.plan()
     assert (here_plan and here_plan.types) == (there_plan and there_plan.types)
     assert there.union.wants() == summary
+
+
+any_wants = st.one_of(
+    public_wants,
+    st.builds(
+        lambda code, snapshot, realtime: ticker_want(code, snapshot=snapshot, realtime=realtime or not snapshot),
+        st.sampled_from(CODES),
+        st.booleans(),
+        st.booleans(),
+    ),
+    st.builds(lambda codes: my_order_want(codes), st.none() | st.lists(st.sampled_from(CODES), min_size=1)),
+    st.builds(
+        lambda categories, body: announcement_want(categories, include_body=body),
+        st.none() | st.lists(st.sampled_from(["trade", "event"]), min_size=1),
+        st.booleans(),
+    ),
+)
+
+
+@given(st.lists(any_wants, max_size=12), st.data())
+def test_who_has_come_and_gone_leaves_nothing_behind(wants: list[Want], data: st.DataObject) -> None:
+    union, fresh = Union(), Union()
+    for want in wants:
+        assert union.add(want) == tuple(want.streams())
+    stay = data.draw(st.sets(st.sampled_from(range(len(wants))))) if wants else set()
+    for at in data.draw(st.permutations(sorted(set(range(len(wants))) - stay))):
+        before = set(union.demands)
+        gone = union.remove(wants[at])
+        assert set(gone) == before - set(union.demands)
+    for at in sorted(stay):
+        fresh.add(wants[at])
+    assert union.wants() == fresh.wants()
+    assert len(union) == len(fresh)
+    assert all(stream in union for stream in fresh.demands)
+
+
+def test_the_wish_for_a_snapshot_goes_with_who_had_it() -> None:
+    union = Union()
+    union.add(ticker_want("KRW-BTC", snapshot=False))
+    union.add(ticker_want("KRW-BTC"))
+    union.remove(ticker_want("KRW-BTC"))
+    assert union.wants() == (ticker_want("KRW-BTC", snapshot=False),)
+
+
+def test_who_wanted_no_snapshot_takes_none_away() -> None:
+    union = Union()
+    union.add(ticker_want("KRW-BTC", snapshot=False))
+    union.add(ticker_want("KRW-BTC", snapshot=False))
+    union.remove(ticker_want("KRW-BTC", snapshot=False))
+    union.add(ticker_want("KRW-BTC"))
+    assert union.wants() == (ticker_want("KRW-BTC"),)
+    assert union.demands["ticker KRW-BTC"].snapshot == 1
+
+
+def test_the_wish_for_the_text_of_announcements_goes_with_who_had_it() -> None:
+    union = Union()
+    union.add(announcement_want("trade"))
+    union.add(announcement_want("trade", include_body=True))
+    union.add(announcement_want("trade", include_body=True))
+    union.remove(announcement_want("trade", include_body=True))
+    assert union.wants() == (announcement_want("trade", include_body=True),)
+    union.remove(announcement_want("trade", include_body=True))
+    assert union.wants() == (announcement_want("trade"),)
+
+
+def test_a_part_of_a_want_can_be_taken_back() -> None:
+    union = Union()
+    want = ticker_want(["KRW-BTC", "KRW-ETH"])
+    union.add(want)
+    assert union.remove(want, ["ticker KRW-ETH"]) == ["ticker KRW-ETH"]
+    assert union.wants() == (ticker_want("KRW-BTC"),)
+    assert "ticker KRW-ETH" not in union
+
+
+def test_a_connection_carries_exactly_a_hundred_combinations() -> None:
+    """Upbit WebSocket reference, "indicator": at most 100 combinations of code and indicator."""
+    union = Union()
+    union.add(ticker_want([f"KRW-A{index}" for index in range(150)]))
+    union = Union()
+    union.add(indicator_want([f"KRW-A{index}" for index in range(98)], timeframe="5m", indicators=RSI))
+    with pytest.raises(LocalProtocolError, match=r"^1 combinations .* carries 100, 98 are"):
+        union.add(indicator_want(["KRW-B", "KRW-C", "KRW-D"], timeframe="5m", indicators=RSI))
+    assert len(union) == 98
+    union.add(indicator_want(["KRW-B", "KRW-C"], timeframe="5m", indicators=RSI))
+    assert len(union) == 100
 
 
 def test_a_summary_keeps_what_private_wants_are_about() -> None:

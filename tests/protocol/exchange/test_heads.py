@@ -1,5 +1,4 @@
 import contextlib
-from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +13,6 @@ from websocket_v6.protocol.exchange.heads import (
     Malformed,
     Notice,
     StatusUp,
-    SubscribedEntry,
     SubscriptionList,
 )
 
@@ -102,12 +100,6 @@ def test_other_heads_are_understood_too(message: str) -> None:
         assert inbound.sort([message.encode()]).streams == ["ticker KRW-BTC"]
 
 
-def test_messages_of_2018_are_told_apart_by_their_fields() -> None:
-    assert streams_of(b'{"mk":"KRW-BTC","tp":1,"sid":5}') == ["trade KRW-BTC"]
-    assert streams_of(b'{"market":"KRW-BTC","orderbook_units":[]}') == ["orderbook KRW-BTC"]
-    assert notice_of(b'{"market":"KRW-BTC","tp":1}') == Malformed("no type", '{"market":"KRW-BTC","tp":1}')
-
-
 @pytest.mark.parametrize(
     ("tail", "stream"),
     [
@@ -142,115 +134,17 @@ def test_a_level_in_the_middle_counts() -> None:
         assert inbound.sort([message]).streams == ["orderbook KRW-BTC@10000"]
 
 
-@pytest.mark.parametrize("level", ['"x"', "[]", "{}", "1e999999999", "true", "-"])
-def test_a_level_that_makes_no_sense_is_malformed(level: str) -> None:
-    notice = notice_of((BOOK % f',"lv":{level}').encode())
-    assert isinstance(notice, Malformed)
-    assert notice.kind == ("not JSON" if level == "-" else "bad level")
-
-
-def test_an_error_is_told_with_its_keys_in_either_order() -> None:
-    expected = ErrorNotice("NO_TYPE", "type 필드가 존재하지 않습니다.")
-    one = '{"error":{"name":"NO_TYPE","message":"type 필드가 존재하지 않습니다."}}'
-    other = '{"error":{"message":"type 필드가 존재하지 않습니다.","name":"NO_TYPE"}}'
-    for text in (one, other, f"[{one}]", f" [ {other} ] "):
-        notice = notice_of(text.encode())
-        assert isinstance(notice, ErrorNotice)
-        assert notice == expected
-
-
-def test_up_is_told() -> None:
-    assert type(notice_of(b'{"status":"UP"}')) is StatusUp
-    assert type(notice_of(b'[{"status":"UP"}]')) is StatusUp
-    assert type(notice_of(b'{"status":"DOWN"}')) is Malformed
-
-
-LISTED = '[{"type":"trade","codes":["KRW-BTC","KRW-XRP"]},{"type":"orderbook","codes":["KRW-BTC"],"level":10000}]'
-LISTED_SHORT = '[{"ty":"trade","cds":["KRW-BTC","KRW-XRP"]},{"ty":"orderbook","cds":["KRW-BTC"],"lv":10000}]'
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f'{{"method":"LIST_SUBSCRIPTIONS","result":{LISTED},"ticket":"t-1"}}',
-        f'{{"mthd":"LIST_SUBSCRIPTIONS","rslt":{LISTED_SHORT},"tckt":"t-1"}}',
-        f'{{"ticket":"t-1","result":{LISTED},"method":"LIST_SUBSCRIPTIONS"}}',
-    ],
-)
-def test_subscriptions_are_listed_in_every_format(text: str) -> None:
-    expected = SubscriptionList(
-        "t-1",
-        (
-            SubscribedEntry("trade", ("KRW-BTC", "KRW-XRP"), None, {}),
-            SubscribedEntry("orderbook", ("KRW-BTC",), Decimal(10000), {}),
-        ),
-    )
-    assert notice_of(text.encode()) == expected
-    assert notice_of(f"[{text}]".encode()) == expected
-
-
-def test_listed_assets_have_no_codes_and_listed_indicators_keep_what_they_say() -> None:
-    text = (
-        '{"method":"LIST_SUBSCRIPTIONS","result":[{"type":"myAsset"},{"type":"indicator_signal","codes":["KRW-SOL"],'
-        '"timeframe":"15m","indicators":[{"type":"rsi","params":{"period":14},"trigger":"oversold",'
-        '"event_params":{"threshold":30}}]}],"ticket":"sig-1"}'
-    )
-    notice = notice_of(text.encode())
-    assert isinstance(notice, SubscriptionList)
-    asset, signal = notice.subscriptions
-    assert asset == SubscribedEntry("myAsset", (), None, {})
-    assert (signal.type, signal.codes, signal.level) == ("indicator_signal", ("KRW-SOL",), None)
-    assert signal.extra["timeframe"] == "15m"
-    assert signal.extra["indicators"][0]["event_params"] == {"threshold": 30}
-
-
-@pytest.mark.parametrize("result", ["null", "5", '"x"', "{}", "[]", "[5,null]"])
-def test_an_odd_list_of_subscriptions_is_an_empty_one(result: str) -> None:
-    text = f'{{"method":"LIST_SUBSCRIPTIONS","result":{result}}}'
-    assert notice_of(text.encode()) == SubscriptionList("", ())
-
-
-@pytest.mark.parametrize(
-    ("message", "kind"),
-    [
-        (b"", "not JSON"),
-        (b"PING", "not JSON"),
-        (b"{", "not JSON"),
-        (b'{"ty":"ticker"', "not JSON"),
-        (b"[{]", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        (b'{"a":' * 100_000, "not JSON"),
-        (b"5", "not an object"),
-        (b"null", "not an object"),
-        (b'"ticker"', "not an object"),
-        (b"[5]", "not an object"),
-        (b"[[]]", "not an object"),
-        (b"{}", "no type"),
-        (b'{"ty":5,"cd":"KRW-BTC"}', "no type"),
-        (b'{"ty":"","cd":"KRW-BTC"}', "no type"),
-        (b'{"ty":"tick er","cd":"KRW-BTC"}', "no type"),
-        (b'{"ty":"ticker"}', "no code"),
-        (b'{"ty":"ticker","cd":5}', "no code"),
-        (b'{"ty":"ticker","cd":"KRW BTC"}', "no code"),
-        (b'{"ty":"ticker","cd":"*"}', "no code"),
-        (b'{"ty":"orderbook","cd":"KRW-BTC@5"}', "no code"),
-        (b'{"ty":"candle.1m"}', "no code"),
-        (b'{"ty":"indicator","cd":"KRW-BTC"}', "bad indicator"),
-        (b'{"ty":"indicator","cd":"KRW-BTC","tf":"5m","ind":"rsi","p":5}', "bad indicator"),
-        (b'{"ty":"indicator","cd":"KRW-BTC","tf":"5m","ind":"rsi","p":{"' + b"x" * 300 + b'":5}}', "bad indicator"),
-    ],
-)
-def test_what_cannot_be_sorted_is_malformed_with_a_cut(message: bytes, kind: str) -> None:
-    notice = notice_of(message)
-    assert isinstance(notice, Malformed)
-    assert notice.kind == kind
-    assert len(notice.excerpt) <= 80
-    assert notice.excerpt in message.decode(errors="replace")
-
-
-def test_types_of_tomorrow_are_data() -> None:
-    assert streams_of(b'{"type":"depth","code":"KRW-BTC"}', b'{"ty":"news","x":1}') == ["depth KRW-BTC", "news *"]
+def test_a_list_holds_data_and_notices_and_no_lists() -> None:
+    up, error = b'{"status":"UP"}', b'{"error":{"name":"NO_TYPE","message":"-"}}'
+    assert notice_of(b"[" + up + b"]") == StatusUp()
+    assert notice_of(b" [ " + error + b" ] ") == ErrorNotice("NO_TYPE", "-")
+    found = Inbound().sort([b"[" + TICKER + b"," + up + b"," + TICKER + b"]"])
+    assert found == (["ticker KRW-BTC"] * 2, [TICKER] * 2, [StatusUp()])
+    assert notice_of(b"[[]]") == Malformed("not an object", "[]")
+    assert notice_of(b"[5]") == Malformed("not an object", "5")
+    assert notice_of(b"[{]") == Malformed("not JSON", "[{]")
+    deep = notice_of(b"[" * 100_000)
+    assert deep == Malformed("not JSON", "[" * 80)
 
 
 def test_a_learned_head_says_nothing_of_other_messages() -> None:
@@ -263,6 +157,7 @@ def test_a_learned_head_says_nothing_of_other_messages() -> None:
     ]
     for message, stream in liars:
         assert inbound.sort([message]).streams == [stream]
+        assert inbound.sort([message, b"nonsense"]).streams == [stream]
     assert inbound.sort([TICKER]).streams == ["ticker KRW-BTC"]
 
 
@@ -284,10 +179,10 @@ def test_what_is_learned_is_bounded() -> None:
     inbound = Inbound()
     messages = [b'{"ty":"ticker","cd":"KRW-%d","tp":1}' % number for number in range(20_000)]
     assert inbound.sort(messages).streams == [f"ticker KRW-{number}" for number in range(20_000)]
-    assert len(inbound._heads) <= 16_384
+    assert len(inbound._heads) == 20_000 - 16_384, "forgotten all at once when there were as many"
     for level in range(1, 200):
         assert inbound.sort([(BOOK % f',"lv":{level}').encode()]).streams == [f"orderbook KRW-BTC@{level}"]
-    assert sum(len(levels) for levels in inbound._books.values()) <= 64
+    assert [len(levels) for levels in inbound._books.values()] == [64], "the first ones stay"
 
 
 def test_the_caller_may_go_on_using_its_list() -> None:

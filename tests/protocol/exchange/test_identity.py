@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.exchange.identity import REMEMBERED_LEAST, REMEMBERED_NS, Recent, identity_of, timestamp_of
+from websocket_v6.protocol.exchange.identity import Recent, identity_of, timestamp_of
+
+# Said again, so that a change of these is a change of two minds: half a minute, and the last few however old.
+REMEMBERED_NS = 30_000_000_000
+REMEMBERED_LEAST = 16
 
 TRADE: dict[str, Any] = {
     "type": "trade",
@@ -165,6 +169,9 @@ def test_the_time_of_a_message_is_found_without_parsing_it(is_simple: bool) -> N
     assert timestamp_of(spelled(TICKER, is_simple)) == 1795152672466
     assert timestamp_of(spelled({"type": "new", "code": "X"}, is_simple)) == 0
     assert timestamp_of(b'{"ty":"ticker","tms":1e9}') == 0
+    assert timestamp_of(b'{"ty":"ticker","tms":123') == 0, "cut off"
+    assert timestamp_of(b'{"ty":"ticker","tms":%d}' % (10**19 - 1)) == 10**19 - 1
+    assert timestamp_of(b'{"ty":"ticker","tms":%d}' % 10**19) == 0, "longer than any time"
 
 
 @given(st.binary() | st.binary().map(lambda tail: b'{"ty":"ticker","tms":' + tail))

@@ -1,3 +1,5 @@
+import itertools
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -73,6 +75,96 @@ def test_signals_are_narrower(change: dict[str, Any]) -> None:
         check_indicators([{**rsi, **change}], signal=True)
 
 
+# Upbit WebSocket reference, the tables of "indicator" and "indicator_signal".
+PAIRS = [(5, 20), (20, 60), (30, 90), (50, 200)]
+MACD = [(12, 26, 9), (8, 17, 9), (5, 35, 5)]
+OFFERED: dict[str, list[tuple[object, ...]]] = {
+    "volume": [(period,) for period in (5, 10, 15, 20, 25, 30, 35, 40, 45, 50)],
+    "rsi": [(period,) for period in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 21, 25)],
+    "moving_average": [
+        (kind, period)
+        for kind in ("SMA", "EMA")
+        for period in (3, 5, 7, 10, 15, 20, 25, 30, 50, 60, 90, 99, 100, 120, 200)
+    ],
+    "ma_crossover": [(kind, *pair) for kind in ("SMA", "EMA") for pair in PAIRS],
+    "bollinger_bands": [(period, multiplier) for period in (10, 20, 50) for multiplier in (1.0, 1.5, 2.0, 2.5, 3.0)],
+    "macd": list(MACD),
+}
+OFFERED_TO_SIGNALS: dict[str, list[tuple[object, ...]]] = {
+    **OFFERED,
+    "volume": [(10,), (20,), (50,)],
+    "rsi": [(7,), (9,), (14,), (21,), (25,)],
+    "moving_average": [(kind, period) for kind in ("SMA", "EMA") for period in (5, 10, 20, 30, 60, 90, 120, 200)],
+    "bollinger_bands": [(20, 1.5), (20, 2.0), (20, 2.5)],
+}
+NAMES = {
+    "volume": ["period"],
+    "rsi": ["period"],
+    "moving_average": ["type", "period"],
+    "ma_crossover": ["type", "short_period", "long_period"],
+    "bollinger_bands": ["period", "multiplier"],
+    "macd": ["fast", "slow", "signal_period"],
+}
+TRIGGERS: dict[str, dict[str, list[dict[str, object]]]] = {
+    "volume": {"volume_spike": [{"multiplier": 2.0}, {"multiplier": 3.0}, {"multiplier": 5.0}]},
+    "rsi": {"overbought": [{"threshold": 70}, {"threshold": 80}], "oversold": [{"threshold": 20}, {"threshold": 30}]},
+    "moving_average": {"price_cross_above": [{}], "price_cross_below": [{}]},
+    "ma_crossover": {"golden_cross": [{}], "dead_cross": [{}]},
+    "bollinger_bands": {"price_cross_above": [{}], "price_cross_below": [{}]},
+    "macd": {"golden_cross": [{}], "dead_cross": [{}], "zero_cross_above": [{}], "zero_cross_below": [{}]},
+}
+
+
+def neighbours(values: Iterable[object]) -> set[object]:
+    """Return `values` and what lies beside each."""
+    found = set(values)
+    for value in [one for one in found if isinstance(one, int | float)]:
+        found |= {value - 1, value + 1} if isinstance(value, int) else {value - 0.5, value + 0.5, value - 1, value + 1}
+    return found
+
+
+def is_taken(indicator: dict[str, Any], *, signal: bool) -> bool:
+    try:
+        check_indicators(indicator, signal=signal)
+    except LocalProtocolError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("type_", sorted(OFFERED))
+@pytest.mark.parametrize("signal", [False, True])
+def test_exactly_what_the_tables_of_the_exchange_have_is_taken(type_: str, signal: bool) -> None:
+    offered = (OFFERED_TO_SIGNALS if signal else OFFERED)[type_]
+    trigger, event_params = next(iter(TRIGGERS[type_].items()))
+    extra = {"trigger": trigger, "event_params": event_params[0]} if signal else {}
+    columns = [neighbours(column) for column in zip(*OFFERED[type_], strict=True)]
+    taken = {
+        choice
+        for choice in itertools.product(*columns)
+        if is_taken({"type": type_, "params": dict(zip(NAMES[type_], choice, strict=True)), **extra}, signal=signal)
+    }
+    assert taken == set(offered)
+
+
+@pytest.mark.parametrize("type_", sorted(TRIGGERS))
+def test_exactly_the_triggers_of_the_exchange_are_taken(type_: str) -> None:
+    params = dict(zip(NAMES[type_], OFFERED_TO_SIGNALS[type_][0], strict=True))
+    names = {trigger for triggers in TRIGGERS.values() for trigger in triggers}
+    values = neighbours([20, 30, 70, 80, 2.0, 3.0, 5.0])
+    choices: list[dict[str, object]] = [
+        {},
+        *({name: value} for name in ("threshold", "multiplier") for value in sorted(values, key=str)),
+    ]
+    for trigger in names:
+        taken = [
+            choice
+            for choice in choices
+            if is_taken({"type": type_, "params": params, "trigger": trigger, "event_params": choice}, signal=True)
+        ]
+        expected = TRIGGERS[type_].get(trigger, [])
+        assert sorted(taken, key=str) == sorted((one for one in choices if one in expected), key=str)
+
+
 def test_equal_requests_are_equal_values() -> None:
     spellings = [2, 2.0, Decimal("2.00")]
     made = [
@@ -88,6 +180,7 @@ def test_the_same_indicator_twice_is_one() -> None:
 
 
 def test_timeframes() -> None:
-    assert check_timeframe("1d") == "1d"
+    for timeframe in ("5m", "15m", "60m", "240m", "1d"):
+        assert check_timeframe(timeframe) == timeframe
     with pytest.raises(LocalProtocolError, match="240m"):
         check_timeframe("1m")

@@ -85,3 +85,21 @@ def test_a_signal_names_its_trigger() -> None:
 def test_a_stream_splits_into_type_and_bare_code(stream: str, type_: str, code: str) -> None:
     assert split(stream) == (type_, code)
     assert wildcard(stream) == f"{type_} *"
+
+
+def test_numbers_have_at_most_thirty_digits_on_either_side() -> None:
+    assert plain_number("1E30") == "1" + "0" * 30
+    assert plain_number("1E-30") == "0." + "0" * 29 + "1"
+    for beyond in ("1E31", "1E-31", "NaN", "Infinity"):
+        with pytest.raises(ValueError, match="is not a number that a stream can hold"):
+            plain_number(beyond)
+
+
+def test_a_level_below_nothing_is_another_one() -> None:
+    assert stream_of("orderbook", "KRW-BTC", -5) == "orderbook KRW-BTC@-5"
+
+
+def test_what_is_no_number_is_spelled_as_it_is() -> None:
+    assert indicator_stream("indicator", "KRW-BTC", "5m", "x", {"a": True, "b": None, "c": "EMA"}) == (
+        "indicator KRW-BTC 5m x(a=True,b=None,c=EMA)"
+    )

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from websocket_v6 import TradeEvent
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import decode
-from websocket_v6.protocol.gaps.fill import MAX_PAGES, PAGE, Fill, Query, read_page
+from websocket_v6.protocol.gaps.fill import Fill, Query, read_page
 
 NOON = 1_795_176_000_000  # 2026-11-20 12:00 UTC
 DAY = 86_400_000
+PAGE = 500  # Upbit WebSocket reference, "REST for an engine": `count` is at most 500, `days_ago` at most 7
+MAX_PAGES = 20
 ROW = (
     '{"market":"KRW-ETH","trade_date_utc":"2026-11-20","trade_time_utc":"05:31:12","timestamp":1795152672418,'
     '"trade_price":3875000.10,"trade_volume":1.5E-7,"prev_closing_price":3812000.0,"change_price":%s,'
@@ -149,11 +151,37 @@ def test_no_trade_is_fetched_twice_though_they_come_out_of_order(data: st.DataOb
     missing = run(make(known, is_all=len(delivered) < 16, first=total + 4), exchange)
     assert not set(missing) & set(delivered)
     assert set(missing) >= set(range(total + 1, total + 5))
+    if len(delivered) < 16:
+        # All there ever were are known, so a lost one between them is no riddle.
+        assert set(missing) >= {number for number in lost if number > min(known)}
+
+
+def test_with_few_trades_before_the_gap_a_late_one_between_them_is_found() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(1, 113)})
+    assert run(make([104, 106, 105, 109], first=112), exchange) == [107, 108, 110, 111, 112]
 
 
 def test_without_a_known_trade_the_time_decides() -> None:
     exchange = Exchange({number: NOON + number * 1000 for number in range(-100, 0)})
     assert run(make([], since_ms=NOON - 5_000, first=-2), exchange) == [-5, -4, -3, -2]
+
+
+def test_trades_of_the_millisecond_in_which_the_gap_began_are_looked_for_on_every_page() -> None:
+    since = NOON - 5_000
+    exchange = Exchange({number: since + (number > 600) for number in range(101, 1001)})
+    exchange.trades[100] = since - 1
+    assert run(make([], since_ms=since, first=1000), exchange) == list(range(101, 1001))
+    assert [query.cursor for query in exchange.asked] == [None, 501]
+    # The first one before it ends the search.
+    exchange = Exchange({number: since - (number <= 501) for number in range(1, 1001)})
+    assert run(make([], since_ms=since, first=1000), exchange) == list(range(502, 1001))
+    assert [query.cursor for query in exchange.asked] == [None]
+
+
+def test_trades_of_one_millisecond_are_told_apart_by_their_ids() -> None:
+    exchange = Exchange(dict.fromkeys(range(1, 1201), NOON - 5_000))
+    assert run(make([150], since_ms=NOON - 5_000, first=1200), exchange) == list(range(151, 1201))
+    assert [query.cursor for query in exchange.asked] == [None, 701, 201]
 
 
 def test_without_a_live_trade_all_new_ones_are_missing() -> None:
@@ -173,6 +201,36 @@ def test_days_are_crossed_as_far_as_the_gap_goes() -> None:
     assert [query.days_ago for query in exchange.asked] == [0, 1]
 
 
+@pytest.mark.parametrize(("after_midnight", "days"), [(60_000, [0]), (59_999, [0, 1])])
+def test_the_day_before_is_asked_for_unless_the_gap_began_a_minute_into_this_one(
+    after_midnight: int, days: list[int]
+) -> None:
+    """The clocks may differ by a minute."""
+    midnight = NOON // DAY * DAY
+    exchange = Exchange({50: NOON - 1000}, NOON)
+    assert run(make([49], since_ms=midnight + after_midnight, first=50), exchange) == [50]
+    assert [query.days_ago for query in exchange.asked] == days
+    # And the same counted back from the day before.
+    exchange = Exchange({50: NOON - 1000}, NOON)
+    run(make([49], since_ms=midnight - DAY + after_midnight, first=50), exchange)
+    assert [query.days_ago for query in exchange.asked] == [0, *(day + 1 for day in days)]
+
+
+def test_the_exchange_goes_back_seven_days() -> None:
+    exchange = Exchange({50: NOON - 1000}, NOON)
+    assert run(make([49], since_ms=NOON - 30 * DAY, first=50), exchange) == [50]
+    assert [query.days_ago for query in exchange.asked] == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert exchange.asked[-1].parameters() == {
+        "market": "KRW-ETH", "count": "500", "cursor": "50", "days_ago": "7",
+    }  # fmt: skip
+
+
+def test_a_page_that_is_exactly_full_may_not_be_the_last_of_its_day() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(2, PAGE + 2)})
+    assert run(make([1], first=PAGE + 1), exchange) == list(range(2, PAGE + 2))
+    assert [query.cursor for query in exchange.asked] == [None, 2]
+
+
 def test_a_page_that_lags_behind_the_live_trades_is_asked_for_again() -> None:
     exchange = Exchange({number: NOON - 10_000 + number for number in range(90, 103)})
     fill = make([97], first=105)
@@ -180,6 +238,60 @@ def test_a_page_that_lags_behind_the_live_trades_is_asked_for_again() -> None:
     assert fill.reaches_to_ms is None
     exchange.trades |= {number: NOON - 10_000 + number for number in range(103, 106)}
     assert run(fill, exchange) == list(range(98, 106))
+
+
+def test_an_empty_answer_that_lags_is_asked_for_again() -> None:
+    exchange = Exchange({})
+    fill = make([97], first=105)
+    assert not fill.receive(exchange.answer(fill.query()), NOON)
+    assert not fill.is_done
+    exchange.trades |= {number: NOON - 10_000 + number for number in range(97, 106)}
+    assert run(fill, exchange) == list(range(98, 106))
+
+
+def test_a_full_page_that_lags_is_asked_for_again_and_not_followed() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(1, 900)})
+    fill = make([100], first=900)
+    assert not fill.receive(exchange.answer(fill.query()), NOON)
+    assert fill.query() == Query("KRW-ETH", None, 0)
+    exchange.trades[900] = NOON - 9_000
+    assert run(fill, exchange) == list(range(101, 901))
+
+
+def test_answers_that_lag_do_not_count_as_pages() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(1, 900)})
+    fill = make([100], first=900)
+    for _ in range(MAX_PAGES + 1):
+        assert not fill.receive(exchange.answer(fill.query()), NOON)
+    exchange.trades[900] = NOON - 9_000
+    assert run(fill, exchange) == list(range(101, 901))
+    assert fill.problem == ""
+
+
+def test_a_page_whose_newest_trade_is_the_first_live_one_does_not_lag() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(97, 106)})
+    fill = make([97], first=105)
+    assert fill.receive(exchange.answer(fill.query()), NOON)
+    assert fill.is_done
+    assert fill.reaches_to_ms == NOON - 10_000 + 97
+
+
+def test_a_first_trade_told_late_changes_nothing_that_is_done() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(97, 106)})
+    fill = make([97])
+    run(fill, exchange)
+    fill.began(101)
+    assert fill.first_live is None
+    fill.give_up("too late")
+    assert fill.problem == ""
+
+
+def test_a_first_trade_on_the_newest_page_goes_on_where_it_was() -> None:
+    exchange = Exchange({number: NOON - 10_000 + number for number in range(1, 901)})
+    fill = make([100])
+    assert fill.receive(exchange.answer(fill.query()), NOON)
+    fill.began(900)
+    assert fill.query() == Query("KRW-ETH", 401, 0)
 
 
 def test_a_first_trade_beyond_the_newest_page_sends_it_back_to_the_top() -> None:
@@ -198,6 +310,11 @@ def test_too_many_trades_are_fetched_from_the_newest_on_and_the_rest_is_told() -
     assert run(fill, exchange) == list(range(1001, most + 1001))
     assert fill.problem == "more than 10,000 trades"
     assert fill.reaches_to_ms == NOON - 20_000 + 1001
+    assert len(exchange.asked) == MAX_PAGES
+    # One page fewer can be had whole.
+    fill = make([1001], first=most + 1000)
+    assert run(fill, exchange) == list(range(1002, most + 1001))
+    assert fill.problem == ""
 
 
 def test_giving_up_keeps_what_was_fetched_and_the_first_reason() -> None:

@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.gaps.rest_pace import BLOCKED, NEXT_SECOND, RestPace
+from websocket_v6.protocol.gaps.rest_pace import RestPace
+
+# Upbit WebSocket reference, "REST for an engine": after 429 the next second, after 418 as long as the answer says.
+NEXT_SECOND = 1.0
+BLOCKED = 60.0
 
 
 @given(st.lists(st.floats(0, 2), max_size=60))
@@ -30,6 +34,21 @@ def test_a_refusal_is_waited_out(status: int, retry_after: float | None, wait: f
     pace.sent(1000.0)
     pace.refused(1000.1, status, retry_after)
     assert pace.due(1000.2) == pytest.approx(1000.1 + wait)
+
+
+def test_calls_are_an_eighth_of_a_second_apart() -> None:
+    pace = RestPace()
+    pace.sent(1000.0)
+    assert pace.due(1000.0) == 1000.125
+    assert pace.due(1000.2) == 1000.2
+
+
+def test_what_came_before_is_not_waited_out_any_less() -> None:
+    pace = RestPace()
+    pace.refused(1000.0, 418, 60.0)
+    pace.refused(1001.0, 429, None)
+    pace.failed(1002.0, 1)
+    assert pace.due(1002.0) == 1060.0
 
 
 def test_failures_are_retried_more_and_more_slowly() -> None:

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from websocket_v6 import LocalProtocolError, RemoteProtocolError
-from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.exchange.wants import (
     Want,
     announcement_want,
@@ -63,7 +62,7 @@ FROM_HOST: list[peers.FromHost] = [
     peers.Changed("public", "open", 3, 17, None, "", ""),
     peers.Refused("info", "StreamError", "no"),
     peers.Answer("public", "ticket", (peers.Entry("ticker", ("KRW-BTC",), None, {}),), ""),
-    peers.Records([peers.Part("public", 2, 99, ["ticker KRW-BTC"], [b'{"ty":"ticker"}'], True, False)]),
+    peers.Records([peers.Part("public", 99, ["ticker KRW-BTC"], [b'{"ty":"ticker"}'], True, False)]),
     peers.Host("", b""),
     peers.Pong(),
 ]
@@ -87,13 +86,8 @@ def test_what_a_host_says_arrives(message: Any) -> None:
 
 @given(st.lists(st.tuples(st.text(), st.binary())), st.integers(0, 2**62), st.booleans(), st.booleans())
 def test_records_keep_every_byte(rows: list[tuple[str, bytes]], at: int, replayed: bool, backfilled: bool) -> None:
-    batch = Batch("public", 5, 1, at, [one for one, _ in rows], [one for _, one in rows], replayed, backfilled)
-    said = peers.decode_from_host(peers.encode(peers.records_of([batch, batch._replace(epoch=2)])))
-    assert isinstance(said, peers.Records)
-    assert [one.epoch for one in said.parts] == [1, 2]
-    for one in said.parts:
-        assert (one.streams, one.payloads) == (batch.streams, batch.payloads)
-        assert (one.replayed, one.backfilled) == (replayed, backfilled)
+    part = peers.Part("public", at, [one for one, _ in rows], [one for _, one in rows], replayed, backfilled)
+    assert peers.decode_from_host(peers.encode(peers.Records([part, part]))) == peers.Records([part, part])
 
 
 WISH = peers.to_wish(ticker_want("KRW-BTC"))
@@ -184,9 +178,7 @@ def test_no_flipped_bytes_do_more_than_be_refused(data: bytes, draw: st.DataObje
 
 def test_records_must_be_a_table() -> None:
     with pytest.raises(RemoteProtocolError, match="more streams"):
-        peers.decode_from_host(
-            peers.encode(peers.Records([peers.Part("public", 1, 1, ["a", "b"], [b""], False, False)]))
-        )
+        peers.decode_from_host(peers.encode(peers.Records([peers.Part("public", 1, ["a", "b"], [b""], False, False)])))
 
 
 def test_a_fingerprint_tells_only_who_has_the_same_keys() -> None:

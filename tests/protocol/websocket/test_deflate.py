@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import SHARED_DATA
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.websocket.deflate import DEFLATE_FROM, OFFER, Agreement, Deflater, Inflater, negotiate
+from websocket_v6.protocol.websocket.deflate import OFFER, Agreement, Deflater, Inflater, negotiate
 from websocket_v6.protocol.websocket.frames import FrameDecoder, Text, Violation
 
+DEFLATE_FROM = 1024  # bytes: what fits one packet anyway is sent no sooner for being shorter
 LIMIT = 1024 * 1024
 
 

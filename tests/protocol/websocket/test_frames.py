@@ -280,6 +280,19 @@ def test_a_message_over_its_limit_is_too_big() -> None:
     assert violation(fragments[0], fragments[1][:4], decoder=FrameDecoder(max_message_bytes=799)) == ([], 1009)
 
 
+def test_a_message_may_have_sixteen_mebibytes_unless_something_else_is_said() -> None:
+    """The exchange's largest known message has a tenth of one; more is refused at its head."""
+    limit = 16 * 1024 * 1024
+    whole, too_much = (b"\x82\x7f" + struct.pack(">Q", size) for size in (limit, limit + 1))
+    assert decode(whole + bytes(limit)) == ([bytes(limit)], [])
+    assert violation(too_much) == ([], 1009)
+    # A frame has the limit of messages, even if its own is higher.
+    assert violation(encode(BINARY, b"x" * 11), decoder=FrameDecoder(max_message_bytes=10, max_frame_bytes=20)) == (
+        [],
+        1009,
+    )
+
+
 def test_a_ping_between_fragments_does_not_count() -> None:
     decoder = FrameDecoder(max_message_bytes=800)
     stream = [encode(BINARY, b"x" * 790, fin=False), encode(PING, b"p" * 100), encode(CONTINUATION, b"y" * 10)]

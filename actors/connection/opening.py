@@ -1,0 +1,131 @@
+"""The way to an open connection: token, handshake, what was agreed; websocket-client makes the connection."""
+
+import base64
+import contextlib
+import os
+import socket
+
+import pykka
+import websocket
+
+from websocket_v6.actors.base import ask
+from websocket_v6.actors.jwt import TokenWanted
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.target import Target
+from websocket_v6.protocol.errors import AuthenticationError, TransportError, WebSocketV6Error
+from websocket_v6.protocol.websocket import deflate, handshake
+
+__all__ = ["Opening", "socket_of"]
+
+TOKEN_TIMEOUT = 5.0
+USER_AGENT = "websocket_v6"
+
+
+class Opening:
+    """One attempt to connect `endpoint` to `target`. `abort` may be called from another thread; the rest is one's own.
+
+    `ws` is the connection, once `open` has returned.
+    """
+
+    def __init__(self, endpoint: str, target: Target, config: Config, jwt: Ref) -> None:
+        self.ws = websocket.WebSocket(
+            sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
+            enable_multithread=False,
+        )
+        self.keys = 0
+        self._endpoint = endpoint
+        self._target = target
+        self._config = config
+        self._jwt = jwt
+        self._is_aborted = False
+
+    def abort(self) -> None:
+        """Have `open` fail soon, or the connection end, without another word to the peer."""
+        self._is_aborted = True
+        sock = self.ws.sock
+        if sock is not None:
+            # The descriptor stays its thread's to close; a blocked read there ends.
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def open(self) -> deflate.Agreement | None:
+        """Connect and shake hands; return what was agreed on compression.
+
+        Raises:
+            WebSocketV6Error: why there is no connection; nothing of it is left open.
+        """
+        # Our own key, since websocket-client checks the answer to its own without regard to case.
+        key = base64.b64encode(os.urandom(16)).decode("ascii")
+        try:
+            self._connect(self._headers(key))
+            return self._check(key)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.ws.shutdown()  # type: ignore[no-untyped-call]
+
+    def _headers(self, key: str) -> dict[str, str]:
+        headers = {"User-Agent": USER_AGENT, "Sec-WebSocket-Key": key}
+        if self._is_compressed:
+            headers["Sec-WebSocket-Extensions"] = deflate.OFFER
+        if self._target.needs_keys:
+            headers["Authorization"] = f"Bearer {self._token()}"
+        return headers
+
+    @property
+    def _is_compressed(self) -> bool:
+        return self._config.compression and self._target.compresses
+
+    def _connect(self, headers: dict[str, str]) -> None:
+        ws = self.ws
+        ws.settimeout(self._config.connect_timeout)
+        try:
+            # The exchange counts any request with an Origin in a bucket of one each 10 s.
+            ws.connect(self._target.url, header=headers, suppress_origin=True, redirect_limit=0)
+        except websocket.WebSocketBadStatusException as exc:
+            raise self._refusal(exc.status_code, exc.resp_headers, exc.resp_body) from None
+        except (OSError, websocket.WebSocketException, ValueError, LookupError) as exc:
+            raise TransportError(f"cannot connect to the {self._endpoint} endpoint {self._target.url}: {exc}") from None
+        if self._is_aborted:
+            raise TransportError(f"the attempt to connect to {self._target.url} was given up")
+
+    def _check(self, key: str) -> deflate.Agreement | None:
+        ws = self.ws
+        if ws.getstatus() != 101:  # before 1.9.2 websocket-client takes a redirect for a connection
+            raise self._refusal(ws.getstatus(), ws.getheaders(), None)
+        response = ws.getheaders() or {}
+        handshake.check_response(response, key=key)
+        agreed = deflate.negotiate(response.get("sec-websocket-extensions"), offered=self._is_compressed)
+        socket_of(ws).setblocking(False)
+        return agreed
+
+    def _refusal(self, status: int | None, headers: dict[str, str] | None, body: bytes | None) -> WebSocketV6Error:
+        error = handshake.refusal(status or 0, headers or {}, body or b"")
+        if isinstance(error, AuthenticationError) and not self._target.needs_keys:
+            # It takes no keys, so this came from something in between, a firewall or a proxy.
+            where = f"the {self._endpoint} endpoint {self._target.url}"
+            return TransportError(f"{where} answered HTTP {status}: look for a firewall in between")
+        return error
+
+    def _token(self) -> str:
+        try:
+            grant = ask(self._jwt, TokenWanted(), TOKEN_TIMEOUT)
+        except (pykka.ActorDeadError, pykka.Timeout) as exc:
+            raise TransportError(f"no token for the {self._endpoint} endpoint: its maker is being restarted") from exc
+        self.keys = grant.generation
+        return str(grant.token.reveal())
+
+
+def socket_of(ws: websocket.WebSocket) -> socket.socket:
+    """Return the socket of a connection that is open.
+
+    Raises:
+        websocket.WebSocketConnectionClosedException: if it is closed.
+    """
+    if ws.sock is None:
+        raise websocket.WebSocketConnectionClosedException("the socket is closed")
+    return ws.sock

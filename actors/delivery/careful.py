@@ -1,0 +1,179 @@
+"""The careful path of a message: where it is not simply the next one of its stream, for all who take that.
+
+First messages, takers that want something else than everything, trades with a gap before them, several sources that
+bring the same, types that are not known here.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.delivery.merger import Merger
+from websocket_v6.protocol.events import Event, make_event
+from websocket_v6.protocol.exchange.streams import Stream, split
+from websocket_v6.protocol.exchange.wants import KNOWN_TYPES
+
+from .deliveries import Delivery
+from .holds import Holds
+from .routes import Route, Routes, as_snapshot
+
+__all__ = ["CarefulPath", "Incoming"]
+
+logger = logging.getLogger(__name__)
+
+# What makes a message a snapshot. Scanned for, because decoding is for the edge; no other field of the types that have
+# snapshots can hold the word in quotes.
+SNAPSHOT = b'"SNAPSHOT"'
+
+
+class Incoming(NamedTuple):
+    """What the messages of one batch share."""
+
+    endpoint: str
+    epoch: int
+    received_ns: int
+    is_replayed: bool = False
+    is_backfilled: bool = False
+    is_merged: bool = False
+
+    def is_snapshot(self, payload: bytes) -> bool:
+        """Whether it came as a snapshot."""
+        return self.is_replayed or SNAPSHOT in payload
+
+    def event(self, stream: Stream, payload: bytes, *, runs: bool) -> Event:
+        """Make an event. A snapshot that a further source brings of a stream that `runs` is its latest message."""
+        event = make_event(stream, payload, self.epoch, self.received_ns)
+        if self.is_backfilled:
+            event = event.as_backfilled()
+        if self.is_merged and runs and self.is_snapshot(payload):
+            return event.as_realtime()
+        return as_snapshot(event) if self.is_replayed else event
+
+
+class CarefulPath:
+    """Takes messages to their takers with every care; `seen` collects the streams that have begun."""
+
+    def __init__(self, routes: Routes, holds: Holds, delivery: Delivery) -> None:
+        self.seen: list[Stream] = []
+        self.unrouted = 0
+        self._routes = routes
+        self._holds = holds
+        self._delivery = delivery
+        self._mergers: dict[str, Merger] = {}  # of endpoints with several sources
+        self._repeated = 0  # that mergers which are gone have met
+        self._told: set[str] = set()  # unknown types that were logged
+
+    @property
+    def repeated(self) -> int:
+        """Messages that were not delivered because they had been before."""
+        return self._repeated + sum(merger.repeated for merger in self._mergers.values())
+
+    # --- a message
+
+    def message(self, stream: Stream, payload: bytes, incoming: Incoming) -> None:
+        """Deliver one message to those who take it."""
+        route = self._routes.find(stream, incoming.received_ns)
+        if route is None:
+            self._stray(stream, payload, incoming)
+            return
+        came_as_snapshot = incoming.is_snapshot(payload)
+        is_first = route.last is None or (route.is_expecting and came_as_snapshot)
+        event = incoming.event(stream, payload, runs=not is_first)
+        if came_as_snapshot:
+            self._begin_awaiting(route)
+        route.settle()
+        if is_first:
+            self.seen.append(stream)
+        is_snapshot = came_as_snapshot and (is_first or not incoming.is_merged)
+        if route.hold is not None and self._holds.take(stream, route, event, is_snapshot=is_snapshot):
+            route.last = event
+            self._routes.serve_once(stream, route, as_snapshot(event))
+            self._holds.look_at(stream, route)
+            return
+        takers = self._routes.takers(stream, route, event, is_snapshot=is_snapshot)
+        route.last = event
+        if route.trades is not None:
+            route.trades.append(event)
+        for taker in takers:
+            self._delivery.give(taker, event)
+        route.settle()
+
+    def _begin_awaiting(self, route: Route) -> None:
+        route.is_expecting = False
+        if route.awaiting:
+            awaiting = list(route.awaiting.values())
+            route.awaiting.clear()
+            for taker, how in awaiting:
+                route.admit(taker, how)
+
+    def _stray(self, stream: Stream, payload: bytes, incoming: Incoming) -> None:
+        """Deal with a message nobody asked for: of a set just replaced, or of a type not known here."""
+        type_, code = split(stream)
+        if type_ in KNOWN_TYPES:
+            self.unrouted += 1
+            return
+        if type_ not in self._told:
+            self._told.add(type_)
+            logger.warning("the exchange sends %r, which this version does not know", type_)
+        event = incoming.event(stream, payload, runs=True)
+        takers = {}
+        for known, route in self._routes:
+            if split(known)[1] == code:
+                route.settle()
+                takers.update((taker.subscription_id, taker) for taker in route.takers)
+        for taker in takers.values():
+            # Another endpoint's mailbox is none of this one's business: it might hold back the wrong sources.
+            if taker.endpoint == incoming.endpoint:
+                self._delivery.give(taker, event)
+
+    # --- several sources
+
+    def merges(self, endpoint: str) -> bool:
+        """Whether `endpoint` has, or had a moment ago, more than one source."""
+        return endpoint in self._mergers
+
+    def merge(self, endpoint: str, *, is_on: bool) -> None:
+        """Begin or stop to compare what several sources bring."""
+        if not is_on:
+            merger = self._mergers.pop(endpoint, None)
+            self._repeated += merger.repeated if merger is not None else 0
+        elif endpoint not in self._mergers:
+            merger = self._mergers[endpoint] = Merger()
+            # The sources to come are compared with what was delivered before them.
+            for stream, route in self._routes.of(endpoint):
+                if route.last is not None:
+                    for event in route.trades or (route.last,):
+                        merger.remember(stream, event.payload, event.received_at)
+
+    def begin(self, endpoint: str, attachment: int) -> None:
+        """Hold what this attachment brings until it joins."""
+        self.merge(endpoint, is_on=True)
+        self._mergers[endpoint].begin(attachment)
+
+    def end(self, endpoint: str, attachment: int) -> None:
+        """Forget what was held of an attachment that has ended."""
+        merger = self._mergers.get(endpoint)
+        if merger is not None:
+            merger.end(attachment)
+
+    def hold(self, batch: Batch) -> bool:
+        """Keep what an attachment brings before it joins; that it brings it is told all the same."""
+        return self._mergers[batch.endpoint].hold(batch, self.seen)
+
+    def join(self, endpoint: str, attachment: int) -> Iterator[Batch]:
+        """Yield what was held of an attachment that joins."""
+        merger = self._mergers.get(endpoint)
+        return iter(()) if merger is None else merger.join(attachment, self._routes.latest)
+
+    def merged(self, batch: Batch, incoming: Incoming) -> None:
+        """Deliver what `batch` is the first to bring."""
+        merger = self._mergers[batch.endpoint]
+        for stream, payload in merger.news(batch, self._routes.latest, self.seen):
+            self.message(stream, payload, incoming)
+
+    def forget(self, endpoint: str, stream: Stream) -> None:
+        """Nobody serves `stream` any more."""
+        merger = self._mergers.get(endpoint)
+        if merger is not None:
+            merger.forget(stream)

@@ -1,0 +1,69 @@
+"""What one message to the router brings for whom: collected taker by taker, then handed over in one go."""
+
+import functools
+
+from websocket_v6.actors.base import tell
+from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.messages.component import Ready
+from websocket_v6.actors.messages.registry import SnapshotServed
+from websocket_v6.actors.messages.router import MailboxDrained
+from websocket_v6.protocol.delivery.source_flow import SourceFlow
+from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.exchange.streams import Stream
+
+__all__ = ["Delivery", "Taker"]
+
+
+class Taker:
+    """The way into one mailbox; `pending` collects what a batch holds for it."""
+
+    __slots__ = ("blocks", "component", "endpoint", "mailbox", "pending", "ready", "streams", "subscription_id")
+
+    def __init__(self, subscription_id: int, endpoint: str, mailbox: MailboxQueue, component: Ref | None) -> None:
+        self.subscription_id = subscription_id
+        self.endpoint = endpoint
+        self.mailbox = mailbox
+        self.blocks = mailbox.policy.kind == "block"
+        self.component = component
+        self.ready = Ready(subscription_id)
+        self.pending: list[Event] = []
+        self.streams: set[Stream] = set()
+
+    def call_when_drained(self, router: Ref) -> None:
+        """Have the router told when there is room again after the mailbox was full."""
+        if self.blocks:
+            self.mailbox.on_drained = functools.partial(tell, router, MailboxDrained(self.subscription_id))
+
+
+class Delivery:
+    """Collects events by taker, and hands them over: one `put_many` and at most one wake for each mailbox."""
+
+    def __init__(self, flow: SourceFlow) -> None:
+        self.registry: Ref | None = None
+        self.touched: list[Taker] = []  # takers with something pending; the router's plain loop appends here itself
+        self.delivered = 0
+        self._flow = flow
+
+    def give(self, taker: Taker, event: Event) -> None:
+        """Put an event into what `taker` is to get."""
+        if not taker.pending:
+            self.touched.append(taker)
+        taker.pending.append(event)
+        self.delivered += 1
+
+    def serve_once(self, taker: Taker, stream: Stream, snapshot: Event) -> None:
+        """Give `taker` the snapshot of `stream` that is all it wants of it."""
+        self.give(taker, snapshot)
+        taker.streams.discard(stream)
+        tell(self.registry, SnapshotServed(taker.subscription_id, stream))
+
+    def flush(self) -> None:
+        """Hand over what is pending, wake who sleeps, and note whose mailbox is full now."""
+        for taker in self.touched:
+            events, taker.pending = taker.pending, []
+            if taker.mailbox.put_many(events):
+                tell(taker.component, taker.ready)
+            if taker.blocks and taker.mailbox.full:
+                self._flow.hold(taker.endpoint, taker.subscription_id)
+        self.touched.clear()

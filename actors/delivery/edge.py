@@ -1,0 +1,101 @@
+"""One subscription where its events reach user code, pushed or pulled: decoded, and as the component wants to see them.
+
+The engine's side of a subscription: what is wanted, the mailbox, who is called. The handle that the user holds
+(`websocket_v6/subscription.py`) may come and go.
+"""
+
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from websocket_v6.actors.base import tell
+from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.messages.router import Malformed
+from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.events import AnnouncementEvent, Event, OrderbookEvent, OverflowEvent
+from websocket_v6.protocol.exchange.wants import Want
+
+__all__ = ["Callback", "Delivered", "Edge", "ErrorHandler"]
+
+Delivered = Event | OverflowEvent
+Callback = Callable[[Any], object]  # takes Delivered; a component knows which events it subscribed to
+ErrorHandler = Callable[[Exception], object]
+FULL_DEPTH = 30  # a full book may be what the exchange sends for want of a smaller one, so this cuts nothing
+
+
+class Edge:
+    """One subscription as the engine's side knows it. `want` changes as codes are added and removed.
+
+    Events are shared by all components; each sees them its own way: its depth of order books, floats, no long texts.
+    """
+
+    __slots__ = (
+        "_depth",
+        "_floats",
+        "_has_view",
+        "_no_body",
+        "_router",
+        "callback",
+        "error_handler",
+        "lag_ns",
+        "mailbox",
+        "subscription_id",
+        "want",
+    )
+
+    def __init__(
+        self,
+        subscription_id: int,
+        want: Want,
+        mailbox: MailboxQueue,
+        *,
+        numbers: type = Decimal,
+        callback: Callback | None = None,
+        error_handler: ErrorHandler | None = None,
+        router: Callable[[], Ref | None] = lambda: None,
+    ) -> None:
+        self.subscription_id = subscription_id
+        self.want = want
+        self.mailbox = mailbox
+        self.callback = callback
+        self.error_handler = error_handler
+        self.lag_ns = 0  # of the last event: from the socket to here
+        self._router = router
+        self._depth = 0 if want.depth == FULL_DEPTH else want.depth
+        self._floats = numbers is float
+        self._no_body = want.type == "announcement" and not want.include_body
+        self._has_view = bool(self._depth or self._floats or self._no_body)
+
+    def pull(self, timeout: float | None = None) -> Delivered:
+        """Wait for the next event and return it; raises what `MailboxQueue.get` raises."""
+        while True:
+            event = self.mailbox.get(timeout)
+            self.note_lag(event)
+            shown = self.prepare(event)
+            if shown is not None:
+                return shown
+
+    def prepare(self, event: Delivered) -> Delivered | None:
+        """Decode `event` and return the component's view of it; `None` if it is malformed, which is reported."""
+        if type(event) is OverflowEvent:  # the quickest way to ask
+            return event
+        try:
+            shown = self._view(event) if self._has_view else event
+            shown.load()
+        except RemoteProtocolError as exc:
+            tell(self._router(), Malformed(event.stream, str(exc), (event.received_at, id(event))))
+            return None
+        return shown
+
+    def note_lag(self, event: Delivered) -> None:
+        """Note how long ago `event` came."""
+        self.lag_ns = time.time_ns() - event.received_at
+
+    def _view(self, event: Event) -> Event:
+        if self._depth and isinstance(event, OrderbookEvent):
+            event = event.with_depth(self._depth)
+        if self._no_body and isinstance(event, AnnouncementEvent):
+            event = event.without_body()
+        return event.with_numbers(float) if self._floats else event

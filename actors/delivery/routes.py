@@ -1,0 +1,285 @@
+"""Routes: which stream goes to which mailboxes, and the last value of each stream for those who come later."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+
+from websocket_v6.actors.messages.router import AddRoutes
+from websocket_v6.protocol.delivery.hold import Hold
+from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.events import Event, TradeEvent
+from websocket_v6.protocol.exchange.streams import Stream, split, wildcard
+from websocket_v6.protocol.exchange.wants import endpoint_of
+
+from .deliveries import Delivery, Taker
+
+__all__ = ["Held", "Route", "Routes", "TradeHold", "as_snapshot"]
+
+# A reconnect's snapshot of a trade stream is its last trade, which may have come before: as many are remembered.
+REMEMBERED_TRADES = 16
+
+Held = tuple[Event, bool]  # a trade that waits, and whether it came as a snapshot
+TradeHold = Hold[Held]
+
+
+class Route:
+    """One stream: its takers by how they take it, and its last value."""
+
+    __slots__ = (
+        "awaiting",
+        "hold",
+        "is_expecting",
+        "is_plain",
+        "is_stale",
+        "last",
+        "live",
+        "newcomers",
+        "once",
+        "opened_ns",
+        "parent",
+        "realtime",
+        "takers",
+        "trades",
+    )
+
+    def __init__(self, opened_ns: int) -> None:
+        self.last: Event | None = None
+        self.live: dict[int, Taker] = {}  # everything
+        self.realtime: dict[int, Taker] = {}  # everything but snapshots
+        self.once: dict[int, Taker] = {}  # the next message, as a snapshot, and no more
+        self.awaiting: dict[int, tuple[Taker, AddRoutes]] = {}  # nothing before the next snapshot
+        self.newcomers: set[int] = set()  # takers that have had nothing yet
+        self.parent: Route | None = None  # the wildcard whose takers take this too
+        self.takers: tuple[Taker, ...] = ()  # of `live` and of the wildcard: the short way
+        self.is_plain = False  # a message is simply the next one, for all `takers`
+        self.is_stale = False  # takers have changed since `takers` was built
+        self.is_expecting = False  # what comes before the next snapshot is too shallow to be a last value
+        self.trades: deque[Event] | None = None  # of trade streams, the last few
+        self.hold: TradeHold | None = None  # of a trade stream with a gap that is being filled
+        self.opened_ns = opened_ns
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.live and not self.realtime and not self.once and not self.awaiting
+
+    def refresh(self) -> None:
+        """Note a change of takers. A thousand of them may come in a row: the next message rebuilds the short way."""
+        self.is_plain = False
+        self.is_stale = True
+
+    def settle(self) -> None:
+        """Make the short way what the takers are now."""
+        if self.is_stale:
+            takers = dict(self.live)
+            if self.parent is not None:
+                takers.update(self.parent.live)
+            self.takers = tuple(takers.values())
+            self.is_stale = False
+        self.is_plain = not (
+            self.last is None
+            or self.realtime
+            or self.once
+            or self.awaiting
+            or self.newcomers
+            or self.is_expecting
+            or self.hold is not None
+        )
+
+    def forget_last(self) -> None:
+        """The last value is no longer current: the next message is the first."""
+        self.last = None
+        self.is_plain = self.is_expecting = False
+
+    def remove(self, subscription_id: int) -> None:
+        """Take a taker out, however it takes."""
+        for takers in (self.live, self.realtime, self.once, self.awaiting):
+            takers.pop(subscription_id, None)
+        self.newcomers.discard(subscription_id)
+        self.refresh()
+
+    def admit(self, taker: Taker, how: AddRoutes) -> None:
+        """Let `taker` take from the next message on."""
+        if not how.realtime:
+            self.once[taker.subscription_id] = taker
+        elif not how.snapshots:
+            self.realtime[taker.subscription_id] = taker
+        else:
+            self.live[taker.subscription_id] = taker
+            if self.last is None and self.trades is not None and how.replay:
+                self.newcomers.add(taker.subscription_id)
+        self.refresh()
+
+
+class Routes:
+    """All routes of the router. `trades` are the last ones that a router before this one has delivered, by stream."""
+
+    def __init__(self, delivery: Delivery, trades: Mapping[Stream, deque[Event]]) -> None:
+        self.by_stream: dict[Stream, Route] = {}
+        self.mailboxes: dict[int, Taker] = {}
+        self.repeated = 0  # trades that a reconnect's snapshot brought again
+        self._wildcards: dict[Stream, Route] = {}
+        self._delivery = delivery
+        self._trades = dict(trades)
+
+    def __iter__(self) -> Iterator[tuple[Stream, Route]]:
+        return iter(self.by_stream.items())
+
+    def of(self, endpoint: str) -> Iterator[tuple[Stream, Route]]:
+        """Yield the routes of one endpoint."""
+        return ((stream, route) for stream, route in self if endpoint_of(split(stream)[0]) == endpoint)
+
+    # --- who takes what
+
+    def add(self, message: AddRoutes, taker: Taker, now_ns: int) -> None:
+        """Route the streams to `taker`; one that is new begins with the last value."""
+        self.mailboxes[taker.subscription_id] = taker
+        for stream in message.streams:
+            route = self.by_stream.get(stream) or self._open(stream, now_ns)
+            self._take(stream, route, taker, message)
+
+    def _take(self, stream: Stream, route: Route, taker: Taker, message: AddRoutes) -> None:
+        if message.awaits_snapshot or route.is_expecting:
+            route.awaiting[taker.subscription_id] = taker, message
+            taker.streams.add(stream)
+            route.refresh()
+            return
+        if message.replay and route.last is not None:
+            if not message.realtime:
+                self._delivery.serve_once(taker, stream, as_snapshot(route.last))
+                return
+            self._delivery.give(taker, as_snapshot(route.last))
+        taker.streams.add(stream)
+        if route.hold is not None:
+            route.hold.join(taker.subscription_id)
+        route.admit(taker, message)
+        if stream in self._wildcards:
+            self._refresh_children(stream, route)
+
+    def _open(self, stream: Stream, now_ns: int) -> Route:
+        route = self.by_stream[stream] = Route(now_ns)
+        type_, code = split(stream)
+        if type_ == "trade":
+            route.trades = self._trades.pop(stream, None) or deque(maxlen=REMEMBERED_TRADES)
+        if code == "*":
+            self._wildcards[stream] = route
+        else:
+            route.parent = self._wildcards.get(wildcard(stream))
+        return route
+
+    def find(self, stream: Stream, now_ns: int) -> Route | None:
+        """Return the route of `stream`, made anew if only a wildcard takes it; None if nobody does."""
+        route = self.by_stream.get(stream)
+        if route is None and (parent := self._wildcards.get(wildcard(stream))) is not None:
+            route = self.by_stream[stream] = Route(now_ns)
+            route.parent = parent
+            route.refresh()
+        return route
+
+    def drop(self, subscription_id: int, streams: tuple[Stream, ...] | None) -> None:
+        """Stop delivering `streams` to a taker, or all of them if None, and the taker with them."""
+        taker = self.mailboxes.get(subscription_id)
+        if taker is None:
+            return
+        for stream in taker.streams.intersection(streams) if streams is not None else set(taker.streams):
+            taker.streams.discard(stream)
+            route = self.by_stream.get(stream)
+            if route is not None:
+                route.remove(subscription_id)
+                if stream in self._wildcards:
+                    self._refresh_children(stream, route)
+        if streams is None:
+            del self.mailboxes[subscription_id]
+
+    def _refresh_children(self, stream: Stream, route: Route) -> None:
+        for other, child in self:
+            if other != stream and wildcard(other) == stream:
+                child.parent = route
+                child.refresh()
+
+    def takers(self, stream: Stream, route: Route, event: Event, *, is_snapshot: bool) -> tuple[Taker, ...]:
+        """Return who takes `event` where not everybody takes everything; who wants a snapshot alone gets it here."""
+        takers = route.takers
+        if is_snapshot and route.trades and _is_among(route.trades, event):
+            # The last trade again, after a reconnect: news only to those who have had nothing yet.
+            self.repeated += 1
+            takers = tuple(taker for taker in takers if taker.subscription_id in route.newcomers)
+        if route.realtime and not is_snapshot:
+            takers += tuple(route.realtime.values())
+        if route.once:
+            self.serve_once(stream, route, event if is_snapshot else as_snapshot(event))
+        route.newcomers.clear()
+        return takers
+
+    def serve_once(self, stream: Stream, route: Route, snapshot: Event) -> None:
+        """Give the snapshot to those who want nothing else."""
+        for taker in route.once.values():
+            self._delivery.serve_once(taker, stream, snapshot)
+        route.once.clear()
+
+    # --- last values
+
+    def expect(self, streams: Iterable[Stream]) -> None:
+        """Take nothing before the next snapshot of each for its last value."""
+        for stream in streams:
+            route = self.by_stream.get(stream)
+            if route is not None:
+                route.is_expecting = True
+                route.is_plain = False
+
+    def retire(self, streams: Iterable[Stream]) -> None:
+        """Forget streams that nobody serves any more, and routes that nobody takes."""
+        for stream in streams:
+            route = self.by_stream.get(stream)
+            if route is None:
+                continue
+            route.forget_last()
+            if route.is_empty:
+                del self.by_stream[stream]
+                if self._wildcards.pop(stream, None) is not None:
+                    self._orphan(stream)
+
+    def _orphan(self, parent: Stream) -> None:
+        for stream in [one for one in self.by_stream if wildcard(one) == parent]:
+            route = self.by_stream[stream]
+            route.parent = None
+            route.refresh()
+            if route.is_empty:
+                del self.by_stream[stream]
+
+    def forget(self, endpoint: str) -> None:
+        """Nothing of `endpoint` is current any more."""
+        for _, route in self.of(endpoint):
+            route.forget_last()
+
+    def latest(self, stream: Stream) -> bytes | None:
+        """Return the last message of `stream` that later ones are compared with.
+
+        None: its takers wait for their first. Empty: nobody takes it, or it is expected to begin anew at any age.
+        """
+        route = self.by_stream.get(stream)
+        if route is None:
+            return b""
+        if route.last is None:
+            return None
+        return b"" if route.is_expecting else route.last.payload
+
+    def trades(self) -> dict[Stream, deque[Event]]:
+        """Return what keeps a trade from being delivered twice: the last ones of each stream."""
+        return {stream: route.trades for stream, route in self if route.trades is not None}
+
+
+def _is_among(trades: Iterable[Event], event: Event) -> bool:
+    """Whether `event` is one of `trades`, by its id: it may stand at another place in time, and as a snapshot."""
+    try:
+        return isinstance(event, TradeEvent) and any(
+            isinstance(trade, TradeEvent) and trade.sequential_id == event.sequential_id for trade in trades
+        )
+    except RemoteProtocolError:
+        return False  # malformed: the edge will say so
+
+
+def as_snapshot(event: Event) -> Event:
+    """Return `event` as a snapshot; one that is malformed as it is, for the edge to say so."""
+    try:
+        return event.as_snapshot()
+    except RemoteProtocolError:
+        return event

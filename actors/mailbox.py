@@ -1,0 +1,237 @@
+"""Mailboxes: where the router's thread and a component's meet. The one place of the project with a lock.
+
+One producer puts batches in, one consumer takes events out one at a time, so that a policy such as `latest` holds up
+to the very moment of delivery. What is kept of the events is the store's business (`protocol/delivery/stores.py`);
+here they are counted, the consumer is woken, and drops are told to it in its own stream. At any moment, whatever the
+threads do, received == delivered + dropped + queued.
+
+In a forked child a mailbox is closed: what would fill it is the parent's.
+"""
+
+import copy
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from websocket_v6.actors.forks import in_child
+from websocket_v6.protocol.delivery.policy import Mailbox
+from websocket_v6.protocol.delivery.stores import NEVER, NOW, Fifo, make_store
+from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
+from websocket_v6.protocol.events import Event, OverflowEvent
+
+__all__ = ["OF_THE_PARENT", "MailboxQueue", "MailboxStats"]
+
+OF_THE_PARENT = (
+    "this subscription is the parent process's: make a new WebSocketClientProxy in the forked child and subscribe there"
+)
+
+NOTICE_INTERVAL = 1.0  # seconds between two notices of a policy that drops by design
+
+
+class MailboxStats(NamedTuple):
+    """Exact counts of events; OverflowEvents are not among them."""
+
+    received: int
+    delivered: int
+    dropped: int
+    queued: int
+
+
+class MailboxQueue:
+    """One subscription's events on their way from the router to user code.
+
+    The consumer either calls `take` when it is told to, with the time of its own `clock` (monotonic seconds), or waits
+    in `get`. `on_drained` is called, from the consumer's thread, when there is room again after `full` was True.
+    """
+
+    def __init__(self, policy: Mailbox, clock: Callable[[], float] = time.monotonic) -> None:
+        self.policy = policy
+        self.on_drained: Callable[[], object] | None = None
+        self._clock = clock
+        self._use_new_lock()
+        self._store = make_store(policy)
+        self._received = self._delivered = 0
+        self._told = 0  # of the dropped
+        self._has_news = False  # there is something to tell
+        self._notice_due = NOW
+        self._sleeps_until = NEVER  # when the consumer looks again by itself; NOW: it is awake, or about to be
+        self._full_at = policy.limit if policy.kind == "block" else NEVER
+        self._was_full = False
+        self._error: WebSocketV6Error | None = None  # set: nothing comes in any more
+        self.is_closed = False  # and nothing comes out
+        in_child(self)
+
+    # --- the router's side
+
+    def put_many(self, events: Sequence[Event]) -> bool:
+        """Take in what a batch holds for this subscription; return whether the consumer must be woken for it."""
+        with self._lock:
+            if self._error is not None:
+                return False
+            self._received += len(events)
+            self._store.put_many(events)
+            self._has_news = self.policy.notify and self._told != self._received - self._delivered - len(self._store)
+            if self._sleeps_until == NOW or self._due() >= self._sleeps_until:
+                return False
+            self._sleeps_until = NOW
+            self._changed.notify_all()
+            return True
+
+    @property
+    def full(self) -> bool:
+        """Whether the source must wait: the policy is `block`, and as many events as it allows are queued, or more."""
+        with self._lock:
+            self._was_full = len(self._store) >= self._full_at
+            return self._was_full
+
+    # --- the consumer's side
+
+    def take(self, now: float) -> Event | OverflowEvent | None:
+        """Return the next event to hand out. `None`: none is due, and `put_many` says when one is before `next_due`."""
+        with self._lock:
+            if self._has_news and self._may_tell(now):
+                return self._notice(now)
+            event = self._store.take(now)
+            if event is None:
+                self._sleeps_until = self._due()
+                return None
+            self._delivered += 1
+            if not self._was_full or len(self._store) >= self._full_at:
+                return event
+            self._was_full = False
+        if self.on_drained is not None:
+            self.on_drained()
+        return event
+
+    def take_many(self, now: float, limit: int) -> Sequence[Event | OverflowEvent]:
+        """Return up to `limit` of what `take` would return one after the other; nothing means what None means there."""
+        with self._lock:
+            if self._has_news:
+                one = self.take(now)
+                return [] if one is None else [one]
+            events = self._store.take_many(now, limit)
+            self._delivered += len(events)
+            if not events:
+                self._sleeps_until = self._due()
+            if not self._was_full or len(self._store) >= self._full_at:
+                return events
+            self._was_full = False
+        if self.on_drained is not None:
+            self.on_drained()
+        return events
+
+    def not_delivered(self, count: int) -> None:
+        """Note that the last `count` events taken did not reach user code: it was closed meanwhile."""
+        with self._lock:
+            self._delivered -= count
+            self._told = self._dropped()
+
+    def get(self, timeout: float | None = None) -> Event | OverflowEvent:
+        """Wait for the next event to hand out and return it.
+
+        Raises:
+            TimeoutError: if there is none within `timeout` seconds.
+            MailboxFullError: once nothing is left, if more came than a `lossless` mailbox may hold.
+            WebSocketV6Error: once nothing is left, what `close` was given; ClosedError if it was given nothing.
+        """
+        now = self._clock()
+        deadline = NEVER if timeout is None else now + timeout
+        while (event := self.take(now)) is None:
+            with self._lock:
+                error = self._ending()
+                if error is not None:
+                    # A copy, since an error that is raised again and again keeps every traceback.
+                    raise copy.copy(error)
+                if now >= deadline:
+                    raise TimeoutError(f"no event within {timeout:g} s")
+                # Not at all if something came since `take`: then this is NOW.
+                self._changed.wait(min(self._sleeps_until, deadline, now + threading.TIMEOUT_MAX) - now)
+            now = self._clock()
+        return event
+
+    def next_due(self) -> float | None:
+        """Return when `take` will have something, in monotonic seconds; `None` if it depends on what comes in."""
+        with self._lock:
+            due = self._due()
+        return None if due == NEVER else due
+
+    @property
+    def error(self) -> WebSocketV6Error | None:
+        """What ended the mailbox, once everything is taken out of it; `None` until then."""
+        with self._lock:
+            return self._ending()
+
+    # --- either side
+
+    def close(self, error: WebSocketV6Error | None = None, *, drain: bool = False) -> None:
+        """End it: nothing more comes in and, unless `drain`, nothing more comes out. The first call counts.
+
+        What it does not hand out any more counts as dropped. With `drain`, all that waits is due at once.
+        """
+        with self._lock:
+            if self._error is not None:
+                return
+            self._error = error or ClosedError("the subscription is closed")
+            left, self._store = self._store, Fifo()
+            if drain:
+                while (event := left.take(NEVER)) is not None:
+                    self._store.put_many([event])
+                self._notice_due = NOW
+            else:
+                self.is_closed = True
+                self._told, self._has_news = self._dropped(), False
+            self._sleeps_until = NOW
+            self._changed.notify_all()
+            was_full, self._was_full = self._was_full, False
+        if was_full and self.on_drained is not None:
+            self.on_drained()
+
+    @property
+    def stats(self) -> MailboxStats:
+        """The counts as they stand."""
+        with self._lock:
+            return MailboxStats(self._received, self._delivered, self._dropped(), len(self._store))
+
+    def _use_new_lock(self) -> None:
+        # Reentrant: garbage may be collected while it is held, and with it a component that closes its mailbox.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+
+    def _after_fork(self) -> None:
+        self._use_new_lock()
+        self.on_drained = None
+        self._error = None  # if it was closed before, what is left in it is the parent's all the same
+        self.close(ClosedError(OF_THE_PARENT))
+
+    # --- under the lock
+
+    def _due(self) -> float:
+        due = self._store.next_due()
+        return min(due, self._notice_due) if self._has_news else due
+
+    def _dropped(self) -> int:
+        return self._received - self._delivered - len(self._store)
+
+    def _may_tell(self, now: float) -> bool:
+        # What a lossless mailbox lost came after what it kept; with the others it was before.
+        return now >= self._notice_due and not (self.policy.kind == "lossless" and len(self._store))
+
+    def _notice(self, now: float) -> OverflowEvent:
+        total = self._dropped()
+        new, self._told, self._has_news = total - self._told, total, False
+        if self.policy.kind in ("latest", "throttle"):
+            self._notice_due = now + NOTICE_INTERVAL
+        elif self.policy.kind == "lossless":
+            # Also if it was closed since: it had come to its end before.
+            self._error = MailboxFullError(
+                f"more than {self.policy.limit} bytes waited in a lossless mailbox: {self._delivered} events "
+                f"were delivered, {total} were lost after them, and none will follow; take them faster, or subscribe "
+                "with a larger Mailbox.lossless"
+            )
+        return OverflowEvent(
+            symbol=None, dropped=new, dropped_total=total, policy=self.policy.kind, received_at=time.time_ns()
+        )
+
+    def _ending(self) -> WebSocketV6Error | None:
+        return None if len(self._store) or self._has_news else self._error

@@ -1,0 +1,43 @@
+"""What backfill is told by the router; its reader's answers are in `actors/gaps/rest_reader.py`."""
+
+from typing import NamedTuple
+
+from websocket_v6.protocol.exchange.streams import Stream
+
+__all__ = ["Fetch", "MissingTrades", "TradesBegan", "TradesReleased"]
+
+
+class MissingTrades(NamedTuple):
+    """The missing trades of one stream: see `Fill` and `Hold` for what tells them."""
+
+    stream: Stream
+    known: tuple[int, ...]
+    is_all: bool
+    since_ns: int
+    first: int | None
+
+
+class Fetch(NamedTuple):
+    """Fetch what is missing before the live trades of `epoch`, within `patience` seconds."""
+
+    epoch: int
+    started_ns: int
+    ended_ns: int
+    patience: float
+    wanted: tuple[MissingTrades, ...]
+
+
+class TradesBegan(NamedTuple):
+    """The first trade after the gap came live, in each of these streams."""
+
+    epoch: int
+    firsts: tuple[tuple[Stream, int], ...]
+
+
+class TradesReleased(NamedTuple):
+    """The stream goes on; so many fetched trades were delivered. `problem`: why it could wait no longer."""
+
+    epoch: int
+    stream: Stream
+    recovered: int
+    problem: str

@@ -1,0 +1,186 @@
+"""What brings each endpoint's data: connections of this process, or its link to another.
+
+Not an actor: the supervisor owns one `Sources`. Usually an endpoint has one source. There are more with
+`Config(redundancy=2)` or 3, and for a moment whenever one is replaced while it serves: the new one is there first, and
+the old one ends when the registry says that the new one serves.
+"""
+
+import itertools
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.target import Target
+from websocket_v6.protocol.exchange.wants import ENDPOINTS
+
+from .base import last_words, stop_child, tell
+from .connection.connection import Connection, ConnectionInheritance, Resign
+from .membership.membership import Placed, Released, Role
+from .messages.common import Ref
+from .messages.connection import Disconnect, KeysChanged
+from .messages.registry import DropSource, UseSource
+from .messages.supervisor import Renew, SourceServes
+
+__all__ = ["Source", "Sources", "next_source"]
+
+logger = logging.getLogger(__name__)
+
+# Sources are told apart by number in the whole process, however many engines it has.
+next_source: Callable[[], int] = itertools.count(1).__next__
+
+
+class Source(NamedTuple):
+    """One source of an endpoint: a connection of this process, or its link to another."""
+
+    endpoint: str
+    number: int
+    ref: Ref
+    heir_of: tuple[int, ...] = ()  # the numbers of the sources that end as soon as this one serves
+    is_link: bool = False
+    outlives_refusal: bool = True  # of its keys; else those it replaces end with that too
+
+
+class Neighbours(NamedTuple):
+    """The actors that sources talk to, as they are now (live)."""
+
+    registry: Ref
+    router: Ref
+    jwt: Ref
+    membership: Ref | None
+
+
+class Sources:
+    """Starts, renews and ends the sources of all endpoints. `neighbours` says whom they talk to at the moment."""
+
+    def __init__(self, config: Config, supervisor: Ref, neighbours: Callable[[], Neighbours]) -> None:
+        self._config = config.without_keys()  # keys are Jwt's alone
+        self._supervisor = supervisor
+        self._neighbours = neighbours
+        self._sources: list[Source] = []
+
+    def __iter__(self) -> Iterator[Source]:
+        return iter(list(self._sources))
+
+    def of(self, endpoint: str) -> tuple[Ref, ...]:
+        """Return the refs of one endpoint's sources."""
+        return tuple(source.ref for source in self._sources if source.endpoint == endpoint)
+
+    def by_ref(self, ref: Ref) -> Source | None:
+        """Return the connection `ref`, if it is still one of the sources."""
+        return next((one for one in self._sources if one.ref == ref and not one.is_link), None)
+
+    # --- where data comes from
+
+    def arrange(self, place: Placed) -> None:
+        """Have each endpoint served as `place` says; what serves it now goes on until the new source does."""
+        for endpoint in ENDPOINTS:
+            present = [source for source in self._sources if source.endpoint == endpoint]
+            number = place.shared.get(endpoint)
+            if number is not None and place.link is not None:
+                if not any(source.number == number for source in present):
+                    self._add(Source(endpoint, number, place.link, _numbers(present), is_link=True))
+            elif place.role is Role.LOOKING:
+                for source in present:
+                    if source.is_link:
+                        self.end(source)
+            elif all(source.is_link for source in present):
+                self._start_own(endpoint, present, is_guest=place.role is Role.GUEST)
+
+    def _start_own(self, endpoint: str, present: list[Source], *, is_guest: bool) -> None:
+        if is_guest:
+            # The host shares this endpoint no more, since the keys are others now: nothing of the old ones goes on.
+            for source in present:
+                self.end(source)
+            present = []
+        for index in range(self._config.redundancy):
+            self.start(endpoint, heir_of=_numbers(present) if index == 0 else ())
+
+    def start(
+        self,
+        endpoint: str,
+        inheritance: ConnectionInheritance | None = None,
+        heir_of: tuple[int, ...] = (),
+        *,
+        outlives_refusal: bool = True,
+    ) -> None:
+        """Start a connection of this process to `endpoint`."""
+        neighbours, number = self._neighbours(), next_source()
+        ref = Connection.start(
+            endpoint=endpoint,
+            source=number,
+            target=_target(endpoint, self._config),
+            config=self._config,
+            router=neighbours.router,
+            jwt=neighbours.jwt,
+            supervisor=self._supervisor,
+            inheritance=inheritance,
+        )
+        self._add(Source(endpoint, number, ref, heir_of, outlives_refusal=outlives_refusal))
+
+    def _add(self, source: Source) -> None:
+        self._sources.append(source)
+        use = UseSource(source.endpoint, source.ref, source.number, is_paced=not source.is_link, heir_of=source.heir_of)
+        tell(self._neighbours().registry, use)
+
+    # --- one after the other
+
+    def renew(self, message: Renew) -> None:
+        """Start the heir of a connection that is to be replaced, if it has none."""
+        source = self.by_ref(message.ref)
+        if source is not None and not self.has_heir(source):
+            outlives_refusal = message.why == "age"
+            self.start(source.endpoint, heir_of=(source.number,), outlives_refusal=outlives_refusal)
+
+    def has_heir(self, old: Source) -> bool:
+        """Whether another is to take its place."""
+        return any(old.number in source.heir_of for source in self._sources)
+
+    def serves(self, message: SourceServes) -> None:
+        """End those that this source was to replace."""
+        heir = next((one for one in self._sources if one.number == message.source and one.heir_of), None)
+        if heir is None or (message.is_refused and heir.outlives_refusal):
+            return
+        self._sources[self._sources.index(heir)] = heir._replace(heir_of=())
+        for source in self:
+            if source.number in heir.heir_of:
+                self.end(source)
+
+    def tell_keys(self, message: KeysChanged) -> None:
+        """Tell the connections of this process that the keys are others now."""
+        for source in self._sources:
+            if not source.is_link:
+                tell(source.ref, message)
+
+    # --- the end
+
+    def end(self, source: Source) -> None:
+        """Do without a source from now on."""
+        self.stop(source)
+        self.drop(source)
+
+    def stop(self, source: Source) -> ConnectionInheritance | None:
+        """Stop a source; return what a successor begins with. The registry still counts on it until `drop`."""
+        self._sources.remove(source)
+        if source.is_link:
+            if any(other.ref == source.ref for other in self._sources):
+                tell(source.ref, Disconnect(source.endpoint))
+            else:
+                tell(self._neighbours().membership, Released(source.ref))
+            return None
+        inheritance: ConnectionInheritance | None = last_words(source.endpoint, source.ref, Resign())
+        stop_child(source.endpoint, source.ref)
+        return inheritance
+
+    def drop(self, source: Source) -> None:
+        """Tell the registry that a source is gone for good."""
+        tell(self._neighbours().registry, DropSource(source.endpoint, source.number))
+
+
+def _numbers(sources: list[Source]) -> tuple[int, ...]:
+    return tuple(source.number for source in sources)
+
+
+def _target(endpoint: str, config: Config) -> Target:
+    urls: Mapping[str, str] = {"public": config.url, "private": config.private_url, "info": config.info_url}
+    return Target(urls[endpoint], needs_keys=endpoint != "public")

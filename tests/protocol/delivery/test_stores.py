@@ -1,0 +1,145 @@
+"""protocol/delivery/stores.py: what each policy keeps; the mailbox around it is tested in tests/actors/delivery."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from websocket_v6.protocol.delivery.policy import Mailbox
+from websocket_v6.protocol.delivery.stores import Store, make_store
+from websocket_v6.protocol.events import Event, make_event
+
+NOW, NEVER = 0.0, float("inf")
+
+
+def event(number: int, code: str = "KRW-BTC", text: str = "") -> Event:
+    return make_event(f"trade {code}", b'{"ty":"trade","x":"%s"}' % text.encode(), 1, number)
+
+
+def numbers(events: list[Event]) -> list[int]:
+    return [one.received_at for one in events]
+
+
+def drain(store: Store, now: float = NOW) -> list[int]:
+    return numbers(list(iter(lambda: store.take(now), None)))
+
+
+SIZE = event(0).size
+EVERYTHING = [Mailbox.block(5), Mailbox.lossless(SIZE * 1000), Mailbox.drop_oldest(1000)]
+ALL = [*EVERYTHING, Mailbox.latest(), Mailbox.throttle(1.0)]
+
+
+@pytest.mark.parametrize("policy", ALL, ids=repr)
+def test_an_empty_store_has_nothing_and_awaits_nothing(policy: Mailbox) -> None:
+    store = make_store(policy)
+    assert (len(store), store.take(NOW), store.take_many(NOW, 9), store.next_due()) == (0, None, [], NEVER)
+    store.put_many([event(1)])
+    assert (len(store), store.next_due()) == (1, NOW)
+    assert numbers(store.take_many(NOW, 9)) == [1]
+    assert (len(store), store.next_due()) == (0, NEVER)
+
+
+@pytest.mark.parametrize("policy", EVERYTHING, ids=repr)
+def test_first_in_first_out(policy: Mailbox) -> None:
+    store = make_store(policy)
+    store.put_many([event(1), event(2)])
+    store.put_many([event(3), event(4), event(5)])
+    assert numbers(store.take_many(NOW, 2)) == [1, 2]
+    assert numbers(store.take_many(NOW, 3)) == [3, 4, 5], "as many as there are"
+    store.put_many([event(6), event(7)])
+    assert drain(store) == [6, 7]
+
+
+def test_drop_oldest_keeps_the_newest() -> None:
+    store = make_store(Mailbox.drop_oldest(3))
+    store.put_many([event(number) for number in range(5)])
+    assert len(store) == 3
+    assert drain(store) == [2, 3, 4]
+
+
+def test_block_has_no_bound_of_its_own() -> None:
+    store = make_store(Mailbox.block(1))
+    store.put_many([event(number) for number in range(5)])
+    assert drain(store) == [0, 1, 2, 3, 4]
+
+
+def test_lossless_takes_what_fits_to_the_last_byte_and_then_nothing_more() -> None:
+    store = make_store(Mailbox.lossless(3 * SIZE))
+    store.put_many([event(1), event(2), event(3)])
+    assert len(store) == 3
+    store = make_store(Mailbox.lossless(3 * SIZE - 1))
+    store.put_many([event(1), event(2), event(3)])
+    assert len(store) == 2, "the first of a batch are kept"
+    assert drain(store) == [1, 2]
+    store.put_many([event(4)])
+    assert drain(store) == [], "though there is room again"
+
+
+def test_lossless_fills_the_budget_with_the_first_of_a_batch_that_is_too_large() -> None:
+    store = make_store(Mailbox.lossless(2 * SIZE))
+    store.put_many([event(1), event(2), event(3)])
+    assert drain(store) == [1, 2], "to the last byte"
+    store = make_store(Mailbox.lossless(2 * SIZE))
+    store.put_many([event(1), event(2, text="xx"), event(3)])
+    assert drain(store) == [1], "one that is smaller may not come in place of one that was too large"
+
+
+@pytest.mark.parametrize("take", [lambda store: store.take(NOW), lambda store: store.take_many(NOW, 1)])
+def test_lossless_has_room_again_for_what_was_taken(take: Callable[[Store], object]) -> None:
+    store = make_store(Mailbox.lossless(2 * SIZE))
+    for number in range(10):
+        store.put_many([event(number), event(number)] if number == 0 else [event(number)])
+        take(store)
+    assert len(store) == 1
+    store.put_many([event(98)])
+    store.put_many([event(99)])
+    assert drain(store) == [9, 98]
+
+
+def test_latest_keeps_the_newest_of_each_stream_and_its_place() -> None:
+    store = make_store(Mailbox.latest())
+    store.put_many([event(1), event(2, "KRW-ETH"), event(3)])
+    assert len(store) == 2
+    assert numbers(store.take_many(NOW, 9)) == [3], "one, since a newer one may come for the others"
+    store.put_many([event(4), event(5, "KRW-ETH")])
+    assert drain(store) == [5, 4]
+
+
+def test_throttle_delivers_each_stream_once_in_its_time_and_the_newest_then() -> None:
+    store = make_store(Mailbox.throttle(2.0))
+    store.put_many([event(1), event(2)])
+    assert drain(store, 10.0) == [2]
+    store.put_many([event(3), event(4, "KRW-ETH")])
+    assert store.next_due() == NOW
+    assert drain(store, 10.5) == [4]
+    store.put_many([event(5, "KRW-ETH"), event(6)])
+    assert (len(store), store.next_due()) == (2, 12.0)
+    assert drain(store, 11.9) == []
+    assert store.take_many(11.9, 9) == []
+    assert drain(store, 12.0) == [6]
+    assert (drain(store, 12.4), drain(store, 12.5)) == ([], [5])
+    store.put_many([event(7)])
+    assert drain(store, 99.0) == [7]
+
+
+def test_of_streams_that_wait_the_one_that_is_due_first_comes_first_and_then_the_one_that_waits_longest() -> None:
+    store = make_store(Mailbox.throttle(1.0))
+    store.put_many([event(1, "KRW-C"), event(2, "KRW-A"), event(3, "KRW-B")])
+    assert drain(store, 10.0) == [1, 2, 3]
+    store.put_many([event(4, "KRW-B"), event(5, "KRW-A")])
+    assert numbers(store.take_many(11.0, 9)) == [4]
+    assert drain(store, 11.0) == [5]
+
+
+@given(st.lists(st.lists(st.integers(0, 5), max_size=6), max_size=8), st.integers(1, 30), st.integers(1, 4))
+def test_lossless_is_as_if_each_event_had_come_alone(batches: list[list[int]], room: int, limit: int) -> None:
+    """A batch that fits whole takes a short cut."""
+    together, alone = make_store(Mailbox.lossless(room * 10 + SIZE)), make_store(Mailbox.lossless(room * 10 + SIZE))
+    for batch in batches:
+        events = [event(number, text="x" * number * 7) for number in batch]
+        together.put_many(events)
+        for one in events:
+            alone.put_many([one])
+        assert len(together) == len(alone)
+        assert numbers(together.take_many(NOW, limit)) == numbers(alone.take_many(NOW, limit))

@@ -1,0 +1,126 @@
+"""Wheel and sdist are whole, also from a checkout whose two links became text files."""
+
+import configparser
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# Package -> its folder; the last two are links in the first.
+FOLDERS = {"websocket_v6": "websocket_v6", "websocket_v6.actors": "actors", "websocket_v6.protocol": "protocol"}
+LINKS = {"websocket_v6/actors": "../actors", "websocket_v6/protocol": "../protocol"}
+TIMEOUT = 120
+
+CHECK = """
+import pkgutil, sys
+from pathlib import Path
+import websocket_v6, websocket_v6.actors.supervisor, websocket_v6.protocol.config
+target = Path(sys.argv[1])
+for module in list(sys.modules.values()):
+    if module.__name__.partition(".")[0] == "websocket_v6":
+        assert Path(module.__file__).is_relative_to(target), module
+found = pkgutil.walk_packages(websocket_v6.__path__, "websocket_v6.")
+print(*sorted(name for _, name, is_package in found if is_package))
+"""
+
+
+def packages() -> list[str]:
+    """Return the packages that setup.cfg names."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    return config["options"]["packages"].split()
+
+
+def files(root: Path = ROOT) -> list[str]:
+    """Return the files to install, by their path in the package."""
+    return sorted(
+        f"{package.replace('.', '/')}/{path.relative_to(root / folder).as_posix()}"
+        for package, folder in FOLDERS.items()
+        for path in (root / folder).rglob("*.py")
+        if not any((root / folder / part).is_symlink() for part in path.relative_to(root / folder).parts[:1])
+    )
+
+
+def test_setup_cfg_names_every_package() -> None:
+    there = [path.removesuffix("/__init__.py").replace("/", ".") for path in files() if path.endswith("/__init__.py")]
+    assert packages() == sorted(there), "a new room is to be named in setup.cfg"
+    assert {Path(path).parent.as_posix().replace("/", ".") for path in files()} == set(there), (
+        "a room needs __init__.py"
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Copy the files of the project as git does without links: core.symlinks=false."""
+    if importlib.util.find_spec("setuptools.command.bdist_wheel") is None:
+        pytest.skip("setuptools 70.1 or newer is not here to build with: pip install -e '.[test]'")
+    root = tmp_path / "checkout"
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        root.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    for folder in FOLDERS.values():
+        shutil.copytree(
+            ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"), symlinks=True
+        )
+    for name, text in LINKS.items():
+        (root / name).unlink()
+        (root / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def run(*arguments: str | Path, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=TIMEOUT,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def pip(*arguments: str | Path, folder: Path) -> None:
+    run("-m", "pip", "--disable-pip-version-check", "--no-input", *arguments, "--no-deps", "--no-index", folder=folder)
+
+
+def check_installed(target: Path, folder: Path) -> None:
+    """Check that everything is found in `target`, whatever else this interpreter knows of."""
+    program = f"import sys; sys.path.insert(0, {str(target)!r})\n{CHECK}"
+    assert ["websocket_v6", *run("-c", program, target, folder=folder).split()] == packages()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_wheel_from_a_checkout_without_links(checkout: Path, tmp_path: Path) -> None:
+    pip("wheel", "--no-build-isolation", "-w", tmp_path, checkout, folder=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if ".dist-info/" not in name]
+    assert sorted(names) == sorted([*files(checkout), "websocket_v6/py.typed"]), "nothing is missing, nothing is twice"
+    pip("install", "--target", tmp_path / "target", wheel, folder=tmp_path)
+    check_installed(tmp_path / "target", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_sdist_from_a_checkout_without_links(checkout: Path, tmp_path: Path) -> None:
+    run("-c", f"from setuptools import build_meta; build_meta.build_sdist({str(tmp_path)!r})", folder=checkout)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    assert "actors/supervisor.py" in names
+    assert "websocket_v6/py.typed" in names
+    assert not any(name.startswith(tuple(LINKS)) for name in names)
+    pip("install", "--no-build-isolation", "--target", tmp_path / "target", sdist, folder=tmp_path)
+    check_installed(tmp_path / "target", tmp_path)

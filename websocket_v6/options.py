@@ -1,0 +1,79 @@
+"""What a component gives with a subscription, checked at once: its options, its callback, the codes it adds later."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, TypedDict
+
+from .actors.delivery.edge import Callback, ErrorHandler
+from .protocol.delivery.policy import Mailbox
+from .protocol.errors import LocalProtocolError
+from .protocol.exchange.wants import Want, indicator_want, orderbook_want, ticker_want
+
+__all__ = ["Options", "PublicOptions", "Settings", "Symbols", "same_kind"]
+
+Symbols = str | Iterable[str]
+
+
+class Options(TypedDict, total=False):
+    """What every subscription takes besides its own arguments."""
+
+    error_handler: ErrorHandler | None  # called with what the callback raised, or why the stream cannot be served
+    mailbox: Mailbox | None  # the policy; by default the data type's (protocol/delivery/policy.py)
+    numbers: type[Decimal] | type[float]  # exact decimals by default
+
+
+class PublicOptions(Options, total=False):
+    """What subscriptions of public types take on top."""
+
+    snapshot: bool  # False: begin with the next change
+    realtime: bool  # False: the present state alone
+
+
+class Settings:
+    """The options of a subscription and who is called with its events.
+
+    `flags` are those that are part of the want itself.
+
+    Raises:
+        LocalProtocolError: if one of them makes no sense.
+    """
+
+    def __init__(
+        self, callback: Callback | None = None, options: Mapping[str, Any] | None = None, *, private: bool = False
+    ) -> None:
+        options = options or {}
+        known = Options.__annotations__ if private else PublicOptions.__annotations__
+        for name in options:
+            if name not in known:
+                raise LocalProtocolError(f"option {name!r} is not known here: there are {', '.join(sorted(known))}")
+        self.callback = callback
+        self.error_handler: ErrorHandler | None = options.get("error_handler")
+        self.mailbox: Mailbox | None = options.get("mailbox")
+        self.numbers: type = options.get("numbers", Decimal)
+        self.flags: dict[str, bool] = {
+            name: bool(options[name]) for name in ("snapshot", "realtime") if name in options
+        }
+        if callback is not None and not callable(callback):
+            raise LocalProtocolError(f"callback={callback!r:.60} cannot be called: give a function, or none to pull")
+        if self.error_handler is not None and not callable(self.error_handler):
+            raise LocalProtocolError(f"error_handler={self.error_handler!r:.60} cannot be called: give a function")
+        if self.mailbox is not None and not isinstance(self.mailbox, Mailbox):
+            raise LocalProtocolError(f"mailbox={self.mailbox!r:.60} is not a policy: give one such as Mailbox.latest()")
+        if self.numbers not in (Decimal, float):
+            raise LocalProtocolError(f"numbers={self.numbers!r:.60} is not offered: choose Decimal or float")
+
+
+def same_kind(want: Want, symbols: Symbols) -> Want:
+    """Return `want` for other codes, checked as the first ones were."""
+    if not want.codes:
+        raise LocalProtocolError(f"this {want.type} subscription is not by code: it has all of them")
+    if want.type == "orderbook":
+        return orderbook_want(
+            symbols, depth=want.depth, level=want.level, snapshot=want.snapshot, realtime=want.realtime
+        )
+    if want.indicators:
+        checked = indicator_want(
+            symbols, timeframe=want.timeframe, indicators=[{"type": "rsi", "params": {"period": 14}}]
+        )
+        return want.with_codes(checked.codes)
+    return want.with_codes(ticker_want(symbols).codes)

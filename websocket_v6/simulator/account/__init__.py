@@ -1,0 +1,1 @@
+"""The accounts: keys, orders, balances, and the private messages that tell of them."""

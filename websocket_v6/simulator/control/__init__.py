@@ -1,0 +1,1 @@
+"""What puts an exchange together, runs it, and lets its user move it."""

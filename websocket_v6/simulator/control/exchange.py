@@ -1,0 +1,165 @@
+"""The simulated exchange put together: markets, accounts, clients, faults, and the calls that move them.
+
+Everything here runs in the thread of the server's event loop; `Simulator` calls it from outside, by the names of these
+attributes and methods.
+Source: Upbit WebSocket reference, throughout; what it leaves open is decided by `Answers`.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from ..account.desk import Desk
+from ..account.keyring import AccessKey, Keyring
+from ..exact import Number, decimal_or_none
+from ..market.closes import Closes
+from ..market.crowd import Crowd
+from ..market.notices import NoticeBoard
+from ..market.trades import TradeSide
+from ..market.trading_floor import TradingFloor
+from ..market.wording import Wording
+from ..parts import split_suffix
+from ..wire.audience import Audience
+from ..wire.broadcast import Broadcast
+from ..wire.clients import Clients
+from ..wire.entrance import Entrance
+from ..wire.gate import Gate
+from ..wire.house import House
+from ..wire.journal import Journal
+from ..wire.reception import Reception
+from ..wire.service import Service
+from ..wire.turnstile import Turnstile
+from .faults import Faults
+from .player import Player
+from .settings import Settings
+from .timekeeper import Timekeeper
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """One exchange. Its public methods are those of `Simulator` that concern more than one of its parts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.answers = settings.answers
+        self.time = Timekeeper(settings.start, frozen=settings.frozen)
+        self.clock, self.agenda = self.time.clock, self.time.agenda
+        self.keys = Keyring()
+        self.keys.add(AccessKey(settings.access_key, settings.secret_key))
+        self.turnstile = Turnstile()
+        self.journal = Journal(settings.record)
+        self.house = House(
+            answers=self.answers,
+            limits=settings.limits,
+            region=settings.region,
+            clock=self.clock,
+            agenda=self.agenda,
+            keys=self.keys,
+            gate=Gate(settings.limits),
+            turnstile=self.turnstile,
+            journal=self.journal,
+            wordings=[Wording(short=short, numbers=self.answers.numbers) for short in (False, True)],
+        )
+        audience = Audience()
+        self.clients = Clients(self.house, audience)
+        self.broadcast = Broadcast(self.house, audience)
+        self.faults = Faults(self.clients, self.turnstile, settings.region)
+        self.floor = TradingFloor(
+            settings.markets,
+            clock=self.clock,
+            agenda=self.agenda,
+            answers=self.answers,
+            publish=self.broadcast.publish,
+            wanted=audience.wanted,
+            seed=settings.seed,
+            region=settings.region,
+            paced=bool(settings.traffic) if settings.paced is None else settings.paced,
+        )
+        self.crowd = Crowd(self.floor, clock=self.clock, agenda=self.agenda, seed=settings.seed)
+        self.desk = Desk(self.floor, self.answers, self.broadcast.publish_private, settings.seed)
+        self.desk.open_account(settings.access_key)
+        self.board = NoticeBoard(self.clock, self.broadcast.publish_notice)
+        self.closes = Closes(
+            self.floor, self.agenda, self.broadcast.info_subscriptions, self.broadcast.publish_info, settings.seed
+        )
+        self.player = Player(self.floor)
+        self.service = Service(self.house, self.floor, self.desk, audience, self.broadcast)
+        self.entrance = Entrance(
+            self.house,
+            self.floor,
+            self.clients,
+            Reception(self.house, self.service),
+            host=settings.host,
+            port=settings.port,
+            tls=settings.tls,
+        )
+        self._plan_midnight()
+        self.crowd.set_traffic(settings.traffic)
+
+    # Time.
+
+    def advance(self, seconds: float, *, idle: bool = True) -> None:
+        """Let `seconds` pass at once: timers, limits and the market's day go on as if they had.
+
+        With `idle`, connections are silent meanwhile, and those that may not be are cut.
+        """
+        if idle:
+            self.time.advance(seconds)
+        else:
+            self.time.advance(seconds, self.clients.touch)
+
+    def close_candle(self, code: str, timeframe: str, price: Number | None = None) -> None:
+        """Let time pass to the end of a candle; meanwhile no connection counts as idle."""
+        end = self.closes.prepare(code, timeframe, price)
+        self.advance(max(0.0, end - self.clock.now()), idle=False)
+
+    def _plan_midnight(self) -> None:
+        def roll() -> None:
+            if self.answers.day_roll_message:
+                self.floor.roll_day()
+            self._plan_midnight()
+
+        self.agenda.at((self.clock.now() // 86_400 + 1) * 86_400, roll)
+
+    # Markets and keys.
+
+    def trade(
+        self, code: str, price: Number | None = None, volume: Number | None = None, side: TradeSide | None = None
+    ) -> int:
+        """Let a trade happen and return its sequential id."""
+        return self.floor.trade(code, decimal_or_none(price), decimal_or_none(volume), side).sequential_id
+
+    def list_market(self, code: str, price: Number | None = None) -> None:
+        """Add a market. Indicators asked for before it existed begin to flow, as is documented for them alone."""
+        self.floor.list_market(code, decimal_or_none(price))
+        for client in self.clients.open("info"):
+            self.service.refresh(client)
+
+    def add_key(
+        self,
+        access_key: str,
+        secret_key: str,
+        permissions: Iterable[str] = ("orders", "assets"),
+        ip_allowed: bool = True,
+    ) -> None:
+        """Make a key known, with an account of its own; one that is known is replaced and keeps its account."""
+        self.keys.add(AccessKey(access_key, secret_key, frozenset(permissions), ip_allowed=ip_allowed))
+        self.desk.open_account(access_key)
+
+    def end_key(self, access_key: str, *, revoked: bool = False) -> None:
+        """Let a key expire, or take it away altogether."""
+        if revoked:
+            self.keys.remove(access_key)
+        else:
+            self.keys.expire(access_key)
+        if self.answers.key_end_closes:
+            for client in self.clients.of(access_key):
+                client.outbox.close(1000, "")
+
+    def current(self, stream: str, format_: str = "DEFAULT") -> str:
+        """Return what a snapshot of a stream would say now."""
+        type_, _, rest = stream.partition(" ")
+        code, _, level = rest.partition("@")
+        bare, units = split_suffix(code)
+        self.floor.market(bare)
+        bulletin = self.floor.display.current(type_, bare, Decimal(level or 0), units)
+        return bulletin.text(self.house.wording(format_), "SNAPSHOT")

@@ -1,0 +1,91 @@
+"""Faults on call: the part of a simulator's face that breaks things."""
+
+from collections.abc import Mapping
+
+from .remote import Remote
+
+__all__ = ["FaultCalls"]
+
+
+class FaultCalls(Remote):
+    """Connections, and handshakes to come, all or those of one endpoint."""
+
+    def drop(self, endpoint: str | None = None, connection_id: int | None = None) -> int:
+        """Reset TCP connections, all or some; return how many."""
+        count: int = self._call("faults.drop", endpoint, connection_id)
+        return count
+
+    def close(
+        self, code: int = 1000, reason: str = "", endpoint: str | None = None, connection_id: int | None = None
+    ) -> int:
+        """Close connections with a close frame; return how many."""
+        count: int = self._call("faults.close", code, reason, endpoint, connection_id)
+        return count
+
+    def stall(
+        self,
+        *,
+        data: bool = True,
+        pongs: bool = False,
+        handshakes: bool = False,
+        endpoint: str | None = None,
+        connection_id: int | None = None,
+    ) -> int:
+        """Stall connections that are open, all or some: `data` stops what is sent, `pongs` stops reading and answering.
+
+        With `handshakes`, new connections get no answer either. What is held back goes out at `resume`.
+        """
+        count: int = self._call(
+            "faults.stall",
+            data=data,
+            pongs=pongs,
+            handshakes=handshakes,
+            endpoint=endpoint,
+            connection_id=connection_id,
+        )
+        return count
+
+    def resume(self) -> None:
+        """End every stall."""
+        self._call("faults.resume")
+
+    def refuse(
+        self,
+        status: int = 429,
+        times: int | None = 1,
+        body: str | Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        endpoint: str | None = None,
+    ) -> None:
+        """Answer the next `times` handshakes with an HTTP status; `times=None` until `accept`.
+
+        With the endpoint `"rest"` it is the next REST calls.
+        """
+        self._call("turnstile.refuse", status, times, body, headers, endpoint)
+
+    def accept(self, endpoint: str | None = None) -> None:
+        """Take back what `refuse` planned, for one endpoint or all of it."""
+        self._call("turnstile.accept", endpoint)
+
+    def send_raw(
+        self,
+        data: bytes | str,
+        binary: bool | None = None,
+        endpoint: str | None = None,
+        connection_id: int | None = None,
+    ) -> int:
+        """Send a frame as it is; bytes as a binary frame and text as a text frame unless `binary` says otherwise."""
+        count: int = self._call("faults.send_raw", data, binary, endpoint, connection_id)
+        return count
+
+    def send_error(
+        self,
+        name: str,
+        text: str | None = None,
+        close: bool = True,
+        endpoint: str | None = None,
+        connection_id: int | None = None,
+    ) -> int:
+        """Send an error object, and close with 1000 behind it unless told not to."""
+        count: int = self._call("faults.send_error", name, text, close, endpoint, connection_id)
+        return count

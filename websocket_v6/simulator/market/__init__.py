@@ -1,0 +1,1 @@
+"""The markets: books, trades, candles, what follows from them, and the messages that tell of it."""

@@ -1,0 +1,95 @@
+"""What the markets would say now: the newest message of every stream.
+
+Source: Upbit WebSocket reference, "ticker", "orderbook", "candle"; what it leaves open is decided by `Answers`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from ..answers import Answers
+from ..clock import Clock
+from .candles import Candle
+from .one_market import Market
+from .trades import Trade
+from .wording import Bulletin
+
+__all__ = ["Display", "Recorded"]
+
+
+class Recorded(Protocol):
+    """A recorded message, which keeps its text."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def code(self) -> str: ...
+
+    def cut(self, units: int) -> Bulletin:
+        """Return it with at most `units` levels a side."""
+
+
+class Display:
+    """Makes messages of what the markets are; it changes nothing about them."""
+
+    def __init__(self, markets: Mapping[str, Market], *, clock: Clock, answers: Answers, region: str) -> None:
+        self._markets = markets
+        self._clock = clock
+        self._answers = answers
+        self._region = region
+        self.recorded: dict[tuple[str, str], Recorded] = {}  # the newest message of a stream that is being played
+
+    def current(self, type_: str, code: str, level: Decimal = Decimal(0), units: int = 30) -> Bulletin:
+        """Return the newest message of a stream as it would be sent now, with the time of its last change."""
+        recorded = self.recorded.get((type_, code))
+        if recorded is not None and not level:
+            return recorded.cut(units)
+        market = self._markets[code]
+        if type_ == "ticker":
+            return self._ticker(market)
+        if type_ == "trade":
+            return self.trade(market.last)
+        if type_ == "orderbook":
+            return self._book(market, level, units)
+        unit = type_.partition(".")[2]
+        return self.candle(market, unit, market.series[unit].newest)
+
+    def trade(self, trade: Trade) -> Bulletin:
+        return trade.bulletin(self._answers.best_prices)
+
+    def candle(self, market: Market, unit: str, candle: Candle | None) -> Bulletin:
+        assert candle is not None, "a market that has traded has a candle of every unit"
+        sent = self._answers.candle_timestamp == "sent"
+        timestamp = max(self._clock.now_ms(), candle.last_ms) if sent else None
+        return candle.bulletin(unit, market.code, kst=self._region == "kr", timestamp=timestamp)
+
+    def _ticker(self, market: Market) -> Bulletin:
+        fields: dict[str, object] = {"type": "ticker", "code": market.code, **market.ticker_fields()}
+        fields["delisting_date"] = self._delisting(market.delisting)
+        if self._answers.deprecated_ticker_keys:
+            fields["is_trading_suspended"], fields["market_warning"] = False, "NONE"
+        return Bulletin("ticker", market.code, fields)
+
+    def _delisting(self, when: datetime | None) -> object:
+        if when is None:
+            return None
+        if self._answers.delisting_date == "text":
+            return when.strftime("%Y-%m-%d")
+        return {"year": when.year, "month": when.month, "day": when.day}
+
+    def _book(self, market: Market, level: Decimal, units: int) -> Bulletin:
+        total_units = 30 if self._answers.totals == "all" else None
+        depth = market.book.depth(units, level, total_units=total_units)
+        fields: dict[str, object] = {
+            "type": "orderbook",
+            "code": market.code,
+            "timestamp": market.book_ms,
+            "total_ask_size": depth.total_ask,
+            "total_bid_size": depth.total_bid,
+            "orderbook_units": depth.units,
+        }
+        if self._region == "kr":
+            fields["level"] = level
+        return Bulletin("orderbook", market.code, fields)

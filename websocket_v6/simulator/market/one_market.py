@@ -1,0 +1,156 @@
+"""One market: a book, its trades, and the candles and sums that follow from them.
+
+Everything here agrees with everything else: a trade takes its size from the book, and the ticker and the candles are
+sums over the trades. Source: Upbit WebSocket reference, "ticker", "trade", "orderbook".
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from random import Random
+
+from .book import Level
+from .candles import SECONDS, Series
+from .catalog import Listing
+from .figures import DAY_MS, Figures
+from .makers import Makers
+from .trades import Trade, TradeIds, TradeSide, change_fields
+from .wording import utc_text
+
+__all__ = ["Market"]
+
+
+class Market:
+    """One market's state. `ms` arguments are its time; it never goes back."""
+
+    def __init__(self, listing: Listing, rng: Random, ms: int, *, depth: int = 40, history: int = 10_000) -> None:
+        """Begin at `ms` with a book of `depth` levels a side, some turnover, and one trade a little older."""
+        self.code = listing.code
+        self.tick = listing.tick
+        self.levels = listing.levels
+        self.market_state = "ACTIVE"
+        self.delisting: datetime | None = None
+        self._rng = rng
+        self._makers = Makers(listing, rng, depth=depth)
+        self.book = self._makers.book
+        self.book_ms = ms - rng.randrange(100, 5_000)
+        self.series = {unit: Series(unit) for unit in SECONDS}
+        self.trades: deque[Trade] = deque(maxlen=history)
+        self._ids = TradeIds()
+        drift = Decimal(str(round(rng.uniform(-0.03, 0.03), 4)))
+        yesterday = max(self.tick, self._on_tick(listing.price * (1 + drift)))
+        self.figures = Figures(listing.price, yesterday, ms)
+        self.figures.make_up_past(rng, ms, self._makers.size(listing.price) * 900, listing.price, self.tick)
+        self.ticker_ms = ms
+        self._makers.begin(listing.price)
+        self.last = self.trade(self._ms_before(ms), None, None, None)
+
+    def ticker_fields(self) -> dict[str, object]:
+        """Return the ticker as it stands, all but its type and code."""
+        last, figures = self.last, self.figures
+        date, _, time = utc_text(last.ms).partition("T")
+        return {
+            "opening_price": figures.opening,
+            "high_price": figures.high,
+            "low_price": figures.low,
+            "trade_price": last.price,
+            "prev_closing_price": figures.prev_closing,
+            "acc_trade_price": figures.acc_amount,
+            **change_fields(last.price, figures.prev_closing, signed=True),
+            "ask_bid": last.side,
+            "trade_volume": last.volume,
+            "acc_trade_volume": figures.acc_ask + figures.acc_bid,
+            "trade_date": date.replace("-", ""),
+            "trade_time": time.replace(":", ""),
+            "trade_timestamp": last.ms,
+            "acc_ask_volume": figures.acc_ask,
+            "acc_bid_volume": figures.acc_bid,
+            "highest_52_week_price": figures.year_high[0],
+            "highest_52_week_date": figures.year_high[1],
+            "lowest_52_week_price": figures.year_low[0],
+            "lowest_52_week_date": figures.year_low[1],
+            "market_state": self.market_state,
+            "timestamp": self.ticker_ms,
+            "acc_trade_price_24h": figures.amount_24h,
+            "acc_trade_volume_24h": figures.volume_24h,
+        }
+
+    # What happens to it.
+
+    def trade(self, ms: int, price: Decimal | None, volume: Decimal | None, side: TradeSide | None) -> Trade:
+        """Execute a trade and return it; what is not given is what this market would do next.
+
+        A price away from the book moves the book there first: no level stays that the trade would have crossed.
+        """
+        side = side or self.side_for(price)
+        if price is None:
+            best = (self.book.asks if side == "BID" else self.book.bids).best
+            price = best[0] if best else self.last.price
+        self._makers.open_way(price, side)
+        volume, before = self._makers.take(price, volume, side)
+        return self.record(ms, price, volume, side, before=before)
+
+    def record(
+        self,
+        ms: int,
+        price: Decimal,
+        volume: Decimal,
+        side: TradeSide,
+        *,
+        before: tuple[Level, Level] | None = None,
+        sequential_id: int | None = None,
+    ) -> Trade:
+        """Count a trade without touching the book."""
+        ms, number = self._ids.next(ms)
+        figures = self.figures
+        figures.roll(ms, price)
+        after = self._makers.best()
+        trade = Trade(
+            self.code, ms, price, volume, side, sequential_id or number, figures.prev_closing, before or after, after
+        )
+        amount = trade.amount
+        figures.count(ms, price, volume, amount, side)
+        for series in self.series.values():
+            series.add(price, volume, amount, ms)
+        self.trades.append(trade)
+        self.last = trade
+        self.ticker_ms = self.book_ms = ms
+        return trade
+
+    def side_for(self, price: Decimal | None) -> TradeSide:
+        """Return the taker's side that a trade at `price` would have: at or above the best ask somebody bought."""
+        ask, bid = self._makers.best()
+        if price is not None and ask[0] and price >= ask[0]:
+            return "BID"
+        if price is not None and price <= bid[0]:
+            return "ASK"
+        return "BID" if self._rng.random() < 0.5 else "ASK"
+
+    def stir(self, ms: int) -> None:
+        """Change one level of the book at random, as orders come and go."""
+        self._makers.stir(self.last.price)
+        self.book_ms = ms
+
+    def rest(self, ms: int, side: TradeSide, price: Decimal, volume: Decimal) -> None:
+        """Put an order into the book, or take one out with a negative `volume`."""
+        self._makers.rest(side, price, volume)
+        self.book_ms = ms
+
+    def filled(self, side: TradeSide, price: Decimal, volume: Decimal) -> None:
+        """Note that a trade has taken `volume` of the resting orders; the book knows already."""
+        self._makers.filled(side, price, volume)
+
+    def take_book(self, ms: int, units: Iterable[tuple[Level, Level]]) -> None:
+        """Take over a recorded book."""
+        self.book.replace(units)
+        self.book_ms = ms
+
+    # How it begins.
+
+    def _ms_before(self, ms: int) -> int:
+        # Snapshots of quiet markets were 7 to 143 s old; the first trade of a day stays in its day.
+        return max(ms - self._rng.randrange(7_000, 143_000), self.figures.day * DAY_MS)
+
+    def _on_tick(self, price: Decimal) -> Decimal:
+        return (price / self.tick).to_integral_value(ROUND_HALF_UP) * self.tick

@@ -1,0 +1,132 @@
+"""All markets of an exchange: which there are, and what happens in them; `tape.py` sends what follows.
+
+Source: Upbit WebSocket reference, "ticker", "Market codes".
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+from random import Random
+
+from ..answers import Answers
+from ..clock import Agenda, Clock
+from .catalog import Listing, is_code
+from .display import Display
+from .one_market import Market
+from .tape import Publish, Tape
+from .trades import Trade, TradeSide
+
+__all__ = ["TradingFloor"]
+
+
+class TradingFloor:
+    """The markets by their code, with their display and their tape."""
+
+    def __init__(
+        self,
+        codes: Iterable[str],
+        *,
+        clock: Clock,
+        agenda: Agenda,
+        answers: Answers,
+        publish: Publish,
+        wanted: Callable[[str, str], bool] = lambda _type, _code: True,
+        seed: int = 0,
+        region: str = "kr",
+        paced: bool = False,
+    ) -> None:
+        self.clock = clock
+        self.markets: dict[str, Market] = {}
+        self.order: list[Market] = []  # as they were listed; one that begins anew keeps its place
+        self.display = Display(self.markets, clock=clock, answers=answers, region=region)
+        self.tape = Tape(
+            self.markets,
+            self.display,
+            clock=clock,
+            agenda=agenda,
+            answers=answers,
+            publish=publish,
+            wanted=wanted,
+            paced=paced,
+        )
+        self._seed = seed
+        # The order desk's: called before a trade at a given price, and after every trade.
+        self.on_sweep: Callable[[Market, Decimal, TradeSide], None] = lambda _market, _price, _side: None
+        self.on_trade: Callable[[Market, Trade], None] = lambda _market, _trade: None
+        for code in codes:
+            self.list_market(code)
+
+    # The markets.
+
+    def list_market(self, code: str, price: Decimal | None = None, *, ms: int | None = None) -> Market:
+        """Add a market, or begin one anew; its numbers depend on the seed and its code alone."""
+        if not is_code(code):
+            raise ValueError(f"{code!r} is not a market code: write QUOTE-BASE in upper case, such as 'KRW-BTC'")
+        rng = Random(f"{self._seed} {code}")  # noqa: S311
+        # Every third BTC market is thin, so that its books have empty slots.
+        thin = code.startswith("BTC-") and rng.random() < 0.34
+        market = Market(Listing.of(code, rng, price), rng, ms or self.clock.now_ms(), depth=12 if thin else 40)
+        if code not in self.markets:
+            self.order.append(market)
+        else:
+            self.order[self.order.index(self.markets[code])] = market
+        self.markets[code] = market
+        return market
+
+    def remove_market(self, code: str) -> None:
+        self.order.remove(self.market(code))
+        del self.markets[code]
+
+    def set_state(self, code: str, state: str, delisting: datetime | None = None) -> None:
+        """Set `market_state` (PREVIEW, ACTIVE, DELISTED) and the day the market ends, and send the ticker."""
+        market = self.market(code)
+        market.market_state, market.delisting = state, delisting
+        market.ticker_ms = self.clock.now_ms()
+        self.tape.send_current("ticker", code)
+
+    def market(self, code: str) -> Market:
+        try:
+            return self.markets[code]
+        except KeyError:
+            raise ValueError(f"{code!r} is not listed here: list_market({code!r}) adds it") from None
+
+    # What happens in them.
+
+    def trade(
+        self, code: str, price: Decimal | None = None, volume: Decimal | None = None, side: TradeSide | None = None
+    ) -> Trade:
+        """Let a trade happen; at a given price, what rests in between is filled first."""
+        market = self.market(code)
+        if price is not None:
+            side = side or market.side_for(price)
+            self.on_sweep(market, price, side)
+        return self.execute(market, price, volume, side)
+
+    def execute(
+        self, market: Market, price: Decimal | None = None, volume: Decimal | None = None, side: TradeSide | None = None
+    ) -> Trade:
+        trade = market.trade(self.clock.now_ms(), price, volume, side)
+        self.tape.send_trade(market, trade)
+        self.on_trade(market, trade)
+        return trade
+
+    def stir(self, market: Market) -> None:
+        """Change a market's book as orders come and go."""
+        market.stir(self.clock.now_ms())
+        self.tape.book_changed(market)
+
+    def repeat_trade(self, code: str) -> int:
+        """Send the last trade once more; return its id."""
+        return self.tape.repeat_trade(self.market(code))
+
+    def repeat_candle(self, code: str, unit: str) -> None:
+        """Send the candle before the newest once more."""
+        self.tape.repeat_candle(self.market(code), unit)
+
+    def roll_day(self) -> None:
+        """Begin the new trading day in every market and, if the exchange does so, say it without a trade."""
+        now_ms = self.clock.now_ms()
+        for market in self.markets.values():
+            if market.figures.roll(now_ms):
+                market.ticker_ms = now_ms
+                self.tape.send_current("ticker", market.code)

@@ -1,0 +1,1 @@
+"""The sockets: handshakes, requests, subscriptions, limits, and the REST calls beside them."""

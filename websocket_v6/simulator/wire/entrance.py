@@ -1,0 +1,153 @@
+"""The simulated exchange on a port: WebSocket endpoints by the `websockets` library, REST calls beside them.
+
+Source: Upbit WebSocket reference, "Endpoints", "Compression", "Rate limits"; websockets documentation, asyncio server.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+
+from websockets.asyncio.server import Server as Listener
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from ..market.trading_floor import TradingFloor
+from .admission import admit
+from .client_socket import ClientSocket
+from .clients import Clients
+from .compression import DeflateFactory
+from .house import House
+from .quotation import answer
+from .reception import Reception
+from .refusals import RequestError
+from .replies import Reply
+
+__all__ = ["Entrance"]
+
+_logger = logging.getLogger(__name__)
+# What clients do wrong is this program's purpose and no news; faults of our own go to the logger above.
+_library_logger = logging.getLogger(f"{__name__}.websockets")
+_library_logger.setLevel(logging.CRITICAL)
+
+
+class Entrance:
+    """Listens for one exchange."""
+
+    def __init__(
+        self,
+        house: House,
+        floor: TradingFloor,
+        clients: Clients,
+        reception: Reception,
+        *,
+        host: str,
+        port: int,
+        tls: tuple[str, str] | None,
+    ) -> None:
+        self.port = port
+        self._house = house
+        self._floor = floor
+        self._clients = clients
+        self._reception = reception
+        self._host = host
+        self._listener: Listener | None = None
+        self._pending: set[ClientSocket] = set()  # without an answer to their handshake
+        self._ending = asyncio.Event()
+        self._ssl: ssl.SSLContext | None = None
+        if tls is not None:
+            self._ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._ssl.load_cert_chain(*tls)
+
+    async def start(self) -> None:
+        """Listen; after `stop`, on the same port again."""
+        if self._listener is not None:
+            return
+        self._ending.clear()
+        answers = self._house.answers
+        factories = [DeflateFactory(answers)] if answers.compression else []
+        self._listener = await serve(
+            self._handle,
+            self._host,
+            self.port,
+            create_connection=ClientSocket,
+            process_request=self._process_request,
+            process_response=self._process_response,
+            extensions=factories,
+            compression=None,
+            ping_interval=None,  # the exchange sends none
+            server_header=None,
+            max_size=self._house.limits.request_bytes,
+            open_timeout=None,  # a handshake may be stalled for as long as a test wants
+            close_timeout=2.0,
+            logger=_library_logger,
+            ssl=self._ssl,
+        )
+        self.port = next(iter(self._listener.sockets)).getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening and cut every connection, as a machine that goes down."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            for client in self._clients.open():
+                client.outbox.abort()
+            for connection in self._pending:
+                connection.abort()
+            self._ending.set()
+            listener.close()
+            await listener.wait_closed()
+
+    async def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        assert isinstance(connection, ClientSocket)
+        self._pending.add(connection)
+        try:
+            await self._house.turnstile.answering(unless=self._ending)
+        finally:
+            self._pending.discard(connection)
+        peer = connection.remote_address
+        ip = peer[0] if isinstance(peer, tuple) else ""
+        if not request.path.startswith("/websocket/"):
+            return _response(answer(self._house, self._floor, request.path, request.headers, ip))
+        admitted = admit(self._house, self._clients, request.path, request.headers, ip)
+        if isinstance(admitted, Reply):
+            return _response(admitted)
+        connection.admission = admitted
+        return None
+
+    def _process_response(self, connection: ServerConnection, _request: Request, response: Response) -> None:
+        assert isinstance(connection, ClientSocket)
+        if connection.admission is not None:
+            for name, value in connection.admission.headers:
+                response.headers[name] = value
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, ClientSocket)
+        admission = connection.admission
+        assert admission is not None, "every connection has passed the handshake"
+        client = self._clients.connect(admission.endpoint, connection, admission.seen, admission.key)
+        connection.client = client
+        writer = asyncio.create_task(client.outbox.run())
+        try:
+            if admission.refused:
+                client.fail(RequestError("INVALID_AUTH"))
+            async for message in connection:
+                self._reception.receive(client, message)
+        except ConnectionClosed:
+            pass  # how it ended is in the close code
+        except Exception:
+            _logger.exception("the simulator failed on a connection; this is a bug of the simulator")
+            raise
+        finally:
+            code = connection.close_code
+            self._clients.disconnected(client, code)
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
+                await writer
+
+
+def _response(reply: Reply) -> Response:
+    headers = Headers([*reply.headers, ("Content-Type", "application/json"), ("Connection", "close")])
+    headers["Content-Length"] = str(len(reply.body))
+    return Response(reply.status, reply.reason, headers, reply.body)

@@ -1,0 +1,49 @@
+"""The exchange's limits, as a simulator is given them; `gate.py` counts.
+
+Source: Upbit WebSocket reference, "Rate limits": 5 connects per second for an IP (or, with a token, for a key), 429
+and then 418 with a growing block; 5 messages per second and 100 per minute for a connection; any request with an
+`Origin` header has a bucket of its own, 1 per 10 s.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What is allowed; `None` is no limit."""
+
+    connects_per_second: int | None = 5
+    messages_per_second: int | None = 5
+    messages_per_minute: int | None = 100
+    rest_per_second: int | None = 10
+    origin_per_10s: int | None = 1
+    private_connections: int | None = None
+    """Private sockets open at once for one key; that there is a limit is documented, its number is not."""
+    indicator_combinations: int | None = 100
+    window: Literal["sliding", "fixed"] = "sliding"
+    """Fixed windows begin with the second and the minute of the clock."""
+    block_after: int = 3
+    """Refusals with 429 within 10 s after which the answer is 418."""
+    block_seconds: float = 10.0
+    """How long the first block lasts; each further one lasts twice as long."""
+    outbox_bytes: int = 64 * 1024 * 1024
+    """Bytes that may wait for a slow reader before its connection is cut."""
+    request_bytes: int = 1024 * 1024
+    """The largest message that is read; a larger one is answered with close code 1009."""
+    connection_seconds: float | None = None
+    """How old a connection may get before it is cut; no limit is documented."""
+
+    @classmethod
+    def off(cls) -> "Limits":
+        """Return limits that refuse nothing."""
+        return cls(
+            connects_per_second=None,
+            messages_per_second=None,
+            messages_per_minute=None,
+            rest_per_second=None,
+            origin_per_10s=None,
+            indicator_combinations=None,
+        )

@@ -1,0 +1,122 @@
+"""Subscriptions as the exchange serves them: snapshots first, in one burst or two, then what comes.
+
+Source: Upbit WebSocket reference, "Semantics"; what it leaves open is decided by `Answers`.
+"""
+
+from collections.abc import Iterable
+
+from ..account.desk import Desk
+from ..market.trading_floor import TradingFloor
+from ..market.wording import Bulletin
+from ..parts import Part, Stream, split_suffix
+from .audience import Audience
+from .broadcast import Broadcast
+from .client import Client
+from .house import House
+
+__all__ = ["Service"]
+
+
+class Service:
+    """Turns the parts of a request into streams, and begins and replaces them."""
+
+    def __init__(self, house: House, floor: TradingFloor, desk: Desk, audience: Audience, broadcast: Broadcast) -> None:
+        self._house = house
+        self._answers = house.answers
+        self._floor = floor
+        self._desk = desk
+        self._audience = audience
+        self._broadcast = broadcast
+
+    def subscribe(self, client: Client, parts: tuple[Part, ...]) -> None:
+        """Serve a new subscription in place of the one before."""
+        old, client.parts = client.streams, parts
+        client.streams = tuple(self._resolve(parts))
+        client.strays = self._answers.stray_frames if old else 0
+        self._audience.replace(client, old)
+        wanted = client.streams
+        half = (len(wanted) + 1) // 2 if self._answers.second_burst else len(wanted)
+        self._begin(client, wanted[:half])
+        if wanted[half:]:
+            later = wanted[half:]
+            self._house.agenda.after(self._answers.second_burst, lambda: self._begin_late(client, wanted, later))
+        self._house.journal.changed()
+
+    def refresh(self, client: Client) -> None:
+        """Look again at the codes that were not served; one that is listed now flows without a new request.
+
+        There is no snapshot of it.
+        """
+        old, client.streams = client.streams, tuple(self._resolve(client.parts))
+        for stream in client.streams:
+            if stream not in old and stream.part.realtime:
+                self._audience.add(client, stream)
+        self._house.journal.changed()
+
+    # What is served.
+
+    def _resolve(self, parts: Iterable[Part]) -> Iterable[Stream]:
+        """Return the streams that the exchange will serve; what it does not know it leaves out without a word."""
+        streams: list[Stream] = []
+        for part in parts:
+            codes: Iterable[str] = part.codes or ("*",)
+            if self._answers.duplicate_codes == "once":
+                codes = dict.fromkeys(codes)
+            for asked in codes:
+                code, units = split_suffix(asked) if part.type == "orderbook" else (asked, 30)
+                own = _without(part, code, streams) if part.combinations else part
+                if self._serves(own, code):
+                    streams.append(Stream(part.type, code, own, units))
+        which = self._answers.same_code_twice
+        if which == "both":
+            return streams
+        books = [stream for stream in streams if stream.type == "orderbook"]
+        # A dictionary keeps the last of two, so the first is kept by going backwards.
+        kept = {stream.code: stream for stream in (books if which == "last" else reversed(books))}
+        return [stream for stream in streams if stream.type != "orderbook" or stream is kept[stream.code]]
+
+    def _serves(self, part: Part, code: str) -> bool:
+        """Whether the exchange has something to say to `code` as `part` asks for it."""
+        if code == "*":
+            return True
+        market = self._floor.markets.get(code)
+        if market is None:
+            return False
+        if part.timeframe:
+            return code.startswith("KRW-") and bool(part.combinations)
+        return part.type != "orderbook" or part.level in market.levels
+
+    # How it begins.
+
+    def _begin_late(self, client: Client, wanted: tuple[Stream, ...], streams: tuple[Stream, ...]) -> None:
+        # Another request may have replaced this one in the meantime.
+        if client.is_open and client.streams is wanted:
+            self._begin(client, streams)
+
+    def _begin(self, client: Client, streams: Iterable[Stream]) -> None:
+        for stream in streams:
+            if stream.part.snapshot and not self._broadcast.is_muted(stream.code):
+                for bulletin in self._snapshots(client, stream):
+                    client.deliver(stream, bulletin, "SNAPSHOT")
+            if stream.part.realtime:
+                self._audience.add(client, stream)
+
+    def _snapshots(self, client: Client, stream: Stream) -> Iterable[Bulletin]:
+        if client.endpoint == "public":
+            return [self._floor.display.current(stream.type, stream.code, stream.part.level, stream.units)]
+        if stream.type == "myAsset" and client.key is not None:
+            self._broadcast.begin_my_asset(client.key)
+        if stream.type == "myOrder" and client.key is not None and self._answers.my_order_snapshot:
+            return self._desk.open_bulletins(client.key, stream.code)
+        return []
+
+
+def _without(part: Part, code: str, streams: Iterable[Stream]) -> Part:
+    """Return `part` without the indicators of `code` that a stream has already: each exists once per connection."""
+    taken = {
+        combination
+        for stream in streams
+        if (stream.type, stream.code, stream.part.timeframe) == (part.type, code, part.timeframe)
+        for combination in stream.part.combinations
+    }
+    return part._replace(combinations=tuple(each for each in part.combinations if each not in taken))

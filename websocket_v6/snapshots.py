@@ -1,0 +1,55 @@
+"""The present state of some codes, taken by a subscription that wants nothing else and ends with it."""
+
+import time
+from collections.abc import Mapping
+from typing import TypeVar
+
+from .component import Component
+from .health import is_open
+from .options import Settings
+from .protocol.delivery.policy import Mailbox
+from .protocol.errors import SnapshotTimeoutError, UnknownCodeError
+from .protocol.events import Event
+from .protocol.exchange.wants import Want
+
+__all__ = ["take_snapshot"]
+
+MEMORY = 64 * 1024 * 1024
+
+E = TypeVar("E", bound=Event)
+
+
+def take_snapshot(component: Component, want: Want, kind: type[E], timeout: float) -> list[E]:
+    """Return one event for each code of `want`, which is for the present state alone, in the order of the codes.
+
+    Raises:
+        UnknownCodeError: if the exchange sends nothing for a code within `timeout` seconds; it names them.
+        SnapshotTimeoutError: if there is no connection.
+    """
+    edge = component.subscribe(want, Settings(options={"mailbox": Mailbox.lossless(MEMORY)}))
+    found: dict[str, E] = {}
+    deadline = time.monotonic() + timeout
+    try:
+        while len(found) < len(want.codes):
+            event = edge.pull(max(0.0, deadline - time.monotonic()))
+            if isinstance(event, kind):
+                found.setdefault(event.symbol, event)
+    except TimeoutError:
+        raise _missing(component, want, found, timeout) from None
+    finally:
+        component.close(edge)
+    return [found[code] for code in want.codes]
+
+
+def _missing(component: Component, want: Want, found: Mapping[str, Event], timeout: float) -> Exception:
+    missing = [code for code in want.codes if code not in found]
+    if not is_open(component, "public"):
+        return SnapshotTimeoutError(
+            f"no {want.type} snapshot within {timeout:g} s: the public connection is not open; health() says why"
+        )
+    level = f" with level={want.level}" if want.level else ""
+    return UnknownCodeError(
+        f"the exchange sent no {want.type} snapshot of {', '.join(missing)}{level} within {timeout:g} s: "
+        "unknown or delisted code, or a price level that the market does not have",
+        codes=missing,
+    )
