@@ -9,15 +9,16 @@ Source: Upbit WebSocket reference, "Keep-alive", "Rate limits", "Error" and "Ope
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import LocalProtocolError, TransportError, WebSocketV6Error
 
 from .attempts import Attempts, error_of
+from .inheritance import ConnectionInheritance
 from .liveness import Liveness
 from .renewal import Renewal
-from .stall import StallMemory, Suspicion
+from .stall import Suspicion
 from .steps import (
     AbandonTransport,
     AbortTransport,
@@ -58,17 +59,6 @@ STUCK_RETRY = 10.0
 TARGET_AGAIN = 10.0
 NEVER = math.inf
 UNHEARD = Sample(None, -NEVER, -NEVER)
-
-
-class ConnectionInheritance(NamedTuple):
-    """What a successor begins with, so that it neither hammers nor suspects anew."""
-
-    failures: int = 0  # in a row, of the backoff
-    refusals: int = 0  # in a row, of the keys
-    keys: int = 0  # the newest generation that is known
-    wait_until: float = -NEVER  # monotonic seconds: no attempt before
-    stall: StallMemory = StallMemory()
-    was_open: bool = False  # the next opening is a reconnect
 
 
 class ConnectionMachine:

@@ -12,8 +12,11 @@ from websocket_v6.protocol.connection.steps import (
     Event,
     Failed,
     Finish,
+    FinishTransport,
     Opened,
     Sample,
+    SendPing,
+    SendQuestion,
     TakeTurn,
     TurnGiven,
     Unwanted,
@@ -106,6 +109,17 @@ class Driven:
         self.connect()
         self.reading_since = self.bytes_at = self.data_at = self.now
         return self.tell(Opened(keys))
+
+    def fall_silent(self) -> list[Action]:
+        """Let data come for a while, then only pongs until something is done about the silence; return what."""
+        for _ in range(20):
+            self.hear(data=True)
+            self.due()
+        actions: list[Action] = []
+        while not any(isinstance(one, SendQuestion | FinishTransport) for one in actions):
+            self.hear()
+            actions = self.due()
+        return [one for one in actions if one != SendPing()]
 
 
 def in_state(state: State, target: Target = EXCHANGE, config: Config | None = None) -> Driven:

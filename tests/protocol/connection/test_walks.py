@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.connection.machines import DOOR, EXCHANGE, Driven
-from tests.protocol.connection.world import Block, World
+from tests.protocol.connection.world import WITH_TRANSPORT, Block, World
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.connect_pace import ConnectPace
 from websocket_v6.protocol.connection.machine import ABANDON_AFTER, CONFIRM, TRANSITIONS, State
@@ -164,22 +164,21 @@ def test_three_that_share_a_pace_do_not_try_inside_a_block(seed: int) -> None:
         elif rng.random() < 0.0005:
             for world in worlds:
                 world.mode = "accept"
-    assert sum(world.counts["OpenTransport"] for world in worlds) > 50
     assert sum(world.counts["BlockPace"] for world in worlds) > 10
     assert block.inside == 0
 
 
-def test_years_of_an_exchange_that_is_not_there() -> None:
+def test_a_year_of_an_exchange_that_is_not_there() -> None:
     it = Driven()
     it.tell(Wanted())
     errors = [TransportError("down", retry_after=3600.0), AuthenticationError("refused"), RateLimitedError("slow")]
     rng, tries, begin = random.Random(1), 0, it.now
-    while it.now < begin + 2 * YEAR:
+    while it.now < begin + YEAR:
         it.connect()
         tries += 1
         it.wait(rng.random())
         it.tell(Failed(rng.choice(errors), 1))
-    assert tries < 2 * YEAR / 300.0, "it does not hammer"
+    assert tries < YEAR / 300.0, "it does not hammer"
     it.open()
     assert it.state is State.OPEN
 
@@ -237,6 +236,3 @@ def test_whatever_is_told_in_whatever_order_it_can_go_on(told: list[tuple[Event,
         if it.machine.next_due is not None:
             it.due()
     assert it.state is State.DONE
-
-
-WITH_TRANSPORT = (State.CONNECTING, State.OPEN, State.CLOSING, State.REOPENING, State.FINISHING)

@@ -42,6 +42,7 @@ from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.errors import AuthenticationError, RateLimitedError, TransportError, WebSocketV6Error
 
 LATENCY = 2.0  # seconds at most for the way there and back
+WITH_TRANSPORT = (State.CONNECTING, State.OPEN, State.CLOSING, State.REOPENING, State.FINISHING)
 ENDING = 1.0  # seconds at most in which a transport ends that is not stuck
 
 
@@ -204,12 +205,8 @@ class World:
     def check(self) -> None:
         """What must hold after every step."""
         machine, transport = self.machine, self.transport
-        resting = (State.IDLE, State.DONE)
-        assert (machine.next_due is None) == (machine.state in resting), machine.state
-        has_transport = machine.state in (
-            State.CONNECTING, State.OPEN, State.CLOSING, State.REOPENING, State.FINISHING,
-        )  # fmt: skip
-        assert (transport is not None) == has_transport, machine.state
+        assert (machine.next_due is None) == (machine.state in (State.IDLE, State.DONE)), machine.state
+        assert (transport is not None) == (machine.state in WITH_TRANSPORT), machine.state
         if self.is_wanted and not self.told_to_finish:
             assert machine.state not in (State.IDLE, State.CLOSING), machine.state
         if machine.state is State.OPEN and transport is not None and transport.reading_since is not None:
@@ -314,11 +311,16 @@ class World:
         transport = self.transport
         assert transport is not None
         transport.told_to_end = True
+
+        def open_() -> None:
+            if self.transport is transport:
+                self.tell(Opened(self.keys))
+
         if isinstance(event, Failed) and self.random.random() < 0.2 and not transport.is_stuck:
             transport.is_open = True
             transport.bytes_at = transport.data_at = self.now
             event = Ended(TransportError("aborted"))
-            self.after(0.0, lambda: self.transport is transport and self.tell(Opened(self.keys)))  # type: ignore[func-returns-value]
+            self.after(0.0, open_)
 
         def end() -> None:
             if not self.is_running:
