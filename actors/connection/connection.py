@@ -178,8 +178,8 @@ class Connection(Actor):
         match action:
             case steps.OpenTransport(target):
                 self._open(target)
-            case steps.FinishTransport(error) if transport is not None:
-                transport.finish(error)
+            case steps.FinishTransport(error, is_stalled) if transport is not None:
+                transport.finish(error, is_stalled=is_stalled)
             case steps.AbortTransport() if transport is not None:
                 transport.abort()
             case steps.AbandonTransport(reason) if transport is not None:

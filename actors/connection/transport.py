@@ -71,6 +71,7 @@ class Close(NamedTuple):
     """End the connection, for this reason; without one, because nobody wants it any more."""
 
     error: WebSocketV6Error | None
+    is_stalled: bool = False
 
 
 class _Over(Exception):  # noqa: N818 - not an error: how the loop hears that it is over
@@ -119,6 +120,7 @@ class Transport(threading.Thread):
         self._spare = 0  # credits in hand
         self._opened_ns = 0
         self._whole_ns = 0  # all from before it was handed on
+        self._data_whole_ns = 0  # the same, as far as data has shown it
         self._empty_ns = 0  # when the socket was last known to have nothing to read
         self._has_waited = False  # for the bytes that are read next
         self._said: ExchangeError | None = None  # it closes after an error, and that is why
@@ -139,9 +141,12 @@ class Transport(threading.Thread):
         """Send a ping soon; any byte that comes after it is an answer."""
         self._command(SendPing())
 
-    def finish(self, error: WebSocketV6Error | None = None) -> None:
-        """Close the connection soon. `error` is the reason that the last word will give."""
-        self._command(Close(error))
+    def finish(self, error: WebSocketV6Error | None = None, *, is_stalled: bool = False) -> None:
+        """Close the connection soon. `error` is the reason that the last word will give.
+
+        `is_stalled`: what else it brought than data shows nothing of what is missing.
+        """
+        self._command(Close(error, is_stalled))
 
     def abort(self) -> None:
         """Give up the attempt, or the connection, at once and without a word to the peer."""
@@ -205,7 +210,7 @@ class Transport(threading.Thread):
 
     def _opened(self, sock: socket.socket) -> None:
         _open_sockets.add(sock)
-        self._opened_ns = self._whole_ns = self._empty_ns = time.time_ns()
+        self._opened_ns = self._whole_ns = self._data_whole_ns = self._empty_ns = time.time_ns()
         self._bytes_at = self._data_at = time.monotonic()
         # The owner first: what the registry has it send because of the other must find it open.
         tell(self._owner, TransportOpened(self._attachment, self._opening.keys))
@@ -270,7 +275,7 @@ class Transport(threading.Thread):
         if messages:
             streams, payloads, notices = inbound.sort(messages)
             if streams:
-                self._data_at = self._bytes_at
+                self._data_at, self._data_whole_ns = self._bytes_at, whole_ns
                 tell(self._router, Batch(self._endpoint, self._attachment, whole_ns, now_ns, streams, payloads))
                 self._use_credit()
             for notice in notices:
@@ -323,7 +328,9 @@ class Transport(threading.Thread):
                     self._write_text(ws, text.encode())
                 case SendPing():
                     self._write(ws, websocket.ABNF.OPCODE_PING, b"")
-                case Close(error):
+                case Close(error, is_stalled):
+                    if is_stalled:
+                        self._whole_ns = self._data_whole_ns
                     self._write_close(ws, 1000)
                     if error is None:
                         self._await_close(ws, decoder)

@@ -7,6 +7,7 @@ deadlines begin anew and a ping goes out. Any byte that comes after a ping is li
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 from .stall import StallMemory, StallWatch, Suspicion
 from .steps import Action, Sample, SendPing, SendQuestion
@@ -18,6 +19,13 @@ QUIET_LOOKS = 3  # the shortest silence that can be suspicious
 # Seconds until a verdict: who was stopped until now may be asked before what lies in the socket has been read.
 CONFIRM = 0.25
 NEVER = math.inf
+
+
+class Overdue(NamedTuple):
+    """What a peer has failed to do. `is_stalled`: it lives, and brings nothing any more."""
+
+    reason: str
+    is_stalled: bool
 
 
 class Liveness:
@@ -97,17 +105,17 @@ class Liveness:
         self._pinged_at = NEVER
         return [] if sample.reading_since is None else self._send_ping(now)
 
-    def overdue(self, now: float) -> str:
-        """Return what the peer has failed to do; nothing if it has not."""
+    def overdue(self, now: float) -> Overdue | None:
+        """Return what the peer has failed to do; None if it has not."""
         if now < min(self._pinged_at, self._asked_at) + self._timeout:
             self._confirm_at = -NEVER
         elif self._confirm_at == -NEVER:
             self._confirm_at = now + CONFIRM
         elif now >= self._confirm_at:
             if now >= self._pinged_at + self._timeout:
-                return f"no answer to a ping on the {self._name} for {self._timeout:g} s"
-            return f"the {self._name} is stalled: no data any more, and no answer to a question"
-        return ""
+                return Overdue(f"no answer to a ping on the {self._name} for {self._timeout:g} s", is_stalled=False)
+            return Overdue(f"the {self._name} is stalled: no data any more, and no answer to a question", True)
+        return None
 
     def ping(self, sample: Sample, now: float) -> list[Action]:
         """Send the next ping, if it is time."""

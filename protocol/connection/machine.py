@@ -215,8 +215,8 @@ class ConnectionMachine:
             self._attempts.succeeded()
         if self._was_away or not live.is_heard(sample):
             actions += live.begin_anew(sample, now)
-        elif problem := live.overdue(now):
-            return self._fault(TransportError(problem), now)
+        elif overdue := live.overdue(now):
+            return self._fault(TransportError(overdue.reason), now, is_stalled=overdue.is_stalled)
         if self._deadlines.get("linger", NEVER) <= now:
             return self._close(now)
         actions += self._renewal.meet(now)
@@ -226,7 +226,7 @@ class ConnectionMachine:
             actions += live.ask(now)
         elif suspicion is Suspicion.GIVE_UP and self.target.stalls:
             error = TransportError(f"the {self._name} is stalled: no data any more, though it answers")
-            actions += self._fault(error, now)
+            actions += self._fault(error, now, is_stalled=True)
         return actions
 
     @property
@@ -243,10 +243,10 @@ class ConnectionMachine:
         error = error_of(event.name, event.text, self._name, needs_keys=self.target.needs_keys)
         return self._fault(error, now)
 
-    def _fault(self, error: WebSocketV6Error, now: float) -> list[Action]:
+    def _fault(self, error: WebSocketV6Error, now: float, *, is_stalled: bool = False) -> list[Action]:
         self.error = self._verdict = error
         self._go(State.REOPENING, abandon=now + ABANDON_AFTER)
-        return [FinishTransport(error)]
+        return [FinishTransport(error, is_stalled)]
 
     # --- other keys, another target
 

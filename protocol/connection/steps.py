@@ -139,9 +139,13 @@ class OpenTransport(NamedTuple):
 
 
 class FinishTransport(NamedTuple):
-    """Have the transport close: for this error or, without one, because nobody wants it. It answers with Ended."""
+    """Have the transport close: for this error or, without one, because nobody wants it. It answers with Ended.
+
+    `is_stalled`: it answers and brings nothing, so that only its data shows up to when nothing was missed.
+    """
 
     error: WebSocketV6Error | None
+    is_stalled: bool = False
 
 
 class AbortTransport(NamedTuple):

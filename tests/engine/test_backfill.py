@@ -253,7 +253,7 @@ def test_more_than_can_be_fetched_is_told_with_its_bounds(
 def test_too_many_live_trades_do_not_wait(
     sim: Simulator, filling: Config, component: Callable[..., Component], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("websocket_v6.actors.delivery.router.MAX_HELD", 10)
+    monkeypatch.setattr("websocket_v6.actors.delivery.holds.MAX_HELD", 10)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         bot = component(msgspec.structs.replace(filling, rest_url=f"http://127.0.0.1:{silent.getsockname()[1]}"))
         sim.wait_served(SERVED, 20)

@@ -52,7 +52,7 @@ def test_it_connects_when_it_is_wanted_and_not_before(it: Subject) -> None:
     assert transport.calls == ["start"]
     assert transport.target == TARGET
     attach, connecting, start = it.told
-    assert attach == Attach(transport.attachment, "private", 7, transport.credits, attach.count)
+    assert attach == Attach(transport.attachment, "private", 7, transport.credits, attach.size)
     assert connecting == SourceState("private", 7, "connecting", it.clocks.time_ns())
     assert start == "start", "both before its thread has anything to say"
     it.tell(TransportOpened(transport.attachment, 1))
