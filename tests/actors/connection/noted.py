@@ -88,7 +88,7 @@ class Noted:
     def ping(self) -> None:
         self.calls.append("ping")
 
-    def finish(self, error: WebSocketV6Error | None = None) -> None:
+    def finish(self, error: WebSocketV6Error | None = None, *, is_stalled: bool = False) -> None:
         self.calls.append(("finish", error and str(error)))
 
     def abort(self) -> None:
