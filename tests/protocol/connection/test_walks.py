@@ -145,6 +145,35 @@ def test_whatever_happens_it_does_the_right_thing_in_the_end(part: int) -> None:
     assert met <= set(TRANSITIONS)
 
 
+@pytest.mark.parametrize("waits_for", ["pong", "answer"])
+def test_a_peer_that_lives_is_not_given_up_for_pauses_at_the_worst_moment(waits_for: str) -> None:
+    """That is while something is waited for; `world.py` fails if it is given up for not answering."""
+    for seed in range(2 * WALKS):
+        world = World(seed, EXCHANGE, Config(ping_interval=20.0, ping_timeout=3.0), rate=1.0)
+        world.stuck_rate = 0.0
+        world.tell(Wanted())
+        world.advance(80.0)
+        assert world.transport is not None
+        world.transport.is_silent = True
+        begin = world.now
+        while waits_for not in world.machine.deadlines and world.now < begin + 100.0:
+            world.advance(0.2)
+        for _ in range(2):
+            world.advance(0.3 * world.random.random())
+            seconds = world.random.uniform(1.0, 8.0)
+            match world.random.randrange(3):
+                case 0:
+                    world.pause(seconds, is_suspended=False)
+                case 1:
+                    world.pause(seconds, is_suspended=True)
+                case 2:
+                    world.starve(is_starved=True)
+                    world.advance(seconds)
+                    world.starve(is_starved=False)
+        world.advance(10.0)
+        assert world.machine.state is State.OPEN
+
+
 @pytest.mark.parametrize("seed", range(max(3, WALKS // 4)))
 def test_three_that_share_a_pace_do_not_try_inside_a_block(seed: int) -> None:
     """Each try inside makes it longer by 30 seconds."""
