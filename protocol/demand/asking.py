@@ -153,7 +153,6 @@ class Asking:
         """Retire those of `streams` that no source is asked for any more."""
         retired = tuple(stream for stream in streams if self._sources.depth_asked(stream) < 0)
         if retired:
-            self._awaited.difference_update(retired)
             self._out.append(Retire(retired))
 
     def forget(self, gone: Iterable[Stream]) -> None:
@@ -167,7 +166,7 @@ class Asking:
         """Note that `streams` have delivered: those that were awaited have begun, if it was deep enough."""
         demands = self._leases.union.demands
         for stream in self._awaited.intersection(streams) if not one.is_held else ():
-            if stream not in demands or one.coverage.depth_asked(stream) >= demands[stream].depth:
+            if stream in demands and one.coverage.depth_asked(stream) >= demands[stream].depth:
                 self._awaited.discard(stream)
 
     # --- questions

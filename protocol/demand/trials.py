@@ -35,10 +35,16 @@ class Trials:
                 self._convict(number, error)
             self.next()
             return bool(guilty)
-        # An error names no request: with several under way it may be of one that had other leases. All of them are
-        # asked for again, in a single one, when the source is back.
-        is_certain = one.requests <= one.in_force + 1
-        return is_certain and not one.is_excused and self._blame(one, error)
+        return self._is_certain(one) and self._blame(one, error)
+
+    def _is_certain(self, one: Attachment) -> bool:
+        """Whether the error is of a request that has what is wanted now, and nothing else.
+
+        An error names no request. With several under way it may be of one that had other leases; what was asked may be
+        of leases that are gone, or apart. All is asked for again, in a single request, when the source is back.
+        """
+        is_only = one.requests <= one.in_force + 1
+        return is_only and not one.is_excused and all(stream in self._leases.union for stream in one.coverage.asked)
 
     def _blame(self, one: Attachment, error: ExchangeError) -> bool:
         guilty, apart = self._leases.probation.refused(self._asked(one))

@@ -206,6 +206,34 @@ def test_an_error_while_several_requests_are_under_way_blames_nobody() -> None:
     assert not desk.reported(), "it may be of the one before, whose lease is gone"
 
 
+def test_an_error_about_what_nobody_wants_any_more_blames_nobody() -> None:
+    desk = made()
+    desk.want(1, BAD)
+    desk.want(2, ticker_want("KRW-ETH"))
+    one = desk.open(1)
+    desk.drop(1)
+    for _ in range(3):
+        desk.refuse(one)
+    assert not desk.reported()
+
+
+def test_a_book_that_waits_for_a_snapshot_is_given_one_after_its_trial() -> None:
+    desk = made()
+    desk.want(1, orderbook_want("KRW-BTC", depth=5, snapshot=False))
+    one = desk.open(1)
+    desk.run(3)
+    desk.want(2, orderbook_want("KRW-BTC", depth=15, snapshot=False))
+    desk.want(3, ticker_want("KRW-ETH"))
+    desk.drop(1)
+    for _ in range(3):
+        desk.run(1)
+        desk.refuse(one)
+        desk.end(one)
+        one = desk.open(1)
+    assert desk.endpoint.inheritance().leases.suspicion.on_trial == 2
+    assert "is_only_realtime" not in desk.asked(1)
+
+
 def test_more_codes_for_one_that_is_set_apart_are_asked_with_its_trial() -> None:
     desk = made()
     apart(desk, [ticker_want("KRW-A"), ticker_want("KRW-B")])

@@ -24,10 +24,27 @@ BAD, UNKNOWN = "KRW-BAD", "KRW-NONE"
 LATE = 0.05  # seconds after which whatever lies in a queue is looked at, if it can be
 
 
-class Queue(deque[Any]):
-    """What lies there, and since when the first of it does."""
+class Queue:
+    """What lies there, and since when."""
 
-    since = 0.0
+    def __init__(self) -> None:
+        self._items: deque[tuple[float, Any]] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    @property
+    def since(self) -> float:
+        return self._items[0][0]
+
+    def put(self, now: float, item: Any) -> None:
+        self._items.append((now, item))
+
+    def take(self) -> Any:
+        return self._items.popleft()[1]
+
+    def clear(self) -> None:
+        self._items.clear()
 
 
 class Peer:
@@ -98,20 +115,14 @@ class Walk:
         self.whole: float | None = None
 
     def put(self, queue: Queue, item: Any) -> None:
-        if not queue:
-            queue.since = self.now
-        queue.append(item)
-
-    def take(self, queue: Queue) -> Any:
-        queue.since = self.now
-        return queue.popleft()
+        queue.put(self.now, item)
 
     # --- the registry: what it hears, what it carries out
 
     def registry(self) -> bool:
         if not self.to_registry:
             return False
-        kind, *rest = self.take(self.to_registry)
+        kind, *rest = self.to_registry.take()
         now = self.now
         match kind:
             case "opened":
@@ -183,7 +194,7 @@ class Walk:
     def router(self) -> bool:
         if not self.to_router:
             return False
-        item = self.take(self.to_router)
+        item = self.to_router.take()
         if type(item) is tuple:
             self.route(*item)
         else:
@@ -303,7 +314,7 @@ class Walk:
         """Let a source hear one thing that it was told."""
         if not peer.told:
             return False
-        match self.take(peer.told):
+        match peer.told.take():
             case out.Connect():
                 peer.wanted, peer.closes_at = True, None
             case out.Disconnect(_, linger) if linger and peer.attachment is not None:
@@ -342,7 +353,7 @@ class Walk:
         """Let the exchange heed one thing that it was sent."""
         if not peer.sent:
             return False
-        match self.take(peer.sent):
+        match peer.sent.take():
             case out.ListSubscriptions(_, ticket):
                 self.put(peer.unread, ("answer", ticket))
             case out.SendRequest(_, _, types):
@@ -372,7 +383,7 @@ class Walk:
     def read(self, peer: Peer) -> bool:
         if not peer.unread or not peer.is_admitted or self.blocked_since is not None or peer.attachment is None:
             return False
-        kind, *rest = self.take(peer.unread)
+        kind, *rest = peer.unread.take()
         if kind == "closed":
             self.lose(peer)
         else:
@@ -483,8 +494,6 @@ class Walk:
             self.blocked_since = self.now
         else:
             self.blocked_since, self.flowing_since = None, self.now
-            for peer in self.peers.values():
-                peer.unread.since = self.now
         return True
 
     def wait(self) -> bool:
