@@ -120,7 +120,9 @@ class Asking:
         plan = one.coverage.plan(self._leases.union, self._awaited)
         if plan is not None and not plan.is_empty:
             self._send(one, plan, now)
-        if one.requests and self._leases.probation.suspects:
+        one.suspects = set(self._leases.probation.suspects)
+        one.provable = set(one.suspects)
+        if one.requests and one.suspects:
             proven = Deadline(Kind.PROVEN, one.number, one.requests)
             if proven not in self._deadlines:
                 self._deadlines.set(proven, now, PROBATION)

@@ -1,5 +1,7 @@
 """One endpoint with one source: wants become connections, requests and routes; questions are answered."""
 
+from typing import Any
+
 import pytest
 
 from tests.protocol.demand.desk import Desk
@@ -24,7 +26,7 @@ BITCOIN, ETHER = "ticker KRW-BTC", "ticker KRW-ETH"
 RSI = {"type": "rsi", "params": {"period": 14}}
 
 
-def made(name: str = "public", **settings: object) -> Desk:
+def made(name: str = "public", **settings: Any) -> Desk:
     """Return an endpoint with one source, number 1."""
     desk = Desk(name, **settings)
     desk.use_router()
@@ -33,7 +35,7 @@ def made(name: str = "public", **settings: object) -> Desk:
     return desk
 
 
-def serving(**settings: object) -> tuple[Desk, int]:
+def serving(**settings: Any) -> tuple[Desk, int]:
     """Return an endpoint that serves Bitcoin tickers to lease 1, and its attachment."""
     desk = made(**settings)
     desk.want(1, ticker_want("KRW-BTC"))

@@ -248,7 +248,7 @@ def test_an_heir_takes_over() -> None:
     heir = desk.open(3)
     desk.want(2, ticker_want("KRW-ETH"))
     desk.run(1)
-    assert not desk.took(SendRequest)[-1].source == 1, "it could not keep up"
+    assert desk.took(SendRequest)[-1].source == 3, "it could not keep up"
     desk.see(heir, BITCOIN, ETHER)
     desk.run(0.5)
     desk.answer(first, desk.questions(1)[-1])

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.protocol.demand.desk import Desk
-from websocket_v6.protocol.delivery.commands import Merge
+from tests.protocol.demand.desk import ALWAYS, Desk
+from websocket_v6.protocol.delivery.commands import Mark, Merge
+from websocket_v6.protocol.demand.asking import PROBATION
 from websocket_v6.protocol.demand.commands import Connect, Deny, Report, Route, SendRequest, Tell, Unroute
 from websocket_v6.protocol.demand.union import Union
 from websocket_v6.protocol.errors import StreamError
@@ -119,6 +120,31 @@ def test_who_was_not_in_a_request_is_not_proven_good_by_it() -> None:
         reconnect(desk)
         tries += 1
         assert tries < 10, "it reconnects for ever"
+
+
+def test_one_that_has_grown_is_to_blame_for_what_was_asked_of_it_before() -> None:
+    desk = made()
+    desk.want(1, BAD)
+    desk.want(2, ticker_want("KRW-ETH"))
+    desk.refuse(desk.open(1))
+    desk.end(1)
+    one = desk.open(1)
+    desk.want(1, ticker_want("KRW-XRP"))
+    desk.refuse(one)
+    assert not desk.reported(), "either may be guilty"
+
+
+def test_one_that_has_grown_is_not_proven_good_by_what_was_asked_before() -> None:
+    desk = made()
+    desk.want(1, ticker_want("KRW-BTC"))
+    desk.open(1)
+    desk.now += PROBATION
+    (mark,) = [one for one in desk.endpoint.due(desk.now) if isinstance(one, Mark)]
+    desk.want(1, ticker_want("KRW-ETH"))
+    desk.heed(desk.endpoint.marked(mark.number, ALWAYS, desk.now, desk.now_ns))
+    assert desk.endpoint.inheritance().leases.suspicion.suspects == {1}
+    desk.run(3)
+    assert not desk.endpoint.inheritance().leases.suspicion.suspects
 
 
 def test_a_source_that_names_the_guilty_has_nobody_tried() -> None:
