@@ -1,7 +1,6 @@
-"""Who wants what, where it is delivered, and who is told: the numbers of the endpoints' machines, turned into refs.
+"""Carries out what the endpoints' machines decide: numbers become mailboxes, refs and futures here.
 
-It decides nothing. What it hears becomes a call of an endpoint (`protocol/demand/endpoint.py`), and what that returns
-is carried out one by one, in its order.
+What is wanted, asked and told, and when, is `protocol/demand/endpoint.py`'s business, one for each endpoint.
 """
 
 import itertools
@@ -11,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import pykka
+from websocket_v6.actors.delivery.mailbox import MailboxQueue
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages import connection as to_source
-from websocket_v6.actors.messages.common import GetHealth, Ref
+from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.registry import (
     AskExchange,
@@ -38,31 +37,29 @@ from websocket_v6.actors.messages.registry import (
 from websocket_v6.actors.messages.router import AddRoutes, DropRoutes
 from websocket_v6.actors.messages.supervisor import Failed, SourceServes
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.demand import commands
+from websocket_v6.protocol.demand.commands import (
+    Answer,
+    Command,
+    Connect,
+    Deny,
+    Disconnect,
+    ListSubscriptions,
+    Report,
+    Route,
+    SendRequest,
+    Serves,
+    Tell,
+    Unroute,
+)
 from websocket_v6.protocol.demand.endpoint import Endpoint, EndpointHealth, EndpointInheritance
 from websocket_v6.protocol.demand.source import Traits
-from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
+from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscriptionList
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
 
 __all__ = ["Registry", "RegistryHealth", "RegistryInheritance"]
 
 logger = logging.getLogger(__name__)
-
-
-class Claim(NamedTuple):
-    """A lease as the registry keeps it: whose it is, and where what it brings is delivered (live)."""
-
-    component_id: str
-    endpoint: str
-    mailbox: MailboxQueue
-    component: Ref | None  # who is woken for it; None: the mailbox is pulled
-
-
-class TimeCame(NamedTuple):
-    """Something of this endpoint's is due."""
-
-    endpoint: str
 
 
 class RegistryHealth(NamedTuple):
@@ -73,78 +70,92 @@ class RegistryHealth(NamedTuple):
     malformed: int
 
 
+class Claim(NamedTuple):
+    """Whose a lease is, and where it goes (live)."""
+
+    component_id: str
+    endpoint: str
+    mailbox: MailboxQueue
+    component: Ref | None  # who is woken for it; None: the mailbox is pulled
+
+
 class RegistryInheritance(NamedTuple):
-    """What outlives a registry that a bug ended (live): the wants are the components', not its own."""
+    """What outlives a registry (live)."""
 
     claims: Mapping[int, Claim]
     watchers: Mapping[str, Ref]
     endpoints: Mapping[str, EndpointInheritance]
 
 
+class Due(NamedTuple):
+    """It is time for something that the endpoint waits for."""
+
+    endpoint: str
+
+
 class Registry(Actor):
-    """Carries out what the endpoints' machines decide.
+    """Turns messages into calls of the endpoints' machines, and what these return into messages.
 
     Receives Watch, Subscribe, Unsubscribe, ComponentGone and AskExchange from components, what sources say,
     StreamsSeen, SnapshotServed and Marked from the router, BackfillEnded from backfill, UseSource, DropSource and
-    UseRouter from the supervisor. Sends routes and commands to the router, Connect, SendRequest, ListSubscriptions and
-    Disconnect to sources, ConnectionChanged and StreamFailed to components, SourceServes to the supervisor.
+    UseRouter from the supervisor. Sends routes and the commands of `protocol/delivery/commands.py` to the router,
+    Connect, SendRequest, ListSubscriptions and Disconnect to sources, ConnectionChanged and StreamFailed to components,
+    SourceServes to the supervisor.
     """
 
     def __init__(self, *, config: Config, supervisor: Ref, inheritance: RegistryInheritance | None = None) -> None:
         super().__init__()
-        inherited = inheritance or RegistryInheritance({}, {}, {})
         self._supervisor = supervisor
         self._router: Ref | None = None
-        self._endpoints = {name: Endpoint(name, config, inherited.endpoints.get(name)) for name in ENDPOINTS}
-        self._timers: dict[str, Timer] = {}
-        self._claims: dict[int, Claim] = dict(inherited.claims)
+        claims, self._watchers, endpoints = _copied(inheritance)
+        self._claims: dict[int, Claim] = {}
         # The same by component: it must cost no more to leave among ten thousand than among ten.
-        self._by_component: dict[str, dict[int, str]] = {}
-        self._watchers: dict[str, Ref] = dict(inherited.watchers)
+        self._by_component: dict[str, set[int]] = {}
+        self._endpoints = {name: Endpoint(name, config, endpoints.get(name)) for name in ENDPOINTS}
         self._sources: dict[int, Ref] = {}
         self._askers: dict[int, pykka.Future[Any]] = {}
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(1)  # of askers
+        self._timers: dict[str, Timer] = {}
         self._malformed = 0
-        self._told: set[str] = set()
-        for number, claim in self._claims.items():
-            self._by_component.setdefault(claim.component_id, {})[number] = claim.endpoint
+        self._told: set[str] = set()  # kinds of malformed messages that were logged
+        for lease, claim in claims.items():
+            self._claim(lease, claim)
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
-        now, now_ns = time.monotonic(), time.time_ns()
         match message:
+            case SourceState() | SourceOpened() | SourceSaid() | SourceEnded() | StreamsSeen() | Marked():
+                self._hear(message)
             case Subscribe():
-                self._subscribe(message, now)
-            case Unsubscribe(_, subscription_id, want):
-                claim = self._claims.get(subscription_id)
+                self._subscribe(message)
+            case Unsubscribe(_, lease, part):
+                claim = self._claims.get(lease)
                 if claim is not None:
-                    self._carry_out(claim.endpoint, self._of(claim.endpoint).drop(subscription_id, want, now))
-            case ComponentGone(component_id):
-                self._component_gone(component_id, now)
-            case Watch(component_id, component):
-                self._watchers[component_id] = component
-            case AskExchange(endpoint, answer):
+                    self._do(claim.endpoint, self._endpoints[claim.endpoint].drop(lease, part, time.monotonic()))
+            case SnapshotServed(lease, stream):
+                claim = self._claims.get(lease)
+                if claim is not None:
+                    self._do(claim.endpoint, self._endpoints[claim.endpoint].satisfied(lease, stream, time.monotonic()))
+            case Due(name):
+                self._timers.pop(name, None)
+                self._do(name, self._endpoints[name].due(time.monotonic()))
+            case AskExchange(name, answer):
                 asker = next(self._numbers)
                 self._askers[asker] = answer
-                self._carry_out(endpoint, self._of(endpoint).question(asker, now))
-            case StreamsSeen(endpoint, attachment, streams):
-                self._carry_out(endpoint, self._of(endpoint).seen(attachment, streams, now, now_ns))
-            case SnapshotServed(subscription_id, stream):
-                claim = self._claims.get(subscription_id)
-                if claim is not None:
-                    self._carry_out(claim.endpoint, self._of(claim.endpoint).satisfied(subscription_id, stream, now))
-            case Marked(endpoint, number, flowing_since):
-                self._carry_out(endpoint, self._of(endpoint).marked(number, flowing_since, now, now_ns))
-            case SourceState() | SourceOpened() | SourceSaid() | SourceEnded():
-                self._hear(message, now, now_ns)
-            case TimeCame(endpoint):
-                self._carry_out(endpoint, self._of(endpoint).due(now))
-            case UseSource() | DropSource() | UseRouter():
-                self._use(message, now, now_ns)
+                self._do(name, self._endpoints[name].question(asker, time.monotonic()))
             case BackfillEnded():
                 self._tell_backfilled(message)
+            case Watch(component_id, component):
+                self._watchers[component_id] = component
+            case ComponentGone(component_id):
+                self._component_gone(component_id)
+            case UseRouter() | UseSource() | DropSource():
+                self._use(message)
+            case GetInheritance():
+                return self._inheritance()
             case GetHealth():
-                return self._health()
+                endpoints = tuple(one.health() for one in self._endpoints.values())
+                return RegistryHealth(len(self._watchers), endpoints, self._malformed)
             case _:
                 super().on_receive(message)
         return None
@@ -152,188 +163,205 @@ class Registry(Actor):
     def close(self) -> None:
         """Answer every question that is still open: nobody waits for a registry that is gone."""
         error = TransportError("the engine stopped before the exchange answered")
-        askers, self._askers = self._askers, {}
-        for answer in askers.values():
-            _refuse(answer, error)
+        for asker in list(self._askers):
+            self._answer(Deny(asker, error))
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor, and hand it the wants."""
-        endpoints = {name: endpoint.inheritance() for name, endpoint in self._endpoints.items()}
-        left = RegistryInheritance(self._claims, self._watchers, endpoints)
-        tell(self._supervisor, Failed("registry", self.actor_ref, error, left))
+        tell(self._supervisor, Failed("registry", self.actor_ref, error, self._inheritance()))
 
-    # --- what is wanted
+    def _inheritance(self) -> RegistryInheritance:
+        endpoints = {name: one.inheritance() for name, one in self._endpoints.items()}
+        return RegistryInheritance(dict(self._claims), dict(self._watchers), endpoints)
 
-    def _subscribe(self, message: Subscribe, now: float) -> None:
+    # --- messages to calls
+
+    def _hear(self, message: SourceState | SourceOpened | SourceSaid | SourceEnded | StreamsSeen | Marked) -> None:
+        endpoint, now, now_ns = self._endpoints[message.endpoint], time.monotonic(), time.time_ns()
+        match message:
+            case SourceState(name, source, state, at_ns, reason, error):
+                commands = endpoint.state(source, state, at_ns, reason, error, now)
+            case SourceOpened(name, source, attachment, at_ns):
+                commands = endpoint.opened(attachment, source, at_ns, now)
+            case SourceEnded(name, _, attachment, whole_ns, at_ns, reason, error):
+                commands = endpoint.ended(attachment, whole_ns, at_ns, reason, error, now)
+            case StreamsSeen(name, attachment, streams):
+                commands = endpoint.seen(attachment, streams, now, now_ns)
+            case Marked(name, number, flowing_since):
+                commands = endpoint.marked(number, flowing_since, now, now_ns)
+            case SourceSaid(name, attachment, notice):
+                commands = self._read(endpoint, attachment, notice, now, now_ns)
+        self._do(name, commands)
+
+    def _read(self, endpoint: Endpoint, attachment: int, notice: object, now: float, now_ns: int) -> list[Command]:
+        match notice:
+            case SubscriptionList():
+                return endpoint.answered(attachment, notice, now, now_ns)
+            case ErrorNotice(name, text):
+                logger.warning("the exchange answered on the %s connection: %s, %s", endpoint.name, name, text)
+                return endpoint.refused(attachment, name, text, (), now)
+            case Malformed(kind, excerpt):
+                self._malformed += 1
+                if kind not in self._told:
+                    self._told.add(kind)
+                    logger.warning("a malformed message (%s) was skipped on %s: %s", kind, endpoint.name, excerpt)
+            case _:
+                pass
+        return []
+
+    def _use(self, message: UseRouter | UseSource | DropSource) -> None:
+        now = time.monotonic()
+        match message:
+            case UseRouter(router, whole_ns):
+                self._router = router
+                for name, endpoint in self._endpoints.items():
+                    self._do(name, endpoint.use_router(whole_ns.get(name), now, time.time_ns()))
+            case UseSource(name, ref, source, is_paced, names_guilty, heir_of, backfills):
+                self._sources[source] = ref
+                traits = Traits(is_paced, names_guilty, backfills, heir_of)
+                self._do(name, self._endpoints[name].add_source(source, traits, now))
+            case DropSource(name, source):
+                self._sources.pop(source, None)
+                self._do(name, self._endpoints[name].drop_source(source, now))
+
+    # --- whose leases are whose
+
+    def _subscribe(self, message: Subscribe) -> None:
         """Take a want, or more codes of one that is there. What is refused here was counted nowhere."""
-        component_id, number, want, mailbox, component = message
-        endpoint = want.endpoint
-        is_new = number not in self._claims
-        if is_new:
-            self._claims[number] = Claim(component_id, endpoint, mailbox, component)
-        try:
-            wanted = self._of(endpoint).want(number, want, now)
-        except WebSocketV6Error:
-            if is_new:
-                del self._claims[number]
-            raise
-        self._by_component.setdefault(component_id, {})[number] = endpoint
-        self._carry_out(endpoint, wanted)
+        component_id, lease, want, mailbox, component = message
+        commands = self._endpoints[want.endpoint].want(lease, want, time.monotonic())
+        is_first = not self._uses(component_id, want.endpoint)
+        if lease not in self._claims:
+            self._claim(lease, Claim(component_id, want.endpoint, mailbox, component))
+        # A component that has something of the endpoint already knows that it is open.
+        self._do(want.endpoint, (one for one in commands if is_first or not isinstance(one, Tell)))
 
-    def _component_gone(self, component_id: str, now: float) -> None:
-        self._watchers.pop(component_id, None)
-        for number, endpoint in list(self._by_component.get(component_id, {}).items()):
-            self._carry_out(endpoint, self._of(endpoint).drop(number, None, now))
+    def _uses(self, component_id: str, endpoint: str) -> bool:
+        own = self._by_component.get(component_id, ())
+        return any(self._claims[lease].endpoint == endpoint for lease in own)
 
-    def _forget(self, lease: int) -> None:
+    def _claim(self, lease: int, claim: Claim) -> None:
+        self._claims[lease] = claim
+        self._by_component.setdefault(claim.component_id, set()).add(lease)
+
+    def _unclaim(self, lease: int) -> None:
         claim = self._claims.pop(lease, None)
         if claim is not None:
             own = self._by_component[claim.component_id]
-            del own[lease]
+            own.discard(lease)
             if not own:
                 del self._by_component[claim.component_id]
 
-    # --- what sources say, and which there are
+    def _component_gone(self, component_id: str) -> None:
+        self._watchers.pop(component_id, None)
+        for lease in sorted(self._by_component.get(component_id, ())):
+            name = self._claims[lease].endpoint
+            self._do(name, self._endpoints[name].drop(lease, None, time.monotonic()))
 
-    def _hear(self, message: SourceState | SourceOpened | SourceSaid | SourceEnded, now: float, now_ns: int) -> None:
-        endpoint = self._of(message.endpoint)
-        done: list[commands.Command] = []
-        match message:
-            case SourceState(_, source, state, at_ns, reason, error):
-                done = endpoint.state(source, state, at_ns, reason, error, now)
-            case SourceOpened(_, source, attachment, at_ns):
-                done = endpoint.opened(attachment, source, at_ns, now)
-            case SourceEnded(_, _, attachment, whole_ns, at_ns, reason, error):
-                done = endpoint.ended(attachment, whole_ns, at_ns, reason, error, now)
-            case SourceSaid(_, attachment, SubscriptionList() as answer):
-                done = endpoint.answered(attachment, answer, now, now_ns)
-            case SourceSaid(_, attachment, ErrorNotice(name, text)):
-                logger.warning("the exchange answered on the %s connection: %s, %s", message.endpoint, name, text)
-                done = endpoint.refused(attachment, name, text, (), now)
-            case SourceSaid(_, _, Malformed(kind, excerpt)):
-                self._count_malformed(message.endpoint, kind, excerpt)
-            case _:
-                pass
-        self._carry_out(message.endpoint, done)
+    # --- commands to messages
 
-    def _use(self, message: UseSource | DropSource | UseRouter, now: float, now_ns: int) -> None:
-        match message:
-            case UseSource(endpoint, ref, source):
-                self._sources[source] = ref
-                traits = Traits(is_paced=message.is_paced, names_guilty=message.names_guilty, heir_of=message.heir_of)
-                self._carry_out(endpoint, self._of(endpoint).add_source(source, traits, now))
-            case DropSource(endpoint, source):
-                self._carry_out(endpoint, self._of(endpoint).drop_source(source, now))
-                self._sources.pop(source, None)
-            case UseRouter(router, whole_ns):
-                self._router = router
-                for name, endpoint_ in self._endpoints.items():
-                    self._carry_out(name, endpoint_.use_router(whole_ns.get(name), now, now_ns))
+    def _do(self, name: str, commands: Iterable[Command]) -> None:
+        """Carry out what an endpoint has decided, in its order, and wake it when it is due next."""
+        for command in commands:
+            self._carry_out(name, command)
+        due, timer = self._endpoints[name].next_due, self._timers.get(name)
+        if timer is not None and timer.message is not None:
+            if due is not None and timer.due <= due:
+                return  # it wakes in time, and looks again then
+            timer.cancel()
+        if due is not None:
+            self._timers[name] = self.after(max(0.0, due - time.monotonic()), Due(name))
 
-    def _count_malformed(self, endpoint: str, kind: str, excerpt: str) -> None:
-        self._malformed += 1
-        if kind not in self._told:
-            self._told.add(kind)
-            logger.warning("a malformed message (%s) was skipped on %s: %s", kind, endpoint, excerpt)
-
-    # --- carrying out
-
-    def _of(self, endpoint: str) -> Endpoint:
-        return self._endpoints[endpoint]
-
-    def _carry_out(self, endpoint: str, todo: Iterable[commands.Command]) -> None:
-        """Carry out commands of one endpoint in their order, and come back when its next one is due."""
-        gone = []
-        for command in todo:
-            self._do(endpoint, command)
-            if isinstance(command, commands.Unroute) and command.streams is None:
-                gone.append(command.lease)
-        for lease in gone:  # only now: its owner may have been told something of it
-            self._forget(lease)
-        self._set_timer(endpoint)
-
-    def _do(self, endpoint: str, command: commands.Command) -> None:
+    def _carry_out(self, name: str, command: Command) -> None:
         match command:
-            case commands.Route() | commands.Unroute():
-                self._route(command)
-            case commands.Connect(source, wants):
-                tell(self._sources.get(source), to_source.Connect(endpoint, wants))
-            case commands.Disconnect(source, linger):
-                tell(self._sources.get(source), to_source.Disconnect(endpoint, linger))
-            case commands.SendRequest(source, number, types, wants):
-                tell(self._sources.get(source), to_source.SendRequest(endpoint, number, types, wants))
-            case commands.ListSubscriptions(source, ticket):
-                tell(self._sources.get(source), to_source.ListSubscriptions(endpoint, ticket))
-            case commands.Tell():
-                self._tell(endpoint, command)
-            case commands.Report(lease, error, is_final):
+            case Connect() | Disconnect() | SendRequest() | ListSubscriptions():
+                self._tell_source(name, command)
+            case Route() | Unroute():
+                self._tell_routes(command)
+            case Tell():
+                self._tell_of(name, command)
+            case Report(lease, error, is_final):
                 claim = self._claims.get(lease)
                 if claim is not None:
                     tell(self._watchers.get(claim.component_id), StreamFailed(lease, error, is_final))
-            case commands.Serves(source, is_refused):
+            case Serves(source, is_refused):
                 tell(self._supervisor, SourceServes(source, is_refused))
-            case commands.Answer(asker, subscriptions):
-                self._askers.pop(asker).set(subscriptions)
-            case commands.Deny(asker, error):
-                _refuse(self._askers.pop(asker), error)
-            case _:
+            case Answer() | Deny():
+                self._answer(command)
+            case _:  # the rest is the router's, as it is
                 tell(self._router, command)
 
-    def _route(self, command: commands.Route | commands.Unroute) -> None:
-        if isinstance(command, commands.Unroute):
-            tell(self._router, DropRoutes(command.lease, command.streams))
-            return
-        lease, streams, replay, snapshots, realtime, begins = command
-        claim = self._claims[lease]
-        awaits = begins == "next snapshot"
-        routes = AddRoutes(
-            lease, claim.endpoint, streams, claim.mailbox, claim.component, replay, snapshots, realtime, awaits
-        )
-        tell(self._router, routes)
+    def _tell_source(self, name: str, command: Connect | Disconnect | SendRequest | ListSubscriptions) -> None:
+        message: object
+        match command:
+            case Connect(source, wants):
+                message = to_source.Connect(name, wants)
+            case Disconnect(source, linger):
+                message = to_source.Disconnect(name, linger)
+            case SendRequest(source, number, types, wants):
+                message = to_source.SendRequest(name, number, types, wants)
+            case ListSubscriptions(source, ticket):
+                message = to_source.ListSubscriptions(name, ticket)
+        tell(self._sources.get(source), message)
 
-    def _tell(self, endpoint: str, what: commands.Tell) -> None:
+    def _tell_routes(self, command: Route | Unroute) -> None:
+        match command:
+            case Route(lease, streams, replay, snapshots, realtime, begins):
+                claim = self._claims.get(lease)
+                if claim is not None:
+                    where = (lease, claim.endpoint, streams, claim.mailbox, claim.component)
+                    waits = begins == "next snapshot"
+                    tell(self._router, AddRoutes(*where, replay, snapshots, realtime, awaits_snapshot=waits))
+            case Unroute(lease, gone):
+                tell(self._router, DropRoutes(lease, gone))
+                if gone is None:
+                    self._unclaim(lease)
+
+    def _tell_of(self, name: str, told: Tell) -> None:
         change = ConnectionChanged(
-            endpoint, what.state, what.epoch, what.at_ns, what.gap_started_ns, what.reason, what.error
+            name, told.state, told.epoch, told.at_ns, told.gap_started_ns, told.reason, told.error
         )
-        if what.lease is not None:
-            concerned = self._newcomer(endpoint, what.lease)
+        if told.lease is None:
+            concerned = {claim.component_id for claim in self._claims.values() if claim.endpoint == name}
         else:
-            concerned = {claim.component_id for claim in self._claims.values() if claim.endpoint == endpoint}
+            concerned = {claim.component_id for claim in (self._claims.get(told.lease),) if claim is not None}
         for component_id in concerned:
             tell(self._watchers.get(component_id), change)
 
-    def _newcomer(self, endpoint: str, lease: int) -> set[str]:
-        """Return the owner of `lease`, unless another lease of it has brought it the same word."""
-        component_id = self._claims[lease].component_id
-        own = self._by_component[component_id]
-        return set() if any(one == endpoint and number != lease for number, one in own.items()) else {component_id}
+    def _answer(self, command: Answer | Deny) -> None:
+        answer = self._askers.pop(command.asker, None)
+        if answer is None:
+            return
+        match command:
+            case Answer(_, subscriptions):
+                answer.set(subscriptions)
+            case Deny(_, error):
+                answer.set_exception((type(error), error, None))
 
     def _tell_backfilled(self, ended: BackfillEnded) -> None:
         codes: dict[str, set[str]] = {}  # whose trades a component follows
-        for lease, own in self._of("public").followers("trade"):
-            codes.setdefault(self._claims[lease].component_id, set()).update(own)
-        for component_id, wanted in codes.items():
-            part = ended.of(wanted)
+        for lease, own in self._endpoints["public"].followers("trade"):
+            claim = self._claims.get(lease)
+            if claim is not None:
+                codes.setdefault(claim.component_id, set()).update(own)
+        for component_id, followed in codes.items():
+            part = ended.of(followed)
             if part.recovered or part.unrecovered:
                 change = ConnectionChanged(
                     "public", "backfilled", ended.epoch, time.time_ns(), ended.started_ns, backfill=part
                 )
                 tell(self._watchers.get(component_id), change)
 
-    def _set_timer(self, endpoint: str) -> None:
-        due, timer = self._of(endpoint).next_due, self._timers.get(endpoint)
-        if timer is not None and due == timer.due:
-            return
-        if timer is not None:
-            timer.cancel()
-            del self._timers[endpoint]
-        if due is not None:
-            self._timers[endpoint] = self.at(due, TimeCame(endpoint))
 
-    def _health(self) -> RegistryHealth:
-        endpoints = tuple(endpoint.health() for endpoint in self._endpoints.values())
-        return RegistryHealth(len(self._watchers), endpoints, self._malformed)
-
-
-def _refuse(answer: "pykka.Future[Any]", error: WebSocketV6Error) -> None:
-    answer.set_exception((type(error), error, None))
+def _copied(
+    inheritance: RegistryInheritance | None,
+) -> tuple[dict[int, Claim], dict[str, Ref], dict[str, EndpointInheritance]]:
+    """Return what is inherited; of leases only what both the registry and the endpoint knew, when the bug struck."""
+    claims, watchers, endpoints = inheritance or RegistryInheritance({}, {}, {})
+    kept: dict[str, EndpointInheritance] = {}
+    known: dict[int, Claim] = {}
+    for name, endpoint in endpoints.items():
+        leases = {lease: one for lease, one in endpoint.leases.leases.items() if lease in claims}
+        kept[name] = endpoint._replace(leases=endpoint.leases._replace(leases=leases))
+        known.update((lease, claims[lease]) for lease in leases)
+    return known, dict(watchers), kept

@@ -120,7 +120,9 @@ class Asking:
         plan = one.coverage.plan(self._leases.union, self._awaited)
         if plan is not None and not plan.is_empty:
             self._send(one, plan, now)
-        if one.requests and self._leases.probation.suspects:
+        one.suspects = set(self._leases.probation.suspects)
+        one.provable = set(one.suspects)
+        if one.requests and one.suspects:
             proven = Deadline(Kind.PROVEN, one.number, one.requests)
             if proven not in self._deadlines:
                 self._deadlines.set(proven, now, PROBATION)
@@ -153,7 +155,6 @@ class Asking:
         """Retire those of `streams` that no source is asked for any more."""
         retired = tuple(stream for stream in streams if self._sources.depth_asked(stream) < 0)
         if retired:
-            self._awaited.difference_update(retired)
             self._out.append(Retire(retired))
 
     def forget(self, gone: Iterable[Stream]) -> None:
@@ -167,7 +168,7 @@ class Asking:
         """Note that `streams` have delivered: those that were awaited have begun, if it was deep enough."""
         demands = self._leases.union.demands
         for stream in self._awaited.intersection(streams) if not one.is_held else ():
-            if stream not in demands or one.coverage.depth_asked(stream) >= demands[stream].depth:
+            if stream in demands and one.coverage.depth_asked(stream) >= demands[stream].depth:
                 self._awaited.discard(stream)
 
     # --- questions

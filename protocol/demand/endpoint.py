@@ -150,6 +150,7 @@ class Endpoint:
         if is_new and self._sources.is_open:
             self._epochs.tell("open", self._epochs.opened_at_ns, lease=lease)
         streams = tuple(dict.fromkeys(new.streams()))
+        self._trials.grown(lease)
         self._asking.route(lease, new, streams)
         self._silence.expect(lease, new, streams)
         self._changed(now)

@@ -10,7 +10,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 
 from .asking import Asking
 from .commands import Command, Report, Unroute
-from .lease import Lease, Leases
+from .lease import Leases
 from .silence import Silence
 from .source import Attachment, Sources
 
@@ -35,13 +35,19 @@ class Trials:
                 self._convict(number, error)
             self.next()
             return bool(guilty)
-        # An error names no request: with several under way it may be of one that had other leases. All of them are
-        # asked for again, in a single one, when the source is back.
-        is_certain = one.requests <= one.in_force + 1
-        return is_certain and not one.is_excused and self._blame(one, error)
+        return self._is_certain(one) and self._blame(one, error)
+
+    def _is_certain(self, one: Attachment) -> bool:
+        """Whether the error is of a request that has what is wanted now, and nothing else.
+
+        An error names no request. With several under way it may be of one that had other leases; what was asked may be
+        of leases that are gone, or apart. All is asked for again, in a single request, when the source is back.
+        """
+        is_only = one.requests <= one.in_force + 1
+        return is_only and not one.is_excused and all(stream in self._leases.union for stream in one.coverage.asked)
 
     def _blame(self, one: Attachment, error: ExchangeError) -> bool:
-        guilty, apart = self._leases.probation.refused(self._asked(one))
+        guilty, apart = self._leases.probation.refused(one.suspects)
         if guilty is None and not apart:
             return False
         for other in self._sources.open():
@@ -55,13 +61,13 @@ class Trials:
     def proven(self, one: Attachment) -> bool:
         """Note that the last request of `one` was not refused."""
         if not one.is_excused:
-            self._leases.probation.proven(self._asked(one))
+            self._leases.probation.proven(one.provable)
         return self.next()
 
-    def _asked(self, one: Attachment) -> list[int]:
-        """Return the suspects that are in the last request of `one`."""
-        leases = ((number, self._leases.get(number)) for number in self._leases.probation.suspects)
-        return [number for number, lease in leases if lease is not None and _is_asked(lease, one)]
+    def grown(self, lease: int) -> None:
+        """Note that a lease wants something that was asked of nobody yet: that is not proven by what was."""
+        for one in self._sources.open():
+            one.provable.discard(lease)
 
     def next(self) -> bool:
         """Ask for the next lease that was set apart, if none is on trial."""
@@ -86,7 +92,3 @@ class Trials:
         self._out.append(Unroute(number, None))
         self._silence.forget(number, lease.open)
         self._asking.forget(dropped.gone)
-
-
-def _is_asked(lease: Lease, one: Attachment) -> bool:
-    return all(one.coverage.depth_asked(stream) >= lease.want.depth for stream in lease.open)

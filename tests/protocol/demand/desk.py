@@ -97,7 +97,7 @@ class Desk:
 
     def took(self, kind: type[C]) -> list[C]:
         """Return what was decided of a kind, and forget it."""
-        found = [one for one in self.out if isinstance(one, kind)]
+        found: list[C] = [one for one in self.out if isinstance(one, kind)]
         self.out = [one for one in self.out if not isinstance(one, kind)]
         return found
 

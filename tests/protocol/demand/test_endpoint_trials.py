@@ -1,21 +1,19 @@
-"""A request that is refused although all was checked, and what survives a restart."""
+"""A request that is refused although all was checked: the guilty lease is found, and harms no other."""
 
 from collections.abc import Callable
 
 import pytest
 
-from tests.protocol.demand.desk import Desk
-from websocket_v6.protocol.delivery.commands import Merge
-from websocket_v6.protocol.demand.commands import Connect, Deny, Report, Route, SendRequest, Tell, Unroute
-from websocket_v6.protocol.demand.union import Union
+from tests.protocol.demand.desk import ALWAYS, Desk
+from websocket_v6.protocol.delivery.commands import Mark
+from websocket_v6.protocol.demand.asking import PROBATION
+from websocket_v6.protocol.demand.commands import Report, Unroute
 from websocket_v6.protocol.errors import StreamError
 from websocket_v6.protocol.exchange.wants import (
     Want,
     indicator_want,
-    my_asset_want,
     orderbook_want,
     ticker_want,
-    trade_want,
 )
 
 BITCOIN, ETHER = "ticker KRW-BTC", "ticker KRW-ETH"
@@ -121,6 +119,31 @@ def test_who_was_not_in_a_request_is_not_proven_good_by_it() -> None:
         assert tries < 10, "it reconnects for ever"
 
 
+def test_one_that_has_grown_is_to_blame_for_what_was_asked_of_it_before() -> None:
+    desk = made()
+    desk.want(1, BAD)
+    desk.want(2, ticker_want("KRW-ETH"))
+    desk.refuse(desk.open(1))
+    desk.end(1)
+    one = desk.open(1)
+    desk.want(1, ticker_want("KRW-XRP"))
+    desk.refuse(one)
+    assert not desk.reported(), "either may be guilty"
+
+
+def test_one_that_has_grown_is_not_proven_good_by_what_was_asked_before() -> None:
+    desk = made()
+    desk.want(1, ticker_want("KRW-BTC"))
+    desk.open(1)
+    desk.now += PROBATION
+    (mark,) = [one for one in desk.endpoint.due(desk.now) if isinstance(one, Mark)]
+    desk.want(1, ticker_want("KRW-ETH"))
+    desk.heed(desk.endpoint.marked(mark.number, ALWAYS, desk.now, desk.now_ns))
+    assert desk.endpoint.inheritance().leases.suspicion.suspects == {1}
+    desk.run(3)
+    assert not desk.endpoint.inheritance().leases.suspicion.suspects
+
+
 def test_a_source_that_names_the_guilty_has_nobody_tried() -> None:
     desk = made(names_guilty=True)
     desk.want(1, ticker_want("KRW-BTC"))
@@ -170,7 +193,9 @@ def test_nobody_waits_for_a_trial_for_ever(wants: list[Want], what: Callable[[De
     suspicion = desk.endpoint.inheritance().leases.suspicion
     assert not suspicion.apart
     assert not suspicion.suspects
-    assert desk.endpoint.health().streams == len({stream for _, want in _wants(desk) for stream in want.streams()})
+    assert desk.endpoint.health().streams == len(
+        {stream for want in _wants(desk).values() for stream in want.streams()}
+    )
 
 
 def test_who_is_given_what_it_wanted_during_its_trial_is_innocent() -> None:
@@ -204,6 +229,34 @@ def test_an_error_while_several_requests_are_under_way_blames_nobody() -> None:
     desk.run(1)
     desk.refuse(one)
     assert not desk.reported(), "it may be of the one before, whose lease is gone"
+
+
+def test_an_error_about_what_nobody_wants_any_more_blames_nobody() -> None:
+    desk = made()
+    desk.want(1, BAD)
+    desk.want(2, ticker_want("KRW-ETH"))
+    one = desk.open(1)
+    desk.drop(1)
+    for _ in range(3):
+        desk.refuse(one)
+    assert not desk.reported()
+
+
+def test_a_book_that_waits_for_a_snapshot_is_given_one_after_its_trial() -> None:
+    desk = made()
+    desk.want(1, orderbook_want("KRW-BTC", depth=5, snapshot=False))
+    one = desk.open(1)
+    desk.run(3)
+    desk.want(2, orderbook_want("KRW-BTC", depth=15, snapshot=False))
+    desk.want(3, ticker_want("KRW-ETH"))
+    desk.drop(1)
+    for _ in range(3):
+        desk.run(1)
+        desk.refuse(one)
+        desk.end(one)
+        one = desk.open(1)
+    assert desk.endpoint.inheritance().leases.suspicion.on_trial == 2
+    assert "is_only_realtime" not in desk.asked(1)
 
 
 def test_more_codes_for_one_that_is_set_apart_are_asked_with_its_trial() -> None:
@@ -241,144 +294,5 @@ def test_one_that_finds_no_room_after_its_trial_is_dropped() -> None:
     assert desk.endpoint.health().leases == 3
 
 
-# --- restarts
-
-
-def _wants(desk: Desk) -> list[tuple[int, Want]]:
-    return [(number, one.want) for number, one in desk.endpoint.inheritance().leases.leases.items()]
-
-
-def restarted(desk: Desk, whole_ns: int | None = None) -> Desk:
-    """Return the successor of an endpoint that a bug ended; its router and its source are new too."""
-    successor = Desk(inherited=desk.endpoint.inheritance())
-    successor.now = desk.now + 1
-    successor.use_router(whole_ns)
-    successor.source(1)
-    return successor
-
-
-def test_a_restart_counts_no_snapshot_again_that_was_delivered() -> None:
-    desk = made()
-    desk.want(1, ticker_want(["KRW-BTC", "KRW-ETH"], realtime=False))
-    one = desk.open(1)
-    desk.see(one, BITCOIN)
-    desk.satisfied(1, BITCOIN)
-    desk = restarted(desk)
-    assert [route.streams for route in desk.took(Route)] == [(ETHER,)]
-    assert desk.endpoint.health().streams == 1
-    desk.open(1)
-    assert "KRW-BTC" not in desk.asked(1)
-    desk.drop(1)
-    assert desk.endpoint.health().streams == 0
-    desk.run(1)
-    assert len(desk.endpoint.inheritance().leases.leases) == 0
-
-
-@pytest.mark.parametrize("strikes", [0, 1, 2, 3, 4])
-def test_a_guilty_lease_is_found_whenever_the_registry_dies(strikes: int) -> None:
-    """Suspects, strikes and who was set apart are known to the successor: else it would reconnect for ever."""
-    desk = made()
-    desk.want(1, ticker_want("KRW-BTC"))
-    desk.want(2, BAD)
-    tries = 0
-    while desk.endpoint.health().leases == 2:
-        if tries == strikes:
-            desk = restarted(desk)
-        reconnect(desk)
-        tries += 1
-        assert tries < 12, "it reconnects for ever"
-    assert dict(_wants(desk)) == {1: ticker_want("KRW-BTC")}
-
-
-def test_a_restart_is_one_gap_with_its_bounds() -> None:
-    desk = made()
-    desk.want(1, ticker_want("KRW-BTC"))
-    desk.open(1)
-    desk.run(5)
-    whole_ns = desk.now_ns - 7
-    desk = restarted(desk, whole_ns)
-    desk.open(1)
-    lost, opened = desk.took(Tell)
-    assert (lost.state, lost.epoch, lost.gap_started_ns) == ("lost", 1, whole_ns)
-    assert (opened.state, opened.epoch, opened.gap_started_ns) == ("open", 2, whole_ns)
-
-
-@pytest.mark.parametrize("later", [0, 1000])
-def test_a_gap_that_had_begun_is_as_long_as_it_was(later: int) -> None:
-    desk = made()
-    desk.want(1, ticker_want("KRW-BTC"))
-    one = desk.open(1)
-    desk.run(5)
-    began = desk.now_ns - 7
-    desk.end(one, whole_ns=began)
-    desk = restarted(restarted(desk, began + later), None)
-    desk.open(1)
-    (opened,) = desk.took(Tell)
-    assert (opened.epoch, opened.gap_started_ns) == (2, began)
-
-
-def test_without_a_word_of_the_router_all_of_the_epoch_may_be_missing() -> None:
-    desk = made()
-    desk.want(1, ticker_want("KRW-BTC"))
-    desk.open(1)
-    began = desk.now_ns
-    desk.run(5)
-    desk = restarted(restarted(desk), None)
-    desk.open(1)
-    assert desk.took(Tell)[-1].gap_started_ns == began
-
-
-def test_a_new_router_is_told_all_routes_and_the_gap_begins_where_the_last_one_stopped() -> None:
-    desk = made()
-    desk.source(2)
-    desk.want(1, ticker_want("KRW-BTC"))
-    desk.want(2, orderbook_want("KRW-BTC", depth=5))
-    desk.want(3, trade_want("KRW-BTC", realtime=False))
-    one = desk.open(1)
-    desk.want(4, orderbook_want("KRW-BTC", depth=15))
-    desk.satisfied(3, "trade KRW-BTC")
-    desk.heed(desk.endpoint.question(7, desk.now))
-    desk.run(1)
-    desk.without(1)
-    whole_ns = desk.now_ns - 500
-    desk.out.clear()
-    desk.use_router(whole_ns)
-    routes = desk.took(Route)
-    assert [route.lease for route in routes] == [1, 2, 4]
-    assert not any(route.replay or route.begins != "now" for route in routes)
-    assert [denied.asker for denied in desk.took(Deny)] == [7]
-    (lost,) = desk.took(Tell)
-    assert (lost.state, lost.epoch, lost.gap_started_ns) == ("lost", 1, whole_ns)
-    assert not desk.took(Merge), "the first source was dropped and is gone with the router"
-    desk.end(one)
-    assert not desk.took(Tell)
-    desk.source(3)
-    assert desk.took(Merge)
-    assert [told.source for told in desk.took(Connect)] == [3]
-    desk.open(3)
-    assert desk.took(Tell)[-1].epoch == 2
-
-
-def test_a_router_that_dies_while_the_connection_is_kept_loses_nothing() -> None:
-    desk = made()
-    desk.want(1, ticker_want("KRW-BTC", realtime=False))
-    desk.see(desk.open(1), BITCOIN)
-    desk.satisfied(1, BITCOIN)
-    desk.run(1)
-    desk.heard()
-    desk.use_router(5)
-    assert desk.heard() == [("closed", 1)]
-    desk.want(2, ticker_want("KRW-BTC"))
-    assert desk.took(Connect)
-
-
-def test_the_union_is_the_sum_of_the_leases_it_was_made_of() -> None:
-    desk = made()
-    desk.want(1, ticker_want(["KRW-BTC", "KRW-ETH"]))
-    desk.want(2, my_asset_want()._replace(type="trade", codes=("KRW-BTC",)))
-    desk = restarted(desk)
-    expected = Union()
-    for _, want in _wants(desk):
-        expected.add(want)
-    assert desk.took(Connect)[0].wants == expected.wants()
-    assert not desk.took(SendRequest)
+def _wants(desk: Desk) -> dict[int, Want]:
+    return {number: one.want for number, one in desk.endpoint.inheritance().leases.leases.items()}

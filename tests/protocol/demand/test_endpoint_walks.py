@@ -15,7 +15,7 @@ STEPS = 250
 WEIGHTS = {
     "registry": 14,
     "router": 14,
-    "source": 10,
+    "hear": 10,
     "exchange": 8,
     "read": 14,
     "emit": 10,
