@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import pykka
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
 
 from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages import connection as to_source
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed

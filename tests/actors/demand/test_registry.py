@@ -9,10 +9,10 @@ from typing import Any
 
 import pykka
 import pytest
-from websocket_v6.actors.delivery.mailbox import MailboxQueue
 
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.demand.registry import Registry, RegistryHealth, RegistryInheritance
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSubscriptions, SendRequest
