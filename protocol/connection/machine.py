@@ -296,8 +296,8 @@ class ConnectionMachine:
         return [Tell("closed")]
 
     def _give_up(self, _event: Unwanted, now: float) -> list[Action]:
-        self._is_unwanted = True
-        return self._abort(State.CLOSING, now)
+        # Not aborted: to the exchange it may be open already, and deserves a close frame.
+        return self._close(now)
 
     def _linger(self, event: Unwanted, now: float) -> list[Action]:
         if event.linger <= 0:
@@ -325,9 +325,6 @@ class ConnectionMachine:
     def _abort(self, state: State, now: float) -> list[Action]:
         self._go(state, abandon=now + ABANDON_AFTER)
         return [AbortTransport()]
-
-    def _stop(self, _event: Finish, now: float) -> list[Action]:
-        return self._abort(State.FINISHING, now)
 
     def _finish(self, _event: Finish, now: float) -> list[Action]:
         self._go(State.FINISHING, abandon=now + ABANDON_AFTER)

@@ -69,7 +69,7 @@ _ROWS: dict[type, tuple[str, ...]] = {
     NewTarget: ("take",     "take",         "take",         "try_target",   "try_target",
                 "go_there", "renew_target", "take",         "take",         _N,         _N),
     Finish:    ("done",     "done",         "done",         "done",         "done",
-                "stop",     "finish",       "finish_too",   "finish_too",   _N,         _N),
+                "finish",   "finish",       "finish_too",   "finish_too",   _N,         _N),
 }
 # fmt: on
 TABLE: dict[tuple[State, type], str] = {

@@ -76,8 +76,8 @@ ABORT = AbortTransport()
 # What is done on the way; nothing for pairs that are not here.
 DOES: dict[tuple[str, str], list[Action]] = {
     **{(state, name): [CLOSED] for state in ORDER.split()[1:5] for name in ("Unwanted", "Unwanted, linger")},
-    ("CONNECTING", "Unwanted"): [ABORT],
-    ("CONNECTING", "Unwanted, linger"): [ABORT],
+    ("CONNECTING", "Unwanted"): [FINISH],
+    ("CONNECTING", "Unwanted, linger"): [FINISH],
     ("OPEN", "Unwanted"): [FINISH],
     ("CLOSING", "Opened"): [FINISH],
     ("REOPENING", "Opened"): [FINISH],
@@ -99,7 +99,7 @@ DOES: dict[tuple[str, str], list[Action]] = {
     ("OPEN", "NewKeys"): [Renew("keys")],
     ("OPEN", "NewTarget"): [Renew("target")],
     ("CONNECTING", "NewTarget"): [ABORT],
-    ("CONNECTING", "Finish"): [ABORT],
+    ("CONNECTING", "Finish"): [FINISH],
     ("OPEN", "Finish"): [FINISH],
 }
 PAIRS = [
