@@ -279,7 +279,7 @@ class Transport(threading.Thread):
                 tell(self._router, Batch(self._endpoint, self._attachment, whole_ns, now_ns, streams, payloads))
                 self._use_credit()
             for notice in notices:
-                self._say(notice)
+                self._say(notice, whole_ns)
         self._whole_ns = whole_ns
 
     def _use_credit(self) -> None:
@@ -295,8 +295,8 @@ class Transport(threading.Thread):
             while True:
                 self._spare += self.credits.get_nowait()
 
-    def _say(self, notice: Notice) -> None:
-        tell(self._router, SourceSaid(self._endpoint, self._attachment, notice))
+    def _say(self, notice: Notice, whole_ns: int) -> None:
+        tell(self._router, SourceSaid(self._endpoint, self._attachment, notice, whole_ns))
         if isinstance(notice, ErrorNotice):
             self._said = ExchangeError(notice.name, notice.text)
         if isinstance(notice, SubscriptionList | ErrorNotice):

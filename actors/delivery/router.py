@@ -226,8 +226,8 @@ class Router(Actor):
             case SourceOpened(_, _, attachment, at_ns):
                 if self._flow.opened(attachment, at_ns):
                     tell(self._registry, message)
-            case SourceSaid(_, attachment):
-                if self._flow.is_attached(attachment):
+            case SourceSaid(_, attachment, _, whole_ns):
+                if self._flow.reached(attachment, whole_ns):
                     tell(self._registry, message)
             case SourceEnded():
                 self._end(message.attachment, message)

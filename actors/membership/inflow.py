@@ -44,12 +44,13 @@ class State(NamedTuple):
 class _Attachment:
     """One life of the source of one endpoint."""
 
-    __slots__ = ("credits", "number", "opened_ns", "whole_ns")
+    __slots__ = ("asked_ns", "credits", "number", "opened_ns", "whole_ns")
 
     def __init__(self, at_ns: int) -> None:
         self.number = next_attachment()
         self.credits: Credits = queue.SimpleQueue()
         self.opened_ns = self.whole_ns = at_ns
+        self.asked_ns: dict[str, int] = {}  # by ticket, when each question to the exchange was asked
 
 
 class Inflow:
@@ -75,6 +76,13 @@ class Inflow:
         with self._lock:
             if endpoint not in self._states:
                 self._tell_state(endpoint, State("connecting", time.time_ns()))
+
+    def ask(self, endpoint: str, ticket: str) -> None:
+        """Note a question to the exchange: its answer comes after all that was emitted before it was asked."""
+        with self._lock:
+            attachment = self._attached.get(endpoint)
+            if attachment is not None:
+                attachment.asked_ns[ticket] = time.time_ns()
 
     def stop(self, endpoint: str) -> None:
         """Note that nobody wants `endpoint` any more."""
@@ -152,13 +160,20 @@ class Inflow:
     def answered(self, answer: peers.Answer) -> None:
         """What the exchange said to a question of this process."""
         if answer.problem:
+            with self._lock:
+                attachment = self._attached.get(answer.endpoint)
+                if attachment is not None:
+                    attachment.asked_ns.pop(answer.ticket, None)
             return
         entries = tuple(
             SubscribedEntry(one.type, one.codes, None if one.level is None else Decimal(one.level), one.extra)
             for one in answer.entries
         )
         with self._lock:
-            self._say(answer.endpoint, SubscriptionList(answer.ticket, entries))
+            attachment = self._attached.get(answer.endpoint)
+            if attachment is not None:
+                attachment.whole_ns = max(attachment.whole_ns, attachment.asked_ns.pop(answer.ticket, 0))
+                self._say(answer.endpoint, SubscriptionList(answer.ticket, entries))
 
     def part(self, part: peers.Part) -> None:
         """Hand on messages of the exchange, once there is a credit for them.
@@ -230,7 +245,7 @@ class Inflow:
     def _say(self, endpoint: str, notice: Notice) -> None:
         attachment = self._attached.get(endpoint)
         if attachment is not None:
-            tell(self._router, SourceSaid(endpoint, attachment.number, notice))
+            tell(self._router, SourceSaid(endpoint, attachment.number, notice, attachment.whole_ns))
 
     def _tell_state(self, endpoint: str, state: State, error: WebSocketV6Error | None = None) -> None:
         self._states[endpoint] = state

@@ -139,6 +139,7 @@ class Link(Actor):
             case SendRequest(endpoint, _, _, wants):
                 self._want(endpoint, wants)
             case ListSubscriptions(endpoint, ticket):
+                self._inflow.ask(endpoint, ticket)
                 self._say(peers.Question(cast(peers.Endpoint, endpoint), ticket))
             case Disconnect(endpoint):
                 self._inflow.stop(endpoint)

@@ -94,11 +94,15 @@ class SourceOpened(NamedTuple):
 
 
 class SourceSaid(NamedTuple):
-    """A source brought what is not data: an answer, an error, something that cannot be read."""
+    """A source brought what is not data: an answer, an error, something that cannot be read.
+
+    All that was emitted before `whole_ns` and came this way came before it; 0 where that is not known.
+    """
 
     endpoint: str
     attachment: int
     notice: Notice
+    whole_ns: int = 0
 
 
 class SourceEnded(NamedTuple):

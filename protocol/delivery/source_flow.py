@@ -96,6 +96,15 @@ class SourceFlow:
         attachment.is_joined = True
         return attachment.epoch
 
+    def reached(self, number: int, whole_ns: int) -> bool:
+        """Note that all of it from before `whole_ns` has come, data or not; False if it has ended meanwhile."""
+        attachment = self._attachments.get(number)
+        if attachment is None:
+            return False
+        if attachment.whole_ns is not None:
+            attachment.whole_ns = max(attachment.whole_ns, whole_ns)
+        return True
+
     def turn(self, endpoint: str, epoch: int) -> None:
         """What the attachments of `endpoint` that go on bring is of `epoch` from now on."""
         for attachment in self._attachments.values():
@@ -136,7 +145,7 @@ class SourceFlow:
         if not attachment.taken:
             raise LocalProtocolError(f"attachment {number} gets a credit back that it has not used")
         attachment.taken -= 1
-        attachment.whole_ns = whole_ns
+        attachment.whole_ns = max(attachment.whole_ns or 0, whole_ns)
         if self._full and self._full.get(attachment.endpoint):
             attachment.withheld += 1
             return False
@@ -171,10 +180,6 @@ class SourceFlow:
         return None if self._full.get(endpoint) else self._flowing_since.get(endpoint, ALWAYS)
 
     # --- telling
-
-    def is_attached(self, number: int) -> bool:
-        """Whether it has not ended."""
-        return number in self._attachments
 
     def endpoint_of(self, number: int) -> str | None:
         """Return whose data it brings; None if it has ended."""

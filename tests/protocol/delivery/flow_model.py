@@ -150,7 +150,7 @@ class World:
             case "end", attachment:
                 self._end(attachment, None)
             case "admit", attachment, epoch, is_held:
-                if is_held and self.flow.is_attached(attachment):
+                if is_held and self.flow.endpoint_of(attachment):
                     self.held[attachment] = []
                 self.epochs[attachment].add(epoch)
                 self._grant({attachment: self.flow.admit(attachment, epoch, is_held=is_held)})
@@ -336,7 +336,7 @@ class World:
     def check(self) -> None:
         """Look at what must hold after every step."""
         for source in self.sources:
-            if self.flow.is_attached(source.attachment) and source.is_open:
+            if self.flow.endpoint_of(source.attachment) and source.is_open:
                 given, taken, withheld = self.flow.credits_of(source.attachment)
                 on_the_way = sum(item[0] == "batch" and item[1] == source.attachment for item in self.router)
                 assert taken == 0
@@ -349,7 +349,7 @@ class World:
 
     def is_stuck(self, source: Source) -> bool:
         """Whether something lies in its socket although it is connected and nobody has cut it."""
-        return source.is_open and self.flow.is_attached(source.attachment) and bool(source.socket)
+        return source.is_open and self.flow.endpoint_of(source.attachment) is not None and bool(source.socket)
 
     def check_rest(self) -> None:
         """Look at what must hold once everything has come to rest."""

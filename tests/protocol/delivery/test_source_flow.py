@@ -63,6 +63,19 @@ def test_of_what_has_ended_nothing_counts_any_more(flow: SourceFlow) -> None:
     assert flow.endpoint_of(1) is None
 
 
+def test_what_is_said_shows_up_to_when_all_has_come(flow: SourceFlow) -> None:
+    assert flow.reached(1, 40)
+    assert flow.end(3) == Over("private", 3, None)
+    flow.opened(1, 50)
+    flow.reached(1, 40)
+    flow.take(1)
+    flow.give_back(1, 45)
+    assert flow.whole_ns() == {"public": 50}, "it never falls"
+    flow.reached(1, 70)
+    assert flow.end(1) == Over("public", 1, 70)
+    assert not flow.reached(1, 80)
+
+
 def test_what_never_opened_has_no_bound(flow: SourceFlow) -> None:
     assert flow.end(2) == Over("public", 2, None)
 
