@@ -1,18 +1,22 @@
-"""What is read of events is decoded when the next ones are loaded: a matter of speed, never of values."""
+"""One pass over a message, exact in every spelling and order; what it decodes is a matter of speed, never of values."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.protocol.examples import EXAMPLES
-from tests.protocol.learning import codec_of, expect
+from tests.protocol.examples import FULL_NAMES, Example, each_example, example_of, parse
+from tests.protocol.learning import codec_of, expect, forget_all
+from tests.protocol.spellings import numbers, quickly, same, spaces
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, OrderbookEvent, TickerEvent, make_event
+from websocket_v6.protocol.events import Event, TickerEvent, decode, make_event
 
 MEMORY = 256  # messages from one sample of what is read to the next, as protocol/events/codec.py has it
-TICKER = next(example for example in EXAMPLES if example.name == "ticker")
-BOOK = next(example for example in EXAMPLES if example.name == "orderbook")
+FLAT = ("ticker", "trade", "candle.1m", "myOrder")
+TICKER = example_of("ticker")
 
 
 def ticker(old: str = "", new: str = "", text: str = TICKER.simple) -> TickerEvent:
@@ -109,13 +113,15 @@ def test_who_reads_ever_other_fields_does_not_collect_decoders() -> None:
     assert decoded(ticker()) == {"trade_price"}
 
 
-def test_the_levels_of_a_book_are_found_when_it_is_loaded() -> None:
-    event = make_event("orderbook KRW-XRP", BOOK.simple.encode(), 0, 0)
-    assert decoded(event) == {"_levels"}
-    assert isinstance(event, OrderbookEvent)
-    assert event.orderbook_units is event.orderbook_units
-    assert len(event.orderbook_units) == 5
-    assert "_levels" not in event.asdict()
+@each_example()
+def test_every_number_has_the_digits_of_its_text(example: Example) -> None:
+    event = decode(example.simple.encode())
+    for name, value in parse(example.default).items():
+        read = getattr(event, name)
+        if isinstance(read, Decimal):
+            assert read.as_tuple() == value.as_tuple(), name
+        elif isinstance(value, Decimal):
+            assert type(read) is int, name
 
 
 @pytest.mark.parametrize("text", [TICKER.simple, TICKER.default])
@@ -131,16 +137,23 @@ def test_a_number_is_exact_whether_or_not_it_was_expected(text: str, sent: str) 
     assert (event.change, event.timestamp) == ("RISE", ticker().timestamp)
 
 
+def test_a_number_sent_as_a_string_is_a_number() -> None:
+    event = decode(TICKER.simple.replace("3875000.0", '"3875000.50"').encode())
+    assert isinstance(event, TickerEvent)
+    assert str(event.trade_price) == "3875000.50"
+    assert event.with_numbers(float).trade_price == 3875000.5
+
+
 @pytest.mark.parametrize("sent", ['"x"', "true", "[1]", '"NaN"', '"Infinity"', '"-sNaN1"', "{}"])
 def test_an_expected_field_of_a_wrong_type_fails_alone_and_when_it_is_read(sent: str) -> None:
-    for numbers in (Decimal, float):
-        expect(TickerEvent, numbers, ["trade_price", "opening_price"])
-        event = ticker("3875000.0", sent).with_numbers(numbers)
+    for number in (Decimal, float):
+        expect(TickerEvent, number, ["trade_price", "opening_price"])
+        event = ticker("3875000.0", sent).with_numbers(number)
         event.load()
         for _ in range(2):
             with pytest.raises(RemoteProtocolError, match="malformed"):
                 _ = event.trade_price
-            assert event.opening_price == ticker().with_numbers(numbers).opening_price
+            assert event.opening_price == ticker().with_numbers(number).opening_price
         with pytest.raises(RemoteProtocolError, match="malformed"):
             event.asdict()
 
@@ -166,10 +179,126 @@ def test_a_malformed_message_fails_to_load_whatever_is_expected(names: list[str]
             event.load()
 
 
-def test_a_view_keeps_what_it_fixes_whether_or_not_it_was_expected() -> None:
-    for names in ([], ["stream_type"], ["stream_type", "trade_price"]):
-        expect(TickerEvent, Decimal, names)
-        snapshot = ticker().as_snapshot()
-        snapshot.load()
-        assert (snapshot.stream_type, snapshot.trade_price) == ("SNAPSHOT", Decimal("3875000.0"))
-        assert snapshot.stream_type == snapshot.asdict()["stream_type"] == "SNAPSHOT"
+def test_unknown_fields_are_ignored() -> None:
+    text = TICKER.simple
+    for extra in (
+        '"x":1',
+        '"x":{"tp":5,"st":"x"}',
+        '"x":{"a":1,"tp":5,"st":"x","b":1}',
+        '"x":[{"tp":5}]',
+        '"x":"\\",\\"tp\\":5"',
+        '"x":"{,"',
+    ):
+        for changed in (text[:-1] + f",{extra}}}", f"{{{extra}," + text[1:]):
+            forget_all()  # else the fields are there once it is loaded
+            event = decode(changed.encode())
+            assert isinstance(event, TickerEvent)
+            assert (event.trade_price, event.stream_type) == (Decimal("3875000.0"), "REALTIME"), changed
+            assert event == decode(text.encode()), changed
+
+
+@pytest.mark.parametrize("name", ["ticker", "orderbook", "myOrder"])
+def test_keys_of_the_other_spelling_are_unknown_fields(name: str) -> None:
+    example = example_of(name)
+    short = '"ap":7,"obu":[{"ap":1,"bp":1,"as":1,"bs":1}],"tas":7,"tp":7,"op":7'
+    full = '"avg_price":7,"orderbook_units":[],"total_ask_size":7,"trade_price":7,"opening_price":7'
+    expected = decode(example.simple.encode()).asdict()
+    for text, extra in ((example.default, short), (example.simple, full)):
+        for changed in (f"{{{extra},{text[1:]}", f"{text[:-1]},{extra}}}"):
+            for read_at_once in (True, False):
+                event = decode(changed.encode())
+                fields = event.asdict() if read_at_once else {field: getattr(event, field) for field in expected}
+                assert fields["timestamp"] == expected["timestamp"]
+                for field in ("trade_price", "avg_price", "total_ask_size", "opening_price"):
+                    assert fields.get(field) == expected.get(field)
+                if name == "orderbook":
+                    assert len(fields["orderbook_units"]) == 5
+
+
+def test_the_last_of_repeated_keys_counts() -> None:
+    text = example_of("ticker").simple[:-1] + ',"tp":1.50,"tp":2.50}'
+    one, all_ = decode(text.encode()), decode(text.encode())
+    assert isinstance(one, TickerEvent)
+    assert str(one.trade_price) == str(all_.asdict()["trade_price"]) == "2.50"
+
+
+def kinds(type_: str) -> dict[str, type]:
+    """Tell what a field of the reference holds, by its example."""
+    text = example_of(type_).default
+    sizes = {"trades_count", "sequential_id"}
+    found: dict[str, type] = {}
+    for name, value in json.loads(text).items():
+        is_count = name in sizes or name.endswith("timestamp")
+        found[name] = type(value) if is_count or not isinstance(value, int | float) else float
+        if isinstance(value, bool):
+            found[name] = bool
+    return found
+
+
+@st.composite
+def messages(draw: st.DrawFn, type_: str) -> tuple[str, dict[str, Any]]:
+    """Draw a flat message of `type_` and what its event must say, by full name."""
+    short_names = {full: short for short, full in FULL_NAMES[type_].items()}
+    tokens: dict[str, str] = {}
+    for name, kind in kinds(type_).items():
+        if name in ("type", "code"):
+            continue
+        if kind is float:
+            tokens[name] = draw(numbers | st.just("null"))
+        elif kind is int:
+            tokens[name] = draw(st.integers(0, 2**63 - 1).map(str))
+        elif kind is bool:
+            tokens[name] = draw(st.sampled_from(["true", "false", "null"]))
+        else:
+            tokens[name] = json.dumps(draw(st.text(max_size=6)), ensure_ascii=draw(st.booleans()))
+    for name in draw(st.sets(st.sampled_from(sorted(tokens)), max_size=5)):
+        del tokens[name]
+    expected = {name: parse(token) for name, token in tokens.items()}
+    expected["delisting_date"] = expected.get("delisting_date") or None
+    is_full = draw(st.booleans())
+    pairs = [("type", f'"{type_}"'), ("code", '"KRW-BTC"'), *draw(st.permutations(sorted(tokens.items())))]
+    if draw(st.booleans()):
+        pairs = draw(st.permutations(pairs))
+    members = [
+        f'{draw(spaces)}"{name if is_full else short_names[name]}"{draw(spaces)}:{draw(spaces)}{token}{draw(spaces)}'
+        for name, token in pairs
+    ]
+    if draw(st.booleans()):
+        position = draw(st.integers(0, len(members)))
+        members.insert(
+            position, draw(st.sampled_from(['"zz":[{"tp":7},-0]', '"zz":-0', '"zz":{"tp":7}', '"zz":"-0,"']))
+        )
+    return f"{draw(spaces)}{{{','.join(members)}}}{draw(spaces)}", expected
+
+
+@pytest.mark.parametrize("type_", FLAT)
+@quickly
+@given(data=st.data())
+def test_every_field_is_exact_in_whatever_order_it_is_read(type_: str, data: st.DataObject) -> None:
+    text, expected = data.draw(messages(type_))
+    names = [name for name in kinds(type_) if name not in ("type", "code")]
+    event = make_event(f"{type_} KRW-BTC", text.encode(), 0, 0)
+    expect(type(event), Decimal, data.draw(st.sets(st.sampled_from(names))))
+    if data.draw(st.booleans()):
+        event.load()
+    for name in data.draw(st.permutations(names)):
+        assert same(getattr(event, name), expected.get(name)), name
+    assert decode(text.encode()) == event
+
+
+@pytest.mark.parametrize("type_", FLAT)
+@quickly
+@given(data=st.data())
+def test_floats_are_the_nearest_to_the_exact_value(type_: str, data: st.DataObject) -> None:
+    text, expected = data.draw(messages(type_))
+    event = make_event(f"{type_} KRW-BTC", text.encode(), 0, 0)
+    names = [name for name in kinds(type_) if name not in ("type", "code")]
+    expect(type(event), float, data.draw(st.sets(st.sampled_from(names))))
+    floats = event.with_numbers(float)
+    if data.draw(st.booleans()):
+        floats.load()
+    for name, kind in data.draw(st.permutations(sorted(kinds(type_).items()))):
+        if kind is float:
+            value = expected.get(name)
+            assert getattr(floats, name) == (None if value is None else float(value)), name
+            assert value is None or type(getattr(floats, name)) is float

@@ -1,57 +1,46 @@
-"""One message, several ways to look at it."""
+"""Order books: every level exact, the empty ones left out, and no more of them decoded than is read."""
 
-import pickle
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.protocol.examples import EXAMPLES
-from tests.protocol.learning import forget_all
-from websocket_v6.protocol.events import AnnouncementEvent, Event, OrderbookEvent, TickerEvent, decode, make_event
+from tests.protocol.examples import FORMATS, FULL_NAMES, Example, each_example, example_of, fields_of
+from tests.protocol.spellings import numbers, quickly, same, spaces
+from websocket_v6.protocol.events import OrderbookEvent, decode, make_event
 
-STREAMS = {"ticker": "ticker KRW-ETH", "orderbook": "orderbook KRW-XRP", "announcement": "announcement trade"}
+BOOK = example_of("orderbook").simple
 
 
-def shell(name: str, *, is_loaded: bool) -> Event:
-    """Make an event of an example, loaded or not."""
-    text = next(example.simple for example in EXAMPLES if example.name == name)
-    event = make_event(STREAMS[name], text.encode(), 1, 2)
+def book(text: str = BOOK, *, is_loaded: bool = True) -> OrderbookEvent:
+    """Make an event of a message, loaded or not."""
+    event = make_event("orderbook KRW-XRP", text.encode(), 1, 2)
+    assert isinstance(event, OrderbookEvent)
     if is_loaded:
         event.load()
     return event
 
 
-either_way = pytest.mark.parametrize("is_loaded", [True, False])
+@each_example("orderbook")
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_field_is_there_under_its_full_name(example: Example, form: str) -> None:
+    event = decode(example.formats[form], epoch=3, received_at=7)
+    assert type(event) is OrderbookEvent
+    assert event.asdict() == {**fields_of(example), "symbol": event.code, "epoch": 3, "received_at": 7}
 
 
-@either_way
-def test_a_view_with_floats_leaves_the_event_exact(is_loaded: bool) -> None:
-    event = shell("ticker", is_loaded=is_loaded)
-    assert isinstance(event, TickerEvent)
-    floats = event.with_numbers(float)
-    assert type(floats) is TickerEvent
-    assert isinstance(floats.trade_price, float)
-    assert (floats.trade_price, floats.acc_trade_price) == (3875000.0, 48213377120.91842)
-    assert isinstance(event.trade_price, Decimal)
-    assert (floats.timestamp, floats.ask_bid, floats.symbol) == (event.timestamp, event.ask_bid, event.symbol)
-    assert floats.with_numbers(Decimal) == event
-    assert all(type(value) is not Decimal for value in floats.asdict().values())
+def test_the_levels_of_a_book_are_found_when_it_is_loaded() -> None:
+    event = book()
+    assert event._values.__struct_fields__ == ("_levels",)
+    assert event.orderbook_units is event.orderbook_units
+    assert len(event.orderbook_units) == 5
+    assert "_levels" not in event.asdict()
 
 
-@either_way
-def test_a_snapshot_differs_from_its_event_by_the_stream_type(is_loaded: bool) -> None:
-    event = shell("ticker", is_loaded=is_loaded)
-    snapshot = event.as_snapshot()
-    assert (snapshot.stream_type, event.stream_type) == ("SNAPSHOT", "REALTIME")
-    assert snapshot != event
-    assert snapshot.asdict() == {**event.asdict(), "stream_type": "SNAPSHOT"}
-    assert snapshot.as_snapshot() is snapshot
-
-
-@either_way
+@pytest.mark.parametrize("is_loaded", [True, False])
 def test_a_depth_cuts_the_levels_and_nothing_else(is_loaded: bool) -> None:
-    event = shell("orderbook", is_loaded=is_loaded)
-    assert isinstance(event, OrderbookEvent)
+    event = book(is_loaded=is_loaded)
     for depth in (1, 2, 5, 30):
         cut = event.with_depth(depth)
         assert cut.orderbook_units == event.orderbook_units[:depth]
@@ -72,50 +61,6 @@ def test_a_depth_counts_levels_and_not_braces(extra: str) -> None:
         assert event.with_depth(depth).with_numbers(float).orderbook_units == event.orderbook_units[:depth]
 
 
-@either_way
-def test_a_body_can_be_left_out(is_loaded: bool) -> None:
-    event = shell("announcement", is_loaded=is_loaded)
-    assert isinstance(event, AnnouncementEvent)
-    view = event.without_body()
-    assert (view.body, event.body) == (None, "# Example\n\nBody in Markdown.")
-    assert view.asdict() == {**event.asdict(), "body": None}
-    assert view.title == event.title
-
-
-@either_way
-def test_views_stack_and_are_made_once(is_loaded: bool) -> None:
-    event = shell("orderbook", is_loaded=is_loaded)
-    assert isinstance(event, OrderbookEvent)
-    view = event.with_depth(2).with_numbers(float).as_snapshot()
-    assert event.with_depth(2).with_numbers(float).as_snapshot() is view
-    assert (len(view.orderbook_units), view.stream_type) == (2, "SNAPSHOT")
-    assert isinstance(view.orderbook_units[1].bid_size, float)
-    assert isinstance(view.total_bid_size, float)
-
-
-@either_way
-def test_views_survive_a_pickle(is_loaded: bool) -> None:
-    book = shell("orderbook", is_loaded=is_loaded)
-    notice = shell("announcement", is_loaded=is_loaded)
-    ticker = shell("ticker", is_loaded=is_loaded)
-    assert isinstance(book, OrderbookEvent)
-    assert isinstance(notice, AnnouncementEvent)
-    views: list[Event] = [
-        book.with_depth(2).as_snapshot(),
-        notice.without_body(),
-        ticker.as_snapshot().with_numbers(float),
-    ]
-    for view in views:
-        forget_all()
-        again = pickle.loads(pickle.dumps(view))  # noqa: S301
-        # Single fields first: they are looked up one by one.
-        assert again.stream_type == view.stream_type
-        assert again.asdict() == view.asdict()
-        assert again == view
-    again = pickle.loads(pickle.dumps(views[1]))  # noqa: S301
-    assert again.body is None
-
-
 def test_the_best_level_of_a_one_sided_book_has_one_side() -> None:
     levels = '{"ap":0,"bp":1.5,"as":0,"bs":2},{"ap":0,"bp":0,"as":0,"bs":0}'
     text = f'{{"ty":"orderbook","cd":"BTC-X","tms":1,"obu":[{levels}],"lv":0}}'
@@ -129,3 +74,47 @@ def test_the_best_level_of_a_one_sided_book_has_one_side() -> None:
     assert isinstance(empty, OrderbookEvent)
     assert empty.best() is None
     assert empty.level is None
+
+
+@quickly
+@given(
+    levels=st.lists(st.tuples(numbers, numbers, numbers, numbers), max_size=6),
+    is_full=st.booleans(),
+    space=spaces,
+    depth=st.integers(1, 7),
+    extra=st.sampled_from(
+        ["", ',"n":1', ',"n":{"ap":1}', ',"n":[1]', ',"n":"}],"', ',"n":"]","tas":7', ',"n":["]"],"tas":7']
+    ),
+)
+def test_levels_are_exact_and_empty_slots_are_left_out(
+    levels: list[tuple[str, str, str, str]], is_full: bool, space: str, depth: int, extra: str
+) -> None:
+    names = ("ask_price", "bid_price", "ask_size", "bid_size") if is_full else ("ap", "bp", "as", "bs")
+    pairs = [[f'"{name}":{space}{token}' for name, token in zip(names, level, strict=True)] for level in levels]
+    units = ",".join("{" + ",".join(level) + extra + "}" for level in pairs)
+    text = f'{{"ty":"orderbook","cd":"KRW-BTC","tms":5,"tas":-0,"obu":{space}[{units}],"lv":0}}'
+    if is_full:
+        for short, full in FULL_NAMES["orderbook"].items():
+            text = text.replace(f'"{short}":', f'"{full}":')
+    event = make_event("orderbook KRW-BTC", text.encode(), 0, 0)
+    assert isinstance(event, OrderbookEvent)
+    expected: list[tuple[Decimal | None, ...]] = []
+    for level in levels:
+        ask_price, bid_price, ask_size, bid_size = map(Decimal, level)
+        asks = (None, None) if not ask_price and not ask_size else (ask_price, ask_size)
+        bids = (None, None) if not bid_price and not bid_size else (bid_price, bid_size)
+        expected.append((asks[0], bids[0], asks[1], bids[1]))
+    kept = [level for level in expected if level != (None,) * 4]
+    read = [tuple(unit.asdict().values()) for unit in event.orderbook_units]
+    assert len(read) == len(kept)
+    for unit, numbers_ in zip(read, kept, strict=True):
+        assert all(same(one, other) for one, other in zip(unit, numbers_, strict=True))
+    assert event.total_ask_size.as_tuple() == Decimal("-0").as_tuple()
+    floats = event.with_numbers(float)
+    assert [tuple(unit.asdict().values()) for unit in floats.orderbook_units] == [
+        tuple(None if value is None else float(value) for value in level) for level in kept
+    ]
+    if len(kept) == len(expected):
+        assert event.with_depth(depth).orderbook_units == event.orderbook_units[:depth]
+        assert event.best() == (event.orderbook_units[0] if kept else None)
+    assert decode(text.encode()) == event
