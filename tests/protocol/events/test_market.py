@@ -3,6 +3,7 @@
 import pytest
 
 from tests.protocol.examples import FORMATS, Example, each_example, example_of, fields_of
+from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import CandleEvent, TickerEvent, TradeEvent, decode
 
 
@@ -57,3 +58,38 @@ def test_ids_beyond_the_doubles_are_exact_ints() -> None:
     assert isinstance(event, TradeEvent)
     assert event.sequential_id == 17951526724180002
     assert type(event.sequential_id) is int
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "5",
+        "true",
+        "[]",
+        "{}",
+        '{"year":2026}',
+        '{"year":2026,"month":"1","day":1}',
+        '{"year":2026.0,"month":12,"day":1}',
+    ],
+)
+def test_a_delisting_date_in_a_fourth_form_fails_alone_and_when_it_is_read(sent: str) -> None:
+    event = decode(example_of("ticker").simple.replace('"dd":null', f'"dd":{sent}').encode())
+    assert isinstance(event, TickerEvent)
+    for _ in range(2):
+        with pytest.raises(RemoteProtocolError, match="malformed"):
+            _ = event.delisting_date
+    assert event.market_state == "ACTIVE"
+
+
+def test_a_trade_shows_whether_it_was_fetched_over_rest() -> None:
+    event = decode(example_of("trade").simple.encode())
+    fetched = event.as_backfilled()
+    assert isinstance(fetched, TradeEvent)
+    assert (event.backfilled, fetched.backfilled) == (False, True)
+    assert fetched.asdict() == {**event.asdict(), "backfilled": True}
+
+
+def test_a_candle_s_unit_is_its_type() -> None:
+    event = decode(example_of("candle.1m").simple.replace("candle.1m", "candle.240m").encode())
+    assert isinstance(event, CandleEvent)
+    assert (event.type, event.stream) == ("candle.240m", "candle.240m KRW-ETH")
