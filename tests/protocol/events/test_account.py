@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.protocol.examples import FORMATS, Example, each_example, example_of, fields_of
 from tests.protocol.spellings import numbers, quickly
+from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import MyAsset, MyAssetEvent, MyOrderEvent, decode
 
 
@@ -28,12 +29,11 @@ def test_every_field_of_the_assets_is_there_under_its_full_name(example: Example
 
 
 def test_null_fields_of_an_order_are_none() -> None:
-    event = decode(
-        example_of("myOrder").simple.encode().replace(b'"im":true', b'"im":null').replace(b'"tf":193.75', b'"tf":null')
-    )
+    text = example_of("myOrder").simple
+    event = decode(text.replace('"im":true', '"im":null').replace('"tf":193.75', '"tf":null').encode())
     assert isinstance(event, MyOrderEvent)
     assert (event.is_maker, event.trade_fee, event.time_in_force, event.code) == (None, None, None, "KRW-ETH")
-    event = decode(example_of("myOrder").simple.encode())
+    event = decode(text.encode())
     assert isinstance(event, MyOrderEvent)
     assert event.is_maker is True
 
@@ -55,3 +55,56 @@ def test_balances_are_exact(token: str, is_full: bool) -> None:
     assert isinstance(event, MyAssetEvent)
     assert event.assets[0].balance.as_tuple() == Decimal(token).as_tuple()
     assert event.with_numbers(float).assets[0].balance == float(Decimal(token))
+
+
+def assets(sent: str) -> MyAssetEvent:
+    """Make an event with `sent` where the assets stand."""
+    event = decode(f'{{"ty":"myAsset","astuid":"u","ast":{sent},"asttms":5}}'.encode())
+    assert isinstance(event, MyAssetEvent)
+    return event
+
+
+def test_an_asset_is_a_value_with_three_names() -> None:
+    (asset,) = assets('[{"cu":"ETH","b":1.40,"l":0}]').assets
+    assert asset.asdict() == {"currency": "ETH", "balance": Decimal("1.40"), "locked": Decimal(0)}
+    assert (asset, hash(asset)) == (MyAsset("ETH", Decimal("1.4"), Decimal("0.0")), hash(asset))
+    with pytest.raises(AttributeError):
+        asset.balance = Decimal(2)  # type: ignore[misc]
+
+
+def test_amounts_are_floats_where_floats_are_asked_for() -> None:
+    event = assets('[{"cu":"ETH","b":1.40,"l":"0.1"},{"cu":"KRW","b":-0,"l":1e400}]')
+    floats: list[float] = []
+    for asset in event.with_numbers(float).assets:
+        floats += [asset.balance, asset.locked]  # type: ignore[list-item]
+    assert [type(value) for value in floats] == [float] * 4
+    assert [str(value) for value in floats] == ["1.4", "0.1", "-0.0", "inf"]
+
+
+@pytest.mark.parametrize("sent", ["null", "[]"])
+@pytest.mark.parametrize("number", [Decimal, float])
+def test_no_assets_are_an_empty_tuple(sent: str, number: type[Decimal | float]) -> None:
+    assert assets(sent).with_numbers(number).assets == ()
+
+
+@pytest.mark.parametrize("key", ["currency", "cu"])
+@pytest.mark.parametrize("amount", ['"NaN"', '"-Infinity"', '"sNaN"', '"much"', "null", "true", "[1]", "{}"])
+@pytest.mark.parametrize("number", [Decimal, float])
+def test_an_amount_that_is_none_fails_alone_and_when_it_is_read(
+    key: str, amount: str, number: type[Decimal | float]
+) -> None:
+    names = ("balance", "locked") if key == "currency" else ("b", "l")
+    for amounts in ((amount, "1"), ("1", amount)):
+        pairs = ",".join(f'"{name}":{value}' for name, value in zip(names, amounts, strict=True))
+        event = assets(f'[{{"{key}":"ETH",{pairs}}}]').with_numbers(number)
+        for _ in range(2):
+            with pytest.raises(RemoteProtocolError, match="malformed"):
+                _ = event.assets
+        assert (event.asset_uuid, event.asset_timestamp) == ("u", 5)
+
+
+@pytest.mark.parametrize("sent", ["5", '"x"', "{}", "[5]", "[null]", '[{"cu":"ETH"}]', '[{"cu":5,"b":1,"l":1}]'])
+def test_what_is_no_list_of_assets_fails_when_it_is_read(sent: str) -> None:
+    event = assets(sent)
+    with pytest.raises(RemoteProtocolError, match="malformed"):
+        _ = event.assets

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.protocol.examples import FORMATS, Example, each_example, example_of, fields_of
 from tests.protocol.spellings import numbers, quickly
+from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import (
     AnnouncementEvent,
     GenericEvent,
@@ -94,3 +95,82 @@ def test_a_type_of_tomorrow_is_a_generic_event() -> None:
     assert (timed.symbol, timed.timestamp, timed.stream_type) == ("*", 5, "SNAPSHOT")
     assert pickle.loads(pickle.dumps(event)) == event  # noqa: S301
     assert "price" in repr(event)
+
+
+def test_what_a_trigger_needs_is_an_int_or_a_decimal() -> None:
+    text = simple("indicator_signal volume_spike").replace(b'"ep":{"mul":2.0}', b'"ep":{"th":70,"mul":2.50,"x":1.5}')
+    event = decode(text)
+    assert isinstance(event, IndicatorSignalEvent)
+    assert repr(dict(event.event_params)) == repr({"threshold": 70, "multiplier": Decimal("2.50"), "x": Decimal("1.5")})
+    floats = event.with_numbers(float)
+    assert repr(dict(floats.event_params)) == repr({"threshold": 70, "multiplier": 2.5, "x": 1.5})
+    assert repr(dict(floats.params)) == repr({"period": 20})
+    assert repr(dict(floats.value)) == repr({"volume": 812.5, "avg_volume": 401.25, "ratio": 2.02492212})
+
+
+def test_a_letter_means_what_it_means_in_its_object() -> None:
+    names = b'{"p":1,"t":2,"m":3.0,"s":4,"th":5,"mul":6.0,"vol":7,"hist":8}'
+    text = b'{"ty":"indicator_signal","cd":"KRW-X","tf":"5m","ind":"i","tr":"t","p":%b,"ep":%b,"v":%b}'
+    event = make_event("indicator_signal KRW-X", text % (names, names, names), 0, 0)
+    assert isinstance(event, IndicatorSignalEvent)
+    assert list(event.params) == ["period", "type", "multiplier", "slow", "th", "mul", "vol", "hist"]
+    assert list(event.event_params) == ["p", "t", "m", "s", "threshold", "multiplier", "vol", "hist"]
+    assert list(event.value) == ["p", "t", "m", "s", "th", "mul", "volume", "histogram"]
+
+
+def test_a_value_may_be_null() -> None:
+    event = decode(simple("indicator rsi").replace(b"61.20417733", b"null"))
+    assert isinstance(event, IndicatorEvent)
+    assert dict(event.value) == dict(event.with_numbers(float).value) == {"rsi": None}
+
+
+@pytest.mark.parametrize("sent", ['"NaN"', '"Infinity"', '"much"', "true", "[]", "{}"])
+@pytest.mark.parametrize("number", [Decimal, float])
+def test_a_value_that_is_none_fails_alone_and_when_it_is_read(sent: str, number: type[Decimal | float]) -> None:
+    event = decode(simple("indicator rsi").replace(b"61.20417733", sent.encode())).with_numbers(number)
+    assert isinstance(event, IndicatorEvent)
+    for _ in range(2):
+        with pytest.raises(RemoteProtocolError, match="malformed"):
+            _ = event.value
+    assert (event.indicator, dict(event.params)) == ("rsi", {"period": 14})
+
+
+@pytest.mark.parametrize("sent", [b"5", b"[]", b'"x"', b"true"])
+def test_parameters_that_are_no_object_fail_when_they_are_read(sent: bytes) -> None:
+    text = simple("indicator_signal golden_cross").replace(b'"ep":{}', b'"ep":%b' % sent)
+    event = make_event("indicator_signal KRW-ETH", text, 0, 0)
+    assert isinstance(event, IndicatorSignalEvent)
+    with pytest.raises(RemoteProtocolError, match="malformed"):
+        _ = event.event_params
+    assert event.params["fast"] == 12
+
+
+def test_a_notice_has_a_category_and_no_code() -> None:
+    event = decode(simple("announcement"))
+    assert (event.symbol, hasattr(event, "code")) == ("trade", False)
+
+
+def generic(payload: bytes) -> GenericEvent:
+    event = make_event("depth *", payload, 0, 0)
+    assert isinstance(event, GenericEvent)
+    return event
+
+
+def test_fields_of_tomorrow_are_as_sent() -> None:
+    event = generic(b'{"ty":"depth","z":-0,"a":1.50,"i":12345678901234567890,"n":null,"t":"-0","tms":1.5,"st":null}')
+    fields = {"ty": "depth", "z": Decimal("-0"), "a": Decimal("1.50"), "i": 12345678901234567890, "n": None, "t": "-0"}
+    assert repr({**event.fields}) == repr({**fields, "tms": Decimal("1.5"), "st": None})
+    assert (event.timestamp, event.stream_type) == (None, None)
+    floats = event.with_numbers(float).fields
+    assert (str(floats["z"]), floats["a"], floats["i"]) == ("-0.0", 1.5, 12345678901234567890)
+    with pytest.raises(TypeError):
+        event.fields["a"] = 1  # type: ignore[index]
+    assert event.asdict()["fields"] == event.fields
+
+
+@pytest.mark.parametrize(
+    "payload", [b"[1]", b"5", b"", b'{"a":', b'{"a":"\xff"}', b'{"a":' + b"[" * 9999 + b"]" * 9999 + b"}"]
+)
+def test_what_is_no_object_has_no_fields(payload: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="malformed"):
+        _ = generic(payload).fields
