@@ -33,3 +33,29 @@ def test_a_message_of_2018_has_no_type_and_another_key_for_the_code() -> None:
 def test_decode_refuses_what_is_not_one_data_message(payload: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         decode(payload)
+
+
+def test_an_event_bears_what_was_given_with_it() -> None:
+    ticker = example_of("ticker").simple.encode()
+    event = decode(b" [" + ticker + b"]", epoch=3, received_at=7)
+    assert (event.payload, event.epoch, event.received_at) == (ticker, 3, 7)
+    assert (decode(ticker).epoch, decode(ticker).received_at) == (0, 0)
+
+
+def test_a_message_is_sound_once_it_is_decoded() -> None:
+    with pytest.raises(RemoteProtocolError, match="malformed message"):
+        decode(b'{"ty":"ticker","cd":"KRW-ETH","c":"\xff","tms":1}')
+
+
+@pytest.mark.parametrize("payload", [b'{"status":"UP"}', b'[{"ty":"trade","cd":"KRW-A"},{"ty":"trade","cd":"KRW-B"}]'])
+def test_a_refusal_names_the_endpoint_and_the_message(payload: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="not one data message of the info endpoint") as caught:
+        decode(payload, endpoint="info")
+    assert repr(payload) in str(caught.value)
+    with pytest.raises(RemoteProtocolError, match="of the public endpoint"):
+        decode(payload)
+
+
+def test_a_notice_beside_a_message_is_too_much() -> None:
+    with pytest.raises(RemoteProtocolError, match="not one data message"):
+        decode(b'[{"ty":"trade","cd":"KRW-A"},{"status":"UP"}]')
