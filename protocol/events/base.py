@@ -214,7 +214,10 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         return _as_tuple(msgspec.structs.replace(self, **self._undecoded))
 
     def _view_with(self, field: str, value: object) -> Self:
-        return self._view("_fixed", (*self._fixed, (field, value)))
+        if (field, value) in self._fixed:
+            return self
+        others = (one for one in self._fixed if one[0] != field)
+        return self._view("_fixed", (*others, (field, value)))
 
     def _view(self, name: str, value: Any) -> Self:
         """Return this event but for one thing; the same view each time, since components ask for the same ones."""

@@ -217,6 +217,17 @@ def test_a_view_keeps_what_it_fixes_whether_or_not_it_was_expected() -> None:
 
 
 @either_way
+@pytest.mark.parametrize("names", [[], ["stream_type"]])
+def test_the_last_word_on_the_stream_type_counts(is_loaded: bool, names: list[str]) -> None:
+    expect(TickerEvent, Decimal, names)
+    event = shell("ticker", is_loaded=is_loaded)
+    latest = event.as_snapshot().as_realtime()
+    assert (latest.stream_type, latest.is_replayed, latest.asdict()["stream_type"]) == ("REALTIME", False, "REALTIME")
+    again = event.as_realtime().as_snapshot()
+    assert (again.stream_type, again.is_replayed, again.asdict()["stream_type"]) == ("SNAPSHOT", True, "SNAPSHOT")
+
+
+@either_way
 def test_views_stack_and_are_made_once(is_loaded: bool) -> None:
     event = shell("orderbook", is_loaded=is_loaded)
     assert isinstance(event, OrderbookEvent)
