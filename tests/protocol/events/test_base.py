@@ -1,6 +1,7 @@
 """What every event is: a value that is decoded when it is read, with views of it."""
 
 import copy
+import gc
 import pickle
 import threading
 from collections.abc import Callable
@@ -267,3 +268,94 @@ def test_every_class_is_an_event_with_its_code() -> None:
         assert isinstance(event, Event)
         if "code" in parse(example.default):
             assert event.asdict()["code"] == event.symbol
+
+
+def test_an_event_shows_its_message() -> None:
+    event = shell("ticker", is_loaded=False)
+    assert (event.payload, event.size, event.type) == (simple("ticker"), len(simple("ticker")), "ticker")
+    assert dict(event.__rich_repr__()) == event.asdict()
+
+
+def test_what_is_no_field_is_no_attribute() -> None:
+    event: object = shell("ticker", is_loaded=False)
+    for name in ("tp", "orderbook_units", "_nothing"):
+        with pytest.raises(AttributeError, match=f"'TickerEvent' object has no attribute '{name}'") as caught:
+            getattr(event, name)
+        assert (caught.value.name, caught.value.obj) == (name, event)
+
+
+@each_example()
+def test_events_are_nothing_to_the_garbage_collector(example: Example) -> None:
+    event = decode(example.simple.encode())
+    event.asdict()
+    assert not gc.is_tracked(event)
+    assert not gc.is_tracked(event._values)
+
+
+def test_an_event_is_loaded_once() -> None:
+    event = shell("ticker", is_loaded=True)
+    values = event._values
+    event.load()
+    assert event._values is values is not None
+
+
+@pytest.mark.parametrize(
+    ("sent", "price"),
+    [("-0", "-0"), ("-0.0", "-0.0"), ("0", "0"), ("1.50", "1.50"), ('"2.50"', "2.50"), ("null", None)],
+)
+@pytest.mark.parametrize("names", [["trade_price"], ["trade_price", "change"]])
+def test_loading_keeps_the_digits_of_a_number(names: list[str], sent: str, price: str | None) -> None:
+    expect(TickerEvent, Decimal, names)
+    event = make_event("ticker KRW-ETH", simple("ticker").replace(b"3875000.0", sent.encode()), 1, 2)
+    event.load()
+    assert event._values.__struct_fields__ == tuple(sorted(names, key=["trade_price", "change"].index))
+    assert repr(event._values.trade_price) == repr(None if price is None else Decimal(price))
+
+
+@pytest.mark.parametrize("names", [["trade_price"], ["trade_price", "change"]])
+def test_loading_leaves_a_number_that_is_none_to_its_reader(names: list[str]) -> None:
+    expect(TickerEvent, Decimal, names)
+    event = make_event("ticker KRW-ETH", simple("ticker").replace(b"3875000.0", b'"NaN"'), 1, 2)
+    event.load()
+    assert event._values.__struct_fields__ == ()
+
+
+@pytest.mark.parametrize("names", [[], ["trade_price"]])
+def test_loading_looks_at_text_that_nobody_reads(names: list[str]) -> None:
+    expect(TickerEvent, Decimal, names)
+    assert decode(simple("ticker").replace(b'"NONE"', '"없음"'.encode())).asdict()["market_warning"] == "없음"
+    broken = make_event("ticker KRW-ETH", simple("ticker").replace(b'"NONE"', b'"\xec\x97"'), 1, 2)
+    with pytest.raises(RemoteProtocolError, match="malformed message"):
+        broken.load()
+
+
+def test_what_is_fetched_over_rest_says_so() -> None:
+    event = decode(simple("trade"))
+    fetched = event.as_backfilled()
+    assert (event.backfilled, fetched.backfilled, fetched.as_snapshot().backfilled) == (False, True, True)
+    assert fetched.as_backfilled() is fetched is event.as_backfilled()
+    assert fetched != event
+    assert pickle.loads(pickle.dumps(fetched)) == fetched  # noqa: S301
+    ticker = decode(simple("ticker"))
+    assert ticker.as_backfilled() == ticker  # only trades have the field
+
+
+def test_a_snapshot_of_the_exchange_is_not_replayed() -> None:
+    sent = decode(simple("ticker").replace(b"REALTIME", b"SNAPSHOT"))
+    assert sent.as_snapshot() is sent
+    assert (sent.is_replayed, sent.as_realtime().is_replayed) == (False, False)
+    assert sent.as_realtime().stream_type == "REALTIME"
+    made = decode(simple("ticker")).as_snapshot()
+    assert (made.is_replayed, made.as_snapshot() is made) == (True, True)
+    assert made == sent
+
+
+def test_each_view_is_found_among_several() -> None:
+    event = shell("ticker", is_loaded=True)
+
+    def views() -> list[Event]:
+        return [event.as_snapshot(), event.as_backfilled(), event.with_numbers(float), event.as_realtime()]
+
+    ids = [id(view) for view in views()]
+    assert [id(view) for view in views()] == ids
+    assert len(set(ids)) == 4
