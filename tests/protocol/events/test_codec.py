@@ -1,6 +1,7 @@
 """One pass over a message, exact in every spelling and order; what it decodes is a matter of speed, never of values."""
 
 import json
+import pickle
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,14 @@ from tests.protocol.learning import codec_of, expect, forget_all
 from tests.protocol.spellings import numbers, quickly, same, spaces
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TickerEvent, decode, make_event
+from websocket_v6.protocol.events.codec import (
+    Codec,
+    checked_text,
+    has_full_names,
+    keep_minus_zero,
+    malformed,
+    may_have_minus_zero,
+)
 
 MEMORY = 256  # messages from one sample of what is read to the next, as protocol/events/codec.py has it
 FLAT = ("ticker", "trade", "candle.1m", "myOrder")
@@ -302,3 +311,84 @@ def test_floats_are_the_nearest_to_the_exact_value(type_: str, data: st.DataObje
             value = expected.get(name)
             assert getattr(floats, name) == (None if value is None else float(value)), name
             assert value is None or type(getattr(floats, name)) is float
+
+
+def test_a_codec_knows_its_fields_and_is_itself_in_a_pickle() -> None:
+    codec = codec_of(TickerEvent, Decimal)
+    assert all(name in codec for name in ("trade_price", "stream_type", "timestamp"))
+    assert not any(name in codec for name in ("sequential_id", "symbol", 5))
+    assert len(codec) == len(json.loads(TICKER.default)) - len({"type", "code"})
+    for number in (Decimal, float):
+        assert pickle.loads(pickle.dumps(codec_of(TickerEvent, number))) is codec_of(TickerEvent, number)  # noqa: S301
+
+
+@pytest.mark.parametrize("number", [Decimal, float])
+@pytest.mark.parametrize("text", [TICKER.simple, TICKER.default])
+def test_the_long_way_needs_nothing_that_was_learned(text: str, number: Any) -> None:
+    codec = Codec(TickerEvent, codec_of(TickerEvent, number)._fields, number)
+    assert codec.check(text.encode()).__struct_fields__ == ()
+    assert codec.turns.keys() == {b'{"ty":"', b'{"type"'}
+    one = codec.decode(text.encode(), "trade_price", ["change"])
+    assert {name: getattr(one, name) for name in one.__struct_fields__} == {
+        "trade_price": number("3875000.0"),
+        "change": "RISE",
+    }
+    everything = codec.decode_all(text.encode())
+    assert len(everything.__struct_fields__) == len(codec)
+    assert type(everything.trade_volume) is number
+
+
+@pytest.mark.parametrize(
+    ("payload", "is_full"),
+    [
+        (b'{"ty":"ticker","cd":"KRW-BTC"}', False),
+        (b'{"type":"ticker","code":"KRW-BTC"}', True),
+        (b'{ "type" : "ticker"}', True),
+        (b'{ "ty" : "ticker"}', False),
+        (b'{"code":"KRW-BTC","type":"ticker"}', True),
+        (b'{"cd":"KRW-BTC","ty":"ticker"}', False),
+        (b'{"market":"KRW-BTC","timestamp":1}', True),
+        (b'{"mk":"KRW-BTC","tms":1}', False),
+        (b'{"tp":1,"code":"KRW-BTC"}', True),
+        (b'{"code":null,"ty":"ticker"}', False),
+        (b"{}", False),
+    ],
+)
+def test_the_keys_that_say_what_a_message_is_tell_its_spelling(payload: bytes, is_full: bool) -> None:
+    assert has_full_names(payload) is is_full
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("-0", "-0"),
+        ('{"a":-0}', '{"a":-0e0}'),
+        ('{"a":-0,"b":-0 ,"c":[-0,-0\n]}', '{"a":-0e0,"b":-0e0 ,"c":[-0e0,-0e0\n]}'),
+        ('{"a":-0.0,"b":-00,"c":-01,"d":0}', None),
+        ('{"a":1e-0}', None),
+        ('{"a":1E-0,"b":-0}', '{"a":1E-0,"b":-0e0}'),
+        ('{"a":"-0,","b":"\\"-0}"}', None),
+        ('{"a":"-0,\\\\","b":-0}', '{"a":"-0,\\\\","b":-0e0}'),
+    ],
+)
+def test_only_a_minus_zero_is_spelled_otherwise(text: str, kept: str | None) -> None:
+    assert keep_minus_zero(text) == (text if kept is None else kept)
+    if kept not in (None, text):
+        assert may_have_minus_zero(text.encode())
+
+
+@pytest.mark.parametrize("payload", [b"{}", b'{"a":[1,{"b":null}]}', b' "x"', '{"a":"없음"}'.encode()])
+def test_sound_text_is_returned_as_it_is(payload: bytes) -> None:
+    assert checked_text(payload) == payload.decode()
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"{}}", b'{"a":1,}', b'{"a":"\xff"}', b"\xff", b"[" * 99_999])
+def test_unsound_text_is_a_remote_error(payload: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match="malformed message"):
+        checked_text(payload)
+
+
+def test_an_error_holds_no_more_than_a_cut_of_the_message() -> None:
+    error = malformed("trade", b"a" * 80 + b"b", "why")
+    assert str(error) == f"malformed trade: {b'a' * 80!r}: why"
+    assert error.close_code is None
