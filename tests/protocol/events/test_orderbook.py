@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.protocol.examples import FORMATS, FULL_NAMES, Example, each_example, example_of, fields_of
 from tests.protocol.spellings import numbers, quickly, same, spaces
-from websocket_v6.protocol.events import OrderbookEvent, decode, make_event
+from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.events import OrderbookEvent, OrderbookUnit, decode, make_event
 
 BOOK = example_of("orderbook").simple
 
@@ -118,3 +119,76 @@ def test_levels_are_exact_and_empty_slots_are_left_out(
         assert event.with_depth(depth).orderbook_units == event.orderbook_units[:depth]
         assert event.best() == (event.orderbook_units[0] if kept else None)
     assert decode(text.encode()) == event
+
+
+def with_levels(sent: str, number: type[Decimal | float] = Decimal) -> OrderbookEvent:
+    return book(f'{{"ty":"orderbook","cd":"KRW-XRP","obu":{sent},"tas":5,"lv":10000}}').with_numbers(number)
+
+
+def test_a_level_is_a_value_with_four_names() -> None:
+    (unit,) = with_levels('[{"ap":2.50,"bp":1,"as":"3","bs":4E2}]').orderbook_units
+    names = {"ask_price": Decimal("2.50"), "bid_price": Decimal(1), "ask_size": Decimal(3), "bid_size": Decimal(400)}
+    assert repr(unit.asdict()) == repr({**names, "bid_size": Decimal("4E2")})
+    assert (unit, hash(unit)) == (OrderbookUnit(**names), hash(OrderbookUnit(**names)))
+    with pytest.raises(AttributeError):
+        unit.ask_price = Decimal(2)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("number", [Decimal, float])
+@pytest.mark.parametrize("sent", ["null", "[]"])
+def test_a_book_without_levels_is_empty(sent: str, number: type[Decimal | float]) -> None:
+    event = with_levels(sent, number)
+    assert (event.orderbook_units, event.best(), event.with_depth(5).orderbook_units) == ((), None, ())
+    assert event.level == 10000
+
+
+@pytest.mark.parametrize("number", [Decimal, float])
+@pytest.mark.parametrize(
+    "sent",
+    ["5", "{}", "[5]", "[{}]", "[null]", '[{"ap":1,"bp":1,"as":1}]', '[{"ap":1,"bp":1,"as":1,"bs":true}]']
+    + [f'[{{"ap":1,"bp":1,"as":1,"bs":{value}}}]' for value in ('"NaN"', '"Infinity"', '"-sNaN"', '"much"', "[1]")],
+)
+def test_levels_that_are_none_fail_alone_and_when_they_are_read(sent: str, number: type[Decimal | float]) -> None:
+    event = with_levels(sent, number)
+    for _ in range(2):
+        with pytest.raises(RemoteProtocolError, match="malformed levels of an order book"):
+            _ = event.orderbook_units
+    with pytest.raises(RemoteProtocolError, match="malformed levels of an order book"):
+        event.best()
+    with pytest.raises(RemoteProtocolError, match="malformed levels of an order book"):
+        _ = event.with_depth(1).orderbook_units
+    assert (event.total_ask_size, event.level) == (Decimal(5), Decimal(10000))
+
+
+def test_floats_take_what_only_exact_numbers_can_tell() -> None:
+    beyond, one_sided = '{"ap":1e400,"bp":"2.5","as":1e-400,"bs":-0}', '{"ap":0,"bp":1,"as":0,"bs":1}'
+    event = with_levels(f'[{beyond},{one_sided},{{"ap":3,"bp":null,"as":1,"bs":null}}]', float)
+    units = [tuple(unit.asdict().values()) for unit in event.orderbook_units]
+    assert repr(units) == repr([(float("inf"), 2.5, 0.0, -0.0), (None, 1.0, None, 1.0), (3.0, None, 1.0, None)])
+
+
+def test_a_side_of_a_price_without_size_is_kept() -> None:
+    (unit,) = with_levels('[{"ap":2,"bp":0,"as":0,"bs":1}]').orderbook_units
+    assert list(unit.asdict().values()) == [2, 0, 0, 1]
+
+
+def test_a_depth_looks_no_deeper_than_itself() -> None:
+    event = with_levels('[{"ap":2,"bp":1,"as":1,"bs":1},{"ap":3,"bp":0.5,"as":1,"bs":1},{"ap":true}]')
+    best = event.best()
+    assert best is not None
+    assert (best.ask_price, best.bid_price) == (Decimal(2), Decimal(1))
+    cut = event.with_depth(2)
+    assert [unit.ask_price for unit in cut.orderbook_units] == [2, 3]
+    assert cut.orderbook_units is cut.orderbook_units
+    assert cut.with_depth(2) is cut
+    assert cut.with_depth(1).orderbook_units == (best,)
+    with pytest.raises(RemoteProtocolError):
+        _ = event.orderbook_units
+
+
+def test_views_of_one_book_have_their_own_levels() -> None:
+    event = book()
+    assert len(event.orderbook_units) == 5
+    assert [len(event.with_depth(depth).orderbook_units) for depth in (1, 2, 5)] == [1, 2, 5]
+    assert len(event.with_depth(2).as_snapshot().orderbook_units) == 2
+    assert len(event.orderbook_units) == 5
