@@ -159,6 +159,11 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
             return False
         return self._shell() == other._shell() or self._items() == other._items()
 
+    def __ne__(self, other: object) -> bool:
+        # msgspec's own, which Python would ask first, tells no more than whether they are one object.
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
     def __hash__(self) -> int:
         return hash((type(self), self.symbol, self.received_at, self.epoch, self.timestamp))
 

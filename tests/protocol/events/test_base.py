@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import operator
 import pickle
 import threading
 from collections.abc import Callable
@@ -103,6 +104,15 @@ def test_events_differ_by_any_public_field() -> None:
     assert event != "event"
     # Another spelling of the same value is no difference.
     assert event == decode(simple("ticker").replace(b"3875000.0", b"3.875E6"), epoch=1, received_at=2)
+
+
+def test_equal_events_do_not_differ() -> None:
+    event, again = (decode(simple("ticker"), epoch=1, received_at=2) for _ in range(2))
+    other = decode(simple("ticker"), epoch=2, received_at=2)
+    assert [operator.eq(event, one) for one in (event, again, other)] == [True, True, False]
+    assert [operator.ne(event, one) for one in (event, again, other)] == [False, False, True]
+    for stranger in ("event", None, decode(simple("trade"), epoch=1, received_at=2)):
+        assert (operator.eq(event, stranger), operator.ne(event, stranger)) == (False, True)
 
 
 @each_example()
@@ -359,3 +369,12 @@ def test_each_view_is_found_among_several() -> None:
     ids = [id(view) for view in views()]
     assert [id(view) for view in views()] == ids
     assert len(set(ids)) == 4
+
+
+def test_a_sample_of_many_events_is_taken_and_nothing_is_lost() -> None:
+    expect(TickerEvent, Decimal, ["trade_price"])
+    events = [make_event("ticker KRW-ETH", simple("ticker"), 1, 2) for _ in range(300)]
+    for event in events:
+        event.load()
+    assert {event._values.__struct_fields__ for event in events} == {("trade_price",), ()}
+    assert {event.asdict()["trade_price"] for event in events} == {Decimal("3875000.0")}
