@@ -159,6 +159,11 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
             return False
         return self._shell() == other._shell() or self._items() == other._items()
 
+    def __ne__(self, other: object) -> bool:
+        # msgspec's own, which Python would ask first, tells no more than whether they are one object.
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
     def __hash__(self) -> int:
         return hash((type(self), self.symbol, self.received_at, self.epoch, self.timestamp))
 
@@ -214,7 +219,10 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         return _as_tuple(msgspec.structs.replace(self, **self._undecoded))
 
     def _view_with(self, field: str, value: object) -> Self:
-        return self._view("_fixed", (*self._fixed, (field, value)))
+        if (field, value) in self._fixed:
+            return self
+        others = (one for one in self._fixed if one[0] != field)
+        return self._view("_fixed", (*others, (field, value)))
 
     def _view(self, name: str, value: Any) -> Self:
         """Return this event but for one thing; the same view each time, since components ask for the same ones."""

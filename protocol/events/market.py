@@ -17,7 +17,7 @@ def _plain_date(value: Any, _number: object) -> str | None:
         return None
     if isinstance(value, str):
         return value
-    return f"{value['year']:04}-{value['month']:02}-{value['day']:02}"
+    return f"{value['year']:04d}-{value['month']:02d}-{value['day']:02d}"
 
 
 class TickerEvent(MarketEvent, frozen=True, gc=False, eq=False):

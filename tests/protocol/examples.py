@@ -8,7 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["EXAMPLES", "FULL_NAMES", "Example", "parse"]
+import pytest
+
+__all__ = ["EXAMPLES", "FORMATS", "FULL_NAMES", "Example", "each_example", "example_of", "fields_of", "parse"]
+
+FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 
 
 class Example(NamedTuple):
@@ -51,3 +55,20 @@ _FILE = Path(__file__).with_name("examples.jsonl")
 EXAMPLES = [Example(**json.loads(line)) for line in _FILE.read_text().splitlines()]
 # By type: the full name of each SIMPLE name, those inside of levels and assets too.
 FULL_NAMES = {parse(example.default)["type"]: _full_names(example) for example in EXAMPLES}
+
+
+def example_of(name: str) -> Example:
+    """Return the example of this name."""
+    return next(example for example in EXAMPLES if example.name == name)
+
+
+def each_example(*types: str) -> pytest.MarkDecorator:
+    """Let a test run with `example` as each example of these types, or each there is."""
+    examples = [example for example in EXAMPLES if not types or example.name.partition(" ")[0] in types]
+    return pytest.mark.parametrize("example", examples, ids=[example.name for example in examples])
+
+
+def fields_of(example: Example) -> dict[str, Any]:
+    """Return what `asdict` must show of an example, but for what its event knows from elsewhere."""
+    fields = parse(example.default).items()
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields}
