@@ -28,6 +28,7 @@ def test_a_block_of_unknown_length_is_taken_for_a_minute() -> None:
     backoff = Backoff(0.5, 30.0, lambda: 0.0)
     assert backoff.failed(RateLimitedError("blocked", status=418)) == 60.0
     assert backoff.failed(RateLimitedError("slow down", status=429)) == 1.0
+    assert backoff.failed(RateLimitedError("slow down", status=400)) == 1.0
     assert backoff.failed(TransportError("gone")) == 0.0
 
 

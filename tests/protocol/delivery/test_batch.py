@@ -35,28 +35,42 @@ def test_garbage_is_a_remote_error(data: bytes) -> None:
         Batch.unpack(data)
 
 
+SOUND = {
+    "endpoint": "public", "line": 3, "epoch": 1, "ts_received_ns": 2, "streams": ["ticker KRW-BTC"],
+    "payloads": [b"{}"], "replayed": False, "backfilled": False,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "fields",
+    "change",
     [
-        ["public", 3, 1, 2, ["ticker KRW-BTC"], []],
-        ["public", 3, 1, 2, [], [b"{}"]],
-        ["public", 3, 1, True, [], []],
-        ["public", True, 1, 2, [], []],
-        ["public", 3, 1, 2, [1], [b"{}"]],
-        ["public", 3, 1, 2, [], {}],
-        ["public", 3, 1, 2, [], [], 1, False],
-        ["public", 3, 1, 2, ["ticker KRW-BTC"], ["text"]],
-        ["public", 3, "1", 2, [], []],
-        ["public", "3", 1, 2, [], []],
-        [b"public", 3, 1, 2, [], []],
-        ["public", 3, True, 2, [], []],
-        ["public", 3, 1, 2, {}, []],
-        ["public", 3, 1, 2, []],
-        ["public", 3, 1, 2, [], [], 1],
-        ["public", 3, 1, 2, [], [], False, 0],
+        {"endpoint": b"public"},
+        {"line": "3"},
+        {"line": True},
+        {"epoch": "1"},
+        {"epoch": True},
+        {"ts_received_ns": 2.0},
+        {"ts_received_ns": True},
+        {"streams": []},
+        {"payloads": []},
+        {"streams": {"ticker KRW-BTC": 1}},
+        {"payloads": {b"{}": 1}},
+        {"streams": [1]},
+        {"payloads": ["text"]},
+        {"streams": ["ticker KRW-BTC", 1], "payloads": [b"{}", b"{}"]},
+        {"replayed": 1},
+        {"backfilled": 0},
     ],
     ids=repr,
 )
-def test_fields_of_wrong_types_are_a_remote_error(fields: list[object]) -> None:
-    with pytest.raises(RemoteProtocolError):
-        Batch.unpack(msgpack.packb(fields))
+def test_a_field_of_a_wrong_type_is_a_remote_error(change: dict[str, object]) -> None:
+    assert Batch.unpack(msgpack.packb(list(SOUND.values()))) == Batch(**SOUND)  # type: ignore[arg-type]
+    with pytest.raises(RemoteProtocolError, match="fields of wrong types"):
+        Batch.unpack(msgpack.packb(list({**SOUND, **change}.values())))
+
+
+@pytest.mark.parametrize("count", [0, 6, 7, 9])
+def test_a_field_too_few_or_too_many_is_a_remote_error(count: int) -> None:
+    fields = [*SOUND.values(), 0]
+    with pytest.raises(RemoteProtocolError, match="not a batch of records"):
+        Batch.unpack(msgpack.packb(fields[:count]))

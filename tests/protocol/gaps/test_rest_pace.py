@@ -23,6 +23,7 @@ def test_no_second_sees_more_than_ten_calls(pauses: list[float]) -> None:
 
 def test_the_first_call_leaves_at_once() -> None:
     assert RestPace().due(1000.0) == 1000.0
+    assert RestPace().due(0.0) == 0.0, "even if the clock has just begun"
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,12 @@ def test_what_a_server_may_not_answer(header: str) -> None:
     assert raised.value.close_code == 1010
 
 
+@pytest.mark.parametrize("rest", ["!x", "x", "#", "=1", '"x"'])
+def test_words_without_a_comma_between_them_are_no_list(rest: str) -> None:
+    with pytest.raises(RemoteProtocolError, match="it is malformed"):
+        negotiate(f"permessage-deflate {rest}", offered=True)
+
+
 @pytest.mark.parametrize("header", ["permessage-deflate", "permessage-foo", "="])
 def test_an_extension_never_offered_is_a_remote_error(header: str) -> None:
     with pytest.raises(RemoteProtocolError, match="offered"):

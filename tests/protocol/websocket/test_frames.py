@@ -262,6 +262,16 @@ def test_text_that_drips_in_is_checked_once_and_wholly() -> None:
     assert violation(*(encode(TEXT, text[:-1])[i : i + 1] for i in range(len(frame) - 1))) == ([], 1007)
 
 
+@pytest.mark.parametrize("form", [7, 16, 64])
+def test_a_frame_cut_in_two_or_three_anywhere_is_whole_again(form: int) -> None:
+    payload = random.Random(form).randbytes({7: 20, 16: 200, 64: 65_536}[form])
+    frame = encode(BINARY, payload)
+    places = [*range(1, 15), len(frame) - 1]
+    for first, second in itertools.combinations_with_replacement(places, 2):
+        parts = [frame[:first], frame[first:second], frame[second:] + encode(BINARY, b"next")]
+        assert decode(*parts) == ([payload, b"next"], [])
+
+
 # --- limits
 
 

@@ -81,6 +81,9 @@ def test_a_subprotocol_never_asked_for_is_a_remote_error() -> None:
         ({}, error_body(418, "blocked for 90s."), 90.0),
         ({}, error_body(418, "요청이 너무 많습니다. 10분 후에 다시 시도해 주세요."), 600.0),
         ({}, error_body(418, "30초간 차단되었습니다"), 30.0),
+        ({}, error_body(418, "2시간 동안 차단"), 7200.0),
+        ({}, error_body(418, "1 Hour"), 3600.0),
+        ({}, error_body(418, "0.5 Minutes"), 30.0),
         ({}, error_body(429, "more than 5 requests"), None),
         ({}, b"I'm a teapot, come back in 3 min", 180.0),
         ({}, error_body(418, "blocked for " + "9" * 400 + " seconds"), None),
@@ -92,6 +95,8 @@ def test_too_many_connects(status: int, headers: Mapping[str, str], body: bytes,
     assert (error.status, error.retry_after) == (status, wait)
     assert f"HTTP {status}" in str(error)
     assert "wait" in str(error)
+    what = "has blocked this address" if status == 418 else "refused the connection as one too many"
+    assert what in str(error)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -129,6 +134,8 @@ def test_a_401_without_words_still_means_the_keys() -> None:
         (503, error_body("maintenance", "점검 중"), "maintenance: 점검 중"),
         (301, b"", "check the configured URL"),
         (404, error_body(404, "Code not found"), "404: Code not found"),
+        (404, b"", "check the configured URL"),
+        (499, b"", "check the configured URL"),
         (200, b"hello", "check the configured URL"),
     ],
 )
@@ -172,6 +179,11 @@ def test_any_refusal_is_an_error_of_ours(status: int, headers: dict[str, str], b
     assert len(str(error)) < 700
     assert str(error).isprintable()
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - of our own making
+
+
+def test_two_hundred_characters_of_the_words_are_shown() -> None:
+    words = "ab " * 200
+    assert f"HTTP 404 ({words[:200]})" in str(refusal(404, {}, words.encode()))
 
 
 def test_a_hostile_body_is_only_cut() -> None:
