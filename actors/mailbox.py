@@ -122,7 +122,10 @@ class MailboxQueue:
         return events
 
     def not_delivered(self, count: int) -> None:
-        """Note that the last `count` events taken did not reach user code: it was closed meanwhile."""
+        """Note that the last `count` events taken did not reach user code: it was closed meanwhile.
+
+        An OverflowEvent is not among them: it was not counted when it was taken.
+        """
         with self._lock:
             self._delivered -= count
             self._told = self._dropped()

@@ -122,6 +122,8 @@ class CarefulPath:
             if split(known)[1] == code:
                 route.settle()
                 takers.update((taker.subscription_id, taker) for taker in route.takers)
+                if not incoming.is_snapshot(payload):
+                    takers.update(route.realtime)
         for taker in takers.values():
             # Another endpoint's mailbox is none of this one's business: it might hold back the wrong sources.
             if taker.endpoint == incoming.endpoint:
@@ -144,6 +146,9 @@ class CarefulPath:
             for stream, route in self._routes.of(endpoint):
                 if route.last is not None:
                     for event in route.trades or (route.last,):
+                        merger.remember(stream, event.payload, event.received_at)
+                if route.hold is not None:
+                    for event, _ in route.hold.waiting():
                         merger.remember(stream, event.payload, event.received_at)
 
     def begin(self, endpoint: str, attachment: int) -> None:

@@ -70,12 +70,15 @@ class Edge:
 
     def pull(self, timeout: float | None = None) -> Delivered:
         """Wait for the next event and return it; raises what `MailboxQueue.get` raises."""
+        deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             event = self.mailbox.get(timeout)
             self.note_lag(event)
             shown = self.prepare(event)
             if shown is not None:
                 return shown
+            if deadline is not None:
+                timeout = max(0.0, deadline - time.monotonic())
 
     def prepare(self, event: Delivered) -> Delivered | None:
         """Decode `event` and return the component's view of it; `None` if it is malformed, which is reported."""

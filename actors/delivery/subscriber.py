@@ -11,7 +11,7 @@ from typing import NamedTuple
 from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
-from websocket_v6.protocol.events import ConnectionEvent
+from websocket_v6.protocol.events import ConnectionEvent, Event
 
 from .edge import Edge
 
@@ -115,7 +115,7 @@ class Subscriber(Actor):
             edge.note_lag(events[-1])
             for index, event in enumerate(events):
                 if mailbox.is_closed:
-                    mailbox.not_delivered(len(events) - index)
+                    mailbox.not_delivered(sum(isinstance(one, Event) for one in events[index:]))
                     return False
                 # Each just before its call: what the callback reads is then known when the next one is decoded.
                 shown = edge.prepare(event)

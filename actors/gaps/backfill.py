@@ -7,6 +7,7 @@ the router holds live trades back meanwhile (`actors/delivery/holds.py`).
 import logging
 import time
 from collections import deque
+from collections.abc import Set
 from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Timer, tell
@@ -51,7 +52,14 @@ class Job:
         self.ready: deque[Stream] = deque()  # to be asked for, the first one now
         self.failures = 0  # in a row
         self.recovered: dict[str, int] = dict(before.recovered) if before else {}
-        self.unrecovered: list[Unrecovered] = list(before.unrecovered) if before else []
+        self.unrecovered: dict[Stream, Unrecovered] = {}
+        # Of gaps before this one; but what the router still holds of them is fetched once more.
+        self.unrecovered_before = before.unrecovered_but(self.unreleased) if before else []
+
+    def unrecovered_but(self, held: Set[Stream]) -> list[Unrecovered]:
+        """Return what is missing for good, except where trades are `held` now as they were before."""
+        again = self.unreleased & held
+        return self.unrecovered_before + [one for stream, one in self.unrecovered.items() if stream not in again]
 
 
 class GraceOver(NamedTuple):
@@ -93,7 +101,7 @@ class Backfill(Actor):
         self._job: Job | None = None
         self._pace = RestPace()
         self._reader: RestReader | None = None
-        self._is_asking = False
+        self._asked: Call | None = None  # that is not answered yet
         self._timer: Timer | None = None
 
     def on_receive(self, message: object) -> object:
@@ -105,10 +113,10 @@ class Backfill(Actor):
                 for stream, first in firsts:
                     self._began(epoch, stream, first)
             case Answered(call):
-                self._is_asking = False
+                self._settle(call)
                 self._answered(call, message)
             case Unanswered(call, reason):
-                self._is_asking = False
+                self._settle(call)
                 self._unanswered(call, reason)
             case TradesReleased(epoch, stream, recovered, problem):
                 self._released(epoch, stream, recovered, problem)
@@ -207,8 +215,8 @@ class Backfill(Actor):
             job.idle.discard(stream)
             if stream in job.ready:
                 job.ready.remove(stream)
-            if problem:
-                self._note_missing(job, stream, problem, None)
+        if problem:  # then what was fetched came too late as well
+            self._note_missing(job, stream, problem, None)
         code = split(stream)[1]
         job.recovered[code] = job.recovered.get(code, 0) + recovered
         job.unreleased.remove(stream)
@@ -219,10 +227,11 @@ class Backfill(Actor):
 
     def _note_missing(self, job: Job, stream: Stream, problem: str, until_ms: int | None) -> None:
         until_ns = job.gap.ended_ns if until_ms is None else until_ms * 1_000_000
-        job.unrecovered.append(Unrecovered(split(stream)[1], job.since_ns[stream], until_ns, problem))
+        job.unrecovered[stream] = Unrecovered(split(stream)[1], job.since_ns[stream], until_ns, problem)
 
     def _report(self, job: Job) -> None:
-        ended = BackfillEnded(job.epoch, job.started_ns, job.gap.ended_ns, dict(job.recovered), tuple(job.unrecovered))
+        unrecovered = tuple(job.unrecovered_but(frozenset()))
+        ended = BackfillEnded(job.epoch, job.started_ns, job.gap.ended_ns, dict(job.recovered), unrecovered)
         tell(self._registry, ended)
 
     # --- calls
@@ -230,7 +239,7 @@ class Backfill(Actor):
     def _ask_next(self) -> None:
         """Make the next call, if there is one to make and the pace allows it."""
         job = self._job
-        if job is None or not job.ready or self._is_asking or self._timer is not None:
+        if job is None or not job.ready or self._asked is not None or self._timer is not None:
             return
         now = time.monotonic()
         due = self._pace.due(now)
@@ -241,9 +250,14 @@ class Backfill(Actor):
             self._reader = RestReader(self._config.rest_base, self.actor_ref)
             self._reader.start()
         stream = job.ready[0]
-        self._is_asking = True
+        self._asked = Call(job.epoch, stream, job.fills[stream].query())
         self._pace.sent(now)
-        self._reader.ask(Call(job.epoch, stream, job.fills[stream].query()))
+        self._reader.ask(self._asked)
+
+    def _settle(self, call: Call) -> None:
+        """Note that a call has come to its end; one of a reader that was told to finish may do so late."""
+        if call == self._asked:
+            self._asked = None
 
     def _answered(self, call: Call, answer: Answered) -> None:
         job, fill = self._job, self._fill(call.epoch, call.stream)
@@ -297,4 +311,4 @@ class Backfill(Actor):
         if self._reader is not None:
             self._reader.finish()
             self._reader = None
-            self._is_asking = False
+            self._asked = None

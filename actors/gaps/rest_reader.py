@@ -3,16 +3,20 @@
 httpx does the work; it is imported by the thread, since only who wants backfill must have it.
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.gaps.fill import Query
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["Answered", "Call", "RestReader", "Unanswered"]
 
@@ -63,16 +67,23 @@ class RestReader(threading.Thread):
 
     def run(self) -> None:
         """Make the calls."""
-        with no_fork():
-            import httpx
-
-        with httpx.Client(timeout=TIMEOUT, headers={"User-Agent": USER_AGENT}) as client:
+        client: httpx.Client | None = None
+        with contextlib.ExitStack() as stack:
             while (call := self._calls.get()) is not None:
                 answer: Answered | Unanswered
                 try:
+                    client = client or stack.enter_context(_new_client())
                     response = client.get(self._url, params=call.query.parameters())
                     answer = Answered(call, response.status_code, response.headers, response.content)
-                except httpx.HTTPError as exc:
+                # Not its own errors alone: a name that IDNA cannot spell, a proxy or a certificate of the environment.
+                except Exception as exc:  # noqa: BLE001
                     answer = Unanswered(call, f"{type(exc).__name__}: {exc}")
                 if not tell(self._owner, answer):
                     return
+
+
+def _new_client() -> "httpx.Client":
+    with no_fork():
+        import httpx
+
+        return httpx.Client(timeout=TIMEOUT, headers={"User-Agent": USER_AGENT})

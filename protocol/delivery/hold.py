@@ -49,6 +49,10 @@ class Hold(Generic[Item]):
             self.first = number
         return is_first
 
+    def waiting(self) -> Iterator[Item]:
+        """Yield the live trades that wait, as they came."""
+        return (item for _, item in self._held)
+
     def join(self, taker: int) -> None:
         """Note a taker that is new: the gap was none of its own, and it begins with the next live trade."""
         self._joined[taker] = len(self._held)

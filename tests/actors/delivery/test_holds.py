@@ -1,213 +1,359 @@
-"""The router holding trades back, between a registry and a backfill that only note what they are told."""
-
-import json
-import queue
-from collections.abc import Iterator
-from typing import Any
+"""Trades held back until those before them are fetched, between a router's routes and a backfill that only hears."""
 
 import pytest
 
-from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
-from websocket_v6.actors.delivery.router import Router
-from websocket_v6.actors.mailbox import MailboxQueue
+from tests.actors.delivery.world import BITCOIN, TRADES, World, ids, trade
+from tests.actors.ear import Ear
+from websocket_v6.actors.delivery import holds as subject
 from websocket_v6.actors.messages.backfill import Fetch, MissingTrades, TradesBegan, TradesReleased
-from websocket_v6.actors.messages.common import GetHealth, Ref
-from websocket_v6.actors.messages.registry import StreamsSeen
-from websocket_v6.actors.messages.router import AddRoutes, Attach, DropRoutes, Filled, UseBackfill, UseRegistry
-from websocket_v6.protocol.delivery.batch import Batch
-from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Retire
-from websocket_v6.protocol.delivery.policy import Mailbox
+from websocket_v6.actors.messages.router import Filled
+from websocket_v6.protocol.delivery.commands import HoldTrades
+from websocket_v6.protocol.events import TradeEvent
 
-BTC = "trade KRW-BTC"
 STARTED, ENDED = 1_000, 2_000
+OTHERS = "trade KRW-ETH"
+Marked = list[tuple[int, bool]]
 
 
-class Note(Actor):
-    """Keeps what it is told."""
-
-    def __init__(self, out: "queue.SimpleQueue[Any]") -> None:
-        super().__init__()
-        self._out = out
-
-    def on_receive(self, message: object) -> None:
-        self._out.put(message)
-
-
-def payload(number: int, stream_type: str = "REALTIME") -> bytes:
-    message = {"type": "trade", "code": "KRW-BTC", "sequential_id": number, "stream_type": stream_type}
-    return json.dumps(message, separators=(",", ":")).encode()
-
-
-class World:
-    """A router with one mailbox that follows a trade stream."""
+class Trades(World):
+    """One taker of a trade stream, number 1; the router opened its route at 500 ns."""
 
     def __init__(self) -> None:
-        self.told: dict[str, queue.SimpleQueue[Any]] = {
-            name: queue.SimpleQueue() for name in ("registry", "backfill", "supervisor")
-        }
-        self.refs = {name: Note.start(out) for name, out in self.told.items()}
-        self.router = Router.start(supervisor=self.refs["supervisor"])
-        tell(self.router, UseRegistry(self.refs["registry"]))
-        tell(self.router, UseBackfill(self.refs["backfill"]))
-        self.epoch = 0
-        self.open(1)
-        self.mailbox = self.follow(1)
+        super().__init__(now_ns=500)
+        self.epoch = 1
+        self.follow(TRADES)
 
-    def open(self, epoch: int) -> None:
-        """Let the connection of this epoch bring what comes next, instead of the one before it."""
-        tell(self.router, End(self.epoch))
-        tell(self.router, Attach(epoch, "public", 1, queue.SimpleQueue(), 100))
-        tell(self.router, Admit(epoch, epoch, False))
-        self.epoch = epoch
-
-    def follow(self, number: int, *, realtime: bool = True) -> MailboxQueue:
-        mailbox = MailboxQueue(Mailbox.drop_oldest(20_000))
-        tell(self.router, AddRoutes(number, "public", (BTC,), mailbox, None, True, True, realtime))
-        return mailbox
-
-    def come(self, *numbers: int, stream_type: str = "REALTIME") -> None:
-        payloads = [payload(number, stream_type) for number in numbers]
-        tell(self.router, Batch("public", self.epoch, 5_000, 5_000, [BTC] * len(payloads), payloads))
+    def live(self, *numbers: int, stream_type: str = "REALTIME") -> None:
+        """Let trades come live."""
+        self.come(TRADES, *(trade(number, stream_type) for number in numbers), epoch=self.epoch)
 
     def lose(self, epoch: int, patience: float = 60.0) -> None:
-        tell(self.router, Forget("public"))
-        tell(self.router, HoldTrades(epoch, STARTED, ENDED, patience))
-        self.open(epoch)
+        self.routes.forget("public")
+        self.holds.begin(HoldTrades(epoch, STARTED, ENDED, patience))
+        self.epoch = epoch
 
-    def fill(self, epoch: int, *numbers: int) -> None:
-        tell(self.router, Filled(epoch, BTC, 6_000, tuple((number, payload(number)) for number in numbers)))
+    def fill(self, epoch: int, *numbers: int, stream: str = TRADES) -> None:
+        self.holds.filled(Filled(epoch, stream, 6_000, tuple((number, trade(number)) for number in numbers)))
 
-    def heard(self, name: str = "backfill") -> Any:
-        return self.told[name].get(timeout=10)
+    def marked(self, number: int = 1) -> Marked:
+        """Return ids and marks of what a taker has been given since."""
+        return [(event.sequential_id, event.backfilled) for event in self.take(number) if isinstance(event, TradeEvent)]
 
-    def delivered(self, mailbox: MailboxQueue | None = None) -> list[tuple[int, bool]]:
-        """Return ids and marks of what has been delivered by now."""
-        ask(self.router, GetHealth(), 10)
-        events = (mailbox or self.mailbox).take_many(0.0, 20_000)
-        return [(event.sequential_id, event.backfilled) for event in events]  # type: ignore[union-attr]
+    def wanted(self) -> tuple[MissingTrades, ...]:
+        (fetch,) = self.backfill.heard()
+        assert isinstance(fetch, Fetch)
+        return fetch.wanted
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
-    yield made
-    refs: list[Ref] = [made.router, *made.refs.values()]
-    for ref in refs:
-        assert stop_and_join(ref, 5)
+def world() -> Trades:
+    return Trades()
 
 
-def live(*numbers: int) -> list[tuple[int, bool]]:
+def live(*numbers: int) -> Marked:
     return [(number, False) for number in numbers]
 
 
-def fetched(*numbers: int) -> list[tuple[int, bool]]:
+def fetched(*numbers: int) -> Marked:
     return [(number, True) for number in numbers]
 
 
-def test_live_trades_wait_for_those_before_them(world: World) -> None:
-    world.come(1, 2)
+# --- what is wanted
+
+
+def test_backfill_is_told_what_is_missing(world: Trades) -> None:
+    world.live(1, 2)
+    world.lose(2, patience=7.0)
+    wanted = (MissingTrades(TRADES, (1, 2), True, STARTED, None),)
+    assert world.backfill.heard() == [Fetch(2, STARTED, ENDED, 7.0, wanted)]
+
+
+@pytest.mark.parametrize(
+    ("count", "known", "is_all"),
+    [(15, tuple(range(1, 16)), True), (16, tuple(range(1, 17)), False), (18, tuple(range(3, 19)), False)],
+)
+def test_only_the_last_trades_are_known(world: Trades, count: int, known: tuple[int, ...], is_all: bool) -> None:
+    world.live(*range(1, count + 1))
     world.lose(2)
-    assert world.heard() == Fetch(2, STARTED, ENDED, 60.0, (MissingTrades(BTC, (1, 2), True, STARTED, None),))
-    world.come(6, stream_type="SNAPSHOT")
-    assert world.heard() == TradesBegan(2, ((BTC, 6),))
-    world.come(7)
-    assert world.delivered() == live(1, 2)
-    world.fill(2, 3, 4, 5, 6)
-    assert world.heard() == TradesReleased(2, BTC, 3, "")
-    world.come(8)
-    assert world.delivered() == fetched(3, 4, 5) + live(6, 7, 8)
+    (missing,) = world.wanted()
+    assert (missing.known, missing.is_all) == (known, is_all)
 
 
-def test_what_waits_counts_as_seen_and_serves_snapshots(world: World) -> None:
-    world.come(1)
-    assert world.heard("registry") == StreamsSeen("public", 1, (BTC,))
+def test_without_a_trade_before_it_the_gap_begins_when_the_stream_was_first_wanted() -> None:
+    world = Trades()
+    world.now_ns = 1_500
+    world.follow(OTHERS, replay=False)
+    world.follow(TRADES, snapshots=False)
     world.lose(2)
-    once = world.follow(2, realtime=False)
-    world.come(6)
-    assert world.delivered(once) == live(6)
-    told = [world.heard("registry") for _ in range(3)]
-    assert StreamsSeen("public", 2, (BTC,)) in told
-    assert world.delivered() == live(1)
+    missing = {one.stream: one for one in world.wanted()}
+    assert missing[TRADES] == MissingTrades(TRADES, (), True, STARTED, None)
+    assert missing[OTHERS] == MissingTrades(OTHERS, (), True, 1_500, None)
 
 
-def test_a_trade_that_was_fetched_and_comes_late_is_dropped(world: World) -> None:
-    world.come(1)
+def test_a_malformed_trade_is_no_known_one(world: Trades) -> None:
+    world.live(1)
+    world.come(TRADES, b"garbage")
     world.lose(2)
-    world.come(6)
-    world.fill(2, 2, 4, 5)
-    world.come(5, 7, 4, 3)
-    assert world.delivered() == live(1) + fetched(2, 4, 5) + live(6, 7, 3)
-    assert ask(world.router, GetHealth(), 10).repeated == 2
+    assert world.wanted()[0].known == (1,)
 
 
-def test_an_answer_to_an_older_gap_is_not_delivered(world: World) -> None:
-    world.come(1)
+def test_who_has_had_nothing_yet_misses_nothing(world: Trades) -> None:
     world.lose(2)
-    world.come(4)
+    assert world.backfill.heard() == []
+    world.live(6)
+    assert world.marked() == live(6)
+    assert world.seen() == [TRADES]
+
+
+def test_other_streams_are_not_held(world: Trades) -> None:
+    one = world.follow(BITCOIN)
+    world.come(BITCOIN, b"{}")
+    world.lose(2)
+    world.come(BITCOIN, b"{}")
+    assert world.backfill.heard() == []
+    assert len(world.take(one)) == 2
+
+
+def test_who_takes_no_snapshots_misses_trades_from_the_first_moment(world: Trades) -> None:
+    world.routes.drop(1, None)
+    one = world.follow(TRADES, snapshots=False)
+    world.lose(2)
+    assert [missing.stream for missing in world.wanted()] == [TRADES]
+    world.live(6)
+    world.fill(2, 5)
+    assert world.marked(one) == fetched(5) + live(6)
+
+
+# --- the beginning
+
+
+def test_backfill_is_told_once_of_the_first_trade_that_came_live(world: Trades) -> None:
+    world.live(1)
+    world.lose(2)
+    world.backfill.heard()
+    world.holds.tell_began()
+    assert world.backfill.heard() == []
+    world.live(6, 7)
+    assert world.backfill.heard() == []
+    world.holds.tell_began()
+    world.holds.tell_began()
+    assert world.backfill.heard() == [TradesBegan(2, ((TRADES, 6),))]
+
+
+def test_a_beginning_before_the_next_gap_is_not_told_after_it(world: Trades) -> None:
+    world.live(1)
+    world.lose(2)
+    world.live(6)
     world.lose(3)
-    world.fill(2, 2, 3)
-    world.come(8)
-    assert world.delivered() == live(1)
-    world.fill(3, 2, 3, 5, 6, 7)
-    assert world.delivered() == fetched(2, 3) + live(4) + fetched(5, 6, 7) + live(8)
-    heard = [world.heard() for _ in range(6)]
-    assert heard[2] == Fetch(3, STARTED, ENDED, 60.0, (MissingTrades(BTC, (1,), True, STARTED, None),))
-    assert heard[3:] == [TradesReleased(2, BTC, 0, ""), TradesBegan(3, ((BTC, 8),)), TradesReleased(3, BTC, 5, "")]
+    world.backfill.heard()
+    world.holds.tell_began()
+    assert world.backfill.heard() == []
 
 
-def test_without_an_answer_the_stream_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("websocket_v6.actors.delivery.router.SETTLE", 0.05)
-    world.come(1)
-    world.lose(2, patience=0.05)
-    world.come(6)
-    heard = [world.heard() for _ in range(3)]
-    assert heard[2] == TradesReleased(2, BTC, 0, "backfill did not answer")
-    world.come(7)
-    world.fill(2, 2, 3)
-    assert world.delivered() == live(1, 6, 7)
+# --- the wait and its end
 
 
-def test_a_successor_of_backfill_begins_anew(world: World) -> None:
-    world.come(1)
+def test_live_trades_wait_for_those_before_them(world: Trades) -> None:
+    world.live(1, 2)
     world.lose(2)
-    world.come(6)
-    before = [world.heard(), world.heard()]
-    tell(world.router, UseBackfill(world.refs["backfill"]))
-    assert world.heard() == Fetch(2, STARTED, ENDED, 60.0, (MissingTrades(BTC, (1,), True, STARTED, 6),))
-    assert [type(one) for one in before] == [Fetch, TradesBegan]
+    world.live(6, stream_type="SNAPSHOT")
+    world.live(7)
+    assert world.marked() == live(1, 2)
+    world.backfill.heard()
+    world.fill(2, 3, 4, 5, 6)
+    assert world.backfill.heard() == [TradesReleased(2, TRADES, 3, "")]
+    world.live(8)
+    assert world.marked() == fetched(3, 4, 5) + live(6, 7, 8)
+    assert ids(world.routes.trades()[TRADES]) == list(range(1, 9))
 
 
-def test_who_has_come_since_the_loss_begins_with_the_snapshot(world: World) -> None:
-    world.come(1)
-    tell(world.router, Forget("public"))
-    newcomer = world.follow(2)
+def test_fetched_trades_bear_the_epoch_and_the_time_of_their_arrival(world: Trades) -> None:
+    world.live(1)
     world.lose(2)
-    world.come(1, stream_type="SNAPSHOT")
-    later = world.follow(3)
-    world.come(7)
+    world.fill(2, 3)
+    assert [(one.epoch, one.received_at) for one in world.take(1)] == [(1, 500), (2, 6_000)]
+
+
+def test_who_takes_no_snapshots_gets_the_first_one_as_it_was_fetched(world: Trades) -> None:
+    realtime = world.follow(TRADES, snapshots=False)
+    world.live(1)
+    world.lose(2)
+    world.live(6, stream_type="SNAPSHOT")
+    world.live(7)
+    world.fill(2, 5, 6, 7)
+    assert world.marked(realtime) == [*live(1), *fetched(5, 6), *live(7)]
+    assert world.marked() == [*live(1), *fetched(5), *live(6, 7)]
+
+
+def test_a_snapshot_that_was_not_fetched_is_not_for_who_takes_none(world: Trades) -> None:
+    realtime = world.follow(TRADES, snapshots=False)
+    world.live(1)
+    world.lose(2)
+    world.live(6, stream_type="SNAPSHOT")
+    world.fill(2, 5)
+    assert world.marked(realtime) == live(1) + fetched(5)
+    assert world.marked() == live(1) + fetched(5) + live(6)
+
+
+def test_who_comes_meanwhile_begins_with_the_next_live_trade(world: Trades) -> None:
+    world.live(1)
+    world.lose(2)
+    world.live(6)
+    later = world.follow(TRADES)
+    world.live(7)
+    world.fill(2, 5)
+    assert world.marked() == live(1) + fetched(5) + live(6, 7)
+    assert world.marked(later) == live(6, 7), "the last value, and what came since"
+
+
+def test_who_has_come_since_the_loss_begins_with_the_snapshot(world: Trades) -> None:
+    world.live(1)
+    world.routes.forget("public")
+    newcomer = world.follow(TRADES)
+    world.lose(2)
+    world.live(1, stream_type="SNAPSHOT")
+    later = world.follow(TRADES)
+    world.live(7)
     world.fill(2)
-    assert world.delivered() == live(1, 7)
-    assert world.delivered(newcomer) == live(1, 7)
-    assert world.delivered(later) == live(1, 7)
+    for number in (1, newcomer, later):
+        assert world.marked(number) == live(1, 7)
 
 
-def test_a_stream_that_nobody_followed_before_the_loss_is_not_held(world: World) -> None:
-    tell(world.router, Forget("public"))
-    world.come(1)
-    assert world.delivered() == live(1)
-    tell(world.router, DropRoutes(1))
+def test_a_malformed_trade_waits_for_nothing(world: Trades) -> None:
+    world.live(1)
     world.lose(2)
-    newcomer = world.follow(2)
-    world.come(6)
-    assert world.delivered(newcomer) == live(6)
-    assert world.told["backfill"].empty()
+    world.live(6)
+    world.take(1)
+    world.come(TRADES, b"garbage", epoch=2)
+    assert [event.payload for event in world.take(1)] == [b"garbage"]
 
 
-def test_a_stream_that_ends_while_it_is_held_is_done(world: World) -> None:
-    world.come(1)
+def test_too_many_that_wait_go_on(world: Trades, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "MAX_HELD", 3)
+    world.live(1)
     world.lose(2)
-    tell(world.router, DropRoutes(1))
-    tell(world.router, Retire((BTC,)))
+    world.live(6, 7)
+    world.backfill.heard()
+    assert world.marked() == live(1)
+    world.live(8)
+    assert world.marked() == live(6, 7, 8)
+    assert world.backfill.heard() == [TradesReleased(2, TRADES, 0, "3 live trades were waiting")]
+    world.fill(2, 4, 5)
+    assert world.marked() == [], "it comes too late"
+    assert world.backfill.heard() == [TradesReleased(2, TRADES, 0, "")]
+
+
+def test_a_trade_that_was_fetched_and_comes_late_is_dropped(world: Trades) -> None:
+    world.live(1)
+    world.lose(2)
+    world.live(6)
+    world.fill(2, 2, 4, 5)
+    world.live(5, 7, 4, 3)
+    assert world.marked() == live(1) + fetched(2, 4, 5) + live(6, 7, 3)
+    assert world.holds.repeated == 2
+
+
+def test_a_newcomer_after_the_release_gets_the_snapshot_though_it_was_fetched(world: Trades) -> None:
+    world.live(1)
+    world.lose(2)
+    world.fill(2, 5)
+    world.routes.forget("public")
+    later = world.follow(TRADES)
+    world.live(5, stream_type="SNAPSHOT")
+    assert world.marked(later) == live(5)
+    assert world.marked() == live(1) + fetched(5)
+    assert world.holds.repeated == 0
+
+
+# --- an end without an answer, and other gaps
+
+
+def test_without_an_answer_the_stream_goes_on(world: Trades) -> None:
+    world.live(1)
+    world.lose(2)
+    world.live(6)
+    world.backfill.heard()
+    world.holds.over(1)
+    assert (world.marked(), world.backfill.heard()) == (live(1), [])
+    world.holds.over(2)
+    assert world.backfill.heard() == [TradesReleased(2, TRADES, 0, "backfill did not answer")]
+    route = world.routes.by_stream[TRADES]
+    assert route.is_plain
+    world.live(7)
+    world.fill(2, 2, 3)
+    assert world.marked() == live(6, 7)
+
+
+def test_after_an_answer_only_the_memory_of_it_ends(world: Trades) -> None:
+    world.live(1)
+    world.lose(2)
+    world.live(6)
+    world.fill(2, 5)
+    world.backfill.heard()
+    assert not world.routes.by_stream[TRADES].is_plain
+    world.holds.over(2)
+    assert world.backfill.heard() == []
+    assert world.routes.by_stream[TRADES].is_plain
+    world.live(5)
+    assert world.marked() == [*live(1), *fetched(5), *live(6, 5)]
+
+
+def test_an_answer_to_an_older_gap_is_not_delivered(world: Trades) -> None:
+    world.live(1)
+    world.lose(2)
+    world.live(4)
+    world.lose(3)
+    (first, second) = world.backfill.heard()
+    assert second == first._replace(epoch=3), "what was missing is still missing"
+    world.fill(2, 2, 3)
+    assert world.backfill.heard() == [TradesReleased(2, TRADES, 0, "")]
+    world.live(8)
+    world.holds.tell_began()
+    assert world.backfill.heard() == [TradesBegan(3, ((TRADES, 8),))]
+    assert world.marked() == live(1)
+    world.fill(3, 2, 3, 5, 6, 7)
+    assert world.backfill.heard() == [TradesReleased(3, TRADES, 5, "")]
+    assert world.marked() == fetched(2, 3) + live(4) + fetched(5, 6, 7) + live(8)
+
+
+def test_a_gap_after_a_release_is_a_new_one(world: Trades) -> None:
+    world.live(1)
+    world.lose(2)
+    world.live(6)
+    world.fill(2, 5)
+    world.backfill.heard()
+    world.lose(3)
+    assert world.wanted()[0].known == (1, 5, 6)
+    world.live(9)
+    world.fill(3, 8)
+    assert world.marked() == live(1) + fetched(5) + live(6) + fetched(8) + live(9)
+
+
+def test_a_successor_of_backfill_begins_anew(world: Trades) -> None:
+    world.live(1)
+    world.come(OTHERS, trade(1))
+    world.lose(2)
+    world.live(6)
+    successor = Ear()
+    world.holds.use(successor.ref)
+    wanted = (MissingTrades(TRADES, (1,), True, STARTED, 6),)
+    assert successor.heard() == [Fetch(2, STARTED, ENDED, 60.0, wanted)]
+    world.fill(2, 5)
+    assert successor.heard() == [TradesReleased(2, TRADES, 1, "")]
+    another = Ear()
+    world.holds.use(another.ref)
+    assert another.heard() == [], "nothing waits any more"
+
+
+def test_an_answer_for_a_stream_that_has_ended_is_done(world: Trades) -> None:
+    world.live(1)
+    world.lose(2)
+    world.backfill.heard()
+    world.routes.drop(1, None)
+    world.routes.retire((TRADES,))
     world.fill(2, 2)
-    assert [world.heard(), world.heard()][1] == TradesReleased(2, BTC, 0, "")
-    assert world.delivered() == live(1)
+    assert world.backfill.heard() == [TradesReleased(2, TRADES, 0, "")]
+    one = world.follow(TRADES)
+    world.fill(2, 2)
+    assert world.backfill.heard() == [TradesReleased(2, TRADES, 0, "")]
+    assert world.marked(one) == []

@@ -1,5 +1,6 @@
 """The router between sources that are only numbers, a registry that notes what it is told, and mailboxes."""
 
+import logging
 import queue
 import time
 from collections.abc import Iterator
@@ -11,26 +12,43 @@ from tests.conftest import wait_until
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.delivery.router import Router
 from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.messages.backfill import Fetch, MissingTrades, TradesBegan, TradesReleased
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance
 from websocket_v6.actors.messages.registry import Marked, SnapshotServed, StreamsSeen
 from websocket_v6.actors.messages.router import (
     AddRoutes,
     Attach,
     DropRoutes,
+    Filled,
     MailboxDrained,
+    Malformed,
+    RouterInheritance,
     SourceEnded,
     SourceOpened,
     SourceSaid,
     SourceState,
+    UseBackfill,
     UseRegistry,
 )
+from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.delivery.batch import Batch
-from websocket_v6.protocol.delivery.commands import Admit, End, Expect, Join, Mark, Merge, Retire, Turn
+from websocket_v6.protocol.delivery.commands import (
+    Admit,
+    End,
+    Expect,
+    Forget,
+    HoldTrades,
+    Join,
+    Mark,
+    Merge,
+    Retire,
+    Turn,
+)
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.heads import StatusUp
 
-BITCOIN = "ticker KRW-BTC"
+BITCOIN, TRADES = "ticker KRW-BTC", "trade KRW-BTC"
 CREDITS = 4
 
 
@@ -86,11 +104,9 @@ class World:
         self.tell(AddRoutes(self._number, endpoint, streams, mailbox, None, True, snapshots, realtime, awaits))
         return mailbox
 
-    def deliver(
-        self, *messages: tuple[str, bytes], source: int = 1, replayed: bool = False, endpoint: str = "public"
-    ) -> None:
+    def deliver(self, *messages: tuple[str, bytes], source: int = 1, endpoint: str = "public", **marks: bool) -> None:
         streams, payloads = [one[0] for one in messages], [one[1] for one in messages]
-        self.tell(Batch(endpoint, source, 20, 5, streams, payloads, replayed))
+        self.tell(Batch(endpoint, source, 20, 5, streams, payloads, **marks))
 
     def settle(self) -> Any:
         """Wait until it has done all it was told, and return its health."""
@@ -125,8 +141,16 @@ def ticker(price: int, stream_type: str = "REALTIME", at: int = 1) -> tuple[str,
     return BITCOIN, text.encode()
 
 
+def trade(number: int, stream_type: str = "REALTIME") -> tuple[str, bytes]:
+    return TRADES, f'{{"ty":"trade","cd":"KRW-BTC","sid":{number},"st":"{stream_type}"}}'.encode()
+
+
 def order(number: int) -> tuple[str, bytes]:
     return "myOrder KRW-BTC", f'{{"ty":"myOrder","cd":"KRW-BTC","uid":"{number}"}}'.encode()
+
+
+def ids(events: list[Event]) -> list[tuple[int, bool]]:
+    return [(event.sequential_id, event.backfilled) for event in events]  # type: ignore[attr-defined]
 
 
 def prices(events: list[Event]) -> list[tuple[str, int]]:
@@ -193,13 +217,54 @@ def test_what_a_source_says_comes_behind_its_data(world: World) -> None:
     assert kinds == [StreamsSeen, SourceSaid, SourceEnded, SourceState]
 
 
+def test_the_end_that_a_source_tells_itself_is_told_on_as_it_is(world: World) -> None:
+    world.end(1)
+    world.tell(End(1, "cut"))
+    assert world.heard(SourceEnded) == [SourceEnded("public", 1, 1, 50, 60, "lost")]
+    world.attach(2)
+    world.tell(End(2, "cut"), Admit(2, 1, True), Join(2))
+    (ended,) = world.heard(SourceEnded)
+    assert (ended.endpoint, ended.source, ended.whole_ns, ended.reason) == ("public", 2, 10, "cut")
+    assert ended.at_ns > 10**18, "now"
+
+
 def test_a_successor_begins_with_trades_and_bounds(world: World) -> None:
-    trade = b'{"ty":"trade","cd":"KRW-BTC","sid":7,"st":"REALTIME"}'
-    world.subscribe("trade KRW-BTC")
-    world.deliver(("trade KRW-BTC", trade))
+    world.subscribe(TRADES)
+    world.deliver(trade(7))
     left = ask(world.router, GetInheritance(), 5)
-    assert [event.payload for event in left.trades["trade KRW-BTC"]] == [trade]
+    assert isinstance(left, RouterInheritance)
     assert left.whole_ns == {"public": 20}
+    successor = Router.start(supervisor=world.registry, inheritance=left)
+    assert stop_and_join(world.router, 5)
+    world.router = successor
+    world.attach(2)
+    world.tell(Admit(2, 1, False))
+    mailbox = world.subscribe(TRADES)
+    world.deliver(trade(7), trade(8), source=2)
+    assert ids(world.take(mailbox)) == [(7, False), (8, False)], "a newcomer begins with it"
+    world.tell(Forget("public"))
+    world.deliver(trade(7, "SNAPSHOT"), source=2)
+    assert world.take(mailbox) == []
+    assert world.settle().repeated == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_is_told_with_what_a_successor_begins_with(world: World) -> None:
+    world.subscribe(TRADES)
+    world.deliver(trade(7))
+    world.tell(Admit(1, 1, False))
+    wait_until(lambda: not world.router.is_alive(), "the end of the router")
+    while not isinstance(failed := world.told.get(timeout=5), Failed):
+        pass
+    assert (failed.name, failed.ref) == ("router", world.router)
+    assert "admitted twice" in str(failed.error)
+    assert failed.inheritance.whole_ns == {"public": 20}
+    assert list(failed.inheritance.trades) == [TRADES]
+
+
+def test_what_it_does_not_know_ends_nothing(world: World) -> None:
+    world.tell(("what", "is this"))
+    assert world.settle().received == 0
 
 
 # --- back-pressure
@@ -268,72 +333,122 @@ def test_a_mark_says_since_when_the_sources_flow(world: World) -> None:
     assert told[4] > 0
 
 
-def test_an_unknown_type_goes_to_takers_of_its_own_endpoint(world: World) -> None:
-    public = world.subscribe(BITCOIN)
-    private = world.subscribe("myOrder KRW-BTC", endpoint="private", policy=Mailbox.block(1))
-    world.deliver(ticker(1), ("novelty KRW-BTC", b'{"ty":"novelty","cd":"KRW-BTC"}'))
-    assert len(world.take(public)) == 2
-    assert not world.take(private)
+# --- routes
 
 
-# --- how takers take
+def test_each_message_goes_to_all_who_take_it_and_is_counted(world: World) -> None:
+    one, other = world.subscribe(BITCOIN, TRADES), world.subscribe(BITCOIN)
+    world.deliver(ticker(1), ticker(2), trade(7))
+    world.deliver(ticker(3), trade(8), ("ticker KRW-NOBODY", b"{}"))
+    assert [event.payload for event in world.take(one)] == [
+        payload for _, payload in (ticker(1), ticker(2), trade(7), ticker(3), trade(8))
+    ]
+    assert prices(world.take(other)) == [("REALTIME", 1), ("REALTIME", 2), ("REALTIME", 3)]
+    health = world.settle()
+    assert (health.received, health.delivered, health.unrouted) == (6, 8, 1)
+    assert (health.streams, health.mailboxes, health.repeated, health.late, health.malformed) == (2, 2, 0, 0, 0)
+    left = ask(world.router, GetInheritance(), 5)
+    assert [event.payload for event in left.trades[TRADES]] == [trade(7)[1], trade(8)[1]]
 
 
-def test_a_replayed_value_is_a_snapshot_whatever_it_says(world: World) -> None:
-    live = world.subscribe(BITCOIN)
+def test_routes_are_added_to_a_taker_that_is_there(world: World) -> None:
+    mailbox = world.subscribe(BITCOIN)
+    world.tell(AddRoutes(1, "public", (TRADES,), mailbox, None, True, True, True))
+    world.deliver(ticker(1), trade(7))
+    assert len(world.take(mailbox)) == 2
+    world.tell(DropRoutes(1, (BITCOIN,)))
+    world.deliver(ticker(2), trade(8))
+    assert [event.stream for event in world.take(mailbox)] == [TRADES]
+    assert world.settle().mailboxes == 1
+    world.tell(DropRoutes(1))
+    assert world.settle().mailboxes == 0
+
+
+def test_streams_that_begin_are_told_once(world: World) -> None:
+    world.subscribe(BITCOIN, TRADES)
+    world.deliver(ticker(1), trade(7), ticker(2))
+    world.deliver(ticker(3))
+    assert world.heard(StreamsSeen) == [StreamsSeen("public", 1, (BITCOIN, TRADES))]
+    world.tell(Forget("public"))
+    world.deliver(ticker(4))
+    assert world.heard(StreamsSeen) == [StreamsSeen("public", 1, (BITCOIN,))]
+
+
+def test_a_value_that_is_replayed_or_backfilled_never_goes_the_short_way(world: World) -> None:
+    mailbox = world.subscribe(BITCOIN)
+    world.deliver(ticker(1))
+    world.deliver(ticker(2), replayed=True)
+    world.deliver(ticker(3), backfilled=True)
+    world.deliver(ticker(4))
+    events = world.take(mailbox)
+    assert [event.is_replayed for event in events] == [False, True, False, False]
+    assert [event.backfilled for event in events] == [False, False, True, False]
+
+
+def test_a_snapshot_alone_is_told_to_the_registry(world: World) -> None:
     once = world.subscribe(BITCOIN, realtime=False)
-    realtime = world.subscribe(BITCOIN, snapshots=False)
-    world.deliver(ticker(1), replayed=True)
-    world.deliver(ticker(2))
-    assert prices(world.take(live)) == [("SNAPSHOT", 1), ("REALTIME", 2)]
-    assert [event.stream_type for event in world.take(once)] == ["SNAPSHOT"]
-    assert [event.stream_type for event in world.take(realtime)] == ["REALTIME"]
-    told = world.heard(SnapshotServed, StreamsSeen)
-    assert told == [SnapshotServed(2, BITCOIN), StreamsSeen("public", 1, (BITCOIN,))]
+    world.deliver(ticker(1))
+    assert prices(world.take(once)) == [("SNAPSHOT", 1)]
+    assert world.heard(SnapshotServed) == [SnapshotServed(1, BITCOIN)]
 
 
-def test_who_waits_for_a_deeper_book_gets_nothing_before_its_snapshot(world: World) -> None:
-    early = world.subscribe(BITCOIN)
+def test_a_deeper_book_is_waited_for(world: World) -> None:
+    world.subscribe(BITCOIN)
     world.deliver(ticker(1, "SNAPSHOT"))
-    deep = world.subscribe(BITCOIN, awaits=True)
-    once = world.subscribe(BITCOIN, realtime=False, awaits=True)
     world.tell(Expect((BITCOIN,)))
-    world.deliver(ticker(2))
     late = world.subscribe(BITCOIN)
-    assert not world.take(late), "the last value is too short for it"
-    world.deliver(ticker(3), ticker(4, "SNAPSHOT"), ticker(5))
-    assert [price for _, price in prices(world.take(early))] == [1, 2, 3, 4, 5]
-    for mailbox in (deep, late):
-        assert prices(world.take(mailbox)) == [("SNAPSHOT", 4), ("REALTIME", 5)]
-    assert prices(world.take(once)) == [("SNAPSHOT", 4)]
-    assert world.heard(StreamsSeen) == [StreamsSeen("public", 1, (BITCOIN,))] * 2, "it has begun anew"
+    world.deliver(ticker(2), ticker(3, "SNAPSHOT"))
+    assert prices(world.take(late)) == [("SNAPSHOT", 3)]
 
 
-def test_streams_that_are_retired_together_are_all_forgotten(world: World) -> None:
-    streams = (BITCOIN, "ticker KRW-ETH")
-    world.subscribe(*streams)
-    world.deliver(*((stream, ticker(1)[1]) for stream in streams))
-    world.tell(Retire(("ticker KRW-NOBODY", *streams)))
-    late = world.subscribe(*streams)
-    assert not world.take(late), "an old value is no snapshot"
+def test_a_malformed_message_is_counted_once_and_a_type_logged_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        for key in ((5, 1), (5, 2), (5, 1)):
+            world.tell(Malformed(BITCOIN, "no object", key))
+        world.tell(Malformed(TRADES, "no object", (6, 1)))
+        assert world.settle().malformed == 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "a malformed message of ticker KRW-BTC was skipped: no object",
+        "a malformed message of trade KRW-BTC was skipped: no object",
+    ]
+
+
+# --- trades with a gap before them
+
+
+def test_trades_wait_until_backfill_has_answered(world: World) -> None:
+    world.tell(UseBackfill(world.registry))
+    mailbox = world.subscribe(TRADES)
+    world.deliver(trade(1))
+    world.tell(HoldTrades(2, 10, 20, 60.0), Turn("public", 2))
+    world.deliver(trade(6))
+    missing = MissingTrades(TRADES, (1,), True, 10, None)
+    assert world.heard(Fetch, TradesBegan) == [Fetch(2, 10, 20, 60.0, (missing,)), TradesBegan(2, ((TRADES, 6),))]
+    assert ids(world.take(mailbox)) == [(1, False)]
+    world.tell(UseBackfill(world.registry))
+    assert world.heard(Fetch) == [Fetch(2, 10, 20, 60.0, (missing._replace(first=6),))]
+    world.tell(Filled(2, TRADES, 30, ((5, trade(5)[1]), (6, trade(6)[1]))))
+    assert ids(world.take(mailbox)) == [(5, True), (6, False)]
+    assert world.heard(TradesReleased) == [TradesReleased(2, TRADES, 1, "")]
+    world.deliver(trade(5))
+    assert world.take(mailbox) == []
+    assert world.settle().repeated == 1
+
+
+def test_without_an_answer_a_stream_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("websocket_v6.actors.delivery.router.SETTLE", 0.02)
+    world.tell(UseBackfill(world.registry))
+    mailbox = world.subscribe(TRADES)
+    world.deliver(trade(1))
+    world.tell(HoldTrades(2, 10, 20, 0.02))
+    world.deliver(trade(6))
+    wait_until(lambda: mailbox.stats.received == 2, "the trade that waits")
+    assert world.heard(TradesReleased) == [TradesReleased(2, TRADES, 0, "backfill did not answer")]
 
 
 # --- several sources
-
-
-def test_a_snapshot_of_a_stream_that_runs_is_delivered_as_what_happened_if_it_is_news(world: World) -> None:
-    live = world.subscribe(BITCOIN)
-    realtime = world.subscribe(BITCOIN, snapshots=False)
-    world.deliver(ticker(1, "SNAPSHOT"), ticker(2, at=2))
-    world.tell(Merge("public", True))
-    for attachment in (2, 3):
-        world.attach(attachment)
-        world.tell(Admit(attachment, 1, True), Join(attachment))
-    world.deliver(ticker(2, "SNAPSHOT", at=2), source=2)
-    world.deliver(ticker(3, "SNAPSHOT", at=3), source=3)
-    assert prices(world.take(live)) == [("SNAPSHOT", 1), ("REALTIME", 2), ("REALTIME", 3)]
-    assert prices(world.take(realtime)) == [("REALTIME", 2), ("REALTIME", 3)]
-    assert world.settle().repeated == 1
 
 
 def test_a_source_that_is_held_is_heard_when_it_joins(world: World) -> None:
@@ -370,3 +485,18 @@ def test_without_a_second_source_nothing_is_compared(world: World) -> None:
     world.tell(Merge("public", True), Merge("public", False))
     world.deliver(ticker(1), ticker(1))
     assert len(world.take(mailbox)) == 2
+
+
+def test_what_several_sources_bring_is_delivered_once_and_counted(world: World) -> None:
+    mailbox = world.subscribe(BITCOIN)
+    world.tell(Merge("public", True))
+    world.attach(2)
+    world.tell(Admit(2, 1, False))
+    world.deliver(ticker(1), ticker(2, at=2))
+    world.deliver(ticker(2, at=2), ticker(3, at=3), source=2)
+    assert [price for _, price in prices(world.take(mailbox))] == [1, 2, 3]
+    health = world.settle()
+    assert (health.received, health.repeated) == (4, 1)
+    world.tell(Retire((BITCOIN,)))
+    world.deliver(ticker(3, at=3))
+    assert len(world.take(mailbox)) == 1, "nothing of it is remembered"

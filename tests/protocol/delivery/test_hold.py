@@ -83,3 +83,10 @@ def test_another_gap_makes_another_first_trade() -> None:
     hold.again(3)
     assert hold.keep(9, "")
     assert (hold.epoch, hold.first) == (3, 9)
+
+
+def test_what_waits_is_told_until_it_is_released() -> None:
+    hold = make(7, 6)
+    assert list(hold.waiting()) == ["live 7", "live 6"]
+    list(hold.release(fetched(5)))
+    assert list(hold.waiting()) == []
