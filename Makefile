@@ -30,9 +30,10 @@ demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a li
 test: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-conformance $(VENV)/.with-fuzz $(VENV)/.with-peers lint  ## Check and test everything
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
-lint: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-lint  ## Formatting, lint and types
+lint: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-lint  ## Formatting, lint, who imports whom, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 conformance: $(VENV)/.with-test $(VENV)/.with-conformance  ## All 517 Autobahn client cases, about ten minutes

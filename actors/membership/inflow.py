@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
+from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.messages.common import Credits, Ref
 from websocket_v6.actors.messages.connection import next_attachment
 from websocket_v6.actors.messages.router import Attach, SourceEnded, SourceOpened, SourceSaid, SourceState
@@ -20,8 +21,6 @@ from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Notice, SubscribedEntry, SubscriptionList
 from websocket_v6.protocol.membership import peers
-
-from .clock import clock
 
 __all__ = ["Inflow", "State"]
 

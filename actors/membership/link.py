@@ -11,6 +11,7 @@ from multiprocessing.connection import Client
 from typing import NamedTuple, cast
 
 from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.connection.connection import ConnectionHealth
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSubscriptions, SendRequest
@@ -19,7 +20,6 @@ from websocket_v6.protocol.exchange.wants import Want
 from websocket_v6.protocol.membership import peers
 from websocket_v6.protocol.membership.patience import Patience, Verdict
 
-from .clock import clock
 from .inflow import Inflow
 from .pipe import Pipe, PipeClosed, PipeOpened, PipeSaid, as_guest
 from .rendezvous import HostEntry

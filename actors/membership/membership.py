@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.supervisor import Failed
@@ -24,7 +25,6 @@ from websocket_v6.protocol.errors import ConfigError, WebSocketV6Error
 from websocket_v6.protocol.membership import peers
 from websocket_v6.protocol.membership.patience import Pauses
 
-from .clock import clock
 from .gateway import GuestCame
 from .guests import Guests
 from .link import HostMoves, LinkDown, LinkSilent, LinkUp, Say

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
+from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.events import Event
@@ -11,7 +12,6 @@ from websocket_v6.protocol.membership import peers
 from websocket_v6.protocol.membership.outflow import News, Outflow
 from websocket_v6.protocol.membership.patience import Patience, Verdict
 
-from .clock import clock
 from .pipe import CHUNK, Pipe
 
 __all__ = ["Outlet", "Trouble"]

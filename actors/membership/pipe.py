@@ -18,10 +18,9 @@ from queue import SimpleQueue
 from typing import NamedTuple, TypeAlias
 
 from websocket_v6.actors.base import tell
+from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
-
-from .clock import clock
 
 __all__ = ["CHUNK", "Pipe", "PipeClosed", "PipeOpened", "PipeSaid", "as_guest", "as_host"]
 

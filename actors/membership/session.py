@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pykka
 
 from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
 from websocket_v6.actors.messages.registry import AskExchange, ComponentGone, Watch
@@ -25,7 +26,6 @@ from websocket_v6.protocol.membership import peers
 from websocket_v6.protocol.membership.outflow import News
 from websocket_v6.protocol.membership.patience import Patience, Verdict
 
-from .clock import clock
 from .leases import Leases
 from .outlet import Outlet
 from .pipe import Pipe, PipeClosed, PipeOpened, PipeSaid, as_host

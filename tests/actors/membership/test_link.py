@@ -12,8 +12,8 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6.actors.base import Actor, stop_and_join
+from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.membership import link as subject
-from websocket_v6.actors.membership.clock import clock
 from websocket_v6.actors.membership.link import GiveUp, Link, LinkDown, LinkSilent, LinkUp
 from websocket_v6.actors.membership.pipe import as_host
 from websocket_v6.actors.membership.rendezvous import HostEntry

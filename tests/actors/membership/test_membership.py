@@ -12,9 +12,9 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6.actors.base import Actor, ask, stop_and_join
+from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.jwt import GetFingerprint
 from websocket_v6.actors.membership import link, membership
-from websocket_v6.actors.membership.clock import clock
 from websocket_v6.actors.membership.membership import HandOver, Membership, Placed, Released, Role
 from websocket_v6.actors.membership.pipe import as_host
 from websocket_v6.actors.membership.rendezvous import HostEntry, Rendezvous

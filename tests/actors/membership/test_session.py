@@ -12,9 +12,9 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6.actors.base import Actor, stop_and_join
+from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.membership import outlet
 from websocket_v6.actors.membership import session as subject
-from websocket_v6.actors.membership.clock import clock
 from websocket_v6.actors.membership.pipe import as_guest
 from websocket_v6.actors.membership.session import Dismiss, Guest, GuestGone, Session, ShareWith
 from websocket_v6.actors.messages.component import ConnectionChanged, Ready, StreamFailed
