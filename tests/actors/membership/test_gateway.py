@@ -156,5 +156,5 @@ def test_what_a_child_closes_are_all_doors_there_are(gateway: Gateway, address: 
     other = Gateway(str(tmp_path / "other.sock"), Ear().ref)
     subject._abandon_in_child()
     for one in (gateway, other):
-        with pytest.raises(OSError, match="No such file|refused"):
+        with pytest.raises(OSError, match=r"No such file|refused"):
             Client(one._address)
