@@ -197,6 +197,8 @@ def test_who_becomes_the_host_takes_over_with_as_many_as_configured(make: Make) 
     assert world.told() == []
     world.sources.serves(SourceServes(2))
     assert world.told() == [], "it is heir of none"
+    world.sources.serves(SourceServes(3, is_refused=True))
+    assert world.told() == [], "the old host has other keys, or better ones"
     world.sources.serves(SourceServes(1))
     assert world.told() == ["link: disconnect public", "registry: drop public 71"]
 

@@ -574,7 +574,7 @@ def test_after_the_end_nothing_moves_any_more(sharing: World, clock: Clock) -> N
         SourceServes(81),
         Placed(Role.HOST, membership=membership),
         KeysReplaced(9),
-        Renew(sharing.house.made["private 1"].ref, "age"),
+        Renew(sharing.house.made["public 1"].ref, "age"),
         Failed("router", sharing.house.made["router 1"].ref, BUG),
         HandOver(done),
     ):
