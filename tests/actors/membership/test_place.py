@@ -15,7 +15,7 @@ def test_roles_are_shown_as_words() -> None:
 
 def test_a_place_has_no_link_and_shares_nothing_unless_it_says_so() -> None:
     place = Placed(Role.HOST)
-    assert place == (Role.HOST, None, {}, None, None)
+    assert tuple(place) == (Role.HOST, None, {}, None, None)
     with pytest.raises(TypeError):
         cast(Any, place.shared)["public"] = 1  # the default is everybody's
     link, membership = Ear().ref, Ear().ref
