@@ -129,8 +129,8 @@ class Sources:
         """Start the heir of a connection that is to be replaced, if it has none."""
         source = self.by_ref(message.ref)
         if source is not None and not self.has_heir(source):
-            outlives_refusal = message.why == "age"
-            self.start(source.endpoint, heir_of=(source.number,), outlives_refusal=outlives_refusal)
+            # An heir may be renewed itself before it serves: its own heir takes the place of all of them.
+            self.start(source.endpoint, heir_of=(source.number, *source.heir_of), outlives_refusal=message.why == "age")
 
     def has_heir(self, old: Source) -> bool:
         """Whether another is to take its place."""
@@ -153,6 +153,13 @@ class Sources:
                 tell(source.ref, message)
 
     # --- the end
+
+    def close(self) -> None:
+        """End all connections; links end with the membership."""
+        for source in self:
+            if not source.is_link:
+                self.end(source)
+        self._sources.clear()
 
     def end(self, source: Source) -> None:
         """Do without a source from now on."""

@@ -21,14 +21,14 @@ from websocket_v6.protocol.exchange.wants import ENDPOINTS
 
 from .base import Actor, last_words, stop_child, tell
 from .delivery.router import Router
-from .demand.registry import Registry
+from .demand.registry import Registry, RegistryInheritance
 from .gaps.backfill import Backfill
 from .jwt import Jwt, KeysReplaced
 from .membership.membership import HandOver, Membership, Placed, Role
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
 from .messages.connection import KeysChanged
-from .messages.registry import UseRouter, Watch
+from .messages.registry import ComponentGone, UseRouter, Watch
 from .messages.router import RouterInheritance, UseBackfill, UseRegistry
 from .messages.supervisor import Failed, Renew, SourceServes
 from .sources import Neighbours, Source, Sources, next_source
@@ -119,6 +119,7 @@ class Supervisor(Actor):
                 return children
             case Quit(component_id):
                 self._components.pop(component_id, None)
+                tell(self._children.get("registry"), ComponentGone(component_id))  # it may not have heard
             case Failed():
                 self._replace(message)
             case Renew():
@@ -142,9 +143,7 @@ class Supervisor(Actor):
 
     def close(self) -> None:
         """Stop all children, those that lean on others first."""
-        for source in self._sources:
-            if not source.is_link:
-                self._sources.end(source)
+        self._sources.close()
         for name in reversed(ORDER):
             self._stop_child(name)
 
@@ -169,15 +168,28 @@ class Supervisor(Actor):
     def _start(self, names: tuple[str, ...]) -> None:
         """Start `names`, which are in order, and make them and the others known to each other."""
         left: RouterInheritance | None = self._inheritances.get("router")
+        inherited: RegistryInheritance | None = self._inheritances.get("registry")
         for name in names:
             if self._is_needed(name):
                 self._children[name] = self._start_child(name)
         registry, router = self._children["registry"], self._children["router"]
+        if "registry" in names:
+            self._tell_components(registry, inherited)
         if "router" in names:
             tell(router, UseRegistry(registry))
             tell(registry, UseRouter(router, left.whole_ns if left is not None else {}))
         if "backfill" in names and self._config.backfill:
             tell(router, UseBackfill(self._children["backfill"]))
+
+    def _tell_components(self, registry: Ref, inherited: RegistryInheritance | None) -> None:
+        """Tell a registry who is there: what lay in the inbox of the one before it, and came there since, is lost."""
+        for component_id, component in self._components.items():
+            tell(registry, Watch(component_id, component))
+        known = (
+            {claim.component_id for claim in inherited.claims.values()} | set(inherited.watchers) if inherited else ()
+        )
+        for component_id in sorted(set(known) - set(self._components)):  # also guests: their sessions end with it
+            tell(registry, ComponentGone(component_id))
 
     def _is_needed(self, name: str) -> bool:
         return {"membership": self._folder is not None, "backfill": self._config.backfill}.get(name, True)
@@ -238,10 +250,14 @@ class Supervisor(Actor):
         self._answer_place()
 
     def _answer_place(self) -> None:
-        if self._place.role is not Role.LOOKING:
-            for one in self._awaiting:
+        if self._place.role is Role.LOOKING and self._failure is None:
+            return
+        for one in self._awaiting:
+            if self._failure is None:
                 one.set(self._place)
-            self._awaiting.clear()
+            else:
+                one.set_exception((EngineError, self._failure, None))
+        self._awaiting.clear()
 
     # --- failures
 
@@ -284,7 +300,8 @@ class Supervisor(Actor):
         for source in stopped:
             self._sources.drop(source)
         for source, inheritance in stopped.items():
-            if not source.heir_of:  # an heir needs no successor beside that of whom it was to replace
+            # An heir needs no successor beside that of whom it was to replace.
+            if not any(other.number in source.heir_of for other in stopped):
                 self._sources.start(source.endpoint, inheritance)
 
     def _give_up(self, failed: Failed) -> None:
@@ -295,5 +312,6 @@ class Supervisor(Actor):
         logger.critical(text)
         self._failure = EngineError(text)
         self.close()
+        self._answer_place()
         for component in self._components.values():
             tell(component, EngineFailed(self._failure))

@@ -1,0 +1,358 @@
+"""What brings an endpoint's data, and who takes whose place; connections and links only note what they are told."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.actors.children import House
+from tests.actors.ear import Ear, StandIn
+from websocket_v6.actors.connection.connection import ConnectionInheritance
+from websocket_v6.actors.membership.membership import Placed, Role
+from websocket_v6.actors.messages.connection import KeysChanged
+from websocket_v6.actors.messages.registry import UseSource
+from websocket_v6.actors.messages.supervisor import Renew, SourceServes
+from websocket_v6.actors.sources import Neighbours, Source, Sources
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.target import Target
+
+ENDPOINTS = ("public", "private", "info")
+
+
+class World:
+    """Sources between neighbours that only note."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
+        self.house = House(monkeypatch)
+        names = ("registry", "router", "jwt", "membership")
+        self.neighbours = Neighbours(*(StandIn(name, self.house.log).ref for name in names))
+        self.supervisor = Ear().ref
+        self.sources = Sources(config, self.supervisor, lambda: self.neighbours)
+
+    def told(self) -> list[str]:
+        return self.house.told()
+
+    def own(self) -> list[str]:
+        """Have this process use connections of its own; return their names."""
+        self.sources.arrange(Placed(Role.HOST))
+        self.told()
+        return [repr(source.ref) for source in self.sources]
+
+    def link(self, shared: dict[str, int], name: str = "link") -> StandIn:
+        """Have this process be the guest of a host that shares these."""
+        link = self.house.made.get(name) or self.house.link(name)
+        self.sources.arrange(Placed(Role.GUEST, link.ref, shared))
+        return link
+
+    def named(self, name: str) -> Source:
+        (source,) = (one for one in self.sources if f"{one.endpoint} {one.number}" == name)
+        return source
+
+    def renew(self, name: str, why: str = "age") -> None:
+        self.sources.renew(Renew(self.house.made[name].ref, why))  # type: ignore[arg-type]
+
+    def present(self) -> list[str]:
+        return [f"{one.endpoint} {one.number}" for one in self.sources]
+
+
+Make = Callable[..., World]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Make:
+    return lambda **options: World(monkeypatch, Config(**options))
+
+
+@pytest.fixture
+def world(make: Make) -> World:
+    return make()
+
+
+# --- connections of this process
+
+
+@pytest.mark.parametrize("role", [Role.HOST, Role.EMBEDDED])
+def test_each_endpoint_has_a_connection(world: World, role: Role) -> None:
+    world.sources.arrange(Placed(role))
+    assert world.told() == [
+        "public 1: start",
+        "registry: use connection public 1",
+        "private 2: start",
+        "registry: use connection private 2",
+        "info 3: start",
+        "registry: use connection info 3",
+    ]
+    world.sources.arrange(Placed(role))
+    assert world.told() == [], "as it is"
+    for number, endpoint in enumerate(ENDPOINTS, 1):
+        assert [repr(ref) for ref in world.sources.of(endpoint)] == [f"<{endpoint} {number}>"]
+
+
+def test_a_process_that_looks_for_its_host_has_none_yet(world: World) -> None:
+    world.sources.arrange(Placed(Role.LOOKING))
+    assert world.told() == []
+    world.own()
+    world.sources.arrange(Placed(Role.LOOKING))
+    assert world.told() == [], "those it has go on"
+
+
+def test_each_has_as_many_as_configured(make: Make) -> None:
+    world = make(redundancy=3)
+    world.own()
+    assert [len(world.sources.of(endpoint)) for endpoint in ENDPOINTS] == [3, 3, 3]
+    assert not any(source.heir_of for source in world.sources)
+
+
+def test_what_a_connection_is_made_with(make: Make) -> None:
+    world = make(access_key="a" * 40, secret_key="s" * 40, url="wss://api.example/websocket/v1")
+    world.own()
+    public, private, info = (world.house.arguments[name] for name in ("public 1", "private 2", "info 3"))
+    assert public["target"] == Target("wss://api.example/websocket/v1", needs_keys=False)
+    assert private["target"] == Target("wss://api.example/websocket/v1/private", needs_keys=True)
+    assert info["target"] == Target("wss://api.example/websocket/v1/info", needs_keys=True)
+    config = public["config"]
+    assert (config.access_key, config.secret_key) == (None, None), "keys are another's"
+    assert public["router"] == world.neighbours.router
+    assert public["jwt"] == world.neighbours.jwt
+    assert public["supervisor"] == world.supervisor
+    assert public["inheritance"] is None
+
+
+def test_what_is_known_of_a_source(world: World) -> None:
+    world.own()
+    source = world.named("private 2")
+    assert world.sources.by_ref(source.ref) == source
+    assert world.sources.by_ref(Ear().ref) is None
+    link = world.link({"public": 77})
+    assert world.sources.by_ref(link.ref) is None, "a link is none of these"
+
+
+# --- a host's connections instead
+
+
+def test_a_guest_has_what_is_shared_by_its_link_and_the_rest_itself(world: World) -> None:
+    world.link({"public": 71, "info": 73})
+    assert world.told() == [
+        "registry: use link <link> public 71",
+        "private 1: start",
+        "registry: use connection private 1",
+        "registry: use link <link> info 73",
+    ]
+    world.link({"public": 71, "info": 73})
+    assert world.told() == [], "told again"
+
+
+def test_what_serves_goes_on_until_the_link_does(world: World) -> None:
+    world.own()
+    world.link({"public": 71, "private": 72, "info": 73})
+    assert world.told() == [
+        "registry: use link <link> public 71 for (1,)",
+        "registry: use link <link> private 72 for (2,)",
+        "registry: use link <link> info 73 for (3,)",
+    ]
+    world.sources.serves(SourceServes(72))
+    assert world.told() == ["private 2: Resign", "private 2: stop", "registry: drop private 2"]
+    assert world.present() == ["public 1", "info 3", "public 71", "private 72", "info 73"]
+
+
+def test_all_of_several_end_when_the_link_serves(make: Make) -> None:
+    world = make(redundancy=2)
+    world.own()
+    world.link({"public": 71})
+    assert world.told() == ["registry: use link <link> public 71 for (1, 2)"]
+    world.sources.serves(SourceServes(71))
+    assert world.told()[2::3] == ["registry: drop public 1", "registry: drop public 2"]
+
+
+def test_another_host_follows_in_the_same_way(world: World) -> None:
+    world.link({"public": 71, "private": 72, "info": 73}, "old")
+    world.told()
+    world.link({"public": 81, "private": 82, "info": 83}, "new")
+    assert world.told()[0] == "registry: use link <new> public 81 for (71,)"
+    world.sources.serves(SourceServes(82))
+    world.sources.serves(SourceServes(81))
+    assert world.told() == [
+        "old: disconnect private",
+        "registry: drop private 72",
+        "old: disconnect public",
+        "registry: drop public 71",
+    ]
+    world.sources.serves(SourceServes(83))
+    assert world.told() == ["membership: release <old>", "registry: drop info 73"], "nothing comes from it any more"
+
+
+def test_who_becomes_the_host_takes_over_with_as_many_as_configured(make: Make) -> None:
+    world = make(redundancy=2)
+    world.link({"public": 71, "private": 72, "info": 73})
+    world.told()
+    world.sources.arrange(Placed(Role.HOST))
+    assert [told for told in world.told() if "use" in told] == [
+        "registry: use connection public 1 for (71,)",
+        "registry: use connection public 2",
+        "registry: use connection private 3 for (72,)",
+        "registry: use connection private 4",
+        "registry: use connection info 5 for (73,)",
+        "registry: use connection info 6",
+    ]
+    world.sources.arrange(Placed(Role.HOST))
+    assert world.told() == []
+    world.sources.serves(SourceServes(2))
+    assert world.told() == [], "it is heir of none"
+    world.sources.serves(SourceServes(1))
+    assert world.told() == ["link: disconnect public", "registry: drop public 71"]
+
+
+def test_what_is_shared_no_more_ends_at_once_and_the_process_connects_itself(world: World) -> None:
+    world.link({"public": 71, "private": 72, "info": 73})
+    world.told()
+    world.link({"public": 71})
+    assert world.told() == [
+        "link: disconnect private",
+        "registry: drop private 72",
+        "private 1: start",
+        "registry: use connection private 1",
+        "link: disconnect info",
+        "registry: drop info 73",
+        "info 2: start",
+        "registry: use connection info 2",
+    ], "nothing of the old keys goes on"
+
+
+def test_what_is_shared_again_takes_the_place_of_the_own_connection(world: World) -> None:
+    world.link({"public": 71})
+    world.told()
+    world.link({"public": 71, "private": 72, "info": 73})
+    assert world.told() == [
+        "registry: use link <link> private 72 for (1,)",
+        "registry: use link <link> info 73 for (2,)",
+    ]
+
+
+def test_who_has_lost_its_host_drops_the_links_alone(world: World) -> None:
+    world.link({"public": 71, "info": 73})
+    world.told()
+    world.sources.arrange(Placed(Role.LOOKING))
+    assert world.told() == [
+        "link: disconnect public",
+        "registry: drop public 71",
+        "membership: release <link>",
+        "registry: drop info 73",
+    ]
+    assert world.present() == ["private 1"]
+
+
+# --- one after the other
+
+
+def test_a_connection_is_renewed_by_one_that_serves_before_it_ends(world: World) -> None:
+    world.own()
+    world.renew("public 1")
+    assert world.told() == ["public 4: start", "registry: use connection public 4 for (1,)"]
+    assert world.house.arguments["public 4"]["inheritance"] is None
+    world.renew("public 1")
+    assert world.told() == [], "asked again: the heir is on its way"
+    assert world.sources.has_heir(world.named("public 1"))
+    assert not world.sources.has_heir(world.named("public 4"))
+    world.sources.serves(SourceServes(4))
+    assert world.told() == ["public 1: Resign", "public 1: stop", "registry: drop public 1"]
+    world.sources.serves(SourceServes(4))
+    assert world.told() == []
+    world.renew("public 4")
+    assert world.told() == ["public 5: start", "registry: use connection public 5 for (4,)"]
+
+
+def test_only_one_of_several_is_renewed(make: Make) -> None:
+    world = make(redundancy=2)
+    world.own()
+    world.renew("public 2")
+    assert world.told() == ["public 7: start", "registry: use connection public 7 for (2,)"]
+    world.sources.serves(SourceServes(7))
+    assert world.told()[-1] == "registry: drop public 2"
+    assert [repr(ref) for ref in world.sources.of("public")] == ["<public 1>", "<public 7>"]
+
+
+@pytest.mark.parametrize(("why", "ends"), [("age", False), ("keys", True), ("target", True)])
+def test_refused_keys_end_only_what_was_not_to_be_used_any_more(world: World, why: str, ends: bool) -> None:
+    world.own()
+    world.renew("private 2", why)
+    world.told()
+    world.sources.serves(SourceServes(4, is_refused=True))
+    assert world.told() == (["private 2: Resign", "private 2: stop", "registry: drop private 2"] if ends else [])
+    world.sources.serves(SourceServes(4))
+    assert world.present() == ["public 1", "info 3", "private 4"], "once it serves, in either case"
+
+
+def test_refused_keys_end_nothing_beside_a_link(world: World) -> None:
+    world.own()
+    world.link({"private": 72})
+    world.told()
+    world.sources.serves(SourceServes(72, is_refused=True))
+    assert world.told() == []
+
+
+def test_an_heir_that_is_renewed_before_it_serves_leaves_no_third(world: World) -> None:
+    world.own()
+    world.renew("private 2")
+    world.renew("private 4", "keys")
+    assert world.told()[-1] == "registry: use connection private 5 for (4, 2)"
+    world.sources.serves(SourceServes(5))
+    assert world.present() == ["public 1", "info 3", "private 5"]
+
+
+def test_who_is_gone_is_neither_renewed_nor_waited_for(world: World) -> None:
+    world.own()
+    world.sources.renew(Renew(Ear().ref, "age"))
+    world.sources.serves(SourceServes(99))
+    link = world.link({"public": 71})
+    world.told()
+    world.sources.renew(Renew(link.ref, "age"))
+    assert world.told() == []
+
+
+def test_new_keys_are_told_to_the_connections(world: World) -> None:
+    world.own()
+    world.link({"public": 71})
+    world.told()
+    world.sources.tell_keys(KeysChanged(2))
+    assert world.told() == ["public 1: keys 2", "private 2: keys 2", "info 3: keys 2"]
+
+
+# --- the end
+
+
+def test_a_source_that_is_stopped_leaves_what_its_successor_begins_with(world: World) -> None:
+    world.own()
+    source = world.named("private 2")
+    assert world.sources.stop(source) == ConnectionInheritance(failures=2)
+    assert world.told() == ["private 2: Resign", "private 2: stop"], "the registry counts on it until it is dropped"
+    world.sources.drop(source)
+    assert world.told() == ["registry: drop private 2"]
+    world.sources.start("private", ConnectionInheritance(failures=2), (9,), outlives_refusal=False)
+    assert world.told() == ["private 4: start", "registry: use connection private 4 for (9,)"]
+    assert world.house.arguments["private 4"]["inheritance"] == ConnectionInheritance(failures=2)
+    assert not world.named("private 4").outlives_refusal
+
+
+def test_one_that_has_failed_leaves_nothing_here(world: World) -> None:
+    world.own()
+    world.house.made["private 2"].is_dead = True
+    assert world.sources.stop(world.named("private 2")) is None
+
+
+def test_in_the_end_connections_are_stopped_and_links_forgotten(world: World) -> None:
+    world.own()
+    world.link({"public": 71})
+    world.told()
+    world.sources.close()
+    told = world.told()
+    assert [one for one in told if "stop" in one] == ["public 1: stop", "private 2: stop", "info 3: stop"]
+    assert not [one for one in told if "link" in one], "it is the membership's"
+    assert world.present() == []
+    world.sources.serves(SourceServes(71))
+    assert world.told() == []
+
+
+def test_the_registry_hears_which_sources_the_exchange_paces(world: World) -> None:
+    world.own()
+    world.link({"public": 71})
+    uses = [what for _, what in world.house.log if isinstance(what, UseSource)]
+    assert [(one.source, one.is_paced, one.names_guilty, one.backfills) for one in uses] == [(71, False, False, False)]
