@@ -79,8 +79,8 @@ class Renew(NamedTuple):
 class Jwt(Actor):
     """Hands out tokens, each of them once, and has the next one ready before it is asked for.
 
-    Receives TokenWanted from transports, HasKeys and ReplaceKeys from proxies, GetFingerprint from the seat. Sends
-    KeysReplaced to `owner`.
+    Receives TokenWanted from transports, HasKeys and ReplaceKeys from proxies, GetFingerprint from the membership.
+    Sends KeysReplaced to `owner`.
     """
 
     def __init__(self, *, config: Config, owner: Ref, inheritance: JwtInheritance | None = None) -> None:

@@ -24,9 +24,9 @@ class StreamFailed(NamedTuple):
 
 
 class ConnectionChanged(NamedTuple):
-    """What happened to all lines of an endpoint together; becomes a `ConnectionEvent`.
+    """What happened to all sources of an endpoint together; becomes a `ConnectionEvent`.
 
-    With several lines, it is "lost" when no other serves in its place.
+    With several sources, it is "lost" when no other serves in its place.
     """
 
     endpoint: str

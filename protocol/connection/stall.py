@@ -1,4 +1,4 @@
-"""When silence is suspicious: a line's own past says how long it is silent when all is well.
+"""When silence is suspicious: a source's own past says how long it is silent when all is well.
 
 A connection may answer pings and bring no data any more. A market may be quiet, too, so nothing is judged by the clock
 alone: silence is suspicious when it is many times longer than any before it, and then the exchange is asked something.
@@ -9,7 +9,7 @@ suspicious and turned out well is part of the past from then on.
 from enum import Enum
 from typing import NamedTuple
 
-__all__ = ["ClockWatch", "StallMemory", "StallWatch", "Suspicion"]
+__all__ = ["StallMemory", "StallWatch", "Suspicion"]
 
 FACTOR = 8.0  # times the longest silence: worth a question
 GIVE_UP = 4.0  # times that: no market is that quiet from one moment to the next
@@ -18,7 +18,7 @@ HALF_LIFE = 1800.0  # seconds in which the longest silence counts half: nights a
 
 
 class Suspicion(Enum):
-    """What a look at a line gives reason for."""
+    """What a look at a source gives reason for."""
 
     NONE = "none"
     ASK = "ask"
@@ -52,7 +52,7 @@ class StallWatch:
 
     @property
     def limit(self) -> float:
-        """How long the line may be silent before that is suspicious."""
+        """How long the source may be silent before that is suspicious."""
         return max(self._floor, FACTOR * self._longest)
 
     def begin(self, now: float) -> None:
@@ -87,27 +87,3 @@ class StallWatch:
         """Leave out a time in which nothing could have come, because this machine slept."""
         if self._since is not None:
             self._since += seconds
-
-
-class ClockWatch:
-    """Notices that this machine was suspended: one clock went on without the other, or both without the program."""
-
-    def __init__(self, interval: float) -> None:
-        self._interval = interval
-        self._last: tuple[float, float] | None = None
-
-    def look(self, monotonic: float, wall: float) -> float:
-        """Return for how many seconds nothing has run, as far as that is more than a look's delay; 0 if it is not.
-
-        Called every `interval` seconds. The wall clock alone may also have been set; then nothing has slept, and
-        whoever asks the other side at once whether it is still there has lost nothing.
-        """
-        last, self._last = self._last, (monotonic, wall)
-        if last is None:
-            return 0.0
-        late = max(monotonic - last[0], wall - last[1]) - self._interval
-        return late if late > self._interval else 0.0
-
-    def forget(self) -> None:
-        """Begin anew: nobody looked for a while."""
-        self._last = None

@@ -18,13 +18,13 @@ __all__ = ["Merger"]
 
 Latest: TypeAlias = Callable[[Stream], bytes | None]  # the last message of a stream that was delivered
 
-# Batches of a line that are held. The others bring the same; the oldest can go.
+# Batches of a source that are held. The others bring the same; the oldest can go.
 HELD = 1024
 SNAPSHOT = b'"SNAPSHOT"'
 
 
 class Merger:
-    """Knows what was delivered of each stream of one endpoint, and which streams each line has brought."""
+    """Knows what was delivered of each stream of one endpoint, and which streams each source has brought."""
 
     def __init__(self) -> None:
         self.repeated = 0
@@ -33,21 +33,21 @@ class Merger:
         self._held: dict[int, deque[Batch]] = {}
 
     def remember(self, stream: Stream, payload: bytes, at_ns: int) -> None:
-        """Note a message that was delivered at `at_ns`, before there was more than one line."""
+        """Note a message that was delivered at `at_ns`, before there was more than one source."""
         self._recent_of(stream).remember(identity_of(stream, payload), at_ns)
 
-    def begin(self, line: int) -> None:
-        """Note that `line` begins anew: what it brings next of each stream is the first, and it is held."""
-        self._brought[line] = set()
-        self._held[line] = deque(maxlen=HELD)
+    def begin(self, attachment: int) -> None:
+        """Note that `attachment` begins anew: what it brings next of each stream is the first, and it is held."""
+        self._brought[attachment] = set()
+        self._held[attachment] = deque(maxlen=HELD)
 
-    def end(self, line: int) -> None:
-        """Note that `line` is gone for good."""
-        self._brought.pop(line, None)
-        self._held.pop(line, None)
+    def end(self, attachment: int) -> None:
+        """Note that `attachment` is gone for good."""
+        self._brought.pop(attachment, None)
+        self._held.pop(attachment, None)
 
     def hold(self, batch: Batch, firsts: list[Stream]) -> bool:
-        """Keep `batch` if its line has not joined yet, and say whether it was kept. `firsts` is as for `news`."""
+        """Keep `batch` if its source has not joined yet, and say whether it was kept. `firsts` is as for `news`."""
         held = self._held.get(batch.attachment)
         if held is None:
             return False
@@ -59,13 +59,13 @@ class Merger:
         ]
         return True
 
-    def join(self, line: int, latest: Latest) -> Iterator[Batch]:
-        """Let `line` take part from now on, and yield what was held of it and may be news.
+    def join(self, attachment: int, latest: Latest) -> Iterator[Batch]:
+        """Let `attachment` take part from now on, and yield what was held of it and may be news.
 
         Of each stream that begins behind the last message that was delivered. What stands before it was delivered too,
         or is from before this stream was wanted here: another process may have brought it already then.
         """
-        held = self._held.pop(line, ())
+        held = self._held.pop(attachment, ())
         behind: dict[Stream, int] = {}  # where the last message that is known stands among the held of its stream
         counts: Counter[Stream] = Counter()
         for batch in held:
@@ -90,28 +90,28 @@ class Merger:
             brought.discard(stream)
 
     def news(self, batch: Batch, latest: Latest, firsts: list[Stream]) -> Iterator[tuple[Stream, bytes]]:
-        """Yield the messages of `batch` that no other line has brought before.
+        """Yield the messages of `batch` that no other source has brought before.
 
         `latest` returns the last message of a stream; None if it has none, for then it takes whatever comes. A snapshot
         shows the state at some moment, and that is none of the messages of the others if they are sent at intervals: it
-        is no news if the others have gone past it. `firsts` collects the streams of which this line has sent its first
+        is no news if the others have gone past it. `firsts` collects the streams of which it has sent its first
         message, or a snapshot, which answers a request.
         """
         for stream, payload in zip(batch.streams, batch.payloads, strict=True):
             is_snapshot = batch.replayed or SNAPSHOT in payload
             if self._is_first(stream, batch.attachment, is_snapshot):
                 firsts.append(stream)
-            identity, line = identity_of(stream, payload), None if is_snapshot else batch.attachment
+            identity, source = identity_of(stream, payload), None if is_snapshot else batch.attachment
             recent = self._recent_of(stream)
-            is_repeat = recent.is_repeat(identity, line, batch.ts_received_ns, is_unique=stream.startswith("trade "))
+            is_repeat = recent.is_repeat(identity, source, batch.ts_received_ns, is_unique=stream.startswith("trade "))
             last = latest(stream)
             if last is not None and (is_repeat or (is_snapshot and timestamp_of(payload) < timestamp_of(last))):
                 self.repeated += 1
             else:
                 yield stream, payload
 
-    def _is_first(self, stream: Stream, line: int, is_snapshot: bool) -> bool:
-        brought = self._brought.setdefault(line, set())
+    def _is_first(self, stream: Stream, attachment: int, is_snapshot: bool) -> bool:
+        brought = self._brought.setdefault(attachment, set())
         if stream in brought:
             return is_snapshot
         brought.add(stream)

@@ -76,7 +76,7 @@ class Continuity:
         """Note that attachment `number` is over, or could not be opened; all it had until `last_ns` was delivered.
 
         `whole` are those that have everything which this one had. Returns the gap that this shows, if another one
-        goes on all the same, in a new epoch. That is the case when no other line had all yet, or when this one had died
+        goes on all the same, in a new epoch. That is the case when no other had all yet, or when this one had died
         unnoticed and there was a time in which no other served.
         """
         since = self._since.pop(number, None)

@@ -162,6 +162,7 @@ class Endpoint:
         dropped = self._leases.drop(lease, part)
         if known is None or dropped is None:
             return []
+        self._trials.left(lease)
         self._silence.forget(lease, known.open if dropped.streams is None else dropped.streams)
         if dropped.streams != ():
             self._out.append(Unroute(lease, dropped.streams))

@@ -51,9 +51,8 @@ class Interest:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is wanted any more, now or after a trial, and the sources do not know it."""
-        waits = len(self._leases.union) or self._leases.probation.has_apart
-        return self.told is Told.CONNECT and not waits
+        """Whether nothing is wanted any more, and the sources do not know it."""
+        return self.told is Told.CONNECT and not len(self._leases.union)
 
     @property
     def may_come_back(self) -> bool:

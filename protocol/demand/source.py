@@ -58,7 +58,7 @@ class Attachment:
         self.is_early = False  # it had everything before those that serve were known to: that shows nothing yet
         self.is_rechecked = False  # so it was asked again
         self.whole_at_ns: int | None = None  # since when it has all; then the others were asked whether they caught up
-        self.is_excused = False  # what it was asked last is known to be refused
+        self.is_excused = False  # if what it was asked last is refused, nobody is to blame who is still in it
         self.suspects: set[int] = set()  # the leases to blame if what it was asked last is refused
         self.provable: set[int] = set()  # those of them that are good if it is not: they have not grown since
         self.asked: dict[str, Question] = {}  # by ticket

@@ -35,16 +35,10 @@ class Trials:
                 self._convict(number, error)
             self.next()
             return bool(guilty)
-        return self._is_certain(one) and self._blame(one, error)
-
-    def _is_certain(self, one: Attachment) -> bool:
-        """Whether the error is of a request that has what is wanted now, and nothing else.
-
-        An error names no request. With several under way it may be of one that had other leases; what was asked may be
-        of leases that are gone, or apart. All is asked for again, in a single request, when the source is back.
-        """
-        is_only = one.requests <= one.in_force + 1
-        return is_only and not one.is_excused and all(stream in self._leases.union for stream in one.coverage.asked)
+        # An error names no request: with several under way, it may be of one that had other leases. All is asked for
+        # again, in a single request, when the source is back.
+        is_certain = one.requests <= one.in_force + 1
+        return is_certain and not one.is_excused and self._blame(one, error)
 
     def _blame(self, one: Attachment, error: ExchangeError) -> bool:
         guilty, apart = self._leases.probation.refused(one.suspects)
@@ -60,14 +54,18 @@ class Trials:
 
     def proven(self, one: Attachment) -> bool:
         """Note that the last request of `one` was not refused."""
-        if not one.is_excused:
-            self._leases.probation.proven(one.provable)
+        self._leases.probation.proven(one.provable)
         return self.next()
 
     def grown(self, lease: int) -> None:
         """Note that a lease wants something that was asked of nobody yet: that is not proven by what was."""
         for one in self._sources.open():
             one.provable.discard(lease)
+
+    def left(self, lease: int) -> None:
+        """Note that a lease wants less, or nothing: what it was suspected of may still be what is refused."""
+        for one in self._sources.open():
+            one.is_excused = one.is_excused or lease in one.suspects
 
     def next(self) -> bool:
         """Ask for the next lease that was set apart, if none is on trial."""

@@ -23,8 +23,8 @@ class ConnectionEvent(msgspec.Struct, frozen=True):
     state: str  # the connection's new state; "backfilled" once the gap of an open one has been seen to
     epoch: int  # of the endpoint: rises whenever messages may be missing
     gap: float | None = None  # seconds without a connection
-    gap_started_at: int | None = None  # Unix nanoseconds
-    gap_ended_at: int | None = None
+    gap_started_at: int | None = None  # Unix nanoseconds: all from before it was delivered
+    gap_ended_at: int | None = None  # when it was open again: the streams follow its first request, some 100 ms later
     reason: str = ""
     received_at: int = 0  # Unix nanoseconds
     recovered: int | None = None  # of state "backfilled": the trades that were fetched for this component's codes

@@ -1,11 +1,11 @@
-"""What makes two messages the same one, when several lines bring the same streams.
+"""What makes two messages the same one, when several sources bring the same streams.
 
 Trades are told apart by their id and by nothing else, above all not by their order. What concerns the account has ids
-too. Of everything else the whole content counts, but for the stream type: a line that is new sends as a snapshot what
+too. Of everything else the whole content counts, but for the stream type: a source that is new sends as a snapshot what
 another has sent as it happened. The timestamp of a ticker does not count either: it says when the message was made,
 which two servers may do at different moments, and whatever happens to a market changes something else in it.
 
-Found by searching, not by parsing: this is paid for every message while an endpoint has more than one line.
+Found by searching, not by parsing: this is paid for every message while an endpoint has more than one source.
 Source: Upbit WebSocket reference, "Duplicates and ordering", "Data types".
 """
 
@@ -17,7 +17,7 @@ from .streams import Stream
 
 __all__ = ["Recent", "identity_of", "timestamp_of"]
 
-REMEMBERED_NS = 30_000_000_000  # a line that lags further behind has missed its pings and is given up
+REMEMBERED_NS = 30_000_000_000  # a source that lags further behind has missed its pings and is given up
 REMEMBERED_LEAST = 16  # messages of one stream, however old: a snapshot shows the last one again
 
 
@@ -83,48 +83,48 @@ def timestamp_of(payload: bytes) -> int:
 
 
 class Recent:
-    """The last messages of one stream, by identity, and the lines that have brought each."""
+    """The last messages of one stream, by identity, and the sources that have brought each."""
 
-    __slots__ = ("_lines", "_order")
+    __slots__ = ("_order", "_sources")
 
     def __init__(self) -> None:
-        self._lines: dict[Hashable, tuple[int, ...]] = {}
+        self._sources: dict[Hashable, tuple[int, ...]] = {}
         self._order: deque[tuple[Hashable, int]] = deque()  # with the time of arrival, Unix nanoseconds
 
     def __len__(self) -> int:
         return len(self._order)
 
     def __contains__(self, identity: object) -> bool:
-        return identity in self._lines
+        return identity in self._sources
 
-    def is_repeat(self, identity: Hashable, line: int | None, at_ns: int, *, is_unique: bool = False) -> bool:
-        """Note a message that came through `line` at `at_ns`; return whether another line has brought it before.
+    def is_repeat(self, identity: Hashable, source: int | None, at_ns: int, *, is_unique: bool = False) -> bool:
+        """Note a message that came through `source` at `at_ns`; return whether another source has brought it before.
 
-        A line that says the same twice means it: a market that is suspended and resumed again looks as it did before.
-        A snapshot, for which `line` is None, says nothing that may not be said again by the same line as it happens.
+        A source that says the same twice means it: a market that is suspended and resumed again looks as it did before.
+        A snapshot, for which `source` is None, says nothing that may not be said again by the same one as it happens.
         What `is_unique`, a trade, has happened once however often it is said.
         """
-        lines = self._lines.get(identity)
-        if lines is None:
-            self.remember(identity, at_ns, *(() if line is None else (line,)))
+        sources = self._sources.get(identity)
+        if sources is None:
+            self.remember(identity, at_ns, *(() if source is None else (source,)))
             return False
-        if line is None:
+        if source is None:
             return True
-        if line not in lines:
-            self._lines[identity] = (*lines, line)
+        if source not in sources:
+            self._sources[identity] = (*sources, source)
             return True
         if not is_unique:
-            self._lines[identity] = (line,)
+            self._sources[identity] = (source,)
         return is_unique
 
-    def remember(self, identity: Hashable, at_ns: int, *lines: int) -> None:
-        """Note a message that was delivered, through `lines` as far as that is known."""
+    def remember(self, identity: Hashable, at_ns: int, *sources: int) -> None:
+        """Note a message that was delivered, through `sources` as far as that is known."""
         order = self._order
-        if identity not in self._lines:
+        if identity not in self._sources:
             order.append((identity, at_ns))
             while len(order) > REMEMBERED_LEAST and order[0][1] < at_ns - REMEMBERED_NS:
-                del self._lines[order.popleft()[0]]
-        self._lines[identity] = lines
+                del self._sources[order.popleft()[0]]
+        self._sources[identity] = sources
 
 
 def _value(payload: bytes, key: bytes) -> bytes:

@@ -47,7 +47,7 @@ MADE: list[tuple[WebSocketV6Error, dict[str, object]]] = [
     (LocalProtocolError("text"), {}),
     (RemoteProtocolError("text", close_code=1007), {"close_code": 1007}),
     (ExchangeError("NO_CODES", "no codes"), {"name": "NO_CODES", "text": "no codes", "close_code": None}),
-    (TransportError("text"), {}),
+    (TransportError("text", retry_after=3.0), {"retry_after": 3.0}),
     (RateLimitedError("text", status=418, retry_after=2.5), {"status": 418, "retry_after": 2.5}),
     (AuthenticationError("text", name="jwt_verification"), {"name": "jwt_verification"}),
     (StreamError("text"), {}),

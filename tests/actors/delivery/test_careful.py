@@ -91,12 +91,13 @@ def test_a_trade_is_remembered(world: World) -> None:
     assert world.routes.repeated == 1
 
 
-def test_a_message_of_a_set_just_replaced_is_counted(world: World) -> None:
-    one = world.follow(ETHER)
+def test_a_message_of_a_set_just_replaced_is_counted_and_no_more(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = world.follow(ETHER, TRADES)
     world.come(BITCOIN, ticker(1), ticker(2))
     assert world.careful.unrouted == 2
-    assert world.seen() == []
-    assert world.take(one) == []
+    assert (world.seen(), world.take(one), caplog.records) == ([], [], [])
 
 
 # --- deeper books

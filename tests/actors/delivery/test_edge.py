@@ -50,6 +50,14 @@ def notice() -> Event:
     return make_event("announcement trade", NOTICE, 1, 5)
 
 
+def test_it_keeps_what_the_thread_of_the_component_needs() -> None:
+    mailbox, want, calls = Noting(), Want("ticker", ("KRW-BTC",)), Ear()
+    one = edge(want, mailbox, callback=calls.tell, error_handler=print)
+    assert (one.subscription_id, one.want, one.mailbox) == (7, want, mailbox)
+    assert (one.callback, one.error_handler) == (calls.tell, print)
+    assert (edge().callback, edge().error_handler) == (None, None), "it is pulled"
+
+
 # --- views
 
 

@@ -127,6 +127,16 @@ def test_who_takes_no_snapshots_misses_trades_from_the_first_moment(world: Trade
 # --- the beginning
 
 
+def test_from_the_gap_on_no_trade_goes_the_short_way(world: Trades) -> None:
+    world.live(1)
+    route = world.routes.by_stream[TRADES]
+    assert route.is_plain
+    world.holds.begin(HoldTrades(2, STARTED, ENDED, 60.0))
+    assert not route.is_plain
+    route.settle()
+    assert not route.is_plain
+
+
 def test_backfill_is_told_once_of_the_first_trade_that_came_live(world: Trades) -> None:
     world.live(1)
     world.lose(2)

@@ -262,9 +262,10 @@ def test_a_bug_is_told_with_what_a_successor_begins_with(world: World) -> None:
     assert list(failed.inheritance.trades) == [TRADES]
 
 
-def test_what_it_does_not_know_ends_nothing(world: World) -> None:
+def test_what_it_does_not_know_ends_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.tell(("what", "is this"))
     assert world.settle().received == 0
+    assert "is this" in caplog.text
 
 
 # --- back-pressure
@@ -461,10 +462,10 @@ def test_a_source_that_is_held_is_heard_when_it_joins(world: World) -> None:
     world.deliver(ticker(2, at=2), ticker(3, at=3))
     assert [price for _, price in prices(world.take(mailbox))] == [1, 2, 3]
     assert world.credits[2].qsize() == CREDITS + 1, "it is not made to wait"
-    world.deliver(ticker(4, at=4), source=2)
+    world.deliver(ticker(4, "SNAPSHOT", at=4), source=2)
     world.tell(Join(2))
     world.deliver(ticker(5, at=5), source=2)
-    assert [price for _, price in prices(world.take(mailbox))] == [4, 5]
+    assert prices(world.take(mailbox)) == [("REALTIME", 4), ("REALTIME", 5)], "of a stream that runs"
     assert StreamsSeen("public", 2, (BITCOIN,)) in world.heard(StreamsSeen)
 
 

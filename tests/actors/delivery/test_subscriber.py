@@ -407,11 +407,12 @@ def test_who_leaves_does_what_is_left_and_stops(world: World) -> None:
             mailbox.get(0)
 
 
-def test_what_it_does_not_know_ends_nothing(world: World) -> None:
+def test_what_it_does_not_know_ends_nothing(world: World, logged: pytest.LogCaptureFixture) -> None:
     world.tell(("what", "is this"))
     mailbox = world.attach(1)
     world.put(1, mailbox, 1)
     world.settle()
+    assert "is this" in logged.text
     assert world.numbers() == [1]
 
 

@@ -465,6 +465,19 @@ def test_an_answer_for_a_stream_that_was_left_is_for_nobody(world: World) -> Non
     assert world.is_quiet()
 
 
+def test_a_stream_that_lagged_and_was_left_is_not_asked_for_again(world: World) -> None:
+    world.fetch(2, missing(BTC, 1, first=5), missing(ETH, 1))
+    world.answer(world.call(), page(4, 1))
+    world.released(2, BTC, 0, "10 live trades were waiting")
+    world.settle()
+    wait_until(lambda: not _timers(world, "AskAgain"), "the moment of the next try")
+    assert world.is_quiet()
+    world.released(2, ETH)
+    assert len(world.ended().unrecovered) == 1
+    world.tell(subject.AskAgain(2, ETH))
+    assert world.is_quiet()
+
+
 def test_what_was_fetched_too_late_is_told(world: World) -> None:
     world.fetch(2, missing(BTC, 1, first=5))
     world.answer(world.call(), page(5, 4, 1))
@@ -613,8 +626,10 @@ def test_a_bug_is_told_to_the_supervisor(world: World, monkeypatch: pytest.Monke
     assert world.reader.is_finished
 
 
-def test_what_it_does_not_know_ends_nothing(world: World) -> None:
+def test_what_it_does_not_know_ends_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.tell(("what", "is this"))
+    world.settle()
+    assert "is this" in caplog.text
     world.fetch(2, missing(BTC, 1, first=1))
     assert world.filled() == (2, BTC, [])
 

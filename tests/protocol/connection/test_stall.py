@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.connection.stall import ClockWatch, StallWatch, Suspicion
+from websocket_v6.protocol.connection.stall import StallWatch, Suspicion
 
 LOOK = 5.0
 FLOOR = 15.0
@@ -146,19 +146,3 @@ def test_time_in_which_the_machine_slept_is_no_silence() -> None:
     line.now += 100_000.0
     line.watch.skip(100_000.0)
     assert line.look(data=False) is Suspicion.NONE
-
-
-@pytest.mark.parametrize(
-    ("monotonic", "wall", "slept"),
-    [
-        *((5.0, 5.0, 0.0), (9.0, 9.0, 0.0), (10.0, 10.0, 0.0), (11.0, 11.0, 6.0)),
-        *((5.0, 3605.0, 3600.0), (3605.0, 5.0, 3600.0), (3605.0, 3605.0, 3600.0)),
-        *((5.0, -100.0, 0.0), (5.0, 0.0, 0.0), (-1.0, 5.0, 0.0)),
-    ],
-)
-def test_a_clock_that_jumps_tells_of_a_suspended_machine(monotonic: float, wall: float, slept: float) -> None:
-    watch = ClockWatch(5.0)
-    assert watch.look(2.0, 1e9) == 0.0
-    assert watch.look(2.0 + monotonic, 1e9 + wall) == slept
-    watch.forget()
-    assert watch.look(1e6, 2e9) == 0.0

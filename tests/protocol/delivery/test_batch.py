@@ -36,7 +36,7 @@ def test_garbage_is_a_remote_error(data: bytes) -> None:
 
 
 SOUND = {
-    "endpoint": "public", "line": 3, "epoch": 1, "ts_received_ns": 2, "streams": ["ticker KRW-BTC"],
+    "endpoint": "public", "attachment": 3, "whole_ns": 1, "ts_received_ns": 2, "streams": ["ticker KRW-BTC"],
     "payloads": [b"{}"], "replayed": False, "backfilled": False,
 }  # fmt: skip
 
@@ -45,10 +45,10 @@ SOUND = {
     "change",
     [
         {"endpoint": b"public"},
-        {"line": "3"},
-        {"line": True},
-        {"epoch": "1"},
-        {"epoch": True},
+        {"attachment": "3"},
+        {"attachment": True},
+        {"whole_ns": "1"},
+        {"whole_ns": True},
         {"ts_received_ns": 2.0},
         {"ts_received_ns": True},
         {"streams": []},
@@ -72,5 +72,5 @@ def test_a_field_of_a_wrong_type_is_a_remote_error(change: dict[str, object]) ->
 @pytest.mark.parametrize("count", [0, 6, 7, 9])
 def test_a_field_too_few_or_too_many_is_a_remote_error(count: int) -> None:
     fields = [*SOUND.values(), 0]
-    with pytest.raises(RemoteProtocolError, match="not a batch of records"):
+    with pytest.raises(RemoteProtocolError, match="not a batch"):
         Batch.unpack(msgpack.packb(fields[:count]))

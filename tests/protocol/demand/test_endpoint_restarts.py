@@ -153,6 +153,14 @@ def test_a_new_router_is_told_all_routes_and_the_gap_begins_where_the_last_one_s
     assert desk.took(Tell)[-1].epoch == 2
 
 
+def test_a_new_router_is_told_that_there_are_several_sources() -> None:
+    desk = made()
+    desk.source(2)
+    desk.out.clear()
+    desk.use_router()
+    assert desk.took(Merge) == [Merge("public", is_on=True)]
+
+
 def test_a_router_that_dies_while_the_connection_is_kept_loses_nothing() -> None:
     desk = made()
     desk.want(1, ticker_want("KRW-BTC", realtime=False))

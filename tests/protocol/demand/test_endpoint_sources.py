@@ -221,6 +221,21 @@ def test_the_last_answer_of_the_others_is_not_waited_for_for_ever() -> None:
     assert desk.took(Join) == [Join(second)]
 
 
+def test_one_of_the_others_is_proof_enough_and_the_second_changes_nothing() -> None:
+    desk, first, second = both()
+    desk.source(3)
+    desk.out.clear()
+    third = desk.open(3)
+    desk.see(third, BITCOIN)
+    desk.run(0.5)
+    for one, source in ((first, 1), (second, 2)):
+        desk.answer(one, desk.questions(source)[-1])
+    assert desk.took(Join) == [Join(third)]
+    assert desk.serve() == [3]
+    desk.run(PATIENCE)
+    assert not desk.serve()
+
+
 def test_the_proof_of_one_that_is_gone_lets_nobody_join() -> None:
     desk, first = one_of_two()
     second = desk.open(2)

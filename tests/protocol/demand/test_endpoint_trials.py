@@ -8,6 +8,7 @@ from tests.protocol.demand.desk import ALWAYS, Desk
 from websocket_v6.protocol.delivery.commands import Mark
 from websocket_v6.protocol.demand.asking import PROBATION
 from websocket_v6.protocol.demand.commands import Report, Unroute
+from websocket_v6.protocol.demand.probation import Suspicion
 from websocket_v6.protocol.errors import StreamError
 from websocket_v6.protocol.exchange.wants import (
     Want,
@@ -63,11 +64,12 @@ def test_the_guilty_lease_is_found_and_dropped_and_nobody_else() -> None:
     assert desk.endpoint.health().streams == 2
 
 
-def test_two_requests_refused_at_once_blame_once() -> None:
+@pytest.mark.parametrize("codes", [["KRW-BTC", "KRW-ETH"], ["KRW-BTC", "KRW-BTC"]])
+def test_two_requests_refused_at_once_blame_once(codes: list[str]) -> None:
     """Two refusals of one request are two strikes; a third, of the same request, must not meet who is tried next."""
     desk = made()
     desk.source(2)
-    for lease, code in ((1, "KRW-BTC"), (2, "KRW-ETH")):
+    for lease, code in enumerate(codes, start=1):
         desk.want(lease, ticker_want(code))
     attachments = [desk.open(source) for source in (1, 2)]
     desk.out.clear()
@@ -75,7 +77,7 @@ def test_two_requests_refused_at_once_blame_once() -> None:
         desk.refuse(one)
     assert not desk.reported()
     desk.run(1)
-    assert "KRW-BTC" in desk.asked(1), "tried alone"
+    assert desk.endpoint.inheritance().leases.suspicion == Suspicion(frozenset({1}), 1, (2,), 1), "tried alone"
 
 
 def test_errors_about_keys_blame_nobody() -> None:
@@ -231,9 +233,10 @@ def test_an_error_while_several_requests_are_under_way_blames_nobody() -> None:
     assert not desk.reported(), "it may be of the one before, whose lease is gone"
 
 
-def test_an_error_about_what_nobody_wants_any_more_blames_nobody() -> None:
+@pytest.mark.parametrize("realtime", [True, False])
+def test_an_error_about_what_nobody_wants_any_more_blames_nobody(realtime: bool) -> None:
     desk = made()
-    desk.want(1, BAD)
+    desk.want(1, BAD._replace(realtime=realtime))
     desk.want(2, ticker_want("KRW-ETH"))
     one = desk.open(1)
     desk.drop(1)
@@ -247,16 +250,19 @@ def test_a_book_that_waits_for_a_snapshot_is_given_one_after_its_trial() -> None
     desk.want(1, orderbook_want("KRW-BTC", depth=5, snapshot=False))
     one = desk.open(1)
     desk.run(3)
-    desk.want(2, orderbook_want("KRW-BTC", depth=15, snapshot=False))
-    desk.want(3, ticker_want("KRW-ETH"))
+    desk.want(2, ticker_want("KRW-ETH"))
+    desk.want(3, orderbook_want("KRW-BTC", depth=15, snapshot=False))
     desk.drop(1)
     for _ in range(3):
         desk.run(1)
         desk.refuse(one)
         desk.end(one)
         one = desk.open(1)
-    assert desk.endpoint.inheritance().leases.suspicion.on_trial == 2
-    assert "is_only_realtime" not in desk.asked(1)
+    assert desk.endpoint.inheritance().leases.suspicion == Suspicion(frozenset({2}), 1, (3,), 2)
+    desk.asked(1)
+    desk.run(3)
+    assert "is_only_realtime" not in desk.asked(1).partition("orderbook")[2]
+    assert desk.endpoint.health().streams == 2
 
 
 def test_more_codes_for_one_that_is_set_apart_are_asked_with_its_trial() -> None:

@@ -238,6 +238,8 @@ class Walk:
         end = self.now + (0.01, 0.1, 0.3, 1.0, 3.0, 10.0)[self.choose(6)]
         while self.now < end:
             self.now = min(end, self.now + LATE, *self._times())
+            if self.choose(3) == 0:
+                self.emit()
             self._look_after_queues(self.now - LATE)
             due = self.endpoint.next_due
             if due is not None and due <= self.now:
@@ -256,17 +258,17 @@ class Walk:
         is_any = True
         while is_any:
             is_any = False
-            for queue, step in self._queues():
-                while queue and queue.since <= before and step():
+            for queue, lag, step in self._queues():
+                while queue and queue.since <= before - lag and step():
                     is_any = True
 
-    def _queues(self) -> Iterator[tuple[Queue, Callable[[], bool]]]:
+    def _queues(self) -> Iterator[tuple[Queue, float, Callable[[], bool]]]:
         for peer in list(self.peers.values()):
-            yield peer.told, peer.hear
-            yield peer.sent, peer.exchange
-            yield peer.unread, peer.read
-        yield self.router.queue, self.router.step
-        yield self.to_registry, self.registry
+            yield peer.told, 0.0, peer.hear
+            yield peer.sent, 0.0, peer.exchange
+            yield peer.unread, peer.lag, peer.read
+        yield self.router.queue, 0.0, self.router.step
+        yield self.to_registry, 0.0, self.registry
 
     # --- the walk
 
@@ -309,10 +311,13 @@ class Walk:
         """Let everything come to rest, and check that nothing waits for ever."""
         if self.is_blocked:
             self.block()
+        for peer in self.peers.values():
+            peer.lag = 0.0
         for _ in range(600):
             for peer in list(self.peers.values()):
                 if peer.wanted and peer.attachment is None:
                     peer.open()
+                    peer.lag = 0.0
             self._look_after_queues(self.now)
             self.check()
             times = list(self._times())

@@ -71,6 +71,7 @@ class Peer:
         self.serves: dict[str, int] = {}  # stream -> depth
         self.begun: dict[str, int] = {}  # stream -> the number of its last message before it was served
         self.read_at = 0.0
+        self.lag = 0.0  # seconds for which what comes lies in the socket, beside what is usual
         self.is_gone = False
 
     def hear(self) -> bool:
@@ -103,6 +104,7 @@ class Peer:
 
     def open(self) -> None:
         self.attachment, self.is_admitted, self.read_at = next(self.world.numbers), False, self.world.now
+        self.lag = (0.0, 0.0, 0.2, 0.5)[self.world.choose(4)]
         self.world.tell_router(("opened", self.attachment, self.number))
 
     def close(self) -> None:
