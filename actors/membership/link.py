@@ -176,6 +176,12 @@ class Link(Actor):
         self._inflow.close()
         self._pipe.abandon()
 
+    def failed(self, error: BaseException) -> None:
+        """Tell the owner, which makes another."""
+        if not self._is_over:
+            text = f"the link to the host, process {self._pid}, failed through a bug: {error!r}"
+            tell(self._owner, LinkDown(self.actor_ref, TransportError(text), retry=True, is_hung=False))
+
     # --- in the pipe's thread
 
     def _receive(self, data: bytes) -> object:

@@ -141,7 +141,7 @@ def linked(listener: Any, guests: Callable[..., Guest], **options: Any) -> tuple
     return host, guest
 
 
-def changed(state: str, epoch: int, at_ns: int = 0, gap_started_ns: int | None = None) -> peers.Changed:
+def changed(state: peers.State, epoch: int, at_ns: int = 0, gap_started_ns: int | None = None) -> peers.Changed:
     return peers.Changed("public", state, epoch, at_ns, gap_started_ns, "why", "")
 
 
@@ -279,6 +279,25 @@ def test_a_link_that_is_lost_ends_what_was_open_and_what_was_not(listener: Any, 
     down = guest.is_told()
     assert isinstance(down, LinkDown)
     assert (down.retry, down.is_hung) == (True, False)
+
+
+def test_a_link_that_a_bug_ends_is_down_as_any_other(
+    listener: Any, guests: Callable[..., Guest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, guest = linked(listener, guests)
+    host.say(changed("open", 1), records(1))
+    first, _, _ = guest.hears(3)
+
+    def fail(endpoint: str) -> None:
+        raise RuntimeError("as told")
+
+    monkeypatch.setattr(guest.link._inflow, "begin", fail)
+    guest.ref.tell(Connect("private"))
+    (ended,) = guest.hears(1)
+    assert ended.attachment == first.attachment
+    down = guest.is_told()
+    assert (type(down), down.link, down.retry, down.is_hung) == (LinkDown, guest.ref, True, False)
+    assert "through a bug: RuntimeError('as told')" in str(down.error)
 
 
 # --- credits
