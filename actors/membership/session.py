@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pykka
 
@@ -290,7 +290,13 @@ class Session(Actor):
         error = "" if change.error is None else type(change.error).__name__
         self._tell(
             peers.Changed(
-                change.endpoint, change.state, change.epoch, change.at_ns, change.gap_started_ns, change.reason, error
+                change.endpoint,
+                cast(peers.State, change.state),
+                change.epoch,
+                change.at_ns,
+                change.gap_started_ns,
+                change.reason,
+                error,
             )
         )
 

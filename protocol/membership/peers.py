@@ -53,6 +53,7 @@ __all__ = [
     "Records",
     "Refused",
     "Shared",
+    "State",
     "Wanted",
     "Welcome",
     "Wish",
@@ -70,6 +71,7 @@ MAX_CONTROL = 4 * 1024 * 1024  # bytes of what a guest says at once: all codes o
 MAX_RECORDS = 64 * 1024 * 1024  # bytes of what a host says at once: the greatest single message, and room
 
 Endpoint = Literal["public", "private", "info"]
+State = Literal["connecting", "open", "lost", "refused", "closed"]
 _MAX_WISHES = 10_000
 _MAX_CODES = 10_000
 
@@ -168,7 +170,7 @@ class Changed(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     """
 
     endpoint: Endpoint
-    state: str
+    state: State
     epoch: int
     at_ns: int
     gap_started_ns: int | None
@@ -270,7 +272,19 @@ def decode_from_host(data: bytes) -> FromHost:
         raise _garbage("the host", data, exc) from None
     if type(message) is Records and any(len(part.streams) != len(part.payloads) for part in message.parts):
         raise RemoteProtocolError("the host sent records with more streams than messages, or fewer")
+    if type(message) is Answer:
+        for entry in message.entries:
+            _check_level(entry)
     return message
+
+
+def _check_level(entry: Entry) -> None:
+    try:
+        is_number = entry.level is None or Decimal(entry.level).is_finite()
+    except InvalidOperation:
+        is_number = False
+    if not is_number:
+        raise RemoteProtocolError(f"the host sent a level that is no number: {entry.level!r:.40}")
 
 
 def _garbage(who: str, data: bytes, reason: object) -> RemoteProtocolError:

@@ -56,7 +56,7 @@ def inflow(router: Router) -> Inflow:
 
 
 def change(
-    state: str,
+    state: peers.State,
     at_ns: int = 0,
     *,
     gap_started_ns: int | None = None,
@@ -118,7 +118,8 @@ def test_a_connection_that_is_lost_is_told_by_the_end_of_its_attachment_alone(in
 
 
 def test_a_connection_that_is_refused_or_closed_is_told_also_when_it_was_open(inflow: Inflow, router: Router) -> None:
-    for state in ("refused", "closed", "connecting"):
+    states: tuple[peers.State, ...] = ("refused", "closed", "connecting")
+    for state in states:
         attach = opened(inflow, router)
         inflow.changed(change(state, LATE))
         ended, told = router.heard()

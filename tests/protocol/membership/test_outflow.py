@@ -19,7 +19,7 @@ def event(stream: str, number: int, epoch: int = 1, at: int = 5) -> Event:
     return make_event(stream, f'{{"ty":"{type_}","cd":"{code}","n":{number},"st":"REALTIME"}}'.encode(), epoch, at)
 
 
-def changed(state: str, epoch: int, endpoint: peers.Endpoint = "public") -> peers.Changed:
+def changed(state: peers.State, epoch: int, endpoint: peers.Endpoint = "public") -> peers.Changed:
     return peers.Changed(endpoint, state, epoch, 0, None, "", "")
 
 

@@ -181,6 +181,20 @@ def test_records_must_be_a_table() -> None:
         peers.decode_from_host(peers.encode(peers.Records([peers.Part("public", 1, ["a", "b"], [b""], False, False)])))
 
 
+@pytest.mark.parametrize("level", ["", "ten", "NaN", "sNaN", "Infinity"])
+def test_a_level_must_be_a_number(level: str) -> None:
+    sound, unsound = (peers.Entry("orderbook", ("KRW-BTC",), one, {}) for one in ("1E+4", level))
+    assert peers.decode_from_host(peers.encode(peers.Answer("public", "ticket", (sound,), "")))
+    with pytest.raises(RemoteProtocolError, match="level"):
+        peers.decode_from_host(peers.encode(peers.Answer("public", "ticket", (sound, unsound), "")))
+
+
+@pytest.mark.parametrize("state", ["backfilled", "Open", ""])
+def test_a_connection_has_no_state_that_nobody_knows(state: Any) -> None:
+    with pytest.raises(RemoteProtocolError):
+        peers.decode_from_host(peers.encode(peers.Changed("public", state, 3, 17, None, "", "")))
+
+
 def test_a_fingerprint_tells_only_who_has_the_same_keys() -> None:
     mine = peers.fingerprint(b"pipe", "access")
     assert mine == peers.fingerprint(b"pipe", "access")
