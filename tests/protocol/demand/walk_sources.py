@@ -87,7 +87,7 @@ class Peer:
                 self.wanted = False
                 self.lose()
                 self.world.tell_router(("state", self.number, "closed"))
-            case out.SendRequest() | out.ListSubscriptions() as command if self.attachment is not None:
+            case out.SendRequest() | out.ListSubscriptions() as command if command.attachment == self.attachment:
                 self.sent.put(self.world.now, command)
         return True
 
