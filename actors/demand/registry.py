@@ -298,10 +298,10 @@ class Registry(Actor):
                 message = to_source.Connect(name, wants)
             case Disconnect(source, linger):
                 message = to_source.Disconnect(name, linger)
-            case SendRequest(source, number, types, wants):
-                message = to_source.SendRequest(name, number, types, wants)
-            case ListSubscriptions(source, ticket):
-                message = to_source.ListSubscriptions(name, ticket)
+            case SendRequest(source, number, types, wants, attachment):
+                message = to_source.SendRequest(name, number, types, wants, attachment)
+            case ListSubscriptions(source, ticket, attachment):
+                message = to_source.ListSubscriptions(name, ticket, attachment)
         tell(self._sources.get(source), message)
 
     def _tell_routes(self, command: Route | Unroute) -> None:

@@ -140,7 +140,7 @@ class Asking:
             self._out.append(Expect(expected))
         one.requests += 1
         one.is_excused = False
-        self._out.append(SendRequest(one.source.number, one.requests, plan.types, plan.wants))
+        self._out.append(SendRequest(one.source.number, one.requests, plan.types, plan.wants, one.number))
         self.retire(before)
         one.source.pace.sent(now)
         self.requests_sent += one.source.traits.is_paced
@@ -187,7 +187,7 @@ class Asking:
 
     def _send_question(self, one: Attachment, question: Question, now: float) -> None:
         one.asked[question.ticket] = question._replace(after=one.requests)
-        self._out.append(ListSubscriptions(one.source.number, question.ticket))
+        self._out.append(ListSubscriptions(one.source.number, question.ticket, one.number))
         one.source.pace.sent(now, settles=False)
         self.requests_sent += one.source.traits.is_paced
 

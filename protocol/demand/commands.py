@@ -70,12 +70,14 @@ class SendRequest(NamedTuple):
     """Have this source serve `types`, the exchange's data type objects, instead of what it was asked before.
 
     `number` counts the requests of the attachment, from 1. `wants` is the whole union, for a source that passes it on.
+    A source that has ended that attachment meanwhile must not send it: its next one is asked anew.
     """
 
     source: int
     number: int
     types: list[dict[str, object]]
     wants: tuple[Want, ...]
+    attachment: int
 
 
 class ListSubscriptions(NamedTuple):
@@ -83,6 +85,7 @@ class ListSubscriptions(NamedTuple):
 
     source: int
     ticket: str
+    attachment: int
 
 
 class Tell(NamedTuple):

@@ -284,7 +284,7 @@ class Endpoint:
 
     def _all_down(self, at_ns: int, reason: str, error: WebSocketV6Error | None) -> None:
         if self._interest.told is Told.LINGER:
-            self._interest.told = Told.NOTHING
+            self._interest.close()  # else it might come back, and nobody would admit it
             self._continuity.closed()
             self._epochs.tell("closed", at_ns, reason)
         else:

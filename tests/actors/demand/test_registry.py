@@ -120,7 +120,8 @@ def test_a_want_becomes_routes_a_connection_and_a_request(world: World) -> None:
     world.open()
     told = [world.told["router"].get(timeout=5) for _ in range(2)]
     assert told == [Turn("public", 1), Admit(7, 1, is_held=False)], "verbatim, in their order"
-    assert world.next("source", SendRequest).number == 1
+    request = world.next("source", SendRequest)
+    assert (request.endpoint, request.number, request.attachment) == ("public", 1, 7)
     assert world.next("supervisor", SourceServes) == SourceServes(1)
     tell(world.registry, StreamsSeen("public", 7, (BITCOIN,)))
     world.subscribe(2, ticker_want("KRW-ETH"))
@@ -206,7 +207,8 @@ def test_questions_are_answered_or_denied(world: World) -> None:
     world.subscribe(1, ticker_want("KRW-BTC"))
     world.open()
     tell(world.registry, AskExchange("public", answers[1]))
-    ticket = world.next("source", ListSubscriptions).ticket
+    _, ticket, attachment = world.next("source", ListSubscriptions)
+    assert attachment == 7
     tell(world.registry, SourceSaid("public", 7, SubscriptionList(ticket, ())))
     assert answers[1].get(timeout=5).ticket == ticket
     tell(world.registry, AskExchange("public", answers[2]))

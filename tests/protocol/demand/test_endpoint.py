@@ -112,9 +112,10 @@ def test_a_connection_that_was_kept_and_ends_is_no_loss() -> None:
     desk.see(one, BITCOIN)
     desk.satisfied(1, BITCOIN)
     desk.run(1)
-    desk.heard()
+    desk.out.clear()
     desk.end(one)
     assert desk.heard() == [("closed", 1)]
+    assert desk.took(Disconnect) == [Disconnect(1, 0.0)], "it is not to come back"
     desk.state(1, "closed")
     assert not desk.heard(), "once"
     desk.want(2, ticker_want("KRW-BTC"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.protocol.demand.walk import Walk
 
 # Enough to see most of what can go wrong; before a release, thousands.
-WALKS = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "60"))
+WALKS = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "40"))
 STEPS = 250
 WEIGHTS = {
     "registry": 14,
@@ -54,7 +54,7 @@ names = st.sampled_from([name for name, weight in WEIGHTS.items() for _ in range
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(names, max_size=120), st.data())
 def test_any_steps(steps: list[str], data: st.DataObject) -> None:
     walk = Walk(lambda below: data.draw(st.integers(0, below - 1)))

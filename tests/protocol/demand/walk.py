@@ -238,8 +238,7 @@ class Walk:
         end = self.now + (0.01, 0.1, 0.3, 1.0, 3.0, 10.0)[self.choose(6)]
         while self.now < end:
             self.now = min(end, self.now + LATE, *self._times())
-            if self.choose(3) == 0:
-                self.emit()
+            self._happen()
             self._look_after_queues(self.now - LATE)
             due = self.endpoint.next_due
             if due is not None and due <= self.now:
@@ -247,6 +246,14 @@ class Walk:
             for peer in list(self.peers.values()):
                 peer.close()
         return True
+
+    def _happen(self) -> None:
+        """Let the market move, and now and then a source be lost."""
+        if self.choose(2):
+            self.emit()
+        peers = list(self.peers.values())
+        if peers and not self.choose(40):
+            peers[self.choose(len(peers))].lose()
 
     def _times(self) -> Iterator[float]:
         due = self.endpoint.next_due
@@ -265,7 +272,7 @@ class Walk:
     def _queues(self) -> Iterator[tuple[Queue, float, Callable[[], bool]]]:
         for peer in list(self.peers.values()):
             yield peer.told, 0.0, peer.hear
-            yield peer.sent, 0.0, peer.exchange
+            yield peer.sent, peer.lag, peer.exchange
             yield peer.unread, peer.lag, peer.read
         yield self.router.queue, 0.0, self.router.step
         yield self.to_registry, 0.0, self.registry

@@ -31,6 +31,7 @@ class Router:
         self.held: dict[int, list[tuple[str, int, int, bool]]] = {}
         self.last: dict[str, int] = {}  # the number of each stream's last message
         self.expects: set[str] = set()
+        self.epoch = 0
 
     def step(self) -> bool:
         """Heed one thing that lies in the inbox."""
@@ -61,11 +62,13 @@ class Router:
     def obey(self, command: Any) -> None:
         match command:
             case router.Turn(_, epoch):
+                self.epoch = epoch
                 self.admitted = {one: (source, epoch, held) for one, (source, _, held) in self.admitted.items()}
             case router.Admit(attachment, epoch, is_held):
                 peer = next((one for one in self.world.peers.values() if one.attachment == attachment), None)
                 if attachment not in self.ended and peer is not None:
                     assert attachment not in self.admitted
+                    assert epoch == self.epoch, "the turn comes first"
                     self.admitted[attachment] = (peer.number, epoch, is_held)
                     self.begun[attachment], self.held[attachment] = set(), []
                     peer.is_admitted = True

@@ -71,7 +71,7 @@ class Peer:
         self.serves: dict[str, int] = {}  # stream -> depth
         self.begun: dict[str, int] = {}  # stream -> the number of its last message before it was served
         self.read_at = 0.0
-        self.lag = 0.0  # seconds for which what comes lies in the socket, beside what is usual
+        self.lag = 0.0  # seconds that it and its exchange are behind, beside what is usual
         self.is_gone = False
 
     def hear(self) -> bool:
@@ -87,7 +87,7 @@ class Peer:
                 self.wanted = False
                 self.lose()
                 self.world.tell_router(("state", self.number, "closed"))
-            case out.SendRequest() | out.ListSubscriptions() as command if self.attachment is not None:
+            case out.SendRequest() | out.ListSubscriptions() as command if command.attachment == self.attachment:
                 self.sent.put(self.world.now, command)
         return True
 
