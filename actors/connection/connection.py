@@ -129,9 +129,9 @@ class Connection(Actor):
             case SendRequest():
                 text = encode_request(str(uuid.uuid4()), message.types, self._config.format)
                 self._request_bytes = len(text.encode())
-                self._send(text)
-            case ListSubscriptions(_, ticket):
-                self._send(encode_list_subscriptions(ticket, self._config.format))
+                self._send(text, message.attachment)
+            case ListSubscriptions(_, ticket, attachment):
+                self._send(encode_list_subscriptions(ticket, self._config.format), attachment)
             case TransportOpened() | TransportSaid() | TransportFailed() | TransportEnded():
                 self._hear(message)
             case TimeCame():
@@ -188,7 +188,7 @@ class Connection(Actor):
                 transport.ping()
             case steps.SendQuestion(ticket):
                 # Past the registry's pace: one in a long silence stays within what the exchange allows.
-                self._send(encode_list_subscriptions(ticket, self._config.format))
+                self._send(encode_list_subscriptions(ticket, self._config.format), self._attachment)
             case steps.TakeTurn():
                 pace = pace_of(self._machine.target.url)
                 blocked_until = pace.blocked_until
@@ -272,8 +272,10 @@ class Connection(Actor):
         self._abandoned[self._attachment] = transport
         self._transport, self._attachment = None, 0
 
-    def _send(self, text: str) -> None:
-        if self._machine.state is State.OPEN and self._transport is not None:
+    def _send(self, text: str, attachment: int) -> None:
+        """Send what is for this attachment; of one that has ended it is void, for the next is asked anew."""
+        is_open = self._machine.state is State.OPEN and attachment == self._attachment
+        if is_open and self._transport is not None:
             self._transport.send(text)
 
     # --- telling

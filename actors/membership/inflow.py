@@ -76,6 +76,12 @@ class Inflow:
             if endpoint not in self._states:
                 self._tell_state(endpoint, State("connecting", time.time_ns()))
 
+    def is_open(self, endpoint: str, attachment: int) -> bool:
+        """Whether this is the endpoint's attachment of now: what is meant for one that has ended is void."""
+        with self._lock:
+            attached = self._attached.get(endpoint)
+            return attached is not None and attached.number == attachment
+
     def ask(self, endpoint: str, ticket: str) -> None:
         """Note a question to the exchange: its answer comes after all that was emitted before it was asked."""
         with self._lock:

@@ -136,11 +136,13 @@ class Link(Actor):
                 # At once: the host connects only when something is wanted, and says then that it is open.
                 self._inflow.begin(endpoint)
                 self._want(endpoint, wants)
-            case SendRequest(endpoint, _, _, wants):
-                self._want(endpoint, wants)
-            case ListSubscriptions(endpoint, ticket):
-                self._inflow.ask(endpoint, ticket)
-                self._say(peers.Question(cast(peers.Endpoint, endpoint), ticket))
+            case SendRequest(endpoint, _, _, wants, attachment):
+                if self._inflow.is_open(endpoint, attachment):
+                    self._want(endpoint, wants)
+            case ListSubscriptions(endpoint, ticket, attachment):
+                if self._inflow.is_open(endpoint, attachment):
+                    self._inflow.ask(endpoint, ticket)
+                    self._say(peers.Question(cast(peers.Endpoint, endpoint), ticket))
             case Disconnect(endpoint):
                 self._inflow.stop(endpoint)
                 self._want(endpoint, ())

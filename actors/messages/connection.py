@@ -60,7 +60,7 @@ class SendRequest(NamedTuple):
     number: int
     types: list[dict[str, object]]
     wants: tuple[Want, ...]
-    attachment: int = 0
+    attachment: int
 
 
 class ListSubscriptions(NamedTuple):
@@ -68,7 +68,7 @@ class ListSubscriptions(NamedTuple):
 
     endpoint: str
     ticket: str
-    attachment: int = 0
+    attachment: int
 
 
 # --- transport (the socket's thread) to connection

@@ -71,22 +71,23 @@ def test_each_life_has_an_attachment_of_its_own(it: Subject) -> None:
 
 
 def test_requests_go_out_only_while_it_is_open(it: Subject) -> None:
-    def asking(type_: str) -> SendRequest:
-        return SendRequest("private", 1, [{"type": type_}], ())
+    def asking(type_: str, attachment: int) -> SendRequest:
+        return SendRequest("private", 1, [{"type": type_}], (), attachment)
 
     it.start()
-    it.tell(asking("nobody"), Connect("private"))
+    it.tell(asking("nobody", 0), Connect("private"))
     transport = it.connect()
+    this = transport.attachment
     it.tell(
-        asking("too early"),
-        TransportOpened(transport.attachment, 1),
-        asking("now"),
-        ListSubscriptions("private", "ticket-1"),
+        asking("too early", this),
+        TransportOpened(this, 1),
+        asking("what the one before was to be asked", this - 1),
+        asking("now", this),
+        ListSubscriptions("private", "ticket-0", this - 1),
+        ListSubscriptions("private", "ticket-1", this),
     )
     size = it.health().request_bytes
-    it.tell(
-        TransportEnded(transport.attachment, LOST), asking("much too late"), ListSubscriptions("private", "ticket-2")
-    )
+    it.tell(TransportEnded(this, LOST), asking("much too late", this), ListSubscriptions("private", "ticket-2", this))
     started, asked, listed = transport.calls
     assert started == "start"
     assert asked.endswith('},{"type":"now"},{"format":"SIMPLE"}]')
@@ -370,7 +371,7 @@ def test_a_bug_of_its_own_is_told_with_what_it_has_learned(it: Subject) -> None:
     it.tell(TransportFailed(transport.attachment, LOST, 1))
     wait_until = it.clocks.now + 0.5
     with pytest.raises(pykka.ActorDeadError):
-        it.tell(SendRequest("private", 1, [object()], ()))  # type: ignore[list-item]
+        it.tell(SendRequest("private", 1, [object()], (), 0))  # type: ignore[list-item]
     failed = next_failure(it)
     assert (failed.name, failed.ref) == ("private", it.ref)
     assert failed.inheritance == ConnectionInheritance(failures=1, keys=1, wait_until=wait_until)

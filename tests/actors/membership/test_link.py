@@ -229,12 +229,14 @@ def test_a_refusal_before_it_is_open_is_heard_as_well(listener: Any, guests: Cal
 
 def test_requests_and_questions_go_to_the_host(listener: Any, guests: Callable[..., Guest]) -> None:
     host, guest = linked(listener, guests)
-    guest.ref.tell(SendRequest("public", 1, [], WANTS))
-    assert host.hears() == peers.Wanted("public", tuple(map(peers.to_wish, WANTS)))
     host.say(changed("open", 1), records(1))
     first, *_ = guest.hears(3)
+    guest.ref.tell(SendRequest("public", 1, [], (), first.attachment - 1))  # of a life that has ended: it is void
+    guest.ref.tell(SendRequest("public", 1, [], WANTS, first.attachment))
+    assert host.hears() == peers.Wanted("public", tuple(map(peers.to_wish, WANTS)))
     asked_ns = time.time_ns()
-    guest.ref.tell(ListSubscriptions("public", "ticket"))
+    guest.ref.tell(ListSubscriptions("public", "other", first.attachment - 1))
+    guest.ref.tell(ListSubscriptions("public", "ticket", first.attachment))
     assert host.hears() == peers.Question("public", "ticket")
     host.say(peers.Answer("public", "ticket", (), ""), records(2))
     host.say(peers.Answer("public", "other", (), "there is none"), records(3))
