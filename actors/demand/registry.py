@@ -1,137 +1,161 @@
-"""Who wants what: leases by component, where each is delivered, and who is told when it cannot be.
+"""Carries out what the endpoints' machines decide: numbers become mailboxes, refs and futures here.
 
-That the exchange serves the union of them is the business of `feed.py`, one for each endpoint.
+What is wanted, asked and told, and when, is `protocol/demand/endpoint.py`'s business, one for each endpoint.
 """
 
+import itertools
 import logging
 import time
-import uuid
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
-from websocket_v6.actors.base import Actor, tell
-from websocket_v6.actors.messages.common import GetHealth, Ref
+import pykka
+
+from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.delivery.mailbox import MailboxQueue
+from websocket_v6.actors.messages import connection as to_source
+from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.registry import (
     AskExchange,
     BackfillEnded,
-    CheckSilent,
     ComponentGone,
-    DropConnection,
-    ExchangeSaid,
-    Flush,
-    LineChanged,
+    DropSource,
+    Marked,
     SnapshotServed,
+    SourceEnded,
+    SourceOpened,
+    SourceSaid,
+    SourceState,
     StreamsSeen,
     Subscribe,
-    Sync,
     Unsubscribe,
-    UseConnection,
     UseRouter,
+    UseSource,
     Watch,
 )
 from websocket_v6.actors.messages.router import AddRoutes, DropRoutes
-from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.actors.messages.supervisor import Failed, SourceServes
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.errors import ExchangeError, StreamError, TransportError, UnknownCodeError, WebSocketV6Error
-from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
-from websocket_v6.protocol.exchange.heads import Malformed as MalformedNotice
-from websocket_v6.protocol.exchange.streams import Stream, split
-from websocket_v6.protocol.exchange.wants import ENDPOINTS, Want
+from websocket_v6.protocol.demand.commands import (
+    Answer,
+    Command,
+    Connect,
+    Deny,
+    Disconnect,
+    ListSubscriptions,
+    Report,
+    Route,
+    SendRequest,
+    Serves,
+    Tell,
+    Unroute,
+)
+from websocket_v6.protocol.demand.endpoint import Endpoint, EndpointHealth, EndpointInheritance
+from websocket_v6.protocol.demand.source import Traits
+from websocket_v6.protocol.errors import TransportError
+from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscriptionList
+from websocket_v6.protocol.exchange.wants import ENDPOINTS
 
-from .feed import CheckServed, Feed, FeedHealth, Proven, StopLingering, StopMerging, StopWaiting
-from .lease import Lease
-from .line import Question
-
-__all__ = ["Registry", "RegistryHealth"]
+__all__ = ["Registry", "RegistryHealth", "RegistryInheritance"]
 
 logger = logging.getLogger(__name__)
-
-# Errors of the exchange about the keys, not about a request.
-KEY_ERRORS = ("INVALID_AUTH",)
 
 
 class RegistryHealth(NamedTuple):
     """What all components want, endpoint by endpoint."""
 
     components: int
-    feeds: tuple[FeedHealth, ...]
+    endpoints: tuple[EndpointHealth, ...]
     malformed: int
 
 
-class Estate(NamedTuple):
-    """What outlives a registry that a bug ended: the wants are the components', not its own."""
+class Claim(NamedTuple):
+    """Whose a lease is, and where it goes (live)."""
 
-    leases: Mapping[int, Lease]
+    component_id: str
+    endpoint: str
+    mailbox: MailboxQueue
+    component: Ref | None  # who is woken for it; None: the mailbox is pulled
+
+
+class RegistryInheritance(NamedTuple):
+    """What outlives a registry (live)."""
+
+    claims: Mapping[int, Claim]
     watchers: Mapping[str, Ref]
-    epochs: Mapping[str, int]  # by endpoint
+    endpoints: Mapping[str, EndpointInheritance]
+
+
+class Due(NamedTuple):
+    """It is time for something that the endpoint waits for."""
+
+    endpoint: str
 
 
 class Registry(Actor):
-    """Keeps what the exchange serves equal to the union of all leases.
+    """Turns messages into calls of the endpoints' machines, and what these return into messages.
 
-    Receives Watch, Subscribe, Unsubscribe, ComponentGone and AskExchange from components, StreamsSeen and
-    SnapshotServed from the router, LineChanged and ExchangeSaid from lines, UseConnection, DropConnection and UseRouter
-    from the supervisor. Sends routes and NewEpoch to the router, Connect, Ask, AskList and Disconnect to lines,
-    ConnectionChanged and StreamFailed to components.
+    Receives Watch, Subscribe, Unsubscribe, ComponentGone and AskExchange from components, what sources say,
+    StreamsSeen, SnapshotServed and Marked from the router, BackfillEnded from backfill, UseSource, DropSource and
+    UseRouter from the supervisor. Sends routes and the commands of `protocol/delivery/commands.py` to the router,
+    Connect, SendRequest, ListSubscriptions and Disconnect to sources, ConnectionChanged and StreamFailed to components,
+    SourceServes to the supervisor.
     """
 
-    def __init__(self, *, config: Config, supervisor: Ref, estate: Estate | None = None) -> None:
+    def __init__(self, *, config: Config, supervisor: Ref, inheritance: RegistryInheritance | None = None) -> None:
         super().__init__()
-        self._config = config
-        self.supervisor = supervisor
-        self.router: Ref | None = None
-        self._leases: dict[int, Lease] = dict(estate.leases) if estate else {}
-        self._watchers: dict[str, Ref] = dict(estate.watchers) if estate else {}
-        # The same leases by component: it must cost no more to leave among ten thousand than among ten.
-        self._by_component: dict[str, dict[int, Lease]] = {}
-        epochs = estate.epochs if estate else {}
-        self._feeds = {one: Feed(one, config, self, epochs.get(one, 0)) for one in ENDPOINTS}
+        self._supervisor = supervisor
+        self._router: Ref | None = None
+        claims, self._watchers, endpoints = _copied(inheritance)
+        self._claims: dict[int, Claim] = {}
+        # The same by component: it must cost no more to leave among ten thousand than among ten.
+        self._by_component: dict[str, set[int]] = {}
+        self._endpoints = {name: Endpoint(name, config, endpoints.get(name)) for name in ENDPOINTS}
+        self._sources: dict[int, Ref] = {}
+        self._askers: dict[int, pykka.Future[Any]] = {}
+        self._numbers = itertools.count(1)  # of askers
+        self._timers: dict[str, Timer] = {}
         self._malformed = 0
-        self._told: set[str] = set()
-        for lease in self._leases.values():
-            self._by_component.setdefault(lease.component_id, {})[lease.subscription_id] = lease
-            self._feeds[lease.want.endpoint].union.add(lease.want)
+        self._told: set[str] = set()  # kinds of malformed messages that were logged
+        for lease, claim in claims.items():
+            self._claim(lease, claim)
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
         match message:
+            case SourceState() | SourceOpened() | SourceSaid() | SourceEnded() | StreamsSeen() | Marked():
+                self._hear(message)
             case Subscribe():
                 self._subscribe(message)
-            case Unsubscribe(_, subscription_id, want):
-                self._unsubscribe(subscription_id, want)
-            case StreamsSeen(endpoint, number, streams):
-                self._feeds[endpoint].saw(number, streams)
-            case SnapshotServed(subscription_id, stream):
-                self._satisfied(subscription_id, stream)
-            case LineChanged():
-                self._feeds[message.endpoint].line_changed(message)
-            case ExchangeSaid():
-                self._hear(self._feeds[message.endpoint], message)
-            case Flush() | StopLingering() | CheckServed() | StopWaiting() | StopMerging():
-                self._feeds[message.endpoint].remind(message)
+            case Unsubscribe(_, lease, part):
+                claim = self._claims.get(lease)
+                if claim is not None:
+                    self._do(claim.endpoint, self._endpoints[claim.endpoint].drop(lease, part, time.monotonic()))
+            case SnapshotServed(lease, stream):
+                claim = self._claims.get(lease)
+                if claim is not None:
+                    self._do(claim.endpoint, self._endpoints[claim.endpoint].satisfied(lease, stream, time.monotonic()))
+            case Due(name):
+                self._timers.pop(name, None)
+                self._do(name, self._endpoints[name].due(time.monotonic()))
+            case AskExchange(name, answer):
+                asker = next(self._numbers)
+                self._askers[asker] = answer
+                self._do(name, self._endpoints[name].question(asker, time.monotonic()))
             case BackfillEnded():
                 self._tell_backfilled(message)
-            case CheckSilent(subscription_id, epoch):
-                self._check_silent(subscription_id, epoch)
-            case Proven(endpoint, number, request):
-                self._proven(self._feeds[endpoint], number, request)
-            case AskExchange(endpoint, answer):
-                self._feeds[endpoint].ask_exchange(Question(str(uuid.uuid4()), (answer,)))
             case Watch(component_id, component):
                 self._watchers[component_id] = component
             case ComponentGone(component_id):
                 self._component_gone(component_id)
-            case UseRouter(router):
-                self._use_router(router)
-            case UseConnection():
-                self._feeds[message.endpoint].add_line(message)
-            case DropConnection(endpoint, ref):
-                self._feeds[endpoint].drop_line(ref)
-            case Sync():
-                pass
+            case UseRouter() | UseSource() | DropSource():
+                self._use(message)
+            case GetInheritance():
+                return self._inheritance()
             case GetHealth():
-                return self._health()
+                endpoints = tuple(one.health() for one in self._endpoints.values())
+                return RegistryHealth(len(self._watchers), endpoints, self._malformed)
             case _:
                 super().on_receive(message)
         return None
@@ -139,274 +163,205 @@ class Registry(Actor):
     def close(self) -> None:
         """Answer every question that is still open: nobody waits for a registry that is gone."""
         error = TransportError("the engine stopped before the exchange answered")
-        for feed in self._feeds.values():
-            feed.close(error)
+        for asker in list(self._askers):
+            self._answer(Deny(asker, error))
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor, and hand it the wants."""
-        tell(self.supervisor, Failed("registry", self.actor_ref, error, self._estate()))
+        tell(self._supervisor, Failed("registry", self.actor_ref, error, self._inheritance()))
 
-    def _estate(self) -> Estate:
-        return Estate(self._leases, self._watchers, {one.endpoint: one.epoch for one in self._feeds.values()})
+    def _inheritance(self) -> RegistryInheritance:
+        endpoints = {name: one.inheritance() for name, one in self._endpoints.items()}
+        return RegistryInheritance(dict(self._claims), dict(self._watchers), endpoints)
 
-    # --- leases
+    # --- messages to calls
+
+    def _hear(self, message: SourceState | SourceOpened | SourceSaid | SourceEnded | StreamsSeen | Marked) -> None:
+        endpoint, now, now_ns = self._endpoints[message.endpoint], time.monotonic(), time.time_ns()
+        match message:
+            case SourceState(name, source, state, at_ns, reason, error):
+                commands = endpoint.state(source, state, at_ns, reason, error, now)
+            case SourceOpened(name, source, attachment, at_ns):
+                commands = endpoint.opened(attachment, source, at_ns, now)
+            case SourceEnded(name, _, attachment, whole_ns, at_ns, reason, error):
+                commands = endpoint.ended(attachment, whole_ns, at_ns, reason, error, now)
+            case StreamsSeen(name, attachment, streams):
+                commands = endpoint.seen(attachment, streams, now, now_ns)
+            case Marked(name, number, flowing_since):
+                commands = endpoint.marked(number, flowing_since, now, now_ns)
+            case SourceSaid(name, attachment, notice):
+                commands = self._read(endpoint, attachment, notice, now, now_ns)
+        self._do(name, commands)
+
+    def _read(self, endpoint: Endpoint, attachment: int, notice: object, now: float, now_ns: int) -> list[Command]:
+        match notice:
+            case SubscriptionList():
+                return endpoint.answered(attachment, notice, now, now_ns)
+            case ErrorNotice(name, text):
+                logger.warning("the exchange answered on the %s connection: %s, %s", endpoint.name, name, text)
+                return endpoint.refused(attachment, name, text, (), now)
+            case Malformed(kind, excerpt):
+                self._malformed += 1
+                if kind not in self._told:
+                    self._told.add(kind)
+                    logger.warning("a malformed message (%s) was skipped on %s: %s", kind, endpoint.name, excerpt)
+            case _:
+                pass
+        return []
+
+    def _use(self, message: UseRouter | UseSource | DropSource) -> None:
+        now = time.monotonic()
+        match message:
+            case UseRouter(router, whole_ns):
+                self._router = router
+                for name, endpoint in self._endpoints.items():
+                    self._do(name, endpoint.use_router(whole_ns.get(name), now, time.time_ns()))
+            case UseSource(name, ref, source, is_paced, names_guilty, heir_of, backfills):
+                self._sources[source] = ref
+                traits = Traits(is_paced, names_guilty, backfills, heir_of)
+                self._do(name, self._endpoints[name].add_source(source, traits, now))
+            case DropSource(name, source):
+                self._sources.pop(source, None)
+                self._do(name, self._endpoints[name].drop_source(source, now))
+
+    # --- whose leases are whose
 
     def _subscribe(self, message: Subscribe) -> None:
         """Take a want, or more codes of one that is there. What is refused here was counted nowhere."""
-        component_id, subscription_id, want, mailbox, component = message
-        feed = self._feeds[want.endpoint]
-        lease = self._leases.get(subscription_id)
-        if lease is not None:
-            want = want.with_codes(code for code in want.codes if code not in lease.want.codes)
-            if not want.codes:
-                return
-        if not feed.probation.is_apart(subscription_id):
-            feed.union.add(want)
-        if lease is None:
-            lease = self._leases[subscription_id] = Lease(component_id, subscription_id, want, mailbox, component)
-            others = self._by_component.setdefault(component_id, {})
-            if feed.is_open and not any(one.want.endpoint == feed.endpoint for one in others.values()):
-                self._tell_open(feed, component_id)
-            others[subscription_id] = lease
-        else:
-            lease.want = lease.want.with_codes(lease.want.codes + want.codes)
-        self._add_routes(lease, want)
-        feed.probation.suspect(subscription_id)
-        if want.is_public and want.snapshot:
-            feed.unchecked.add(subscription_id)
-        feed.changed()
+        component_id, lease, want, mailbox, component = message
+        commands = self._endpoints[want.endpoint].want(lease, want, time.monotonic())
+        is_first = not self._uses(component_id, want.endpoint)
+        if lease not in self._claims:
+            self._claim(lease, Claim(component_id, want.endpoint, mailbox, component))
+        # A component that has something of the endpoint already knows that it is open.
+        self._do(want.endpoint, (one for one in commands if is_first or not isinstance(one, Tell)))
 
-    def _unsubscribe(self, subscription_id: int, part: Want | None) -> None:
-        lease = self._leases.get(subscription_id)
-        if lease is None:
-            return
-        going = lease.want.codes if part is None else tuple(code for code in lease.want.codes if code in part.codes)
-        staying = tuple(code for code in lease.want.codes if code not in going)
-        if part is None or not staying:
-            self._take_back(lease)
-        elif going:  # a want without codes would mean all of them
-            self._remove(lease, lease.want.with_codes(going))
-            lease.want = lease.want.with_codes(staying)
+    def _uses(self, component_id: str, endpoint: str) -> bool:
+        own = self._by_component.get(component_id, ())
+        return any(self._claims[lease].endpoint == endpoint for lease in own)
 
-    def _take_back(self, lease: Lease) -> None:
-        del self._leases[lease.subscription_id]
-        own = self._by_component[lease.component_id]
-        del own[lease.subscription_id]
-        if not own:
-            del self._by_component[lease.component_id]
-        feed = self._feeds[lease.want.endpoint]
-        feed.unchecked.discard(lease.subscription_id)
-        tell(self.router, DropRoutes(lease.subscription_id))
-        if not feed.probation.is_apart(lease.subscription_id):
-            feed.forget(feed.union.remove(lease.want, lease.open_streams()))
-            feed.changed()
-        feed.probation.forget(lease.subscription_id)
+    def _claim(self, lease: int, claim: Claim) -> None:
+        self._claims[lease] = claim
+        self._by_component.setdefault(claim.component_id, set()).add(lease)
 
-    def _remove(self, lease: Lease, want: Want) -> None:
-        feed = self._feeds[want.endpoint]
-        streams = tuple(stream for stream in want.streams() if stream not in lease.satisfied)
-        lease.satisfied.difference_update(want.streams())
-        tell(self.router, DropRoutes(lease.subscription_id, streams))
-        if not feed.probation.is_apart(lease.subscription_id):
-            feed.forget(feed.union.remove(want, streams))
-            feed.changed()
+    def _unclaim(self, lease: int) -> None:
+        claim = self._claims.pop(lease, None)
+        if claim is not None:
+            own = self._by_component[claim.component_id]
+            own.discard(lease)
+            if not own:
+                del self._by_component[claim.component_id]
 
     def _component_gone(self, component_id: str) -> None:
         self._watchers.pop(component_id, None)
-        for lease in list(self._by_component.get(component_id, {}).values()):
-            self._take_back(lease)
+        for lease in sorted(self._by_component.get(component_id, ())):
+            name = self._claims[lease].endpoint
+            self._do(name, self._endpoints[name].drop(lease, None, time.monotonic()))
 
-    def _satisfied(self, subscription_id: int, stream: Stream) -> None:
-        lease = self._leases.get(subscription_id)
-        if lease is None or stream in lease.satisfied:
-            return
-        feed = self._feeds[lease.want.endpoint]
-        lease.satisfied.add(stream)
-        if not feed.probation.is_apart(subscription_id):
-            feed.forget(feed.union.remove(lease.want, [stream]))
-            feed.changed()
+    # --- commands to messages
 
-    def _add_routes(self, lease: Lease, want: Want) -> None:
-        feed = self._feeds[want.endpoint]
-        streams = [stream for stream in want.streams() if stream not in lease.satisfied]
-        # A book that comes with fewer levels than wanted is not for this lease: its routes wait for the next request.
-        shallow = [stream for stream in streams if feed.is_shallow(stream, want.depth)]
-        self._route(lease, want, tuple(stream for stream in streams if stream not in shallow))
-        if shallow:
-            feed.deferred.setdefault(lease.subscription_id, []).extend(shallow)
+    def _do(self, name: str, commands: Iterable[Command]) -> None:
+        """Carry out what an endpoint has decided, in its order, and wake it when it is due next."""
+        for command in commands:
+            self._carry_out(name, command)
+        due, timer = self._endpoints[name].next_due, self._timers.get(name)
+        if timer is not None and timer.message is not None:
+            if due is not None and timer.due <= due:
+                return  # it wakes in time, and looks again then
+            timer.cancel()
+        if due is not None:
+            self._timers[name] = self.after(max(0.0, due - time.monotonic()), Due(name))
 
-    def _route(self, lease: Lease, want: Want, streams: tuple[Stream, ...], *, is_new: bool = True) -> None:
-        if not streams:
-            return
-        replay = is_new and want.is_public and want.snapshot
-        # Private data has no snapshots in practice, but one that came would be news.
-        snapshots = want.snapshot or not want.is_public
-        routes = AddRoutes(
-            lease.subscription_id, streams, lease.mailbox, lease.component, replay, snapshots, want.realtime
+    def _carry_out(self, name: str, command: Command) -> None:
+        match command:
+            case Connect() | Disconnect() | SendRequest() | ListSubscriptions():
+                self._tell_source(name, command)
+            case Route() | Unroute():
+                self._tell_routes(command)
+            case Tell():
+                self._tell_of(name, command)
+            case Report(lease, error, is_final):
+                claim = self._claims.get(lease)
+                if claim is not None:
+                    tell(self._watchers.get(claim.component_id), StreamFailed(lease, error, is_final))
+            case Serves(source, is_refused):
+                tell(self._supervisor, SourceServes(source, is_refused))
+            case Answer() | Deny():
+                self._answer(command)
+            case _:  # the rest is the router's, as it is
+                tell(self._router, command)
+
+    def _tell_source(self, name: str, command: Connect | Disconnect | SendRequest | ListSubscriptions) -> None:
+        message: object
+        match command:
+            case Connect(source, wants):
+                message = to_source.Connect(name, wants)
+            case Disconnect(source, linger):
+                message = to_source.Disconnect(name, linger)
+            case SendRequest(source, number, types, wants, attachment):
+                message = to_source.SendRequest(name, number, types, wants, attachment)
+            case ListSubscriptions(source, ticket, attachment):
+                message = to_source.ListSubscriptions(name, ticket, attachment)
+        tell(self._sources.get(source), message)
+
+    def _tell_routes(self, command: Route | Unroute) -> None:
+        match command:
+            case Route(lease, streams, replay, snapshots, realtime, begins):
+                claim = self._claims.get(lease)
+                if claim is not None:
+                    where = (lease, claim.endpoint, streams, claim.mailbox, claim.component)
+                    waits = begins == "next snapshot"
+                    tell(self._router, AddRoutes(*where, replay, snapshots, realtime, awaits_snapshot=waits))
+            case Unroute(lease, gone):
+                tell(self._router, DropRoutes(lease, gone))
+                if gone is None:
+                    self._unclaim(lease)
+
+    def _tell_of(self, name: str, told: Tell) -> None:
+        change = ConnectionChanged(
+            name, told.state, told.epoch, told.at_ns, told.gap_started_ns, told.reason, told.error
         )
-        tell(self.router, routes)
-
-    def route_deferred(self, feed: Feed) -> None:
-        """Add the routes that waited for the request which is about to leave, and need no deeper one."""
-        deferred, feed.deferred = feed.deferred, {}
-        for subscription_id, streams in deferred.items():
-            lease = self._leases.get(subscription_id)
-            if lease is None:
-                continue
-            wanted = [stream for stream in lease.open_streams() if stream in set(streams)]
-            shallow = [stream for stream in wanted if feed.is_shallow(stream, lease.want.depth)]
-            self._route(lease, lease.want, tuple(stream for stream in wanted if stream not in shallow))
-            if shallow:
-                feed.deferred[subscription_id] = shallow
-
-    # --- what the lines say
-
-    def _tell_open(self, feed: Feed, component_id: str) -> None:
-        tell(self._watchers.get(component_id), ConnectionChanged(feed.endpoint, "open", feed.epoch, feed.opened_at_ns))
-
-    def tell_watchers(
-        self,
-        feed: Feed,
-        state: str,
-        at_ns: int,
-        reason: str = "",
-        error: WebSocketV6Error | None = None,
-        epoch: int | None = None,
-    ) -> None:
-        """Tell every component that wants something of the endpoint what happened to it."""
-        epoch = feed.epoch if epoch is None else epoch
-        gap = feed.continuity.gap_started_ns
-        change = ConnectionChanged(feed.endpoint, state, epoch, at_ns, gap, reason, error)
-        concerned = {lease.component_id for lease in self._of(feed)}
+        if told.lease is None:
+            concerned = {claim.component_id for claim in self._claims.values() if claim.endpoint == name}
+        else:
+            concerned = {claim.component_id for claim in (self._claims.get(told.lease),) if claim is not None}
         for component_id in concerned:
             tell(self._watchers.get(component_id), change)
 
+    def _answer(self, command: Answer | Deny) -> None:
+        answer = self._askers.pop(command.asker, None)
+        if answer is None:
+            return
+        match command:
+            case Answer(_, subscriptions):
+                answer.set(subscriptions)
+            case Deny(_, error):
+                answer.set_exception((type(error), error, None))
+
     def _tell_backfilled(self, ended: BackfillEnded) -> None:
         codes: dict[str, set[str]] = {}  # whose trades a component follows
-        for lease in self._of(self._feeds["public"]):
-            if lease.want.type == "trade":
-                codes.setdefault(lease.component_id, set()).update(lease.want.codes)
-        for component_id, own in codes.items():
-            part = ended.of(own)
+        for lease, own in self._endpoints["public"].followers("trade"):
+            claim = self._claims.get(lease)
+            if claim is not None:
+                codes.setdefault(claim.component_id, set()).update(own)
+        for component_id, followed in codes.items():
+            part = ended.of(followed)
             if part.recovered or part.unrecovered:
                 change = ConnectionChanged(
                     "public", "backfilled", ended.epoch, time.time_ns(), ended.started_ns, backfill=part
                 )
                 tell(self._watchers.get(component_id), change)
 
-    def _hear(self, feed: Feed, said: ExchangeSaid) -> None:
-        line = feed.lines.get(said.line)
-        if line is None:
-            return
-        match said.notice:
-            case SubscriptionList():
-                feed.answered(line, said.notice)
-            case ErrorNotice(name, text):
-                logger.warning("the exchange answered on the %s connection: %s, %s", feed.endpoint, name, text)
-                if said.epoch == line.epoch and name not in KEY_ERRORS and not line.is_excused:
-                    self._blame(feed, ExchangeError(name, text))
-            case MalformedNotice(kind, excerpt):
-                self._malformed += 1
-                if kind not in self._told:
-                    self._told.add(kind)
-                    logger.warning("a malformed message (%s) was skipped on %s: %s", kind, feed.endpoint, excerpt)
-            case _:
-                pass
 
-    # --- a request the exchange refuses, although all was checked
-
-    def _blame(self, feed: Feed, error: ExchangeError) -> None:
-        """Find the lease that the exchange refuses, so that it harms no other."""
-        guilty, apart = feed.probation.refused()
-        if apart or guilty is not None:
-            for line in feed.lines.values():
-                line.is_excused = True  # the same request is refused there too, and blames nobody else
-        for subscription_id in apart:
-            lease = self._leases[subscription_id]
-            feed.union.remove(lease.want, lease.open_streams())
-        if apart:
-            self._next_trial(feed)
-        elif guilty is not None:
-            lease = self._leases[guilty]
-            self._take_back(lease)
-            where = f"subscription of {', '.join(lease.want.codes) or 'everything'} ({lease.want.type})"
-            self._report(lease, StreamError(f"{where} was dropped, {error}; nothing else is affected"), final=True)
-            self._next_trial(feed)
-
-    def _proven(self, feed: Feed, number: int, request: int) -> None:
-        line = feed.lines.get(number)
-        if line is not None and line.is_open and line.requests == request:
-            feed.probation.proven()
-            self._next_trial(feed)
-
-    def _next_trial(self, feed: Feed) -> None:
-        subscription_id = feed.probation.next_trial()
-        if subscription_id is not None:
-            lease = self._leases[subscription_id]
-            feed.union.add(lease.want)
-            feed.union.remove(lease.want, lease.satisfied)
-            feed.changed()
-
-    # --- silence
-
-    def lost(self, feed: Feed) -> None:
-        """Watch for silence anew: everything is asked for again once a line is open."""
-        feed.unchecked.update(one.subscription_id for one in self._of(feed) if one.want.is_public and one.want.snapshot)
-
-    def asked(self, feed: Feed) -> None:
-        """Watch for silence from now on: whoever asked for a code that the exchange does not know is to hear of it."""
-        for subscription_id in feed.unchecked:
-            self.after(self._config.silent_code_timeout, CheckSilent(subscription_id, feed.epoch))
-        feed.unchecked.clear()
-
-    def _check_silent(self, subscription_id: int, epoch: int) -> None:
-        lease = self._leases.get(subscription_id)
-        if lease is None:
-            return
-        feed = self._feeds[lease.want.endpoint]
-        if epoch != feed.epoch or not feed.is_open:
-            return  # watched again from the next request on
-        silent = [stream for stream in lease.open_streams() if not feed.has_seen(stream)]
-        if silent:
-            self._report(lease, _unknown(lease.want, silent, self._config.silent_code_timeout), final=False)
-
-    # --- questions
-
-    # --- the others, started anew
-
-    def _use_router(self, router: Ref) -> None:
-        self.router = router
-        for feed in self._feeds.values():
-            feed.use_router()
-        for lease in self._leases.values():
-            self._route(lease, lease.want, tuple(lease.open_streams()), is_new=False)
-
-    # --- several lines: which of them serves
-
-    # --- small things
-
-    def _of(self, feed: Feed) -> Iterator[Lease]:
-        return (lease for lease in self._leases.values() if lease.want.endpoint == feed.endpoint)
-
-    def report_all(self, feed: Feed, error: WebSocketV6Error) -> None:
-        """Report to every subscription of the endpoint that it cannot be served for now."""
-        for lease in self._of(feed):
-            self._report(lease, error, final=False)
-
-    def _report(self, lease: Lease, error: WebSocketV6Error, *, final: bool) -> None:
-        tell(self._watchers.get(lease.component_id), StreamFailed(lease.subscription_id, error, final))
-
-    def _health(self) -> RegistryHealth:
-        feeds = tuple(feed.health(sum(1 for _ in self._of(feed))) for feed in self._feeds.values())
-        return RegistryHealth(len(self._watchers), feeds, self._malformed)
-
-
-def _unknown(want: Want, silent: list[Stream], waited: float) -> UnknownCodeError:
-    codes = tuple(dict.fromkeys(split(stream)[1].partition("@")[0] for stream in silent))
-    level = f" with level={want.level}" if want.level else ""
-    text = (
-        f"the exchange sends no {want.type} for {', '.join(codes)}{level} ({waited:g} s without a snapshot): unknown "
-        "or delisted code, or a price level that the market does not have; the subscription stays and starts if it "
-        "appears"
-    )
-    return UnknownCodeError(text, codes=codes)
+def _copied(
+    inheritance: RegistryInheritance | None,
+) -> tuple[dict[int, Claim], dict[str, Ref], dict[str, EndpointInheritance]]:
+    """Return what is inherited; of leases only what both the registry and the endpoint knew, when the bug struck."""
+    claims, watchers, endpoints = inheritance or RegistryInheritance({}, {}, {})
+    kept: dict[str, EndpointInheritance] = {}
+    known: dict[int, Claim] = {}
+    for name, endpoint in endpoints.items():
+        leases = {lease: one for lease, one in endpoint.leases.leases.items() if lease in claims}
+        kept[name] = endpoint._replace(leases=endpoint.leases._replace(leases=leases))
+        known.update((lease, claims[lease]) for lease in leases)
+    return known, dict(watchers), kept

@@ -49,19 +49,24 @@ class Disconnect(NamedTuple):
 
 
 class SendRequest(NamedTuple):
-    """Have this served instead of what was asked before: see `protocol/demand/commands.py`."""
+    """Have this served instead of what was asked before: see `protocol/demand/commands.py`.
+
+    It is for `attachment`; if that has ended meanwhile, it is void.
+    """
 
     endpoint: str
     number: int
     types: list[dict[str, object]]
     wants: tuple[Want, ...]
+    attachment: int = 0
 
 
 class ListSubscriptions(NamedTuple):
-    """Have the exchange list what it serves. The answer, a SourceSaid, bears the ticket."""
+    """Have the exchange list what it serves. The answer, a SourceSaid, bears the ticket. Void as SendRequest is."""
 
     endpoint: str
     ticket: str
+    attachment: int = 0
 
 
 # --- transport (the socket's thread) to connection

@@ -155,6 +155,7 @@ class UseSource(NamedTuple):
     is_paced: bool = True  # the exchange's limits on requests hold for it
     names_guilty: bool = False  # it says itself which streams are refused: nobody has to be tried
     heir_of: tuple[int, ...] = ()  # the sources that end as soon as it serves
+    backfills: bool = False  # it brings the trades missed in a gap by itself
 
 
 class DropSource(NamedTuple):

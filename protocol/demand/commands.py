@@ -5,8 +5,9 @@ refs, mailboxes and futures that it keeps. What goes to the router is `protocol/
 machine knows only the lease.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
+from websocket_v6.protocol.delivery import commands as router
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.exchange.streams import Stream
@@ -15,12 +16,14 @@ from websocket_v6.protocol.exchange.wants import Want
 __all__ = [
     "Answer",
     "Begins",
+    "Command",
     "Connect",
     "Deny",
     "Disconnect",
     "ListSubscriptions",
     "Report",
     "Route",
+    "RouterCommand",
     "SendRequest",
     "Serves",
     "Tell",
@@ -67,12 +70,14 @@ class SendRequest(NamedTuple):
     """Have this source serve `types`, the exchange's data type objects, instead of what it was asked before.
 
     `number` counts the requests of the attachment, from 1. `wants` is the whole union, for a source that passes it on.
+    A source that has ended that attachment meanwhile must not send it: its next one is asked anew.
     """
 
     source: int
     number: int
     types: list[dict[str, object]]
     wants: tuple[Want, ...]
+    attachment: int
 
 
 class ListSubscriptions(NamedTuple):
@@ -80,6 +85,7 @@ class ListSubscriptions(NamedTuple):
 
     source: int
     ticket: str
+    attachment: int
 
 
 class Tell(NamedTuple):
@@ -124,3 +130,31 @@ class Deny(NamedTuple):
 
     asker: int
     error: WebSocketV6Error
+
+
+RouterCommand: TypeAlias = (
+    router.Admit
+    | router.End
+    | router.Expect
+    | router.Forget
+    | router.HoldTrades
+    | router.Join
+    | router.Mark
+    | router.Merge
+    | router.Retire
+    | router.Turn
+)
+Command: TypeAlias = (
+    RouterCommand
+    | Route
+    | Unroute
+    | Connect
+    | Disconnect
+    | SendRequest
+    | ListSubscriptions
+    | Tell
+    | Report
+    | Serves
+    | Answer
+    | Deny
+)

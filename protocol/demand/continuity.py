@@ -1,8 +1,8 @@
-"""Whether what an endpoint delivers hangs together while its lines come and go, and since when it does not.
+"""Whether what an endpoint delivers hangs together while its sources come and go, and since when it does not.
 
-A line is whatever brings the endpoint's data: a connection to the exchange, or another process. While a line serves
-all that is wanted, the others may be lost and nothing is missing. The *epoch* that users see counts the times at which
-something may be. All times are Unix nanoseconds, passed in by the caller.
+What is counted here are attachments: lives of whatever brings the endpoint's data, a connection to the exchange or
+another process. While one serves all that is wanted, the others may be lost and nothing is missing. The *epoch* that
+users see counts the times at which something may be. All times are Unix nanoseconds, passed in by the caller.
 """
 
 from collections import deque
@@ -13,7 +13,7 @@ __all__ = ["Continuity", "Gap"]
 
 
 ENDLESS = 2**63
-# Lines lost in one epoch while another served: as many are remembered, should that one turn out to have been dead.
+# Attachments lost in one epoch while another served: as many are remembered, should that one prove to have been dead.
 SPANS = 1000
 
 
@@ -27,54 +27,59 @@ class Gap(NamedTuple):
 class Continuity:
     """Counts the epochs of one endpoint."""
 
-    def __init__(self, epoch: int = 0) -> None:
+    def __init__(self, epoch: int = 0, gap_started_ns: int | None = None) -> None:
         self.epoch = epoch
-        self.gap_started_ns: int | None = None  # while nothing is served: since when something may be missing
-        self._since: dict[int, int | None] = {}  # open lines: since when each serves all that is wanted, if it does
+        self.gap_started_ns = gap_started_ns  # while nothing is served: since when something may be missing
+        self._since: dict[int, int | None] = {}  # those open: since when each serves all that is wanted, if it does
         self._began_ns = 0
-        self._spans: deque[tuple[int, int]] = deque(maxlen=SPANS)  # in which lines served that are lost by now
+        self._spans: deque[tuple[int, int]] = deque(maxlen=SPANS)  # in which those served that are lost by now
 
     @property
     def is_served(self) -> bool:
-        """Whether any line is open. The one that opened first is what the epoch began with, so it serves."""
+        """Whether any is open. The one that opened first is what the epoch began with, so it serves."""
         return bool(self._since)
 
-    def opened(self, line: int, at_ns: int, gap_started_ns: int | None = None) -> bool:
-        """Note that `line` is open; return whether an epoch begins with it.
+    @property
+    def missing_since_ns(self) -> int | None:
+        """Since when something may be missing to a successor, as far as is known here: at worst, the whole epoch."""
+        return self._began_ns if self.is_served else self.gap_started_ns
 
-        `gap_started_ns` is since when the line itself has missed something, for a predecessor of this object may have
+    def opened(self, number: int, at_ns: int, gap_started_ns: int | None = None) -> bool:
+        """Note that attachment `number` is open; return whether an epoch begins with it.
+
+        `gap_started_ns` is since when its source itself has missed something, for a predecessor of this object may have
         known of a gap that has begun.
         """
         if self.is_served:
-            self._since[line] = None
+            self._since[number] = None
             return False
         if self.gap_started_ns is None:
             self.gap_started_ns = gap_started_ns
-        self._begin(line, at_ns)
+        self._begin(number, at_ns)
         return True
 
     @property
     def serving(self) -> frozenset[int]:
-        """The lines that serve all that is wanted."""
-        return frozenset(line for line, since in self._since.items() if since is not None)
+        """Those that serve all that is wanted."""
+        return frozenset(number for number, since in self._since.items() if since is not None)
 
-    def awaits(self, line: int) -> bool:
-        """Whether `line` is open and does not serve all that is wanted yet."""
-        return line in self._since and self._since[line] is None
+    def awaits(self, number: int) -> bool:
+        """Whether attachment `number` is open and does not serve all that is wanted yet."""
+        return number in self._since and self._since[number] is None
 
-    def serves(self, line: int, at_ns: int) -> None:
-        """Note that from now on `line` has all that is wanted."""
-        if self.awaits(line):
-            self._since[line] = at_ns
+    def serves(self, number: int, at_ns: int) -> None:
+        """Note that since `at_ns` attachment `number` has all that is wanted."""
+        if self.awaits(number):
+            self._since[number] = at_ns
 
-    def lost(self, line: int, last_ns: int | None, at_ns: int, whole: Container[int] = ()) -> Gap | None:
-        """Note that `line` is lost, or could not be opened, and had its last bytes at `last_ns`, if it had any.
+    def lost(self, number: int, last_ns: int | None, at_ns: int, whole: Container[int] = ()) -> Gap | None:
+        """Note that attachment `number` is over, or could not be opened; all it had until `last_ns` was delivered.
 
-        `whole` are the lines that have everything which this one had. Returns the gap that this shows, if another line
+        `whole` are those that have everything which this one had. Returns the gap that this shows, if another one
         goes on all the same, in a new epoch. That is the case when no other line had all yet, or when this one had died
         unnoticed and there was a time in which no other served.
         """
-        since = self._since.pop(line, None)
+        since = self._since.pop(number, None)
         if since is None:
             if not self.is_served and self.gap_started_ns is None:
                 self.gap_started_ns = last_ns  # from a predecessor, as in `opened`
@@ -91,6 +96,12 @@ class Continuity:
         holes = _holes(self._began_ns, [*self._spans, (others[first], ENDLESS)])
         return self._break(first, Gap(holes[0].started_ns, holes[-1].ended_ns)) if holes else None
 
+    def broken(self, last_ns: int | None) -> None:
+        """Note that all are gone at once; until `last_ns` everything was delivered, if anything was."""
+        if self.is_served:
+            self.gap_started_ns = max(self._began_ns, last_ns or 0)
+            self._since.clear()
+
     def closed(self) -> None:
         """Note that nothing is wanted any more: what comes until something is cannot be missed."""
         self._since.clear()
@@ -100,18 +111,18 @@ class Continuity:
         """Note that whoever must know of the gap knows of it."""
         self.gap_started_ns = None
 
-    def _begin(self, line: int, at_ns: int) -> None:
+    def _begin(self, number: int, at_ns: int) -> None:
         self.epoch += 1
-        self._since[line] = self._began_ns = at_ns
+        self._since[number] = self._began_ns = at_ns
         self._spans.clear()
 
-    def _break(self, line: int, gap: Gap) -> Gap:
-        """Begin a new epoch with `line`, which goes on."""
-        self._begin(line, gap.ended_ns)
+    def _break(self, number: int, gap: Gap) -> Gap:
+        """Begin a new epoch with attachment `number`, which goes on."""
+        self._begin(number, gap.ended_ns)
         return gap
 
     def _first_missing(self) -> int:
-        """Return until when the lost lines have served without a hole."""
+        """Return until when those that are lost have served without a hole."""
         holes = _holes(self._began_ns, [*self._spans, (ENDLESS, ENDLESS)])
         return holes[0].started_ns
 

@@ -1,4 +1,4 @@
-"""What one line of an endpoint was asked for and has delivered, and the one request that makes it serve the union.
+"""What one attachment was asked for and has delivered, and the one request that makes it serve the union.
 
 A request replaces the whole subscription of its connection, so each names everything: codes that already stream are
 marked realtime-only, codes that someone needs a snapshot of are not, and codes of which only a snapshot is wanted are
@@ -6,7 +6,7 @@ snapshot-only. An order book is asked for at the greatest depth anyone wants; th
 Source: Upbit WebSocket reference, "Semantics", "Order-book extras", "indicator".
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from websocket_v6.protocol.exchange.wants import Want
 
 from .union import Demand, Union
 
-__all__ = ["Asked", "Plan", "Served"]
+__all__ = ["Asked", "Coverage", "Plan"]
 
 FULL_DEPTH = 30  # what a code without a suffix is served
 
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     """The request that would serve the union now.
 
     `types` are its data type objects; `asked` is what it asks, stream by stream; `wants` is the whole union, for a
-    line that passes it on to somewhere else.
+    source that passes it on to somewhere else.
     """
 
     types: list[dict[str, object]]
@@ -46,14 +46,15 @@ class Plan(NamedTuple):
         return not self.asked
 
 
-class Served:
-    """The state of one line: what it was `asked` by its last request, and which of that it has delivered.
+class Coverage:
+    """What an attachment was `asked` by its last request, and which of that it has delivered.
 
-    Streams that have delivered something on this line need no snapshot from it any more.
+    Streams that have delivered something need no snapshot from it any more. It is new with each attachment.
     """
 
     def __init__(self) -> None:
         self._asked: dict[Stream, Asked] = {}
+        self._new: frozenset[Stream] = frozenset()  # in the last request, and not in the one before
         self._seen: dict[Stream, int] = {}  # stream -> depth it was asked at
         self._acknowledged: set[Stream] = set()  # asked, and known to be served
 
@@ -67,13 +68,19 @@ class Served:
         """Whether the exchange was asked for anything that goes on, so that silence takes a new request or a close."""
         return any(one.live for one in self._asked.values())
 
-    def saw(self, streams: Iterable[Stream]) -> None:
-        """Note that `streams` have delivered: their last value serves whoever comes later."""
+    def saw(self, streams: Iterable[Stream]) -> bool:
+        """Note that `streams` have delivered: their last value serves whoever comes later.
+
+        Returns whether that shows that the last request is in force: one of them was not asked for before it.
+        """
+        is_sign = False
         for stream in streams:
             asked = self._asked.get(stream)
             if asked is not None:
                 self._seen[stream] = asked.depth
                 self._acknowledged.add(stream)
+                is_sign = is_sign or stream in self._new
+        return is_sign
 
     def acknowledge(self) -> None:
         """Note that the last request is in force: the exchange has answered a question that came after it."""
@@ -86,8 +93,8 @@ class Served:
             stream in self._acknowledged for stream, one in self._asked.items() if one.live
         )
 
-    def covers(self, other: "Served", union: Union) -> bool:
-        """Whether nothing that is wanted is missed if `other`, another line, ends."""
+    def covers(self, other: "Coverage", union: Union) -> bool:
+        """Whether nothing that is wanted is missed if `other`, that of another attachment, ends."""
         known = other._acknowledged
         return all(
             stream in self._acknowledged
@@ -95,15 +102,15 @@ class Served:
             if one.live and stream in known and stream in union
         )
 
-    def inherit(self, other: "Served") -> None:
-        """Note what `other` has delivered, and this line goes on with: it needs no snapshot of that either."""
+    def inherit(self, other: "Coverage") -> None:
+        """Note what `other` has delivered, and this one goes on with: it needs no snapshot of that either."""
         for stream, depth in other._seen.items():
             asked = self._asked.get(stream)
             if asked is not None and stream in self._acknowledged and asked.depth <= depth:
                 self._seen.setdefault(stream, asked.depth)
 
     def has_seen(self, stream: Stream) -> bool:
-        """Whether `stream` has delivered on this line since it opened."""
+        """Whether `stream` has delivered, at the depth at which it was last asked."""
         return stream in self._seen
 
     def depth_asked(self, stream: Stream) -> int:
@@ -111,15 +118,12 @@ class Served:
         asked = self._asked.get(stream)
         return -1 if asked is None else asked.depth
 
-    def reset(self) -> None:
-        """Begin again: nothing is served, nothing was seen."""
-        self._asked = {}
-        self._seen = {}
-        self._acknowledged = set()
+    def plan(self, union: Union, awaited: Collection[Stream] = ()) -> Plan | None:
+        """Return the request to send, `None` if what is wanted is served already.
 
-    def plan(self, union: Union) -> Plan | None:
-        """Return the request to send, `None` if this line already serves what is wanted."""
-        asked = {stream: self._ask(stream, demand) for stream, demand in union.demands.items()}
+        `awaited` are the streams that somebody is to have from their next snapshot on: so there must be one.
+        """
+        asked = {stream: self._ask(stream, demand, stream in awaited) for stream, demand in union.demands.items()}
         wanted = {stream: one for stream, one in asked.items() if one.live or one.snapshot}
         if not self._differs(wanted):
             return None
@@ -127,10 +131,14 @@ class Served:
 
     def sent(self, plan: Plan) -> list[Stream]:
         """Note that `plan` was sent; return the streams now asked at a greater depth than was seen."""
+        self._new = frozenset(plan.asked.keys() - self._asked.keys())
         self._asked = plan.asked
         deeper = [stream for stream, depth in self._seen.items() if _deeper(plan.asked.get(stream), depth)]
         staying = plan.asked.keys() - set(deeper)
-        self._seen = {stream: depth for stream, depth in self._seen.items() if stream in staying}
+        # What is asked at fewer levels comes with fewer from now on: whoever wants more later needs a snapshot again.
+        self._seen = {
+            stream: min(depth, plan.asked[stream].depth) for stream, depth in self._seen.items() if stream in staying
+        }
         self._acknowledged &= staying
         return deeper
 
@@ -146,10 +154,11 @@ class Served:
                 self._seen.pop(stream, None)
                 self._acknowledged.discard(stream)
 
-    def _ask(self, stream: Stream, demand: Demand) -> Asked:
-        depth = demand.depth
-        fresh = self._seen.get(stream, -1) < depth
-        return Asked(depth, bool(demand.live), fresh and (demand.snapshot > 0 or bool(demand.once)))
+    def _ask(self, stream: Stream, demand: Demand, is_awaited: bool) -> Asked:
+        depth, seen = demand.depth, self._seen.get(stream, -1)
+        # What was shallow begins anew with a snapshot, whoever wants it.
+        wished = demand.snapshot > 0 or bool(demand.once) or is_awaited or 0 <= seen < depth
+        return Asked(depth, bool(demand.live), seen < depth and wished)
 
     def _differs(self, wanted: dict[Stream, Asked]) -> bool:
         if any(one.live and not _is_live(wanted.get(stream)) for stream, one in self._asked.items()):

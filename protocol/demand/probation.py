@@ -6,17 +6,39 @@ cause; refused twice, the suspects are set apart and tried one by one, beside th
 """
 
 from collections import deque
+from collections.abc import Collection
+from typing import NamedTuple
 
-__all__ = ["Probation"]
+__all__ = ["Probation", "Suspicion"]
+
+
+class Suspicion(NamedTuple):
+    """What is known of the guilty, for a successor."""
+
+    suspects: frozenset[int] = frozenset()
+    strikes: int = 0
+    apart: tuple[int, ...] = ()
+    on_trial: int | None = None
+
+    def of(self, numbers: Collection[int]) -> "Suspicion":
+        """Return what of it concerns the leases `numbers`."""
+        apart = tuple(number for number in self.apart if number in numbers)
+        return self._replace(suspects=self.suspects.intersection(numbers), apart=apart)
 
 
 class Probation:
     """Knows suspects by number; what a number stands for is the caller's."""
 
-    def __init__(self) -> None:
-        self._suspects: set[int] = set()
-        self._strikes = 0
-        self._apart: deque[int] = deque()
+    def __init__(self, inherited: Suspicion | None = None) -> None:
+        suspicion = inherited or Suspicion()
+        self._suspects = set(suspicion.suspects)
+        self._strikes = suspicion.strikes
+        self._apart = deque(suspicion.apart)
+        self._on_trial = suspicion.on_trial
+
+    def inheritance(self) -> Suspicion:
+        """Return what a successor must know."""
+        return Suspicion(frozenset(self._suspects), self._strikes, tuple(self._apart), self._on_trial)
 
     def suspect(self, number: int) -> None:
         """Note a lease that will be new in the next request."""
@@ -25,6 +47,8 @@ class Probation:
     def forget(self, number: int) -> None:
         """Forget a lease that is gone."""
         self._suspects.discard(number)
+        if not self._suspects:
+            self._strikes = 0  # they were against those who are gone
         if number in self._apart:
             self._apart.remove(number)
 
@@ -37,31 +61,44 @@ class Probation:
         """Whether any lease waits for its trial."""
         return bool(self._apart)
 
-    def refused(self) -> tuple[int | None, tuple[int, ...]]:
-        """Note a refusal; return the one lease that is guilty, if that is known now, and those to set apart."""
-        if not self._suspects:
+    @property
+    def suspects(self) -> frozenset[int]:
+        """Those that wait for a request to prove good."""
+        return frozenset(self._suspects)
+
+    @property
+    def is_trying(self) -> bool:
+        """Whether one of those that were set apart is being tried."""
+        return self._on_trial in self._suspects
+
+    def refused(self, asked: Collection[int] | None = None) -> tuple[int | None, tuple[int, ...]]:
+        """Note a refusal; return the one lease that is guilty, if that is known now, and those to set apart.
+
+        `asked` are those that the request had; whoever came too late for it is not to blame.
+        """
+        suspects = sorted(self._suspects if asked is None else self._suspects.intersection(asked))
+        if not suspects:
             return None, ()
         self._strikes += 1
         if self._strikes < 2:
             return None, ()
-        suspects = sorted(self._suspects)
-        self._suspects.clear()
+        self._suspects.difference_update(suspects)
         self._strikes = 0
         if len(suspects) == 1:
             return suspects[0], ()
         self._apart.extend(suspects)
         return None, tuple(suspects)
 
-    def proven(self) -> None:
-        """Note that the last request was good, and so is everyone in it."""
-        self._suspects.clear()
+    def proven(self, asked: Collection[int] | None = None) -> None:
+        """Note that a request was good, and so is everyone in it: those in `asked`, by default all."""
+        self._suspects = set() if asked is None else self._suspects.difference(asked)
         self._strikes = 0
 
     def next_trial(self) -> int | None:
         """Return the next lease to ask for again, `None` if none waits. A single refusal is its verdict."""
         if not self._apart:
             return None
-        number = self._apart.popleft()
-        self._suspects = {number}
+        number = self._on_trial = self._apart.popleft()
+        self._suspects.add(number)
         self._strikes = 1
         return number

@@ -1,7 +1,7 @@
 """The union of all wants of one endpoint: who wants which stream, and how.
 
-It knows nothing of connections: what a line was asked for, and the request that would make it serve the union, is
-`protocol/demand/coverage.py`.
+It knows nothing of connections: what an attachment was asked for, and the request that would make it serve the union,
+is `protocol/demand/coverage.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -62,13 +62,14 @@ class Union:
         """Who wants what, stream by stream."""
         return self._demands
 
-    def add(self, want: Want) -> tuple[Stream, ...]:
-        """Count `want` and return its streams.
+    def add(self, want: Want, streams: Iterable[Stream] | None = None) -> tuple[Stream, ...]:
+        """Count `want`, or its part in `streams`, and return the streams counted.
 
         Raises:
             LocalProtocolError: if the exchange would refuse the union with it; nothing is counted then.
         """
-        streams = tuple(want.streams())
+        indicators = dict(zip(want.streams(), _indicators(want), strict=True))
+        streams = tuple(indicators) if streams is None else tuple(streams)
         if want.endpoint == "info":
             surplus = len(self._demands.keys() | set(streams)) - MAX_COMBINATIONS
             if surplus > 0:
@@ -76,10 +77,10 @@ class Union:
                     f"{surplus} combinations of code and indicator too many: a connection carries {MAX_COMBINATIONS}, "
                     f"{len(self._demands)} are in use by all components; drop some codes or indicators"
                 )
-        for stream, indicator in zip(streams, _indicators(want), strict=True):
+        for stream in streams:
             demand = self._demands.get(stream)
             if demand is None:
-                demand = self._demands[stream] = Demand(want, indicator)
+                demand = self._demands[stream] = Demand(want, indicators[stream])
             _count(demand.live if want.realtime else demand.once, want.depth, 1)
             demand.snapshot += want.snapshot and want.realtime
             demand.body += want.include_body
@@ -88,7 +89,7 @@ class Union:
     def remove(self, want: Want, streams: Iterable[Stream] | None = None) -> list[Stream]:
         """Take `want` back, or its part in `streams`, and return the streams that nobody wants any more."""
         gone = []
-        for stream in want.streams() if streams is None else streams:
+        for stream in dict.fromkeys(want.streams() if streams is None else streams):
             demand = self._demands[stream]
             _count(demand.live if want.realtime else demand.once, want.depth, -1)
             demand.snapshot -= want.snapshot and want.realtime

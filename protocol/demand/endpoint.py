@@ -1,0 +1,387 @@
+"""One endpoint as a machine: what is wanted of it, what its sources serve, and whether its data hangs together.
+
+It has no clock, no ref, no mailbox and no future: times are passed in (`now` in monotonic seconds, `..._ns` in Unix
+nanoseconds), leases, sources, attachments and askers are numbers. Every input returns commands, in the order in which
+they must leave (`commands.py` here, and `protocol/delivery/commands.py` for the router). What waits for a time waits in
+one heap: call `due` at `next_due`.
+
+What it hears of sources comes through the router, behind the data before it. What it does not know is of something that
+was forgotten meanwhile, and is ignored; what cannot happen is LocalProtocolError.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.delivery.commands import End, Mark, Merge
+from websocket_v6.protocol.errors import ExchangeError, LocalProtocolError, TransportError, WebSocketV6Error
+from websocket_v6.protocol.exchange.heads import SubscriptionList
+from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.exchange.wants import Want
+
+from .asking import Asking
+from .commands import Command, Deny, Report, Unroute
+from .continuity import Continuity
+from .deadlines import Deadline, Deadlines, Kind
+from .epochs import Epochs
+from .interest import Interest, Told
+from .joining import Joining
+from .lease import Leases, LeasesInheritance
+from .silence import Silence, unknown_code
+from .source import Attachment, Sources, Traits, What
+from .trials import Trials
+
+__all__ = ["Endpoint", "EndpointHealth", "EndpointInheritance"]
+
+# What a source that is gone has sent is delivered, or comes no more, after this time.
+MERGE_LINGER = 10.0
+# Errors of the exchange about the keys, not about a request.
+KEY_ERRORS = ("INVALID_AUTH",)
+REPLACED = "it is replaced"
+UNWANTED = "nothing is wanted of it any more"
+
+
+class EndpointHealth(NamedTuple):
+    """What one endpoint is asked for, and how its data hangs together.
+
+    `requests_sent` counts subscriptions and questions to the exchange, on all sources.
+    """
+
+    endpoint: str
+    streams: int
+    leases: int
+    requests_sent: int
+    epoch: int
+    serving: frozenset[int]  # the sources, by number, that have all that is wanted
+
+
+class EndpointInheritance(NamedTuple):
+    """What outlives an endpoint that a bug ended: the wants are the components', not its own."""
+
+    leases: LeasesInheritance = LeasesInheritance()
+    epoch: int = 0
+    missing_since_ns: int | None = None  # since when something may be missing, at worst
+    was_served: bool = False  # then the router knows better
+
+
+class Endpoint:
+    """Keeps what the exchange serves of one endpoint equal to the union of all leases, and tells how that goes."""
+
+    def __init__(self, name: str, config: Config, inherited: EndpointInheritance | None = None) -> None:
+        leases, epoch, missing_since_ns, self._was_served = inherited or EndpointInheritance()
+        self.name = name
+        self._out: list[Command] = []
+        out = self._out
+        leases_ = self._leases = Leases(leases)
+        sources = self._sources = Sources(config.gather)
+        continuity = self._continuity = Continuity(epoch, missing_since_ns)
+        deadlines = self._deadlines = Deadlines()
+        silence = self._silence = Silence(config.silent_code_timeout, leases_, sources, deadlines)
+        asking = self._asking = Asking(leases_, sources, deadlines, silence, out)
+        joining = self._joining = Joining(sources, continuity, deadlines, asking, out)
+        self._interest = Interest(leases_, sources, out)
+        self._trials = Trials(leases_, sources, silence, asking, out)
+        self._epochs = Epochs(name, config, leases_, sources, continuity, deadlines, silence, asking, joining, out)
+        silence.expect_all()
+
+    @property
+    def next_due(self) -> float | None:
+        """When `due` is to be called, monotonic seconds; `None`: nothing waits for a time."""
+        return self._deadlines.next_due
+
+    def due(self, now: float) -> list[Command]:
+        """Do what its time has come for."""
+        ready, mark = self._deadlines.pop(now)
+        for deadline in ready:
+            if deadline.kind is Kind.STOP_MERGING:
+                if len(self._sources) < 2:
+                    self._out.append(Merge(self.name, is_on=False))
+            elif self._asking.flush(now):
+                self._let_go(now)
+        if mark is not None:
+            self._out.append(Mark(self.name, mark))
+        return self._commands(now)
+
+    def marked(self, number: int, flowing_since: float | None, now: float, now_ns: int) -> list[Command]:
+        """Pass the verdicts that waited for this mark: all that lay before it is delivered.
+
+        The sources were read without a pause since `flowing_since`, minus infinity if always, `None` if they are not.
+        """
+        for deadline in self._deadlines.marked(number, flowing_since, now):
+            self._judge(deadline, now, now_ns)
+        return self._commands(now)
+
+    def _judge(self, deadline: Deadline, now: float, now_ns: int) -> None:
+        one = self._sources.attachment(deadline.attachment)
+        match deadline.kind:
+            case Kind.CHECK_SERVED:
+                self._joining.check_served(deadline)
+            case Kind.PROVEN:
+                if one is not None and one.requests == deadline.number and self._trials.proven(one):
+                    self._changed(now)
+            case Kind.SILENT:
+                for lease, want, silent in self._silence.judge(deadline.number):
+                    error = unknown_code(want, silent, self._silence.timeout)
+                    self._out.append(Report(lease, error, is_final=False))
+            case _:  # PATIENCE, PROOF
+                self._joining.join(deadline.attachment, now_ns)
+
+    def _commands(self, now: float) -> list[Command]:
+        """Return what is to be done, and forget it."""
+        self._asking.plan_flush(now)
+        commands = list(self._out)
+        self._out.clear()
+        return commands
+
+    # --- leases
+
+    def want(self, lease: int, want: Want, now: float) -> list[Command]:
+        """Take a want, or more codes of one that is there.
+
+        Raises:
+            LocalProtocolError: if the exchange would refuse it, or it is of another endpoint; nothing is counted then.
+        """
+        if want.endpoint != self.name:
+            raise LocalProtocolError(f"a want of {want.type} is none of the {self.name} endpoint")
+        is_new = self._leases.get(lease) is None
+        new = self._leases.want(lease, want)
+        if new is None:
+            return []
+        if is_new and self._sources.is_open:
+            self._epochs.tell("open", self._epochs.opened_at_ns, lease=lease)
+        streams = tuple(dict.fromkeys(new.streams()))
+        self._trials.grown(lease)
+        self._asking.route(lease, new, streams)
+        self._silence.expect(lease, new, streams)
+        self._changed(now)
+        return self._commands(now)
+
+    def drop(self, lease: int, part: Want | None, now: float) -> list[Command]:
+        """Take back a lease, or its part in the codes of `part`. What is not there is no error."""
+        known = self._leases.get(lease)
+        dropped = self._leases.drop(lease, part)
+        if known is None or dropped is None:
+            return []
+        self._trials.left(lease)
+        self._silence.forget(lease, known.open if dropped.streams is None else dropped.streams)
+        if dropped.streams != ():
+            self._out.append(Unroute(lease, dropped.streams))
+        self._asking.forget(dropped.gone)
+        self._trials.next()
+        self._changed(now)
+        return self._commands(now)
+
+    def satisfied(self, lease: int, stream: Stream, now: float) -> list[Command]:
+        """Note that a lease that wanted a snapshot alone of `stream` has had it."""
+        gone = self._leases.satisfied(lease, stream)
+        if gone is not None:
+            self._asking.forget(gone)
+            self._trials.next()
+            self._changed(now)
+        return self._commands(now)
+
+    def followers(self, type_: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield the leases of one data type, and their codes."""
+        return ((number, lease.want.codes) for number, lease in self._leases if lease.want.type == type_)
+
+    def _changed(self, now: float) -> None:
+        """Have the union served as it is now, soon."""
+        self._asking.changed(now)
+        self._interest.look()
+
+    def _let_go(self, now: float) -> None:
+        """Close the connections if nothing is wanted: the exchange has no way to say that."""
+        if not self._interest.is_over:
+            return
+        if self._interest.may_come_back:
+            self._interest.linger()
+        else:
+            self._epochs.closed(UNWANTED)
+            self._interest.close()
+            self._remove_dropped(now)
+
+    # --- sources
+
+    def add_source(self, source: int, traits: Traits, now: float) -> list[Command]:
+        """Have one more source serve the union.
+
+        Raises:
+            LocalProtocolError: if it is there already.
+        """
+        self._sources.add(source, traits)
+        if len(self._sources) > 1:
+            self._out.append(Merge(self.name, is_on=True))
+            for one in self._sources.open():
+                self._asking.check_served(one, now)
+        self._interest.added(source)
+        return self._commands(now)
+
+    def drop_source(self, source: int, now: float) -> list[Command]:
+        """Do without a source from now on; if it is open, as soon as the router says up to when it brought all."""
+        known = self._sources.get(source)
+        if known is not None and not known.is_dropped:
+            known.is_dropped = True
+            if known.attachment is not None:
+                self._out.append(End(known.attachment.number, REPLACED))
+            self._remove_dropped(now)
+        return self._commands(now)
+
+    def _remove_dropped(self, now: float) -> None:
+        """Forget sources that were dropped and are not open any more."""
+        dropped = [source for source in self._sources if source.is_dropped and source.attachment is None]
+        for source in dropped:
+            self._sources.remove(source)
+            self._deadlines.set(Deadline(Kind.STOP_MERGING), now, MERGE_LINGER)
+        if dropped and not self._sources.is_open:
+            self._epochs.tell_refusals()
+
+    def state(
+        self, source: int, state: str, at_ns: int, reason: str, error: WebSocketV6Error | None, now: float
+    ) -> list[Command]:
+        """Take note of what happened to a source that is not open: connecting, lost (an attempt), refused, closed.
+
+        Raises:
+            LocalProtocolError: if it is open, or the state is none of these.
+        """
+        if state not in ("connecting", "lost", "refused", "closed"):
+            raise LocalProtocolError(f"{state!r:.40} is no state of a source that is not open")
+        known = self._sources.get(source)
+        if known is None:
+            return []
+        if known.attachment is not None:
+            raise LocalProtocolError(f"source {source} is {state} before the end of its attachment was told")
+        self._epochs.noted(known, state, What(at_ns, reason, error))
+        return self._commands(now)
+
+    def opened(self, attachment: int, source: int, at_ns: int, now: float) -> list[Command]:
+        """Take note that a source is open.
+
+        Raises:
+            LocalProtocolError: if it was, and its end was not told.
+        """
+        known = self._sources.get(source)
+        if known is None or known.is_dropped or self._interest.told is Told.NOTHING:
+            return []  # it is about to end; as long as it is not admitted it brings nothing
+        one = self._epochs.opened(known, attachment, at_ns, now)
+        self._asking.ask(one, now)
+        self._let_go(now)
+        return self._commands(now)
+
+    def ended(
+        self, attachment: int, whole_ns: int, at_ns: int, reason: str, error: WebSocketV6Error | None, now: float
+    ) -> list[Command]:
+        """Take note that an attachment is over; all of it from before `whole_ns` was delivered."""
+        one = self._sources.attachment(attachment)
+        if one is None:
+            return []
+        self._epochs.ended(one, whole_ns, at_ns, reason, error)
+        if self._sources.is_open:
+            self._asking.changed(now)  # what it was to bring is watched for elsewhere
+        else:
+            self._all_down(at_ns, reason, error)
+        self._remove_dropped(now)
+        return self._commands(now)
+
+    def _all_down(self, at_ns: int, reason: str, error: WebSocketV6Error | None) -> None:
+        if self._interest.told is Told.LINGER:
+            self._interest.close()  # else it might come back, and nobody would admit it
+            self._continuity.closed()
+            self._epochs.tell("closed", at_ns, reason)
+        else:
+            self._epochs.tell("lost", at_ns, reason, error)
+
+    def use_router(self, whole_ns: int | None, now: float, now_ns: int) -> list[Command]:
+        """Tell a router that is new what it must know. All attachments are gone with the one before.
+
+        That one had delivered everything up to `whole_ns`, if anything.
+        """
+        self._deadlines.forget_marks()
+        was_served = self._was_served or self._sources.is_open
+        self._continuity.broken(whole_ns)
+        if self._was_served:
+            self._continuity.gap_started_ns = max(self._continuity.gap_started_ns or 0, whole_ns or 0)
+            self._was_served = False
+        self._epochs.down(self._sources.open(), REPLACED)
+        if was_served:
+            self._all_down(now_ns, REPLACED, None)
+        self._remove_dropped(now)
+        if len(self._sources) > 1:
+            self._out.append(Merge(self.name, is_on=True))
+        self._asking.route_anew()
+        if self._trials.next():
+            self._changed(now)
+        return self._commands(now)
+
+    # --- what sources bring and say
+
+    def seen(self, attachment: int, streams: tuple[Stream, ...], now: float, now_ns: int) -> list[Command]:
+        """Note that an attachment has delivered `streams`, the first of each or a snapshot."""
+        one = self._sources.attachment(attachment)
+        if one is None:
+            return []
+        is_sign = one.coverage.saw(streams)
+        self._silence.saw(streams)
+        self._asking.saw(one, streams)
+        is_asked = any(one.coverage.depth_asked(stream) >= 0 for stream in streams)
+        self._shown_in_force(one, one.requests if is_sign else int(is_asked), now)
+        self._joining.settled(one, now, now_ns)
+        return self._commands(now)
+
+    def _shown_in_force(self, one: Attachment, request: int, now: float) -> None:
+        if one.shown_in_force(request):
+            self._silence.in_force(one, now)
+            self._joining.review()
+
+    def answered(self, attachment: int, answer: SubscriptionList, now: float, now_ns: int) -> list[Command]:
+        """Take the answer to a question that an attachment was asked."""
+        one = self._sources.attachment(attachment)
+        question = None if one is None else self._asking.answered(one, answer)
+        if one is None or question is None:
+            return []
+        if question.after == one.requests:
+            one.coverage.acknowledge()
+        self._shown_in_force(one, question.after, now)
+        self._joining.answered(one, question, now, now_ns)
+        return self._commands(now)
+
+    def question(self, asker: int, now: float) -> list[Command]:
+        """Ask what the exchange serves; answered with Answer or Deny, once."""
+        if self._sources.is_open:
+            self._asking.question(asker)
+        else:
+            text = f"the {self.name} connection is not open: nothing is served on it"
+            self._out.append(Deny(asker, TransportError(text)))
+        return self._commands(now)
+
+    def refused(self, attachment: int, name: str, text: str, streams: Collection[Stream], now: float) -> list[Command]:
+        """Find the lease that is refused, so that it harms no other. `streams`: what it is of, where that is said."""
+        one = self._sources.attachment(attachment)
+        if one is None or name in KEY_ERRORS:
+            return []
+        if self._trials.refused(one, ExchangeError(name, text), streams):
+            self._changed(now)
+        return self._commands(now)
+
+    # --- telling who asks
+
+    def inheritance(self) -> EndpointInheritance:
+        """Return what a successor begins with."""
+        continuity = self._continuity
+        if self._interest.told is Told.LINGER:  # nothing can be missing of what nobody wants
+            return EndpointInheritance(self._leases.inheritance(), continuity.epoch)
+        was_served = self._was_served or continuity.is_served
+        return EndpointInheritance(
+            self._leases.inheritance(), continuity.epoch, continuity.missing_since_ns, was_served
+        )
+
+    def health(self) -> EndpointHealth:
+        """Return how it goes."""
+        serving = (self._sources.attachment(number) for number in self._continuity.serving)
+        return EndpointHealth(
+            self.name,
+            len(self._leases.union),
+            len(self._leases),
+            self._asking.requests_sent,
+            self._continuity.epoch,
+            frozenset(one.source.number for one in serving if one is not None),
+        )

@@ -1,0 +1,167 @@
+"""The times of an endpoint between which something may be missing: how each begins and ends, and what is told of it.
+
+When that is the case is `continuity.py`. The gap before an epoch ends with the opening of what serves it; what is sent
+between that and the moment in which the first request is in force is in no gap.
+"""
+
+from collections.abc import Iterable
+
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Turn
+from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
+
+from .asking import Asking
+from .commands import Command, Report, Serves, Tell
+from .continuity import Continuity
+from .deadlines import Deadlines
+from .joining import Joining
+from .lease import Leases
+from .silence import Silence
+from .source import Attachment, Source, Sources, What
+
+__all__ = ["Epochs"]
+
+
+class Epochs:
+    """Appends to `out` what the router and the components must know when attachments come and go."""
+
+    def __init__(
+        self,
+        name: str,
+        config: Config,
+        leases: Leases,
+        sources: Sources,
+        continuity: Continuity,
+        deadlines: Deadlines,
+        silence: Silence,
+        asking: Asking,
+        joining: Joining,
+        out: list[Command],
+    ) -> None:
+        self.opened_at_ns = 0  # when this epoch began
+        self._told = ""  # the last state that all were told
+        self._name = name
+        self._config = config
+        self._leases = leases
+        self._sources = sources
+        self._continuity = continuity
+        self._deadlines = deadlines
+        self._silence = silence
+        self._asking = asking
+        self._joining = joining
+        self._out = out
+
+    # --- attachments come
+
+    def opened(self, source: Source, number: int, at_ns: int, now: float) -> Attachment:
+        """Admit an attachment: an epoch begins with it, or it is held beside others."""
+        is_first = not self._sources.is_open
+        one = self._sources.opened(source, number, is_held=not is_first)
+        self._continuity.opened(number, at_ns)
+        if is_first:
+            if self._told == "open":  # it was closed, and whoever should have said so is gone
+                self.tell("closed", at_ns, epoch=self._continuity.epoch - 1)
+            self._begin(at_ns)
+            self._tell_open(at_ns)
+            self._out.append(Serves(source.number, is_refused=False))
+        else:
+            self._joining.begin(one, now)
+        self._out.append(Admit(number, self._continuity.epoch, one.is_held))
+        return one
+
+    def _begin(self, at_ns: int) -> None:
+        """Say that something may be missing before what comes now, and have trades that were missed waited for."""
+        self.opened_at_ns = at_ns
+        epoch, started_ns = self._continuity.epoch, self._continuity.gap_started_ns
+        self._out.append(Turn(self._name, epoch))
+        backfills = all(one.source.traits.backfills for one in self._sources.open())
+        if self._config.backfill and self._name == "public" and started_ns is not None and not backfills:
+            self._out.append(HoldTrades(epoch, started_ns, at_ns, self._config.backfill_timeout))
+
+    def _tell_open(self, at_ns: int) -> None:
+        self.tell("open", at_ns)
+        self._continuity.gap_told()
+
+    # --- and go
+
+    def ended(self, one: Attachment, whole_ns: int, at_ns: int, reason: str, error: WebSocketV6Error | None) -> None:
+        """Note that an attachment is over, and what is missing if others go on; that nothing serves is for the caller.
+
+        All of it from before `whole_ns` was delivered.
+        """
+        epoch = self._continuity.epoch
+        whole = self._sources.covering(one, self._leases.union)
+        gap = self._continuity.lost(one.number, whole_ns, at_ns, whole)
+        self.down([one], reason or "lost")
+        if gap is not None:
+            # Another one goes on, but it has not brought everything since this one fell silent.
+            self._continuity.gap_started_ns = gap.started_ns
+            self.tell("lost", at_ns, reason, error, epoch=epoch)
+            self._begin(gap.ended_ns)
+            for other in self._sources.open():
+                if not self._continuity.awaits(other.number):
+                    self._joining.takes_part(other)
+            self._tell_open(gap.ended_ns)
+        self._joining.review()
+
+    def closed(self, reason: str) -> None:
+        """End all attachments: nothing is wanted of them any more, so nothing can be missed."""
+        self._continuity.closed()
+        self._out.extend(End(one.number, reason) for one in self._sources.open())
+        self.down(self._sources.open(), reason)
+
+    def down(self, attachments: Iterable[Attachment], reason: str) -> None:
+        """Forget attachments, and have what they owe done by others."""
+        for one in attachments:
+            asked = one.coverage.asked
+            for other in self._sources.others(one):
+                other.coverage.inherit(one.coverage)
+            self._asking.lost(one)
+            self._sources.ended(one)
+            self._deadlines.cancel_all(one.number)
+            self._silence.ended(one)
+            self._asking.retire(stream for stream in asked if stream not in self._leases.union)
+            if not self._sources.is_open:
+                self._asking.deny(TransportError(f"the {self._name} connection is not there to be asked: {reason}"))
+                self._out.append(Forget(self._name))
+                self._silence.expect_all()
+
+    # --- telling
+
+    def tell(
+        self,
+        state: str,
+        at_ns: int,
+        reason: str = "",
+        error: WebSocketV6Error | None = None,
+        *,
+        epoch: int | None = None,
+        lease: int | None = None,
+    ) -> None:
+        """Tell all that want something of the endpoint, or the owner of one lease, what happened to it."""
+        epoch = self._continuity.epoch if epoch is None else epoch
+        self._out.append(Tell(state, epoch, at_ns, self._continuity.gap_started_ns, reason, error, lease))
+        self._told = state if lease is None else self._told
+
+    def noted(self, source: Source, state: str, what: What) -> None:
+        """Tell what happened to a source that is not open; that its keys are refused, only once it matters."""
+        if state != "connecting":
+            source.refusal = None
+        if state == "refused":
+            self._out.append(Serves(source.number, is_refused=True))
+            source.refusal = what
+        if self._sources.is_open or state == self._told == "closed":
+            return  # another one serves, and nobody need know yet; or all know
+        if state == "refused":
+            self.tell_refusals()
+        else:
+            self.tell(state, *what)
+
+    def tell_refusals(self) -> None:
+        """Tell of the sources whose keys were refused, and each lease that it is not served for that."""
+        for source in self._sources:
+            what, source.refusal = source.refusal, None
+            if what is not None:
+                self.tell("refused", *what)
+            if what is not None and what.error is not None:
+                self._out.extend(Report(lease, what.error, is_final=False) for lease, _ in self._leases)
