@@ -1,9 +1,9 @@
-"""What a line serves; the requests themselves are tested with the union, in test_union.py."""
+"""What an attachment serves; the requests themselves are tested with the union, in test_union.py."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.demand.coverage import Served
+from websocket_v6.protocol.demand.coverage import Coverage
 from websocket_v6.protocol.demand.union import Union
 from websocket_v6.protocol.exchange.wants import orderbook_want, ticker_want, trade_want
 
@@ -17,14 +17,14 @@ def union_of(*codes: str, snapshot: bool = True) -> Union:
     return union
 
 
-def ask(served: Served, union: Union) -> None:
-    plan = served.plan(union)
+def ask(coverage: Coverage, union: Union) -> None:
+    plan = coverage.plan(union)
     if plan is not None and not plan.is_empty:
-        served.sent(plan)
+        coverage.sent(plan)
 
 
-def test_a_line_is_whole_when_all_that_goes_on_has_come() -> None:
-    union, served = union_of("KRW-BTC", "KRW-ETH"), Served()
+def test_it_is_whole_when_all_that_goes_on_has_come() -> None:
+    union, served = union_of("KRW-BTC", "KRW-ETH"), Coverage()
     assert not served.is_whole, "nothing is nothing"
     ask(served, union)
     served.saw(["ticker KRW-BTC"])
@@ -37,12 +37,10 @@ def test_a_line_is_whole_when_all_that_goes_on_has_come() -> None:
     union.add(trade_want("KRW-ETH"))
     ask(served, union)
     assert not served.is_whole
-    served.reset()
-    assert not served.is_whole
 
 
 def test_an_answer_after_the_request_says_that_it_is_in_force() -> None:
-    union, served = union_of("KRW-BTC", snapshot=False), Served()
+    union, served = union_of("KRW-BTC", snapshot=False), Coverage()
     ask(served, union)
     assert not served.is_whole
     served.acknowledge()
@@ -51,7 +49,7 @@ def test_an_answer_after_the_request_says_that_it_is_in_force() -> None:
 
 
 def test_a_deeper_book_is_to_be_acknowledged_anew() -> None:
-    union, served = Union(), Served()
+    union, served = Union(), Coverage()
     union.add(orderbook_want("KRW-BTC", depth=5))
     ask(served, union)
     served.saw(["orderbook KRW-BTC"])
@@ -60,9 +58,9 @@ def test_a_deeper_book_is_to_be_acknowledged_anew() -> None:
     assert not served.is_whole
 
 
-def test_what_another_line_has_delivered_needs_no_snapshot_of_this_one() -> None:
+def test_what_another_has_delivered_needs_no_snapshot_of_this_one() -> None:
     union = union_of("KRW-BTC", snapshot=False)
-    old, new = Served(), Served()
+    old, new = Coverage(), Coverage()
     for served in (old, new):
         ask(served, union)
     old.saw(["ticker KRW-BTC"])
@@ -80,11 +78,11 @@ streams = st.lists(st.sampled_from([f"ticker {code}" for code in CODES]), unique
 
 
 @given(st.lists(st.sampled_from(CODES), unique=True, min_size=1), streams, streams, st.booleans(), streams)
-def test_a_line_covers_another_if_it_has_all_that_is_known_of_it(
+def test_one_covers_another_if_it_has_all_that_is_known_of_it(
     codes: list[str], mine: list[str], theirs: list[str], answered: bool, gone: list[str]
 ) -> None:
     union = union_of(*codes)
-    one, other = Served(), Served()
+    one, other = Coverage(), Coverage()
     for served in (one, other):
         ask(served, union)
     one.saw(mine)
@@ -100,3 +98,50 @@ def test_a_line_covers_another_if_it_has_all_that_is_known_of_it(
     assert one.covers(one, union)
     if one.is_whole:
         assert one.covers(other, union)
+
+
+def test_what_was_not_asked_before_is_a_sign_that_the_request_is_in_force() -> None:
+    union, served = union_of("KRW-BTC"), Coverage()
+    ask(served, union)
+    assert served.saw(["ticker KRW-BTC"])
+    union.add(trade_want("KRW-BTC"))
+    ask(served, union)
+    assert not served.saw(["ticker KRW-BTC", "ticker KRW-XRP"])
+    assert served.saw(["ticker KRW-BTC", "trade KRW-BTC"])
+
+
+def test_a_deeper_book_begins_with_a_snapshot_whoever_wants_it() -> None:
+    union, served = Union(), Coverage()
+    union.add(orderbook_want("KRW-BTC", depth=5, snapshot=False))
+    ask(served, union)
+    served.saw(["orderbook KRW-BTC"])
+    union.add(orderbook_want("KRW-BTC", depth=30, snapshot=False))
+    plan = served.plan(union)
+    assert plan is not None
+    assert plan.types == [{"type": "orderbook", "codes": ["KRW-BTC"]}]
+
+
+def test_an_awaited_snapshot_is_asked_for() -> None:
+    union, served = union_of("KRW-BTC", snapshot=False), Coverage()
+    plan = served.plan(union, {"ticker KRW-BTC"})
+    assert plan is not None
+    assert plan.types == [{"type": "ticker", "codes": ["KRW-BTC"]}]
+    served.sent(plan)
+    served.saw(["ticker KRW-BTC"])
+    assert served.plan(union, {"ticker KRW-BTC"}) is None
+
+
+def test_a_book_that_was_asked_at_fewer_levels_meanwhile_begins_anew() -> None:
+    union, served = Union(), Coverage()
+    deep, shallow = orderbook_want("KRW-BTC", depth=30), orderbook_want("KRW-BTC", depth=5)
+    union.add(shallow)
+    union.add(deep)
+    ask(served, union)
+    served.saw(["orderbook KRW-BTC"])
+    union.remove(deep)
+    ask(served, union)
+    union.add(deep)
+    plan = served.plan(union)
+    assert plan is not None
+    assert "is_only_realtime" not in plan.types[0]
+    assert served.sent(plan) == ["orderbook KRW-BTC"]

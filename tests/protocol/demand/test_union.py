@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.demand.coverage import Plan, Served
+from websocket_v6.protocol.demand.coverage import Coverage, Plan
 from websocket_v6.protocol.demand.union import Union
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.exchange.requests import encode_request
@@ -27,11 +27,15 @@ RSI = {"type": "rsi", "params": {"period": 14}}
 
 
 class One:
-    """A union and the one line that serves it."""
+    """A union and the one attachment that serves it."""
 
     def __init__(self) -> None:
-        self.union, self.served = Union(), Served()
+        self.union, self.served = Union(), Coverage()
         self.add = self.union.add
+        self.saw, self.sent = self.served.saw, self.served.sent
+
+    def begin_again(self) -> None:
+        self.served = Coverage()
         self.saw, self.sent = self.served.saw, self.served.sent
 
     def plan(self) -> Plan | None:
@@ -188,7 +192,7 @@ def test_the_hundred_and_first_combination_is_refused_and_costs_the_others_nothi
     with pytest.raises(LocalProtocolError, match="1 combinations"):
         one.add(indicator_want("KRW-B", timeframe="5m", indicators=RSI))
     assert one.plan() is None
-    one.served.reset()
+    one.begin_again()
     assert types(one) == before
 
 

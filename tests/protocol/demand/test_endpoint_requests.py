@@ -1,0 +1,105 @@
+"""What several sources are asked, and questions that any of them may answer."""
+
+from typing import Any
+
+from tests.protocol.demand.desk import Desk
+from websocket_v6.protocol.delivery.commands import Expect, Join, Retire
+from websocket_v6.protocol.demand.commands import (
+    Answer,
+    Deny,
+    ListSubscriptions,
+    Route,
+    SendRequest,
+)
+from websocket_v6.protocol.exchange.wants import my_asset_want, orderbook_want, ticker_want
+
+BITCOIN, ETHER = "ticker KRW-BTC", "ticker KRW-ETH"
+
+
+def one_of_two(name: str = "public", **settings: Any) -> tuple[Desk, int]:
+    """Return an endpoint with two sources, the first of which serves Bitcoin tickers."""
+    desk = Desk(name, **settings)
+    desk.use_router()
+    desk.source(1)
+    desk.source(2)
+    desk.want(1, ticker_want("KRW-BTC") if name == "public" else my_asset_want())
+    first = desk.open(1)
+    if name == "public":
+        desk.see(first, BITCOIN)
+    return desk, first
+
+
+def join(desk: Desk, first: int, source: int = 2) -> int:
+    """Let another source open and join."""
+    second = desk.open(source)
+    desk.see(second, BITCOIN)
+    desk.run(0.5)
+    (ticket,) = desk.questions(1)
+    desk.answer(first, ticket)
+    assert desk.took(Join) == [Join(second)]
+    return second
+
+
+def both(**settings: Any) -> tuple[Desk, int, int]:
+    """Return an endpoint that serves Bitcoin tickers through two sources, both of which have everything."""
+    desk, first = one_of_two(**settings)
+    second = join(desk, first)
+    desk.run(3)
+    desk.out.clear()
+    return desk, first, second
+
+
+def test_a_deeper_book_is_expected_once() -> None:
+    desk = Desk()
+    desk.use_router()
+    attachments = []
+    desk.want(1, orderbook_want("KRW-BTC", depth=5))
+    for source in (1, 2):
+        desk.source(source)
+        attachments.append(desk.open(source))
+    for one in attachments:
+        desk.see(one, "orderbook KRW-BTC")
+    desk.run(5)
+    desk.out.clear()
+    desk.want(2, orderbook_want("KRW-BTC", depth=15))
+    desk.run(1)
+    assert desk.kinds(Route, Expect, SendRequest) == ["Route", "Expect", "SendRequest", "SendRequest"]
+
+
+def test_a_stream_is_retired_when_the_last_one_was_asked_to_leave_it_out() -> None:
+    desk, _, _ = both()
+    desk.want(2, ticker_want("KRW-ETH"))
+    desk.drop(1)
+    desk.run(1)
+    assert desk.kinds(SendRequest, Retire) == ["SendRequest", "SendRequest", "Retire"]
+    assert desk.took(Retire) == [Retire((BITCOIN,))]
+
+
+def test_what_another_has_delivered_needs_no_second_snapshot() -> None:
+    desk, first, second = both()
+    desk.want(2, ticker_want("KRW-ETH", snapshot=False))
+    desk.run(0.5)
+    desk.see(first, ETHER)
+    desk.run(1.2)
+    desk.answer(second, desk.questions(2)[-1])
+    desk.end(first)
+    desk.asked(2)
+    desk.want(3, ticker_want("KRW-ETH"))
+    desk.want(4, ticker_want("KRW-XRP"))
+    desk.run(1)
+    assert '["KRW-BTC","KRW-ETH"],"is_only_realtime":true' in desk.asked(2)
+
+
+def test_a_question_whose_source_is_lost_is_asked_on_another() -> None:
+    desk, first, second = both()
+    desk.heed(desk.endpoint.question(7, desk.now))
+    desk.run(0.01)
+    (asked,) = desk.took(ListSubscriptions)
+    attachments = {1: first, 2: second}
+    desk.end(attachments[asked.source])
+    desk.run(1)
+    (again,) = desk.took(ListSubscriptions)
+    assert (again.source, again.ticket) == (3 - asked.source, asked.ticket)
+    desk.answer(attachments[again.source], again.ticket)
+    assert [one.asker for one in desk.took(Answer)] == [7]
+    assert not desk.took(Deny)
