@@ -1,5 +1,6 @@
 """How the demo looks: values in, tables and lines out."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -111,7 +112,11 @@ def _components(components: Sequence[ComponentState]) -> Table:
 
 
 def _listed(entries: Sequence[SubscribedEntry]) -> str:
-    return ", ".join(f"{entry.type} of {len(entry.codes)}" for entry in entries) or "-"
+    # Codes of one type may stand in two objects: those that run, and those that are still to begin with a snapshot.
+    counts: Counter[str] = Counter()
+    for entry in entries:
+        counts[entry.type] += len(entry.codes)
+    return ", ".join(f"{type_} of {count}" for type_, count in sorted(counts.items())) or "-"
 
 
 def _plain(state: State) -> str:
