@@ -174,7 +174,7 @@ class CarefulPath:
     def merged(self, batch: Batch, incoming: Incoming) -> None:
         """Deliver what `batch` is the first to bring."""
         merger = self._mergers[batch.endpoint]
-        for stream, payload in merger.news(batch, self._routes.latest, self.seen):
+        for stream, payload in merger.news(batch, self._routes.latest, self.seen, self._routes.expects):
             self.message(stream, payload, incoming)
 
     def forget(self, endpoint: str, stream: Stream) -> None:

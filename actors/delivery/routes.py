@@ -253,14 +253,17 @@ class Routes:
     def latest(self, stream: Stream) -> bytes | None:
         """Return the last message of `stream` that later ones are compared with.
 
-        None: its takers wait for their first. Empty: nobody takes it, or it is expected to begin anew at any age.
+        None: its takers wait for their first. Empty: nobody takes it.
         """
         route = self.by_stream.get(stream)
         if route is None:
             return b""
-        if route.last is None:
-            return None
-        return b"" if route.is_expecting else route.last.payload
+        return None if route.last is None else route.last.payload
+
+    def expects(self, stream: Stream) -> bool:
+        """Whether `stream` is to begin anew with its next snapshot, whatever that says."""
+        route = self.by_stream.get(stream)
+        return route is not None and route.is_expecting
 
     def trades(self) -> dict[Stream, deque[Event]]:
         """Return what keeps a trade from being delivered twice: the last ones of each stream."""

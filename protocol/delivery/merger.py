@@ -17,6 +17,7 @@ from .batch import Batch
 __all__ = ["Merger"]
 
 Latest: TypeAlias = Callable[[Stream], bytes | None]  # the last message of a stream that was delivered
+Expects: TypeAlias = Callable[[Stream], bool]  # whether a stream is to begin anew, with its next snapshot
 
 # Batches of a source that are held. The others bring the same; the oldest can go.
 HELD = 1024
@@ -89,13 +90,15 @@ class Merger:
         for brought in self._brought.values():
             brought.discard(stream)
 
-    def news(self, batch: Batch, latest: Latest, firsts: list[Stream]) -> Iterator[tuple[Stream, bytes]]:
+    def news(
+        self, batch: Batch, latest: Latest, firsts: list[Stream], expects: Expects = lambda _: False
+    ) -> Iterator[tuple[Stream, bytes]]:
         """Yield the messages of `batch` that no other source has brought before.
 
         `latest` returns the last message of a stream; None if it has none, for then it takes whatever comes. A snapshot
         shows the state at some moment, and that is none of the messages of the others if they are sent at intervals: it
-        is no news if the others have gone past it. `firsts` collects the streams of which it has sent its first
-        message, or a snapshot, which answers a request.
+        is no news if the others have gone past it, unless the stream `expects` one to begin anew with. `firsts`
+        collects the streams of which it has sent its first message, or a snapshot, which answers a request.
         """
         for stream, payload in zip(batch.streams, batch.payloads, strict=True):
             is_snapshot = batch.replayed or SNAPSHOT in payload
@@ -105,7 +108,8 @@ class Merger:
             recent = self._recent_of(stream)
             is_repeat = recent.is_repeat(identity, source, batch.ts_received_ns, is_unique=stream.startswith("trade "))
             last = latest(stream)
-            if last is not None and (is_repeat or (is_snapshot and timestamp_of(payload) < timestamp_of(last))):
+            is_old = is_repeat or (is_snapshot and last is not None and timestamp_of(payload) < timestamp_of(last))
+            if last is not None and is_old and not (is_snapshot and expects(stream)):
                 self.repeated += 1
             else:
                 yield stream, payload

@@ -469,6 +469,17 @@ def test_a_source_that_is_held_is_heard_when_it_joins(world: World) -> None:
     assert StreamsSeen("public", 2, (BITCOIN,)) in world.heard(StreamsSeen)
 
 
+def test_a_snapshot_that_is_expected_is_no_repeat_whatever_it_says(world: World) -> None:
+    """A thin book is the same at any depth; who waits for the deeper one begins with it all the same."""
+    world.subscribe(BITCOIN)
+    world.deliver(ticker(1, "SNAPSHOT"))
+    world.tell(Merge("public", True), Expect((BITCOIN,)))
+    deep = world.subscribe(BITCOIN, awaits=True)
+    world.deliver(ticker(1, "SNAPSHOT"))
+    world.deliver(ticker(2, at=2))
+    assert [price for _, price in prices(world.take(deep))] == [1, 2]
+
+
 def test_what_was_held_dies_with_its_attachment(world: World) -> None:
     mailbox = world.subscribe(BITCOIN)
     world.deliver(ticker(1, "SNAPSHOT"))

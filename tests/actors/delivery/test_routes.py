@@ -307,8 +307,11 @@ def test_later_messages_are_compared_with_the_last_value(table: Table) -> None:
     assert table.routes.latest(BITCOIN) is None, "it waits for its first"
     table.last(BITCOIN, ticker(7))
     assert table.routes.latest(BITCOIN) == ticker(7)
-    table.routes.expect((BITCOIN,))
-    assert table.routes.latest(BITCOIN) == b"", "it begins anew, at any age"
+    assert not table.routes.expects(BITCOIN)
+    table.routes.expect((BITCOIN, "ticker KRW-NOBODY"))
+    assert table.routes.expects(BITCOIN), "it begins anew, at any age"
+    assert table.routes.latest(BITCOIN) == ticker(7)
+    assert not table.routes.expects("ticker KRW-NOBODY")
 
 
 # --- trades
