@@ -44,7 +44,7 @@ long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make
 	  tests/protocol/delivery/test_source_flow.py tests/protocol/connection/test_walks.py \
 	  tests/protocol/demand/test_endpoint_walks.py $(TEST_ARGS)
 	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 $(BIN)/python -m pytest -p no:randomly \
-	  tests/engine/test_lines.py tests/processes $(TEST_ARGS)
+	  tests/engine/test_sources.py tests/processes $(TEST_ARGS)
 
 fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, ten minutes
 	$(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=300

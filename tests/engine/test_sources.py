@@ -1,4 +1,4 @@
-"""Several lines for each endpoint: the loss of one loses and repeats nothing; planned reconnects neither."""
+"""Several sources for each endpoint: the loss of one loses and repeats nothing; planned reconnects neither."""
 
 import itertools
 import json
