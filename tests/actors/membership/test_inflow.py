@@ -163,6 +163,16 @@ def test_up_for_as_long_as_it_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     assert State("lost", 3_000_000_000).up_seconds == 0.0
 
 
+def test_only_the_attachment_of_now_is_open(inflow: Inflow, router: Router) -> None:
+    first = opened(inflow, router)
+    assert inflow.is_open("public", first.attachment)
+    assert not inflow.is_open("private", first.attachment)
+    second = opened(inflow, router)
+    assert [inflow.is_open("public", one.attachment) for one in (first, second)] == [False, True]
+    inflow.stop("public")
+    assert not inflow.is_open("public", second.attachment)
+
+
 # --- where a gap begins
 
 
