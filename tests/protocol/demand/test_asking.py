@@ -273,7 +273,7 @@ def test_a_request_names_everything_and_is_counted() -> None:
     parts.want(1, ticker_want("KRW-BTC"))
     parts.asking.ask(one, 10.0)
     assert parts.told() == [
-        SendRequest(1, 1, [{"type": "ticker", "codes": ["KRW-BTC"]}], (ticker_want("KRW-BTC"),)),
+        SendRequest(1, 1, [{"type": "ticker", "codes": ["KRW-BTC"]}], (ticker_want("KRW-BTC"),), one.number),
     ]
     assert (one.requests, one.is_excused, parts.asking.requests_sent) == (1, False, 1)
     assert one.source.pace.free_at(10.0) == 10.0 + SPACING
