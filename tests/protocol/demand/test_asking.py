@@ -523,14 +523,16 @@ def test_no_question_goes_before_a_request_that_is_due_soon() -> None:
 def test_a_question_settles_no_change() -> None:
     parts = Parts()
     one = parts.open(1, 5)
-    parts.asking.question(77)
-    parts.asking.flush(10.0)
-    assert parts.took(ListSubscriptions)
+    parts.source(2, heir_of=(1,))
+    heir = parts.open(2, 6)
     parts.want(1, ticker_want("KRW-BTC"))
-    parts.asking.changed(10.5)
-    parts.asking.question(78)
-    parts.asking.flush(10.5)
-    assert one.source.pace.due(10.5) == 10.5 + GATHER
+    parts.asking.changed(10.0)
+    parts.asking.ask_source(one)
+    parts.asking.flush(11.0)
+    assert [question.source for question in parts.took(ListSubscriptions)] == [1]
+    parts.sources.ended(heir)
+    parts.asking.flush(12.0)
+    assert [request.source for request in parts.took(SendRequest)] == [1], "it is not to end after all"
 
 
 def test_questions_of_others_are_asked_elsewhere_when_a_source_ends_and_its_own_are_not() -> None:
