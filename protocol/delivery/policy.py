@@ -68,7 +68,7 @@ class Mailbox(msgspec.Struct, frozen=True):
 
     @classmethod
     def block(cls, n: int) -> "Mailbox":
-        """Make the source wait while `n` events or more wait here, and everybody on that source with it: for replay."""
+        """Make its endpoint's sources wait while `n` events or more wait here, and all who take of them: for replay."""
         return cls("block", n)
 
     def __repr__(self) -> str:
