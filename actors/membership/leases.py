@@ -16,6 +16,13 @@ __all__ = ["Leases"]
 ASK_TIMEOUT = 10.0
 
 
+class _Kind(NamedTuple):
+    """All of a want but its codes. One without codes wants all of them, and is another kind than one with some."""
+
+    want: Want
+    is_all: bool
+
+
 class _Lease(NamedTuple):
     """One subscription, and the codes that it is for."""
 
@@ -31,14 +38,14 @@ class Leases:
         self._mailbox = mailbox
         self._registry = registry
         self._session = session
-        self._leases: dict[Endpoint, dict[Want, _Lease]] = {}
+        self._leases: dict[Endpoint, dict[_Kind, _Lease]] = {}
 
     def settle(self, endpoint: Endpoint, wants: Iterable[Want]) -> list[WebSocketV6Error]:
         """Make the leases of `endpoint` what the guest wants now; return why some of it cannot be."""
         leases = self._leases.setdefault(endpoint, {})
         wanted = _by_kind(wants)
         refusals = []
-        for kind in [kind for kind in leases if not kind.realtime]:
+        for kind in [kind for kind in leases if not kind.want.realtime]:
             # What is wanted once is asked for anew each time: the guest has had what came for it before.
             self._drop(leases, kind)
         # More comes before less: a code that moves from one kind to another (a deeper book) must not miss a message.
@@ -64,30 +71,30 @@ class Leases:
                     return endpoint
         return None
 
-    def _add(self, leases: dict[Want, _Lease], kind: Want, codes: tuple[str, ...]) -> None:
+    def _add(self, leases: dict[_Kind, _Lease], kind: _Kind, codes: tuple[str, ...]) -> None:
         lease = leases.get(kind) or _Lease(next_subscription_id(), ())
         more = tuple(code for code in codes if code not in lease.codes)
         if kind in leases and not more:
             return
-        want = kind.with_codes(more)
+        want = kind.want.with_codes(more)
         message = Subscribe(self._component_id, lease.subscription_id, want, self._mailbox, self._session)
         # Asked, not told: what it refuses is the guest's affair, and no failure of the registry's.
         ask(self._registry, message, ASK_TIMEOUT)
         leases[kind] = lease._replace(codes=lease.codes + more)
 
-    def _shorten(self, leases: dict[Want, _Lease], kind: Want, lease: _Lease, codes: tuple[str, ...]) -> None:
+    def _shorten(self, leases: dict[_Kind, _Lease], kind: _Kind, lease: _Lease, codes: tuple[str, ...]) -> None:
         less = tuple(code for code in lease.codes if code not in codes)
         if less:
-            tell(self._registry, Unsubscribe(self._component_id, lease.subscription_id, kind.with_codes(less)))
+            tell(self._registry, Unsubscribe(self._component_id, lease.subscription_id, kind.want.with_codes(less)))
             leases[kind] = lease._replace(codes=codes)
 
-    def _drop(self, leases: dict[Want, _Lease], kind: Want) -> None:
+    def _drop(self, leases: dict[_Kind, _Lease], kind: _Kind) -> None:
         tell(self._registry, Unsubscribe(self._component_id, leases.pop(kind).subscription_id))
 
 
-def _by_kind(wants: Iterable[Want]) -> Mapping[Want, tuple[str, ...]]:
+def _by_kind(wants: Iterable[Want]) -> Mapping[_Kind, tuple[str, ...]]:
     """Return the codes of wants that differ in nothing else, by all else."""
-    found: dict[Want, dict[str, None]] = {}
+    found: dict[_Kind, dict[str, None]] = {}
     for want in wants:
-        found.setdefault(want.with_codes(()), {}).update(dict.fromkeys(want.codes))
+        found.setdefault(_Kind(want.with_codes(()), not want.codes), {}).update(dict.fromkeys(want.codes))
     return {kind: tuple(codes) for kind, codes in found.items()}

@@ -64,7 +64,13 @@ class Silence:
 
     def asked(self, one: Attachment, now: float) -> None:
         """Note that all that is wanted has been asked for; the last request did so at the latest."""
-        pending = {stream: who for stream, who in self._unwatched.items() if not self._sources.has_seen(stream)}
+        # Who was set apart is in no request; at its trial it is expected again.
+        apart = {number for number, lease in self._leases if lease.is_apart}
+        pending = {
+            stream: asked
+            for stream, who in self._unwatched.items()
+            if not self._sources.has_seen(stream) and (asked := who - apart)
+        }
         self._unwatched.clear()
         if pending:
             number = next(self._numbers)

@@ -8,7 +8,7 @@ from websocket_v6.actors.membership.leases import Leases
 from websocket_v6.actors.messages.registry import Subscribe, Unsubscribe
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import LocalProtocolError
-from websocket_v6.protocol.exchange.wants import Want, orderbook_want, ticker_want, trade_want
+from websocket_v6.protocol.exchange.wants import Want, my_order_want, orderbook_want, ticker_want, trade_want
 
 
 class Guest:
@@ -132,6 +132,15 @@ def test_want_without_codes_is_of_all_markets(guest: Guest) -> None:
     assert guest.settle(Want("myOrder")) == [("+", "myOrder", ())]
     assert guest.settle(Want("myOrder")) == []
     assert guest.settle() == [("-", "all", ())]
+
+
+def test_all_of_a_kind_and_some_of_it_are_leases_of_their_own(guest: Guest) -> None:
+    everything, some = my_order_want(), my_order_want("KRW-BTC")
+    assert guest.settle(everything) == [("+", "myOrder", ())]
+    assert guest.settle(everything, some) == [("+", "myOrder", ("KRW-BTC",))]
+    assert guest.settle(everything) == [("-", "all", ())], "of the codes alone"
+    assert guest.settle(some) == [("+", "myOrder", ("KRW-BTC",)), ("-", "all", ())]
+    assert guest.settle(some, everything) == [("+", "myOrder", ())]
 
 
 def test_one_that_has_left_is_told_nothing(guest: Guest) -> None:

@@ -241,6 +241,19 @@ def test_a_lease_that_waits_for_its_trial_hears_nothing() -> None:
     assert judged(parts, 1) == [(8, [BTC, ETH])]
 
 
+def test_a_lease_that_was_set_apart_before_a_request_is_not_watched_for_it() -> None:
+    """Else its silence would count from a request that did not have it."""
+    parts = Parts()
+    one = parts.open(1, 5)
+    parts.want(8, ticker_want("KRW-BTC"))
+    parts.want(9, WANT)
+    parts.leases.probation.proven({8})
+    parts.leases.set_apart([9])
+    request(parts, one, 10.0)
+    parts.leases.try_again(9)
+    assert judged(parts, 1) == [(8, [BTC])]
+
+
 def test_all_is_watched_anew_once_nothing_is_open_any_more() -> None:
     parts = Parts()
     parts.want(9, ticker_want(["KRW-BTC", "KRW-ETH"], realtime=False))
