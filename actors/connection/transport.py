@@ -42,6 +42,7 @@ CREDITS = 8  # batches that may be on their way to the router
 CLOSE_WAIT = 0.5  # seconds for the peer to answer our close frame
 SEND_TIMEOUT = 10.0  # seconds for a frame to fit into the kernel's buffer
 WAITED_NS = 1_000_000  # a poll that took as long has waited for the bytes, and not they for it
+PROMPT_NS = 50_000_000  # and who reads again as soon as this has hardly made them wait: their way here takes as long
 LATE_NS = 100_000_000  # what the kernel counts is no more exact than its ticks
 LAST_DATA_RECV = 52  # where `tcpi_last_data_recv` stands in Linux' struct tcp_info: milliseconds, 32 bits
 
@@ -263,13 +264,15 @@ class Transport(threading.Thread):
         for fd, _ in poll.poll():
             if fd == self._woken.fileno():
                 self._woken.recv(64)
+                self._collect_credits()  # also the mark of a command that was seen to before it was made
         now_ns = time.time_ns()
         self._has_waited = now_ns - before_ns >= WAITED_NS
 
     def _receive(self, inbound: Inbound, messages: list[bytes], now_ns: int) -> None:
         """Hand on what one read brought."""
         # Bytes that were not waited for may have lain there for long: this thread, or the process, was not reading.
-        whole_ns = now_ns if self._has_waited else self._empty_ns
+        is_prompt = self._has_waited or now_ns - self._empty_ns < PROMPT_NS
+        whole_ns = now_ns if is_prompt else self._empty_ns
         self._has_waited = False
         self._bytes_at = time.monotonic()
         if messages:

@@ -305,7 +305,7 @@ def test_what_waited_unread_is_no_proof_of_life_at_the_time_of_reading() -> None
     with Meeting(then=send, credits_=0) as meeting:
         opened = meeting.hears()
         assert sent.wait(TIMEOUT)
-        later = time.time_ns() + 50_000_000
+        later = time.time_ns() + 4 * subject.PROMPT_NS
         wait_until(lambda: time.time_ns() > later, "some time")
         meeting.grant()
         batch = meeting.hears()
