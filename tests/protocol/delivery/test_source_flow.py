@@ -123,6 +123,7 @@ def test_what_was_delivered_is_that_of_the_furthest_that_takes_part(flow: Source
     assert flow.whole_ns() == {}
     flow.opened(1, 50)
     flow.opened(2, 60)
+    assert flow.whole_ns() == {"public": 50}, "what is not admitted brings nothing"
     flow.admit(2, 7, is_held=True)
     flow.take(2)
     flow.give_back(2, 90)
