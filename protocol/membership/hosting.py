@@ -48,6 +48,7 @@ __all__ = ["Hosting"]
 
 LOCK_RETRY = 0.02  # seconds until one that was handed over to tries again for the lock
 CHECK_INTERVAL = 5.0  # seconds between two looks whether this process is still the host
+CHECK_TITLE = 1.0  # the same while it has not the lock
 OFFER = 1.0  # seconds for a guest to say that it listens
 SUCCESSION = 0.8  # the same while this process waits to end: Ctrl-C is not to wait for one that hangs
 LEAVE = 1.9  # seconds for all of it then
@@ -101,7 +102,7 @@ class Hosting(Standing):
         if self.holds_lock:
             return [ConfirmDoor(term), *self._become_host(Due(), now)]
         self._go(State.TAKING)
-        self._lasting["check"] = now + CHECK_INTERVAL
+        self._lasting["check"] = now + CHECK_TITLE
         return [ConfirmDoor(term), *self._place("host"), TryLock()]
 
     # --- waiting for the lock
@@ -151,7 +152,7 @@ class Hosting(Standing):
     def _check(self, now: float) -> list[Action]:
         if self.state not in HOSTING:
             return []
-        self._lasting["check"] = now + CHECK_INTERVAL
+        self._lasting["check"] = now + (CHECK_TITLE if self.state is State.TAKING else CHECK_INTERVAL)
         return [Check()]
 
     def _checked(self, event: Checked, now: float) -> list[Action]:
@@ -168,6 +169,7 @@ class Hosting(Standing):
         self._offered = None
         self._is_named = event.entry is not None
         self._go(State.TAKING)
+        self._lasting["check"] = now + CHECK_TITLE
         return [*self._let_go(for_another=True), TryLock()]
 
     def _confirm(self, _event: Announced, _now: float) -> list[Action]:

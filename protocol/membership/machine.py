@@ -29,8 +29,8 @@ class MembershipMachine(Guesting):
     """Keeps one process in its place.
 
     `now` is seconds of a clock that counts on while the process is stopped; `random` returns floats in [0, 1).
-    `serves`: the process is there to be the host of others, and hands over only when it leaves. `no_host`: it is
-    none before it has been a guest, but alone for this reason. Actions that ask files are answered before anything else is told.
+    `serves`: the process is there to be the host of others, and hands over only when it leaves. `no_host`: it is none
+    before it has been a guest, but alone for this reason. Actions that ask files are answered before anything else.
     """
 
     def handle(self, event: Event, now: float) -> list[Action]:

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from tests.protocol.membership.world import World
-from websocket_v6.protocol.membership.machine import TRANSITIONS, State
+from websocket_v6.protocol.membership.machine import TRANSITIONS
 
 WALKS = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "24"))
 QUIET = 60.0  # seconds without a disturbance after which there is one host, and everybody is its guest

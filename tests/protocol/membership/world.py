@@ -19,9 +19,11 @@ from websocket_v6.protocol.membership.patience import Patience, Pauses, Verdict
 from websocket_v6.protocol.membership.transitions import HOSTING
 
 HANDSHAKE, PROOF, SILENCE, LOOK = 2.0, 5.0, 10.0, 1.0
+HEALTHY = 1.0  # seconds in which a host that runs has answered everybody
 TWO_HOSTS = 8.0  # seconds for which two may believe it: until the one that is not looks, and finds out
-ANSWER = 2.1  # seconds within which a process that wants to leave may
+ANSWER = 2.4  # seconds within which a process that wants to leave may; the slowest clock counts 2 in it
 LATENCY = 0.002
+WRITES = (steps.Announce, steps.Withdraw, steps.Oust, steps.OustLock)
 
 
 class Folder:
@@ -32,6 +34,7 @@ class Folder:
         self.holders: dict[int, Process] = {}
         self.entry: HostEntry | None = None
         self.inodes = itertools.count(1)
+        self.writer: Process | None = None  # who is just writing, and keeps others out of the folder
 
     def is_current(self, inode: int | None) -> bool:
         return inode is not None and inode == self.inode
@@ -78,6 +81,10 @@ class Process:
         self.doubted: set[int] = set()
         self.pauses = Pauses(LOOK, world.now)
         self.place: str = "looking"
+        self.looked: HostEntry | None = None
+        self.decided_at = self.stopped_at = 0.0
+        self.well_since: float | None = None  # as the host: it runs, and its door is open to all
+        self.must_look = False  # it stood still, and may not be what it was
         self.leaving_at: float | None = None
         self.answers: list[bool] = []
         self.ran = 0.0
@@ -98,6 +105,11 @@ class Process:
         """Whether it takes itself for the host, and serves as such."""
         is_open = self.door is not None and not self.door.is_doubted
         return self.runs and self.machine.state in HOSTING and is_open
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it has been a host for a while that nobody has a reason to replace."""
+        return self.well_since is not None and self.world.now - self.well_since > HEALTHY
 
     # --- its turns
 
@@ -134,7 +146,8 @@ class Process:
         if not self.runs:
             return
         if self.todo:
-            self.do(self.todo.popleft())
+            action = self.todo.popleft()
+            action() if callable(action) else self.do(action)
         elif self.results:
             self.handle(self.results.popleft())
         elif self.inbox:
@@ -154,6 +167,7 @@ class Process:
     def handle(self, event: Any) -> None:
         self.world.met.add((self.machine.state, type(event)))
         self.world.note(self, event)
+        self.decided_at = self.world.now
         self.todo.extend(self.machine.handle(event, self.world.now))
         self.schedule_due()
 
@@ -178,21 +192,26 @@ class Process:
         folder, world = self.world.folder, self.world
         world.counts[type(action).__name__] += 1
         world.note(self, action)
+        if isinstance(action, WRITES) and folder.writer not in (None, self) and folder.writer.runs:
+            self.todo.appendleft(action)  # it waits for its turn, but not for one that is stopped
+            return
         match action:
             case steps.Look():
+                self.must_look = False
+                self.looked = folder.entry
                 self.results.append(steps.Looked(folder.entry))
             case steps.TryLock():
                 self.results.append(self.try_lock())
             case steps.Unlock(for_another):
                 self.unlock(for_another=for_another)
             case steps.Check():
+                self.must_look = False
                 is_reachable = self.door is not None and not self.door.is_hidden
                 self.results.append(steps.Checked(folder.is_current(self.inode), folder.entry, is_reachable))
             case steps.Announce(entry):
                 if folder.is_current(self.inode):
-                    world.announced(entry)
-                    folder.entry = entry
-                    self.results.append(steps.Announced())
+                    folder.writer = self
+                    self.todo.appendleft(lambda: self.write(entry))
                 else:
                     self.results.append(steps.NotAnnounced())
             case steps.Withdraw(entry):
@@ -200,6 +219,7 @@ class Process:
                     folder.entry = None
             case steps.Oust(entry):
                 if folder.entry == entry:
+                    self.check_that_it_hangs(entry)
                     folder.entry = folder.inode = None
             case steps.OustLock(holder, entry):
                 if folder.entry == entry and folder.inode == holder:
@@ -235,12 +255,29 @@ class Process:
                 self.say_host(number, lambda client: steps.LetMeHost(client))
             case steps.SayReady(number, offer, address, key):
                 self.say_host(number, lambda client: steps.Ready(client, offer, address, key))
-            case steps.Place(name):
+            case steps.Place(name, number):
                 self.place = name
+                if name == "guest":
+                    assert self.connections[number or 0].entry.term == (self.looked.term if self.looked else 0)
                 if name != "looking":
                     world.after(world.random.random(), self.release)
             case steps.Answer(in_order):
                 self.answers.append(in_order)
+
+    def write(self, entry: HostEntry) -> None:
+        folder = self.world.folder
+        if folder.writer is self:
+            folder.writer = None
+        if folder.entry is not None and self.world.doors.get(folder.entry.address) is not self:
+            self.check_that_it_hangs(folder.entry)
+        self.world.counts["titles"] += 1
+        folder.entry = entry
+        self.results.append(steps.Announced())
+
+    def check_that_it_hangs(self, entry: HostEntry) -> None:
+        host = self.world.doors.get(entry.address)
+        was_stopped = self.stopped_at >= self.decided_at  # since it decided: that is what nobody can help
+        assert was_stopped or host is None or not host.is_well, f"{self} takes the title of {host}, who answers"
 
     def release(self) -> None:
         """Data comes from the present host by now."""
@@ -287,6 +324,7 @@ class Process:
         elif door.term != connection.entry.term:
             connection.guest.refused(connection, is_gone=False)
         else:
+            assert not self.must_look, f"{self} stood still, and answers before it looks"
             connection.host, connection.client = self, next(self.world.numbers)
             door.open[connection.client] = connection
             self.handle(steps.MemberCame(connection.client, connection.guest.name))
@@ -391,13 +429,19 @@ class Process:
 
     def stop(self) -> None:
         self.is_stopped = True
+        self.stopped_at = self.world.now
+        self.ran = 0.0  # it begins anew with its deadlines
 
     def resume(self) -> None:
+        if self.is_stopped and self.world.now - self.stopped_at > 2 * LOOK + 0.1 and self.machine.state in HOSTING:
+            self.must_look = True
         self.is_stopped = False
         self.schedule()
 
     def kill(self) -> None:
         self.is_dead = True
+        if self.world.folder.writer is self:
+            self.world.folder.writer = None
         self.unlock(for_another=True)
         for connection in list(self.connections.values()):
             self.close_connection(connection)
@@ -426,7 +470,6 @@ class World:
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._two_since: float | None = None
-        self._terms: dict[int, str] = {}
 
     def after(self, delay: float, what: Callable[[], None]) -> None:
         heapq.heappush(self._heap, (self.now + delay, next(self._order), what))
@@ -449,6 +492,11 @@ class World:
             if one.leaving_at is not None and not one.answers and one.runs:
                 one.ran += passed
                 assert one.ran < ANSWER, f"{one} does not leave"
+        for one in self.processes:
+            if not one.believes or (one.door is not None and one.door.is_hidden):
+                one.well_since = None
+            elif one.well_since is None:
+                one.well_since = self.now
         hosts = [one for one in self.processes if one.believes]
         if len(hosts) < 2:
             self._two_since = None
@@ -460,9 +508,6 @@ class World:
 
     def note(self, process: Process, what: object) -> None:
         self.log.append(f"{self.now:10.4f} {process} {what}")
-
-    def announced(self, entry: HostEntry) -> None:
-        self.counts["titles"] += 1
 
     def happened(self, process: Process) -> None:
         """Check what holds after each step; perhaps stop or kill the process before its next."""
@@ -486,7 +531,8 @@ class World:
             return
         process.stop()
         pause = self.random.choice([0.3, 1.5, 4.0, 12.0, 40.0]) * self.random.uniform(0.5, 1.5)
-        self.after(pause, process.resume)
+        if self.random.random() < 0.9:  # the others stay as they are until all is quiet
+            self.after(pause, process.resume)
 
     @property
     def alive(self) -> list[Process]:
