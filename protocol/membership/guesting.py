@@ -325,16 +325,16 @@ class Guesting(Hosting):
 
     # --- after a pause
 
-    def _forget(self, _event: ClockJumped, _now: float) -> list[Action]:
+    def _forget(self, _event: ClockJumped, now: float) -> list[Action]:
         """Take back what was about to be proven of others: they were not heard."""
         self._hung.forget()
         self._idle.forget()
         self._is_void = True
-        return []
+        return self._close_old_door(now)
 
     def _wake(self, event: ClockJumped, now: float) -> list[Action]:
         """See first who is the host."""
-        self._forget(event, now)
+        actions = self._forget(event, now)
         if self.state is State.DOUBTING:
-            return [*self._abandon_attempt(), *self._calm(now), Look()]
-        return [Look()]
+            actions += self._abandon_attempt() + self._calm(now)
+        return [*actions, Look()]

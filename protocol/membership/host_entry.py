@@ -11,7 +11,7 @@ class HostEntry(msgspec.Struct, frozen=True):
     address: str
     key: bytes
     pid: int
-    term: int
+    term: int = 0
 
     def __repr__(self) -> str:
         return f"HostEntry({self.address!r}, pid={self.pid}, term={self.term})"

@@ -80,7 +80,7 @@ _ROWS: dict[type, tuple[str, ...]] = {
                    _X,                _X,                "checked_taking",  "checked",         "checked",
                    "checked",         _X,                _X,                _X),
     Announced:    (_X,                _X,                "become_host",     _X,                _X,
-                   _X,                "succeed",         "become_host",     "confirm",         "announced",
+                   _X,                "succeed",         "succeed",         "confirm",         "announced",
                    "announced",       "go_on",           _X,                _X),
     NotAnnounced: (_X,                _X,                "outrun",          _X,                _X,
                    _X,                "outrun",          "lost_lock",       "check_again",     "check_again",
@@ -135,7 +135,7 @@ _ROWS: dict[type, tuple[str, ...]] = {
                    "overdue",         _X,                _X,                _X),
     ClockJumped:  ("forget",          "forget",          "forget",          "wake",            "wake",
                    "forget",          "wake",            "wake_host",       "wake_host",       "wake_host",
-                   "wake_host",       _N,                _N,                _N),
+                   "wake_host",       "done",            _N,                _N),
 }
 # fmt: on
 TABLE: dict[tuple[State, type], str] = {

@@ -48,7 +48,7 @@ class Connection:
         self.deadline = PROOF if is_probe else HANDSHAKE
         self.host: Process | None = None
         self.client = 0
-        self.is_welcomed = self.is_closed = False
+        self.is_welcomed = self.is_closed = self.is_taken = False
 
 
 class Door:
@@ -252,13 +252,14 @@ class Process:
             case steps.Detach(number):
                 self.detach(number)
             case steps.SayLetMeHost(number):
+                self.check_that_it_is_named(number)
                 self.say_host(number, lambda client: steps.LetMeHost(client))
             case steps.SayReady(number, offer, address, key):
                 self.say_host(number, lambda client: steps.Ready(client, offer, address, key))
             case steps.Place(name, number):
                 self.place = name
                 if name == "guest":
-                    assert self.connections[number or 0].entry.term == (self.looked.term if self.looked else 0)
+                    self.check_that_it_is_named(number or 0)
                 if name != "looking":
                     world.after(world.random.random(), self.release)
             case steps.Answer(in_order):
@@ -273,6 +274,15 @@ class Process:
         self.world.counts["titles"] += 1
         folder.entry = entry
         self.results.append(steps.Announced())
+
+    def check_that_it_is_named(self, number: int) -> None:
+        """Check that a host is taken which the file named when it had answered."""
+        connection = self.connections[number]
+        if not connection.is_taken:
+            connection.is_taken = True
+            assert self.looked is not None, f"{self} takes a host that nobody names"
+            named, taken = self.looked, connection.entry
+            assert (named.address, named.term) == (taken.address, taken.term), f"{self} takes {taken}, not {named}"
 
     def check_that_it_hangs(self, entry: HostEntry) -> None:
         host = self.world.doors.get(entry.address)
