@@ -68,7 +68,7 @@ class TimedInbox:
             remaining = due - time.monotonic()
             if remaining > 0:
                 try:
-                    return self._queue.get(timeout=min(remaining, threading.TIMEOUT_MAX))
+                    return self._take(min(remaining, threading.TIMEOUT_MAX))
                 except queue.Empty:
                     continue
             if self._due is not timer:
@@ -78,7 +78,11 @@ class TimedInbox:
                 return self._queue.get()
             heapq.heappop(self._heap)
             return Envelope(timer.message)
-        return self._queue.get()
+        return self._take(None)
+
+    def _take(self, timeout: float | None) -> Envelope[Any]:
+        """Wait for the next message; raises queue.Empty after `timeout` seconds. Who waits otherwise overrides this."""
+        return self._queue.get(timeout=timeout)
 
     def add(self, timer: Timer) -> None:
         heapq.heappush(self._heap, (timer.due, next(self._order), timer))

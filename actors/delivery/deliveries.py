@@ -8,6 +8,7 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.registry import SnapshotServed
 from websocket_v6.actors.messages.router import MailboxDrained
+from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.streams import Stream
@@ -16,23 +17,40 @@ __all__ = ["Delivery", "Taker"]
 
 
 class Taker:
-    """The way into one mailbox; `pending` collects what a batch holds for it."""
+    """One subscription's way into a mailbox, or to a client of a server.
 
-    __slots__ = ("blocks", "component", "endpoint", "mailbox", "pending", "ready", "streams", "subscription_id")
+    `pending` of its `sink` collects what a batch holds for it. That is its own, but all takers of one client share one:
+    what two of them take comes to the client once.
+    """
 
-    def __init__(self, subscription_id: int, endpoint: str, mailbox: MailboxQueue, component: Ref | None) -> None:
+    __slots__ = ("blocks", "component", "endpoint", "mailbox", "pending", "ready", "sink", "streams", "subscription_id")
+
+    def __init__(
+        self,
+        subscription_id: int,
+        endpoint: str,
+        mailbox: MailboxQueue | Way,
+        component: Ref | None,
+        sink: "Taker | None" = None,
+    ) -> None:
         self.subscription_id = subscription_id
         self.endpoint = endpoint
         self.mailbox = mailbox
-        self.blocks = mailbox.policy.kind == "block"
+        self.blocks = isinstance(mailbox, MailboxQueue) and mailbox.policy.kind == "block"
         self.component = component
         self.ready = Ready(subscription_id)
         self.pending: list[Event] = []
         self.streams: set[Stream] = set()
+        self.sink = self if sink is None else sink
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its mailbox makes the sources wait."""
+        return isinstance(self.mailbox, MailboxQueue) and self.mailbox.full
 
     def call_when_drained(self, router: Ref) -> None:
         """Have the router told when there is room again after the mailbox was full."""
-        if self.blocks:
+        if self.blocks and isinstance(self.mailbox, MailboxQueue):
             self.mailbox.on_drained = functools.partial(tell, router, MailboxDrained(self.subscription_id))
 
 
@@ -47,9 +65,10 @@ class Delivery:
 
     def give(self, taker: Taker, event: Event) -> None:
         """Put an event into what `taker` is to get."""
-        if not taker.pending:
-            self.touched.append(taker)
-        taker.pending.append(event)
+        sink = taker.sink
+        if not sink.pending:
+            self.touched.append(sink)
+        sink.pending.append(event)
         self.delivered += 1
 
     def serve_once(self, taker: Taker, stream: Stream, snapshot: Event) -> None:
@@ -59,11 +78,21 @@ class Delivery:
         tell(self.registry, SnapshotServed(taker.subscription_id, stream))
 
     def flush(self) -> None:
-        """Hand over what is pending, wake who sleeps, and note whose mailbox is full now."""
+        """Hand over what is pending, wake who sleeps, and note whose mailbox is full now.
+
+        This process's own components first; then the clients of its servers.
+        """
+        rows: dict[Mouth, list[tuple[Way, list[Event]]]] = {}
         for taker in self.touched:
             events, taker.pending = taker.pending, []
-            if taker.mailbox.put_many(events):
+            mailbox = taker.mailbox
+            if isinstance(mailbox, Way):
+                rows.setdefault(mailbox.mouth, []).append((mailbox, events))
+                continue
+            if mailbox.put_many(events):
                 tell(taker.component, taker.ready)
-            if taker.blocks and taker.mailbox.full:
+            if taker.blocks and mailbox.full:
                 self._flow.hold(taker.endpoint, taker.subscription_id)
         self.touched.clear()
+        for mouth, ones in rows.items():
+            mouth.deliver(ones)

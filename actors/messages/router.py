@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.heads import Notice
@@ -19,6 +20,8 @@ from .common import Credits, Ref
 __all__ = [
     "AddRoutes",
     "Attach",
+    "Beat",
+    "Convey",
     "DropRoutes",
     "Filled",
     "MailboxDrained",
@@ -37,12 +40,12 @@ __all__ = [
 
 
 class AddRoutes(NamedTuple):
-    """Deliver `streams` to the subscription's mailbox (live) and wake its component (live), if it needs that."""
+    """Deliver `streams` to the subscription's mailbox, or client (live); wake its component (live), if it needs that."""
 
     subscription_id: int
     endpoint: str
     streams: tuple[Stream, ...]
-    mailbox: MailboxQueue
+    mailbox: MailboxQueue | Way
     component: Ref | None
     replay: bool  # it is new: begin with the last value, if there is one, as a snapshot
     snapshots: bool  # deliver what the exchange sends as a snapshot
@@ -55,6 +58,23 @@ class DropRoutes(NamedTuple):
 
     subscription_id: int
     streams: tuple[Stream, ...] | None = None
+
+
+class Convey(NamedTuple):
+    """Tell the client at the end of `way` (live) this, behind its data; an answer also behind trades that are held."""
+
+    way: Way
+    news: object
+    is_answer: bool = False
+
+
+# --- servers to router
+
+
+class Beat(NamedTuple):
+    """Are you there? Answered with Beaten, behind all that lies before it."""
+
+    reply_to: Ref
 
 
 # --- sources to router, which tells the registry in its turn

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .common import Ref
 
 __all__ = [
+    "Beaten",
     "CloseMember",
     "Confirm",
     "Dismiss",
@@ -59,6 +60,13 @@ class MemberGone(NamedTuple):
 
     client: int
     reason: str
+
+
+# --- router to server
+
+
+class Beaten(NamedTuple):
+    """The router is there."""
 
 
 # --- owner to server
