@@ -12,13 +12,17 @@ from websocket_v6.actors.base import ask
 from websocket_v6.actors.jwt import TokenWanted
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.connection.target import Target
+from websocket_v6.protocol.connection.door import Door
+from websocket_v6.protocol.connection.target import DOOR_PATHS, Target
 from websocket_v6.protocol.errors import AuthenticationError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.websocket import deflate, handshake
+
+from .door_handshake import open_door
 
 __all__ = ["Opening", "socket_of"]
 
 TOKEN_TIMEOUT = 5.0
+DOOR_TIMEOUT = 5.0  # seconds for another process of this machine to let this one in
 USER_AGENT = "websocket_v6"
 
 
@@ -58,11 +62,19 @@ class Opening:
         # Our own key, since websocket-client checks the answer to its own without regard to case.
         key = base64.b64encode(os.urandom(16)).decode("ascii")
         try:
+            if self._target.door is not None:
+                self._enter(self._target.door)
+                return None
             self._connect(self._headers(key))
             return self._check(key)
         except BaseException:
             self.close()
             raise
+
+    def _enter(self, door: Door) -> None:
+        timeout = min(DOOR_TIMEOUT, self._config.connect_timeout)
+        open_door(self.ws, door, DOOR_PATHS[self._endpoint], timeout=timeout)
+        self._check_abort()
 
     def close(self) -> None:
         """Close the socket."""
@@ -92,6 +104,9 @@ class Opening:
             raise self._refusal(exc.status_code, exc.resp_headers, exc.resp_body) from None
         except (OSError, websocket.WebSocketException, ValueError, LookupError) as exc:
             raise TransportError(f"cannot connect to the {self._endpoint} endpoint {self._target.url}: {exc}") from None
+        self._check_abort()
+
+    def _check_abort(self) -> None:
         if self._is_aborted:
             raise TransportError(f"the attempt to connect to {self._target.url} was given up")
 

@@ -14,6 +14,7 @@ from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.heads import Notice
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.server.words import Refused
 
 from .common import Credits, Ref
 
@@ -40,7 +41,7 @@ __all__ = [
 
 
 class AddRoutes(NamedTuple):
-    """Deliver `streams` to the subscription's mailbox, or client (live); wake its component (live), if it needs that."""
+    """Deliver `streams` to the subscription's mailbox, or client (live), and wake its component (live), if need be."""
 
     subscription_id: int
     endpoint: str
@@ -105,23 +106,24 @@ class SourceState(NamedTuple):
 
 
 class SourceOpened(NamedTuple):
-    """A source is open; `at_ns` is since when."""
+    """A source is open; `at_ns` is since when. `backfills`: it brings the trades missed in a gap by itself."""
 
     endpoint: str
     source: int
     attachment: int
     at_ns: int
+    backfills: bool = False
 
 
 class SourceSaid(NamedTuple):
-    """A source brought what is not data: an answer, an error, something that cannot be read.
+    """A source brought what is not data: an answer, an error, a door's refusal, something that cannot be read.
 
     All that was emitted before `whole_ns` and came this way came before it; 0 where that is not known.
     """
 
     endpoint: str
     attachment: int
-    notice: Notice
+    notice: Notice | Refused
     whole_ns: int = 0
 
 

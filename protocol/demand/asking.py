@@ -140,7 +140,7 @@ class Asking:
             self._out.append(Expect(expected))
         one.requests += 1
         one.is_excused = False
-        self._out.append(SendRequest(one.source.number, one.requests, plan.types, plan.wants, one.number))
+        self._out.append(SendRequest(one.source.number, one.requests, plan.types, one.number))
         self.retire(before)
         one.source.pace.sent(now)
         self.requests_sent += one.source.traits.is_paced
