@@ -233,9 +233,9 @@ class Registry(Actor):
 
     def _subscribe(self, message: Subscribe) -> None:
         """Take a want, or more codes of one that is there. What is refused here was counted nowhere."""
-        component_id, lease, want, mailbox, component = message
+        component_id, lease, want, mailbox, component, replays = message
         try:
-            commands = self._endpoints[want.endpoint].want(lease, want, time.monotonic())
+            commands = self._endpoints[want.endpoint].want(lease, want, time.monotonic(), replays=replays)
         except LocalProtocolError as exc:
             if not isinstance(mailbox, Way):
                 raise

@@ -68,6 +68,7 @@ class Subscribe(NamedTuple):
     want: Want
     mailbox: MailboxQueue | Way
     component: Ref | None  # None: the mailbox is pulled, nobody needs telling
+    replays: bool = True  # if it wants snapshots: begin with the last value, if there is one
 
 
 class Unsubscribe(NamedTuple):

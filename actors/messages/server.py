@@ -12,6 +12,7 @@ __all__ = [
     "CloseMember",
     "Confirm",
     "Dismiss",
+    "DoorDoubts",
     "DoorFailed",
     "DoorOpened",
     "Doubt",
@@ -39,6 +40,10 @@ class DoorFailed(NamedTuple):
 
     server: Ref
     reason: str
+
+
+class DoorDoubts(NamedTuple):
+    """This process stood still, and may be the host no more: nothing is sent until Confirm."""
 
 
 class MemberCame(NamedTuple):

@@ -45,7 +45,7 @@ class Outlet:
         self._is_closed = False
         self._sock = sock
         self._send = send
-        self._account = account
+        self.account = account
         self._call = call
         self._lock = threading.Lock()
         self._frames: deque[bytes] = deque()
@@ -68,7 +68,7 @@ class Outlet:
         self._frames.append(frame)
         self._put += len(frame)
         if self.is_behind:
-            if self._account.queued > self._account.limit:
+            if self.account.queued > self.account.limit:
                 self.is_over = self.is_exceeded = True
                 self._call()
         elif not may_send:
@@ -142,7 +142,7 @@ class Outlet:
             with contextlib.suppress(OSError):
                 self._sock.close()
         with contextlib.suppress(ValueError):
-            self._account.outlets.remove(self)
+            self.account.outlets.remove(self)
 
     def _put_by_server(self, size: int) -> None:
         self._sent -= size  # what is not the router's does not count for the budget

@@ -135,8 +135,8 @@ class Endpoint:
 
     # --- leases
 
-    def want(self, lease: int, want: Want, now: float) -> list[Command]:
-        """Take a want, or more codes of one that is there.
+    def want(self, lease: int, want: Want, now: float, *, replays: bool = True) -> list[Command]:
+        """Take a want, or more codes of one that is there. `replays`: it begins with the last value, if it may.
 
         Raises:
             LocalProtocolError: if the exchange would refuse it, or it is of another endpoint; nothing is counted then.
@@ -151,7 +151,7 @@ class Endpoint:
             self._epochs.tell("open", self._epochs.opened_at_ns, lease=lease)
         streams = tuple(dict.fromkeys(new.streams()))
         self._trials.grown(lease)
-        self._asking.route(lease, new, streams)
+        self._asking.route(lease, new, streams, replays=replays)
         self._silence.expect(lease, new, streams)
         self._changed(now)
         return self._commands(now)

@@ -1,0 +1,57 @@
+"""One socket of a server, from the moment it came to its end."""
+
+import socket
+from enum import Enum
+
+from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.websocket.frames import FrameDecoder
+
+from .outlet import Outlet
+from .sessions import Session
+
+__all__ = ["Client", "Stage"]
+
+
+class Stage(Enum):
+    """How far a client is."""
+
+    HANDSHAKE = "handshake"
+    OPEN = "open"
+    CLOSING = "closing"  # the last frame is on its way, and nothing that comes is read
+
+
+class Client:
+    """What the server knows of one socket. `deadline` is when its stage must be over (see `clock`)."""
+
+    __slots__ = (
+        "deadline",
+        "decoder",
+        "is_watched",
+        "member",
+        "name",
+        "number",
+        "outlet",
+        "pid",
+        "reason",
+        "received",
+        "session",
+        "sock",
+        "stage",
+        "way",
+    )
+
+    def __init__(self, number: int, sock: socket.socket, outlet: Outlet, way: Way, pid: int, deadline: float) -> None:
+        self.number = number
+        self.sock = sock
+        self.outlet = outlet
+        self.way = way
+        self.pid = pid
+        self.name = f"process {pid}" if pid else "somebody"
+        self.deadline: float | None = deadline
+        self.stage = Stage.HANDSHAKE
+        self.received = bytearray()  # of the handshake
+        self.decoder: FrameDecoder | None = None
+        self.session: Session | None = None
+        self.member = ""
+        self.reason = ""  # why it is closed
+        self.is_watched = False  # for room to send
