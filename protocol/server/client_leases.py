@@ -78,7 +78,7 @@ class ClientLeases:
             held = self._held.get(stream)
             kind = wish.kind
             if held is not None:
-                if kind.realtime and held.wish.kind.realtime and held.wish.kind.snapshot:
+                if held.wish.kind.snapshot and not kind.snapshot and kind.realtime and held.wish.kind.realtime:
                     kind = kind._replace(snapshot=True)
                 if kind.realtime and kind == held.wish.kind:
                     continue
