@@ -18,7 +18,8 @@ from websocket_v6.protocol.exchange.wants import Want
 
 from .request_error import RequestError
 from .request_objects import Part, read_object
-from .unknown_objects import Refused, streams_of, taken_apart
+from .unknown_objects import streams_of, taken_apart
+from .words import Refused
 
 __all__ = [
     "FORMATS",

@@ -6,24 +6,16 @@ neither the type nor its parameters. It never fails: what cannot be named is ref
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from websocket_v6.protocol.exchange.streams import ANY, Stream, indicator_stream, stream_of
 
-__all__ = ["Refused", "streams_of", "taken_apart"]
+__all__ = ["streams_of", "taken_apart"]
 
 _SEVERAL = ("categories", "indicators")  # the lists of which one entry may be known and another not
 
 _MOST_PIECES = 1_000  # what has more is too much for the exchange anyway
 _MOST_STREAMS = 10_000  # that a refusal names
-
-
-class Refused(NamedTuple):
-    """These streams of a request are not served, and why, in the exchange's words."""
-
-    streams: tuple[Stream, ...]
-    name: str
-    text: str
 
 
 def taken_apart(one: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
