@@ -348,19 +348,16 @@ class Registry(Actor):
             tell(watcher, message)
 
     def _answer(self, command: Answer | Deny) -> None:
-        answer = self._askers.pop(command.asker, None)
-        if answer is None:
-            return
-        match command:
-            case Answer(_, subscriptions) if isinstance(answer, Asker):
-                said = SubscriptionList(answer.ticket, subscriptions.subscriptions)
-                tell(self._router, Convey(answer.way, said, is_answer=True))
-            case Deny() if isinstance(answer, Asker):
-                pass  # it hears that the connection is lost, which says as much
-            case Answer(_, subscriptions):
-                answer.set(subscriptions)
-            case Deny(_, error):
-                answer.set_exception((type(error), error, None))
+        asker = self._askers.pop(command.asker, None)
+        if isinstance(asker, Asker):
+            # Where there is no answer, it hears that the connection is lost, which says as much.
+            if isinstance(command, Answer):
+                said = SubscriptionList(asker.ticket, command.subscriptions.subscriptions)
+                tell(self._router, Convey(asker.way, said, is_answer=True))
+        elif asker is not None and isinstance(command, Answer):
+            asker.set(command.subscriptions)
+        elif asker is not None:
+            asker.set_exception((type(command.error), command.error, None))
 
     def _tell_backfilled(self, ended: BackfillEnded) -> None:
         codes: dict[str, set[str]] = {}  # whose trades a component follows

@@ -2,14 +2,37 @@
 
 import socket
 from enum import Enum
+from typing import Protocol
 
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.websocket.frames import FrameDecoder
 
 from .outlet import Outlet
-from .sessions import Session
 
-__all__ = ["Client", "Stage"]
+__all__ = ["Client", "CutOff", "Session", "Stage"]
+
+
+class CutOff(Exception):  # noqa: N818 - not an error of ours
+    """The client is not served any more: close it with `code`, and say why."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Session(Protocol):
+    """One client after its handshake. Called in the server's thread."""
+
+    def heard(self, message: bytes) -> None:
+        """Take one message; a `Text` if it is text.
+
+        Raises:
+            CutOff: if it is none that this client may send.
+        """
+
+    def closed(self, reason: str) -> None:
+        """Take note that the socket is closed."""
 
 
 class Stage(Enum):

@@ -3,6 +3,7 @@
 A second thread would have to be woken for each batch, which costs more than the sending.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
 from websocket_v6.actors.boot_clock import clock
@@ -73,6 +74,7 @@ class GuestMouth(Mouth):
             change.reason,
             error,
             self._backfills and change.endpoint == "public",
+            time.time_ns(),
         )
 
     def _may_send(self) -> bool:

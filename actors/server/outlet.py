@@ -144,6 +144,12 @@ class Outlet:
         with contextlib.suppress(ValueError):
             self.account.outlets.remove(self)
 
+    def move(self, account: Account) -> None:
+        """Count what waits in another account from now on."""
+        self.account.outlets.remove(self)
+        self.account = account
+        account.outlets.append(self)
+
     def _put_by_server(self, size: int) -> None:
         self._sent -= size  # what is not the router's does not count for the budget
 

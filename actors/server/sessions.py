@@ -1,8 +1,6 @@
 """What is done with what clients of a host's door say: members to the owner, guests' requests to the registry."""
 
 import logging
-from collections.abc import Callable
-from typing import Protocol
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
@@ -16,41 +14,19 @@ from websocket_v6.actors.messages.registry import (
     next_subscription_id,
 )
 from websocket_v6.actors.messages.server import MemberCame, MemberGone, MemberSaid
-from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.server.client_leases import Change, ClientLeases, Take
 from websocket_v6.protocol.server.request_reading import RequestError, read_guest_request
 from websocket_v6.protocol.server.words import Refused, encode
 from websocket_v6.protocol.websocket.frames import Text
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
-__all__ = ["CutOff", "GuestSession", "MemberSession", "Session"]
+from .client import Client, CutOff
+
+__all__ = ["GuestSession", "MemberSession"]
 
 logger = logging.getLogger(__name__)
 
 MAX_TICKET = 64  # characters
-
-
-class CutOff(Exception):  # noqa: N818 - not an error of ours
-    """The client is not served any more: close it with `code`, and say why."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
-class Session(Protocol):
-    """One client after its handshake. Called in the server's thread."""
-
-    def heard(self, message: bytes) -> None:
-        """Take one message; a `Text` if it is text.
-
-        Raises:
-            CutOff: if it is none that this client may send.
-        """
-
-    def closed(self, reason: str) -> None:
-        """Take note that the socket is closed."""
 
 
 class MemberSession:
@@ -75,17 +51,15 @@ class MemberSession:
 class GuestSession:
     """One data socket of a guest: its requests become leases of the registry, which answers in the stream."""
 
-    def __init__(
-        self, way: Way, endpoint: str, name: str, *, region: str, registry: Ref, say: Callable[[bytes], object]
-    ) -> None:
-        self._way = way
+    def __init__(self, client: Client, endpoint: str, *, region: str, registry: Ref) -> None:
         self.endpoint = endpoint
-        self._component_id = f"{name}#{way.client} {endpoint}"
+        self._way = client.way
+        self._say = client.outlet.add
+        self._component_id = f"{client.name}#{client.number} {endpoint}"
         self._region = region
         self._registry = registry
-        self._say = say
         self._leases = ClientLeases(next_subscription_id)
-        tell(registry, Watch(self._component_id, way))
+        tell(registry, Watch(self._component_id, client.way))
 
     def heard(self, message: bytes) -> None:
         """Take a request, or a question to the exchange."""

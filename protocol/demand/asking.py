@@ -48,7 +48,7 @@ class Asking:
     # --- where it goes
 
     def route(self, lease: int, want: Want, streams: Iterable[Stream], *, replays: bool = True) -> None:
-        """Have streams delivered to a lease that is new, or has become larger; `replays`: beginning with a last value."""
+        """Have streams delivered to a lease that is new, or has become larger: with the last value, if it `replays`."""
         # A book that comes with fewer levels than wanted is not for this lease: the next request asks for a snapshot.
         shallow = tuple(stream for stream in streams if self._sources.is_shallow(stream, want.depth))
         deep = tuple(stream for stream in streams if stream not in shallow)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
-from .words import Rows, encode
+from .words import encode_rows
 
 __all__ = ["RowFrames"]
 
@@ -23,29 +23,37 @@ class RowFrames:
         key = id(events[0]) if len(events) == 1 else tuple(map(id, events))
         frames = self._made.get(key)
         if frames is None:
-            frames = self._made[key] = [frame(BINARY, encode(rows)) for rows in _rows(events)]
+            frames = self._made[key] = [frame(BINARY, rows) for rows in _rows(events)]
         return frames
 
 
-def _rows(events: list[Event]) -> Iterator[Rows]:
+def _rows(events: list[Event]) -> Iterator[bytes]:
     """Yield runs of events that were read at the same moment, and in the same way."""
-    rows: Rows | None = None
+    if len(events) == 1:
+        (event,) = events
+        yield _pack(_how(event), [event.stream], [event.payload])
+        return
+    how: tuple[int, bool, bool] | None = None
+    streams: list[str] = []
+    payloads: list[bytes] = []
     size = 0
     for event in events:
         payload = event.payload
-        if (
-            rows is None
-            or event.received_at != rows.ts_received_ns
-            or event.is_replayed != rows.replayed
-            or event.backfilled != rows.backfilled
-            or size + len(payload) > MOST_BYTES
-        ):
-            if rows is not None:
-                yield rows
-            rows = Rows(event.received_at, [], [], event.is_replayed, event.backfilled)
-            size = 0
-        rows.streams.append(event.stream)
-        rows.payloads.append(payload)
+        if how != (how_now := _how(event)) or size + len(payload) > MOST_BYTES:
+            if how is not None and streams:
+                yield _pack(how, streams, payloads)
+            how, streams, payloads, size = how_now, [], [], 0
+        streams.append(event.stream)
+        payloads.append(payload)
         size += len(payload)
-    if rows is not None:
-        yield rows
+    if how is not None:
+        yield _pack(how, streams, payloads)
+
+
+def _how(event: Event) -> tuple[int, bool, bool]:
+    return event.received_at, event.is_replayed, event.backfilled
+
+
+def _pack(how: tuple[int, bool, bool], streams: list[str], payloads: list[bytes]) -> bytes:
+    received_ns, replayed, backfilled = how
+    return encode_rows(received_ns, streams, payloads, replayed=replayed, backfilled=backfilled)
