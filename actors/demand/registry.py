@@ -354,9 +354,11 @@ class Registry(Actor):
             if isinstance(command, Answer):
                 said = SubscriptionList(asker.ticket, command.subscriptions.subscriptions)
                 tell(self._router, Convey(asker.way, said, is_answer=True))
-        elif asker is not None and isinstance(command, Answer):
+        elif asker is None:
+            pass
+        elif isinstance(command, Answer):
             asker.set(command.subscriptions)
-        elif asker is not None:
+        else:
             asker.set_exception((type(command.error), command.error, None))
 
     def _tell_backfilled(self, ended: BackfillEnded) -> None:
