@@ -24,7 +24,8 @@ from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
 from .gaps.backfill import Backfill
 from .jwt import Jwt, KeysReplaced
-from .membership.membership import HandOver, Membership, Placed, Role
+from .membership.membership import Membership
+from .membership.place import HandOver, Placed, Role
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
 from .messages.connection import KeysChanged
