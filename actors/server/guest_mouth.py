@@ -11,7 +11,7 @@ from websocket_v6.actors.messages.component import ConnectionChanged, StreamFail
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.heads import SubscriptionList
-from websocket_v6.protocol.server.list_answer import encode_list
+from websocket_v6.protocol.server.list_answer import list_answer
 from websocket_v6.protocol.server.row_frames import RowFrames
 from websocket_v6.protocol.server.words import Refused, State, encode
 from websocket_v6.protocol.websocket.outgoing import BINARY, TEXT, frame
@@ -61,7 +61,7 @@ class GuestMouth(Mouth):
                 refused = Refused(streams, type(error).__name__, str(error))
                 outlet.put(frame(BINARY, encode(refused)), may_send=self._may_send())
             case SubscriptionList():
-                outlet.put(frame(TEXT, encode_list(news)), may_send=self._may_send())
+                outlet.put(frame(TEXT, _as_text(news)), may_send=self._may_send())
             case _:
                 pass
 
@@ -79,3 +79,12 @@ class GuestMouth(Mouth):
 
     def _may_send(self) -> bool:
         return not self.is_in_doubt and clock() - self.looked_at <= self._stale_after
+
+
+def _as_text(answer: SubscriptionList) -> bytes:
+    """Return the exchange's answer in its own words."""
+    shown: list[dict[str, object]] = []
+    for one in answer.subscriptions:
+        level = {} if one.level is None else {"level": one.level}
+        shown.append({"type": one.type, "codes": one.codes, **level, **one.extra})
+    return list_answer(shown, answer.ticket, "DEFAULT")
