@@ -55,7 +55,7 @@ def agree(header: str | None) -> ServerAgreement | None:
 
 
 def _readable(offer: Extension) -> dict[str, str | None] | None:
-    """Return the parameters of an offer that may be taken (RFC 7692, 7.1): all known, once, with a value that may be."""
+    """Return the parameters of an offer that may be taken (RFC 7692, 7.1): known ones, once, with a value of theirs."""
     parameters = dict(offer.parameters)
     if offer.name != "permessage-deflate" or len(parameters) < len(offer.parameters):
         return None
