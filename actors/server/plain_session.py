@@ -48,12 +48,21 @@ class PlainSession:
         self._form = Form(window_bits=window_bits)
         self._takings: dict[Stream, Taking] = {}  # of streams that it does not take whole
         self._leases: dict[int, set[Stream]] = {}
-        self._stirred_at = time.monotonic()
         self._misses = False
         self._machine = PlainClient(
             endpoint=endpoint, region=region, new_lease=next_subscription_id, now=time.monotonic()
         )
         tell(registry, Watch(self._component_id, client.way))
+
+    @property
+    def format(self) -> str:
+        """How it gets its messages."""
+        return self._form.format
+
+    @property
+    def streams(self) -> int:
+        """How many it has."""
+        return len(set().union(*self._leases.values())) if self._leases else 0
 
     @property
     def next_due(self) -> float | None:
@@ -64,16 +73,11 @@ class PlainSession:
 
     def heard(self, message: bytes) -> None:
         """Take one message."""
-        self.stirred()
         self._handle(steps.Heard(message, not isinstance(message, Text)))
-
-    def stirred(self) -> None:
-        """Note that something went in or out, in whatever frame."""
-        self._stirred_at = time.monotonic()
 
     def due(self) -> None:
         """Do what is due."""
-        self._handle(steps.Due(self._stirred_at))
+        self._handle(steps.Due(self._client.stirred_at))
 
     def closed(self, reason: str) -> None:  # noqa: ARG002
         """Take back all that it wants."""
@@ -87,7 +91,7 @@ class PlainSession:
         data = frames.of(events, self._form, self._takings)
         if data:
             self.delivered += len(events)
-            self.stirred()
+            self._client.stirred_at = time.monotonic()
             self._client.outlet.put(data)
 
     def convey(self, news: object) -> None:
@@ -131,7 +135,8 @@ class PlainSession:
         match change:
             case Take(lease, want, replay):
                 body = want.include_body or want.type != "announcement"
-                taking = Taking(0 if want.depth == FULL_DEPTH else want.depth, want.snapshot or not want.is_public, body)
+                depth = 0 if want.depth == FULL_DEPTH else want.depth
+                taking = Taking(depth, want.snapshot or not want.is_public, body)
                 streams = tuple(want.streams())
                 self._leases.setdefault(lease, set()).update(streams)
                 for stream in streams:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.streams import Stream, wildcard
+from websocket_v6.protocol.websocket.deflate import compress
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
-from websocket_v6.protocol.websocket.server_deflate import compress
 
 from .forms import convert, is_snapshot
 
@@ -19,7 +19,7 @@ DEFLATE_FROM = 128  # bytes from which compressing a message pays
 
 
 class Taking(NamedTuple):
-    """How a client takes one stream: as deep a book, with snapshots or without, an announcement with its text or not."""
+    """How a client takes one stream: how deep a book, with snapshots or not, an announcement with its text or not."""
 
     depth: int = 0
     snapshots: bool = True
