@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
-from websocket_v6.protocol.connection.target import Target, door_target
+from websocket_v6.protocol.connection.target import Target, door_target, remote_target
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
 
 from .base import last_words, stop_child, tell
@@ -55,6 +55,7 @@ class Sources:
 
     def __init__(self, config: Config, supervisor: Ref, neighbours: Callable[[], Neighbours]) -> None:
         self._config = config.without_keys()  # keys are Jwt's alone
+        self._is_remote = config.token is not None  # what it connects to is a door, and no exchange
         self._supervisor = supervisor
         self._neighbours = neighbours
         self._sources: list[Source] = []
@@ -86,7 +87,7 @@ class Sources:
                 for source in present:
                     self.end(source)
                 present = []
-            for index in range(1 if door is not None else self._config.redundancy):
+            for index in range(1 if door is not None or self._is_remote else self._config.redundancy):
                 self.start(endpoint, heir_of=_numbers(present) if index == 0 else (), door=door)
 
     def start(
@@ -103,7 +104,7 @@ class Sources:
         ref = Connection.start(
             endpoint=endpoint,
             source=number,
-            target=door_target(door) if door is not None else _target(endpoint, self._config),
+            target=self._target(endpoint, door),
             config=self._config,
             router=neighbours.router,
             jwt=neighbours.jwt,
@@ -112,9 +113,18 @@ class Sources:
         )
         self._add(Source(endpoint, number, ref, heir_of, door, outlives_refusal))
 
+    def _target(self, endpoint: str, door: Door | None) -> Target:
+        if door is not None:
+            return door_target(door)
+        config, needs_keys = self._config, endpoint != "public"
+        urls: Mapping[str, str] = {"public": config.url, "private": config.private_url, "info": config.info_url}
+        if self._is_remote:
+            return remote_target(urls[endpoint], needs_keys=needs_keys)
+        return Target(urls[endpoint], needs_keys=needs_keys)
+
     def _add(self, source: Source) -> None:
         self._sources.append(source)
-        is_door = source.door is not None
+        is_door = source.door is not None or self._is_remote
         use = UseSource(source.endpoint, source.ref, source.number, not is_door, is_door, source.heir_of)
         tell(self._neighbours().registry, use)
 
@@ -172,8 +182,3 @@ class Sources:
 
 def _numbers(sources: list[Source]) -> tuple[int, ...]:
     return tuple(source.number for source in sources)
-
-
-def _target(endpoint: str, config: Config) -> Target:
-    urls: Mapping[str, str] = {"public": config.url, "private": config.private_url, "info": config.info_url}
-    return Target(urls[endpoint], needs_keys=endpoint != "public")
