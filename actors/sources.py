@@ -17,7 +17,7 @@ from websocket_v6.protocol.exchange.wants import ENDPOINTS
 
 from .base import last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
-from .membership.place import Placed, Role
+from .membership.place import Placed, Released, Role
 from .messages.common import Ref
 from .messages.connection import KeysChanged
 from .messages.registry import DropSource, UseSource
@@ -48,6 +48,7 @@ class Neighbours(NamedTuple):
     registry: Ref
     router: Ref
     jwt: Ref
+    membership: Ref | None
 
 
 class Sources:
@@ -173,6 +174,8 @@ class Sources:
         self._sources.remove(source)
         inheritance: ConnectionInheritance | None = last_words(source.endpoint, source.ref, Resign())
         stop_child(source.endpoint, source.ref)
+        if source.door is not None and all(other.door != source.door for other in self._sources):
+            tell(self._neighbours().membership, Released(source.door))
         return inheritance
 
     def drop(self, source: Source) -> None:

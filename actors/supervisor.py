@@ -164,7 +164,7 @@ class Supervisor(Actor):
 
     def _neighbours(self) -> Neighbours:
         children = self._children
-        return Neighbours(children["registry"], children["router"], children["jwt"])
+        return Neighbours(children["registry"], children["router"], children["jwt"], children.get("membership"))
 
     def _start(self, names: tuple[str, ...]) -> None:
         """Start `names`, which are in order, and make them and the others known to each other."""
