@@ -39,8 +39,7 @@ class GuestMouth(Mouth):
         for way, events in rows:
             outlet = self.outlets.get(way.client)
             if outlet is not None and not outlet.is_over:
-                for one in frames.of(events):
-                    outlet.put(one, may_send=may_send)
+                outlet.put(frames.of(events), may_send=may_send)
 
     def convey(self, way: Way, news: object) -> None:
         """Tell a guest what has happened."""

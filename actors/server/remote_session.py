@@ -27,8 +27,7 @@ class RemoteSession(GuestSession):
     def deliver(self, events: list[Event], frames: RowFrames) -> None:
         """Send it events."""
         self.delivered += len(events)
-        for one in frames.of(events):
-            self._client.outlet.put(one)
+        self._client.outlet.put(frames.of(events))
 
     def convey(self, news: object) -> None:
         """Tell it what has happened."""
