@@ -139,9 +139,8 @@ class Opening:
     def _refusal(self, status: int | None, headers: dict[str, str] | None, body: bytes | None) -> WebSocketV6Error:
         error = handshake.refusal(status or 0, headers or {}, body or b"")
         if self._target.is_remote:
-            return TransportError(
-                f"the door {self._target.url} answered HTTP {status}: {_REMEDIES.get(status or 0, error)}"
-            )
+            why = _REMEDIES.get(status or 0, error)
+            return TransportError(f"the door {self._target.url} answered HTTP {status}: {why}")
         if isinstance(error, AuthenticationError) and not self._target.needs_keys:
             # It takes no keys, so this came from something in between, a firewall or a proxy.
             where = f"the {self._endpoint} endpoint {self._target.url}"

@@ -41,7 +41,5 @@ def challenge_of(refusal: websocket.WebSocketBadStatusException) -> str:
     """Return what a door asks to be answered before it lets anybody in to private data; empty if it does not."""
     headers: Mapping[str, str] = refusal.resp_headers or {}
     challenge = headers.get(CHALLENGE.lower(), "")
-    is_hex = (
-        0 < len(challenge) <= MAX_CHALLENGE and len(challenge) % 2 == 0 and set(challenge) <= set("0123456789abcdef")
-    )
-    return challenge if refusal.status_code == 401 and is_hex else ""
+    is_good = len(challenge) <= MAX_CHALLENGE and len(challenge) % 2 == 0 and set(challenge) <= set("0123456789abcdef")
+    return challenge if refusal.status_code == 401 and is_good else ""

@@ -1,4 +1,4 @@
-"""Questions to hosts of other machines, which each may be answered once, within a minute. Times are monotonic seconds."""
+"""Questions to hosts of other machines: each may be answered once, within a minute. Times are monotonic seconds."""
 
 import secrets
 
