@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import pykka
 from pykka._envelope import Envelope
 
-__all__ = ["Actor", "Timer", "ask", "last_words", "stop_and_join", "stop_child", "tell"]
+__all__ = ["Actor", "TimedInbox", "Timer", "ask", "last_words", "stop_and_join", "stop_child", "tell"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class TimedInbox:
             remaining = due - time.monotonic()
             if remaining > 0:
                 try:
-                    return self._queue.get(timeout=min(remaining, threading.TIMEOUT_MAX))
+                    return self._take(min(remaining, threading.TIMEOUT_MAX))
                 except queue.Empty:
                     continue
             if self._due is not timer:
@@ -78,7 +78,13 @@ class TimedInbox:
                 return self._queue.get()
             heapq.heappop(self._heap)
             return Envelope(timer.message)
-        return self._queue.get()
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._take(None)
+
+    def _take(self, timeout: float | None) -> Envelope[Any]:
+        """Wait for the next message; raises queue.Empty after `timeout` seconds, or before."""
+        return self._queue.get(timeout=timeout)
 
     def add(self, timer: Timer) -> None:
         heapq.heappush(self._heap, (timer.due, next(self._order), timer))

@@ -8,6 +8,7 @@ import random
 import sys
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Timer, tell
@@ -22,11 +23,11 @@ from websocket_v6.actors.messages.connection import (
     TransportFailed,
     TransportOpened,
     TransportSaid,
-    UseTarget,
+    TransportServes,
     next_attachment,
 )
 from websocket_v6.actors.messages.router import Attach, SourceState
-from websocket_v6.actors.messages.supervisor import Failed, Renew, TargetWanted
+from websocket_v6.actors.messages.supervisor import Failed, Renew
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection import steps
 from websocket_v6.protocol.connection.machine import ConnectionInheritance, ConnectionMachine, State
@@ -46,7 +47,6 @@ ABORT_TIMEOUT = 0.5  # the same for one that was still connecting: it may hang i
 # As users see it: the rest is between the machine and its transport.
 SHOWN = {
     State.QUEUED: "waiting",
-    State.ORPHAN: "waiting",
     State.REOPENING: "closing",
     State.FINISHING: "closing",
     State.DONE: "idle",
@@ -78,9 +78,8 @@ class TimeCame(NamedTuple):
 class Connection(Actor):
     """Keeps one source of an endpoint connected while someone wants it.
 
-    Receives Connect, Disconnect, SendRequest and ListSubscriptions from the registry, KeysChanged, UseTarget and Resign
-    from the supervisor, Transport* from its transport. Sends Attach, SourceState and End to the router, Renew and
-    TargetWanted to the supervisor.
+    Receives Connect, Disconnect, SendRequest and ListSubscriptions from the registry, KeysChanged and Resign from the
+    supervisor, Transport* from its transport. Sends Attach, SourceState and End to the router, Renew to the supervisor.
     """
 
     def __init__(
@@ -111,7 +110,10 @@ class Connection(Actor):
             inheritance=inheritance,
         )
         self._transport: Transport | None = None
-        self._attachment = 0  # of the transport there is
+        self._attachment = 0  # the number of the transport there is
+        self._serves = 0  # the attachment that it brings data of: the same, but a door may begin many, or none
+        self._shown = ""  # how a door says that its connection stands
+        self._types: Sequence[Mapping[str, object]] = ()  # what is wanted, for a door that must know it beforehand
         self._abandoned: dict[int, Transport] = {}  # by attachment, those whose threads may still run
         self._timer: Timer | None = None
         self._timer_due: float | None = None
@@ -122,7 +124,8 @@ class Connection(Actor):
     def on_receive(self, message: object) -> object:
         """Handle one message."""
         match message:
-            case Connect():
+            case Connect(_, types):
+                self._types = types
                 self._handle(steps.Wanted())
             case Disconnect(_, linger):
                 self._handle(steps.Unwanted(linger))
@@ -132,14 +135,12 @@ class Connection(Actor):
                 self._send(text, message.attachment)
             case ListSubscriptions(_, ticket, attachment):
                 self._send(encode_list_subscriptions(ticket, self._config.format), attachment)
-            case TransportOpened() | TransportSaid() | TransportFailed() | TransportEnded():
+            case TransportOpened() | TransportServes() | TransportSaid() | TransportFailed() | TransportEnded():
                 self._hear(message)
             case TimeCame():
                 self._time_came()
             case KeysChanged(generation):
                 self._handle(steps.NewKeys(generation))
-            case UseTarget(target):
-                self._handle(steps.NewTarget(target))
             case Resign():
                 self.close()
                 return self._left
@@ -188,7 +189,7 @@ class Connection(Actor):
                 transport.ping()
             case steps.SendQuestion(ticket):
                 # Past the registry's pace: one in a long silence stays within what the exchange allows.
-                self._send(encode_list_subscriptions(ticket, self._config.format), self._attachment)
+                self._send(encode_list_subscriptions(ticket, self._config.format), self._serves)
             case steps.TakeTurn():
                 pace = pace_of(self._machine.target.url)
                 blocked_until = pace.blocked_until
@@ -197,27 +198,30 @@ class Connection(Actor):
                 pace_of(self._machine.target.url).block(until)
             case steps.Renew(why):
                 tell(self._supervisor, Renew(self.actor_ref, why))
-            case steps.NeedTarget(error):
-                tell(self._supervisor, TargetWanted(self.actor_ref, error))
             case steps.Tell(state, error):
                 self._tell(state, error)
 
-    def _hear(self, message: TransportOpened | TransportSaid | TransportFailed | TransportEnded) -> None:
+    def _hear(
+        self, message: TransportOpened | TransportServes | TransportSaid | TransportFailed | TransportEnded
+    ) -> None:
         if message.attachment != self._attachment:
             self._hear_abandoned(message)
             return
         match message:
             case TransportOpened(_, keys):
                 self._handle(steps.Opened(keys))
+                self._ask_door()
+            case TransportServes(_, serves, state):
+                self._serves, self._shown = serves, state
             case TransportSaid(_, SubscriptionList(ticket, _)):
                 self._handle(steps.Answered(ticket))
             case TransportSaid(_, ErrorNotice(name, text)):
                 self._handle(steps.Said(name, text))
             case TransportFailed(_, error, keys):
-                self._transport, self._attachment = None, 0
+                self._forget_transport()
                 self._handle(steps.Failed(error, keys))
             case TransportEnded(_, error):
-                self._transport, self._attachment = None, 0
+                self._forget_transport()
                 self._handle(steps.Ended(error))
 
     def _hear_abandoned(self, message: object) -> None:
@@ -260,21 +264,31 @@ class Connection(Actor):
             router=self._router,
             jwt=self._jwt,
         )
-        # Before its thread has anything to say.
-        tell(self._router, Attach(attachment, self._endpoint, self._source, transport.credits, CREDITS))
+        if not target.is_door:  # before its thread has anything to say
+            self._serves = attachment
+            tell(self._router, Attach(attachment, self._endpoint, self._source, transport.credits, CREDITS))
         self._tell("connecting")
         transport.start()
         self._transport = transport
 
+    def _ask_door(self) -> None:
+        """Say at once what is wanted: a host connects only for that, and says then that it is open."""
+        if self._machine.target.is_door and self._transport is not None and self._types:
+            self._transport.send(encode_request(str(uuid.uuid4()), self._types, self._config.format))
+
+    def _forget_transport(self) -> None:
+        self._transport, self._attachment, self._serves, self._shown = None, 0, 0, ""
+
     def _abandon(self, transport: Transport, reason: str) -> None:
         transport.abort()
-        tell(self._router, End(self._attachment, reason))
+        if self._serves:
+            tell(self._router, End(self._serves, reason))
         self._abandoned[self._attachment] = transport
-        self._transport, self._attachment = None, 0
+        self._forget_transport()
 
     def _send(self, text: str, attachment: int) -> None:
         """Send what is for this attachment; of one that has ended it is void, for the next is asked anew."""
-        is_open = self._machine.state is State.OPEN and attachment == self._attachment
+        is_open = self._machine.state is State.OPEN and attachment == self._serves != 0
         if is_open and self._transport is not None:
             self._transport.send(text)
 
@@ -287,10 +301,14 @@ class Connection(Actor):
     def _health(self) -> ConnectionHealth:
         machine = self._machine
         is_open = machine.state is State.OPEN
+        shown = SHOWN.get(machine.state, machine.state.value)
+        if is_open and machine.target.is_door:
+            shown = self._shown or "connecting"
+            is_open = shown == "open"
         return ConnectionHealth(
             self._endpoint,
             self._source,
-            SHOWN.get(machine.state, machine.state.value),
+            shown,
             0,
             time.monotonic() - machine.opened_at if is_open else 0.0,
             machine.reconnects,

@@ -10,28 +10,37 @@ import queue
 import select
 import socket
 import ssl
-import struct
 import threading
 import time
 import weakref
-from typing import NamedTuple
 
 import websocket
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Credits, Ref
-from websocket_v6.actors.messages.connection import TransportEnded, TransportFailed, TransportOpened, TransportSaid
-from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceSaid
+from websocket_v6.actors.messages.connection import (
+    TransportEnded,
+    TransportFailed,
+    TransportOpened,
+    TransportSaid,
+    TransportServes,
+    next_attachment,
+)
+from websocket_v6.actors.messages.router import Attach, SourceEnded, SourceOpened, SourceSaid, SourceState
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.steps import Sample
 from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import ExchangeError, RemoteProtocolError, TransportError, WebSocketV6Error
-from websocket_v6.protocol.exchange.heads import ErrorNotice, Inbound, Notice, SubscriptionList
-from websocket_v6.protocol.websocket import deflate
+from websocket_v6.protocol.exchange.heads import ErrorNotice, Notice, SubscriptionList
+from websocket_v6.protocol.server import words
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Violation
 
+from .commands import Close, SendPing, Text
+from .intake import DoorIntake, ExchangeIntake, Intake, error_of
 from .opening import Opening, socket_of
+from .wholeness import Wholeness
+from .writer import Writer
 
 __all__ = ["CREDITS", "Transport", "abandon_sockets"]
 
@@ -39,12 +48,8 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 256 * 1024  # bytes of one read at most
 CREDITS = 8  # batches that may be on their way to the router
+DOOR_CREDITS = 32  # the same of a door, which sends them as they came: one may hold a single message
 CLOSE_WAIT = 0.5  # seconds for the peer to answer our close frame
-SEND_TIMEOUT = 10.0  # seconds for a frame to fit into the kernel's buffer
-WAITED_NS = 1_000_000  # a poll that took as long has waited for the bytes, and not they for it
-PROMPT_NS = 50_000_000  # and who reads again as soon as this has hardly made them wait: their way here takes as long
-LATE_NS = 100_000_000  # what the kernel counts is no more exact than its ticks
-LAST_DATA_RECV = 52  # where `tcpi_last_data_recv` stands in Linux' struct tcp_info: milliseconds, 32 bits
 
 _open_sockets: "weakref.WeakSet[socket.socket]" = weakref.WeakSet()
 
@@ -56,23 +61,6 @@ def abandon_sockets() -> None:
     """
     for sock in list(_open_sockets):
         sock.close()
-
-
-class Text(NamedTuple):
-    """Send a text message."""
-
-    text: str
-
-
-class SendPing(NamedTuple):
-    """Send a ping."""
-
-
-class Close(NamedTuple):
-    """End the connection, for this reason; without one, because nobody wants it any more."""
-
-    error: WebSocketV6Error | None
-    is_stalled: bool = False
 
 
 class _Over(Exception):  # noqa: N818 - not an error: how the loop hears that it is over
@@ -105,12 +93,16 @@ class Transport(threading.Thread):
     ) -> None:
         super().__init__(name=f"transport-{endpoint}-{source}-{attachment}", daemon=True)
         self._endpoint = endpoint
+        self._peer = target.url if target.is_door else "the exchange"
         self._source = source
-        self._attachment = attachment
+        self._number = attachment
         self._owner = owner
         self._router = router
         self._opening = Opening(endpoint, target, config, jwt)
-        self._deflater: deflate.Deflater | None = None
+        self._intake: Intake = (
+            DoorIntake(endpoint, is_remote=target.is_remote) if target.is_door else ExchangeIntake(endpoint, attachment)
+        )
+        self._writer = Writer()
         self._commands: queue.SimpleQueue[Text | SendPing | Close] = queue.SimpleQueue()
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
@@ -119,11 +111,8 @@ class Transport(threading.Thread):
         # socket is left alone, the kernel's buffer fills and the exchange waits. A False is no credit: see to commands.
         self.credits: Credits = queue.SimpleQueue()
         self._spare = 0  # credits in hand
-        self._opened_ns = 0
-        self._whole_ns = 0  # all from before it was handed on
-        self._data_whole_ns = 0  # the same, as far as data has shown it
-        self._empty_ns = 0  # when the socket was last known to have nothing to read
-        self._has_waited = False  # for the bytes that are read next
+        self._wholeness = Wholeness()
+        self._attached_whole_ns = 0  # up to when all of a door's attachment was handed on
         self._said: ExchangeError | None = None  # it closes after an error, and that is why
         self._reading_since: float | None = None
         self._bytes_at = self._data_at = 0.0
@@ -169,53 +158,55 @@ class Transport(threading.Thread):
         except Exception as exc:
             logger.exception("the thread of a connection to the %s endpoint failed; this is a bug", self._endpoint)
             error = TransportError(f"the {self._endpoint} connection failed through a bug: {exc!r}")
-            end = TransportEnded(self._attachment, error, is_bug=True)
+            end = TransportEnded(self._number, error, is_bug=True)
         finally:
             self._waker.close()
             self._woken.close()
-        now_ns, reason = time.time_ns(), str(end.error)
-        tell(
-            self._router,
-            SourceEnded(
-                self._endpoint, self._source, self._attachment, self._whole_ns or now_ns, now_ns, reason, end.error
-            ),
-        )
+        self._tell_end(end)
         tell(self._owner, end)
+
+    def _tell_end(self, end: TransportFailed | TransportEnded) -> None:
+        """Tell the router the last word of the attachment; without one, that what was open is lost."""
+        now_ns, reason = time.time_ns(), str(end.error)
+        attachment, source = self._intake.attachment, (self._endpoint, self._source)
+        if attachment:
+            whole_ns = self._attached_whole_ns or self._wholeness.whole_ns or now_ns
+            tell(self._router, SourceEnded(*source, attachment, whole_ns, now_ns, reason, end.error))
+        elif isinstance(end, TransportEnded):
+            tell(self._router, SourceState(*source, "lost", now_ns, reason, end.error))
 
     def _run(self) -> TransportFailed | TransportEnded:
         opening = self._opening
         try:
             agreed = opening.open()
         except WebSocketV6Error as exc:
-            return TransportFailed(self._attachment, _bare(exc), opening.keys)
+            return TransportFailed(self._number, _bare(exc), opening.keys)
         try:
             self._opened(socket_of(opening.ws))
-            self._deflater = agreed.deflater if agreed else None
+            self._writer.deflater = agreed.deflater if agreed else None
             self._carry(opening.ws, FrameDecoder(deflate=agreed.inflater if agreed else None))
         except _Over as over:
             error: WebSocketV6Error = over.error
         except (OSError, websocket.WebSocketException) as exc:
             error = TransportError(f"{self._endpoint} connection lost: {exc}")
         finally:
-            self._look_when_the_last_came(opening.ws.sock)
+            self._wholeness.close(opening.ws.sock)
             opening.close()
         if self._said is not None and isinstance(error, TransportError):
             error = self._said
-        return TransportEnded(self._attachment, _bare(error))
-
-    def _look_when_the_last_came(self, sock: socket.socket | None) -> None:
-        """Correct what a clock that stood still has said: a process that was stopped reads old bytes late."""
-        arrived_ns = _last_arrival_ns(sock)
-        if arrived_ns < self._whole_ns - LATE_NS:
-            self._whole_ns = max(self._opened_ns, arrived_ns)
+        return TransportEnded(self._number, _bare(error))
 
     def _opened(self, sock: socket.socket) -> None:
         _open_sockets.add(sock)
-        self._opened_ns = self._whole_ns = self._data_whole_ns = self._empty_ns = time.time_ns()
+        now_ns = time.time_ns()
+        self._wholeness.open(now_ns)
         self._bytes_at = self._data_at = time.monotonic()
         # The owner first: what the registry has it send because of the other must find it open.
-        tell(self._owner, TransportOpened(self._attachment, self._opening.keys))
-        tell(self._router, SourceOpened(self._endpoint, self._source, self._attachment, self._whole_ns))
+        tell(self._owner, TransportOpened(self._number, self._opening.keys))
+        if self._intake.attachment:
+            tell(self._router, SourceOpened(self._endpoint, self._source, self._number, now_ns))
+        else:
+            self._reading_since = self._bytes_at  # until it is attached there is nothing to hold back
 
     def _carry(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         """Read until the connection ends; what ends it is raised as _Over or as the socket's own error."""
@@ -226,7 +217,6 @@ class Transport(threading.Thread):
         poll.register(self._woken, select.POLLIN)
         buffer = bytearray(CHUNK)
         view = memoryview(buffer)
-        inbound = Inbound()
         while True:
             if self._reading_since is None:
                 self._await_credit(ws, decoder)
@@ -236,15 +226,13 @@ class Transport(threading.Thread):
                 count = -1
             now_ns = time.time_ns()
             if count > 0:
-                self._receive(inbound, decoder.receive(view[:count]), now_ns)
+                self._receive(ws, decoder, decoder.receive(view[:count]), now_ns)
                 if decoder.controls:
                     self._answer(ws, decoder)
             elif count == 0:
-                raise _Over(
-                    TransportError(f"{self._endpoint} connection lost: the exchange hung up without a close frame")
-                )
+                raise _Over(TransportError(f"{self._endpoint} connection lost: {self._peer} hung up"))
             if count < 0 or (count < CHUNK and not is_tls):
-                self._empty_ns = now_ns
+                self._wholeness.empty(now_ns)
             if not self._commands.empty():
                 self._obey(ws, decoder)
             # A TLS record may lie decrypted in the SSL object where poll cannot see it: read until it has none.
@@ -265,25 +253,68 @@ class Transport(threading.Thread):
             if fd == self._woken.fileno():
                 self._woken.recv(64)
                 self._collect_credits()  # also the mark of a command that was seen to before it was made
-        now_ns = time.time_ns()
-        self._has_waited = now_ns - before_ns >= WAITED_NS
+        self._wholeness.waited(before_ns, time.time_ns())
 
-    def _receive(self, inbound: Inbound, messages: list[bytes], now_ns: int) -> None:
+    def _receive(self, ws: websocket.WebSocket, decoder: FrameDecoder, messages: list[bytes], now_ns: int) -> None:
         """Hand on what one read brought."""
-        # Bytes that were not waited for may have lain there for long: this thread, or the process, was not reading.
-        is_prompt = self._has_waited or now_ns - self._empty_ns < PROMPT_NS
-        whole_ns = now_ns if is_prompt else self._empty_ns
-        self._has_waited = False
+        whole_ns = self._wholeness.read(now_ns)
         self._bytes_at = time.monotonic()
         if messages:
-            streams, payloads, notices = inbound.sort(messages)
-            if streams:
-                self._data_at, self._data_whole_ns = self._bytes_at, whole_ns
-                tell(self._router, Batch(self._endpoint, self._attachment, whole_ns, now_ns, streams, payloads))
-                self._use_credit()
-            for notice in notices:
-                self._say(notice, whole_ns)
-        self._whole_ns = whole_ns
+            for piece in self._intake.read(messages, whole_ns, now_ns):
+                match piece:
+                    case Batch():
+                        self._hand_on(ws, decoder, piece)
+                    case words.State():
+                        self._turn(piece, now_ns)
+                    case words.Refused():
+                        tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, piece))
+                    case _:
+                        self._say(piece, whole_ns)
+        self._wholeness.whole_ns = whole_ns
+
+    def _hand_on(self, ws: websocket.WebSocket, decoder: FrameDecoder, batch: Batch) -> None:
+        if not self._spare:
+            self._await_credit(ws, decoder)  # one read of a door's may bring many batches
+        self._data_at = self._bytes_at
+        self._wholeness.data(batch.whole_ns)
+        if self._attached_whole_ns:
+            self._attached_whole_ns = max(self._attached_whole_ns, batch.whole_ns)
+        tell(self._router, batch)
+        self._use_credit()
+
+    # --- what a door says of the connections behind it
+
+    def _turn(self, state: words.State, now_ns: int) -> None:
+        """End the attachment there is, and begin another if the exchange is there."""
+        at_ns = min(state.at_ns, now_ns)
+        source, error = (self._endpoint, self._source), error_of(state)
+        attachment, self._intake.attachment = self._intake.attachment, 0
+        if attachment:
+            whole_ns = self._attached_whole_ns
+            if state.gap_started_ns is not None:  # what the host missed begins before what it could not pass on
+                whole_ns = min(whole_ns, state.gap_started_ns)
+            self._reading_since = time.monotonic()
+            tell(self._owner, TransportServes(self._number, 0, state.state))
+            tell(self._router, SourceEnded(*source, attachment, whole_ns, at_ns, state.reason, error))
+        if state.state == "open":
+            # It may have been open for long, but not for this process.
+            self._attach(max(at_ns, self._wholeness.opened_ns), backfills=state.backfills)
+        elif not attachment or state.state != "lost":  # which the end of its attachment says
+            tell(self._owner, TransportServes(self._number, 0, state.state))
+            tell(self._router, SourceState(*source, state.state, at_ns, state.reason, error))
+
+    def _attach(self, at_ns: int, *, backfills: bool) -> None:
+        number = self._intake.attachment = next_attachment()
+        self._spare, self._attached_whole_ns = 0, at_ns
+        self._reading_since = None  # until it is admitted
+        # Another queue: credits of the attachment before may still come back. A command that left its mark there
+        # stands among the commands by now, which are looked at before it is waited here.
+        self.credits = queue.SimpleQueue()
+        if not self._commands.empty():
+            self.credits.put(False)
+        tell(self._router, Attach(number, self._endpoint, self._source, self.credits, DOOR_CREDITS))
+        tell(self._owner, TransportServes(self._number, number, "open"))
+        tell(self._router, SourceOpened(self._endpoint, self._source, number, at_ns, backfills))
 
     def _use_credit(self) -> None:
         """A credit is gone with the batch: without another there is no reading."""
@@ -299,27 +330,29 @@ class Transport(threading.Thread):
                 self._spare += self.credits.get_nowait()
 
     def _say(self, notice: Notice, whole_ns: int) -> None:
-        tell(self._router, SourceSaid(self._endpoint, self._attachment, notice, whole_ns))
+        # Of what a door passes on, nobody knows here how long it has been on its way.
+        whole_ns = 0 if self._attached_whole_ns else whole_ns
+        tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, notice, whole_ns))
         if isinstance(notice, ErrorNotice):
             self._said = ExchangeError(notice.name, notice.text)
         if isinstance(notice, SubscriptionList | ErrorNotice):
-            tell(self._owner, TransportSaid(self._attachment, notice))
+            tell(self._owner, TransportSaid(self._number, notice))
 
     def _answer(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         controls, decoder.controls = decoder.controls, []
         for control in controls:
             match control:
                 case Ping(payload):
-                    self._write(ws, websocket.ABNF.OPCODE_PONG, payload)
+                    self._writer.frame(ws, websocket.ABNF.OPCODE_PONG, payload)
                 case Pong():
                     pass  # it is bytes like any others
                 case Closed(code, reason):
-                    self._write_close(ws, 1000 if code == 1005 else code)
+                    self._writer.close(ws, 1000 if code == 1005 else code)
                     raise _Over(
-                        TransportError(f"the exchange closed the {self._endpoint} connection: {code} {reason}".rstrip())
+                        TransportError(f"{self._peer} closed the {self._endpoint} connection: {code} {reason}".rstrip())
                     )
                 case Violation(close_code, reason):
-                    self._write_close(ws, close_code)
+                    self._writer.close(ws, close_code)
                     text = f"bad frame on the {self._endpoint} connection: {reason}"
                     raise _Over(RemoteProtocolError(text, close_code=close_code))
 
@@ -328,13 +361,13 @@ class Transport(threading.Thread):
         while not self._commands.empty():
             match self._commands.get():
                 case Text(text):
-                    self._write_text(ws, text.encode())
+                    self._writer.text(ws, text.encode())
                 case SendPing():
-                    self._write(ws, websocket.ABNF.OPCODE_PING, b"")
+                    self._writer.frame(ws, websocket.ABNF.OPCODE_PING, b"")
                 case Close(error, is_stalled):
                     if is_stalled:
-                        self._whole_ns = self._data_whole_ns
-                    self._write_close(ws, 1000)
+                        self._wholeness.stall()
+                    self._writer.close(ws, 1000)
                     if error is None:
                         self._await_close(ws, decoder)
                     raise _Over(error or TransportError(f"{self._endpoint} connection closed: nobody wants it"))
@@ -348,42 +381,6 @@ class Transport(threading.Thread):
             decoder.receive(chunk)
             if not chunk or any(isinstance(control, Closed | Violation) for control in decoder.controls):
                 return
-
-    def _write_close(self, ws: websocket.WebSocket, code: int) -> None:
-        # The peer may be gone; the reason for which we close says more than that.
-        with contextlib.suppress(OSError, websocket.WebSocketException):
-            self._write(ws, websocket.ABNF.OPCODE_CLOSE, code.to_bytes(2, "big"))
-
-    def _write_text(self, ws: websocket.WebSocket, message: bytes) -> None:
-        payload = self._deflater.deflate(message) if self._deflater is not None else None
-        if payload is None:
-            self._write(ws, websocket.ABNF.OPCODE_TEXT, message)
-        else:
-            self._write(ws, websocket.ABNF.OPCODE_TEXT, payload, is_deflated=True)
-
-    def _write(self, ws: websocket.WebSocket, opcode: int, payload: bytes, *, is_deflated: bool = False) -> None:
-        # Blocking with a limit: our frames are small, so a full buffer means that the peer reads nothing any more.
-        sock = socket_of(ws)
-        sock.settimeout(SEND_TIMEOUT)
-        try:
-            ws.send_frame(websocket.ABNF(fin=1, rsv1=int(is_deflated), opcode=opcode, data=payload))
-        finally:
-            sock.setblocking(False)
-
-
-def _last_arrival_ns(sock: socket.socket | None) -> int:
-    """Return when the last bytes arrived at this machine, as far as the kernel tells; now if it does not."""
-    now_ns = time.time_ns()
-    if sock is None or not hasattr(socket, "TCP_INFO"):
-        return now_ns
-    try:
-        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA_RECV + 4)
-    except OSError:
-        return now_ns
-    if len(info) < LAST_DATA_RECV + 4:
-        return now_ns
-    (ago_ms,) = struct.unpack_from("=I", info, LAST_DATA_RECV)
-    return now_ns - int(ago_ms) * 1_000_000
 
 
 def _bare(error: WebSocketV6Error) -> WebSocketV6Error:

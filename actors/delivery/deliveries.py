@@ -1,6 +1,7 @@
 """What one message to the router brings for whom: collected taker by taker, then handed over in one go."""
 
 import functools
+from collections.abc import Callable
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.mailbox import MailboxQueue
@@ -8,48 +9,72 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.registry import SnapshotServed
 from websocket_v6.actors.messages.router import MailboxDrained
+from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.streams import Stream
 
 __all__ = ["Delivery", "Taker"]
 
+MOST_PUT_OFF = 16  # messages to the router for which its clients' data may wait
+
 
 class Taker:
-    """The way into one mailbox; `pending` collects what a batch holds for it."""
+    """One subscription's way into a mailbox, or to a client of a server.
 
-    __slots__ = ("blocks", "component", "endpoint", "mailbox", "pending", "ready", "streams", "subscription_id")
+    `pending` of its `sink` collects what a batch holds for it. That is its own, but all takers of one client share one:
+    what two of them take comes to the client once.
+    """
 
-    def __init__(self, subscription_id: int, endpoint: str, mailbox: MailboxQueue, component: Ref | None) -> None:
+    __slots__ = ("blocks", "component", "endpoint", "mailbox", "pending", "ready", "sink", "streams", "subscription_id")
+
+    def __init__(
+        self,
+        subscription_id: int,
+        endpoint: str,
+        mailbox: MailboxQueue | Way,
+        component: Ref | None,
+        sink: "Taker | None" = None,
+    ) -> None:
         self.subscription_id = subscription_id
         self.endpoint = endpoint
         self.mailbox = mailbox
-        self.blocks = mailbox.policy.kind == "block"
+        self.blocks = isinstance(mailbox, MailboxQueue) and mailbox.policy.kind == "block"
         self.component = component
         self.ready = Ready(subscription_id)
         self.pending: list[Event] = []
         self.streams: set[Stream] = set()
+        self.sink = self if sink is None else sink
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its mailbox makes the sources wait."""
+        return isinstance(self.mailbox, MailboxQueue) and self.mailbox.full
 
     def call_when_drained(self, router: Ref) -> None:
         """Have the router told when there is room again after the mailbox was full."""
-        if self.blocks:
+        if self.blocks and isinstance(self.mailbox, MailboxQueue):
             self.mailbox.on_drained = functools.partial(tell, router, MailboxDrained(self.subscription_id))
 
 
 class Delivery:
     """Collects events by taker, and hands them over: one `put_many` and at most one wake for each mailbox."""
 
-    def __init__(self, flow: SourceFlow) -> None:
+    def __init__(self, flow: SourceFlow, is_idle: Callable[[], bool] = lambda: True) -> None:
         self.registry: Ref | None = None
         self.touched: list[Taker] = []  # takers with something pending; the router's plain loop appends here itself
         self.delivered = 0
         self._flow = flow
+        self._is_idle = is_idle  # whether nothing lies in the router's inbox
+        self._later: list[Taker] = []  # of clients, with something pending
+        self._put_off = 0  # how often that was not handed over
 
     def give(self, taker: Taker, event: Event) -> None:
         """Put an event into what `taker` is to get."""
-        if not taker.pending:
-            self.touched.append(taker)
-        taker.pending.append(event)
+        sink = taker.sink
+        if not sink.pending:
+            self.touched.append(sink)
+        sink.pending.append(event)
         self.delivered += 1
 
     def serve_once(self, taker: Taker, stream: Stream, snapshot: Event) -> None:
@@ -59,11 +84,38 @@ class Delivery:
         tell(self.registry, SnapshotServed(taker.subscription_id, stream))
 
     def flush(self) -> None:
-        """Hand over what is pending, wake who sleeps, and note whose mailbox is full now."""
+        """Hand over what is pending, wake who sleeps, and note whose mailbox is full now.
+
+        This process's own components first; then the clients of its servers, unless more of what may be for them lies
+        in the inbox already: what comes close together goes out together.
+        """
         for taker in self.touched:
+            mailbox = taker.mailbox
+            if isinstance(mailbox, Way):
+                self._later.append(taker)  # what is pending stays so
+                continue
             events, taker.pending = taker.pending, []
-            if taker.mailbox.put_many(events):
+            if mailbox.put_many(events):
                 tell(taker.component, taker.ready)
-            if taker.blocks and taker.mailbox.full:
+            if taker.blocks and mailbox.full:
                 self._flow.hold(taker.endpoint, taker.subscription_id)
         self.touched.clear()
+        if self._later:
+            self._put_off += 1
+            if self._put_off > MOST_PUT_OFF or self._is_idle():
+                self.send()
+
+    def send(self) -> None:
+        """Hand over what is pending for the clients of servers."""
+        self._put_off = 0
+        if not self._later:
+            return
+        later, self._later = self._later, []
+        rows: dict[Mouth, list[tuple[Way, list[Event]]]] = {}
+        for taker in later:
+            events, taker.pending = taker.pending, []
+            way = taker.mailbox
+            if isinstance(way, Way):
+                rows.setdefault(way.mouth, []).append((way, events))
+        for mouth, ones in rows.items():
+            mouth.deliver(ones)

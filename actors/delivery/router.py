@@ -16,6 +16,8 @@ from websocket_v6.actors.messages.registry import Marked, StreamsSeen
 from websocket_v6.actors.messages.router import (
     AddRoutes,
     Attach,
+    Beat,
+    Convey,
     DropRoutes,
     Filled,
     MailboxDrained,
@@ -28,6 +30,7 @@ from websocket_v6.actors.messages.router import (
     UseBackfill,
     UseRegistry,
 )
+from websocket_v6.actors.messages.server import Beaten
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.commands import (
@@ -99,13 +102,14 @@ class Router(Actor):
         self._registry: Ref | None = None
         self._credits: dict[int, Credits] = {}  # by attachment
         self._flow = SourceFlow()
-        self._delivery = Delivery(self._flow)
+        self._delivery = Delivery(self._flow, self.actor_inbox.empty)
         self._routes = Routes(self._delivery, inheritance.trades if inheritance else {})
         self._holds = Holds(self._routes, self._delivery)
         self._careful = CarefulPath(self._routes, self._holds, self._delivery)
         self._received = self._late = self._malformed = 0
         self._malformed_keys: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_MALFORMED)
         self._told: set[str] = set()  # what was logged once and is only counted since
+        self._late_news: list[Convey] = []  # that wait for trades that are held
 
     def on_receive(self, message: object) -> object:
         """Handle one message, and hand over what it brings for anybody."""
@@ -141,8 +145,14 @@ class Router(Actor):
                 self.after(message.patience + SETTLE, HoldOver(message.epoch))
             case Filled():
                 self._holds.filled(message)
+                self._convey_late()
             case HoldOver(epoch):
                 self._holds.over(epoch)
+                self._convey_late()
+            case Convey():
+                self._convey(message)
+            case Beat(reply_to):
+                tell(reply_to, Beaten())
             case UseBackfill(backfill):
                 self._holds.use(backfill)
             case UseRegistry(registry):
@@ -283,10 +293,8 @@ class Router(Actor):
     # --- routes
 
     def _add(self, message: AddRoutes) -> None:
-        taker = self._routes.mailboxes.get(message.subscription_id)
-        if taker is None:
-            taker = Taker(message.subscription_id, message.endpoint, message.mailbox, message.component)
-            taker.call_when_drained(self.actor_ref)
+        taker = self._routes.taker(message)
+        taker.call_when_drained(self.actor_ref)
         self._routes.add(message, taker, time.time_ns())
 
     def _drop(self, subscription_id: int, streams: tuple[Stream, ...] | None) -> None:
@@ -298,13 +306,27 @@ class Router(Actor):
     def _look_again(self, subscription_id: int) -> None:
         taker = self._routes.mailboxes.get(subscription_id)
         # It may be full again by now: the word that it was drained lay in the inbox behind data.
-        if taker is not None and not taker.mailbox.full:
+        if taker is not None and not taker.is_full:
             self._release(taker)
 
     def _release(self, taker: Taker) -> None:
         granted = self._flow.release(taker.endpoint, taker.subscription_id, time.monotonic())
         for attachment, count in granted.items():
             self._grant(attachment, count)
+
+    def _convey(self, message: Convey) -> None:
+        """Tell a client something, behind its data. An answer says that all from before has come: held trades, too."""
+        if message.is_answer and self._routes.is_held(message.way):
+            self._late_news.append(message)
+        else:
+            self._delivery.send()
+            message.way.mouth.convey(message.way, message.news)
+
+    def _convey_late(self) -> None:
+        self._delivery.flush()
+        late, self._late_news = self._late_news, []
+        for message in late:
+            self._convey(message)
 
     def _retire(self, streams: tuple[Stream, ...]) -> None:
         self._routes.retire(streams)

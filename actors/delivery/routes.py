@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
 from websocket_v6.actors.messages.router import AddRoutes
+from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.hold import Hold
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TradeEvent
@@ -49,7 +50,7 @@ class Route:
         self.awaiting: dict[int, tuple[Taker, AddRoutes]] = {}  # nothing before the next snapshot
         self.newcomers: set[int] = set()  # takers that have had nothing yet
         self.parent: Route | None = None  # the wildcard whose takers take this too
-        self.takers: tuple[Taker, ...] = ()  # of `live` and of the wildcard: the short way
+        self.takers: tuple[Taker, ...] = ()  # the sinks of `live` and of the wildcard: the short way
         self.is_plain = False  # a message is simply the next one, for all `takers`
         self.is_stale = False  # takers have changed since `takers` was built
         self.is_expecting = False  # what comes before the next snapshot is too shallow to be a last value
@@ -72,7 +73,7 @@ class Route:
             takers = dict(self.live)
             if self.parent is not None:
                 takers.update(self.parent.live)
-            self.takers = tuple(takers.values())
+            self.takers = tuple(dict.fromkeys(taker.sink for taker in takers.values()))
             self.is_stale = False
         self.is_plain = not (
             self.last is None
@@ -89,8 +90,14 @@ class Route:
         self.last = None
         self.is_plain = self.is_expecting = False
 
-    def remove(self, subscription_id: int) -> None:
+    def remove(self, taker: Taker) -> None:
         """Take a taker out, however it takes."""
+        subscription_id = taker.subscription_id
+        if subscription_id in self.live:
+            # A client that goes over to a deeper book is served as before until that begins.
+            for number, (other, _) in self.awaiting.items():
+                if other.sink is taker.sink and number != subscription_id:
+                    self.live[number] = other
         for takers in (self.live, self.realtime, self.once, self.awaiting):
             takers.pop(subscription_id, None)
         self.newcomers.discard(subscription_id)
@@ -105,7 +112,7 @@ class Route:
         else:
             self.live[taker.subscription_id] = taker
             if self.last is None and self.trades is not None and how.replay:
-                self.newcomers.add(taker.subscription_id)
+                self.newcomers.add(taker.sink.subscription_id)
         self.refresh()
 
 
@@ -115,6 +122,7 @@ class Routes:
     def __init__(self, delivery: Delivery, trades: Mapping[Stream, deque[Event]]) -> None:
         self.by_stream: dict[Stream, Route] = {}
         self.mailboxes: dict[int, Taker] = {}
+        self._sinks: dict[Way, Taker] = {}  # of clients
         self.repeated = 0  # trades that a reconnect's snapshot brought again
         self._wildcards: dict[Stream, Route] = {}
         self._delivery = delivery
@@ -128,6 +136,17 @@ class Routes:
         return ((stream, route) for stream, route in self if endpoint_of(split(stream)[0]) == endpoint)
 
     # --- who takes what
+
+    def taker(self, message: AddRoutes) -> Taker:
+        """Return the taker of a subscription, made anew if it is not known."""
+        subscription_id, mailbox = message.subscription_id, message.mailbox
+        taker = self.mailboxes.get(subscription_id)
+        if taker is None:
+            sink = self._sinks.get(mailbox) if isinstance(mailbox, Way) else None
+            taker = Taker(subscription_id, message.endpoint, mailbox, message.component, sink)
+            if isinstance(mailbox, Way):
+                self._sinks[mailbox] = taker.sink
+        return taker
 
     def add(self, message: AddRoutes, taker: Taker, now_ns: int) -> None:
         """Route the streams to `taker`; one that is new begins with the last value."""
@@ -149,7 +168,7 @@ class Routes:
             self._delivery.give(taker, as_snapshot(route.last))
         taker.streams.add(stream)
         if route.hold is not None:
-            route.hold.join(taker.subscription_id)
+            route.hold.join(taker.sink.subscription_id)
         route.admit(taker, message)
         if stream in self._wildcards:
             self._refresh_children(stream, route)
@@ -183,11 +202,20 @@ class Routes:
             taker.streams.discard(stream)
             route = self.by_stream.get(stream)
             if route is not None:
-                route.remove(subscription_id)
+                route.remove(taker)
                 if stream in self._wildcards:
                     self._refresh_children(stream, route)
         if streams is None:
             del self.mailboxes[subscription_id]
+            if isinstance(taker.mailbox, Way) and not any(
+                one.mailbox is taker.mailbox for one in self.mailboxes.values()
+            ):
+                del self._sinks[taker.mailbox]
+
+    def is_held(self, way: Way) -> bool:
+        """Whether trades that the client at the end of `way` takes wait for those before them."""
+        held = (route for _, route in self if route.hold is not None and not route.hold.is_released)
+        return any(taker.mailbox is way for route in held for taker in (*route.live.values(), *route.realtime.values()))
 
     def _refresh_children(self, stream: Stream, route: Route) -> None:
         for other, child in self:

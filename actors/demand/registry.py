@@ -17,6 +17,7 @@ from websocket_v6.actors.messages import connection as to_source
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.registry import (
+    Asker,
     AskExchange,
     BackfillEnded,
     ComponentGone,
@@ -34,8 +35,9 @@ from websocket_v6.actors.messages.registry import (
     UseSource,
     Watch,
 )
-from websocket_v6.actors.messages.router import AddRoutes, DropRoutes
+from websocket_v6.actors.messages.router import AddRoutes, Convey, DropRoutes
 from websocket_v6.actors.messages.supervisor import Failed, SourceServes
+from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.demand.commands import (
     Answer,
@@ -53,9 +55,10 @@ from websocket_v6.protocol.demand.commands import (
 )
 from websocket_v6.protocol.demand.endpoint import Endpoint, EndpointHealth, EndpointInheritance
 from websocket_v6.protocol.demand.source import Traits
-from websocket_v6.protocol.errors import TransportError
+from websocket_v6.protocol.errors import LocalProtocolError, TransportError
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscriptionList
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
+from websocket_v6.protocol.server.words import Refused
 
 __all__ = ["Registry", "RegistryHealth", "RegistryInheritance"]
 
@@ -75,7 +78,7 @@ class Claim(NamedTuple):
 
     component_id: str
     endpoint: str
-    mailbox: MailboxQueue
+    mailbox: MailboxQueue | Way
     component: Ref | None  # who is woken for it; None: the mailbox is pulled
 
 
@@ -83,7 +86,7 @@ class RegistryInheritance(NamedTuple):
     """What outlives a registry (live)."""
 
     claims: Mapping[int, Claim]
-    watchers: Mapping[str, Ref]
+    watchers: Mapping[str, Ref | Way]
     endpoints: Mapping[str, EndpointInheritance]
 
 
@@ -113,7 +116,7 @@ class Registry(Actor):
         self._by_component: dict[str, set[int]] = {}
         self._endpoints = {name: Endpoint(name, config, endpoints.get(name)) for name in ENDPOINTS}
         self._sources: dict[int, Ref] = {}
-        self._askers: dict[int, pykka.Future[Any]] = {}
+        self._askers: dict[int, pykka.Future[Any] | Asker] = {}
         self._numbers = itertools.count(1)  # of askers
         self._timers: dict[str, Timer] = {}
         self._malformed = 0
@@ -181,8 +184,8 @@ class Registry(Actor):
         match message:
             case SourceState(name, source, state, at_ns, reason, error):
                 commands = endpoint.state(source, state, at_ns, reason, error, now)
-            case SourceOpened(name, source, attachment, at_ns):
-                commands = endpoint.opened(attachment, source, at_ns, now)
+            case SourceOpened(name, source, attachment, at_ns, backfills):
+                commands = endpoint.opened(attachment, source, at_ns, now, backfills=backfills)
             case SourceEnded(name, _, attachment, whole_ns, at_ns, reason, error):
                 commands = endpoint.ended(attachment, whole_ns, at_ns, reason, error, now)
             case StreamsSeen(name, attachment, streams):
@@ -200,6 +203,8 @@ class Registry(Actor):
             case ErrorNotice(name, text):
                 logger.warning("the exchange answered on the %s connection: %s, %s", endpoint.name, name, text)
                 return endpoint.refused(attachment, name, text, (), now)
+            case Refused(streams, name, text):
+                return endpoint.refused(attachment, name, text, streams, now)
             case Malformed(kind, excerpt):
                 self._malformed += 1
                 if kind not in self._told:
@@ -216,9 +221,9 @@ class Registry(Actor):
                 self._router = router
                 for name, endpoint in self._endpoints.items():
                     self._do(name, endpoint.use_router(whole_ns.get(name), now, time.time_ns()))
-            case UseSource(name, ref, source, is_paced, names_guilty, heir_of, backfills):
+            case UseSource(name, ref, source, is_paced, names_guilty, heir_of):
                 self._sources[source] = ref
-                traits = Traits(is_paced, names_guilty, backfills, heir_of)
+                traits = Traits(is_paced, names_guilty, heir_of)
                 self._do(name, self._endpoints[name].add_source(source, traits, now))
             case DropSource(name, source):
                 self._sources.pop(source, None)
@@ -228,8 +233,14 @@ class Registry(Actor):
 
     def _subscribe(self, message: Subscribe) -> None:
         """Take a want, or more codes of one that is there. What is refused here was counted nowhere."""
-        component_id, lease, want, mailbox, component = message
-        commands = self._endpoints[want.endpoint].want(lease, want, time.monotonic())
+        component_id, lease, want, mailbox, component, replays = message
+        try:
+            commands = self._endpoints[want.endpoint].want(lease, want, time.monotonic(), replays=replays)
+        except LocalProtocolError as exc:
+            if not isinstance(mailbox, Way):
+                raise
+            self._tell_watcher(mailbox, StreamFailed(lease, exc, final=True, streams=tuple(want.streams())))
+            return
         is_first = not self._uses(component_id, want.endpoint)
         if lease not in self._claims:
             self._claim(lease, Claim(component_id, want.endpoint, mailbox, component))
@@ -280,10 +291,11 @@ class Registry(Actor):
                 self._tell_routes(command)
             case Tell():
                 self._tell_of(name, command)
-            case Report(lease, error, is_final):
+            case Report(lease, error, is_final, streams):
                 claim = self._claims.get(lease)
                 if claim is not None:
-                    tell(self._watchers.get(claim.component_id), StreamFailed(lease, error, is_final))
+                    failed = StreamFailed(lease, error, is_final, streams)
+                    self._tell_watcher(self._watchers.get(claim.component_id), failed)
             case Serves(source, is_refused):
                 tell(self._supervisor, SourceServes(source, is_refused))
             case Answer() | Deny():
@@ -294,12 +306,12 @@ class Registry(Actor):
     def _tell_source(self, name: str, command: Connect | Disconnect | SendRequest | ListSubscriptions) -> None:
         message: object
         match command:
-            case Connect(source, wants):
-                message = to_source.Connect(name, wants)
+            case Connect(source, types):
+                message = to_source.Connect(name, types)
             case Disconnect(source, linger):
                 message = to_source.Disconnect(name, linger)
-            case SendRequest(source, number, types, wants, attachment):
-                message = to_source.SendRequest(name, number, types, wants, attachment)
+            case SendRequest(source, number, types, attachment):
+                message = to_source.SendRequest(name, number, types, attachment)
             case ListSubscriptions(source, ticket, attachment):
                 message = to_source.ListSubscriptions(name, ticket, attachment)
         tell(self._sources.get(source), message)
@@ -311,6 +323,7 @@ class Registry(Actor):
                 if claim is not None:
                     where = (lease, claim.endpoint, streams, claim.mailbox, claim.component)
                     waits = begins == "next snapshot"
+                    snapshots = snapshots or isinstance(claim.mailbox, Way)  # who takes none sorts them out there
                     tell(self._router, AddRoutes(*where, replay, snapshots, realtime, awaits_snapshot=waits))
             case Unroute(lease, gone):
                 tell(self._router, DropRoutes(lease, gone))
@@ -326,17 +339,27 @@ class Registry(Actor):
         else:
             concerned = {claim.component_id for claim in (self._claims.get(told.lease),) if claim is not None}
         for component_id in concerned:
-            tell(self._watchers.get(component_id), change)
+            self._tell_watcher(self._watchers.get(component_id), change)
+
+    def _tell_watcher(self, watcher: Ref | Way | None, message: object) -> None:
+        if isinstance(watcher, Way):
+            tell(self._router, Convey(watcher, message))
+        else:
+            tell(watcher, message)
 
     def _answer(self, command: Answer | Deny) -> None:
-        answer = self._askers.pop(command.asker, None)
-        if answer is None:
-            return
-        match command:
-            case Answer(_, subscriptions):
-                answer.set(subscriptions)
-            case Deny(_, error):
-                answer.set_exception((type(error), error, None))
+        asker = self._askers.pop(command.asker, None)
+        if isinstance(asker, Asker):
+            # Where there is no answer, it hears that the connection is lost, which says as much.
+            if isinstance(command, Answer):
+                said = SubscriptionList(asker.ticket, command.subscriptions.subscriptions)
+                tell(self._router, Convey(asker.way, said, is_answer=True))
+        elif asker is None:
+            pass
+        elif isinstance(command, Answer):
+            asker.set(command.subscriptions)
+        else:
+            asker.set_exception((type(command.error), command.error, None))
 
     def _tell_backfilled(self, ended: BackfillEnded) -> None:
         codes: dict[str, set[str]] = {}  # whose trades a component follows
@@ -350,12 +373,12 @@ class Registry(Actor):
                 change = ConnectionChanged(
                     "public", "backfilled", ended.epoch, time.time_ns(), ended.started_ns, backfill=part
                 )
-                tell(self._watchers.get(component_id), change)
+                self._tell_watcher(self._watchers.get(component_id), change)
 
 
 def _copied(
     inheritance: RegistryInheritance | None,
-) -> tuple[dict[int, Claim], dict[str, Ref], dict[str, EndpointInheritance]]:
+) -> tuple[dict[int, Claim], dict[str, Ref | Way], dict[str, EndpointInheritance]]:
     """Return what is inherited; of leases only what both the registry and the endpoint knew, when the bug struck."""
     claims, watchers, endpoints = inheritance or RegistryInheritance({}, {}, {})
     kept: dict[str, EndpointInheritance] = {}

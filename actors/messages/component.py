@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.exchange.streams import Stream
 
 from .registry import BackfillEnded
 
@@ -21,6 +22,7 @@ class StreamFailed(NamedTuple):
     subscription_id: int
     error: WebSocketV6Error
     final: bool
+    streams: tuple[Stream, ...] = ()  # of a subscription that is ended, all that it was of
 
 
 class ConnectionChanged(NamedTuple):

@@ -4,13 +4,11 @@ A link to another process hears the same of the registry, for each endpoint that
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
-from websocket_v6.protocol.exchange.wants import Want
 
 __all__ = [
     "Connect",
@@ -22,7 +20,7 @@ __all__ = [
     "TransportFailed",
     "TransportOpened",
     "TransportSaid",
-    "UseTarget",
+    "TransportServes",
     "next_attachment",
 ]
 
@@ -36,11 +34,12 @@ next_attachment: Callable[[], int] = itertools.count(1).__next__
 class Connect(NamedTuple):
     """Someone wants this endpoint: connect, and stay connected.
 
-    `wants` is the union, for a source that must know it beforehand; what to serve is told by SendRequest.
+    `types` are the data type objects of all that is wanted, for a source that must know them beforehand; what to serve
+    is told by SendRequest.
     """
 
     endpoint: str
-    wants: tuple[Want, ...] = ()
+    types: Sequence[dict[str, object]] = ()
 
 
 class Disconnect(NamedTuple):
@@ -59,7 +58,6 @@ class SendRequest(NamedTuple):
     endpoint: str
     number: int
     types: list[dict[str, object]]
-    wants: tuple[Want, ...]
     attachment: int
 
 
@@ -89,6 +87,14 @@ class TransportFailed(NamedTuple):
     keys: int
 
 
+class TransportServes(NamedTuple):
+    """A door has said how the connection behind it stands: `serves` is the attachment that brings its data, or 0."""
+
+    attachment: int
+    serves: int
+    state: str
+
+
 class TransportSaid(NamedTuple):
     """The exchange sent something that is not data."""
 
@@ -111,9 +117,3 @@ class KeysChanged(NamedTuple):
     """The account's keys were replaced, and are of this generation now."""
 
     generation: int
-
-
-class UseTarget(NamedTuple):
-    """Connect there from now on."""
-
-    target: Target

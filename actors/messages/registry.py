@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pykka
 
 from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
@@ -16,6 +17,7 @@ from .router import SourceEnded, SourceOpened, SourceSaid, SourceState
 
 __all__ = [
     "AskExchange",
+    "Asker",
     "BackfillEnded",
     "ComponentGone",
     "DropSource",
@@ -39,10 +41,10 @@ __all__ = [
 
 
 class Watch(NamedTuple):
-    """A component is there; it hears of connections and failures at `component` (live)."""
+    """A component is there; it hears of connections and failures at `component` (live), or behind the data there."""
 
     component_id: str
-    component: Ref
+    component: Ref | Way
 
 
 class ComponentGone(NamedTuple):
@@ -56,13 +58,17 @@ next_subscription_id: Callable[[], int] = itertools.count(1).__next__
 
 
 class Subscribe(NamedTuple):
-    """A component wants something delivered to `mailbox` (live), and to be told at `component` (live) when it is."""
+    """A component wants something delivered to `mailbox` (live), and to be told at `component` (live) when it is.
+
+    With a Way for a mailbox nobody waits for an answer: what is refused is told there.
+    """
 
     component_id: str
     subscription_id: int
     want: Want
-    mailbox: MailboxQueue
+    mailbox: MailboxQueue | Way
     component: Ref | None  # None: the mailbox is pulled, nobody needs telling
+    replays: bool = True  # if it wants snapshots: begin with the last value, if there is one
 
 
 class Unsubscribe(NamedTuple):
@@ -74,10 +80,17 @@ class Unsubscribe(NamedTuple):
 
 
 class AskExchange(NamedTuple):
-    """What does the exchange say that it serves on `endpoint`? Answered through the future given (live)."""
+    """What does the exchange say that it serves on `endpoint`? Answered through the future given (live), or there."""
 
     endpoint: str
-    answer: "pykka.Future[Any]"
+    answer: "pykka.Future[Any] | Asker"
+
+
+class Asker(NamedTuple):
+    """A client that asks, and hears the answer, a SubscriptionList of this ticket, behind all data from before it."""
+
+    way: Way
+    ticket: str
 
 
 # --- router to registry, beside what sources say (SourceState, SourceOpened, SourceSaid, SourceEnded)
@@ -155,7 +168,6 @@ class UseSource(NamedTuple):
     is_paced: bool = True  # the exchange's limits on requests hold for it
     names_guilty: bool = False  # it says itself which streams are refused: nobody has to be tried
     heir_of: tuple[int, ...] = ()  # the sources that end as soon as it serves
-    backfills: bool = False  # it brings the trades missed in a gap by itself
 
 
 class DropSource(NamedTuple):

@@ -9,16 +9,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.heads import Notice
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.server.words import Refused
 
 from .common import Credits, Ref
 
 __all__ = [
     "AddRoutes",
     "Attach",
+    "Beat",
+    "Convey",
     "DropRoutes",
     "Filled",
     "MailboxDrained",
@@ -37,12 +41,12 @@ __all__ = [
 
 
 class AddRoutes(NamedTuple):
-    """Deliver `streams` to the subscription's mailbox (live) and wake its component (live), if it needs that."""
+    """Deliver `streams` to the subscription's mailbox, or client (live), and wake its component (live), if need be."""
 
     subscription_id: int
     endpoint: str
     streams: tuple[Stream, ...]
-    mailbox: MailboxQueue
+    mailbox: MailboxQueue | Way
     component: Ref | None
     replay: bool  # it is new: begin with the last value, if there is one, as a snapshot
     snapshots: bool  # deliver what the exchange sends as a snapshot
@@ -55,6 +59,23 @@ class DropRoutes(NamedTuple):
 
     subscription_id: int
     streams: tuple[Stream, ...] | None = None
+
+
+class Convey(NamedTuple):
+    """Tell the client at the end of `way` (live) this, behind its data; an answer also behind trades that are held."""
+
+    way: Way
+    news: object
+    is_answer: bool = False
+
+
+# --- servers to router
+
+
+class Beat(NamedTuple):
+    """Are you there? Answered with Beaten, behind all that lies before it."""
+
+    reply_to: Ref
 
 
 # --- sources to router, which tells the registry in its turn
@@ -85,23 +106,24 @@ class SourceState(NamedTuple):
 
 
 class SourceOpened(NamedTuple):
-    """A source is open; `at_ns` is since when."""
+    """A source is open; `at_ns` is since when. `backfills`: it brings the trades missed in a gap by itself."""
 
     endpoint: str
     source: int
     attachment: int
     at_ns: int
+    backfills: bool = False
 
 
 class SourceSaid(NamedTuple):
-    """A source brought what is not data: an answer, an error, something that cannot be read.
+    """A source brought what is not data: an answer, an error, a door's refusal, something that cannot be read.
 
     All that was emitted before `whole_ns` and came this way came before it; 0 where that is not known.
     """
 
     endpoint: str
     attachment: int
-    notice: Notice
+    notice: Notice | Refused
     whole_ns: int = 0
 
 

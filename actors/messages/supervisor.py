@@ -2,11 +2,9 @@
 
 from typing import Any, Literal, NamedTuple
 
-from websocket_v6.protocol.errors import WebSocketV6Error
-
 from .common import Ref
 
-__all__ = ["Failed", "Renew", "SourceServes", "TargetWanted"]
+__all__ = ["Failed", "Renew", "SourceServes"]
 
 
 class Failed(NamedTuple):
@@ -25,17 +23,7 @@ class Renew(NamedTuple):
     """
 
     ref: Ref
-    why: Literal["age", "keys", "target"]
-
-
-class TargetWanted(NamedTuple):
-    """A connection (live) must not try again where it was, for this reason (live): say where (UseTarget).
-
-    Told again and again until that is said.
-    """
-
-    ref: Ref
-    error: WebSocketV6Error
+    why: Literal["age", "keys"]
 
 
 class SourceServes(NamedTuple):

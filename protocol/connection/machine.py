@@ -31,9 +31,7 @@ from .steps import (
     Failed,
     Finish,
     FinishTransport,
-    NeedTarget,
     NewKeys,
-    NewTarget,
     Opened,
     OpenTransport,
     Renew,
@@ -56,7 +54,6 @@ CONFIRM = 2.0  # seconds more before a transport is given up: if this process wa
 TURN_HOLDS = 1.0  # seconds after which a turn that was not used is void: else those that waited all go at once
 STUCK_MAX = 2  # threads at a time that may be left behind in a name look-up without an end
 STUCK_RETRY = 10.0
-TARGET_AGAIN = 10.0
 NEVER = math.inf
 UNHEARD = Sample(None, -NEVER, -NEVER)
 
@@ -184,10 +181,6 @@ class ConnectionMachine:
         self._go(State.CONNECTING, connect_by=now + self._connect_timeout + CONNECT_GRACE)
         return [OpenTransport(self.target)]
 
-    def _ask_for_target(self, _event: Due, now: float) -> list[Action]:
-        self._go(State.ORPHAN, target=now + TARGET_AGAIN)
-        return [NeedTarget(self.error or TransportError(f"the {self._name} has nowhere to connect to"))]
-
     def _timeout(self, _event: Due, now: float) -> list[Action]:
         if not self._is_certain(now):
             return []
@@ -248,7 +241,7 @@ class ConnectionMachine:
         self._go(State.REOPENING, abandon=now + ABANDON_AFTER)
         return [FinishTransport(error, is_stalled)]
 
-    # --- other keys, another target
+    # --- other keys
 
     def _learn(self, event: NewKeys, _now: float) -> list[Action]:
         self._attempts.learn(event.generation)
@@ -266,26 +259,6 @@ class ConnectionMachine:
         if not self.target.needs_keys or not self._attempts.are_keys_old:
             return []
         return [*self._renewal.want(Renew("keys"), now)]
-
-    def _take(self, event: NewTarget, _now: float) -> list[Action]:
-        self.target = event.target
-        return []
-
-    def _try_target(self, event: NewTarget, now: float) -> list[Action]:
-        self.target = event.target
-        return self._wait(now)
-
-    def _go_there(self, event: NewTarget, now: float) -> list[Action]:
-        if event.target == self.target:
-            return []
-        self.target = event.target
-        return self._abort(State.REOPENING, now)
-
-    def _renew_target(self, event: NewTarget, now: float) -> list[Action]:
-        if event.target == self.target:
-            return []
-        self.target = event.target
-        return [*self._renewal.want(Renew("target"), now)]
 
     # --- leaving
 
@@ -375,9 +348,6 @@ class ConnectionMachine:
         self.error = error = setback.error
         # The end of an open one is told by the transport itself.
         told: list[Action] = [] if self._has_opened else [Tell("lost", error)]
-        if not self.target.retries:
-            self._go(State.ORPHAN, target=now + TARGET_AGAIN)
-            return [*told, NeedTarget(error)]
         self._wait(now + setback.wait)
         if setback.is_refusal:
             self.state = State.REFUSED if setback.wait else State.WAITING

@@ -1,4 +1,4 @@
-"""When an open connection is to be replaced by an heir: at its age, for new keys, or for a new target."""
+"""When an open connection is to be replaced by an heir: at its age, or for new keys."""
 
 import math
 from collections.abc import Callable

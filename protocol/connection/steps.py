@@ -21,9 +21,7 @@ __all__ = [
     "Failed",
     "Finish",
     "FinishTransport",
-    "NeedTarget",
     "NewKeys",
-    "NewTarget",
     "OpenTransport",
     "Opened",
     "Renew",
@@ -105,12 +103,6 @@ class NewKeys(NamedTuple):
     generation: int
 
 
-class NewTarget(NamedTuple):
-    """Connect there from now on."""
-
-    target: Target
-
-
 class Finish(NamedTuple):
     """Come to an end: another takes over, or nobody will."""
 
@@ -124,9 +116,7 @@ class Due(NamedTuple):
     stuck: int = 0  # transports that were abandoned and whose threads still run
 
 
-Event: TypeAlias = (
-    Wanted | Unwanted | TurnGiven | Opened | Failed | Ended | Answered | Said | NewKeys | NewTarget | Finish | Due
-)
+Event: TypeAlias = Wanted | Unwanted | TurnGiven | Opened | Failed | Ended | Answered | Said | NewKeys | Finish | Due
 
 
 # --- actions, in the order in which they must be done
@@ -181,13 +171,7 @@ class BlockPace(NamedTuple):
 class Renew(NamedTuple):
     """Have an heir started, which takes over before this one ends. Repeated until this one is told to end."""
 
-    why: Literal["age", "keys", "target"]
-
-
-class NeedTarget(NamedTuple):
-    """Say where to connect next (NewTarget). Repeated until it is said."""
-
-    error: WebSocketV6Error
+    why: Literal["age", "keys"]
 
 
 class Tell(NamedTuple):
@@ -207,6 +191,5 @@ Action: TypeAlias = (
     | TakeTurn
     | BlockPace
     | Renew
-    | NeedTarget
     | Tell
 )

@@ -12,7 +12,6 @@ from .steps import (
     Failed,
     Finish,
     NewKeys,
-    NewTarget,
     Opened,
     Said,
     TurnGiven,
@@ -30,7 +29,6 @@ class State(Enum):
     WAITING = "waiting"  # lost or not reached; the next attempt has its time
     QUEUED = "queued"  # that time has come, and the turn among all connections of the process is awaited
     REFUSED = "refused"  # the keys are not accepted: wait for others, try again rarely
-    ORPHAN = "orphan"  # somebody else must say where to connect next
     CONNECTING = "connecting"
     OPEN = "open"
     CLOSING = "closing"  # the transport is told to end, and nobody wants another
@@ -43,32 +41,30 @@ _N = "nothing"
 _X = "impossible"  # a bug of ours
 # fmt: off
 _ROWS: dict[type, tuple[str, ...]] = {
-    #          IDLE         WAITING         QUEUED          REFUSED         ORPHAN
+    #          IDLE         WAITING         QUEUED          REFUSED
     #          CONNECTING   OPEN            CLOSING         REOPENING       FINISHING   DONE
-    Wanted:    ("start",    _N,             _N,             _N,             _N,
+    Wanted:    ("start",    _N,             _N,             _N,
                 _N,         "keep",         "want_again",   _N,             _N,         _N),
-    Unwanted:  (_N,         "closed",       "closed",       "closed",       "closed",
+    Unwanted:  (_N,         "closed",       "closed",       "closed",
                 "give_up",  "linger",       _N,             "want_no_more", _N,         _N),
-    TurnGiven: (_N,         _N,             "await_turn",   _N,             _N,
+    TurnGiven: (_N,         _N,             "await_turn",   _N,
                 _N,         _N,             _N,             _N,             _N,         _N),
-    Opened:    (_X,         _X,             _X,             _X,             _X,
+    Opened:    (_X,         _X,             _X,             _X,
                 "opened",   _X,             "too_late",     "too_late",     "too_late", _N),
-    Failed:    (_X,         _X,             _X,             _X,             _X,
+    Failed:    (_X,         _X,             _X,             _X,
                 "gone",     _X,             "closed",       "gone",         "done",     _N),
     # A transport that a bug of ours ends while it connects says Ended, too.
-    Ended:     (_X,         _X,             _X,             _X,             _X,
+    Ended:     (_X,         _X,             _X,             _X,
                 "gone",     "gone",         "closed",       "gone",         "done",     _N),
-    Due:       (_N,         "take_turn",    "use_turn",     "take_turn",    "ask_for_target",
+    Due:       (_N,         "take_turn",    "use_turn",     "take_turn",
                 "timeout",  "meet",         "abandon",      "abandon",      "abandon",  _N),
-    Answered:  (_N,         _N,             _N,             _N,             _N,
+    Answered:  (_N,         _N,             _N,             _N,
                 _N,         "answered",     _N,             _N,             _N,         _N),
-    Said:      (_N,         _N,             _N,             _N,             _N,
+    Said:      (_N,         _N,             _N,             _N,
                 _N,         "said",         _N,             _N,             _N,         _N),
-    NewKeys:   ("learn",    "learn",        "learn",        "try_keys",     "learn",
+    NewKeys:   ("learn",    "learn",        "learn",        "try_keys",
                 "learn",    "renew_keys",   "learn",        "learn",        _N,         _N),
-    NewTarget: ("take",     "take",         "take",         "try_target",   "try_target",
-                "go_there", "renew_target", "take",         "take",         _N,         _N),
-    Finish:    ("done",     "done",         "done",         "done",         "done",
+    Finish:    ("done",     "done",         "done",         "done",
                 "finish",   "finish",       "finish_too",   "finish_too",   _N,         _N),
 }
 # fmt: on

@@ -47,8 +47,8 @@ class Asking:
 
     # --- where it goes
 
-    def route(self, lease: int, want: Want, streams: Iterable[Stream]) -> None:
-        """Have streams delivered to a lease that is new, or has become larger."""
+    def route(self, lease: int, want: Want, streams: Iterable[Stream], *, replays: bool = True) -> None:
+        """Have streams delivered to a lease that is new, or has become larger: with the last value, if it `replays`."""
         # A book that comes with fewer levels than wanted is not for this lease: the next request asks for a snapshot.
         shallow = tuple(stream for stream in streams if self._sources.is_shallow(stream, want.depth))
         deep = tuple(stream for stream in streams if stream not in shallow)
@@ -56,7 +56,8 @@ class Asking:
             self._awaited.update(shallow)
             self._out.append(_route(lease, want, shallow)._replace(replay=False, begins="next snapshot"))
         if deep:
-            self._out.append(_route(lease, want, deep))
+            route = _route(lease, want, deep)
+            self._out.append(route._replace(replay=route.replay and replays))
 
     def route_anew(self) -> None:
         """Tell a router that is new all routes. Nothing comes too shallow: all that will come is asked for anew."""
@@ -140,7 +141,7 @@ class Asking:
             self._out.append(Expect(expected))
         one.requests += 1
         one.is_excused = False
-        self._out.append(SendRequest(one.source.number, one.requests, plan.types, plan.wants, one.number))
+        self._out.append(SendRequest(one.source.number, one.requests, plan.types, one.number))
         self.retire(before)
         one.source.pace.sent(now)
         self.requests_sent += one.source.traits.is_paced

@@ -11,7 +11,6 @@ from websocket_v6.protocol.delivery import commands as router
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.exchange.streams import Stream
-from websocket_v6.protocol.exchange.wants import Want
 
 __all__ = [
     "Answer",
@@ -53,10 +52,13 @@ class Unroute(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """Someone wants the endpoint: have this source connect, and stay connected. `wants` is the union."""
+    """Someone wants the endpoint: have this source connect, and stay connected.
+
+    `types` are the data type objects of all that is wanted, for a source that has to say so before it is open.
+    """
 
     source: int
-    wants: tuple[Want, ...]
+    types: list[dict[str, object]]
 
 
 class Disconnect(NamedTuple):
@@ -69,14 +71,13 @@ class Disconnect(NamedTuple):
 class SendRequest(NamedTuple):
     """Have this source serve `types`, the exchange's data type objects, instead of what it was asked before.
 
-    `number` counts the requests of the attachment, from 1. `wants` is the whole union, for a source that passes it on.
-    A source that has ended that attachment meanwhile must not send it: its next one is asked anew.
+    `number` counts the requests of the attachment, from 1. A source that has ended that attachment meanwhile must not
+    send it: its next one is asked anew.
     """
 
     source: int
     number: int
     types: list[dict[str, object]]
-    wants: tuple[Want, ...]
     attachment: int
 
 
@@ -101,11 +102,12 @@ class Tell(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Tell the owner of this lease that its stream cannot be served; `is_final` ends the subscription."""
+    """Tell the owner of this lease that its stream cannot be served; `is_final` ends the subscription, of `streams`."""
 
     lease: int
     error: WebSocketV6Error
     is_final: bool
+    streams: tuple[Stream, ...] = ()
 
 
 class Serves(NamedTuple):

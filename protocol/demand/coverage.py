@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.exchange.indicators import Indicator
 from websocket_v6.protocol.exchange.streams import Stream, split
-from websocket_v6.protocol.exchange.wants import Want
 
 from .union import Demand, Union
 
@@ -32,13 +31,11 @@ class Asked(NamedTuple):
 class Plan(NamedTuple):
     """The request that would serve the union now.
 
-    `types` are its data type objects; `asked` is what it asks, stream by stream; `wants` is the whole union, for a
-    source that passes it on to somewhere else.
+    `types` are its data type objects; `asked` is what it asks, stream by stream.
     """
 
     types: list[dict[str, object]]
     asked: dict[Stream, Asked]
-    wants: tuple[Want, ...]
 
     @property
     def is_empty(self) -> bool:
@@ -127,7 +124,7 @@ class Coverage:
         wanted = {stream: one for stream, one in asked.items() if one.live or one.snapshot}
         if not self._differs(wanted):
             return None
-        return Plan(list(_types(union, wanted)), wanted, union.wants())
+        return Plan(list(_types(union, wanted)), wanted)
 
     def sent(self, plan: Plan) -> list[Stream]:
         """Note that `plan` was sent; return the streams now asked at a greater depth than was seen."""

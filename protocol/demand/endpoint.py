@@ -135,8 +135,8 @@ class Endpoint:
 
     # --- leases
 
-    def want(self, lease: int, want: Want, now: float) -> list[Command]:
-        """Take a want, or more codes of one that is there.
+    def want(self, lease: int, want: Want, now: float, *, replays: bool = True) -> list[Command]:
+        """Take a want, or more codes of one that is there. `replays`: it begins with the last value, if it may.
 
         Raises:
             LocalProtocolError: if the exchange would refuse it, or it is of another endpoint; nothing is counted then.
@@ -151,7 +151,7 @@ class Endpoint:
             self._epochs.tell("open", self._epochs.opened_at_ns, lease=lease)
         streams = tuple(dict.fromkeys(new.streams()))
         self._trials.grown(lease)
-        self._asking.route(lease, new, streams)
+        self._asking.route(lease, new, streams, replays=replays)
         self._silence.expect(lease, new, streams)
         self._changed(now)
         return self._commands(now)
@@ -253,8 +253,8 @@ class Endpoint:
         self._epochs.noted(known, state, What(at_ns, reason, error))
         return self._commands(now)
 
-    def opened(self, attachment: int, source: int, at_ns: int, now: float) -> list[Command]:
-        """Take note that a source is open.
+    def opened(self, attachment: int, source: int, at_ns: int, now: float, *, backfills: bool = False) -> list[Command]:
+        """Take note that a source is open. `backfills`: it brings the trades that were missed before by itself.
 
         Raises:
             LocalProtocolError: if it was, and its end was not told.
@@ -262,7 +262,7 @@ class Endpoint:
         known = self._sources.get(source)
         if known is None or known.is_dropped or self._interest.told is Told.NOTHING:
             return []  # it is about to end; as long as it is not admitted it brings nothing
-        one = self._epochs.opened(known, attachment, at_ns, now)
+        one = self._epochs.opened(known, attachment, at_ns, now, backfills=backfills)
         self._asking.ask(one, now)
         self._let_go(now)
         return self._commands(now)

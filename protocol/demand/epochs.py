@@ -53,10 +53,10 @@ class Epochs:
 
     # --- attachments come
 
-    def opened(self, source: Source, number: int, at_ns: int, now: float) -> Attachment:
+    def opened(self, source: Source, number: int, at_ns: int, now: float, *, backfills: bool) -> Attachment:
         """Admit an attachment: an epoch begins with it, or it is held beside others."""
         is_first = not self._sources.is_open
-        one = self._sources.opened(source, number, is_held=not is_first)
+        one = self._sources.opened(source, number, is_held=not is_first, backfills=backfills)
         self._continuity.opened(number, at_ns)
         if is_first:
             if self._told == "open":  # it was closed, and whoever should have said so is gone
@@ -74,7 +74,7 @@ class Epochs:
         self.opened_at_ns = at_ns
         epoch, started_ns = self._continuity.epoch, self._continuity.gap_started_ns
         self._out.append(Turn(self._name, epoch))
-        backfills = all(one.source.traits.backfills for one in self._sources.open())
+        backfills = all(one.backfills for one in self._sources.open())
         if self._config.backfill and self._name == "public" and started_ns is not None and not backfills:
             self._out.append(HoldTrades(epoch, started_ns, at_ns, self._config.backfill_timeout))
 

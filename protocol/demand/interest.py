@@ -3,6 +3,7 @@
 from enum import Enum
 
 from .commands import Command, Connect, Disconnect, Serves
+from .coverage import Coverage
 from .lease import Leases
 from .source import Sources
 
@@ -35,19 +36,23 @@ class Interest:
         if len(self._leases.union):
             if self.told is not Told.CONNECT:
                 self.told = Told.CONNECT
-                wants = self._leases.union.wants()
-                self._out.extend(Connect(source.number, wants) for source in self._sources)
+                types = self._types()
+                self._out.extend(Connect(source.number, types) for source in self._sources)
         elif not len(self._sources):
             self.told = Told.NOTHING  # there is nobody to tell
 
     def added(self, source: int) -> None:
         """Tell a source that is new what the others know."""
         if self.told is Told.CONNECT:
-            self._out.append(Connect(source, self._leases.union.wants()))
+            self._out.append(Connect(source, self._types()))
         elif len(self._leases.union):
             self.look()
         else:
             self._out.append(Serves(source, is_refused=False))  # all that is wanted
+
+    def _types(self) -> list[dict[str, object]]:
+        plan = Coverage().plan(self._leases.union)
+        return [] if plan is None else plan.types
 
     @property
     def is_over(self) -> bool:

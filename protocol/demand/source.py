@@ -1,6 +1,6 @@
 """The sources of one endpoint as its machine sees them: what each is, what its life of now was asked and has brought.
 
-A *source* is a connection to the exchange, or a link to another process. An *attachment* is one life of it, from its
+A *source* is a connection, to the exchange or to another process. An *attachment* is one life of it, from its
 opening to its end; all that is known of what it serves is an attachment's, and ends with it.
 """
 
@@ -23,7 +23,6 @@ class Traits(NamedTuple):
 
     is_paced: bool = True  # the exchange's limits on requests hold for it
     names_guilty: bool = False  # it says itself which streams are refused: nobody has to be tried
-    backfills: bool = False  # it brings the trades missed in a gap by itself
     heir_of: tuple[int, ...] = ()  # the sources that end as soon as it serves
 
 
@@ -48,8 +47,9 @@ class What(NamedTuple):
 class Attachment:
     """One life of one source."""
 
-    def __init__(self, number: int, source: "Source", is_held: bool) -> None:
+    def __init__(self, number: int, source: "Source", is_held: bool, backfills: bool = False) -> None:
         self.number = number
+        self.backfills = backfills  # it brings the trades missed before it by itself
         self.source = source
         self.coverage = Coverage()
         self.requests = 0  # how many were sent
@@ -82,11 +82,11 @@ class Source:
         self.refusal: What | None = None  # of its keys, and nobody was told, for another one served
         self.is_dropped = False  # it is to go, and its attachment was ended
 
-    def opened(self, number: int, *, is_held: bool) -> Attachment:
+    def opened(self, number: int, *, is_held: bool, backfills: bool = False) -> Attachment:
         """Begin a new life."""
         self.pace.reset()
         self.refusal = None
-        self.attachment = Attachment(number, self, is_held)
+        self.attachment = Attachment(number, self, is_held, backfills)
         return self.attachment
 
     def ended(self) -> None:
@@ -147,7 +147,7 @@ class Sources:
         """Return an attachment, `None` if it is not open."""
         return self._open.get(number)
 
-    def opened(self, source: Source, number: int, *, is_held: bool) -> Attachment:
+    def opened(self, source: Source, number: int, *, is_held: bool, backfills: bool = False) -> Attachment:
         """Note that a source is open.
 
         Raises:
@@ -155,7 +155,7 @@ class Sources:
         """
         if source.attachment is not None:
             raise LocalProtocolError(f"source {source.number} opens again before its end was told")
-        one = self._open[number] = source.opened(number, is_held=is_held)
+        one = self._open[number] = source.opened(number, is_held=is_held, backfills=backfills)
         return one
 
     def ended(self, one: Attachment) -> None:

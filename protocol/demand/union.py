@@ -4,11 +4,11 @@ It knows nothing of connections: what an attachment was asked for, and the reque
 is `protocol/demand/coverage.py`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.exchange.indicators import MAX_COMBINATIONS, Indicator
-from websocket_v6.protocol.exchange.streams import ANY, Stream, split
+from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
 
 __all__ = ["Demand", "Union"]
@@ -30,19 +30,6 @@ class Demand:
     @property
     def depth(self) -> int:
         return max((*self.live, *self.once), default=0)
-
-    def as_want(self) -> Want:
-        """Return what all of them want together of the stream, without its code and indicator."""
-        live = bool(self.live)
-        return self.want._replace(
-            codes=(),
-            categories=(),
-            indicators=(),
-            depth=self.depth,
-            include_body=self.body > 0,
-            snapshot=self.snapshot > 0 or bool(self.once),
-            realtime=live,
-        )
 
 
 class Union:
@@ -98,34 +85,6 @@ class Union:
                 del self._demands[stream]
                 gone.append(stream)
         return gone
-
-    def wants(self) -> tuple[Want, ...]:
-        """Return the union as a few wants: whoever has exactly these somewhere else is served the same streams there.
-
-        A stream wanted only once stays one that is wanted only once; one that goes on begins with a snapshot if
-        anybody waits for that.
-        """
-        groups: dict[Want, list[str]] = {}
-        indicators: dict[tuple[Want, str], list[Indicator]] = {}
-        for stream in sorted(self._demands):
-            demand, (_, code) = self._demands[stream], split(stream)
-            want = demand.as_want()
-            if demand.indicator is not None:
-                indicators.setdefault((want, code), []).append(demand.indicator)
-            else:
-                groups.setdefault(want, []).append(code)
-        for (want, code), chosen in indicators.items():
-            groups.setdefault(want._replace(indicators=tuple(chosen)), []).append(code)
-        return tuple(one for want, codes in groups.items() for one in _spread(want, codes))
-
-
-def _spread(want: Want, codes: list[str]) -> Iterator[Want]:
-    """Give `want` its codes, or categories; all of them together are a want of its own."""
-    named = tuple(code for code in codes if code != ANY)
-    if len(named) < len(codes):
-        yield want
-    if named:
-        yield want._replace(categories=named) if want.type == "announcement" else want.with_codes(named)
 
 
 def _indicators(want: Want) -> list[Indicator | None]:

@@ -1,25 +1,26 @@
-"""A client's reading side of RFC 6455: bytes from the socket in, whole messages and control events out.
+"""The reading side of RFC 6455, a client's or a server's: bytes from the socket in, messages and control events out.
 
     decoder = FrameDecoder(deflate=inflater)            # inflater: what deflate.negotiate returned
+    decoder = FrameDecoder(deflate=inflater, masked=True)  # a server's: every frame must be masked
     messages = decoder.receive(view[:count])            # list[bytes]; a text message is a Text
     controls, decoder.controls = decoder.controls, []   # Ping, Pong, Closed, Violation
 
-The socket, the clock and every answer (pong, close) belong to the caller. Sending needs nothing from here:
-websocket-client sends text, ping, pong and close frames as they should be.
+The socket, the clock and every answer (pong, close) belong to the caller. Sending needs nothing from here: a client's
+frames are websocket-client's, a server's are `outgoing`'s.
 
 Nothing is taken on trust: fragmentation, all three length forms, RSV bits, masks, opcodes, close codes, UTF-8 (as it
 comes, not only once a message is whole) and sizes, before and after inflation. The first fault becomes a Violation
 with the close code to send, and nothing after it is decoded.
 
-Source: RFC 6455, sections 5 (framing), 7.4 (close codes) and 8.1 (UTF-8); RFC 7692, section 6 (RSV1).
+Source: RFC 6455, sections 5 (framing, 5.3: masks) and 8.1 (UTF-8); RFC 7692, section 6 (RSV1).
 """
 
 import codecs
 import struct
-from typing import NamedTuple
 
 from websocket_v6.protocol.errors import RemoteProtocolError
 
+from .controls import Closed, Control, Ping, Pong, Violation, read_close, violation
 from .deflate import Inflater
 
 __all__ = ["MAX_MESSAGE_BYTES", "Closed", "Control", "FrameDecoder", "Ping", "Pong", "Text", "Violation"]
@@ -32,34 +33,6 @@ class Text(bytes):
 
     __slots__ = ()
 
-
-class Ping(NamedTuple):
-    """The peer wants a pong with the same payload."""
-
-    payload: bytes
-
-
-class Pong(NamedTuple):
-    """The peer answers a ping, or sends a sign of life."""
-
-    payload: bytes
-
-
-class Closed(NamedTuple):
-    """The peer closed the connection; 1005 stands for a close frame without a code (RFC 6455, 7.1.5)."""
-
-    code: int
-    reason: str
-
-
-class Violation(NamedTuple):
-    """The peer broke the protocol: fail the connection with `close_code`."""
-
-    close_code: int
-    reason: str
-
-
-Control = Ping | Pong | Closed | Violation
 
 _FIN, _RSV1, _RSV23, _MASK = 0x80, 0x40, 0x30, 0x80
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -79,7 +52,7 @@ _new_utf8_decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class FrameDecoder:
-    """Decodes what one server sends on one connection.
+    """Decodes what one peer sends on one connection: a server, or a client if frames are to be `masked`.
 
     Limits are in bytes: a frame's payload as it is on the wire, a message both on the wire and inflated.
     """
@@ -90,15 +63,18 @@ class FrameDecoder:
         deflate: Inflater | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         max_frame_bytes: int | None = None,
+        masked: bool = False,
     ) -> None:
         self.controls: list[Control] = []
         self._deflate = deflate
         self._max_message = max_message_bytes
         self._max_frame = max_message_bytes if max_frame_bytes is None else min(max_frame_bytes, max_message_bytes)
+        self._mask_bit = _MASK if masked else 0  # what every frame has to have
         self._is_over = False
         # A frame whose end has not come yet.
         self._held = bytearray()
         self._wanted = 0  # how long _held must be before anything more can be said about it
+        self._head_size = 0  # of that frame, where its text is checked as it comes
         self._unchecked = 0  # where in _held the text begins that has not been through _utf8; 0 if it is no plain text
         # A message whose last fragment has not come yet.
         self._opcode = 0  # 0: there is none
@@ -152,9 +128,10 @@ class FrameDecoder:
         inflate = self._deflate.inflate if self._deflate else None
         short_limit, limit, max_message = min(self._max_frame, 125), min(self._max_frame, 0xFFFF), self._max_message
         while pos < size and not self._is_over:
-            # Between the fragments of a message no other data frame may come: then every frame takes the long way.
+            # Between the fragments of a message no other data frame may come: then every frame takes the long way. So
+            # does each masked one: clients send little, and what this loop saves is less than unmasking costs.
             plain = packed = plain_short = packed_short = _NEVER
-            if not self._opcode:
+            if not self._opcode and not self._mask_bit:
                 plain, plain_short = _PLAIN, _PLAIN_SHORT
                 if inflate:
                     packed, packed_short = _PACKED, _PACKED_SHORT
@@ -182,7 +159,10 @@ class FrameDecoder:
             end = pos + head_size + length
             if not head_size or end > size:
                 return pos
-            self._frame(data[pos], data[pos + head_size : end], 0, messages)
+            payload = data[pos + head_size : end]
+            if self._mask_bit:
+                payload = _unmask(payload, data[pos + head_size - 4 : pos + head_size])
+            self._frame(data[pos], payload, 0, messages)
             pos = end
         return size
 
@@ -191,7 +171,7 @@ class FrameDecoder:
         held = self._held
         head_size, length = self._head(held, 0)
         if not head_size:
-            self._wanted = 2 if len(held) < 2 else 4 if held[1] == 126 else 10
+            self._wanted = self._next_of_head(held)
             return
         self._wanted = head_size + length
         first = held[0]
@@ -199,15 +179,30 @@ class FrameDecoder:
             if self._is_plain_text(first):
                 if first & 0x0F == _TEXT:
                     self._utf8.reset()
-                self._unchecked = head_size
+                self._unchecked = self._head_size = head_size
                 self._check_early()
             return
-        with memoryview(held) as view:
-            payload = bytes(view[head_size:])
+        payload = self._payload(head_size, head_size)
         checked = self._unchecked - head_size if self._unchecked else 0
         self._held = bytearray()
         self._unchecked = 0
         self._frame(first, payload, checked, messages)
+
+    def _next_of_head(self, held: bytearray) -> int:
+        """Return how many octets of a head that is not whole tell something new: two, the length, the mask."""
+        if len(held) < 2:
+            return 2
+        length_ends = {126: 4, 127: 10}.get(held[1] & 0x7F, 2)
+        return length_ends if len(held) < length_ends else length_ends + 4
+
+    def _payload(self, head_size: int, start: int) -> bytes:
+        """Return what `_held` has from `start` on, which lies in the payload, without its mask."""
+        with memoryview(self._held) as view:
+            payload = bytes(view[start:])
+        if not self._mask_bit:
+            return payload
+        mask, turn = bytes(self._held[head_size - 4 : head_size]), (start - head_size) % 4
+        return _unmask(payload, mask[turn:] + mask[:turn])
 
     def _is_plain_text(self, first: int) -> bool:
         if first & 0x0F == _CONTINUATION:
@@ -216,7 +211,7 @@ class FrameDecoder:
 
     def _check_early(self) -> None:
         """Check the part of a text frame that has come: a fault is told at once (RFC 6455, 8.1)."""
-        self._check_utf8(bytes(self._held[self._unchecked :]), is_final=False)
+        self._check_utf8(self._payload(self._head_size, self._unchecked), is_final=False)
         self._unchecked = len(self._held)
 
     def _head(self, data: bytes | bytearray, pos: int) -> tuple[int, int]:
@@ -226,48 +221,51 @@ class FrameDecoder:
             return 0, 0
         first, second = data[pos], data[pos + 1]
         self._check_head(first, second)
-        if second < 126:
-            head_size, length = 2, second
-        elif second == 126:
+        head_size, length = 2, second & 0x7F
+        if length == 126:
             if available < 4:
                 return 0, 0
             head_size, length = 4, int.from_bytes(data[pos + 2 : pos + 4], "big")
             if length < 126:
-                raise _violation("a length is not in its shortest form")
-        else:
+                raise violation("a length is not in its shortest form")
+        elif length == 127:
             if available < 10:
                 return 0, 0
             head_size, length = 10, int.from_bytes(data[pos + 2 : pos + 10], "big")
             if length >> 63:
-                raise _violation("a 64-bit length has its top bit set")
+                raise violation("a 64-bit length has its top bit set")
             if length < 0x10000:
-                raise _violation("a length is not in its shortest form")
+                raise violation("a length is not in its shortest form")
         if length > self._max_frame:
-            raise _violation(f"a frame of {length} bytes, {self._max_frame} are allowed", 1009)
+            raise violation(f"a frame of {length} bytes, {self._max_frame} are allowed", 1009)
         if first & 0x0F < _CLOSE and len(self._message) + length > self._max_message:
-            raise _violation(f"a message of more than {self._max_message} bytes", 1009)
+            raise violation(f"a message of more than {self._max_message} bytes", 1009)
+        if self._mask_bit:
+            head_size += 4
+            if available < head_size:
+                return 0, 0
         return head_size, length
 
     def _check_head(self, first: int, second: int) -> None:
         opcode = first & 0x0F
-        if second & _MASK:
-            raise _violation("a server's frame is masked")
+        if second & _MASK != self._mask_bit:
+            raise violation("a client's frame is not masked" if self._mask_bit else "a server's frame is masked")
         if opcode not in _OPCODES:
-            raise _violation(f"opcode {opcode} is reserved")
+            raise violation(f"opcode {opcode} is reserved")
         if first & _RSV23:
-            raise _violation("a reserved bit is set")
+            raise violation("a reserved bit is set")
         if first & _RSV1 and (self._deflate is None or opcode not in (_TEXT, _BINARY)):
-            raise _violation("RSV1 is set where nothing can be compressed")
+            raise violation("RSV1 is set where nothing can be compressed")
         if opcode >= _CLOSE:
             if not first & _FIN:
-                raise _violation("a control frame is fragmented")
-            if second > 125:
-                raise _violation("a control frame is longer than 125 bytes")
+                raise violation("a control frame is fragmented")
+            if second & 0x7F > 125:
+                raise violation("a control frame is longer than 125 bytes")
         elif opcode == _CONTINUATION:
             if not self._opcode:
-                raise _violation("a continuation of nothing")
+                raise violation("a continuation of nothing")
         elif self._opcode:
-            raise _violation("a new message began before the last one was over")
+            raise violation("a new message began before the last one was over")
 
     def _frame(self, first: int, payload: bytes, checked: int, messages: list[bytes]) -> None:
         """Handle a whole frame; `checked` octets of its text have been found to be UTF-8 already."""
@@ -287,7 +285,7 @@ class FrameDecoder:
         try:
             payload.decode()
         except UnicodeDecodeError:
-            raise _violation("a text message is not UTF-8", 1007) from None
+            raise violation("a text message is not UTF-8", 1007) from None
         return Text(payload)
 
     def _fragment(self, first: int, payload: bytes, checked: int, messages: list[bytes]) -> None:
@@ -315,7 +313,7 @@ class FrameDecoder:
         try:
             self._utf8.decode(payload, is_final)
         except UnicodeDecodeError:
-            raise _violation("a text message is not UTF-8", 1007) from None
+            raise violation("a text message is not UTF-8", 1007) from None
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == _PING:
@@ -323,7 +321,7 @@ class FrameDecoder:
         elif opcode == _PONG:
             self.controls.append(Pong(payload))
         else:
-            self.controls.append(_closed(payload))
+            self.controls.append(read_close(payload))
             self._end()
 
     def _end(self) -> None:
@@ -332,20 +330,6 @@ class FrameDecoder:
         self._message = bytearray()
 
 
-def _closed(payload: bytes) -> Closed:
-    if not payload:
-        return Closed(1005, "")
-    if len(payload) == 1:
-        raise _violation("a close frame with half a code")
-    code = int.from_bytes(payload[:2], "big")
-    # RFC 6455, 7.4 and the IANA registry; 1004 to 1006 and 1015 must never be sent.
-    if not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
-        raise _violation(f"close code {code} must not be sent")
-    try:
-        return Closed(code, payload[2:].decode())
-    except UnicodeDecodeError:
-        raise _violation("a close reason is not UTF-8", 1007) from None
-
-
-def _violation(reason: str, close_code: int = 1002) -> RemoteProtocolError:
-    return RemoteProtocolError(reason, close_code=close_code)
+def _unmask(payload: bytes, mask: bytes) -> bytes:
+    size, number = len(payload), int.from_bytes  # one xor of two long numbers: no loop in Python
+    return (number(payload, "little") ^ number((mask * (size // 4 + 1))[:size], "little")).to_bytes(size, "little")

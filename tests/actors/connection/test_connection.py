@@ -25,12 +25,10 @@ from websocket_v6.actors.messages.connection import (
     TransportFailed,
     TransportOpened,
     TransportSaid,
-    UseTarget,
 )
 from websocket_v6.actors.messages.router import Attach, SourceState
-from websocket_v6.actors.messages.supervisor import Failed, Renew, TargetWanted
+from websocket_v6.actors.messages.supervisor import Failed, Renew
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.commands import End
 from websocket_v6.protocol.errors import AuthenticationError, RateLimitedError
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
@@ -199,17 +197,6 @@ def test_a_connection_that_has_come_of_age_asks_for_an_heir(it: Subject) -> None
     assert it.due_in() == 3.6
     it.fire()
     assert it.told[-1] == Renew(it.ref, "age")
-
-
-def test_who_must_not_try_again_asks_where_to_go(it: Subject) -> None:
-    it.start(target=Target("ws://door", is_paced=False, retries=False))
-    it.tell(Connect("private"))
-    transport = it.connect()
-    it.tell(TransportFailed(transport.attachment, LOST, 0))
-    assert it.told[-1] == TargetWanted(it.ref, LOST)
-    assert it.health().state == "waiting"
-    it.tell(UseTarget(TARGET))
-    assert it.connect().target == TARGET
 
 
 def test_nobody_wants_it_any_more_while_it_waits(it: Subject) -> None:

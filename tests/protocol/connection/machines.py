@@ -26,7 +26,7 @@ from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.errors import AuthenticationError, TransportError
 
 EXCHANGE = Target("wss://exchange/websocket/v1/private", needs_keys=True)
-DOOR = Target("ws+unix://door", is_paced=False, retries=False, stalls=False, ages=False, compresses=False)
+DOOR = Target("ws+unix://door", is_paced=False, stalls=False, ages=False, compresses=False)
 LOST = TransportError("lost")
 REFUSED = AuthenticationError("refused", name="jwt_verification")
 
@@ -129,11 +129,6 @@ def in_state(state: State, target: Target = EXCHANGE, config: Config | None = No
         return it
     if state is State.DONE:
         it.tell(Finish())
-    elif state is State.ORPHAN:
-        it = Driven(DOOR, config)
-        it.tell(Wanted())
-        it.connect()
-        it.tell(Failed(LOST))
     elif state is State.REFUSED:
         it.tell(Wanted())
         it.connect()

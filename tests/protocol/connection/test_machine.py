@@ -15,11 +15,8 @@ from websocket_v6.protocol.connection.steps import (
     Ended,
     Failed,
     FinishTransport,
-    NeedTarget,
     NewKeys,
-    NewTarget,
     OpenTransport,
-    Renew,
     Said,
     TakeTurn,
     Tell,
@@ -129,55 +126,15 @@ def test_a_transport_that_was_open_says_itself_that_it_is_lost() -> None:
     assert it.machine.error is None
 
 
-# --- another target
+# --- a door
 
 
 @pytest.mark.parametrize("error", [LOST, REFUSED])
-def test_who_must_not_try_again_asks_where_to_go(error: WebSocketV6Error) -> None:
+def test_a_door_is_tried_again_without_a_turn(error: WebSocketV6Error) -> None:
     it = in_state(State.CONNECTING, DOOR)
-    assert it.tell(Failed(error)) == [Tell("lost", error), NeedTarget(error)]
-    assert it.state is State.ORPHAN
-    assert it.run(30.0) == [
-        (10.0, NeedTarget(error)),
-        (20.0, NeedTarget(error)),
-        (30.0, NeedTarget(error)),
-    ]
-    it.tell(NewTarget(OTHER))
-    assert it.connect() == [OpenTransport(OTHER)]
-
-
-def test_a_door_that_is_lost() -> None:
-    it = in_state(State.OPEN, DOOR)
-    assert it.tell(Ended(LOST)) == [NeedTarget(LOST)]
-
-
-@pytest.mark.parametrize("state", [State.IDLE, State.WAITING, State.QUEUED, State.CLOSING, State.REOPENING])
-def test_the_next_attempt_goes_to_the_new_target(state: State) -> None:
-    it = in_state(state)
-    it.tell(NewTarget(OTHER))
-    if state in (State.CLOSING, State.REOPENING):
-        it.tell(Ended(LOST))
-    it.tell(Wanted())
-    if state is State.QUEUED:
-        it.tell(TurnGiven(it.now))
-    assert it.connect() == [OpenTransport(OTHER)]
-
-
-def test_an_attempt_to_the_old_target_is_given_up_without_a_word() -> None:
-    it = in_state(State.CONNECTING)
-    it.tell(NewTarget(OTHER))
-    assert it.tell(Failed(LOST)) == []
-    assert it.due_in() == {"connect": 0.0}
-    assert it.machine.inheritance().failures == 0
-
-
-def test_a_renewal_for_a_new_target_goes_on_until_it_is_replaced_and_leads_there() -> None:
-    it = in_state(State.OPEN)
-    it.tell(NewTarget(OTHER))
-    it.reading_since = None
-    assert [at for at, action in it.run(125.0) if action == Renew("target")] == [60.0, 120.0]
-    it.tell(Ended(LOST))
-    assert it.connect() == [OpenTransport(OTHER)]
+    it.tell(Failed(error))
+    it.now += it.due_in()["connect"]
+    assert it.due() == [OpenTransport(DOOR)]
 
 
 # --- leaving

@@ -30,7 +30,7 @@ def test_what_does_not_age_is_renewed_for_other_reasons_only(max_age: float | No
     renewal = Renewal(max_age, lambda: 0.0)
     renewal.begin(0.0, ages=ages)
     assert renewal.due == math.inf
-    assert renewal.want(Renew("target"), 5.0) == [Renew("target")]
+    assert renewal.want(Renew("keys"), 5.0) == [Renew("keys")]
     assert renewal.due == 65.0
 
 

@@ -15,9 +15,7 @@ from websocket_v6.protocol.connection.steps import (
     Failed,
     Finish,
     FinishTransport,
-    NeedTarget,
     NewKeys,
-    NewTarget,
     Opened,
     OpenTransport,
     Renew,
@@ -47,35 +45,31 @@ EVENTS: dict[str, Event] = {
     "Answered": Answered("ticket-1"),
     "Said": Said("WRONG_FORMAT", "no"),
     "NewKeys": NewKeys(2),
-    "NewTarget": NewTarget(OTHER),
-    "NewTarget, same": NewTarget(EXCHANGE),
     "Finish": Finish(),
 }
 # Said again in words, so that a change of the table is a change of two minds: the state each pair leads to, "." for the
 # same, "x" for what cannot happen; in the order of the states, a word each.
-ORDER = "IDLE WAITING QUEUED REFUSED ORPHAN CONNECTING OPEN CLOSING REOPENING FINISHING DONE"
+ORDER = "IDLE WAITING QUEUED REFUSED CONNECTING OPEN CLOSING REOPENING FINISHING DONE"
 LEADS_TO = {
-    "Wanted": "WAITING . . . . . . REOPENING . . .",
-    "Unwanted": ". IDLE IDLE IDLE IDLE CLOSING CLOSING . CLOSING . .",
-    "Unwanted, linger": ". IDLE IDLE IDLE IDLE CLOSING . . CLOSING . .",
-    "TurnGiven": ". . . . . . . . . . .",
-    "Opened": "x x x x x OPEN x . . . .",
-    "Failed": "x x x x x WAITING x IDLE WAITING DONE .",
-    "Ended": "x x x x x WAITING WAITING IDLE WAITING DONE .",
-    "Due": ". QUEUED CONNECTING QUEUED . REOPENING . IDLE WAITING DONE .",
-    "Answered": ". . . . . . . . . . .",
-    "Said": ". . . . . . REOPENING . . . .",
-    "NewKeys": ". . . WAITING . . . . . . .",
-    "NewTarget": ". . . WAITING WAITING REOPENING . . . . .",
-    "NewTarget, same": ". . . WAITING WAITING . . . . . .",
-    "Finish": "DONE DONE DONE DONE DONE FINISHING FINISHING FINISHING FINISHING . .",
+    "Wanted": "WAITING . . . . . REOPENING . . .",
+    "Unwanted": ". IDLE IDLE IDLE CLOSING CLOSING . CLOSING . .",
+    "Unwanted, linger": ". IDLE IDLE IDLE CLOSING . . CLOSING . .",
+    "TurnGiven": ". . . . . . . . . .",
+    "Opened": "x x x x OPEN x . . . .",
+    "Failed": "x x x x WAITING x IDLE WAITING DONE .",
+    "Ended": "x x x x WAITING WAITING IDLE WAITING DONE .",
+    "Due": ". QUEUED CONNECTING QUEUED REOPENING . IDLE WAITING DONE .",
+    "Answered": ". . . . . . . . . .",
+    "Said": ". . . . . REOPENING . . . .",
+    "NewKeys": ". . . WAITING . . . . . .",
+    "Finish": "DONE DONE DONE DONE FINISHING FINISHING FINISHING FINISHING . .",
 }
 CLOSED = Tell("closed")
 FINISH = FinishTransport(None)
 ABORT = AbortTransport()
 # What is done on the way; nothing for pairs that are not here.
 DOES: dict[tuple[str, str], list[Action]] = {
-    **{(state, name): [CLOSED] for state in ORDER.split()[1:5] for name in ("Unwanted", "Unwanted, linger")},
+    **{(state, name): [CLOSED] for state in ORDER.split()[1:4] for name in ("Unwanted", "Unwanted, linger")},
     ("CONNECTING", "Unwanted"): [FINISH],
     ("CONNECTING", "Unwanted, linger"): [FINISH],
     ("OPEN", "Unwanted"): [FINISH],
@@ -91,14 +85,11 @@ DOES: dict[tuple[str, str], list[Action]] = {
     ("WAITING", "Due"): [TakeTurn()],
     ("QUEUED", "Due"): [OpenTransport(EXCHANGE)],
     ("REFUSED", "Due"): [TakeTurn()],
-    ("ORPHAN", "Due"): [NeedTarget(LOST)],
     ("CONNECTING", "Due"): [ABORT],
     ("CLOSING", "Due"): [AbandonTransport("the private connection did not end within 15 s"), CLOSED],
     ("REOPENING", "Due"): [AbandonTransport("the private connection did not end within 15 s"), CLOSED],
     ("FINISHING", "Due"): [AbandonTransport("the private connection did not end within 15 s")],
     ("OPEN", "NewKeys"): [Renew("keys")],
-    ("OPEN", "NewTarget"): [Renew("target")],
-    ("CONNECTING", "NewTarget"): [ABORT],
     ("CONNECTING", "Finish"): [FINISH],
     ("OPEN", "Finish"): [FINISH],
 }
@@ -163,7 +154,6 @@ def test_what_is_not_due_yet_is_not_done(state: State) -> None:
         (State.WAITING, {"connect": 0.0}),
         (State.QUEUED, {"connect": 1.0}),
         (State.REFUSED, {"connect": 60.0}),
-        (State.ORPHAN, {"target": 10.0}),
         (State.CONNECTING, {"connect_by": 11.0}),
         (State.OPEN, {"ping": 20.0, "look": 5.0}),
         (State.CLOSING, {"abandon": 15.0}),

@@ -23,7 +23,6 @@ from websocket_v6.protocol.connection.steps import (
     Failed,
     Finish,
     NewKeys,
-    NewTarget,
     Opened,
     OpenTransport,
     Said,
@@ -228,7 +227,6 @@ EVENTS = st.one_of(
     st.just(Answered("ticket-1")),
     st.just(Said("INVALID_AUTH", "no")),
     st.builds(NewKeys, st.integers(0, 3)),
-    st.sampled_from([NewTarget(EXCHANGE), NewTarget(DOOR)]),
     st.just(Finish()),
     st.builds(Due, st.builds(Sample, st.none() | st.floats(0.0, 9.0), st.floats(0.0, 9.0), st.floats(0.0, 9.0))),
 )

@@ -25,8 +25,6 @@ from websocket_v6.protocol.connection.steps import (
     Event,
     Failed,
     FinishTransport,
-    NeedTarget,
-    NewTarget,
     Opened,
     OpenTransport,
     Renew,
@@ -241,8 +239,6 @@ class World:
                 self.pace.block(until)
             case Renew() | Tell():
                 pass
-            case NeedTarget():
-                self.after(self.random.uniform(0.0, 30.0), lambda: self.tell(NewTarget(self.target)))
 
     def _open(self, target: Target) -> None:
         assert self.transport is None, "two transports"

@@ -1,0 +1,124 @@
+"""What a server, this process's door for others, is told, and what it tells its owner.
+
+Sockets are known by numbers: the server gives one to each that has shaken hands, and never again.
+"""
+
+from typing import NamedTuple
+
+from .common import Ref
+
+__all__ = [
+    "Beaten",
+    "CloseMember",
+    "Confirm",
+    "Dismiss",
+    "DoorDoubts",
+    "DoorFailed",
+    "DoorOpened",
+    "Doubt",
+    "MemberCame",
+    "MemberGone",
+    "MemberSaid",
+    "NameMember",
+    "SayToMember",
+    "ShareWith",
+]
+
+
+# --- server to its owner
+
+
+class DoorOpened(NamedTuple):
+    """The server (live) listens at `address`."""
+
+    server: Ref
+    address: str
+
+
+class DoorFailed(NamedTuple):
+    """The server (live) cannot listen, and why. Its last word."""
+
+    server: Ref
+    reason: str
+
+
+class DoorDoubts(NamedTuple):
+    """This process stood still, and may be the host no more: nothing is sent until Confirm."""
+
+
+class MemberCame(NamedTuple):
+    """A process has opened its member socket. `pid` is what the system says of it, 0 if it says nothing."""
+
+    client: int
+    pid: int
+
+
+class MemberSaid(NamedTuple):
+    """One binary message of a member: a word of `protocol/membership/words.py`, not decoded."""
+
+    client: int
+    data: bytes
+
+
+class MemberGone(NamedTuple):
+    """A member socket is closed, and why. Its last word."""
+
+    client: int
+    reason: str
+
+
+# --- router to server
+
+
+class Beaten(NamedTuple):
+    """The router is there."""
+
+
+# --- owner to server
+
+
+class SayToMember(NamedTuple):
+    """Send this to a member, as one binary message."""
+
+    client: int
+    data: bytes
+
+
+class CloseMember(NamedTuple):
+    """Close a member's socket, and all data sockets of that member."""
+
+    client: int
+    code: int
+    reason: str
+
+
+class NameMember(NamedTuple):
+    """The process behind this member socket may open data sockets, under the name `member`, which nobody can guess."""
+
+    client: int
+    member: str
+    name: str = ""  # for people: "process 4711 (bot.py)"
+
+
+class ShareWith(NamedTuple):
+    """A member may have these endpoints and no others: data sockets that it has of others close with 4403."""
+
+    member: str
+    endpoints: tuple[str, ...]
+
+
+class Dismiss(NamedTuple):
+    """Close everybody's sockets after what is queued for them, and let nobody in any more."""
+
+    code: int
+    reason: str
+
+
+class Doubt(NamedTuple):
+    """This process may be the host no more: accept, answer and send nothing until Confirm."""
+
+
+class Confirm(NamedTuple):
+    """It is the host, of this term."""
+
+    term: int

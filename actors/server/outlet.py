@@ -1,0 +1,187 @@
+"""Where frames go out to one client: sent by the router as long as they fit, and by the server's thread from then on.
+
+Beside a mailbox the one place where two threads meet. The router puts frames in and, as a rule, sends each at once.
+What does not fit waits, the client is *behind*, and the server's thread sends the rest when the socket takes more. Only
+that thread closes, under the lock, so that no descriptor is used again under a send. What waits is counted against the
+budget of the client's process.
+"""
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from .sending import Send
+
+__all__ = ["Account", "Outlet"]
+
+GATHERED = 64 * 1024  # bytes of small frames that are sent together
+
+
+class Account:
+    """What may wait for one process, in all its sockets together."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.outlets: list[Outlet] = []  # the server's thread changes it
+
+    @property
+    def queued(self) -> int:
+        """How many bytes wait."""
+        return sum(outlet.queued for outlet in self.outlets)
+
+
+class Outlet:
+    """The sending side of one socket. `put` is for the router's thread, what is below it for the server's.
+
+    `call` is called, from the router's thread, when the server's must see to it: it is behind, or over its budget.
+    """
+
+    def __init__(self, sock: socket.socket, send: Send, account: Account, call: Callable[[], object]) -> None:
+        self.is_behind = False
+        self.is_over = False  # nothing is taken any more
+        self.is_exceeded = False  # because too much waited
+        self._is_closed = False
+        self._sock = sock
+        self._send = send
+        self.account = account
+        self._call = call
+        self._lock = threading.Lock()
+        self._frames: deque[bytes] = deque()
+        self._rest = b""  # of the frame that was begun
+        self._put = self._sent = 0  # bytes; the router counts the one, whoever has the lock the other
+        account.outlets.append(self)
+
+    @property
+    def queued(self) -> int:
+        """How many bytes wait."""
+        return 0 if self.is_over else max(0, self._put - self._sent)
+
+    # --- the router's thread
+
+    def put(self, frame: bytes, *, may_send: bool = True) -> None:
+        """Send a frame, behind those before it: now if that can be, else as soon as it can."""
+        if self.is_over:
+            return
+        # Before the lock is tried: whoever has it looks once more when it is let go.
+        self._frames.append(frame)
+        self._put += len(frame)
+        if self.is_behind:
+            if self.account.queued > self.account.limit:
+                self.is_over = self.is_exceeded = True
+                self._call()
+        elif not may_send:
+            self._fall_behind()
+        elif self._lock.acquire(blocking=False):
+            try:
+                self._drain()
+            finally:
+                self._lock.release()
+            if self._rest or self._frames:
+                self._fall_behind()
+
+    def _fall_behind(self) -> None:
+        self.is_behind = True
+        self._call()
+
+    # --- the server's thread
+
+    def say(self, frame: bytes) -> None:
+        """Send a control frame, before whatever waits."""
+        with self._lock:
+            self._frames.appendleft(frame)
+            self._put_by_server(len(frame))
+            self._drain()
+        self.catch_up()
+
+    def add(self, frame: bytes) -> None:
+        """Send a frame behind whatever waits."""
+        with self._lock:
+            self._frames.append(frame)
+            self._put_by_server(len(frame))
+        self.catch_up()
+
+    def catch_up(self) -> bool:
+        """Send what waits, as far as it fits; return whether that was all."""
+        while True:
+            with self._lock:
+                self._drain()
+                is_done = not self._rest and not self._frames
+                self.is_behind = not is_done
+            # The router may have put something in before it saw that nobody is behind any more.
+            if not is_done or not self._frames:
+                return is_done
+
+    def finish(self, frame: bytes = b"") -> bool:
+        """Take nothing more, and throw away what waits but the frame that was begun; then send `frame`, the last.
+
+        Returns whether all of that is sent; if not, `catch_up` goes on with it.
+        """
+        with self._lock:
+            self.is_over = True
+            self._frames.clear()
+            if frame:
+                self._frames.append(frame)
+            self._drain()
+            return not self._rest and not self._frames
+
+    def end_after_what_waits(self, frame: bytes) -> None:
+        """Take nothing more; send what waits, and then `frame`, the last."""
+        with self._lock:
+            self.is_over = True
+            self._frames.append(frame)
+        self.catch_up()
+
+    def close(self) -> None:
+        """Close the socket."""
+        with self._lock:
+            self.is_over = self._is_closed = True
+            self._frames.clear()
+            self._rest = b""
+            with contextlib.suppress(OSError):
+                self._sock.close()
+        with contextlib.suppress(ValueError):
+            self.account.outlets.remove(self)
+
+    def move(self, account: Account) -> None:
+        """Count what waits in another account from now on."""
+        self.account.outlets.remove(self)
+        self.account = account
+        account.outlets.append(self)
+
+    def _put_by_server(self, size: int) -> None:
+        self._sent -= size  # what is not the router's does not count for the budget
+
+    # --- under the lock
+
+    def _drain(self) -> None:
+        frames, send = self._frames, self._send
+        if self._is_closed:  # while somebody was about to put something in
+            frames.clear()
+        while self._rest or frames:
+            data = self._rest or frames.popleft()
+            if frames and len(data) < GATHERED and not self._rest:
+                data = _gather(data, frames)
+            try:
+                sent = send(data)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                self._rest = data
+                return
+            except OSError:  # it is gone: its reader hears of that
+                self.is_over = True
+                frames.clear()
+                self._rest = b""
+                return
+            self._sent += sent
+            self._rest = data[sent:] if sent < len(data) else b""
+
+
+def _gather(first: bytes, frames: deque[bytes]) -> bytes:
+    found, size = [first], len(first)
+    while frames and size < GATHERED:
+        frame = frames.popleft()
+        found.append(frame)
+        size += len(frame)
+    return b"".join(found)

@@ -1,0 +1,85 @@
+"""An actor's inbox that also yields sockets that are ready: the actor's one thread waits for both at once."""
+
+import contextlib
+import queue
+import selectors
+import socket
+from collections import deque
+from typing import Any, NamedTuple
+
+from pykka._envelope import Envelope
+
+from websocket_v6.actors.base import TimedInbox
+from websocket_v6.actors.forks import in_child
+
+__all__ = ["SelectorInbox", "SocketReady"]
+
+MESSAGES = 64  # that are handled in a row before the sockets have their turn
+
+
+class SocketReady(NamedTuple):
+    """The socket that was registered with `data` is ready; `events` are those of `selectors`."""
+
+    data: Any
+    events: int
+
+
+class SelectorInbox(TimedInbox):
+    """Sockets are registered in `selector`, by the actor alone, with what SocketReady is to bear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.selector = selectors.DefaultSelector()
+        self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
+        self._woken.setblocking(False)
+        self.selector.register(self._woken, selectors.EVENT_READ)
+        self._ready: deque[SocketReady] = deque()
+        self._is_asleep = False
+        self._in_a_row = 0
+        self.put = self._put
+        in_child(self)
+
+    def close(self) -> None:
+        """Close what waiting takes. What lies in the inbox can still be taken out."""
+        self.selector.close()
+        self._waker.close()
+        self._woken.close()
+
+    def _after_fork(self) -> None:
+        # The parent's epoll set lives on, and must not be edited from here: only descriptors are closed.
+        with contextlib.suppress(OSError):
+            self.close()
+
+    def _put(self, envelope: "Envelope[Any]") -> None:
+        self._queue.put(envelope)
+        if self._is_asleep:
+            with contextlib.suppress(OSError):  # full: it wakes anyway; closed: it is over
+                self._waker.send(b"\0")
+
+    def _take(self, timeout: float | None) -> "Envelope[Any]":
+        if self._ready:
+            return Envelope(self._ready.popleft())
+        if self._in_a_row < MESSAGES:
+            with contextlib.suppress(queue.Empty):
+                self._in_a_row += 1
+                return self._queue.get_nowait()
+        self._select(timeout)
+        if self._ready:
+            return Envelope(self._ready.popleft())
+        return self._queue.get_nowait()  # Empty: neither came in time, or it was woken for what is gone
+
+    def _select(self, timeout: float | None) -> None:
+        self._in_a_row = 0
+        self._is_asleep = True
+        try:
+            # Whoever puts something in after this look finds it asleep, and wakes it.
+            found = self.selector.select(timeout if self._queue.empty() else 0)
+        finally:
+            self._is_asleep = False
+        for key, events in found:
+            if key.fileobj is self._woken:
+                with contextlib.suppress(BlockingIOError):
+                    self._woken.recv(4096)
+            else:
+                self._ready.append(SocketReady(key.data, events))

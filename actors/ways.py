@@ -1,0 +1,35 @@
+"""The ways from the router to the clients of a server: beside mailboxes, what a subscription's events can go into.
+
+A client has one way, whatever it subscribes to, so that nothing comes to it twice and all of it in one order. What it
+is told beside data goes the same way, behind the data before it.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from websocket_v6.protocol.events import Event
+
+__all__ = ["Mouth", "Way"]
+
+
+class Mouth(Protocol):
+    """Where the ways of one server end. Called by the router, in its thread; never waits."""
+
+    def deliver(self, rows: Sequence[tuple["Way", list[Event]]]) -> None:
+        """Send events to clients, to each what it is to get."""
+
+    def convey(self, way: "Way", news: object) -> None:
+        """Tell one client what has happened, behind all that was delivered to it before."""
+
+
+class Way:
+    """The way to one client, which the server knows as number `client`."""
+
+    __slots__ = ("client", "mouth")
+
+    def __init__(self, client: int, mouth: Mouth) -> None:
+        self.client = client
+        self.mouth = mouth
+
+    def __repr__(self) -> str:
+        return f"Way({self.client})"

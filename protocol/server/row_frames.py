@@ -1,0 +1,62 @@
+"""Frames of rows for guests: made once for all that get the same rows, which a message that comes alone always is."""
+
+from collections.abc import Iterator
+
+from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.websocket.outgoing import BINARY, frame
+
+from .words import encode_rows
+
+__all__ = ["RowFrames"]
+
+SAME_NS = 1_000_000  # what was read within this time of each other counts as read at once
+MOST_BYTES = 1024 * 1024  # of payloads in one frame, unless a single message has more
+
+
+class RowFrames:
+    """The frames of one delivery."""
+
+    def __init__(self) -> None:
+        self._made: dict[int | tuple[int, ...], bytes] = {}
+
+    def of(self, events: list[Event]) -> bytes:
+        """Return the frames, one after the other, for who gets these events, which live as long as this does."""
+        key = id(events[0]) if len(events) == 1 else tuple(map(id, events))
+        frames = self._made.get(key)
+        if frames is None:
+            frames = self._made[key] = b"".join([frame(BINARY, rows) for rows in _rows(events)])
+        return frames
+
+
+def _rows(events: list[Event]) -> Iterator[bytes]:
+    """Yield runs of events that were read within a moment, and in the same way; they are of when the last was read."""
+    if len(events) == 1:
+        (event,) = events
+        yield _pack(event, [event.stream], [event.payload])
+        return
+    first = last = events[0]
+    streams: list[str] = []
+    payloads: list[bytes] = []
+    size = 0
+    for event in events:
+        payload = event.payload
+        if streams and not (_go_together(first, event) and size + len(payload) <= MOST_BYTES):
+            yield _pack(last, streams, payloads)
+            first, streams, payloads, size = event, [], [], 0
+        last = event
+        streams.append(event.stream)
+        payloads.append(payload)
+        size += len(payload)
+    yield _pack(last, streams, payloads)
+
+
+def _go_together(first: Event, event: Event) -> bool:
+    return (
+        0 <= event.received_at - first.received_at <= SAME_NS
+        and event.is_replayed == first.is_replayed
+        and event.backfilled == first.backfilled
+    )
+
+
+def _pack(last: Event, streams: list[str], payloads: list[bytes]) -> bytes:
+    return encode_rows(last.received_at, streams, payloads, replayed=last.is_replayed, backfilled=last.backfilled)

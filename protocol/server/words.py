@@ -1,0 +1,144 @@
+"""What a host says to a guest on a data socket: one msgpack array for each binary frame, which begins with its kind.
+
+Rows are messages of the exchange in two columns, untouched. What changes their meaning, `State` and `Refused`, lies in
+one order with them. The answer to a LIST_SUBSCRIPTIONS is none of these words: it comes as the exchange's own text.
+What a guest says is the exchange's own requests (`request_reading.py`).
+
+`encode_rows` is paid for each batch. msgspec packs a plain tuple in half the time that msgpack takes, one row in 0.5 us
+and twenty in 1.6 us, a Struct in two thirds of it; lists are read faster than tuples.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+from websocket_v6.protocol.errors import RemoteProtocolError
+
+__all__ = [
+    "MAX_WORD",
+    "SUBPROTOCOL",
+    "Clock",
+    "Refused",
+    "Rows",
+    "State",
+    "StateName",
+    "Word",
+    "clean",
+    "decode",
+    "encode",
+    "encode_rows",
+]
+
+SUBPROTOCOL = "v6.1"  # rises with every change of what is said here
+MAX_WORD = 64 * 1024 * 1024  # bytes: the greatest single message, and room
+_MAX_ROWS = 1_000_000
+_MAX_REASON = 500  # characters
+_MAX_NAME = 64
+_ROWS = 1
+
+StateName = Literal["connecting", "open", "lost", "refused", "closed"]
+Streams: TypeAlias = Annotated[list[str], msgspec.Meta(max_length=_MAX_ROWS)]
+Payloads: TypeAlias = Annotated[list[bytes], msgspec.Meta(max_length=_MAX_ROWS)]
+Nanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class Rows(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=_ROWS):
+    """Messages of the exchange. `replayed` are last values, `backfilled` were fetched after a gap."""
+
+    ts_received_ns: Nanoseconds  # the host's clock, Unix nanoseconds
+    streams: Streams
+    payloads: Payloads
+    replayed: bool
+    backfilled: bool
+
+
+class State(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
+    """What happened to the host's connection; the first word on each socket. `open` begins an attachment.
+
+    `backfills`: the host brings the trades that were missed. `sent_ns` is its clock as it says so.
+    """
+
+    state: StateName
+    at_ns: Nanoseconds
+    gap_started_ns: Nanoseconds | None
+    reason: str
+    error: str  # "", or the class of the error: "AuthenticationError"
+    backfills: bool
+    sent_ns: Nanoseconds
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=3):
+    """These streams are not served (any more), and why, in the exchange's words."""
+
+    streams: tuple[str, ...]
+    name: str
+    text: str
+
+
+class Clock(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=4):
+    """What time the host has. Said now and then to who is on another machine, and has another clock."""
+
+    sent_ns: Nanoseconds
+
+
+Word: TypeAlias = Rows | State | Refused | Clock
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Word).decode
+# What decoding of outside bytes may raise.
+_MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+# Characters that steer a terminal, break a line or turn its direction, and halves of characters, which have no bytes.
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def encode_rows(
+    ts_received_ns: int,
+    streams: Sequence[str],
+    payloads: Sequence[bytes],
+    *,
+    replayed: bool = False,
+    backfilled: bool = False,
+) -> bytes:
+    """Return rows as they are sent; `streams` and `payloads` are lists or tuples, of one length."""
+    return _encode((_ROWS, ts_received_ns, streams, payloads, replayed, backfilled))
+
+
+def encode(word: State | Refused | Clock) -> bytes:
+    """Return a word as it is sent, its texts fit to be printed."""
+    return _encode(word if isinstance(word, Clock) else _cleaned(word))
+
+
+def decode(data: bytes | bytearray | memoryview) -> Word:
+    """Read one word.
+
+    Raises:
+        RemoteProtocolError: if it is anything else.
+    """
+    size = len(data)
+    if size > MAX_WORD:
+        raise RemoteProtocolError(f"the host sent {size} bytes at once: more than {MAX_WORD}")
+    try:
+        word = _decode(data)
+    except _MALFORMED as exc:
+        raise RemoteProtocolError(f"the host sent what is no word: {bytes(data[:16])!r}: {exc}") from None
+    if isinstance(word, Clock):
+        return word
+    if not isinstance(word, Rows):
+        return _cleaned(word)
+    if len(word.streams) != len(word.payloads):
+        raise RemoteProtocolError("the host sent rows with more streams than messages, or fewer")
+    return word
+
+
+def clean(text: str, most: int = _MAX_REASON) -> str:
+    """Return a text that came from elsewhere fit for a log: in one line, and no longer than `most` characters."""
+    return _STEERING.sub(" ", text[:most])
+
+
+def _cleaned(word: State | Refused) -> State | Refused:
+    if isinstance(word, State):
+        reason, error = clean(word.reason), clean(word.error, _MAX_NAME)
+        return msgspec.structs.replace(word, reason=reason, error=error)
+    return msgspec.structs.replace(word, name=clean(word.name, _MAX_NAME), text=clean(word.text))
