@@ -10,7 +10,7 @@ import select
 import socket
 import threading
 import time
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import websocket
 
@@ -172,7 +172,7 @@ class MemberSocket(threading.Thread):
                 text = f"{self._host} does not welcome this process: it is stopped or hangs"
                 raise DoorError(text, DoorProblem.SILENT)
 
-    def _carry(self) -> None:
+    def _carry(self) -> NoReturn:
         ping_at = time.monotonic() + PING_INTERVAL
         while True:
             self._read(max(0.0, min(PIECE, ping_at - time.monotonic())))

@@ -79,7 +79,7 @@ _ROWS: dict[type, tuple[str, ...]] = {
     Checked:      (_X,                _X,                _X,                _X,                _X,
                    _X,                _X,                "checked_taking",  "checked",         "checked",
                    "checked",         _X,                _X,                _X),
-    Announced:    (_X,                _X,                "become_host",     _X,                _X,
+    Announced:    (_X,                _X,                "succeed",         _X,                _X,
                    _X,                "succeed",         "succeed",         "confirm",         "announced",
                    "announced",       "go_on",           _X,                _X),
     NotAnnounced: (_X,                _X,                "outrun",          _X,                _X,

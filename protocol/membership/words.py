@@ -19,6 +19,7 @@ from .shared_settings import Settings
 __all__ = [
     "MAX_WORD",
     "BeHost",
+    "Endpoint",
     "FromGuest",
     "FromHost",
     "Goodbye",
@@ -55,7 +56,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class Keys(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="keys"):
-    """This is my answer to your challenge (`proof.py`); empty if I have no keys. Answered with `Shared`."""
+    """This is my answer to your challenge (`make_proof`); empty if I have no keys. Answered with `Shared`."""
 
     proof: Secret
 

@@ -131,7 +131,7 @@ def test_nor_does_a_word_with_one_byte_changed(word: FromGuest | FromHost, data:
 
 
 def test_the_longest_words_fit() -> None:
-    longest = [
+    longest: list[FromGuest | FromHost] = [
         Hello("\u20ac" * 1024, 2**53, SETTINGS),
         Ready(2**53, "\u20ac" * 1024, b"k" * 64),
         Welcome(2**53, "\u20ac" * 1024, True, "\u20ac" * 1024, b"c" * 64, 2**53),

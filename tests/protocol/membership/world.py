@@ -244,9 +244,9 @@ class Process:
                         self.let_in(one)
             case steps.OfferTitle(client, offer):
                 self.say(client, lambda number: steps.BeHost(number, offer))
-            case steps.SayMoved(entry):
+            case steps.SayMoved(new):
                 for client in list(self.door.open if self.door else ()):
-                    self.say(client, lambda number: steps.Moved(number, entry.address, entry.key, entry.term))
+                    self.say(client, lambda number: steps.Moved(number, new.address, new.key, new.term))
             case steps.Attach(number, entry, is_probe):
                 self.attach(number, entry, is_probe=is_probe)
             case steps.Detach(number):
