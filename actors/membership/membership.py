@@ -126,9 +126,9 @@ class Membership(Actor):
             case MemberOpened(number, welcome):
                 self._hosts.opened(number, welcome, clock())
             case MemberHeard(number, word):
-                event = self._hosts.heard(number, word)
-                self._tell(event)
-                if event is None and isinstance(word, words.Shared) and number == self._machine.member:
+                news = self._hosts.heard(number, word)
+                self._tell(news)
+                if news is None and isinstance(word, words.Shared) and number == self._machine.member:
                     self._share_anew(number)
             case MemberEnded():
                 self._tell(self._hosts.ended(message))

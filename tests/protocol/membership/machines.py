@@ -24,7 +24,7 @@ class Actions(list[steps.Action]):
         is_same_kind = isinstance(other, list) and [type(one) for one in self] == [type(one) for one in other]
         return is_same_kind and super().__eq__(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class Driven:

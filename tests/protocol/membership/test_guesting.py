@@ -145,8 +145,7 @@ def test_a_guest_in_doubt_whose_host_was_replaced_goes_to_the_new_one() -> None:
 @pytest.mark.parametrize("state", [State.GUEST, State.DOUBTING])
 def test_a_guest_that_stood_still_looks_first(state: State) -> None:
     it = in_state(state)
-    assert it.tell(steps.ClockJumped())[-1] == steps.Look()
-    assert it.state is State.GUEST
+    assert isinstance(it.tell(steps.ClockJumped())[-1], steps.Look)
     it.tell(steps.Looked(NEXT))
     assert it.state is State.MOVING
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.protocol.membership.machines import ERROR, KEY, NEXT, OWN, Driven, in_state
+from tests.protocol.membership.machines import ERROR, KEY, NEXT, OWN, Actions, Driven, in_state
 from websocket_v6.protocol.membership import steps
 from websocket_v6.protocol.membership.host_entry import HostEntry
 from websocket_v6.protocol.membership.standing import OLD_DOOR, PROOF_AFTER
@@ -108,7 +108,7 @@ def test_a_lock_that_nobody_lets_go_of_is_taken_away_from_its_holder() -> None:
         actions = it.due()
         if actions == [steps.Check()]:
             it.tell(steps.Checked(False, it.own))
-            actions = []
+            actions = Actions()
         elif actions == [steps.TryLock()]:
             actions = it.tell(steps.LockTaken(7))
     assert actions == [steps.OustLock(7, it.own)]
