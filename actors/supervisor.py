@@ -90,8 +90,9 @@ class Supervisor(Actor):
     """Starts, watches, replaces and stops the engine's actors.
 
     Receives Join, Quit, GetChildren, AwaitPlace and HandOver from proxies, Failed from children, KeysReplaced from Jwt,
-    Renew from connections, SourceServes from the registry, Placed and UseSettings from the membership. `folder` is where this process
-    meets others to share connections with; without one it does not. `serves` says that it is there to be their host.
+    Renew from connections, SourceServes from the registry, Placed and UseSettings from the membership. `folder` is
+    where this process meets others to share connections with; without one it does not. `serves` says that it is there
+    to be their host.
     """
 
     def __init__(self, config: Config, folder: Path | None = None, *, serves: bool = False) -> None:

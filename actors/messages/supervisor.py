@@ -37,7 +37,7 @@ class SourceServes(NamedTuple):
 
 
 class UseSettings(NamedTuple):
-    """Run so many connections for each endpoint, none for longer than `max_age` seconds: the most that anybody wants."""
+    """Run so many connections for each endpoint, none for longer than `max_age` seconds: the most anybody wants."""
 
     redundancy: int
     max_age: float | None
