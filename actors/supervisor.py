@@ -6,6 +6,7 @@ MAX_RESTARTS within MAX_SECONDS is a crash loop: everything stops and every comp
 `sources.py`.
 """
 
+import functools
 import logging
 import time
 from collections import deque
@@ -31,8 +32,9 @@ from .messages.component import EngineFailed
 from .messages.connection import KeysChanged
 from .messages.registry import ComponentGone, UseRouter, Watch
 from .messages.router import RouterInheritance, UseBackfill, UseRegistry
-from .messages.supervisor import Failed, Renew, SourceServes
-from .sources import Neighbours, Source, Sources, next_source
+from .messages.supervisor import Failed, Renew, SourceServes, UseSettings
+from .server.server import Server
+from .sources import Neighbours, Source, Sources
 
 __all__ = ["AwaitPlace", "Children", "GetChildren", "Join", "Quit", "Supervisor"]
 
@@ -90,8 +92,9 @@ class Supervisor(Actor):
     """Starts, watches, replaces and stops the engine's actors.
 
     Receives Join, Quit, GetChildren, AwaitPlace and HandOver from proxies, Failed from children, KeysReplaced from Jwt,
-    Renew from connections, SourceServes from the registry, Placed from the membership. `folder` is where this process
-    meets others to share connections with; without one it does not. `serves` says that it is there to be their host.
+    Renew from connections, SourceServes from the registry, Placed and UseSettings from the membership. `folder` is
+    where this process meets others to share connections with; without one it does not. `serves` says that it is there
+    to be their host.
     """
 
     def __init__(self, config: Config, folder: Path | None = None, *, serves: bool = False) -> None:
@@ -132,6 +135,8 @@ class Supervisor(Actor):
                 tell(self._children.get("membership"), KeysChanged(generation))
             case Placed():
                 self._placed(message)
+            case UseSettings():
+                self._sources.use(message)
             case AwaitPlace(place):
                 self._awaiting.append(place)
                 self._answer_place()
@@ -220,14 +225,15 @@ class Supervisor(Actor):
         if self._folder is None:
             raise LookupError("a process that does not share has no membership")
         children = self._children
+        config = self._config.without_keys()
         return Membership.start(
-            config=self._config.without_keys(),
+            config=config,
             folder=self._folder,
-            number=next_source,
-            registry=children["registry"],
-            router=children["router"],
             jwt=children["jwt"],
             supervisor=self.actor_ref,
+            start_server=functools.partial(
+                Server.start, config=config, registry=children["registry"], router=children["router"]
+            ),
             serves=self._serves,
         )
 

@@ -48,11 +48,11 @@ class Opening:
         self._target = target
         self._config = config
         self._jwt = jwt
-        self._is_aborted = False
+        self.is_aborted = False
 
     def abort(self) -> None:
         """Have `open` fail soon, or the connection end, without another word to the peer."""
-        self._is_aborted = True
+        self.is_aborted = True
         sock = self.ws.sock
         if sock is not None:
             # The descriptor stays its thread's to close; a blocked read there ends.
@@ -119,7 +119,7 @@ class Opening:
         self._check_abort()
 
     def _check_abort(self) -> None:
-        if self._is_aborted:
+        if self.is_aborted:
             raise TransportError(f"the attempt to connect to {self._target.url} was given up")
 
     def _check(self, key: str) -> deflate.Agreement | None:

@@ -48,7 +48,7 @@ class GuestMouth(Mouth):
             return
         if isinstance(news, StreamFailed) and news.final:
             self._refused(way.client, news.subscription_id)
-        made = news_frame(news, backfills=self._backfills)
+        made = news_frame(way, news, backfills=self._backfills)
         if made is not None:
             outlet.put(made, may_send=self._may_send())
 

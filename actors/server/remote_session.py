@@ -36,7 +36,7 @@ class RemoteSession(GuestSession):
         """Tell it what has happened."""
         if isinstance(news, StreamFailed) and news.final:
             self.refused(news.subscription_id)
-        made = news_frame(news, backfills=self._backfills)
+        made = news_frame(self._client.way, news, backfills=self._backfills)
         if made is not None:
             self._client.outlet.put(made)
 
