@@ -357,4 +357,4 @@ def test_the_registry_hears_which_sources_the_exchange_paces(world: World) -> No
     world.own()
     world.link({"public": 71})
     uses = [what for _, what in world.house.log if isinstance(what, UseSource)]
-    assert [(one.source, one.is_paced, one.names_guilty, one.backfills) for one in uses] == [(71, False, False, False)]
+    assert [(one.source, one.is_paced, one.names_guilty) for one in uses] == [(71, False, False)]
