@@ -36,8 +36,9 @@ lint: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-lint  ## Formatting, li
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-conformance: $(VENV)/.with-test $(VENV)/.with-conformance  ## All 517 Autobahn client cases, about ten minutes
+conformance: $(VENV)/.with-test $(VENV)/.with-conformance  ## All 517 Autobahn cases, as a client and as a server, about twenty minutes
 	$(BIN)/python -m tests.conformance
+	$(BIN)/python -m tests.conformance --server
 
 long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make test runs short: lost lines, killed processes, random walks
 	WEBSOCKET_V6_TEST_WALKS=1000 $(BIN)/python -m pytest -p no:randomly --timeout 900 \
@@ -46,8 +47,9 @@ long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make
 	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 $(BIN)/python -m pytest -p no:randomly \
 	  tests/engine/test_sources.py tests/processes $(TEST_ARGS)
 
-fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, ten minutes
+fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, fifteen minutes
 	$(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=300
+	$(BIN)/python tests/fuzz/fuzz_server.py -max_total_time=300
 	$(BIN)/python tests/fuzz/fuzz_events.py -max_total_time=300
 
 mutants: $(VENV)/.with-test $(VENV)/.with-mutants  ## Mutation testing of protocol/: MUTANTS=25 of each module, MODULES='stores union'

@@ -7,6 +7,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
 from websocket_v6.protocol.exchange.tokens import Keys, Token, make_token
 from websocket_v6.protocol.membership.peers import fingerprint
+from websocket_v6.protocol.server import bearer
 
 from .base import Actor, Timer, tell
 from .forks import no_fork
@@ -17,6 +18,8 @@ __all__ = [
     "GetFingerprint",
     "Grant",
     "HasKeys",
+    "Judge",
+    "Judged",
     "Jwt",
     "JwtInheritance",
     "Keys",
@@ -55,6 +58,21 @@ class GetFingerprint(NamedTuple):
     pipe_key: bytes
 
 
+class Judge(NamedTuple):
+    """Is this token, which client `number` of a server has brought, one of these keys? Answered there with Judged."""
+
+    number: int
+    token: bearer.Token
+    reply_to: Ref
+
+
+class Judged(NamedTuple):
+    """The answer to Judge."""
+
+    number: int
+    is_signed: bool
+
+
 class KeysReplaced(NamedTuple):
     """The keys are of this generation now: connections made with older ones should be made again."""
 
@@ -79,8 +97,8 @@ class Renew(NamedTuple):
 class Jwt(Actor):
     """Hands out tokens, each of them once, and has the next one ready before it is asked for.
 
-    Receives TokenWanted from transports, HasKeys and ReplaceKeys from proxies, GetFingerprint from the membership.
-    Sends KeysReplaced to `owner`.
+    Receives TokenWanted from transports, HasKeys and ReplaceKeys from proxies, GetFingerprint from the membership,
+    Judge from servers. Sends KeysReplaced to `owner`.
     """
 
     def __init__(self, *, config: Config, owner: Ref, inheritance: JwtInheritance | None = None) -> None:
@@ -111,6 +129,8 @@ class Jwt(Actor):
                 return self._keys is not None
             case GetFingerprint(pipe_key):
                 return fingerprint(pipe_key, None if self._keys is None else self._keys.access_key)
+            case Judge(number, token, reply_to):
+                tell(reply_to, Judged(number, bearer.is_signed(token, self._keys)))
             case ReplaceKeys(keys):
                 self._replace(keys)
             case _:

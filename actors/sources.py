@@ -1,4 +1,4 @@
-"""What brings each endpoint's data: connections of this process, or its link to another.
+"""What brings each endpoint's data: connections, to the exchange or to another process.
 
 Not an actor: the supervisor owns one `Sources`. Usually an endpoint has one source. There are more with
 `Config(redundancy=2)` or 3, and for a moment whenever one is replaced while it serves: the new one is there first, and
@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.connection.target import Target
+from websocket_v6.protocol.connection.door import Door
+from websocket_v6.protocol.connection.target import Target, door_target, remote_target
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
 
 from .base import last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
-from .membership.membership import Placed, Released, Role
+from .membership.place import Placed, Released, Role
 from .messages.common import Ref
-from .messages.connection import Disconnect, KeysChanged
+from .messages.connection import KeysChanged
 from .messages.registry import DropSource, UseSource
 from .messages.supervisor import Renew, SourceServes
 
@@ -31,13 +32,13 @@ next_source: Callable[[], int] = itertools.count(1).__next__
 
 
 class Source(NamedTuple):
-    """One source of an endpoint: a connection of this process, or its link to another."""
+    """One source of an endpoint: a connection, to the exchange or through `door` to another process."""
 
     endpoint: str
     number: int
     ref: Ref
     heir_of: tuple[int, ...] = ()  # the numbers of the sources that end as soon as this one serves
-    is_link: bool = False
+    door: Door | None = None
     outlives_refusal: bool = True  # of its keys; else those it replaces end with that too
 
 
@@ -55,6 +56,7 @@ class Sources:
 
     def __init__(self, config: Config, supervisor: Ref, neighbours: Callable[[], Neighbours]) -> None:
         self._config = config.without_keys()  # keys are Jwt's alone
+        self._is_remote = config.token is not None  # what it connects to is a door, and no exchange
         self._supervisor = supervisor
         self._neighbours = neighbours
         self._sources: list[Source] = []
@@ -68,33 +70,26 @@ class Sources:
 
     def by_ref(self, ref: Ref) -> Source | None:
         """Return the connection `ref`, if it is still one of the sources."""
-        return next((one for one in self._sources if one.ref == ref and not one.is_link), None)
+        return next((one for one in self._sources if one.ref == ref), None)
 
     # --- where data comes from
 
     def arrange(self, place: Placed) -> None:
         """Have each endpoint served as `place` says; what serves it now goes on until the new source does."""
+        if place.role is Role.LOOKING:
+            return
         for endpoint in ENDPOINTS:
             present = [source for source in self._sources if source.endpoint == endpoint]
-            number = place.shared.get(endpoint)
-            if number is not None and place.link is not None:
-                if not any(source.number == number for source in present):
-                    self._add(Source(endpoint, number, place.link, _numbers(present), is_link=True))
-            elif place.role is Role.LOOKING:
+            door = place.door if endpoint in place.shared else None
+            if any(source.door == door for source in present):
+                continue
+            if place.role is Role.GUEST and door is None:
+                # The host shares this endpoint no more, since the keys are others now: nothing of the old ones goes on.
                 for source in present:
-                    if source.is_link:
-                        self.end(source)
-            elif all(source.is_link for source in present):
-                self._start_own(endpoint, present, is_guest=place.role is Role.GUEST)
-
-    def _start_own(self, endpoint: str, present: list[Source], *, is_guest: bool) -> None:
-        if is_guest:
-            # The host shares this endpoint no more, since the keys are others now: nothing of the old ones goes on.
-            for source in present:
-                self.end(source)
-            present = []
-        for index in range(self._config.redundancy):
-            self.start(endpoint, heir_of=_numbers(present) if index == 0 else ())
+                    self.end(source)
+                present = []
+            for index in range(1 if door is not None or self._is_remote else self._config.redundancy):
+                self.start(endpoint, heir_of=_numbers(present) if index == 0 else (), door=door)
 
     def start(
         self,
@@ -103,24 +98,35 @@ class Sources:
         heir_of: tuple[int, ...] = (),
         *,
         outlives_refusal: bool = True,
+        door: Door | None = None,
     ) -> None:
-        """Start a connection of this process to `endpoint`."""
+        """Start a connection for `endpoint`: to the exchange, or through a door."""
         neighbours, number = self._neighbours(), next_source()
         ref = Connection.start(
             endpoint=endpoint,
             source=number,
-            target=_target(endpoint, self._config),
+            target=self._target(endpoint, door),
             config=self._config,
             router=neighbours.router,
             jwt=neighbours.jwt,
             supervisor=self._supervisor,
             inheritance=inheritance,
         )
-        self._add(Source(endpoint, number, ref, heir_of, outlives_refusal=outlives_refusal))
+        self._add(Source(endpoint, number, ref, heir_of, door, outlives_refusal))
+
+    def _target(self, endpoint: str, door: Door | None) -> Target:
+        if door is not None:
+            return door_target(door)
+        config, needs_keys = self._config, endpoint != "public"
+        urls: Mapping[str, str] = {"public": config.url, "private": config.private_url, "info": config.info_url}
+        if self._is_remote:
+            return remote_target(urls[endpoint], needs_keys=needs_keys)
+        return Target(urls[endpoint], needs_keys=needs_keys)
 
     def _add(self, source: Source) -> None:
         self._sources.append(source)
-        use = UseSource(source.endpoint, source.ref, source.number, is_paced=not source.is_link, heir_of=source.heir_of)
+        is_door = source.door is not None or self._is_remote
+        use = UseSource(source.endpoint, source.ref, source.number, not is_door, is_door, source.heir_of)
         tell(self._neighbours().registry, use)
 
     # --- one after the other
@@ -147,19 +153,16 @@ class Sources:
                 self.end(source)
 
     def tell_keys(self, message: KeysChanged) -> None:
-        """Tell the connections of this process that the keys are others now."""
+        """Tell the connections that the keys are others now."""
         for source in self._sources:
-            if not source.is_link:
-                tell(source.ref, message)
+            tell(source.ref, message)
 
     # --- the end
 
     def close(self) -> None:
-        """End all connections; links end with the membership."""
+        """End all connections."""
         for source in self:
-            if not source.is_link:
-                self.end(source)
-        self._sources.clear()
+            self.end(source)
 
     def end(self, source: Source) -> None:
         """Do without a source from now on."""
@@ -169,14 +172,10 @@ class Sources:
     def stop(self, source: Source) -> ConnectionInheritance | None:
         """Stop a source; return what a successor begins with. The registry still counts on it until `drop`."""
         self._sources.remove(source)
-        if source.is_link:
-            if any(other.ref == source.ref for other in self._sources):
-                tell(source.ref, Disconnect(source.endpoint))
-            else:
-                tell(self._neighbours().membership, Released(source.ref))
-            return None
         inheritance: ConnectionInheritance | None = last_words(source.endpoint, source.ref, Resign())
         stop_child(source.endpoint, source.ref)
+        if source.door is not None and all(other.door != source.door for other in self._sources):
+            tell(self._neighbours().membership, Released(source.door))
         return inheritance
 
     def drop(self, source: Source) -> None:
@@ -186,8 +185,3 @@ class Sources:
 
 def _numbers(sources: list[Source]) -> tuple[int, ...]:
     return tuple(source.number for source in sources)
-
-
-def _target(endpoint: str, config: Config) -> Target:
-    urls: Mapping[str, str] = {"public": config.url, "private": config.private_url, "info": config.info_url}
-    return Target(urls[endpoint], needs_keys=endpoint != "public")

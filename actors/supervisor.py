@@ -24,7 +24,8 @@ from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
 from .gaps.backfill import Backfill
 from .jwt import Jwt, KeysReplaced
-from .membership.membership import HandOver, Membership, Placed, Role
+from .membership.membership import Membership
+from .membership.place import HandOver, Placed, Role
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
 from .messages.connection import KeysChanged
@@ -281,16 +282,17 @@ class Supervisor(Actor):
         self._sources.end(source)
         if not has_heir:
             self._sources.start(
-                source.endpoint, failed.inheritance, source.heir_of, outlives_refusal=source.outlives_refusal
+                source.endpoint,
+                failed.inheritance,
+                source.heir_of,
+                outlives_refusal=source.outlives_refusal,
+                door=source.door,
             )
 
     def _replace_child(self, failed: Failed) -> None:
         names, endpoints = WITH[failed.name]
-        if "membership" in names:  # links end with it; the next one says where data comes from then
-            for source in self._sources:
-                if source.is_link:
-                    self._sources.end(source)
-            self._place = Placed(Role.LOOKING) if self._folder is not None else self._place
+        if "membership" in names and self._folder is not None:
+            self._place = Placed(Role.LOOKING)  # its door is its own: the next one says where data comes from then
         stopped = {source: self._sources.stop(source) for source in self._sources if source.endpoint in endpoints}
         self._inheritances[failed.name] = failed.inheritance
         for name in reversed(names):
@@ -300,8 +302,8 @@ class Supervisor(Actor):
         for source in stopped:
             self._sources.drop(source)
         for source, inheritance in stopped.items():
-            # An heir needs no successor beside that of whom it was to replace.
-            if not any(other.number in source.heir_of for other in stopped):
+            # An heir needs no successor beside that of whom it was to replace; nor what led through that door.
+            if source.door is None and not any(other.number in source.heir_of for other in stopped):
                 self._sources.start(source.endpoint, inheritance)
 
     def _give_up(self, failed: Failed) -> None:

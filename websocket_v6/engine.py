@@ -22,7 +22,7 @@ import pykka
 from .actors.base import ask, stop_and_join, tell
 from .actors.connection.transport import abandon_sockets
 from .actors.forks import no_fork
-from .actors.membership.membership import HandOver, Placed, Role
+from .actors.membership.place import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
 from .actors.supervisor import AwaitPlace, Children, GetChildren, Join, Quit, Supervisor

@@ -10,7 +10,7 @@ from .actors.connection.connection import ConnectionHealth
 from .actors.delivery.edge import Edge
 from .actors.delivery.router import RouterHealth
 from .actors.demand.registry import RegistryHealth
-from .actors.membership.membership import MembershipHealth, Role
+from .actors.membership.place import MembershipHealth, Role
 from .actors.messages.common import GetHealth, Ref
 from .component import Component
 from .engine import ASK_TIMEOUT

@@ -1,13 +1,12 @@
 """What a process is among the others, as it is told to the rest of it."""
 
-from collections.abc import Mapping
 from enum import Enum
-from types import MappingProxyType
 from typing import NamedTuple
 
 import pykka
 
 from websocket_v6.actors.messages.common import Ref
+from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.errors import WebSocketV6Error
 
 __all__ = ["HandOver", "MembershipHealth", "Placed", "Released", "Role"]
@@ -25,20 +24,20 @@ class Role(Enum):
 class Placed(NamedTuple):
     """This process is `role` from now on. Told to the owner, which has its sources lead there (live).
 
-    A guest has from `link` what `shared` has a source for, and connections of its own for the other endpoints.
+    A guest has the endpoints `shared` through `door`, and connections of its own for the others.
     """
 
     role: Role
-    link: Ref | None = None
-    shared: Mapping[str, int] = MappingProxyType({})
+    door: Door | None = None
+    shared: tuple[str, ...] = ()
     error: WebSocketV6Error | None = None  # why it is embedded although it was to share
     membership: Ref | None = None  # who says so
 
 
 class Released(NamedTuple):
-    """Nothing comes from this link (live) any more: it can be closed."""
+    """Nothing comes through this door any more: the member socket there can be closed."""
 
-    link: Ref
+    door: Door
 
 
 class HandOver(NamedTuple):

@@ -38,7 +38,9 @@ class Session(Protocol):
 class Stage(Enum):
     """How far a client is."""
 
+    TLS = "tls"  # its own handshake, before anything can be read
     HANDSHAKE = "handshake"
+    WAITING = "waiting"  # for what somebody else says of its handshake; what it says meanwhile is kept
     OPEN = "open"
     CLOSING = "closing"  # the last frame is on its way, and nothing that comes is read
 
@@ -47,6 +49,7 @@ class Client:
     """What the server knows of one socket. `deadline` is when its stage must be over (see `clock`)."""
 
     __slots__ = (
+        "address",
         "deadline",
         "decoder",
         "is_watched",
@@ -60,6 +63,7 @@ class Client:
         "session",
         "sock",
         "stage",
+        "stirred_at",
         "way",
     )
 
@@ -70,6 +74,8 @@ class Client:
         self.way = way
         self.pid = pid
         self.name = f"process {pid}" if pid else "somebody"
+        self.address = ""  # whence it came, on the network
+        self.stirred_at = 0.0  # when something last went in or out, monotonic seconds; kept for plain clients
         self.deadline: float | None = deadline
         self.stage = Stage.HANDSHAKE
         self.received = bytearray()  # of the handshake

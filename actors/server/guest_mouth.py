@@ -3,24 +3,18 @@
 A second thread would have to be woken for each batch, which costs more than the sending.
 """
 
-import time
 from collections.abc import Callable, Sequence
 
 from websocket_v6.actors.boot_clock import clock
-from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
+from websocket_v6.actors.messages.component import StreamFailed
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.events import Event
-from websocket_v6.protocol.exchange.heads import SubscriptionList
-from websocket_v6.protocol.server.list_answer import encode_list
 from websocket_v6.protocol.server.row_frames import RowFrames
-from websocket_v6.protocol.server.words import Refused, State, encode
-from websocket_v6.protocol.websocket.outgoing import BINARY, TEXT, frame
 
+from .news_frames import news_frame
 from .outlet import Outlet
 
 __all__ = ["GuestMouth"]
-
-STATES = ("connecting", "open", "lost", "refused", "closed")  # that are told: a guest sees to its own backfill
 
 
 class GuestMouth(Mouth):
@@ -53,29 +47,11 @@ class GuestMouth(Mouth):
         outlet = self.outlets.get(way.client)
         if outlet is None:
             return
-        match news:
-            case ConnectionChanged(state=state) if state in STATES:
-                outlet.put(frame(BINARY, encode(self._state(news))), may_send=self._may_send())
-            case StreamFailed(lease, error, True, streams):
-                self._refused(way.client, lease)
-                refused = Refused(streams, type(error).__name__, str(error))
-                outlet.put(frame(BINARY, encode(refused)), may_send=self._may_send())
-            case SubscriptionList():
-                outlet.put(frame(TEXT, encode_list(news)), may_send=self._may_send())
-            case _:
-                pass
-
-    def _state(self, change: ConnectionChanged) -> State:
-        error = "" if change.error is None else type(change.error).__name__
-        return State(
-            change.state,  # type: ignore[arg-type]
-            change.at_ns,
-            change.gap_started_ns,
-            change.reason,
-            error,
-            self._backfills and change.endpoint == "public",
-            time.time_ns(),
-        )
+        if isinstance(news, StreamFailed) and news.final:
+            self._refused(way.client, news.subscription_id)
+        made = news_frame(news, backfills=self._backfills)
+        if made is not None:
+            outlet.put(made, may_send=self._may_send())
 
     def _may_send(self) -> bool:
         return not self.is_in_doubt and clock() - self.looked_at <= self._stale_after

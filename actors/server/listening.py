@@ -35,6 +35,7 @@ class Listener:
         except BaseException:
             self.socket.close()
             raise
+        self.port = 0 if self._path else int(self.socket.getsockname()[1])
         self.address = self._path or "{}:{}".format(*self.socket.getsockname()[:2])
         self._spare = os.open(os.devnull, os.O_RDONLY)
 

@@ -8,6 +8,7 @@ budget of the client's process.
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -165,7 +166,7 @@ class Outlet:
                 data = _gather(data, frames)
             try:
                 sent = send(data)
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 self._rest = data
                 return
             except OSError:  # it is gone: its reader hears of that

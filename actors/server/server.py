@@ -6,52 +6,40 @@ client. A client that reads too slowly has a budget; when that is used up its pr
 
 import logging
 import os
-import selectors
-from contextlib import suppress
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from websocket_v6.actors.base import Actor, TimedInbox, tell
+from websocket_v6.actors.base import tell
 from websocket_v6.actors.boot_clock import clock
-from websocket_v6.actors.forks import in_child
 from websocket_v6.actors.messages.common import GetHealth, Ref
-from websocket_v6.actors.messages.router import Beat
 from websocket_v6.actors.messages.server import (
-    Beaten,
     CloseMember,
     Confirm,
-    Dismiss,
     DoorDoubts,
-    DoorFailed,
-    DoorOpened,
     Doubt,
     NameMember,
     SayToMember,
     ShareWith,
 )
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.membership.patience import Patience, Pauses, Verdict
+from websocket_v6.protocol.membership.patience import Pauses
 from websocket_v6.protocol.server.guest_entrance import Refusal, enter
 from websocket_v6.protocol.server.request_reading import MAX_GUEST_REQUEST
 from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import Head, refuse
 
-from .client import Client, Session, Stage
+from .base_server import BaseServer
+from .client import Client, Session
 from .guest_mouth import GuestMouth
-from .listening import Listener, most_clients, peer_of
+from .listening import peer_of
 from .outlet import Account
-from .selector_inbox import SelectorInbox, SocketReady
 from .sending import sender_of
 from .sessions import GuestSession, MemberSession
-from .sockets import Sockets
 
 __all__ = ["ClientHealth", "Server", "ServerHealth"]
 
 logger = logging.getLogger(__name__)
 
-LOOK = 1.0  # seconds between two looks at the clock: after more of them this process stood still itself
 STALE = 5.0  # seconds without a look after which nothing is sent until the owner confirms that this is the host
-BEAT = 5.0  # seconds between two questions to the router whether it is there
-DEAD = 15.0  # seconds without its answer until nobody is served any more
 BUDGET = 64 * 1024 * 1024  # bytes that may wait for one process
 KEYS_CHANGED = 4403  # close codes of ours (RFC 6455, 7.4.2)
 TOO_SLOW = 4408
@@ -73,25 +61,11 @@ class ServerHealth(NamedTuple):
     cut_off: int
 
 
-class Behind(NamedTuple):
-    """The router could not send all to this client, or too much waits for it."""
-
-    client: int
-
-
 class LeaseRefused(NamedTuple):
     """The registry has ended this lease of a client."""
 
     client: int
     lease: int
-
-
-class LookAround(NamedTuple):
-    """Has this process run all the time? Whose deadline is over?"""
-
-
-class BeatDue(NamedTuple):
-    """Time to ask the router whether it is there."""
 
 
 class Member:
@@ -104,7 +78,7 @@ class Member:
         self.account = Account(BUDGET)
 
 
-class Server(Actor):
+class Server(BaseServer):
     """Serves the processes that hold `key` at `address`; `term` counts the titles of hosts.
 
     Receives SayToMember, CloseMember, NameMember, ShareWith, Dismiss, Doubt and Confirm from its owner. Sends
@@ -112,79 +86,29 @@ class Server(Actor):
     ComponentGone to the registry, Beat to the router.
     """
 
-    actor_inbox: SelectorInbox
-
-    @staticmethod
-    def _create_actor_inbox() -> TimedInbox:
-        return SelectorInbox()
-
     def __init__(
         self, *, config: Config, address: str, key: bytes, term: int, registry: Ref, router: Ref, owner: Ref
     ) -> None:
-        super().__init__()
+        self._mouth = GuestMouth(backfills=config.backfill, stale_after=STALE, refused=self._lease_refused)
+        super().__init__(address, self._mouth, router, owner)
         self._region = config.region
-        self._address = address
         self._key = key
         self._term = term
         self._registry = registry
-        self._router = router
-        self._owner = owner
-        self._listener: Listener | None = None
-        self._mouth = GuestMouth(backfills=config.backfill, stale_after=STALE, refused=self._lease_refused)
-        self._sockets = Sockets(self.actor_inbox.selector, self, self._mouth, self._called, most_clients())
         self._members: dict[str, Member] = {}  # by the name they were given
         self._strangers = Account(BUDGET)  # what waits for those that are no members yet
-        self._is_dismissed = False
         self._cut_off = 0
-        now = clock()
-        self._pauses = Pauses(STALE / 2, now)
-        self._patience = Patience(DEAD, LOOK, now)  # with the router
-        self._beaten_at = now
+        self._pauses = Pauses(STALE / 2, clock())
         self._has_told_of_strangers = False
-        in_child(self)
-
-    def on_start(self) -> None:
-        """Begin to listen."""
-        try:
-            self._listener = Listener(self._address)
-        except OSError as exc:
-            tell(self._owner, DoorFailed(self.actor_ref, str(exc)))
-            self.stop()
-            return
-        self.actor_inbox.selector.register(self._listener.socket, selectors.EVENT_READ)
-        self.after(LOOK, LookAround())
-        self.after(0.0, BeatDue())
-        tell(self._owner, DoorOpened(self.actor_ref, self._listener.address))
 
     def on_receive(self, message: object) -> object:
         """Handle one message, after a look at the clock: another process may be the host since this one stood still."""
         self._look_at_clock()
         match message:
-            case SocketReady(None, _):
-                self._accept()
-            case SocketReady(number, events):
-                self._sockets.ready(cast(int, number), events)
-            case Behind(number):
-                self._behind(number)
             case LeaseRefused(number, lease):
                 client = self._sockets.get(number)
                 if client is not None and isinstance(client.session, GuestSession):
                     client.session.refused(lease)
-            case Beaten():
-                self._beaten_at = clock()
-            case BeatDue():
-                tell(self._router, Beat(self.actor_ref))
-                self.after(BEAT, BeatDue())
-            case LookAround():
-                self._look_around()
-            case GetHealth():
-                return self._health()
-            case _:
-                return self._obey(message)
-        return None
-
-    def _obey(self, message: object) -> object:
-        match message:
             case SayToMember(number, data):
                 client = self._sockets.get(number)
                 if client is not None:
@@ -198,27 +122,15 @@ class Server(Actor):
                 self._name(number, member, name)
             case ShareWith(member, endpoints):
                 self._share(member, endpoints)
-            case Dismiss(code, reason):
-                self._dismiss(code, reason)
             case Doubt():
                 self._doubt()
             case Confirm(term):
                 self._confirm(term)
+            case GetHealth():
+                return self._health()
             case _:
                 return super().on_receive(message)
         return None
-
-    def close(self) -> None:
-        """Close all sockets."""
-        self._sockets.close()
-        if self._listener is not None:
-            self._listener.close()
-        self.actor_inbox.close()
-
-    def _after_fork(self) -> None:
-        if self._listener is not None:
-            self._listener.abandon()
-        self._sockets.abandon()
 
     # --- who comes and goes
 
@@ -260,10 +172,6 @@ class Server(Actor):
             for one in self._of_member(name):
                 self._sockets.linger(one, close_frame(1001, reason), reason)
 
-    def cut(self, client: Client, reason: str) -> None:
-        """Log it."""
-        logger.warning("%s is cut off: %s", client.name, reason)
-
     def _tell_of_stranger(self, reason: str) -> None:
         if not self._has_told_of_strangers:
             self._has_told_of_strangers = True
@@ -271,24 +179,15 @@ class Server(Actor):
 
     # --- what they get
 
-    def _called(self, number: int) -> None:
-        tell(self.actor_ref, Behind(number))
-
     def _lease_refused(self, number: int, lease: int) -> None:
         tell(self.actor_ref, LeaseRefused(number, lease))
 
-    def _behind(self, number: int) -> None:
-        client = self._sockets.get(number)
-        if client is None:
-            return
-        if client.outlet.is_exceeded and client.stage is Stage.OPEN:
-            self._cut_off += 1
-            reason = f"it took data too slowly: more than {BUDGET} bytes waited for it; it may come again"
-            self.cut(client, reason)
-            for one in self._of_member(client.member):
-                self._sockets.finish(one, close_frame(TOO_SLOW, reason), reason)
-        else:
-            self._sockets.send_on(client)
+    def _too_slow(self, client: Client) -> None:
+        self._cut_off += 1
+        reason = f"it took data too slowly: more than {BUDGET} bytes waited for it; it may come again"
+        self.cut(client, reason)
+        for one in self._of_member(client.member):
+            self._sockets.finish(one, close_frame(TOO_SLOW, reason), reason)
 
     def _of_member(self, name: str) -> list[Client]:
         """Return all data sockets of a process."""
@@ -313,17 +212,6 @@ class Server(Actor):
                 reason = "the keys are others now"
                 self._sockets.finish(client, close_frame(KEYS_CHANGED, reason), reason)
 
-    def _dismiss(self, code: int, reason: str) -> None:
-        self._is_dismissed = True
-        if self._listener is not None:
-            with suppress(KeyError, ValueError):
-                self.actor_inbox.selector.unregister(self._listener.socket)
-            self._listener.close()
-            self._listener = None
-        for client in self._sockets:
-            if client.stage is Stage.OPEN:
-                self._sockets.linger(client, close_frame(code, reason), reason)
-
     # --- whether it may serve
 
     def _look_at_clock(self) -> None:
@@ -344,14 +232,6 @@ class Server(Actor):
         self._mouth.looked_at = clock()
         self._sockets.hold(is_held=False)
         self._accept()
-
-    def _look_around(self) -> None:
-        self.after(LOOK, LookAround())
-        now = clock()
-        if self._patience.look(now, self._beaten_at) is Verdict.SILENT and not self._is_dismissed:
-            logger.error("this process serves nobody any more: its router has not answered for %g s", DEAD)
-            self._dismiss(1011, "the router of this host does not answer")
-        self._sockets.look(now)
 
     def _health(self) -> ServerHealth:
         members = []

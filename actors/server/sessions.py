@@ -79,6 +79,11 @@ class GuestSession:
         for change in self._leases.settle(request.wants):
             tell(self._registry, self._message(change))
 
+    @property
+    def streams(self) -> int:
+        """How many it has."""
+        return len(self._leases.streams)
+
     def refused(self, lease: int) -> None:
         """Forget a lease that is gone."""
         self._leases.refused(lease)

@@ -6,12 +6,15 @@ What a handshake leads to, and what is done with what clients say, is for the `h
 import itertools
 import selectors
 import socket
+import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import ClassVar, Protocol
 
 from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.ways import Mouth, Way
+from websocket_v6.protocol.websocket.deflate import Inflater
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Violation
 from websocket_v6.protocol.websocket.outgoing import PONG, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, read_head, refuse
@@ -23,6 +26,7 @@ from .sending import Send
 __all__ = ["House", "Sockets"]
 
 CHUNK = 64 * 1024  # bytes that are read of a client in one turn
+MOST_AHEAD = 64 * 1024  # bytes that a client may say before its handshake is answered
 HANDSHAKE = 5.0  # seconds for a handshake
 CLOSING = 1.0  # seconds for the last frame to be sent, and the peer's to come
 LEFT = "it hung up"
@@ -69,21 +73,26 @@ class Sockets:
 
     # --- one comes
 
-    def add(self, sock: socket.socket, send: Send, account: Account, pid: int) -> None:
+    def add(
+        self, sock: socket.socket, send: Send, account: Account, pid: int, *, stage: Stage = Stage.HANDSHAKE
+    ) -> Client | None:
         """Take in a socket that has just come; if there are too many, it is closed."""
         if len(self._clients) >= self._most:
             sock.close()
-            return
+            return None
         number = next(self._numbers)
         outlet = Outlet(sock, send, account, lambda: self._call(number))
         client = Client(number, sock, outlet, Way(number, self._mouth), pid, clock() + HANDSHAKE)
+        client.stage = stage
         self._clients[number] = client
         self._selector.register(sock, selectors.EVENT_READ, number)
+        return client
 
-    def admit(self, client: Client, response: bytes, max_message_bytes: int) -> None:
+    def admit(self, client: Client, response: bytes, max_message_bytes: int, inflater: Inflater | None = None) -> None:
         """Answer a handshake: the client is open."""
         client.stage, client.deadline = Stage.OPEN, None
-        client.decoder = FrameDecoder(masked=True, max_message_bytes=max_message_bytes)
+        client.decoder = FrameDecoder(masked=True, max_message_bytes=max_message_bytes, deflate=inflater)
+        client.stirred_at = time.monotonic()
         client.outlet.say(response)
         self.watch(client)
 
@@ -101,10 +110,17 @@ class Sockets:
         if found is None:
             return
         head, size = found
-        rest = bytes(client.received[size:])
+        del client.received[:size]
+        session = self._house.enter(client, head)
+        if session is not None:
+            self.go_on(client, session)
+
+    def go_on(self, client: Client, session: Session) -> None:
+        """Have `session` hear what a client that was admitted has said, and what it says from now on."""
+        client.session = session
+        rest = bytes(client.received)
         client.received.clear()
-        client.session = self._house.enter(client, head)
-        if rest and client.session is not None:
+        if rest:
             self._read(client, rest)
 
     # --- it says something
@@ -113,21 +129,48 @@ class Sockets:
         """Read, or send, what can be."""
         client = self._clients.get(number)
         if client is not None and events & selectors.EVENT_WRITE:
+            if client.stage is Stage.TLS:
+                self._shake_hands_of_tls(client)
+                return
             self.send_on(client)
         if client is None or not events & selectors.EVENT_READ or number not in self._clients:
             return
-        try:
-            data = client.sock.recv(CHUNK)
-        except BlockingIOError:
+        if client.stage is Stage.TLS:
+            self._shake_hands_of_tls(client)
             return
-        except OSError:
-            data = b""
+        for data in _read_from(client.sock):
+            self._hear(client, data)
+
+    def _hear(self, client: Client, data: bytes) -> None:
         if not data:
             self.gone(client, LEFT)
         elif client.stage is Stage.HANDSHAKE:
             self._shake_hands(client, data)
+        elif client.stage is Stage.WAITING:
+            client.received += data
+            if len(client.received) > MOST_AHEAD:
+                self.gone(client, "it does not wait for the answer to its handshake")
         elif client.stage is Stage.OPEN:
             self._read(client, data)
+
+    def _shake_hands_of_tls(self, client: Client) -> None:
+        """Go on with the handshake of TLS, in which either side may have to wait for the other."""
+        sock = client.sock
+        assert isinstance(sock, ssl.SSLSocket)
+        events = selectors.EVENT_READ
+        try:
+            sock.do_handshake()
+            client.stage = Stage.HANDSHAKE
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLWantWriteError:
+            events |= selectors.EVENT_WRITE
+        except (OSError, ValueError):
+            self.gone(client, "it does not speak TLS")
+            return
+        self._selector.modify(sock, events, client.number)
+        if client.stage is Stage.HANDSHAKE:
+            self.ready(client.number, selectors.EVENT_READ)  # what came with the end of it lies where no selector sees
 
     def _read(self, client: Client, data: bytes) -> None:
         decoder, session = client.decoder, client.session
@@ -139,6 +182,7 @@ class Sockets:
         except CutOff as exc:
             self.cut(client, exc.code, exc.reason)
             return
+        client.stirred_at = time.monotonic()
         controls, decoder.controls = decoder.controls, []
         for control in controls:
             match control:
@@ -246,3 +290,18 @@ class Sockets:
         """Close a forked child's copies. Only descriptors are closed; the parent's selector stays as it is."""
         for client in self._clients.values():
             client.sock.close()
+
+
+def _read_from(sock: socket.socket) -> Iterator[bytes]:
+    """Yield what can be read now; nothing, as bytes, if the other side has hung up.
+
+    Of a TLS record, what is not read stays in the SSL object, where no selector sees it: so that is read to its end.
+    """
+    try:
+        yield sock.recv(CHUNK)
+        while isinstance(sock, ssl.SSLSocket) and sock.pending():
+            yield sock.recv(CHUNK)
+    except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return
+    except (OSError, ValueError):
+        yield b""

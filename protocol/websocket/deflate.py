@@ -1,22 +1,24 @@
-"""permessage-deflate, a client's side: the offer, what the server made of it, the inflater and the deflater.
+"""permessage-deflate: a client's offer and what the server made of it, the inflater and the deflater.
 
     negotiate(header: str | None, *, offered: bool) -> Agreement | None
     Inflater.inflate(payload: bytes, max_bytes: int) -> bytes
     Deflater.deflate(message: bytes) -> bytes | None
+    compress(message: bytes, window_bits: int) -> bytes
 
-`header` is the response's Sec-WebSocket-Extensions, several lines of it joined by commas. zlib does the work;
-docs/performance.md has what others would gain.
+`header` is the response's Sec-WebSocket-Extensions, several lines of it joined by commas; a server's side of that is
+`server_deflate`'s. zlib does the work; docs/performance.md has what others would gain.
 
-Source: RFC 7692, sections 5 to 7; RFC 6455, section 9.1 (grammar).
+Source: RFC 7692, sections 5 to 7.
 """
 
-import re
 import zlib
 from typing import NamedTuple
 
 from websocket_v6.protocol.errors import RemoteProtocolError
 
-__all__ = ["DEFLATE_FROM", "OFFER", "Agreement", "Deflater", "Inflater", "negotiate"]
+from .extensions import FLAGS, WINDOW_BITS, WINDOWS, parse_extensions
+
+__all__ = ["DEFLATE_FROM", "LEAST_WINDOW_BITS", "OFFER", "Agreement", "Deflater", "Inflater", "compress", "negotiate"]
 
 # Window bits let a server that has little memory agree. That we keep no window (7.1.1.2) saves it as much.
 OFFER = "permessage-deflate; client_no_context_takeover; client_max_window_bits"
@@ -25,17 +27,9 @@ _TAIL = b"\x00\x00\xff\xff"  # what a sender takes off the end of each message (
 # Bytes of a message from which deflating it pays: what fits one packet anyway is sent no sooner for being shorter.
 DEFLATE_FROM = 1024
 # zlib cannot write a stream for a window of 256 bytes: where 8 bits are asked for, all goes plain, which is allowed.
-_LEAST_WINDOW_BITS = 9
+LEAST_WINDOW_BITS = 9
 # A sender ends at most one block of a message for good; each one that is costs a copy of what follows it.
 _MAX_FINAL_BLOCKS = 64
-# RFC 7692, 7.1: flags have no value; a number of window bits is 8 to 15 without leading zeros.
-_FLAGS = frozenset(("server_no_context_takeover", "client_no_context_takeover"))
-_WINDOWS = frozenset(("server_max_window_bits", "client_max_window_bits"))
-_WINDOW_BITS = frozenset(("8", "9", "10", "11", "12", "13", "14", "15"))
-
-_WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_WORD})(?:[ \t]*=[ \t]*(?:({_WORD})|"({_WORD})"))?')
-_NAME = re.compile(rf"[ \t,]*({_WORD})")
 
 
 class Inflater:
@@ -93,10 +87,18 @@ class Deflater:
 
     def deflate(self, message: bytes) -> bytes | None:
         """Return the payload that stands for `message`, `None` if it is to be sent as it is."""
-        if len(message) < DEFLATE_FROM or self.window_bits < _LEAST_WINDOW_BITS:
+        if len(message) < DEFLATE_FROM or self.window_bits < LEAST_WINDOW_BITS:
             return None
-        compressor = zlib.compressobj(wbits=-self.window_bits)
-        return (compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(_TAIL)
+        return compress(message, self.window_bits)
+
+
+def compress(message: bytes, window_bits: int) -> bytes:
+    """Return the payload that stands for `message`, made with an empty window of 9 to 15 `window_bits` at most."""
+    # No larger window than this message can use, of which zlib keeps 262 bytes for itself. Nothing is lost, and at 450
+    # bytes it takes half the time: zlib clears its memory first.
+    bits = min(window_bits, max(LEAST_WINDOW_BITS, (len(message) + 262).bit_length()))
+    compressor = zlib.compressobj(wbits=-bits)
+    return (compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(_TAIL)
 
 
 class Agreement(NamedTuple):
@@ -116,19 +118,21 @@ def negotiate(header: str | None, *, offered: bool) -> Agreement | None:
         return None
     if not offered:
         raise _refused(header, "no extension was offered")
-    extensions = _parse(header)
-    if len(extensions) != 1 or extensions[0][0] != "permessage-deflate":
+    extensions = parse_extensions(header)
+    if extensions is None:
+        raise _refused(header, "it is malformed")
+    if len(extensions) != 1 or extensions[0].name != "permessage-deflate":
         raise _refused(header, "only one permessage-deflate was offered")
     seen: dict[str, str | None] = {}
-    for name, value in extensions[0][1]:
+    for name, value in extensions[0].parameters:
         if name in seen:
             raise _refused(header, f"{name} is there twice")
         seen[name] = value
-        if name in _FLAGS:
+        if name in FLAGS:
             if value is not None:
                 raise _refused(header, f"{name} takes no value")
-        elif name in _WINDOWS:
-            if value not in _WINDOW_BITS:
+        elif name in WINDOWS:
+            if value not in WINDOW_BITS:
                 raise _refused(header, f"{name} must be 8 to 15")
         else:
             raise _refused(header, f"unknown parameter {name:.40}")
@@ -136,23 +140,6 @@ def negotiate(header: str | None, *, offered: bool) -> Agreement | None:
         Inflater(no_context_takeover="server_no_context_takeover" in seen),
         Deflater(window_bits=int(seen.get("client_max_window_bits") or zlib.MAX_WBITS)),
     )
-
-
-def _parse(header: str) -> list[tuple[str, list[tuple[str, str | None]]]]:
-    extensions = []
-    pos = 0
-    while pos < len(header.rstrip(" \t,")):
-        if not (match := _NAME.match(header, pos)):
-            raise _refused(header, "it is malformed")
-        name, pos = match[1], match.end()
-        parameters: list[tuple[str, str | None]] = []
-        while match := _PARAMETER.match(header, pos):
-            parameters.append((match[1], match[2] or match[3]))
-            pos = match.end()
-        extensions.append((name, parameters))
-        if header[pos:].strip(" \t") and header[pos:].lstrip(" \t")[0] != ",":
-            raise _refused(header, "it is malformed")
-    return extensions
 
 
 def _refused(header: str, why: str) -> RemoteProtocolError:

@@ -24,9 +24,10 @@ import websocket
 from websocket_v6.protocol.websocket import deflate, handshake
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Text, Violation
 
-__all__ = ["AGENT", "LONG", "Verdict", "is_strict", "run", "summary"]
+__all__ = ["AGENT", "LONG", "PROGRAM", "Verdict", "is_strict", "read_verdicts", "run", "summary"]
 
 AGENT = "websocket_v6"
+PROGRAM = Path(sysconfig.get_path("scripts")) / "kosoku"
 # Nine tenths of the time: 1,000 messages a case, each way.
 LONG = ("12.*", "13.*")
 
@@ -74,7 +75,7 @@ def run(
             _echo(f"{url}/runCase?case={number}&agent={AGENT}")
             on_progress(number, count, time.monotonic() - started)
         _echo(f"{url}/updateReports?agent={AGENT}")
-    verdicts = _read(reports)
+    verdicts = read_verdicts(reports)
     if len(verdicts) != count:
         raise RuntimeError(f"{count} cases were run, the report has {len(verdicts)}")
     return verdicts
@@ -102,8 +103,7 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 
 @contextlib.contextmanager
 def _server(reports: Path, include: Sequence[str], exclude: Sequence[str]) -> Iterator[str]:
-    program = Path(sysconfig.get_path("scripts")) / "kosoku"
-    command = [str(program), "-m", "fuzzingserver", "-o", str(reports)]
+    command = [str(PROGRAM), "-m", "fuzzingserver", "-o", str(reports)]
     command += [f"--include={glob}" for glob in include] + [f"--exclude={glob}" for glob in exclude]
     process = subprocess.Popen([*command, "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
@@ -121,8 +121,9 @@ def _server(reports: Path, include: Sequence[str], exclude: Sequence[str]) -> It
             process.stdout.close()
 
 
-def _read(reports: Path) -> list[Verdict]:
-    index = json.loads((reports / "index.json").read_text())[AGENT]
+def read_verdicts(reports: Path) -> list[Verdict]:
+    """Return what the suite's report says, in the order of the cases; only one peer was tested."""
+    (index,) = json.loads((reports / "index.json").read_text()).values()
     verdicts = [
         Verdict(case, entry["behavior"], entry["behaviorClose"], entry["duration"]) for case, entry in index.items()
     ]

@@ -17,7 +17,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.proxy import WebSocketClientProxy
 
-from ..actors.membership.membership import Role
+from ..actors.membership.place import Role
 from .board import Meter
 from .quote import count_text
 from .screen import PERIOD, Screen

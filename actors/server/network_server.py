@@ -1,0 +1,283 @@
+"""The door for other programs: whatever speaks the exchange's protocol, in any language, and hosts of other machines.
+
+It has a thread of its own, for it converts, compresses and encrypts, and nobody else's data waits for that.
+"""
+
+import logging
+import ssl
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from websocket_v6.actors.base import tell
+from websocket_v6.actors.jwt import Judge, Judged
+from websocket_v6.actors.messages.common import GetHealth, Ref
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.door import SUBPROTOCOLS
+from websocket_v6.protocol.server.bearer import Bearer, Refusal, Token, read_token
+from websocket_v6.protocol.server.door_rules import Doorkeeper, Rules, Visit, endpoint_at
+from websocket_v6.protocol.server.plain_frames import PlainFrames
+from websocket_v6.protocol.server.request_reading import MAX_GUEST_REQUEST, MAX_REQUEST
+from websocket_v6.protocol.server.row_frames import RowFrames
+from websocket_v6.protocol.websocket.outgoing import close_frame
+from websocket_v6.protocol.websocket.server_deflate import ServerAgreement, agree
+from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, accept, refuse, upgrade
+
+from .base_server import BaseServer
+from .client import Client, Session, Stage
+from .network_mouth import Convey, Deliver, NetworkMouth, Overrun
+from .outlet import Account
+from .page import Page
+from .plain_session import PlainSession
+from .remote_session import RemoteSession
+from .sending import sender_of
+
+__all__ = ["NetworkHealth", "NetworkServer", "ShowState"]
+
+logger = logging.getLogger(__name__)
+
+BUDGET = 64 * 1024 * 1024  # bytes that may wait for one client
+TOO_SLOW = 1013  # "try again later"
+
+
+class ShowState(NamedTuple):
+    """What the page is to show, as JSON."""
+
+    state: bytes
+
+
+class ClientHealth(NamedTuple):
+    """One client of the network."""
+
+    name: str
+    endpoint: str
+    format: str
+    streams: int
+    delivered: int
+    queued_bytes: int
+
+
+class NetworkHealth(NamedTuple):
+    """Who is served, and how many were cut off because they were too slow."""
+
+    clients: tuple[ClientHealth, ...]
+    cut_off: int
+
+
+class NetworkServer(BaseServer):
+    """Serves whoever the `rules` let in, at `address`; over TLS with a `context`.
+
+    Receives Deliver, Convey and Overrun from the router, Judged from the keys, ShowState and Dismiss from its owner.
+    Sends DoorOpened or DoorFailed to its owner, Watch, Subscribe, Unsubscribe, AskExchange and ComponentGone to the
+    registry, Judge to the keys, Beat to the router.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        address: str,
+        rules: Rules,
+        context: ssl.SSLContext | None,
+        registry: Ref,
+        router: Ref,
+        jwt: Ref,
+        owner: Ref,
+    ) -> None:
+        self._mouth = NetworkMouth(lambda: self.actor_ref)
+        super().__init__(address, self._mouth, router, owner)
+        self._config = config
+        self._rules = rules
+        self._keeper = Doorkeeper(rules)
+        self._context = context
+        self._registry = registry
+        self._jwt = jwt
+        self._bearer = Bearer()
+        self._page = Page()
+        self._judged: dict[int, tuple[Token, Head]] = {}  # clients whose tokens are looked at
+        self._cut_off = 0
+
+    def on_start(self) -> None:
+        """Begin to listen; the rules are of the port that it is."""
+        super().on_start()
+        if self._listener is not None:
+            self._rules = self._rules._replace(port=self._listener.port)
+            self._keeper = Doorkeeper(self._rules)
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message."""
+        match message:
+            case Deliver():
+                self._deliver(message)
+            case Convey(way, news):
+                client = self._sockets.get(way.client)
+                if client is not None and isinstance(client.session, PlainSession | RemoteSession):
+                    client.session.convey(news)
+                    self._sockets.watch(client)
+            case Overrun():
+                logger.warning("more than %d bytes wait for clients of the network: all are closed", BUDGET)
+                for session in self._sessions():
+                    session.interrupt()
+            case Judged(number, is_signed):
+                self._admit_judged(number, is_signed=is_signed)
+            case ShowState(state):
+                self._page.state = state
+            case GetHealth():
+                return self._health()
+            case _:
+                return super().on_receive(message)
+        return None
+
+    # --- who comes and goes
+
+    def _accept(self) -> None:
+        if self._listener is None or self._is_dismissed:
+            return
+        for sock in self._listener.accept():
+            peer = sock.getpeername()[0] if sock.family != 1 else ""
+            account = Account(BUDGET)
+            if self._context is None:
+                client = self._sockets.add(sock, sender_of(sock), account, 0)
+            else:
+                secure = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                client = self._sockets.add(secure, secure.send, account, 0, stage=Stage.TLS)
+            if client is not None:
+                client.address, client.name = peer, f"a program at {peer}"
+
+    def enter(self, client: Client, head: Head) -> Session | None:
+        """Take a handshake, or a visit to the page."""
+        visit = Visit(
+            head.path,
+            head.query,
+            head.headers,
+            client.address,
+            client.sock.getsockname()[0],
+            sum(one.session is not None for one in self._sockets),
+            sum(one.session is not None and one.address == client.address for one in self._sockets),
+        )
+        page = self._page.answer(head) if "upgrade" not in head.headers else None
+        refusal = self._keeper.refusal(visit._replace(path="/websocket/v1") if page else visit, time.monotonic())
+        if refusal is not None:
+            self._refuse(client, refusal)
+            return None
+        if page is not None:
+            self._sockets.refuse(client, page, "it has its page")
+            return None
+        endpoint = endpoint_at(head.path)
+        if endpoint in ("private", "info"):
+            self._ask_for_keys(client, head)
+            return None
+        return self._let_in(client, head)
+
+    def _ask_for_keys(self, client: Client, head: Head) -> None:
+        token = read_token(head.headers.get("authorization"))
+        if isinstance(token, Refusal):
+            self._refuse(client, token)
+            return
+        self._judged[client.number] = token, head
+        client.stage = Stage.WAITING
+        tell(self._jwt, Judge(client.number, token, self.actor_ref))
+
+    def _admit_judged(self, number: int, *, is_signed: bool) -> None:
+        client = self._sockets.get(number)
+        token, head = self._judged.pop(number, (None, None))
+        if client is None or token is None or head is None or client.stage is not Stage.WAITING:
+            return
+        refusal = self._bearer.judge(token, time.monotonic(), is_signed=is_signed)
+        if refusal is not None:
+            self._refuse(client, refusal)
+            return
+        session = self._let_in(client, head)
+        if session is not None:
+            self._sockets.go_on(client, session)
+
+    def _let_in(self, client: Client, head: Head) -> Session | None:
+        try:
+            key, agreed = upgrade(head), agree(head.headers.get("sec-websocket-extensions"))
+        except BadRequest as exc:
+            self._sockets.refuse(client, refuse(exc.status, headers=exc.headers), exc.reason)
+            return None
+        offered = [one.strip(" \t") for one in head.headers.get("sec-websocket-protocol", "").split(",")]
+        subprotocol = next((one for one in SUBPROTOCOLS if one in offered), None)
+        endpoint = endpoint_at(head.path) or "public"
+        if subprotocol is not None:
+            return self._let_in_host(client, key, subprotocol, endpoint)
+        agreed = agreed if self._config.compression else None
+        response = accept(key, subprotocol=None, extensions=agreed.response if agreed else None)
+        self._sockets.admit(client, response, MAX_REQUEST, agreed.inflater if agreed else None)
+        return self._plain_session(client, endpoint, agreed)
+
+    def _plain_session(self, client: Client, endpoint: str, agreed: ServerAgreement | None) -> PlainSession:
+        return PlainSession(
+            client,
+            endpoint,
+            region=self._config.region,
+            registry=self._registry,
+            window_bits=agreed.window_bits if agreed else 0,
+            close=lambda one, code, reason: self._sockets.linger(one, close_frame(code, reason), reason),
+            hang_up=lambda one: self._sockets.gone(one, "it was idle"),
+        )
+
+    def _let_in_host(self, client: Client, key: str, subprotocol: str, endpoint: str) -> Session:
+        self._sockets.admit(client, accept(key, subprotocol=subprotocol, extensions=None), MAX_GUEST_REQUEST)
+        client.name = f"a host at {client.address}"
+        return RemoteSession(
+            client,
+            endpoint,
+            region=self._config.region,
+            registry=self._registry,
+            backfills=self._config.backfill,
+        )
+
+    def _refuse(self, client: Client, refusal: Refusal) -> None:
+        self._sockets.refuse(client, refuse(refusal.status, refusal.body), f"HTTP {refusal.status}")
+
+    def left(self, client: Client, reason: str) -> None:  # noqa: ARG002
+        """Forget what was asked about its token."""
+        self._judged.pop(client.number, None)
+
+    # --- what they get
+
+    def _deliver(self, message: Deliver) -> None:
+        frames, rows = PlainFrames(), RowFrames()
+        for way, events in message.rows:
+            client = self._sockets.get(way.client)
+            session = client.session if client is not None else None
+            if isinstance(session, PlainSession):
+                session.deliver(events, frames)
+            elif isinstance(session, RemoteSession):
+                session.deliver(events, rows)
+        self._mouth.done(message.size)
+
+    def _too_slow(self, client: Client) -> None:
+        self._cut_off += 1
+        reason = f"it took data too slowly: more than {BUDGET} bytes waited for it"
+        self.cut(client, reason)
+        self._sockets.finish(client, close_frame(TOO_SLOW, reason), reason)
+
+    def _look_around(self, now: float) -> None:
+        super()._look_around(now)
+        moment = time.monotonic()
+        for session in self._sessions():
+            if isinstance(session, PlainSession) and (due := session.next_due) is not None and due <= moment:
+                session.due()
+
+    def _sessions(self) -> Iterator[PlainSession | RemoteSession]:
+        for client in self._sockets:
+            if isinstance(client.session, PlainSession | RemoteSession):
+                yield client.session
+
+    def _health(self) -> NetworkHealth:
+        clients = tuple(
+            ClientHealth(
+                client.name,
+                client.session.endpoint,
+                client.session.format,
+                client.session.streams,
+                client.session.delivered,
+                client.outlet.queued,
+            )
+            for client in self._sockets
+            if isinstance(client.session, PlainSession | RemoteSession)
+        )
+        return NetworkHealth(clients, self._cut_off)

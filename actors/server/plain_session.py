@@ -1,0 +1,154 @@
+"""One client that takes the door for the exchange: its machine's actions, carried out."""
+
+import time
+from collections.abc import Callable
+
+from websocket_v6.actors.base import tell
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
+from websocket_v6.actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, Watch, next_subscription_id
+from websocket_v6.protocol.errors import ExchangeError
+from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.server import steps
+from websocket_v6.protocol.server.client_leases import Give, Take
+from websocket_v6.protocol.server.plain_client import PlainClient
+from websocket_v6.protocol.server.plain_frames import Form, PlainFrames, Taking
+from websocket_v6.protocol.websocket.frames import Text
+from websocket_v6.protocol.websocket.outgoing import BINARY, frame
+
+from .client import Client
+
+__all__ = ["PlainSession"]
+
+FULL_DEPTH = 30
+
+
+class PlainSession:
+    """One plain client. `close` and `hang_up` end its socket, behind what was sent."""
+
+    def __init__(
+        self,
+        client: Client,
+        endpoint: str,
+        *,
+        region: str,
+        registry: Ref,
+        window_bits: int,
+        close: Callable[[Client, int, str], object],
+        hang_up: Callable[[Client], object],
+    ) -> None:
+        self.endpoint = endpoint
+        self.delivered = 0
+        self._client = client
+        self._registry = registry
+        self._component_id = f"{client.name}#{client.number} {endpoint}"
+        self._close = close
+        self._hang_up = hang_up
+        self._form = Form(window_bits=window_bits)
+        self._takings: dict[Stream, Taking] = {}  # of streams that it does not take whole
+        self._leases: dict[int, set[Stream]] = {}
+        self._misses = False
+        self._machine = PlainClient(
+            endpoint=endpoint, region=region, new_lease=next_subscription_id, now=time.monotonic()
+        )
+        tell(registry, Watch(self._component_id, client.way))
+
+    @property
+    def format(self) -> str:
+        """How it gets its messages."""
+        return self._form.format
+
+    @property
+    def streams(self) -> int:
+        """How many it has."""
+        return len(set().union(*self._leases.values())) if self._leases else 0
+
+    @property
+    def next_due(self) -> float | None:
+        """When `due` is to be called (monotonic seconds)."""
+        return self._machine.next_due
+
+    # --- what it says
+
+    def heard(self, message: bytes) -> None:
+        """Take one message."""
+        self._handle(steps.Heard(message, not isinstance(message, Text)))
+
+    def due(self) -> None:
+        """Do what is due."""
+        self._handle(steps.Due(self._client.stirred_at))
+
+    def closed(self, reason: str) -> None:  # noqa: ARG002
+        """Take back all that it wants."""
+        self._handle(steps.Gone())
+        tell(self._registry, ComponentGone(self._component_id))
+
+    # --- what it gets
+
+    def deliver(self, events: list[Event], frames: PlainFrames) -> None:
+        """Send it events."""
+        data = frames.of(events, self._form, self._takings)
+        if data:
+            self.delivered += len(events)
+            self._client.stirred_at = time.monotonic()
+            self._client.outlet.put(data)
+
+    def convey(self, news: object) -> None:
+        """Take note of what has happened."""
+        match news:
+            case ConnectionChanged(state="lost"):
+                self._misses = bool(self._leases)
+            case ConnectionChanged(state="open") if self._misses:
+                # Now that the exchange is back, and before its first message: the client comes again, and is served.
+                self._misses = False
+                self._handle(steps.Interrupted())
+            case StreamFailed(lease, error, True, _):
+                cause = error.__cause__
+                said = (cause.name, cause.text) if isinstance(cause, ExchangeError) else ("", "")
+                self._handle(steps.LeaseRefused(lease, *said))
+            case _:
+                pass
+
+    def interrupt(self) -> None:
+        """Close it, for it misses something."""
+        self._handle(steps.Interrupted())
+
+    # --- what its machine wants done
+
+    def _handle(self, event: steps.Event) -> None:
+        for action in self._machine.handle(event, time.monotonic()):
+            match action:
+                case steps.Say(payload):
+                    self._client.outlet.add(frame(BINARY, payload))
+                case steps.UseFormat(format_):
+                    self._form = self._form._replace(format=format_)
+                case steps.Change(changes):
+                    for change in changes:
+                        self._change(change)
+                case steps.Close(code, reason):
+                    self._close(self._client, code, reason)
+                case steps.HangUp():
+                    self._hang_up(self._client)
+
+    def _change(self, change: Take | Give) -> None:
+        match change:
+            case Take(lease, want, replay):
+                body = want.include_body or want.type != "announcement"
+                depth = 0 if want.depth == FULL_DEPTH else want.depth
+                taking = Taking(depth, want.snapshot or not want.is_public, body)
+                streams = tuple(want.streams())
+                self._leases.setdefault(lease, set()).update(streams)
+                for stream in streams:
+                    self._takings.pop(stream, None)
+                    if taking != Taking():
+                        self._takings[stream] = taking
+                tell(self._registry, Subscribe(self._component_id, lease, want, self._client.way, None, replay))
+            case Give(lease, want):
+                given = self._leases.pop(lease, set()) if want is None else set(want.streams())
+                if want is not None:
+                    self._leases.get(lease, set()).difference_update(given)
+                held = set().union(*self._leases.values()) if self._leases else set()
+                for stream in given - held:
+                    self._takings.pop(stream, None)
+                tell(self._registry, Unsubscribe(self._component_id, lease, want))

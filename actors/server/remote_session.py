@@ -1,0 +1,43 @@
+"""One host of another machine, which is a guest here: rows as they came, states, and answers in one order."""
+
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.messages.component import StreamFailed
+from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.server.row_frames import RowFrames
+from websocket_v6.protocol.websocket.outgoing import close_frame
+
+from .client import Client
+from .news_frames import news_frame
+from .sessions import GuestSession
+
+__all__ = ["RemoteSession"]
+
+
+class RemoteSession(GuestSession):
+    """A guest whose data goes through the server's own thread. `backfills`: the host fetches trades that are missed."""
+
+    format = "words"
+
+    def __init__(self, client: Client, endpoint: str, *, region: str, registry: Ref, backfills: bool) -> None:
+        super().__init__(client, endpoint, region=region, registry=registry)
+        self.delivered = 0
+        self._client = client
+        self._backfills = backfills
+
+    def deliver(self, events: list[Event], frames: RowFrames) -> None:
+        """Send it events."""
+        self.delivered += len(events)
+        for one in frames.of(events):
+            self._client.outlet.put(one)
+
+    def convey(self, news: object) -> None:
+        """Tell it what has happened."""
+        if isinstance(news, StreamFailed) and news.final:
+            self.refused(news.subscription_id)
+        made = news_frame(news, backfills=self._backfills)
+        if made is not None:
+            self._client.outlet.put(made)
+
+    def interrupt(self) -> None:
+        """End it, for it misses something; it comes again."""
+        self._client.outlet.end_after_what_waits(close_frame(1012, "messages may be missing: connect again"))

@@ -1,0 +1,126 @@
+"""Rewrites messages of a shape that was met before, at the speed of msgspec.
+
+A shape is the keys of a message in their order. All messages of a type have the same one, or one of two or three. For
+each there is a struct that reads the values as the bytes they are, and one that writes them under the other names. The
+first struct writes the message back as well: only if that gives every byte of it is it of this shape, and nothing of it
+can be lost or moved.
+
+Levels of order books are too many for structs. They are cut at their quotes: if all that stands between quotes is the
+four keys in their turn, there are no strings in them, and the keys may be exchanged.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from websocket_v6.protocol.exchange.envelope import MALFORMED
+
+from .form_names import Names, Renaming
+from .rewriting import SNAPSHOT, cut, rename_inside
+
+__all__ = ["Shape", "is_plain"]
+
+_MOST_KEYS = 128
+
+_encode = msgspec.json.Encoder().encode
+_values = msgspec.structs.astuple
+_plain_key = re.compile(rb"[A-Za-z0-9_.-]{1,64}").fullmatch
+_snapshot = msgspec.Raw(SNAPSHOT)
+
+
+def is_plain(keys: Sequence[bytes], renaming: Renaming) -> bool:
+    """Tell whether a struct can have these keys, before and after."""
+    after = {renaming.names.get(key, key) for key in keys}
+    return 0 < len(keys) <= _MOST_KEYS and len(after) == len(set(keys)) == len(keys) and all(map(_plain_key, keys))
+
+
+class Shape:
+    """The messages with these keys in this order."""
+
+    def __init__(self, keys: Sequence[bytes], renaming: Renaming) -> None:
+        self._decode = msgspec.json.Decoder(_struct(keys)).decode
+        self._make = _struct([renaming.names.get(key, key) for key in keys])
+        self._stream_type = keys.index(renaming.stream_type) if renaming.stream_type in keys else None
+        self._units = keys.index(renaming.units) if renaming.units in keys else None
+        self._levels = Levels(renaming.inner.get(renaming.units, {})) if self._units is not None else None
+        self._inner = [
+            (keys.index(key), names) for key, names in renaming.inner.items() if key in keys and key != renaming.units
+        ]
+        self._is_flat = self._units is None and not self._inner
+
+    def rewrite(self, payload: bytes, *, snapshot: bool, depth: int) -> bytes | None:
+        """Return a message rewritten, None if it is not of this shape."""
+        try:
+            message = self._decode(payload)
+        except MALFORMED:
+            return None
+        if _encode(message) != payload:
+            return None
+        values: Sequence[Any] = _values(message)
+        if snapshot or not self._is_flat:
+            values = self._changed(values, snapshot, depth)
+        return _encode(self._make(*values))
+
+    def _changed(self, values: Sequence[Any], snapshot: bool, depth: int) -> list[Any]:
+        changed = list(values)
+        if snapshot and self._stream_type is not None:
+            changed[self._stream_type] = _snapshot
+        if self._levels is not None and self._units is not None:
+            changed[self._units] = msgspec.Raw(self._levels.rewrite(bytes(changed[self._units]), depth))
+        for index, names in self._inner:
+            changed[index] = msgspec.Raw(rename_inside(bytes(changed[index]), names))
+        return changed
+
+
+class Levels:
+    """The levels of an order book with these keys, in their turn."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._before = list(names)
+        self._after = list(names.values())
+
+    def rewrite(self, text: bytes, depth: int) -> bytes:
+        """Return an array of levels renamed, or the first `depth` of them."""
+        levels = self._swiftly(text, depth)
+        if levels is None:
+            return rename_inside(cut(text, depth) if depth else text, self._names)
+        return levels
+
+    def _swiftly(self, text: bytes, depth: int) -> bytes | None:
+        count = text.count(b"},{") + 1
+        if text.count(b"{") != count or not text.startswith(b"[{"):  # all objects are in the array, none in another
+            return None
+        step = 2 * len(self._before)
+        parts = text.split(b'"')
+        if len(parts) != step * count + 1 or text.count(b'":') * 2 != step * count:  # all strings are keys
+            return None
+        for index, key in enumerate(self._before):
+            place = slice(2 * index + 1, None, step)
+            if parts[place] != [key] * count:
+                return None
+            parts[place] = [self._after[index]] * count
+        if 0 < depth < count:
+            return _first(parts[: step * depth + 1], depth)
+        return b'"'.join(parts)
+
+
+def _first(parts: list[bytes], depth: int) -> bytes | None:
+    levels = b'"'.join(parts)
+    # A level that has a key twice and another that lacks it are cut elsewhere.
+    if not levels.endswith(b"},{") or levels.count(b"{") != depth + 1:
+        return None
+    return levels[:-2] + b"]"
+
+
+def _struct(keys: Sequence[bytes]) -> Any:
+    names = {f"field_{index}": key.decode() for index, key in enumerate(keys)}
+    return msgspec.defstruct(
+        "Message",
+        [(name, msgspec.Raw) for name in names],
+        rename=names,
+        forbid_unknown_fields=True,
+        gc=False,
+    )
