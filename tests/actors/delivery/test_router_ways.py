@@ -66,7 +66,7 @@ class Doors(World):
     def way(self, client: int) -> Way:
         return Way(client, self.mouth)
 
-    def take(self, way: Way, *streams: str, realtime: bool = True, awaits: bool = False, replay: bool = True) -> int:
+    def route(self, way: Way, *streams: str, realtime: bool = True, awaits: bool = False, replay: bool = True) -> int:
         self._number += 1
         self.tell(AddRoutes(self._number, "public", streams, way, None, replay, True, realtime, awaits))
         return self._number
@@ -95,9 +95,9 @@ def world() -> Iterator[Doors]:
 
 def test_what_two_subscriptions_of_a_client_take_comes_once(world: Doors) -> None:
     one, other = world.way(1), world.way(2)
-    world.take(one, BITCOIN)
-    world.take(one, BITCOIN, "ticker KRW-ETH")
-    world.take(other, BITCOIN)
+    world.route(one, BITCOIN)
+    world.route(one, BITCOIN, "ticker KRW-ETH")
+    world.route(other, BITCOIN)
     for price in (1, 2, 3):
         world.deliver(ticker(price))
     world.settle()
@@ -107,8 +107,8 @@ def test_what_two_subscriptions_of_a_client_take_comes_once(world: Doors) -> Non
 
 def test_a_snapshot_alone_beside_a_stream_that_goes_on_comes_once(world: Doors) -> None:
     way = world.way(1)
-    world.take(way, BITCOIN)
-    world.take(way, BITCOIN, realtime=False)
+    world.route(way, BITCOIN)
+    world.route(way, BITCOIN, realtime=False)
     world.deliver(ticker(1, "SNAPSHOT"))
     world.deliver(ticker(2))
     world.settle()
@@ -118,8 +118,8 @@ def test_a_snapshot_alone_beside_a_stream_that_goes_on_comes_once(world: Doors) 
 
 def test_who_gives_one_of_two_back_is_served_by_the_other(world: Doors) -> None:
     way = world.way(1)
-    first = world.take(way, BITCOIN)
-    second = world.take(way, BITCOIN, replay=False)
+    first = world.route(way, BITCOIN)
+    second = world.route(way, BITCOIN, replay=False)
     world.deliver(ticker(1))
     world.tell(DropRoutes(first))
     world.deliver(ticker(2))
@@ -130,7 +130,7 @@ def test_who_gives_one_of_two_back_is_served_by_the_other(world: Doors) -> None:
 
 
 def test_components_go_first(world: Doors) -> None:
-    world.take(world.way(1), BITCOIN)
+    world.route(world.way(1), BITCOIN)
     mailbox = world.subscribe(BITCOIN)
     there: list[int] = []
     world.mouth.at = lambda: there.extend(int(one.trade_price) for one in mailbox.take_many(0.0, 100))  # type: ignore[union-attr]
@@ -147,7 +147,7 @@ def test_components_go_first(world: Doors) -> None:
 
 def test_clients_that_get_the_same_get_the_same_events(world: Doors) -> None:
     for client in (1, 2, 3):
-        world.take(world.way(client), BITCOIN)
+        world.route(world.way(client), BITCOIN)
     world.deliver(ticker(1))
     world.settle()
     events = [what for _, what in world.mouth.log]
@@ -158,7 +158,7 @@ def test_clients_that_get_the_same_get_the_same_events(world: Doors) -> None:
 
 def test_news_come_behind_the_data_before_them(world: Doors) -> None:
     way = world.way(1)
-    world.take(way, BITCOIN)
+    world.route(way, BITCOIN)
     go_on = world.halt()
     world.deliver(ticker(1))
     world.tell(Convey(way, "news"))
@@ -170,7 +170,7 @@ def test_news_come_behind_the_data_before_them(world: Doors) -> None:
 
 
 def test_what_comes_close_together_goes_out_together_but_is_not_put_off_for_ever(world: Doors) -> None:
-    world.take(world.way(1), BITCOIN)
+    world.route(world.way(1), BITCOIN)
     go_on = world.halt()
     for price in range(100):
         world.deliver(ticker(price))
@@ -183,7 +183,7 @@ def test_what_comes_close_together_goes_out_together_but_is_not_put_off_for_ever
 
 def test_what_was_put_off_does_not_wait_for_the_next_message(world: Doors) -> None:
     """The one behind it brings nothing: its attachment has ended."""
-    world.take(world.way(1), BITCOIN)
+    world.route(world.way(1), BITCOIN)
     world.attach(2)
     world.tell(Admit(2, 1, False), End(2, "cut"))
     world.settle()
@@ -196,7 +196,7 @@ def test_what_was_put_off_does_not_wait_for_the_next_message(world: Doors) -> No
 
 def test_what_is_said_to_be_delivered_is(world: Doors) -> None:
     """A successor goes on from there, so nothing may be left pending."""
-    world.take(world.way(1), BITCOIN)
+    world.route(world.way(1), BITCOIN)
     go_on = world.halt()
     world.deliver(ticker(1))
     seen: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
@@ -230,10 +230,10 @@ def test_a_client_that_goes_over_to_a_deeper_book_is_served_until_that_begins(wo
         return [event.timestamp for _, event in world.mouth.log]
 
     way = world.way(1)
-    shallow = world.take(way, BOOK)
+    shallow = world.route(way, BOOK)
     world.deliver(book(1, "SNAPSHOT"))
     world.deliver(book(2))
-    world.take(way, BOOK, awaits=True)
+    world.route(way, BOOK, awaits=True)
     world.tell(Expect((BOOK,)), DropRoutes(shallow))
     world.deliver(book(3))
     world.settle()
@@ -255,8 +255,8 @@ def test_a_component_that_waits_for_a_deeper_book_gets_nothing_before(world: Doo
 def test_an_answer_waits_for_trades_that_wait(world: Doors) -> None:
     one, other = world.way(1), world.way(2)
     world.tell(UseBackfill(world.registry))
-    world.take(one, TRADES)
-    world.take(other, BITCOIN)
+    world.route(one, TRADES)
+    world.route(other, BITCOIN)
     world.deliver(trade(1))
     world.deliver(ticker(1))
     world.tell(HoldTrades(1, 5, 10, 15.0))

@@ -312,7 +312,8 @@ def test_a_client_hears_through_the_router_and_nowhere_else(world: World, way: W
     assert [type(one).__name__ for one in kinds] == ["Convey", "Turn", "Convey", "Admit"], (
         "before any data of the epoch"
     )
-    assert [one.news.state for one in kinds if isinstance(one, Convey)] == ["connecting", "open"]
+    news = [one.news for one in kinds if isinstance(one, Convey)]
+    assert [one.state for one in news if isinstance(one, ConnectionChanged)] == ["connecting", "open"]
     assert all(one.way is way and not one.is_answer for one in kinds if isinstance(one, Convey))
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from websocket_v6.actors.server import listening as subject
 from websocket_v6.actors.server.listening import AT_ONCE, Listener, most_clients, peer_of
 
 TIMEOUT = 20.0
@@ -137,5 +136,5 @@ def test_of_loopback_nobody_tells() -> None:
 
 @pytest.mark.parametrize(("limit", "most"), [(1024, 512), (10, 16), (1_000_000, 500_000)])
 def test_half_of_the_descriptors_may_be_clients(limit: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject.resource, "getrlimit", lambda _: (limit, limit))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
     assert most_clients() == most

@@ -244,7 +244,7 @@ def test_pings_are_answered_and_a_close_too(house: House) -> None:
     member, number = house.member()
     member.ping(b"one")
     assert member.next() == (PONG, b"one")
-    member.ws.send_close(4000, b"bye")  # type: ignore[no-untyped-call]
+    member.ws.send_close(4000, b"bye")
     assert member.closing() == (4000, "")
     assert house.hear(MemberGone) == MemberGone(number, "bye")
 
@@ -258,6 +258,7 @@ def test_requests_become_leases_and_lists_a_question(house: House) -> None:
     guest.say(REQUEST)
     watch, take = house.registry.hear(), house.registry.hear()
     assert isinstance(watch, Watch)
+    assert isinstance(watch.component, Way)
     assert isinstance(take, Subscribe)
     assert (take.want.type, take.want.codes, take.mailbox, take.component) == (
         "ticker",
@@ -332,13 +333,15 @@ def test_who_reads_nothing_is_cut_off_with_all_its_sockets_and_nobody_else_waits
     with House(str(tmp_path / "door")) as house:
         slow_member, _ = house.member("slow")
         slow, also = house.guest("public", "slow"), house.guest("info", "slow")
-        slow_ways = [one.component for one in house.registry.heard() if isinstance(one, Watch)]
+        watches = [one for one in house.registry.heard() if isinstance(one, Watch)]
+        slow_way = watches[0].component
+        assert isinstance(slow_way, Way)
         house.member("quick")
         quick = house.guest("public", "quick")
         quick_way = way_of(house)
         for number in itertools.count(1):
             big = event(number, 100_000)
-            slow_ways[0].mouth.deliver([(slow_ways[0], [big]), (quick_way, [big])])
+            slow_way.mouth.deliver([(slow_way, [big]), (quick_way, [big])])
             word = quick.word()
             assert isinstance(word, words.Rows)
             assert word.ts_received_ns == number

@@ -12,7 +12,7 @@ from websocket_v6.actors.server.client import Client, CutOff, Session, Stage
 from websocket_v6.actors.server.outlet import Account
 from websocket_v6.actors.server.sending import sender_of
 from websocket_v6.actors.server.sockets import CLOSING, HANDSHAKE, LEFT, Sockets
-from websocket_v6.protocol.websocket.frames import FrameDecoder, Ping
+from websocket_v6.protocol.websocket.frames import FrameDecoder, Pong
 from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import Head, accept, refuse, upgrade
 
@@ -241,7 +241,7 @@ def test_what_is_held_is_neither_sent_nor_waited_for(house: House) -> None:
 def _frames(data: bytes) -> list[bytes]:
     decoder = FrameDecoder()
     messages = decoder.receive(data)
-    pongs = [one.payload for one in decoder.controls if not isinstance(one, Ping) and hasattr(one, "payload")]
+    pongs = [one.payload for one in decoder.controls if isinstance(one, Pong)]
     return messages + pongs
 
 

@@ -62,7 +62,7 @@ class Visitor:
     @property
     def sock(self) -> socket.socket:
         assert self.ws.sock is not None
-        return self.ws.sock  # type: ignore[no-any-return]
+        return self.ws.sock
 
     def next(self) -> tuple[int, bytes]:
         """Return the next frame's opcode and payload, or HANG_UP."""
