@@ -105,6 +105,8 @@ class Guesting(Hosting):
 
     def _verify(self, event: Looked, now: float) -> list[Action]:
         """Take the host only if the file names it still: what answered may be one that was replaced, and wakes up."""
+        if not self._is_welcomed:
+            return self._impossible(event, now)
         self._note(event.entry)
         if is_same(event.entry, self.target):
             return self._settle(event.entry, now)

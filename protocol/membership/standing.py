@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.errors import LocalProtocolError, WebSocketV6Error
 
 from .host_entry import HostEntry
 from .steps import (
@@ -211,5 +211,10 @@ class Standing:
         self._go(State.ALONE)
         return actions + self._place("embedded", error)
 
+    # --- what is no step
+
     def _nothing(self, _event: Any, _now: float) -> list[Action]:
         return []
+
+    def _impossible(self, event: Any, _now: float) -> list[Action]:
+        raise LocalProtocolError(f"the process is {self.state.value}, and is told {type(event).__name__}")
