@@ -311,7 +311,7 @@ def test_what_the_router_brings_is_sent_in_order_and_as_it_came(house: House) ->
     guest = house.guest()
     way = way_of(house)
     way.mouth.convey(way, ConnectionChanged("public", "open", 1, 7, 3))
-    deliver(way, event(10), event(10), event(11))
+    deliver(way, event(10), event(10), event(5_000_000))
     way.mouth.convey(way, ConnectionChanged("public", "lost", 1, 20, 15, "gone"))
     opened = guest.word()
     assert isinstance(opened, words.State)
@@ -320,7 +320,7 @@ def test_what_the_router_brings_is_sent_in_order_and_as_it_came(house: House) ->
     assert isinstance(first, words.Rows)
     assert isinstance(second, words.Rows)
     assert (first.ts_received_ns, first.streams, first.payloads) == (10, [BITCOIN] * 2, [TICKER] * 2)
-    assert second.ts_received_ns == 11
+    assert second.ts_received_ns == 5_000_000
     lost = guest.word()
     assert isinstance(lost, words.State)
     assert (lost.state, lost.reason) == ("lost", "gone")
