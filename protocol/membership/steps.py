@@ -360,7 +360,10 @@ class SayReady(NamedTuple):
 
 
 class Place(NamedTuple):
-    """This is what the process is from now on; as a guest, of the host at the other end of `number`."""
+    """This is what the process is from now on; as a guest, of the host at the other end of `number`.
+
+    `error`: why it is embedded; or why it looks for another host, from whose present one nothing more is to be taken.
+    """
 
     name: PlaceName
     number: int | None = None
