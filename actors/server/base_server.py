@@ -173,6 +173,9 @@ class BaseServer(Actor):
             self._look_away(self._listener)
             self._listener.close()
             self._listener = None
+        self._say_goodbye(code, reason)
+
+    def _say_goodbye(self, code: int, reason: str) -> None:
         for client in self._sockets:
             if client.stage is Stage.OPEN:
                 self._sockets.linger(client, close_frame(code, reason), reason)

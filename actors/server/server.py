@@ -212,15 +212,14 @@ class Server(BaseServer):
                 reason = "the keys are others now"
                 self._sockets.finish(client, close_frame(KEYS_CHANGED, reason), reason)
 
-    def _dismiss(self, code: int, reason: str) -> None:
+    def _say_goodbye(self, code: int, reason: str) -> None:
         is_in_doubt = self._mouth.is_in_doubt  # another process is the host: what waits is old, and not sent
-        say_goodbye = self._sockets.finish if is_in_doubt else self._sockets.linger
-        for client in sorted(self._sockets, key=lambda one: not one.member):  # who goes with its member goes as such
+        close = self._sockets.finish if is_in_doubt else self._sockets.linger
+        for client in sorted(self._sockets, key=lambda one: not one.member):  # else those go with their members
             if client.stage is Stage.OPEN:
-                say_goodbye(client, close_frame(code, reason), reason)
+                close(client, close_frame(code, reason), reason)
         if is_in_doubt:
             self._sockets.hold(is_held=False)
-        super()._dismiss(code, reason)
 
     # --- whether it may serve
 
