@@ -188,6 +188,9 @@ class Transport(threading.Thread):
             self._carry(opening.ws, FrameDecoder(deflate=agreed.inflater if agreed else None))
         except _Over as over:
             error: WebSocketV6Error = over.error
+        except RemoteProtocolError as exc:  # no word of a door's
+            self._writer.close(opening.ws, 1002)
+            error = exc
         except (OSError, websocket.WebSocketException) as exc:
             error = TransportError(f"{self._endpoint} connection lost: {exc}")
         finally:

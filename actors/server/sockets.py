@@ -220,6 +220,7 @@ class Sockets:
         """Send nothing any more; or go on."""
         self.is_held = is_held
         for client in self:
+            client.outlet.hold(is_held=is_held)
             if not is_held and client.outlet.is_behind:
                 self.send_on(client)
             else:

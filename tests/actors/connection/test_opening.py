@@ -315,7 +315,7 @@ def test_given_up_when_the_answer_was_there(worlds: Callable[..., World], monkey
 
     def connected(*args: Any, **options: Any) -> None:
         connect(*args, **options)  # type: ignore[no-untyped-call]
-        world.opening._is_aborted = True  # another thread, which has not come to the socket yet
+        world.opening.is_aborted = True  # another thread, which has not come to the socket yet
 
     monkeypatch.setattr(world.opening.ws, "connect", connected)
     assert "was given up" in str(world.fails())
