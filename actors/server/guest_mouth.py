@@ -39,6 +39,7 @@ class GuestMouth(Mouth):
         for way, events in rows:
             outlet = self.outlets.get(way.client)
             if outlet is not None and not outlet.is_over:
+                outlet.delivered += len(events)
                 for one in frames.of(events):
                     outlet.put(one, may_send=may_send)
 
