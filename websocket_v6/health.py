@@ -16,14 +16,14 @@ from .actors.server.network_server import NetworkHealth, VisitorHealth
 from .actors.server.server import ClientHealth, ServerHealth
 from .component import Component
 from .engine import ASK_TIMEOUT
-from .protocol.demand.epochs import PastGap
+from .protocol.demand.epochs import KnownGap
 
 __all__ = [
     "ClientHealth",
     "ConnectionHealth",
     "Counters",
     "Health",
-    "PastGap",
+    "KnownGap",
     "SubscriptionHealth",
     "VisitorHealth",
     "gather",
@@ -73,7 +73,7 @@ class Health(NamedTuple):
     counters: Counters
     subscriptions: tuple[SubscriptionHealth, ...]
     wanted: tuple[str, ...] = ()
-    gaps: tuple[PastGap, ...] = ()
+    gaps: tuple[KnownGap, ...] = ()
     members: tuple[ClientHealth, ...] = ()
     visitors: tuple[VisitorHealth, ...] = ()
     cut_off: int = 0

@@ -58,6 +58,7 @@ class VisitorHealth(NamedTuple):
     streams: int
     delivered: int  # messages
     queued_bytes: int
+    is_onlooker: bool  # the door's own page
 
 
 class NetworkHealth(NamedTuple):
@@ -303,6 +304,7 @@ class NetworkServer(BaseServer):
                 client.session.streams,
                 client.session.delivered,
                 client.outlet.queued,
+                isinstance(client.session, PlainSession) and client.session.is_onlooker,
             )
             for client in self._sockets
             if isinstance(client.session, PlainSession | RemoteSession)

@@ -23,7 +23,7 @@ from .asking import Asking
 from .commands import Command, Deny, Report, Unroute
 from .continuity import Continuity
 from .deadlines import Deadline, Deadlines, Kind
-from .epochs import Epochs, PastGap
+from .epochs import Epochs, KnownGap
 from .interest import Interest, Told
 from .joining import Joining
 from .lease import Leases, LeasesInheritance
@@ -54,7 +54,7 @@ class EndpointHealth(NamedTuple):
     epoch: int
     serving: frozenset[int]  # the sources, by number, that have all that is wanted
     wanted: tuple[Stream, ...] = ()
-    gaps: tuple[PastGap, ...] = ()  # the last ones, oldest first
+    gaps: tuple[KnownGap, ...] = ()  # the last ones, oldest first
 
 
 class EndpointInheritance(NamedTuple):
@@ -392,5 +392,5 @@ class Endpoint:
             self._continuity.epoch,
             frozenset(one.source.number for one in serving if one is not None),
             tuple(self.wanted),
-            tuple(self._epochs.gaps),
+            self._epochs.gaps,
         )

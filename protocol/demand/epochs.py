@@ -21,18 +21,18 @@ from .lease import Leases
 from .silence import Silence
 from .source import Attachment, Source, Sources, What
 
-__all__ = ["Epochs", "PastGap"]
+__all__ = ["Epochs", "KnownGap"]
 
 REMEMBERED_GAPS = 16
 
 
-class PastGap(NamedTuple):
-    """A time in which something may have been missed: what was told of it. Unix nanoseconds."""
+class KnownGap(NamedTuple):
+    """A time in which something may have been missed, as it was told. Unix nanoseconds."""
 
     endpoint: str
     epoch: int  # that began after it
     started_ns: int
-    ended_ns: int
+    ended_ns: int | None  # None: it lasts
     reason: str
 
 
@@ -53,7 +53,7 @@ class Epochs:
         out: list[Command],
     ) -> None:
         self.opened_at_ns = 0  # when this epoch began
-        self.gaps: deque[PastGap] = deque(maxlen=REMEMBERED_GAPS)
+        self._gaps: deque[KnownGap] = deque(maxlen=REMEMBERED_GAPS)
         self._told = ""  # the last state that all were told
         self._lost_for = ""  # why, when that was last the case
         self._name = name
@@ -66,6 +66,14 @@ class Epochs:
         self._asking = asking
         self._joining = joining
         self._out = out
+
+    @property
+    def gaps(self) -> tuple[KnownGap, ...]:
+        """The last gaps, oldest first; also one that lasts."""
+        started_ns = self._continuity.gap_started_ns
+        if started_ns is None or self._continuity.is_served:
+            return tuple(self._gaps)
+        return (*self._gaps, KnownGap(self._name, self._continuity.epoch + 1, started_ns, None, self._lost_for))
 
     # --- attachments come
 
@@ -97,7 +105,7 @@ class Epochs:
     def _tell_open(self, at_ns: int) -> None:
         started_ns = self._continuity.gap_started_ns
         if started_ns is not None:
-            self.gaps.append(PastGap(self._name, self._continuity.epoch, started_ns, at_ns, self._lost_for))
+            self._gaps.append(KnownGap(self._name, self._continuity.epoch, started_ns, at_ns, self._lost_for))
         self.tell("open", at_ns)
         self._continuity.gap_told()
 

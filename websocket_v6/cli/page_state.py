@@ -21,8 +21,9 @@ MOST_ROWS = 200  # of processes, and of programs
 
 def page_state(health: Health, url: str, rate: float, began: float) -> bytes:
     """Return the state as JSON. `rate` in messages a second, `began` is when this host started, Unix seconds."""
-    tickers = sorted(code for type_, code in map(split, health.wanted) if type_ == "ticker")
-    gaps = sorted(health.gaps, key=lambda gap: gap.ended_ns, reverse=True)[:MOST_GAPS]
+    tickers = [code for type_, code in map(split, health.wanted) if type_ == "ticker"]
+    tickers.sort(key=lambda code: (not code.startswith("KRW-"), code))
+    gaps = sorted(health.gaps, key=lambda gap: (gap.ended_ns is None, gap.started_ns), reverse=True)[:MOST_GAPS]
     counters = health.counters
     state: dict[str, Any] = {
         "version": __version__,
@@ -39,7 +40,7 @@ def page_state(health: Health, url: str, rate: float, began: float) -> bytes:
                 "endpoint": gap.endpoint,
                 "epoch": gap.epoch,
                 "started": gap.started_ns / 1e9,
-                "ended": gap.ended_ns / 1e9,
+                "ended": None if gap.ended_ns is None else gap.ended_ns / 1e9,
                 "reason": gap.reason,
             }
             for gap in gaps
@@ -50,7 +51,7 @@ def page_state(health: Health, url: str, rate: float, began: float) -> bytes:
         "processes": [one._asdict() for one in health.members[:MOST_ROWS]],
         "guests": health.guests,
         "programs": [one._asdict() for one in health.visitors[:MOST_ROWS]],
-        "visitors": len(health.visitors),
+        "visitors": sum(not one.is_onlooker for one in health.visitors),
         "cut_off": health.cut_off,
     }
     return msgspec.json.encode(state)

@@ -149,8 +149,9 @@ def _state(health: Health, meter: Meter) -> str:
         f"{one.endpoint} {one.error or one.state}" for one in health.connections if one.state not in ("open", "idle")
     ]
     served = [count_text(health.guests, "process", "processes")] if health.role != Role.EMBEDDED.value else []
-    if health.visitors or not served:
-        served.append(count_text(len(health.visitors), "program"))
+    programs = sum(not one.is_onlooker for one in health.visitors)
+    if programs or not served:
+        served.append(count_text(programs, "program"))
     return ", ".join(
         (
             f"{' and '.join(served)} served",
