@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.connection.target import Target, door_target, remote_target
@@ -21,7 +23,7 @@ from .membership.place import Placed, Released, Role
 from .messages.common import Ref
 from .messages.connection import KeysChanged
 from .messages.registry import DropSource, UseSource
-from .messages.supervisor import Renew, SourceServes
+from .messages.supervisor import Renew, SourceServes, UseSettings
 
 __all__ = ["Source", "Sources", "next_source"]
 
@@ -90,6 +92,23 @@ class Sources:
                 present = []
             for index in range(1 if door is not None or self._is_remote else self._config.redundancy):
                 self.start(endpoint, heir_of=_numbers(present) if index == 0 else (), door=door)
+
+    def use(self, settings: UseSettings) -> None:
+        """Have this process's own connections be what the processes that use them want together."""
+        ages = settings.max_age != self._config.max_age
+        self._config = msgspec.structs.replace(self._config, **settings._asdict())
+        for endpoint in ENDPOINTS:
+            own = [source for source in self._sources if source.endpoint == endpoint and source.door is None]
+            heirs = {number for source in own for number in source.heir_of}
+            serving = [source for source in own if source.number not in heirs]
+            if not serving or self._is_remote:
+                continue
+            for source in serving[settings.redundancy :]:
+                self.end(source)
+            for _ in range(settings.redundancy - len(serving)):
+                self.start(endpoint)
+            for source in serving[: settings.redundancy] if ages else ():
+                self.start(endpoint, heir_of=(source.number, *source.heir_of))
 
     def start(
         self,

@@ -32,9 +32,9 @@ from .messages.connection import KeysChanged
 from .messages.registry import ComponentGone, UseRouter, Watch
 from .messages.router import RouterInheritance, UseBackfill, UseRegistry
 from .messages.server import DoorFailed, DoorOpened
-from .messages.supervisor import Failed, OpenNetwork, Renew, SourceServes
+from .messages.supervisor import Failed, OpenNetwork, Renew, SourceServes, UseSettings
 from .server.network_door import NetworkDoor
-from .server.network_server import NetworkServer, ShowState
+from .server.network_server import ShowState
 from .sources import Neighbours, Source, Sources, next_source
 
 __all__ = ["AwaitPlace", "Children", "GetChildren", "Join", "Quit", "Supervisor"]
@@ -100,9 +100,9 @@ class Supervisor(Actor):
     """Starts, watches, replaces and stops the engine's actors.
 
     Receives Join, Quit, GetChildren, AwaitPlace, HandOver, OpenNetwork and ShowState from proxies, Failed from
-    children, KeysReplaced from Jwt, Renew from connections, SourceServes from the registry, Placed from the membership,
-    DoorOpened and DoorFailed from the network's server. `folder` is where this process meets others to share
-    connections with; without one it does not. `serves` says that it is there to be their host.
+    children, KeysReplaced from Jwt, Renew from connections, SourceServes from the registry, Placed and UseSettings from
+    the membership, DoorOpened and DoorFailed from the network's server. `folder` is where this process meets others to
+    share connections with; without one it does not. `serves` says that it is there to be their host.
     """
 
     def __init__(self, config: Config, folder: Path | None = None, *, serves: bool = False) -> None:
@@ -144,6 +144,8 @@ class Supervisor(Actor):
                 tell(self._children.get("membership"), KeysChanged(generation))
             case Placed():
                 self._placed(message)
+            case UseSettings():
+                self._sources.use(message)
             case AwaitPlace(place):
                 self._awaiting.append(place)
                 self._answer_place()
@@ -245,25 +247,9 @@ class Supervisor(Actor):
                     supervisor=self.actor_ref,
                 )
             case "network":
-                return self._start_network()
+                return self._door.start(self._config.without_keys(), self._children, self.actor_ref)
             case _:
                 return self._start_membership()
-
-    def _start_network(self) -> Ref:
-        if self._door.opening is None:
-            raise LookupError("nobody has said where the network is to be served")
-        address, rules, context = self._door.opening
-        children = self._children
-        return NetworkServer.start(
-            config=self._config.without_keys(),
-            address=address,
-            rules=rules,
-            context=context,
-            registry=children["registry"],
-            router=children["router"],
-            jwt=children["jwt"],
-            owner=self.actor_ref,
-        )
 
     def _start_membership(self) -> Ref:
         if self._folder is None:

@@ -286,6 +286,8 @@ class Transport(threading.Thread):
 
     def _turn(self, state: words.State, now_ns: int) -> None:
         """End the attachment there is, and begin another if the exchange is there."""
+        if self._opening.is_aborted:  # its owner has written it off, and may have another
+            raise _Over(TransportError(f"the {self._endpoint} connection was given up"))
         at_ns = min(state.at_ns, now_ns)
         source, error = (self._endpoint, self._source), error_of(state)
         attachment, self._intake.attachment = self._intake.attachment, 0

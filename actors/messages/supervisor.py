@@ -6,7 +6,7 @@ import pykka
 
 from .common import Ref
 
-__all__ = ["Failed", "OpenNetwork", "Renew", "SourceServes"]
+__all__ = ["Failed", "OpenNetwork", "Renew", "SourceServes", "UseSettings"]
 
 
 class Failed(NamedTuple):
@@ -36,6 +36,13 @@ class SourceServes(NamedTuple):
 
     source: int
     is_refused: bool = False
+
+
+class UseSettings(NamedTuple):
+    """Run so many connections for each endpoint, none for longer than `max_age` seconds: the most anybody wants."""
+
+    redundancy: int
+    max_age: float | None
 
 
 class OpenNetwork(NamedTuple):

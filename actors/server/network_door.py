@@ -1,9 +1,14 @@
 """What the supervisor knows of its door to the network: how to open it, again and at the same port, and who waits."""
 
 import logging
+from collections.abc import Mapping
 
 import pykka
 
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.protocol.config import Config
+
+from .network_server import NetworkServer
 from .opening import Opening
 
 __all__ = ["NetworkDoor"]
@@ -22,6 +27,25 @@ class NetworkDoor:
     def open(self, opening: Opening, address: "pykka.Future[str]") -> None:
         """Have it opened so; `address` hears where it is, or why it cannot be."""
         self.opening, self._asked = opening, address
+
+    def start(self, config: Config, others: Mapping[str, Ref], owner: Ref) -> Ref:
+        """Return a server that is about to listen.
+
+        Raises:
+            LookupError: if nobody has said where.
+        """
+        if self.opening is None:
+            raise LookupError("nobody has said where the network is to be served")
+        return NetworkServer.start(
+            config=config,
+            address=self.opening.address,
+            rules=self.opening.rules,
+            context=self.opening.context,
+            registry=others["registry"],
+            router=others["router"],
+            jwt=others["jwt"],
+            owner=owner,
+        )
 
     def opened(self, address: str) -> None:
         """Note where it is: there it is opened again, should its server be replaced."""
