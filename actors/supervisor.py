@@ -6,6 +6,7 @@ MAX_RESTARTS within MAX_SECONDS is a crash loop: everything stops and every comp
 `sources.py`.
 """
 
+import functools
 import logging
 import time
 from collections import deque
@@ -35,7 +36,8 @@ from .messages.server import DoorFailed, DoorOpened
 from .messages.supervisor import Failed, OpenNetwork, Renew, SourceServes, UseSettings
 from .server.network_door import NetworkDoor
 from .server.network_server import ShowState
-from .sources import Neighbours, Source, Sources, next_source
+from .server.server import Server
+from .sources import Neighbours, Source, Sources
 
 __all__ = ["AwaitPlace", "Children", "GetChildren", "Join", "Quit", "Supervisor"]
 
@@ -255,14 +257,15 @@ class Supervisor(Actor):
         if self._folder is None:
             raise LookupError("a process that does not share has no membership")
         children = self._children
+        config = self._config.without_keys()
         return Membership.start(
-            config=self._config.without_keys(),
+            config=config,
             folder=self._folder,
-            number=next_source,
-            registry=children["registry"],
-            router=children["router"],
             jwt=children["jwt"],
             supervisor=self.actor_ref,
+            start_server=functools.partial(
+                Server.start, config=config, registry=children["registry"], router=children["router"]
+            ),
             serves=self._serves,
         )
 

@@ -21,6 +21,7 @@ from websocket_v6.actors.messages.server import (
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.membership import steps, words
 from websocket_v6.protocol.membership.host_entry import HostEntry
+from websocket_v6.protocol.membership.shared_settings import together
 
 __all__ = ["Members", "program"]
 
@@ -42,7 +43,12 @@ class Member:
         self.name = secrets.token_hex(MEMBER_BYTES)
         self.challenge = secrets.token_bytes(CHALLENGE_BYTES)
         self.proof: bytes | None = None
-        self.has_greeted = False
+        self.settings: words.Settings | None = None  # until it has greeted
+
+    @property
+    def has_greeted(self) -> bool:
+        """Whether it has said who it is."""
+        return self.settings is not None
 
 
 class Members:
@@ -67,6 +73,11 @@ class Members:
     def __len__(self) -> int:
         """Return how many have greeted."""
         return sum(one.has_greeted for one in self._members.values())
+
+    @property
+    def settings(self) -> words.Settings:
+        """What all of them and this process want of the connections together."""
+        return together(self._settings, (one.settings for one in self._members.values() if one.settings is not None))
 
     # --- the door
 
@@ -141,7 +152,7 @@ class Members:
         return None
 
     def _greet(self, client: int, member: Member, hello: words.Hello) -> steps.MemberCame:
-        member.has_greeted = True
+        member.settings = hello.settings
         member.pid = member.pid or hello.pid
         name = f"process {member.pid} ({hello.program[:80]})" if hello.program else f"process {member.pid}"
         # Before it is welcomed, so that its first data socket is let in.
@@ -163,7 +174,7 @@ class Members:
             return
         endpoints = ALL if has_same_keys else OPEN_TO_ALL
         tell(self.server, ShareWith(member.name, endpoints))
-        self._say(client, words.Shared(endpoints, self._settings))
+        self._say(client, words.Shared(endpoints, self.settings))
 
     def keys_changed(self) -> None:
         """Have all proofs judged anew, and nothing that needs keys shared before."""

@@ -26,7 +26,7 @@ from websocket_v6.actors.messages.server import (
     MemberGone,
     MemberSaid,
 )
-from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.actors.messages.supervisor import Failed, UseSettings
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import ConfigError, WebSocketV6Error
 from websocket_v6.protocol.membership import steps, words
@@ -67,7 +67,7 @@ class Membership(Actor):
     """Finds the process its place, and keeps it in it.
 
     Receives Member* from its member sockets; DoorOpened, DoorFailed, DoorDoubts and Member* from its server; Proved and
-    Judged from Jwt; KeysChanged, Released and HandOver from the supervisor. Sends Placed to the supervisor.
+    Judged from Jwt; KeysChanged, Released and HandOver from the supervisor. Sends Placed and UseSettings there.
     `start_server` starts the server of a door: it is given `address`, `key`, `term` and `owner`. `folder` is where the
     processes meet, and `serves` says that this process is there to host the others.
     """
@@ -90,6 +90,7 @@ class Membership(Actor):
         settings, owner = settings_of(config), self.actor_ref
         self._members = Members(settings=settings, stays=serves, jwt=jwt, owner=owner, start_server=start_server)
         self._hosts = Hosts(settings=settings, jwt=jwt, owner=owner)
+        self._settings = settings  # of the connections here
         self._machine = MembershipMachine(
             now=clock(), random=random.random, serves=serves, no_host=_no_host(config) if _attaches(config) else None
         )
@@ -111,6 +112,7 @@ class Membership(Actor):
         if self._pauses.look(clock()):
             self._tell(steps.ClockJumped())
         answer = self._handle(message)
+        self._use_settings()
         self._set_timer()
         return answer
 
@@ -126,9 +128,9 @@ class Membership(Actor):
             case MemberOpened(number, welcome):
                 self._hosts.opened(number, welcome, clock())
             case MemberHeard(number, word):
-                event = self._hosts.heard(number, word)
-                self._tell(event)
-                if event is None and isinstance(word, words.Shared) and number == self._machine.member:
+                said = self._hosts.heard(number, word)
+                self._tell(said)
+                if said is None and isinstance(word, words.Shared) and number == self._machine.member:
                     self._share_anew(number)
             case MemberEnded():
                 self._tell(self._hosts.ended(message))
@@ -308,6 +310,13 @@ class Membership(Actor):
         if role is Role.HOST:
             self._tidy_up()
         tell(self._supervisor, Placed(role, door, shared, error, self.actor_ref))
+
+    def _use_settings(self) -> None:
+        """Have the connections here be what all processes that use them want together."""
+        settings = self._members.settings
+        if self._role is Role.HOST and settings != self._settings:
+            self._settings = settings
+            tell(self._supervisor, UseSettings(settings.redundancy, settings.max_age))
 
     def _share_anew(self, number: int) -> None:
         """Say what the host shares now: keys are others."""
