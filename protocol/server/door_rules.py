@@ -72,14 +72,14 @@ class Doorkeeper:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._connects: dict[str, Quota] = {}
+        self._rates: dict[str, Quota] = {}
         self._looks: dict[str, Quota] = {}
 
     def refusal(self, visit: Visit, now: float) -> Refusal | None:
         """Return how to refuse a visit, `None` if it may come in."""
         # Strangers do not count, or a page could lock out whoever works here; whoever guesses at the token does.
         refusal = broken(STRANGERS, self._rules, visit)
-        rates, most = (self._looks, LOOKS) if visit.is_look else (self._connects, CONNECTS)
+        rates, most = (self._looks, LOOKS) if visit.is_look else (self._rates, CONNECTS)
         if refusal is None and not _is_within_rate(rates, most, visit.address, now):
             return _refusal(429, "Too Many Requests")
         return refusal or broken(LOOKERS if visit.is_look else CLIENTS, self._rules, visit)
