@@ -113,6 +113,7 @@ class Transport(threading.Thread):
         self._spare = 0  # credits in hand
         self._wholeness = Wholeness()
         self._attached_whole_ns = 0  # up to when all of a door's attachment was handed on
+        self._asked_ns: dict[str, int] = {}  # by ticket, when each question was asked that is not answered yet
         self._said: ExchangeError | None = None  # it closes after an error, and that is why
         self._reading_since: float | None = None
         self._bytes_at = self._data_at = 0.0
@@ -123,9 +124,9 @@ class Transport(threading.Thread):
         """Return what can be said of silence now."""
         return Sample(self._reading_since, self._bytes_at, self._data_at)
 
-    def send(self, text: str) -> None:
-        """Send a text message soon."""
-        self._command(Text(text))
+    def send(self, text: str, ticket: str = "") -> None:
+        """Send a text message soon; `ticket` is that of a question."""
+        self._command(Text(text, ticket))
 
     def ping(self) -> None:
         """Send a ping soon; any byte that comes after it is an answer."""
@@ -308,6 +309,7 @@ class Transport(threading.Thread):
     def _attach(self, at_ns: int, *, backfills: bool) -> None:
         number = self._intake.attachment = next_attachment()
         self._spare, self._attached_whole_ns = 0, at_ns
+        self._asked_ns.clear()
         self._reading_since = None  # until it is admitted
         # Another queue: credits of the attachment before may still come back. A command that left its mark there
         # stands among the commands by now, which are looked at before it is waited here.
@@ -332,8 +334,11 @@ class Transport(threading.Thread):
                 self._spare += self.credits.get_nowait()
 
     def _say(self, notice: Notice, whole_ns: int) -> None:
-        # Of what a door passes on, nobody knows here how long it has been on its way.
-        whole_ns = 0 if self._attached_whole_ns else whole_ns
+        asked_ns = self._asked_ns.pop(notice.ticket, 0) if isinstance(notice, SubscriptionList) else 0
+        if self._attached_whole_ns:
+            # Of what a door passes on, nobody knows here how long it has been on its way; but not since before it was
+            # asked for.
+            whole_ns = self._attached_whole_ns = max(self._attached_whole_ns, asked_ns)
         tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, notice, whole_ns))
         if isinstance(notice, ErrorNotice):
             self._said = ExchangeError(notice.name, notice.text)
@@ -362,7 +367,9 @@ class Transport(threading.Thread):
         self._collect_credits()  # among which each command has left a mark, that must not pile up
         while not self._commands.empty():
             match self._commands.get():
-                case Text(text):
+                case Text(text, ticket):
+                    if ticket:
+                        self._asked_ns[ticket] = time.time_ns()
                     self._writer.text(ws, text.encode())
                 case SendPing():
                     self._writer.frame(ws, websocket.ABNF.OPCODE_PING, b"")

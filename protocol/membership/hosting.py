@@ -7,7 +7,7 @@ on, and gets the lock as soon as everyone has been told.
 
 import itertools
 
-from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.errors import ConfigError, WebSocketV6Error
 
 from .host_entry import HostEntry, is_same
 from .standing import LINGER, OLD_DOOR, PROOF_AFTER, Standing
@@ -78,8 +78,8 @@ class Hosting(Standing):
         actions = self._close_door(REPLACED, "another process is the host now") + self._let_go(for_another=True)
         return actions + self._unplaced() + self._search(now)
 
-    def _unplaced(self) -> list[Action]:
-        return self._place("looking") if self.member is None and self.placed == "guest" else []
+    def _unplaced(self, error: WebSocketV6Error | None = None) -> list[Action]:
+        return self._place("looking", error) if self.member is None and self.placed == "guest" else []
 
     def _cannot_open(self, event: Event, now: float) -> list[Action]:
         why = event.error if isinstance(event, DoorFailed) else "its door does not open"
