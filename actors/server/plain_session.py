@@ -6,7 +6,14 @@ from collections.abc import Callable
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
-from websocket_v6.actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, Watch, next_subscription_id
+from websocket_v6.actors.messages.registry import (
+    ComponentGone,
+    Look,
+    Subscribe,
+    Unsubscribe,
+    Watch,
+    next_subscription_id,
+)
 from websocket_v6.protocol.errors import ExchangeError
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.streams import Stream
@@ -25,7 +32,10 @@ FULL_DEPTH = 30
 
 
 class PlainSession:
-    """One plain client. `close` and `hang_up` end its socket, behind what was sent."""
+    """One plain client. `close` and `hang_up` end its socket, behind what was sent.
+
+    One that is an `is_onlooker` gets what others want, and wants nothing itself.
+    """
 
     def __init__(
         self,
@@ -37,6 +47,7 @@ class PlainSession:
         window_bits: int,
         close: Callable[[Client, int, str], object],
         hang_up: Callable[[Client], object],
+        is_onlooker: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self.delivered = 0
@@ -52,7 +63,9 @@ class PlainSession:
         self._machine = PlainClient(
             endpoint=endpoint, region=region, new_lease=next_subscription_id, now=time.monotonic()
         )
-        tell(registry, Watch(self._component_id, client.way))
+        self.is_onlooker = is_onlooker
+        if not is_onlooker:
+            tell(registry, Watch(self._component_id, client.way))
 
     @property
     def format(self) -> str:
@@ -143,7 +156,10 @@ class PlainSession:
                     self._takings.pop(stream, None)
                     if taking != Taking():
                         self._takings[stream] = taking
-                tell(self._registry, Subscribe(self._component_id, lease, want, self._client.way, None, replay))
+                if self.is_onlooker:
+                    self._look(lease)
+                else:
+                    tell(self._registry, Subscribe(self._component_id, lease, want, self._client.way, None, replay))
             case Give(lease, want):
                 given = self._leases.pop(lease, set()) if want is None else set(want.streams())
                 if want is not None:
@@ -151,4 +167,11 @@ class PlainSession:
                 held = set().union(*self._leases.values()) if self._leases else set()
                 for stream in given - held:
                     self._takings.pop(stream, None)
-                tell(self._registry, Unsubscribe(self._component_id, lease, want))
+                if self.is_onlooker:
+                    self._look(lease)
+                else:
+                    tell(self._registry, Unsubscribe(self._component_id, lease, want))
+
+    def _look(self, lease: int) -> None:
+        streams = tuple(sorted(self._leases.get(lease, ())))
+        tell(self._registry, Look(self._component_id, lease, self.endpoint, streams, self._client.way))
