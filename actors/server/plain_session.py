@@ -13,7 +13,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.server import steps
 from websocket_v6.protocol.server.client_leases import Give, Take
 from websocket_v6.protocol.server.plain_client import PlainClient
-from websocket_v6.protocol.server.plain_frames import Form, PlainFrames, Taking
+from websocket_v6.protocol.server.plain_frames import Form, PlainFrames, Taking, comes_as_snapshot
 from websocket_v6.protocol.websocket.frames import Text
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
@@ -47,6 +47,7 @@ class PlainSession:
         self._hang_up = hang_up
         self._form = Form(window_bits=window_bits)
         self._takings: dict[Stream, Taking] = {}  # of streams that it does not take whole
+        self._begun: set[Stream] = set()  # of the books that it takes with fewer levels
         self._leases: dict[int, set[Stream]] = {}
         self._misses = False
         self._machine = PlainClient(
@@ -88,11 +89,24 @@ class PlainSession:
 
     def deliver(self, events: list[Event], frames: PlainFrames) -> None:
         """Send it events."""
+        if self._takings:
+            events = [event for event in events if self._is_for_it(event)]
         data = frames.of(events, self._form, self._takings)
         if data:
             self.delivered += len(events)
             self._client.stirred_at = time.monotonic()
             self._client.outlet.put(data)
+
+    def _is_for_it(self, event: Event) -> bool:
+        """Tell whether an event is more than the snapshot that another's deeper book began with."""
+        stream = event.stream
+        taking = self._takings.get(stream)
+        if taking is None or not taking.depth:
+            return True
+        if stream in self._begun:
+            return not comes_as_snapshot(event)
+        self._begun.add(stream)
+        return True
 
     def convey(self, news: object) -> None:
         """Take note of what has happened."""
@@ -141,6 +155,7 @@ class PlainSession:
                 self._leases.setdefault(lease, set()).update(streams)
                 for stream in streams:
                     self._takings.pop(stream, None)
+                    self._begun.discard(stream)
                     if taking != Taking():
                         self._takings[stream] = taking
                 tell(self._registry, Subscribe(self._component_id, lease, want, self._client.way, None, replay))
@@ -151,4 +166,5 @@ class PlainSession:
                 held = set().union(*self._leases.values()) if self._leases else set()
                 for stream in given - held:
                     self._takings.pop(stream, None)
+                    self._begun.discard(stream)
                 tell(self._registry, Unsubscribe(self._component_id, lease, want))
