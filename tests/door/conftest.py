@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("tests.door.world")
+pytest.register_assert_rewrite("tests.door.world")  # before it is imported
 
-from tests.door.world import MARKETS, SAME, World
-from tests.front_door import front_door
-from websocket_v6.simulator import Simulator
+from tests.door.world import MARKETS, SAME, World  # noqa: E402
+from tests.front_door import front_door  # noqa: E402
+from websocket_v6.simulator import Simulator  # noqa: E402
 
 
 @pytest.fixture

@@ -61,6 +61,16 @@ class Client:
         except ConnectionClosed as closed:
             return found, None if closed.rcvd is None else (closed.rcvd.code, closed.rcvd.reason)
 
+    def is_open(self, seconds: float = 0.1) -> bool:
+        """Tell whether it is not closed within this time; what comes meanwhile is thrown away."""
+        try:
+            self.connection.recv(seconds)
+        except TimeoutError:
+            return True
+        except ConnectionClosed:
+            return False
+        return True
+
     def is_silent(self, seconds: float = 0.15) -> bool:
         try:
             self.connection.recv(seconds)
@@ -149,7 +159,7 @@ class World:
         return Both(*ends)
 
     def settle(self, *streams: str, endpoint: str = "public", of: int = 2) -> None:
-        """Wait until `of` connections are served these, the door's own among them, and its router knows whom they go to.
+        """Wait until `of` connections are served these, the door's own too, and its router knows whom they go to.
 
         A client whose streams flowed for others before may not have been heard yet: see `Both.be_heard`.
         """
