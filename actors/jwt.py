@@ -1,11 +1,12 @@
 """The keys of the account, and the tokens made of them. No other actor ever sees a key."""
 
+import hmac
 import uuid
 from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
-from websocket_v6.protocol.exchange.tokens import Keys, Token, make_token
+from websocket_v6.protocol.exchange.tokens import Keys, Token, make_proof, make_token
 from websocket_v6.protocol.membership.peers import fingerprint
 from websocket_v6.protocol.server import bearer
 
@@ -15,10 +16,13 @@ from .messages.common import Ref
 from .messages.supervisor import Failed
 
 __all__ = [
+    "GetDoorToken",
     "GetFingerprint",
+    "GetProof",
     "Grant",
     "HasKeys",
     "Judge",
+    "JudgeProof",
     "Judged",
     "Jwt",
     "JwtInheritance",
@@ -58,6 +62,16 @@ class GetFingerprint(NamedTuple):
     pipe_key: bytes
 
 
+class GetProof(NamedTuple):
+    """What shows a door that the keys here are its own? Asked; answered with `make_proof`."""
+
+    challenge: bytes
+
+
+class GetDoorToken(NamedTuple):
+    """The token of the other machine's host, please. Asked; answered with a Token."""
+
+
 class Judge(NamedTuple):
     """Is this token, which client `number` of a server has brought, one of these keys? Answered there with Judged."""
 
@@ -66,8 +80,17 @@ class Judge(NamedTuple):
     reply_to: Ref
 
 
+class JudgeProof(NamedTuple):
+    """Does this answer to a challenge, from client `number` of a server, show our keys? Answered with Judged, there."""
+
+    number: int
+    challenge: bytes
+    proof: bytes
+    reply_to: Ref
+
+
 class Judged(NamedTuple):
-    """The answer to Judge."""
+    """The answer to Judge or JudgeProof."""
 
     number: int
     is_signed: bool
@@ -108,6 +131,7 @@ class Jwt(Actor):
         self._renew_after = RENEW_AT * config.token_lifetime
         keys = Keys(config.access_key, config.secret_key) if config.access_key and config.secret_key else None
         self._keys, self._generation = inheritance or JwtInheritance(keys, 1)
+        self._door_token = config.token or ""
         self._next: Token | None = None
         self._renewal: Timer | None = None
 
@@ -129,8 +153,15 @@ class Jwt(Actor):
                 return self._keys is not None
             case GetFingerprint(pipe_key):
                 return fingerprint(pipe_key, None if self._keys is None else self._keys.access_key)
+            case GetProof(challenge):
+                return make_proof(self._keys, challenge)
+            case GetDoorToken():
+                return Token(self._door_token)
             case Judge(number, token, reply_to):
                 tell(reply_to, Judged(number, bearer.is_signed(token, self._keys)))
+            case JudgeProof(number, challenge, proof, reply_to):
+                own = make_proof(self._keys, challenge)
+                tell(reply_to, Judged(number, bool(own) and hmac.compare_digest(own, proof)))
             case ReplaceKeys(keys):
                 self._replace(keys)
             case _:

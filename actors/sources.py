@@ -10,18 +10,20 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
-from websocket_v6.protocol.connection.target import Target, door_target
+from websocket_v6.protocol.connection.target import Target, door_target, remote_target
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
 
 from .base import last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
-from .membership.place import Placed, Role
+from .membership.place import Placed, Released, Role
 from .messages.common import Ref
 from .messages.connection import KeysChanged
 from .messages.registry import DropSource, UseSource
-from .messages.supervisor import Renew, SourceServes
+from .messages.supervisor import Renew, SourceServes, UseSettings
 
 __all__ = ["Source", "Sources", "next_source"]
 
@@ -48,6 +50,7 @@ class Neighbours(NamedTuple):
     registry: Ref
     router: Ref
     jwt: Ref
+    membership: Ref | None
 
 
 class Sources:
@@ -55,6 +58,7 @@ class Sources:
 
     def __init__(self, config: Config, supervisor: Ref, neighbours: Callable[[], Neighbours]) -> None:
         self._config = config.without_keys()  # keys are Jwt's alone
+        self._is_remote = config.token is not None  # what it connects to is a door, and no exchange
         self._supervisor = supervisor
         self._neighbours = neighbours
         self._sources: list[Source] = []
@@ -86,8 +90,25 @@ class Sources:
                 for source in present:
                     self.end(source)
                 present = []
-            for index in range(1 if door is not None else self._config.redundancy):
+            for index in range(1 if door is not None or self._is_remote else self._config.redundancy):
                 self.start(endpoint, heir_of=_numbers(present) if index == 0 else (), door=door)
+
+    def use(self, settings: UseSettings) -> None:
+        """Have this process's own connections be what the processes that use them want together."""
+        ages = settings.max_age != self._config.max_age
+        self._config = msgspec.structs.replace(self._config, **settings._asdict())
+        for endpoint in ENDPOINTS:
+            own = [source for source in self._sources if source.endpoint == endpoint and source.door is None]
+            heirs = {number for source in own for number in source.heir_of}
+            serving = [source for source in own if source.number not in heirs]
+            if not serving or self._is_remote:
+                continue
+            for source in serving[settings.redundancy :]:
+                self.end(source)
+            for _ in range(settings.redundancy - len(serving)):
+                self.start(endpoint)
+            for source in serving[: settings.redundancy] if ages else ():
+                self.start(endpoint, heir_of=(source.number, *source.heir_of))
 
     def start(
         self,
@@ -103,7 +124,7 @@ class Sources:
         ref = Connection.start(
             endpoint=endpoint,
             source=number,
-            target=door_target(door) if door is not None else _target(endpoint, self._config),
+            target=self._target(endpoint, door),
             config=self._config,
             router=neighbours.router,
             jwt=neighbours.jwt,
@@ -112,9 +133,18 @@ class Sources:
         )
         self._add(Source(endpoint, number, ref, heir_of, door, outlives_refusal))
 
+    def _target(self, endpoint: str, door: Door | None) -> Target:
+        if door is not None:
+            return door_target(door)
+        config, needs_keys = self._config, endpoint != "public"
+        urls: Mapping[str, str] = {"public": config.url, "private": config.private_url, "info": config.info_url}
+        if self._is_remote:
+            return remote_target(urls[endpoint], needs_keys=needs_keys)
+        return Target(urls[endpoint], needs_keys=needs_keys)
+
     def _add(self, source: Source) -> None:
         self._sources.append(source)
-        is_door = source.door is not None
+        is_door = source.door is not None or self._is_remote
         use = UseSource(source.endpoint, source.ref, source.number, not is_door, is_door, source.heir_of)
         tell(self._neighbours().registry, use)
 
@@ -163,6 +193,8 @@ class Sources:
         self._sources.remove(source)
         inheritance: ConnectionInheritance | None = last_words(source.endpoint, source.ref, Resign())
         stop_child(source.endpoint, source.ref)
+        if source.door is not None and all(other.door != source.door for other in self._sources):
+            tell(self._neighbours().membership, Released(source.door))
         return inheritance
 
     def drop(self, source: Source) -> None:
@@ -172,8 +204,3 @@ class Sources:
 
 def _numbers(sources: list[Source]) -> tuple[int, ...]:
     return tuple(source.number for source in sources)
-
-
-def _target(endpoint: str, config: Config) -> Target:
-    urls: Mapping[str, str] = {"public": config.url, "private": config.private_url, "info": config.info_url}
-    return Target(urls[endpoint], needs_keys=endpoint != "public")

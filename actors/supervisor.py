@@ -31,7 +31,7 @@ from .messages.component import EngineFailed
 from .messages.connection import KeysChanged
 from .messages.registry import ComponentGone, UseRouter, Watch
 from .messages.router import RouterInheritance, UseBackfill, UseRegistry
-from .messages.supervisor import Failed, Renew, SourceServes
+from .messages.supervisor import Failed, Renew, SourceServes, UseSettings
 from .sources import Neighbours, Source, Sources, next_source
 
 __all__ = ["AwaitPlace", "Children", "GetChildren", "Join", "Quit", "Supervisor"]
@@ -90,8 +90,9 @@ class Supervisor(Actor):
     """Starts, watches, replaces and stops the engine's actors.
 
     Receives Join, Quit, GetChildren, AwaitPlace and HandOver from proxies, Failed from children, KeysReplaced from Jwt,
-    Renew from connections, SourceServes from the registry, Placed from the membership. `folder` is where this process
-    meets others to share connections with; without one it does not. `serves` says that it is there to be their host.
+    Renew from connections, SourceServes from the registry, Placed and UseSettings from the membership. `folder` is
+    where this process meets others to share connections with; without one it does not. `serves` says that it is there
+    to be their host.
     """
 
     def __init__(self, config: Config, folder: Path | None = None, *, serves: bool = False) -> None:
@@ -132,6 +133,8 @@ class Supervisor(Actor):
                 tell(self._children.get("membership"), KeysChanged(generation))
             case Placed():
                 self._placed(message)
+            case UseSettings():
+                self._sources.use(message)
             case AwaitPlace(place):
                 self._awaiting.append(place)
                 self._answer_place()
@@ -164,7 +167,7 @@ class Supervisor(Actor):
 
     def _neighbours(self) -> Neighbours:
         children = self._children
-        return Neighbours(children["registry"], children["router"], children["jwt"])
+        return Neighbours(children["registry"], children["router"], children["jwt"], children.get("membership"))
 
     def _start(self, names: tuple[str, ...]) -> None:
         """Start `names`, which are in order, and make them and the others known to each other."""

@@ -23,13 +23,17 @@ class Mouth(Protocol):
 
 
 class Way:
-    """The way to one client, which the server knows as number `client`."""
+    """The way to one client, which the server knows as number `client`.
 
-    __slots__ = ("client", "mouth")
+    `epoch` is the one that the client was told to be open, `None` while it is told that none is; its mouth keeps it.
+    """
+
+    __slots__ = ("client", "epoch", "mouth")
 
     def __init__(self, client: int, mouth: Mouth) -> None:
         self.client = client
         self.mouth = mouth
+        self.epoch: int | None = None
 
     def __repr__(self) -> str:
         return f"Way({self.client})"

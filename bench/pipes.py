@@ -1,4 +1,4 @@
-"""From one process to another and nothing else: our session and link, `multiprocessing.Queue`, pyzmq.
+"""From one process to another and nothing else: our door, `multiprocessing.Queue`, pyzmq.
 
     python -m bench.pipes '{"contender": "multiprocessing.Queue", ...}'        (Assignment as JSON)
 
@@ -18,24 +18,29 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection, Listener
-from typing import Any, NamedTuple, TypeAlias
+from multiprocessing.connection import Connection as Channel
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import pykka
+import websocket
 
 from websocket_v6.actors.base import Actor, tell
+from websocket_v6.actors.connection.connection import Connection
+from websocket_v6.actors.connection.door_handshake import open_door
 from websocket_v6.actors.delivery.router import Router
-from websocket_v6.actors.membership.link import Link, LinkUp
-from websocket_v6.actors.membership.rendezvous import HostEntry
-from websocket_v6.actors.membership.session import Guest, Session, ShareWith
 from websocket_v6.actors.messages.common import Credits
 from websocket_v6.actors.messages.component import ConnectionChanged
 from websocket_v6.actors.messages.connection import Connect
 from websocket_v6.actors.messages.registry import Subscribe
-from websocket_v6.actors.messages.router import AddRoutes, Attach, UseRegistry
+from websocket_v6.actors.messages.router import AddRoutes, Attach, Convey, UseRegistry
+from websocket_v6.actors.messages.server import DoorOpened, MemberCame, NameMember, ShareWith
+from websocket_v6.actors.server.server import Server
+from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.door import MEMBER_PATH, Door, DoorError
+from websocket_v6.protocol.connection.target import door_target
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.commands import Admit
-from websocket_v6.protocol.exchange.wants import ticker_want
 
 from .messages import make_messages
 from .meter import peak_mib
@@ -45,6 +50,7 @@ __all__ = ["PIPES", "Assignment"]
 KEY = b"bench" * 8
 ACKNOWLEDGED = 256  # messages between two acknowledgements, at most
 CREDITS = 8  # batches on their way to the router, as from a socket
+START = 10.0  # seconds for the other process to be there
 
 
 class Assignment(NamedTuple):
@@ -62,7 +68,7 @@ class Assignment(NamedTuple):
 
 
 Batches: TypeAlias = Iterator[tuple[list[str], list[bytes]]]  # streams and payloads
-Acks: TypeAlias = "Connection[Any, Any]"
+Acks: TypeAlias = "Channel[Any, Any]"
 
 
 class Tally:
@@ -208,29 +214,34 @@ def _zmq_socket(kind: str) -> Any:
 
 
 class Desk(Actor):
-    """Stands for the registry and the seat of a host: a guest gets what it asks for."""
+    """Stands for the registry and the membership of a host: a guest gets what it asks for."""
 
     def __init__(self, router: Any, served: "queue.SimpleQueue[None]") -> None:
         super().__init__()
         self._router = router
         self._served = served
+        self._server: Any = None
 
     def on_receive(self, message: object) -> None:
         """Take one message."""
         match message:
-            case Guest(session, _):
-                tell(session, ShareWith(("public",), stays=True))
-            case Subscribe(_, subscription_id, want, mailbox, session):
+            case DoorOpened(server, _):
+                self._server = server
+            case MemberCame(client, _):
+                tell(self._server, NameMember(client, MEMBER))
+                tell(self._server, ShareWith(MEMBER, ("public",)))
+            case Subscribe(_, subscription_id, want, way, _):
                 streams = tuple(f"ticker {code}" for code in want.codes)
-                tell(self._router, AddRoutes(subscription_id, "public", streams, mailbox, session, True, True, True))
-                tell(session, ConnectionChanged("public", "open", 1, time.time_ns()))
+                change = ConnectionChanged("public", "open", 1, time.time_ns())
+                tell(self._router, Convey(cast(Way, way), change))
+                tell(self._router, AddRoutes(subscription_id, "public", streams, way, None, True, True, True))
                 self._served.put(None)
             case _:
                 pass
 
 
 def send_ours(channel: str, batches: Batches, window: Window) -> None:
-    """Give a router batches as a socket's thread does; a session takes them from there."""
+    """Give a router batches as a socket's thread does; it sends them on."""
     served: queue.SimpleQueue[None] = queue.SimpleQueue()
     credits_: Credits = queue.SimpleQueue()
     router = Router.start(supervisor=None)
@@ -238,10 +249,7 @@ def send_ours(channel: str, batches: Batches, window: Window) -> None:
     router.tell(UseRegistry(desk))
     router.tell(Attach(1, "public", 1, credits_, CREDITS))
     router.tell(Admit(1, epoch=1, is_held=False))
-    with Listener(channel) as listener:
-        Session.start(
-            connection=listener.accept(), key=KEY, region="kr", registry=desk, owner=desk, may_serve=lambda: True
-        )
+    Server.start(config=Config(), address=channel, key=KEY, term=1, registry=desk, router=router, owner=desk)
     served.get()
     for streams, payloads in batches:
         if not window.admits(len(payloads)):
@@ -253,7 +261,7 @@ def send_ours(channel: str, batches: Batches, window: Window) -> None:
 
 
 class Sink(Actor):
-    """Stands for the router, the registry and the seat of a guest: counts batches."""
+    """Stands for the router, the keys and the supervisor of a guest: counts batches."""
 
     def __init__(self, tally: Tally) -> None:
         super().__init__()
@@ -270,28 +278,37 @@ class Sink(Actor):
                 self._credits = credits_
                 for _ in range(count):
                     credits_.put(True)
-            case LinkUp(link):
-                codes = make_messages("ticker", MARKETS, BLOCK).codes
-                tell(link, Connect("public", (ticker_want(codes),)))
             case _:
                 pass
 
 
+MEMBER = "bench"
 MARKETS, BLOCK = 120, 2000  # what `Assignment` has by default
 
 
 def receive_ours(channel: str, tally: Tally) -> None:
-    """Take batches from a link, in the router's place."""
+    """Take batches from a connection to a door, in the router's place."""
     sink = Sink.start(tally)
-    while not os.path.exists(channel):  # noqa: PTH110 - a socket
-        time.sleep(0.01)
-    Link.start(
-        entry=HostEntry(channel, KEY, os.getppid()),
-        keys=b"",
-        sources={"public": 1},
+    door, member = Door(channel, KEY, term=1), websocket.WebSocket()
+    deadline = time.monotonic() + START
+    while True:
+        try:
+            open_door(member, door, MEMBER_PATH, timeout=START)
+            break
+        except DoorError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    guest = Connection.start(
+        endpoint="public",
+        source=1,
+        target=door_target(door._replace(member=MEMBER)),
+        config=Config(backoff_initial=0.01),
         router=sink,
-        owner=sink,
+        jwt=sink,
+        supervisor=sink,
     )
+    guest.tell(Connect("public", ({"type": "ticker", "codes": make_messages("ticker", MARKETS, BLOCK).codes},)))
     tally.done.get()
 
 

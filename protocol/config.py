@@ -28,6 +28,7 @@ VARIABLES = {
     "access_key": "UPBIT_ACCESS_KEY",
     "secret_key": "UPBIT_SECRET_KEY",
     "url": "WEBSOCKET_V6_URL",
+    "token": "WEBSOCKET_V6_TOKEN",
     "region": "WEBSOCKET_V6_REGION",
     "format": "WEBSOCKET_V6_FORMAT",
     "compression": "WEBSOCKET_V6_COMPRESSION",
@@ -36,7 +37,9 @@ VARIABLES = {
     "backfill": "WEBSOCKET_V6_BACKFILL",
 }
 
-_SECRETS = ("access_key", "secret_key")
+_KEYS = ("access_key", "secret_key")
+_SECRETS = (*_KEYS, "token")
+_LEAST_TOKEN = 16  # characters
 _HOSTS = {"kr": "api.upbit.com", "sg": "sg-api.upbit.com", "id": "id-api.upbit.com", "th": "th-api.upbit.com"}
 _CHOICES = {"region": Region, "format": Format, "mode": Mode, "jwt_algorithm": Algorithm}
 _SWITCHES = ("compression", "backfill")
@@ -67,6 +70,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str | None = None
     region: Region = "kr"
     url: str = ""  # of the public endpoint; by default the region's
+    # Of the host of another machine, whose door `url` is (`websocket-v6 serve --port`), instead of the exchange.
+    token: str | None = None
     format: Format = "SIMPLE"
     compression: bool = True
     mode: Mode = "auto"
@@ -134,8 +139,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return "http" + self.url.removeprefix("ws").removesuffix("/websocket/v1")
 
     def without_keys(self) -> "Config":
-        """Return this configuration without its keys, for whatever has no business with them."""
-        return msgspec.structs.replace(self, access_key=None, secret_key=None)
+        """Return this configuration without its keys and its token, for whatever has no business with them."""
+        return msgspec.structs.replace(self, access_key=None, secret_key=None, token=None)
 
     def __repr__(self) -> str:
         return f"Config({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
@@ -146,7 +151,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return [(name, "set" if name in _SECRETS and value else value) for name, value in fields]
 
     def __reduce__(self) -> Any:
-        if self.access_key:
+        if self.access_key or self.token:
             raise TypeError(
                 "keys do not leave their process: send config.without_keys(), or use Config.from_env() there"
             )
@@ -176,7 +181,7 @@ def _problem(values: Mapping[str, Any], names: Mapping[str, str]) -> str | None:
             is_secret = field in _SECRETS or "@" in str(value)  # a password in the URL
             shown = "" if is_secret else f"={value!r:.80}"
             return f"{names.get(field, field)}{shown} is not accepted: give {accepted}"
-    missing = [field for field in _SECRETS if not values.get(field)]
+    missing = [field for field in _KEYS if not values.get(field)]
     if len(missing) == 1:
         return f"{names.get(missing[0], missing[0])} is missing: keys come in pairs, set both or neither"
     if values.get("backoff_initial", 0) > values.get("backoff_max", 0):
@@ -195,6 +200,9 @@ def _accepted(field: str, value: object) -> str | None:
             return None
         is_sound = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
         return None if is_sound else f"seconds from {least:g} to {most:g}"
+    if field == "token":
+        is_token = value is None or (is_key(value) and len(value) >= _LEAST_TOKEN)
+        return None if is_token else f"the token of the door, {_LEAST_TOKEN} printable characters or more"
     if field in _SECRETS:
         return None if value is None or is_key(value) else KEY_FORM
     if field == "redundancy":

@@ -264,7 +264,7 @@ class Connection(Actor):
             router=self._router,
             jwt=self._jwt,
         )
-        if target.door is None:  # before its thread has anything to say
+        if not target.is_door:  # before its thread has anything to say
             self._serves = attachment
             tell(self._router, Attach(attachment, self._endpoint, self._source, transport.credits, CREDITS))
         self._tell("connecting")
@@ -273,7 +273,7 @@ class Connection(Actor):
 
     def _ask_door(self) -> None:
         """Say at once what is wanted: a host connects only for that, and says then that it is open."""
-        if self._machine.target.door is not None and self._transport is not None and self._types:
+        if self._machine.target.is_door and self._transport is not None and self._types:
             self._transport.send(encode_request(str(uuid.uuid4()), self._types, self._config.format))
 
     def _forget_transport(self) -> None:
@@ -302,7 +302,7 @@ class Connection(Actor):
         machine = self._machine
         is_open = machine.state is State.OPEN
         shown = SHOWN.get(machine.state, machine.state.value)
-        if is_open and machine.target.door is not None:
+        if is_open and machine.target.is_door:
             shown = self._shown or "connecting"
             is_open = shown == "open"
         return ConnectionHealth(

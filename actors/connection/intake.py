@@ -7,7 +7,10 @@ stand: so one socket sees attachments begin and end, in one order with their dat
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeAlias
 
+import msgspec
+
 from websocket_v6.protocol import errors
+from websocket_v6.protocol.connection.clock_offset import ClockOffset
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import Inbound, Notice
@@ -49,10 +52,11 @@ class ExchangeIntake:
 class DoorIntake:
     """Reads what another process sends: rows as it read them, states of its connections, answers of the exchange."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, *, is_remote: bool = False) -> None:
         self.attachment = 0
         self._endpoint = endpoint
         self._inbound = Inbound()
+        self._clock = ClockOffset() if is_remote else None
 
     def read(self, messages: list[bytes], whole_ns: int, now_ns: int) -> Iterator[Piece]:  # noqa: ARG002
         """Yield batches, each of what the host read within a moment, and what else there is.
@@ -63,6 +67,8 @@ class DoorIntake:
         batch: Batch | None = None
         for message in messages:
             word = None if isinstance(message, Text) else words.decode(message)
+            if word is not None and self._clock is not None:
+                word = self._in_our_time(self._clock, word, now_ns)
             if isinstance(word, words.Rows):
                 if batch is not None and _goes_with(batch, word):
                     batch.streams.extend(word.streams)
@@ -77,10 +83,24 @@ class DoorIntake:
                 batch = None
             if word is None:
                 yield from self._inbound.sort([message]).notices
-            else:
+            elif not isinstance(word, words.Clock):
                 yield word
         if batch is not None:
             yield batch
+
+    def _in_our_time(self, clock: ClockOffset, word: words.Word, now_ns: int) -> words.Word:
+        match word:
+            case words.Clock(sent_ns):
+                clock.note(sent_ns, now_ns)
+                return word
+            case words.State(sent_ns=sent_ns, at_ns=at_ns, gap_started_ns=gap_ns):
+                clock.note(sent_ns, now_ns)
+                local_gap_ns = None if gap_ns is None else clock.local(gap_ns, now_ns)
+                return msgspec.structs.replace(word, at_ns=clock.local(at_ns, now_ns), gap_started_ns=local_gap_ns)
+            case words.Rows(ts_received_ns=at_ns):
+                return msgspec.structs.replace(word, ts_received_ns=clock.local(at_ns, now_ns))
+            case _:
+                return word
 
     def _batch(self, rows: words.Rows) -> Batch:
         # What the host read is in order, and whole up to then. A last value that it passes on may be older.

@@ -12,18 +12,24 @@ from websocket_v6.actors.base import ask
 from websocket_v6.actors.jwt import TokenWanted
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.connection.door import Door
+from websocket_v6.protocol.connection.door import SUBPROTOCOLS, Door
 from websocket_v6.protocol.connection.target import DOOR_PATHS, Target
 from websocket_v6.protocol.errors import AuthenticationError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.websocket import deflate, handshake
 
 from .door_handshake import open_door
+from .remote_handshake import challenge_of, remote_headers
 
 __all__ = ["Opening", "socket_of"]
 
 TOKEN_TIMEOUT = 5.0
 DOOR_TIMEOUT = 5.0  # seconds for another process of this machine to let this one in
 USER_AGENT = "websocket_v6"
+_REMEDIES = {
+    401: "check the token (WEBSOCKET_V6_TOKEN)",
+    403: "its keys are others, or it does not let this machine in",
+    421: "it is not known by this name: give it with --host there",
+}
 
 
 class Opening:
@@ -42,11 +48,11 @@ class Opening:
         self._target = target
         self._config = config
         self._jwt = jwt
-        self._is_aborted = False
+        self.is_aborted = False
 
     def abort(self) -> None:
         """Have `open` fail soon, or the connection end, without another word to the peer."""
-        self._is_aborted = True
+        self.is_aborted = True
         sock = self.ws.sock
         if sock is not None:
             # The descriptor stays its thread's to close; a blocked read there ends.
@@ -84,7 +90,9 @@ class Opening:
         headers = {"User-Agent": USER_AGENT, "Sec-WebSocket-Key": key}
         if self._is_compressed:
             headers["Sec-WebSocket-Extensions"] = deflate.OFFER
-        if self._target.needs_keys:
+        if self._target.is_remote:
+            headers |= remote_headers(self._jwt)
+        elif self._target.needs_keys:
             headers["Authorization"] = f"Bearer {self._token()}"
         return headers
 
@@ -92,7 +100,7 @@ class Opening:
     def _is_compressed(self) -> bool:
         return self._config.compression and self._target.compresses
 
-    def _connect(self, headers: dict[str, str]) -> None:
+    def _connect(self, headers: dict[str, str], *, may_be_challenged: bool = True) -> None:
         ws = self.ws
         ws.settimeout(self._config.connect_timeout)
         try:
@@ -101,13 +109,17 @@ class Opening:
                 self._target.url, header=headers, suppress_origin=True, redirect_limit=0
             )
         except websocket.WebSocketBadStatusException as exc:
-            raise self._refusal(exc.status_code, exc.resp_headers, exc.resp_body) from None
+            challenge = challenge_of(exc) if self._target.is_remote and may_be_challenged else ""
+            if not challenge:
+                raise self._refusal(exc.status_code, exc.resp_headers, exc.resp_body) from None
+            ws.shutdown()  # type: ignore[no-untyped-call]
+            self._connect(headers | remote_headers(self._jwt, challenge), may_be_challenged=False)
         except (OSError, websocket.WebSocketException, ValueError, LookupError) as exc:
             raise TransportError(f"cannot connect to the {self._endpoint} endpoint {self._target.url}: {exc}") from None
         self._check_abort()
 
     def _check_abort(self) -> None:
-        if self._is_aborted:
+        if self.is_aborted:
             raise TransportError(f"the attempt to connect to {self._target.url} was given up")
 
     def _check(self, key: str) -> deflate.Agreement | None:
@@ -115,13 +127,20 @@ class Opening:
         if ws.getstatus() != 101:  # before 1.9.2 websocket-client takes a redirect for a connection
             raise self._refusal(ws.getstatus(), ws.getheaders(), None)
         response = ws.getheaders() or {}
-        handshake.check_response(response, key=key)
+        subprotocols = SUBPROTOCOLS if self._target.is_remote else ()
+        handshake.check_response(response, key=key, subprotocols=subprotocols)
+        if self._target.is_remote and not response.get("sec-websocket-protocol"):
+            where = self._target.url
+            raise TransportError(f"{where} is no door of a host that this one understands: look at its version and url")
         agreed = deflate.negotiate(response.get("sec-websocket-extensions"), offered=self._is_compressed)
         socket_of(ws).setblocking(False)
         return agreed
 
     def _refusal(self, status: int | None, headers: dict[str, str] | None, body: bytes | None) -> WebSocketV6Error:
         error = handshake.refusal(status or 0, headers or {}, body or b"")
+        if self._target.is_remote:
+            why = _REMEDIES.get(status or 0, error)
+            return TransportError(f"the door {self._target.url} answered HTTP {status}: {why}")
         if isinstance(error, AuthenticationError) and not self._target.needs_keys:
             # It takes no keys, so this came from something in between, a firewall or a proxy.
             where = f"the {self._endpoint} endpoint {self._target.url}"

@@ -13,7 +13,6 @@ import ssl
 import threading
 import time
 import weakref
-from typing import NamedTuple
 
 import websocket
 
@@ -37,6 +36,7 @@ from websocket_v6.protocol.exchange.heads import ErrorNotice, Notice, Subscripti
 from websocket_v6.protocol.server import words
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Violation
 
+from .commands import Close, SendPing, Text
 from .intake import DoorIntake, ExchangeIntake, Intake, error_of
 from .opening import Opening, socket_of
 from .wholeness import Wholeness
@@ -61,23 +61,6 @@ def abandon_sockets() -> None:
     """
     for sock in list(_open_sockets):
         sock.close()
-
-
-class Text(NamedTuple):
-    """Send a text message."""
-
-    text: str
-
-
-class SendPing(NamedTuple):
-    """Send a ping."""
-
-
-class Close(NamedTuple):
-    """End the connection, for this reason; without one, because nobody wants it any more."""
-
-    error: WebSocketV6Error | None
-    is_stalled: bool = False
 
 
 class _Over(Exception):  # noqa: N818 - not an error: how the loop hears that it is over
@@ -110,14 +93,15 @@ class Transport(threading.Thread):
     ) -> None:
         super().__init__(name=f"transport-{endpoint}-{source}-{attachment}", daemon=True)
         self._endpoint = endpoint
-        self._peer = "the exchange" if target.door is None else target.url
+        self._peer = target.url if target.is_door else "the exchange"
         self._source = source
         self._number = attachment
         self._owner = owner
         self._router = router
         self._opening = Opening(endpoint, target, config, jwt)
-        is_door = target.door is not None
-        self._intake: Intake = DoorIntake(endpoint) if is_door else ExchangeIntake(endpoint, attachment)
+        self._intake: Intake = (
+            DoorIntake(endpoint, is_remote=target.is_remote) if target.is_door else ExchangeIntake(endpoint, attachment)
+        )
         self._writer = Writer()
         self._commands: queue.SimpleQueue[Text | SendPing | Close] = queue.SimpleQueue()
         self._waker, self._woken = socket.socketpair()
@@ -302,6 +286,8 @@ class Transport(threading.Thread):
 
     def _turn(self, state: words.State, now_ns: int) -> None:
         """End the attachment there is, and begin another if the exchange is there."""
+        if self._opening.is_aborted:  # its owner has written it off, and may have another
+            raise _Over(TransportError(f"the {self._endpoint} connection was given up"))
         at_ns = min(state.at_ns, now_ns)
         source, error = (self._endpoint, self._source), error_of(state)
         attachment, self._intake.attachment = self._intake.attachment, 0

@@ -1,6 +1,7 @@
 """What one message to the router brings for whom: collected taker by taker, then handed over in one go."""
 
 import functools
+from collections.abc import Callable
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.mailbox import MailboxQueue
@@ -14,6 +15,8 @@ from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.streams import Stream
 
 __all__ = ["Delivery", "Taker"]
+
+MOST_PUT_OFF = 16  # messages to the router for which its clients' data may wait
 
 
 class Taker:
@@ -57,11 +60,14 @@ class Taker:
 class Delivery:
     """Collects events by taker, and hands them over: one `put_many` and at most one wake for each mailbox."""
 
-    def __init__(self, flow: SourceFlow) -> None:
+    def __init__(self, flow: SourceFlow, is_idle: Callable[[], bool] = lambda: True) -> None:
         self.registry: Ref | None = None
         self.touched: list[Taker] = []  # takers with something pending; the router's plain loop appends here itself
         self.delivered = 0
         self._flow = flow
+        self._is_idle = is_idle  # whether nothing lies in the router's inbox
+        self._later: list[Taker] = []  # of clients, with something pending
+        self._put_off = 0  # how often that was not handed over
 
     def give(self, taker: Taker, event: Event) -> None:
         """Put an event into what `taker` is to get."""
@@ -80,19 +86,36 @@ class Delivery:
     def flush(self) -> None:
         """Hand over what is pending, wake who sleeps, and note whose mailbox is full now.
 
-        This process's own components first; then the clients of its servers.
+        This process's own components first; then the clients of its servers, unless more of what may be for them lies
+        in the inbox already: what comes close together goes out together.
         """
-        rows: dict[Mouth, list[tuple[Way, list[Event]]]] = {}
         for taker in self.touched:
-            events, taker.pending = taker.pending, []
             mailbox = taker.mailbox
             if isinstance(mailbox, Way):
-                rows.setdefault(mailbox.mouth, []).append((mailbox, events))
+                self._later.append(taker)  # what is pending stays so
                 continue
+            events, taker.pending = taker.pending, []
             if mailbox.put_many(events):
                 tell(taker.component, taker.ready)
             if taker.blocks and mailbox.full:
                 self._flow.hold(taker.endpoint, taker.subscription_id)
         self.touched.clear()
+        if self._later:
+            self._put_off += 1
+            if self._put_off > MOST_PUT_OFF or self._is_idle():
+                self.send()
+
+    def send(self) -> None:
+        """Hand over what is pending for the clients of servers."""
+        self._put_off = 0
+        if not self._later:
+            return
+        later, self._later = self._later, []
+        rows: dict[Mouth, list[tuple[Way, list[Event]]]] = {}
+        for taker in later:
+            events, taker.pending = taker.pending, []
+            way = taker.mailbox
+            if isinstance(way, Way):
+                rows.setdefault(way.mouth, []).append((way, events))
         for mouth, ones in rows.items():
             mouth.deliver(ones)

@@ -102,7 +102,7 @@ class Router(Actor):
         self._registry: Ref | None = None
         self._credits: dict[int, Credits] = {}  # by attachment
         self._flow = SourceFlow()
-        self._delivery = Delivery(self._flow)
+        self._delivery = Delivery(self._flow, self.actor_inbox.empty)
         self._routes = Routes(self._delivery, inheritance.trades if inheritance else {})
         self._holds = Holds(self._routes, self._delivery)
         self._careful = CarefulPath(self._routes, self._holds, self._delivery)
@@ -319,6 +319,7 @@ class Router(Actor):
         if message.is_answer and self._routes.is_held(message.way):
             self._late_news.append(message)
         else:
+            self._delivery.send()
             message.way.mouth.convey(message.way, message.news)
 
     def _convey_late(self) -> None:

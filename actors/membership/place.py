@@ -9,7 +9,7 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.errors import WebSocketV6Error
 
-__all__ = ["HandOver", "MembershipHealth", "Placed", "Role"]
+__all__ = ["HandOver", "MembershipHealth", "Placed", "Released", "Role"]
 
 
 class Role(Enum):
@@ -32,6 +32,12 @@ class Placed(NamedTuple):
     shared: tuple[str, ...] = ()
     error: WebSocketV6Error | None = None  # why it is embedded although it was to share
     membership: Ref | None = None  # who says so
+
+
+class Released(NamedTuple):
+    """Nothing comes through this door any more: the member socket there can be closed."""
+
+    door: Door
 
 
 class HandOver(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 from .common import Ref
 
-__all__ = ["Failed", "Renew", "SourceServes"]
+__all__ = ["Failed", "Renew", "SourceServes", "UseSettings"]
 
 
 class Failed(NamedTuple):
@@ -34,3 +34,10 @@ class SourceServes(NamedTuple):
 
     source: int
     is_refused: bool = False
+
+
+class UseSettings(NamedTuple):
+    """Run so many connections for each endpoint, none for longer than `max_age` seconds: the most anybody wants."""
+
+    redundancy: int
+    max_age: float | None

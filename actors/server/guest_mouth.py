@@ -39,8 +39,7 @@ class GuestMouth(Mouth):
         for way, events in rows:
             outlet = self.outlets.get(way.client)
             if outlet is not None and not outlet.is_over:
-                for one in frames.of(events):
-                    outlet.put(one, may_send=may_send)
+                outlet.put(frames.of(events), may_send=may_send)
 
     def convey(self, way: Way, news: object) -> None:
         """Tell a guest what has happened."""
@@ -49,7 +48,7 @@ class GuestMouth(Mouth):
             return
         if isinstance(news, StreamFailed) and news.final:
             self._refused(way.client, news.subscription_id)
-        made = news_frame(news, backfills=self._backfills)
+        made = news_frame(way, news, backfills=self._backfills)
         if made is not None:
             outlet.put(made, may_send=self._may_send())
 

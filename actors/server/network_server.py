@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
-from websocket_v6.actors.jwt import Judge, Judged
+from websocket_v6.actors.jwt import Judge, Judged, JudgeProof
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.connection.door import SUBPROTOCOLS
+from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF, SUBPROTOCOLS
 from websocket_v6.protocol.server.bearer import Bearer, Refusal, Token, read_token
+from websocket_v6.protocol.server.challenges import Challenges
 from websocket_v6.protocol.server.door_rules import Doorkeeper, Rules, Visit, endpoint_at
 from websocket_v6.protocol.server.plain_frames import PlainFrames
 from websocket_v6.protocol.server.request_reading import MAX_GUEST_REQUEST, MAX_REQUEST
@@ -38,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 BUDGET = 64 * 1024 * 1024  # bytes that may wait for one client
 TOO_SLOW = 1013  # "try again later"
+CLOCK = 10.0  # seconds between two times that hosts of other machines are told what time it is
+MAX_PROOF = 128  # hexadecimal digits
 
 
 class ShowState(NamedTuple):
@@ -94,7 +97,9 @@ class NetworkServer(BaseServer):
         self._jwt = jwt
         self._bearer = Bearer()
         self._page = Page()
-        self._judged: dict[int, tuple[Token, Head]] = {}  # clients whose tokens are looked at
+        self._judged: dict[int, tuple[Head, Token | None]] = {}  # clients whose tokens, or proofs, are looked at
+        self._challenges = Challenges()
+        self._clock_due = 0.0
         self._cut_off = 0
 
     def on_start(self) -> None:
@@ -163,32 +168,47 @@ class NetworkServer(BaseServer):
         if page is not None:
             self._sockets.refuse(client, page, "it has its page")
             return None
-        endpoint = endpoint_at(head.path)
-        if endpoint in ("private", "info"):
-            self._ask_for_keys(client, head)
-            return None
-        return self._let_in(client, head)
+        if endpoint_at(head.path) == "public":
+            return self._let_in(client, head)
+        if _subprotocol(head) is None:
+            self._ask_for_token(client, head)
+        else:
+            self._ask_for_proof(client, head)
+        return None
 
-    def _ask_for_keys(self, client: Client, head: Head) -> None:
+    def _ask_for_token(self, client: Client, head: Head) -> None:
+        """Have a plain client's own token looked at, as the exchange does."""
         token = read_token(head.headers.get("authorization"))
         if isinstance(token, Refusal):
             self._refuse(client, token)
             return
-        self._judged[client.number] = token, head
+        self._judged[client.number] = head, token
         client.stage = Stage.WAITING
         tell(self._jwt, Judge(client.number, token, self.actor_ref))
 
+    def _ask_for_proof(self, client: Client, head: Head) -> None:
+        """Have another host show that its keys are those here; no token of the exchange's comes through a door."""
+        challenge, proof = (head.headers.get(name.lower(), "") for name in (CHALLENGE, PROOF))
+        if not self._challenges.take(challenge, time.monotonic()):
+            fresh = {CHALLENGE: self._challenges.make(time.monotonic())}
+            self._sockets.refuse(client, refuse(401, headers=fresh), "it is asked to show its keys")
+            return
+        self._judged[client.number] = head, None
+        client.stage = Stage.WAITING
+        given = bytes.fromhex(proof) if _is_hex(proof) else b""
+        tell(self._jwt, JudgeProof(client.number, bytes.fromhex(challenge), given, self.actor_ref))
+
     def _admit_judged(self, number: int, *, is_signed: bool) -> None:
         client = self._sockets.get(number)
-        token, head = self._judged.pop(number, (None, None))
-        if client is None or token is None or head is None or client.stage is not Stage.WAITING:
+        head, token = self._judged.pop(number, (None, None))
+        if client is None or head is None or client.stage is not Stage.WAITING:
             return
-        refusal = self._bearer.judge(token, time.monotonic(), is_signed=is_signed)
+        refusal = None if token is None else self._bearer.judge(token, time.monotonic(), is_signed=is_signed)
         if refusal is not None:
             self._refuse(client, refusal)
-            return
-        session = self._let_in(client, head)
-        if session is not None:
+        elif token is None and not is_signed:
+            self._sockets.refuse(client, refuse(403, headers={OTHER_KEYS: "1"}), "its keys are others")
+        elif (session := self._let_in(client, head)) is not None:
             self._sockets.go_on(client, session)
 
     def _let_in(self, client: Client, head: Head) -> Session | None:
@@ -197,8 +217,7 @@ class NetworkServer(BaseServer):
         except BadRequest as exc:
             self._sockets.refuse(client, refuse(exc.status, headers=exc.headers), exc.reason)
             return None
-        offered = [one.strip(" \t") for one in head.headers.get("sec-websocket-protocol", "").split(",")]
-        subprotocol = next((one for one in SUBPROTOCOLS if one in offered), None)
+        subprotocol = _subprotocol(head)
         endpoint = endpoint_at(head.path) or "public"
         if subprotocol is not None:
             return self._let_in_host(client, key, subprotocol, endpoint)
@@ -259,8 +278,13 @@ class NetworkServer(BaseServer):
         super()._look_around(now)
         moment = time.monotonic()
         for session in self._sessions():
-            if isinstance(session, PlainSession) and (due := session.next_due) is not None and due <= moment:
+            if isinstance(session, RemoteSession):
+                if moment >= self._clock_due:
+                    session.say_time()
+            elif (due := session.next_due) is not None and due <= moment:
                 session.due()
+        if moment >= self._clock_due:
+            self._clock_due = moment + CLOCK
 
     def _sessions(self) -> Iterator[PlainSession | RemoteSession]:
         for client in self._sockets:
@@ -281,3 +305,13 @@ class NetworkServer(BaseServer):
             if isinstance(client.session, PlainSession | RemoteSession)
         )
         return NetworkHealth(clients, self._cut_off)
+
+
+def _subprotocol(head: Head) -> str | None:
+    """Return the best version of our own words that the client speaks; `None` if it is a plain client."""
+    offered = [one.strip(" \t") for one in head.headers.get("sec-websocket-protocol", "").split(",")]
+    return next((one for one in SUBPROTOCOLS if one in offered), None)
+
+
+def _is_hex(text: str) -> bool:
+    return len(text) % 2 == 0 and len(text) <= MAX_PROOF and set(text) <= set("0123456789abcdef")

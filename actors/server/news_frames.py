@@ -3,6 +3,7 @@
 import time
 
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
+from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.server.list_answer import list_answer
 from websocket_v6.protocol.server.words import Refused, State, encode
@@ -13,10 +14,13 @@ __all__ = ["news_frame"]
 STATES = ("connecting", "open", "lost", "refused", "closed")  # that are told: a guest sees to its own backfill
 
 
-def news_frame(news: object, *, backfills: bool) -> bytes | None:
+def news_frame(way: Way, news: object, *, backfills: bool) -> bytes | None:
     """Return the frame that says `news`, `None` if a guest is not told of it. `backfills`: missed trades will come."""
     match news:
-        case ConnectionChanged(state=state) if state in STATES:
+        case ConnectionChanged(state="open", epoch=epoch) if epoch == way.epoch:
+            return None  # the registry says so whenever the first of something is wanted; to a guest it would be a gap
+        case ConnectionChanged(state=state, epoch=epoch) if state in STATES:
+            way.epoch = epoch if state == "open" else None
             return frame(BINARY, encode(_state(news, backfills=backfills)))
         case StreamFailed(_, error, True, streams):
             return frame(BINARY, encode(Refused(streams, type(error).__name__, str(error))))

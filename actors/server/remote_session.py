@@ -1,10 +1,13 @@
 """One host of another machine, which is a guest here: rows as they came, states, and answers in one order."""
 
+import time
+
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import StreamFailed
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.server.row_frames import RowFrames
-from websocket_v6.protocol.websocket.outgoing import close_frame
+from websocket_v6.protocol.server.words import Clock, encode
+from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame
 
 from .client import Client
 from .news_frames import news_frame
@@ -27,16 +30,19 @@ class RemoteSession(GuestSession):
     def deliver(self, events: list[Event], frames: RowFrames) -> None:
         """Send it events."""
         self.delivered += len(events)
-        for one in frames.of(events):
-            self._client.outlet.put(one)
+        self._client.outlet.put(frames.of(events))
 
     def convey(self, news: object) -> None:
         """Tell it what has happened."""
         if isinstance(news, StreamFailed) and news.final:
             self.refused(news.subscription_id)
-        made = news_frame(news, backfills=self._backfills)
+        made = news_frame(self._client.way, news, backfills=self._backfills)
         if made is not None:
             self._client.outlet.put(made)
+
+    def say_time(self) -> None:
+        """Say what time it is here: the other machine's clock is another."""
+        self._client.outlet.add(frame(BINARY, encode(Clock(time.time_ns()))))
 
     def interrupt(self) -> None:
         """End it, for it misses something; it comes again."""

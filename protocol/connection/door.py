@@ -14,10 +14,12 @@ from websocket_v6.protocol.errors import TransportError
 
 __all__ = [
     "AUTH",
+    "CHALLENGE",
     "MEMBER",
     "MEMBER_PATH",
     "NONCE",
     "OTHER_KEYS",
+    "PROOF",
     "SUBPROTOCOLS",
     "TERM",
     "Door",
@@ -31,6 +33,7 @@ __all__ = [
 
 # The headers of a handshake at a door, as they are written and, in small letters, as they are read.
 NONCE, AUTH, TERM, MEMBER = "X-V6-Nonce", "X-V6-Auth", "X-V6-Term", "X-V6-Member"
+CHALLENGE, PROOF = "X-V6-Challenge", "X-V6-Proof"  # at a door on the network, for what needs keys
 OTHER_KEYS = "X-V6-Other-Keys"  # of a 403: the door serves this endpoint to those that have its own keys
 SUBPROTOCOLS = ("v6.1",)  # that are spoken here, the best first
 MEMBER_PATH = "/websocket-v6"  # of the member socket; data sockets have the exchange's own paths

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from .door import Door
 
-__all__ = ["DOOR_PATHS", "Target", "door_target"]
+__all__ = ["DOOR_PATHS", "Target", "door_target", "remote_target"]
 
 # Where a door serves which endpoint: at the exchange's own paths.
 DOOR_PATHS = {
@@ -23,8 +23,18 @@ class Target(NamedTuple):
     ages: bool = True  # it is renewed at `Config.max_age`
     compresses: bool = True  # permessage-deflate is offered, if the configuration allows it
     needs_keys: bool = False  # a token goes with the handshake
-    # It leads to another process, which says in its own words how its connections stand.
-    door: Door | None = None
+    door: Door | None = None  # of another process of this machine
+    is_remote: bool = False  # it is the door of a host of another machine
+
+    @property
+    def is_door(self) -> bool:
+        """Whether the peer says in words of its own how the connection behind it stands."""
+        return self.door is not None or self.is_remote
+
+
+def remote_target(url: str, *, needs_keys: bool) -> Target:
+    """Return what leads to the host of another machine."""
+    return Target(url, is_paced=False, stalls=False, ages=False, needs_keys=needs_keys, is_remote=True)
 
 
 def door_target(door: Door) -> Target:

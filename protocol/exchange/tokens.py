@@ -5,6 +5,7 @@ accepted; the payload is access key and nonce and nothing else; a token is check
 """
 
 import functools
+import hmac
 import json
 from typing import TYPE_CHECKING, NoReturn, TypeGuard
 
@@ -13,7 +14,7 @@ from websocket_v6.protocol.errors import ConfigError
 if TYPE_CHECKING:
     import jwt
 
-__all__ = ["KEY_FORM", "Keys", "Token", "is_key", "make_token"]
+__all__ = ["KEY_FORM", "Keys", "Token", "is_key", "make_proof", "make_token"]
 
 KEY_FORM = "the key as the exchange shows it: printable ASCII without spaces"
 
@@ -71,6 +72,17 @@ def make_token(keys: Keys, nonce: str, algorithm: str) -> Token:
     """Sign a token. `nonce` is a fresh random UUID; `algorithm` is HS512 or HS256."""
     payload = json.dumps({"access_key": keys.access_key, "nonce": nonce}, separators=(",", ":"))
     return Token(_signer().encode(payload.encode(), keys.secret_key, algorithm))
+
+
+def make_proof(keys: Keys | None, challenge: bytes) -> bytes:
+    """Return what shows who made the challenge that the keys here are the same as there; nothing without keys.
+
+    It opens nothing at the exchange, and nothing anywhere for another challenge.
+    """
+    if keys is None:
+        return b""
+    own = hmac.digest(keys.secret_key.encode(), b"websocket-v6 door", "sha256")
+    return hmac.digest(own, challenge, "sha256")
 
 
 @functools.cache

@@ -1,1 +1,1 @@
-"""What a door says and hears: requests as the exchange reads them, what its clients lease, who may come in."""
+"""The door: requests in, frames out, admission."""

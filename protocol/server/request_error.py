@@ -1,7 +1,8 @@
 """The errors that the exchange answers to a request, in its words, and the close that follows each of them.
 
-Source: Upbit WebSocket reference, "Errors". The reference has no text for a limit that was exceeded, nor for a value
-that is not supported; these are ours. The other regions speak English.
+Source: Upbit WebSocket reference, "Errors". It has no text for a limit that was exceeded, nor for a value that is not
+supported: these are ours. The other regions speak English; seen in Indonesia were the texts of WRONG_FORMAT, NO_TICKET,
+NO_CODES and of an unknown type, the others are ours.
 """
 
 import msgspec

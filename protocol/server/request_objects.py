@@ -94,7 +94,7 @@ def _books(want: Want, codes: list[str], level: Decimal) -> Iterator[Want]:
             by_depth.setdefault(depth, []).append(code)
     for depth, asked in by_depth.items():
         if named := _named(asked):
-            yield want._replace(codes=named, depth=depth, level=level or Decimal(0))
+            yield want._replace(codes=named, depth=depth, level=level)
 
 
 def _my_order(one: Mapping[str, Any], region: str) -> Part:

@@ -9,6 +9,7 @@ from .words import encode_rows
 
 __all__ = ["RowFrames"]
 
+SAME_NS = 1_000_000  # what was read within this time of each other counts as read at once
 MOST_BYTES = 1024 * 1024  # of payloads in one frame, unless a single message has more
 
 
@@ -16,44 +17,46 @@ class RowFrames:
     """The frames of one delivery."""
 
     def __init__(self) -> None:
-        self._made: dict[int | tuple[int, ...], list[bytes]] = {}
+        self._made: dict[int | tuple[int, ...], bytes] = {}
 
-    def of(self, events: list[Event]) -> list[bytes]:
-        """Return the frames for whoever gets these events, which live as long as this does."""
+    def of(self, events: list[Event]) -> bytes:
+        """Return the frames, one after the other, for who gets these events, which live as long as this does."""
         key = id(events[0]) if len(events) == 1 else tuple(map(id, events))
         frames = self._made.get(key)
         if frames is None:
-            frames = self._made[key] = [frame(BINARY, rows) for rows in _rows(events)]
+            frames = self._made[key] = b"".join([frame(BINARY, rows) for rows in _rows(events)])
         return frames
 
 
 def _rows(events: list[Event]) -> Iterator[bytes]:
-    """Yield runs of events that were read at the same moment, and in the same way."""
+    """Yield runs of events that were read within a moment, and in the same way; they are of when the last was read."""
     if len(events) == 1:
         (event,) = events
-        yield _pack(_how(event), [event.stream], [event.payload])
+        yield _pack(event, [event.stream], [event.payload])
         return
-    how: tuple[int, bool, bool] | None = None
+    first = last = events[0]
     streams: list[str] = []
     payloads: list[bytes] = []
     size = 0
     for event in events:
         payload = event.payload
-        if how != (how_now := _how(event)) or size + len(payload) > MOST_BYTES:
-            if how is not None and streams:
-                yield _pack(how, streams, payloads)
-            how, streams, payloads, size = how_now, [], [], 0
+        if streams and not (_go_together(first, event) and size + len(payload) <= MOST_BYTES):
+            yield _pack(last, streams, payloads)
+            first, streams, payloads, size = event, [], [], 0
+        last = event
         streams.append(event.stream)
         payloads.append(payload)
         size += len(payload)
-    if how is not None:
-        yield _pack(how, streams, payloads)
+    yield _pack(last, streams, payloads)
 
 
-def _how(event: Event) -> tuple[int, bool, bool]:
-    return event.received_at, event.is_replayed, event.backfilled
+def _go_together(first: Event, event: Event) -> bool:
+    return (
+        0 <= event.received_at - first.received_at <= SAME_NS
+        and event.is_replayed == first.is_replayed
+        and event.backfilled == first.backfilled
+    )
 
 
-def _pack(how: tuple[int, bool, bool], streams: list[str], payloads: list[bytes]) -> bytes:
-    received_ns, replayed, backfilled = how
-    return encode_rows(received_ns, streams, payloads, replayed=replayed, backfilled=backfilled)
+def _pack(last: Event, streams: list[str], payloads: list[bytes]) -> bytes:
+    return encode_rows(last.received_at, streams, payloads, replayed=last.is_replayed, backfilled=last.backfilled)

@@ -5,8 +5,8 @@ each there is a struct that reads the values as the bytes they are, and one that
 first struct writes the message back as well: only if that gives every byte of it is it of this shape, and nothing of it
 can be lost or moved.
 
-Levels of order books are too many for structs. They are cut at their quotes: if all that stands between quotes is the
-four keys in their turn, there are no strings in them, and the keys may be exchanged.
+Levels of order books are too many for structs. If nothing but the four keys in their turn is left of them without their
+numbers, there are no strings and nothing deeper in them, and the keys may be replaced wherever they are.
 """
 
 import re
@@ -23,6 +23,8 @@ from .rewriting import SNAPSHOT, cut, rename_inside
 __all__ = ["Shape", "is_plain"]
 
 _MOST_KEYS = 128
+_MOST_LEVELS = 64
+_OF_NUMBERS = b"0123456789.E+-"
 
 _encode = msgspec.json.Encoder().encode
 _values = msgspec.structs.astuple
@@ -79,40 +81,28 @@ class Levels:
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._before = list(names)
-        self._after = list(names.values())
+        self._tokens = [(b'"%b":' % key, b'"%b":' % name) for key, name in names.items() if key != name]
+        self._level = b"{" + b",".join(b'"%b":' % key for key in names) + b"}"
+        self._counts: dict[bytes, int] = {}  # of levels, by what is left of them without their numbers
 
     def rewrite(self, text: bytes, depth: int) -> bytes:
         """Return an array of levels renamed, or the first `depth` of them."""
-        levels = self._swiftly(text, depth)
-        if levels is None:
+        frame = text.translate(None, _OF_NUMBERS)
+        count = self._counts.get(frame) or self._count(frame)
+        if not count:
             return rename_inside(cut(text, depth) if depth else text, self._names)
-        return levels
-
-    def _swiftly(self, text: bytes, depth: int) -> bytes | None:
-        count = text.count(b"},{") + 1
-        if text.count(b"{") != count or not text.startswith(b"[{"):  # all objects are in the array, none in another
-            return None
-        step = 2 * len(self._before)
-        parts = text.split(b'"')
-        if len(parts) != step * count + 1 or text.count(b'":') * 2 != step * count:  # all strings are keys
-            return None
-        for index, key in enumerate(self._before):
-            place = slice(2 * index + 1, None, step)
-            if parts[place] != [key] * count:
-                return None
-            parts[place] = [self._after[index]] * count
         if 0 < depth < count:
-            return _first(parts[: step * depth + 1], depth)
-        return b'"'.join(parts)
+            text = text[: -len(text.split(b"}", depth)[-1])] + b"]"
+        for key, name in self._tokens:
+            text = text.replace(key, name)
+        return text
 
-
-def _first(parts: list[bytes], depth: int) -> bytes | None:
-    levels = b'"'.join(parts)
-    # A level that has a key twice and another that lacks it are cut elsewhere.
-    if not levels.endswith(b"},{") or levels.count(b"{") != depth + 1:
-        return None
-    return levels[:-2] + b"]"
+    def _count(self, frame: bytes) -> int:
+        count = frame.count(b"{")
+        if count > _MOST_LEVELS or frame != b"[" + b",".join([self._level] * count) + b"]":
+            return 0
+        self._counts[frame] = count
+        return count
 
 
 def _struct(keys: Sequence[bytes]) -> Any:

@@ -19,6 +19,7 @@ from websocket_v6.protocol.errors import RemoteProtocolError
 __all__ = [
     "MAX_WORD",
     "SUBPROTOCOL",
+    "Clock",
     "Refused",
     "Rows",
     "State",
@@ -76,7 +77,13 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     text: str
 
 
-Word: TypeAlias = Rows | State | Refused
+class Clock(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=4):
+    """What time the host has. Said now and then to who is on another machine, and has another clock."""
+
+    sent_ns: Nanoseconds
+
+
+Word: TypeAlias = Rows | State | Refused | Clock
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Word).decode
@@ -98,9 +105,9 @@ def encode_rows(
     return _encode((_ROWS, ts_received_ns, streams, payloads, replayed, backfilled))
 
 
-def encode(word: State | Refused) -> bytes:
+def encode(word: State | Refused | Clock) -> bytes:
     """Return a word as it is sent, its texts fit to be printed."""
-    return _encode(_cleaned(word))
+    return _encode(word if isinstance(word, Clock) else _cleaned(word))
 
 
 def decode(data: bytes | bytearray | memoryview) -> Word:
@@ -116,7 +123,9 @@ def decode(data: bytes | bytearray | memoryview) -> Word:
         word = _decode(data)
     except _MALFORMED as exc:
         raise RemoteProtocolError(f"the host sent what is no word: {bytes(data[:16])!r}: {exc}") from None
-    if type(word) is not Rows:
+    if isinstance(word, Clock):
+        return word
+    if not isinstance(word, Rows):
         return _cleaned(word)
     if len(word.streams) != len(word.payloads):
         raise RemoteProtocolError("the host sent rows with more streams than messages, or fewer")

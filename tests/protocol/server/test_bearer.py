@@ -86,6 +86,8 @@ def test_a_token_made_with_a_library_is_taken() -> None:
         ("Basic dXNlcjpwYXNz", "no_authorization_token"),
         ("Bearer abc", "jwt_verification"),
         ("Bearer a.b.c.d", "jwt_verification"),
+        (header() + "!", "jwt_verification"),
+        (header() + "=", "jwt_verification"),
         ("Bearer ...", "jwt_verification"),
         ("Bearer " + "a" * MAX_TOKEN + ".a.a", "jwt_verification"),
         (made([], GOOD), "jwt_verification"),

@@ -123,6 +123,8 @@ def test_a_stream_that_is_wanted_twice_is_leased_once_in_all_ways() -> None:
     desk = Desk()
     both = [book("KRW-BTC", depth=5, realtime=False), book("KRW-BTC", depth=15, snapshot=False)]
     assert desk.leases.settle(both) == [Take(1, book("KRW-BTC", depth=15), True)]
+    bodies = [announcement_want("trade"), announcement_want("trade", include_body=True)]
+    assert Desk().leases.settle(bodies) == [Take(1, bodies[1], False)]
     grouped = book("KRW-BTC")._replace(level=Decimal(10000))
     assert desk.leases.settle([*both, grouped]) == [Take(2, grouped, True)]
 

@@ -155,6 +155,13 @@ def test_whoever_sends_or_is_sent_something_is_not_idle() -> None:
     assert one.next_due == 220.0
 
 
+def test_whoever_is_told_up_is_not_idle() -> None:
+    one = client()
+    one.handle(PING, 1.0)
+    for due in range(10, 300, 10):
+        assert one.handle(Due(0.0), float(due)) == [Say(b'{"status":"UP"}')]
+
+
 def test_a_timer_that_comes_late_says_nothing_of_the_client() -> None:
     one = client()
     assert one.handle(Due(0.0), 1000.0) == []

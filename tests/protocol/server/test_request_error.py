@@ -34,6 +34,19 @@ def test_the_keys_stand_in_the_order_that_was_seen(error: RequestError, seen: st
     assert error.answer().decode() == seen
 
 
+@pytest.mark.parametrize(
+    ("error", "seen"),
+    [
+        (RequestError.of("WRONG_FORMAT", "id"), "Requested using wrong format."),
+        (RequestError.of("NO_TICKET", "id"), "Ticket field must be contained."),
+        (RequestError.of("NO_CODES", "id"), "codes field not exists."),
+        (RequestError.unknown_type("nope", "id"), "type nope is not supported."),
+    ],
+)
+def test_indonesia_was_seen_to_speak_english(error: RequestError, seen: str) -> None:
+    assert json.loads(error.answer())["error"]["message"] == seen
+
+
 @pytest.mark.parametrize("region", ["kr", "sg", "id", "th"])
 def test_each_name_has_a_text_in_each_region(region: str) -> None:
     texts = [RequestError.of(name, region).text for name in NAMES]

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,12 +12,14 @@ from hypothesis import strategies as st
 from websocket_v6.protocol.exchange.codes import CODE
 from websocket_v6.protocol.exchange.wants import Want
 from websocket_v6.protocol.server import request_reading
+from websocket_v6.protocol.server.list_answer import list_answer
 from websocket_v6.protocol.server.request_error import NAMES
 from websocket_v6.protocol.server.request_reading import Refused, RequestError, read_guest_request, read_request
 from websocket_v6.simulator.answers import Answers
 from websocket_v6.simulator.parts import split_suffix
 from websocket_v6.simulator.wire.refusals import RequestError as TheirError
 from websocket_v6.simulator.wire.request_reader import parse_request
+from websocket_v6.simulator.wire.subscription_list import subscriptions_text
 
 RSI = {"type": "rsi", "params": {"period": 14}}
 TICKET = {"ticket": "t"}
@@ -239,9 +240,57 @@ frames = st.sampled_from(
         {},
     ]
 )
-requests = st.lists(data_type() | data_type() | frames, max_size=4).map(lambda rest: [TICKET, *rest])
-strange = st.lists(st.dictionaries(st.sampled_from(KEYS), anything, max_size=4) | anything, max_size=4)
-texts = (requests | requests | requests | strange).map(json.dumps) | st.text('[]{}":,at1 ', max_size=20)
+
+
+@st.composite
+def good_data_type(draw: st.DrawFn, endpoint: str) -> dict[str, Any]:
+    """Return one that the exchange takes, whatever it then serves."""
+    codes = st.lists(st.sampled_from(CODES), min_size=1, max_size=4)
+    if endpoint == "public":
+        one: dict[str, Any] = {"type": draw(st.sampled_from(TYPES[:5])), "codes": draw(codes)}
+        for key in ("is_only_snapshot", "is_only_realtime"):
+            one |= draw(st.sampled_from([{}, {}, {key: True}, {key: False}, {key: "true"}]))
+        if one["type"] == "orderbook":
+            one |= draw(st.sampled_from([{}, {"level": 10000}, {"level": "10000"}, {"level": 0.1}, {"level": -1}]))
+        return one
+    if endpoint == "private":
+        return draw(
+            st.sampled_from([{"type": "myAsset"}, {"type": "myOrder"}, {"type": "announcement"}])
+            | codes.map(lambda codes: {"type": "myOrder", "codes": codes})
+            | st.builds(
+                lambda categories, body: {"type": "announcement", "categories": categories, "include_body": body},
+                st.lists(st.sampled_from(["trade", "event", "notice"]), max_size=3),
+                st.booleans(),
+            )
+        )
+    is_signal = draw(st.booleans())
+    rsi = {"type": "rsi", "params": {"period": 14}, "trigger": "oversold", "event_params": {"threshold": 30}}
+    macd = {"type": "macd", "params": {"fast": 12, "slow": 26, "signal_period": 9}, "trigger": "golden_cross"}
+    bands = [{"type": "bollinger_bands", "params": {"period": 20, "multiplier": one}} for one in (2, 2.0, 2.5)]
+    offered = [rsi, macd] if is_signal else [rsi, macd, *bands]
+    return {
+        "type": "indicator_signal" if is_signal else "indicator",
+        "codes": draw(codes),
+        "timeframe": draw(st.sampled_from(["5m", "1d"])),
+        "indicators": draw(st.lists(st.sampled_from(offered), min_size=1, max_size=3)),
+    }
+
+
+strange = st.lists(st.dictionaries(st.sampled_from(KEYS), anything, max_size=4) | anything, max_size=4).map(
+    json.dumps
+) | st.text('[]{}":,at1 ', max_size=20)
+
+
+def of_endpoint(endpoint: str) -> st.SearchStrategy[tuple[str, str]]:
+    """Return texts for an endpoint: most of them requests that are good but for one object, or altogether."""
+    good = good_data_type(endpoint)
+    nearly = st.lists(good | good | good | data_type() | frames, max_size=4)
+    whole = st.lists(good, min_size=1, max_size=4)
+    requests = st.builds(lambda rest, format_: [TICKET, *rest, *format_], whole | nearly, st.lists(frames, max_size=1))
+    return st.tuples(requests.map(json.dumps) | requests.map(json.dumps) | strange, st.just(endpoint))
+
+
+asked_somewhere = of_endpoint("public") | of_endpoint("private") | of_endpoint("info")
 
 
 def theirs(asked: str, endpoint: str, region: str) -> object:
@@ -299,9 +348,9 @@ def ours(asked: str, endpoint: str, region: str) -> object:
     return request.ticket, request.is_list, request.format, found
 
 
-@given(texts, st.sampled_from(["public", "private", "info"]), st.sampled_from(["kr", "sg"]))
-def test_the_simulator_reads_the_same(asked: str, endpoint: str, region: str) -> None:
-    assert ours(asked, endpoint, region) == theirs(asked, endpoint, region)
+@given(asked_somewhere, st.sampled_from(["kr", "sg"]))
+def test_the_simulator_reads_the_same(asked: tuple[str, str], region: str) -> None:
+    assert ours(*asked, region) == theirs(*asked, region)
 
 
 def answered(read: Callable[..., object], asked: bytes, endpoint: str) -> Any:
@@ -312,16 +361,18 @@ def answered(read: Callable[..., object], asked: bytes, endpoint: str) -> Any:
     return None
 
 
-@given(st.binary(max_size=60) | texts.map(str.encode), st.sampled_from(["public", "private", "info", ""]))
+@given(
+    st.binary(max_size=60) | asked_somewhere.map(lambda one: one[0].encode()), st.sampled_from(["public", "info", ""])
+)
 def test_only_the_one_error_is_ever_raised(asked: bytes, endpoint: str) -> None:
     for read in (read_request, read_guest_request):
         answer = answered(read, asked, endpoint)
         assert answer is None or answer["error"]["name"] in NAMES
 
 
-@given(requests, st.sampled_from(["public", "private", "info"]))
-def test_a_guest_gets_at_least_what_a_plain_client_gets(asked: list[Any], endpoint: str) -> None:
-    body = json.dumps(asked).encode()
+@given(asked_somewhere)
+def test_a_guest_gets_what_a_plain_client_gets(asked: tuple[str, str]) -> None:
+    body, endpoint = asked[0].encode(), asked[1]
     try:
         plain = read_request(body, endpoint, region="kr")
     except RequestError:
@@ -331,4 +382,14 @@ def test_a_guest_gets_at_least_what_a_plain_client_gets(asked: list[Any], endpoi
     assert {stream for want in request.wants for stream in want.streams()} == {
         stream for want in plain.wants for stream in want.streams()
     }
-    assert all(isinstance(want.level, Decimal) for want in request.wants)
+
+
+@given(asked_somewhere, st.booleans())
+def test_the_simulator_lists_the_same(asked: tuple[str, str], is_short: bool) -> None:
+    try:
+        parts = parse_request(*asked, Answers()).parts
+    except TheirError:
+        return
+    listed = subscriptions_text(parts, "t", short=is_short, answers=Answers())
+    shown = read_request(asked[0].encode(), asked[1], region="kr").shown
+    assert json.loads(list_answer(shown, "t", "SIMPLE" if is_short else "DEFAULT")) == json.loads(listed)

@@ -67,9 +67,10 @@ def test_any_text_is_a_list_or_none(header: str) -> None:
 @pytest.mark.parametrize("piece", ["a,", "a;b,", "a ,", "a;b=c;", ",", " "])
 def test_a_long_list_takes_linear_time(piece: str) -> None:
     def seconds(count: int) -> float:
+        header = "a," + piece * count + "a"
         started = time.process_time()
-        parse_extensions("a," + piece * count + "a")
+        parse_extensions(header)
         return time.process_time() - started
 
     small = min(seconds(4_000) for _ in range(5))
-    assert min(seconds(32_000) for _ in range(3)) < 24 * small
+    assert min(seconds(32_000) for _ in range(5)) < 32 * max(small, 0.0005)

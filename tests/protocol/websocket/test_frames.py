@@ -272,6 +272,62 @@ def test_a_frame_cut_in_two_or_three_anywhere_is_whole_again(form: int) -> None:
         assert decode(*parts) == ([payload, b"next"], [])
 
 
+# --- a server's place: what masks change; test_frames_masked.py has the streams of this file once more
+
+MASK = b"\x37\xfa\x21\x3d"  # of the example of RFC 6455, 5.7
+
+
+def server(with_deflate: bool = False, **limits: int) -> FrameDecoder:
+    return FrameDecoder(deflate=Inflater() if with_deflate else None, masked=True, **limits)
+
+
+def test_text_is_checked_as_it_comes_whatever_its_mask_begins_with() -> None:
+    """The mask goes on where the last part of the payload ended, not anew."""
+    text = "업비트 κόσμε 😀".encode() * 3
+    frame = encode(TEXT, text, mask=MASK)
+    for size in range(1, 12):
+        pieces = (frame[i : i + size] for i in range(0, len(frame), size))
+        assert decode(*pieces, decoder=server()) == ([text], [])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        encode(BINARY, b"x"),
+        encode(BINARY, b""),
+        encode(TEXT, b"x" * 600),
+        encode(BINARY, b"x" * 65536),
+        encode(PING, b""),
+        encode(CLOSE, close_payload(1000)),
+        encode(BINARY, b"x", rsv=4),
+    ],
+    ids=["short", "empty", "text", "long", "ping", "close", "compressed"],
+)
+def test_an_unmasked_frame_is_a_violation_once_its_head_is_there(frame: bytes) -> None:
+    before = encode(TEXT, b"before", mask=MASK)
+    assert violation(before + frame, decoder=server(with_deflate=True)) == ([b"before"], 1002)
+    assert violation(before, frame[:1], frame[1:2], decoder=server(with_deflate=True)) == ([b"before"], 1002)
+    open_message = encode(BINARY, b"x", fin=False, mask=MASK)
+    assert violation(open_message + encode(CONTINUATION, b"y"), decoder=server()) == ([], 1002)
+
+
+def test_a_fault_in_the_head_is_told_before_the_mask_comes() -> None:
+    for head, code in [
+        (b"\x83", None),
+        (b"\x82\x7e", 1002),
+        (b"\x82\xfe\x00\x7d", 1002),
+        (b"\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff", 1002),
+        (b"\x82\xff\x00\x00\x00\x00\x7f\x00\x00\x00", 1009),
+        (b"\x89\xfe", 1002),
+    ]:
+        for pieces in ([head], [head[i : i + 1] for i in range(len(head))]):
+            decoder = server()
+            decode(*pieces, decoder=decoder)
+            assert [control.close_code for control in decoder.controls if isinstance(control, Violation)] == (
+                [code] if code else []
+            )
+
+
 # --- limits
 
 
@@ -466,6 +522,15 @@ def test_a_mutated_stream_gives_messages_or_one_violation(
 @given(st.binary(max_size=2000), places, st.booleans())
 def test_garbage_gives_messages_or_one_violation(stream: bytes, places: list[int], with_deflate: bool) -> None:
     check_anything(stream, places, with_deflate)
+
+
+@given(st.integers(0, 15), st.binary(max_size=300), st.binary(min_size=4, max_size=4), st.booleans(), places)
+def test_what_a_client_says_is_what_a_server_would_have_said(
+    opcode: int, payload: bytes, mask: bytes, fin: bool, places: list[int]
+) -> None:
+    """Masks are the only difference between the two roles: the same messages, the same faults in the same words."""
+    plain = decode(encode(opcode, payload, fin=fin))
+    assert decode(*cut(encode(opcode, payload, fin=fin, mask=mask), places), decoder=server()) == plain
 
 
 def check_anything(stream: bytes, places: list[int], with_deflate: bool) -> None:
