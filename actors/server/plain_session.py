@@ -49,6 +49,8 @@ class PlainSession:
         self._takings: dict[Stream, Taking] = {}  # of streams that it does not take whole
         self._begun: set[Stream] = set()  # of the books that it takes with fewer levels
         self._leases: dict[int, set[Stream]] = {}
+        self._live: set[int] = set()  # leases that go on
+        self._is_open = False  # the connection to the exchange, as far as it was told
         self._misses = False
         self._machine = PlainClient(
             endpoint=endpoint, region=region, new_lease=next_subscription_id, now=time.monotonic()
@@ -111,12 +113,16 @@ class PlainSession:
     def convey(self, news: object) -> None:
         """Take note of what has happened."""
         match news:
-            case ConnectionChanged(state="lost"):
-                self._misses = bool(self._leases)
-            case ConnectionChanged(state="open") if self._misses:
-                # Now that the exchange is back, and before its first message: the client comes again, and is served.
-                self._misses = False
-                self._handle(steps.Interrupted())
+            case ConnectionChanged(state="open"):
+                self._is_open = True
+                if self._misses:
+                    # Now that the exchange is back, and before its first message: it comes again, and is served.
+                    self._misses = False
+                    self._handle(steps.Interrupted())
+            case ConnectionChanged(state="lost" | "refused"):
+                # Who came while the exchange was away hears of vain attempts alone, and misses nothing.
+                self._misses = self._misses or (self._is_open and bool(self._live))
+                self._is_open = False
             case StreamFailed(lease, error, True, _):
                 cause = error.__cause__
                 said = (cause.name, cause.text) if isinstance(cause, ExchangeError) else ("", "")
@@ -153,6 +159,8 @@ class PlainSession:
                 taking = Taking(depth, want.snapshot or not want.is_public, body)
                 streams = tuple(want.streams())
                 self._leases.setdefault(lease, set()).update(streams)
+                if want.realtime:
+                    self._live.add(lease)
                 for stream in streams:
                     self._takings.pop(stream, None)
                     self._begun.discard(stream)
@@ -161,6 +169,8 @@ class PlainSession:
                 tell(self._registry, Subscribe(self._component_id, lease, want, self._client.way, None, replay))
             case Give(lease, want):
                 given = self._leases.pop(lease, set()) if want is None else set(want.streams())
+                if want is None:
+                    self._live.discard(lease)
                 if want is not None:
                     self._leases.get(lease, set()).difference_update(given)
                 held = set().union(*self._leases.values()) if self._leases else set()
