@@ -26,7 +26,7 @@ from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, a
 
 from .base_server import BaseServer
 from .client import Client, Session, Stage
-from .network_mouth import Convey, Deliver, NetworkMouth, Overrun
+from .network_mouth import MOST_BYTES, Convey, Deliver, NetworkMouth, Overrun
 from .outlet import Account
 from .page import Page
 from .plain_session import PlainSession
@@ -38,6 +38,7 @@ __all__ = ["NetworkHealth", "NetworkServer", "ShowState"]
 logger = logging.getLogger(__name__)
 
 BUDGET = 64 * 1024 * 1024  # bytes that may wait for one client
+MOST_STREAMS = 50_000  # of all plain clients together; those who have the same count each
 TOO_SLOW = 1013  # "try again later"
 CLOCK = 10.0  # seconds between two times that hosts of other machines are told what time it is
 MAX_PROOF = 128  # hexadecimal digits
@@ -120,7 +121,7 @@ class NetworkServer(BaseServer):
                     client.session.convey(news)
                     self._sockets.watch(client)
             case Overrun():
-                logger.warning("more than %d bytes wait for clients of the network: all are closed", BUDGET)
+                logger.warning("more than %d bytes wait for clients of the network: all are closed", MOST_BYTES)
                 for session in self._sessions():
                     session.interrupt()
             case Judged(number, is_signed):
@@ -233,6 +234,7 @@ class NetworkServer(BaseServer):
             region=self._config.region,
             registry=self._registry,
             window_bits=agreed.window_bits if agreed else 0,
+            room=lambda: MOST_STREAMS - sum(one.streams for one in self._sessions() if isinstance(one, PlainSession)),
             close=lambda one, code, reason: self._sockets.linger(one, close_frame(code, reason), reason),
             hang_up=lambda one: self._sockets.gone(one, "it was idle"),
         )

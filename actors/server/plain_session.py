@@ -25,7 +25,7 @@ FULL_DEPTH = 30
 
 
 class PlainSession:
-    """One plain client. `close` and `hang_up` end its socket, behind what was sent."""
+    """One plain client. `room` is how many streams more all may have; `close` and `hang_up` end its socket."""
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class PlainSession:
         region: str,
         registry: Ref,
         window_bits: int,
+        room: Callable[[], int],
         close: Callable[[Client, int, str], object],
         hang_up: Callable[[Client], object],
     ) -> None:
@@ -53,7 +54,11 @@ class PlainSession:
         self._is_open = False  # the connection to the exchange, as far as it was told
         self._misses = False
         self._machine = PlainClient(
-            endpoint=endpoint, region=region, new_lease=next_subscription_id, now=time.monotonic()
+            endpoint=endpoint,
+            region=region,
+            new_lease=next_subscription_id,
+            now=time.monotonic(),
+            room=lambda: room() + self.streams,
         )
         tell(registry, Watch(self._component_id, client.way))
 
@@ -65,7 +70,7 @@ class PlainSession:
     @property
     def streams(self) -> int:
         """How many it has."""
-        return len(set().union(*self._leases.values())) if self._leases else 0
+        return self._machine.streams
 
     @property
     def next_due(self) -> float | None:
