@@ -51,6 +51,7 @@ class Outlet:
         self._lock = threading.Lock()
         self._frames: deque[bytes] = deque()
         self._rest = b""  # of the frame that was begun
+        self._pong = b""  # the last one that waits
         self._put = self._sent = 0  # bytes; the router counts the one, whoever has the lock the other
         account.outlets.append(self)
 
@@ -96,6 +97,15 @@ class Outlet:
             self._drain()
         self.catch_up()
 
+    def pong(self, frame: bytes) -> None:
+        """Send a pong, before whatever waits, in place of one that still does: the last ping is answered.
+
+        Else whoever sends pings and reads nothing would have them pile up (RFC 6455, 5.5.3).
+        """
+        with self._lock:
+            self._pong = frame
+        self.catch_up()
+
     def add(self, frame: bytes) -> None:
         """Send a frame behind whatever waits."""
         with self._lock:
@@ -108,7 +118,7 @@ class Outlet:
         while True:
             with self._lock:
                 self._drain()
-                is_done = not self._rest and not self._frames
+                is_done = not self._rest and not self._frames and not self._pong
                 self.is_behind = not is_done
             # The router may have put something in before it saw that nobody is behind any more.
             if not is_done or not self._frames:
@@ -121,6 +131,7 @@ class Outlet:
         """
         with self._lock:
             self.is_over = True
+            self._pong = b""
             self._frames.clear()
             if frame:
                 self._frames.append(frame)
@@ -160,7 +171,11 @@ class Outlet:
         frames, send = self._frames, self._send
         if self._is_closed:  # while somebody was about to put something in
             frames.clear()
-        while self._rest or frames:
+            self._pong = b""
+        while self._rest or self._pong or frames:
+            if self._pong and not self._rest:
+                self._put_by_server(len(self._pong))
+                self._rest, self._pong = self._pong, b""
             data = self._rest or frames.popleft()
             if frames and len(data) < GATHERED and not self._rest:
                 data = _gather(data, frames)
@@ -172,7 +187,7 @@ class Outlet:
             except OSError:  # it is gone: its reader hears of that
                 self.is_over = True
                 frames.clear()
-                self._rest = b""
+                self._rest = self._pong = b""
                 return
             self._sent += sent
             self._rest = data[sent:] if sent < len(data) else b""

@@ -145,7 +145,8 @@ class PlainSession:
         for action in self._machine.handle(event, time.monotonic()):
             match action:
                 case steps.Say(payload):
-                    self._client.outlet.add(frame(BINARY, payload))
+                    # Counted for its budget: an answer may be as long as a request.
+                    self._client.outlet.put(frame(BINARY, payload))
                 case steps.UseFormat(format_):
                     self._form = self._form._replace(format=format_)
                 case steps.Change(changes):
