@@ -75,7 +75,7 @@ class BaseServer(Actor):
         try:
             self._listener = Listener(self._address)
         except OSError as exc:
-            tell(self._owner, DoorFailed(self.actor_ref, str(exc)))
+            tell(self._owner, DoorFailed(self.actor_ref, exc.strerror or str(exc)))
             self.stop()
             return
         self.actor_inbox.selector.register(self._listener.socket, selectors.EVENT_READ)

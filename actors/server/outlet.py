@@ -41,6 +41,7 @@ class Outlet:
 
     def __init__(self, sock: socket.socket, send: Send, account: Account, call: Callable[[], object]) -> None:
         self.is_behind = False
+        self.delivered = 0  # messages, counted by whoever makes frames of them
         self.is_over = False  # nothing is taken any more
         self.is_exceeded = False  # because too much waited
         self._is_closed = False

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
-from websocket_v6.actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, Watch, next_subscription_id
+from websocket_v6.actors.messages.registry import (
+    ComponentGone,
+    Look,
+    Subscribe,
+    Unsubscribe,
+    Watch,
+    next_subscription_id,
+)
 from websocket_v6.protocol.errors import ExchangeError
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.streams import Stream
@@ -25,7 +32,10 @@ FULL_DEPTH = 30
 
 
 class PlainSession:
-    """One plain client. `room` is how many streams more all may have; `close` and `hang_up` end its socket."""
+    """One plain client. `room` is how many streams more all may have; `close` and `hang_up` end its socket.
+
+    One that is an `is_onlooker` gets what others want, and wants nothing itself.
+    """
 
     def __init__(
         self,
@@ -38,6 +48,7 @@ class PlainSession:
         room: Callable[[], int],
         close: Callable[[Client, int, str], object],
         hang_up: Callable[[Client], object],
+        is_onlooker: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self.delivered = 0
@@ -60,7 +71,9 @@ class PlainSession:
             now=time.monotonic(),
             room=lambda: room() + self.streams,
         )
-        tell(registry, Watch(self._component_id, client.way))
+        self.is_onlooker = is_onlooker
+        if not is_onlooker:
+            tell(registry, Watch(self._component_id, client.way))
 
     @property
     def format(self) -> str:
@@ -172,7 +185,10 @@ class PlainSession:
                     self._begun.discard(stream)
                     if taking != Taking():
                         self._takings[stream] = taking
-                tell(self._registry, Subscribe(self._component_id, lease, want, self._client.way, None, replay))
+                if self.is_onlooker:
+                    self._look(lease)
+                else:
+                    tell(self._registry, Subscribe(self._component_id, lease, want, self._client.way, None, replay))
             case Give(lease, want):
                 given = self._leases.pop(lease, set()) if want is None else set(want.streams())
                 if want is None:
@@ -183,4 +199,11 @@ class PlainSession:
                 for stream in given - held:
                     self._takings.pop(stream, None)
                     self._begun.discard(stream)
-                tell(self._registry, Unsubscribe(self._component_id, lease, want))
+                if self.is_onlooker:
+                    self._look(lease)
+                else:
+                    tell(self._registry, Unsubscribe(self._component_id, lease, want))
+
+    def _look(self, lease: int) -> None:
+        streams = tuple(sorted(self._leases.get(lease, ())))
+        tell(self._registry, Look(self._component_id, lease, self.endpoint, streams, self._client.way))

@@ -51,6 +51,8 @@ class ClientHealth(NamedTuple):
     name: str
     pid: int
     endpoints: tuple[str, ...]
+    streams: int
+    delivered: int  # messages, through the sockets that are open now
     queued_bytes: int
 
 
@@ -236,8 +238,17 @@ class Server(BaseServer):
     def _health(self) -> ServerHealth:
         members = []
         for name, member in self._members.items():
-            sessions = [one.session for one in self._of_member(name)]
-            endpoints = tuple(sorted(one.endpoint for one in sessions if isinstance(one, GuestSession)))
+            clients = self._of_member(name)
+            sessions = [one.session for one in clients if isinstance(one.session, GuestSession)]
             client = self._sockets.get(member.client)
-            members.append(ClientHealth(member.name, client.pid if client else 0, endpoints, member.account.queued))
+            members.append(
+                ClientHealth(
+                    member.name,
+                    client.pid if client else 0,
+                    tuple(sorted(one.endpoint for one in sessions)),
+                    sum(one.streams for one in sessions),
+                    sum(one.outlet.delivered for one in clients),
+                    member.account.queued,
+                )
+            )
         return ServerHealth(tuple(members), self._cut_off)

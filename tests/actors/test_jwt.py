@@ -10,15 +10,27 @@ from typing import Any
 import pykka
 import pytest
 
+from tests.actors.ear import Ear
 from tests.conftest import wait_until
 from websocket_v6.actors import jwt as subject
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
-from websocket_v6.actors.jwt import Grant, HasKeys, Jwt, JwtInheritance, Keys, KeysReplaced, ReplaceKeys, TokenWanted
+from websocket_v6.actors.jwt import (
+    Grant,
+    HasKeys,
+    Jwt,
+    JwtInheritance,
+    Keys,
+    KeysReplaced,
+    Prove,
+    Proved,
+    ReplaceKeys,
+    TokenWanted,
+)
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
-from websocket_v6.protocol.exchange.tokens import Token, make_token
+from websocket_v6.protocol.exchange.tokens import Token, make_proof, make_token
 
 ACCESS, SECRET = "ACCESS" + "a" * 34, "SECRET" + "s" * 34
 CONFIG = Config(access_key=ACCESS, secret_key=SECRET)
@@ -247,3 +259,16 @@ def test_nothing_that_is_logged_holds_a_secret(
     assert "Jwt" in text
     for secret in (ACCESS, SECRET, token, token.rpartition(".")[2]):
         assert secret not in text
+
+
+def test_a_proof_is_told_to_whoever_it_is_for(bench: Bench) -> None:
+    challenge, other = b"c" * 32, b"d" * 32
+    jwt, nobody = bench.start(), bench.start(Config())
+    ear = Ear()
+    for ref, one in ((jwt, challenge), (jwt, other), (nobody, challenge)):
+        tell(ref, Prove(one, ear.ref))
+        told = ear.hear()
+        assert told == Proved(one, make_proof(Keys(ACCESS, SECRET) if ref is jwt else None, one))
+    ask(jwt, ReplaceKeys(Keys(ACCESS, "t" * 40)), TIMEOUT)
+    tell(jwt, Prove(challenge, ear.ref))
+    assert ear.hear().proof == make_proof(Keys(ACCESS, "t" * 40), challenge)

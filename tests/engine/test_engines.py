@@ -103,8 +103,8 @@ def test_a_new_engine_waits_for_the_one_before(sim: Simulator, slow: Slow, confi
 
 def test_serving_waits_for_the_engine_before(slow: Slow, config: Config) -> None:
     def serve() -> Role:
-        with engine.serve(config) as role:
-            return role
+        with engine.serve(config) as service:
+            return service.role
 
     waiting, found = later(serve)
     waiting.join(0.3)
