@@ -28,7 +28,7 @@ from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, a
 
 from .base_server import BaseServer
 from .client import Client, Session, Stage
-from .network_mouth import Convey, Deliver, NetworkMouth, Overrun
+from .network_mouth import MOST_BYTES, Convey, Deliver, NetworkMouth, Overrun
 from .outlet import Account
 from .page import Page
 from .plain_session import PlainSession
@@ -40,6 +40,7 @@ __all__ = ["NetworkHealth", "NetworkServer", "ShowState", "VisitorHealth"]
 logger = logging.getLogger(__name__)
 
 BUDGET = 64 * 1024 * 1024  # bytes that may wait for one client
+MOST_STREAMS = 50_000  # of all plain clients together; those who have the same count each
 GOING_AWAY = 1001  # close codes of RFC 6455, 7.4.1, and "try again later"
 TOO_SLOW = 1013
 CLOCK = 10.0  # seconds between two times that hosts of other machines are told what time it is
@@ -124,7 +125,7 @@ class NetworkServer(BaseServer):
                     client.session.convey(news)
                     self._sockets.watch(client)
             case Overrun():
-                logger.warning("more than %d bytes wait for clients of the network: all are closed", BUDGET)
+                logger.warning("more than %d bytes wait for clients of the network: all are closed", MOST_BYTES)
                 for session in self._sessions():
                     session.interrupt()
             case Judged(number, is_signed):
@@ -249,6 +250,7 @@ class NetworkServer(BaseServer):
             region=self._config.region,
             registry=self._registry,
             window_bits=agreed.window_bits if agreed else 0,
+            room=lambda: MOST_STREAMS - sum(one.streams for one in self._sessions() if isinstance(one, PlainSession)),
             close=lambda one, code, reason: self._sockets.linger(one, close_frame(code, reason), reason),
             hang_up=lambda one: self._sockets.gone(one, "it was idle"),
             is_onlooker=is_onlooker,

@@ -25,6 +25,7 @@ class RemoteSession(GuestSession):
         super().__init__(client, endpoint, region=region, registry=registry)
         self.delivered = 0
         self._client = client
+        self._say = client.outlet.put  # the thread is the server's, and all that waits counts for the budget
         self._backfills = backfills
 
     def deliver(self, events: list[Event], frames: RowFrames) -> None:

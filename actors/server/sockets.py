@@ -187,7 +187,7 @@ class Sockets:
         for control in controls:
             match control:
                 case Ping(payload):
-                    client.outlet.say(frame(PONG, payload))
+                    client.outlet.pong(frame(PONG, payload))
                 case Closed(code, reason):
                     self.finish(client, close_frame(1000 if code == 1005 else code), reason or LEFT)
                     return
