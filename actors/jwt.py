@@ -28,6 +28,8 @@ __all__ = [
     "JwtInheritance",
     "Keys",
     "KeysReplaced",
+    "Proof",
+    "ProofWanted",
     "ReplaceKeys",
     "TokenWanted",
 ]
@@ -66,6 +68,19 @@ class GetProof(NamedTuple):
     """What shows a door that the keys here are its own? Asked; answered with `make_proof`."""
 
     challenge: bytes
+
+
+class ProofWanted(NamedTuple):
+    """The same for one connection attempt, please. Asked; answered with a Proof."""
+
+    challenge: bytes
+
+
+class Proof(NamedTuple):
+    """What `make_proof` says, empty without keys, and the generation of the keys that it is made with."""
+
+    proof: bytes
+    generation: int
 
 
 class GetDoorToken(NamedTuple):
@@ -120,8 +135,8 @@ class Renew(NamedTuple):
 class Jwt(Actor):
     """Hands out tokens, each of them once, and has the next one ready before it is asked for.
 
-    Receives TokenWanted from transports, HasKeys and ReplaceKeys from proxies, GetFingerprint from the membership,
-    Judge from servers. Sends KeysReplaced to `owner`.
+    Receives TokenWanted, ProofWanted and GetDoorToken from transports, HasKeys and ReplaceKeys from proxies,
+    GetFingerprint and GetProof from the membership, Judge and JudgeProof from servers. Sends KeysReplaced to `owner`.
     """
 
     def __init__(self, *, config: Config, owner: Ref, inheritance: JwtInheritance | None = None) -> None:
@@ -155,6 +170,8 @@ class Jwt(Actor):
                 return fingerprint(pipe_key, None if self._keys is None else self._keys.access_key)
             case GetProof(challenge):
                 return make_proof(self._keys, challenge)
+            case ProofWanted(challenge):
+                return Proof(make_proof(self._keys, challenge), self._generation)
             case GetDoorToken():
                 return Token(self._door_token)
             case Judge(number, token, reply_to):
