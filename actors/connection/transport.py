@@ -113,6 +113,7 @@ class Transport(threading.Thread):
         self._spare = 0  # credits in hand
         self._wholeness = Wholeness()
         self._attached_whole_ns = 0  # up to when all of a door's attachment was handed on
+        self._state = "connecting"  # that was told last: of this connection, or of the one behind a door
         self._said: ExchangeError | None = None  # it closes after an error, and that is why
         self._reading_since: float | None = None
         self._bytes_at = self._data_at = 0.0
@@ -303,7 +304,9 @@ class Transport(threading.Thread):
             self._attach(max(at_ns, self._wholeness.opened_ns), backfills=state.backfills)
         elif not attachment or state.state != "lost":  # which the end of its attachment says
             tell(self._owner, TransportServes(self._number, 0, state.state))
-            tell(self._router, SourceState(*source, state.state, at_ns, state.reason, error))
+            if (state.state, self._state) != ("connecting", "connecting"):  # door and exchange are one to who waits
+                tell(self._router, SourceState(*source, state.state, at_ns, state.reason, error))
+        self._state = state.state
 
     def _attach(self, at_ns: int, *, backfills: bool) -> None:
         number = self._intake.attachment = next_attachment()

@@ -28,6 +28,8 @@ class Listener:
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         else:
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            if os.name == "posix":  # else a host that was restarted could not listen for a minute where it did before
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self.socket.bind(self._path or _host_and_port(address))
             self.socket.listen(BACKLOG)
