@@ -7,7 +7,6 @@ from typing import NamedTuple
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
 from websocket_v6.protocol.exchange.tokens import Keys, Token, make_proof, make_token
-from websocket_v6.protocol.membership.peers import fingerprint
 from websocket_v6.protocol.server import bearer
 
 from .base import Actor, Timer, tell
@@ -17,7 +16,6 @@ from .messages.supervisor import Failed
 
 __all__ = [
     "GetDoorToken",
-    "GetFingerprint",
     "GetProof",
     "Grant",
     "HasKeys",
@@ -29,7 +27,8 @@ __all__ = [
     "Keys",
     "KeysReplaced",
     "Proof",
-    "ProofWanted",
+    "Prove",
+    "Proved",
     "ReplaceKeys",
     "TokenWanted",
 ]
@@ -58,20 +57,22 @@ class ReplaceKeys(NamedTuple):
     keys: Keys
 
 
-class GetFingerprint(NamedTuple):
-    """What tells a process with the same keys from others? Asked; answered with `peers.fingerprint`."""
+class Prove(NamedTuple):
+    """What shows who made this challenge that the keys here are its own? Answered at `to` (live) with Proved."""
 
-    pipe_key: bytes
+    challenge: bytes
+    to: Ref
+
+
+class Proved(NamedTuple):
+    """The answer to Prove: `make_proof`, empty without keys."""
+
+    challenge: bytes
+    proof: bytes
 
 
 class GetProof(NamedTuple):
-    """What shows a door that the keys here are its own? Asked; answered with `make_proof`."""
-
-    challenge: bytes
-
-
-class ProofWanted(NamedTuple):
-    """The same for one connection attempt, please. Asked; answered with a Proof."""
+    """What shows another machine's door that the keys here are its own? Asked; answered with a Proof."""
 
     challenge: bytes
 
@@ -135,8 +136,8 @@ class Renew(NamedTuple):
 class Jwt(Actor):
     """Hands out tokens, each of them once, and has the next one ready before it is asked for.
 
-    Receives TokenWanted, ProofWanted and GetDoorToken from transports, HasKeys and ReplaceKeys from proxies,
-    GetFingerprint and GetProof from the membership, Judge and JudgeProof from servers. Sends KeysReplaced to `owner`.
+    Receives TokenWanted, GetProof and GetDoorToken from transports, HasKeys and ReplaceKeys from proxies, Prove from
+    the membership, Judge and JudgeProof from servers. Sends KeysReplaced to `owner`.
     """
 
     def __init__(self, *, config: Config, owner: Ref, inheritance: JwtInheritance | None = None) -> None:
@@ -166,11 +167,9 @@ class Jwt(Actor):
                 self._prepare()
             case HasKeys():
                 return self._keys is not None
-            case GetFingerprint(pipe_key):
-                return fingerprint(pipe_key, None if self._keys is None else self._keys.access_key)
+            case Prove(challenge, to):
+                tell(to, Proved(challenge, make_proof(self._keys, challenge)))
             case GetProof(challenge):
-                return make_proof(self._keys, challenge)
-            case ProofWanted(challenge):
                 return Proof(make_proof(self._keys, challenge), self._generation)
             case GetDoorToken():
                 return Token(self._door_token)

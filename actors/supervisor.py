@@ -6,6 +6,7 @@ MAX_RESTARTS within MAX_SECONDS is a crash loop: everything stops and every comp
 `sources.py`.
 """
 
+import functools
 import logging
 import time
 from collections import deque
@@ -32,7 +33,8 @@ from .messages.connection import KeysChanged
 from .messages.registry import ComponentGone, UseRouter, Watch
 from .messages.router import RouterInheritance, UseBackfill, UseRegistry
 from .messages.supervisor import Failed, Renew, SourceServes, UseSettings
-from .sources import Neighbours, Source, Sources, next_source
+from .server.server import Server
+from .sources import Neighbours, Source, Sources
 
 __all__ = ["AwaitPlace", "Children", "GetChildren", "Join", "Quit", "Supervisor"]
 
@@ -223,14 +225,15 @@ class Supervisor(Actor):
         if self._folder is None:
             raise LookupError("a process that does not share has no membership")
         children = self._children
+        config = self._config.without_keys()
         return Membership.start(
-            config=self._config.without_keys(),
+            config=config,
             folder=self._folder,
-            number=next_source,
-            registry=children["registry"],
-            router=children["router"],
             jwt=children["jwt"],
             supervisor=self.actor_ref,
+            start_server=functools.partial(
+                Server.start, config=config, registry=children["registry"], router=children["router"]
+            ),
             serves=self._serves,
         )
 

@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 import time
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,11 +55,19 @@ def open_door(
     return response
 
 
+# All sockets to doors, for a forked child: they are the parent's, and the host is to notice when that one ends.
+_sockets: "weakref.WeakSet[socket.socket]" = weakref.WeakSet()
+
+
 class _Bounded(socket.socket):
     """A socket that waits for nothing beyond `deadline`, and until then reads no more than MAX_ANSWER bytes."""
 
     deadline: float | None = None
     _room = MAX_ANSWER
+
+    def __init__(self, family: int) -> None:
+        super().__init__(family, socket.SOCK_STREAM)
+        _sockets.add(self)
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         if self.deadline is None:
@@ -84,7 +93,7 @@ class _Bounded(socket.socket):
 
 def _connect(address: str, deadline: float) -> _Bounded:
     is_path = "/" in address
-    sock = _Bounded(socket.AF_UNIX if is_path else socket.AF_INET, socket.SOCK_STREAM)
+    sock = _Bounded(socket.AF_UNIX if is_path else socket.AF_INET)
     try:
         if is_path:
             _connect_path(sock, address, deadline)
@@ -187,3 +196,12 @@ def _refused(door: Door, status: int, headers: Mapping[str, str]) -> DoorError:
     return DoorError(
         f"{_host(door)} does not serve this: {why}", DoorProblem.REFUSED, status=status, is_other_keys=is_other_keys
     )
+
+
+def _abandon_in_child() -> None:
+    for sock in list(_sockets):
+        sock.close()  # the descriptor alone: nothing is sent
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_in_child)

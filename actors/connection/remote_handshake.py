@@ -10,7 +10,7 @@ import pykka
 import websocket
 
 from websocket_v6.actors.base import ask
-from websocket_v6.actors.jwt import GetDoorToken, Proof, ProofWanted
+from websocket_v6.actors.jwt import GetDoorToken, GetProof, Proof
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF, SUBPROTOCOLS
 from websocket_v6.protocol.errors import TransportError
@@ -48,7 +48,7 @@ def remote_headers(jwt: Ref, challenge: str = "") -> RemoteHeaders:
     try:
         headers["Authorization"] = f"Bearer {ask(jwt, GetDoorToken(), ASK_TIMEOUT).reveal()}"
         if challenge:
-            made: Proof = ask(jwt, ProofWanted(bytes.fromhex(challenge)), ASK_TIMEOUT)
+            made: Proof = ask(jwt, GetProof(bytes.fromhex(challenge)), ASK_TIMEOUT)
             headers |= {CHALLENGE: challenge, PROOF: made.proof.hex()}
             keys = made.generation
     except (pykka.ActorDeadError, pykka.Timeout):

@@ -1,8 +1,13 @@
 """Where the processes of one user meet on one machine: a private folder with a lock, and who the host is.
 
 For each exchange URL there are two files in the folder: `NAME.lock`, which at most one process has locked (the kernel
-lets go of it when that process ends, however it ends), and `NAME.host`, which says where the host listens and holds the
-key that its pipe asks for. The host is whoever listens there; the lock only settles who may become it.
+lets go of it when that process ends, however it ends), and `NAME.host`, which says where the host listens, holds the
+key that its door asks for, and counts titles.
+
+Only who holds the lock that the path leads to writes or removes `NAME.host`: a lock on a file that was removed since,
+by whoever took the title away or tidied up, is none. What looks at the lock and then writes does so in its turn, under
+a lock of the folder. One that was stopped in its turn is not waited for, so a file may come to name a host that is
+none; then the host, which looks from time to time, writes its own name again.
 
 Everything rests on the folder being the user's alone: who can read the key can be a guest.
 """
@@ -12,45 +17,60 @@ import hashlib
 import os
 import secrets
 import socket
-import stat
 import sys
-import tempfile
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.membership.host_entry import HostEntry
 
-__all__ = ["HostEntry", "Rendezvous", "default_folder"]
+from .folders import check_folder, default_folder, other_folders
+
+__all__ = ["Findings", "HostEntry", "Rendezvous", "default_folder", "host_elsewhere"]
 
 KEY_BYTES = 32
 # The kernel's bound on a socket's path is 108 bytes, with the zero at its end; 104 on other systems.
 _LONGEST_ADDRESS = 103
+TURN = 0.5  # seconds that one who writes is waited for; it takes microseconds unless it is stopped
+TURN_LOOK = 0.005
+PROBE = 0.2  # seconds for a port of this machine to answer
+LEFT_BEHIND = 60.0  # seconds after which a socket where nobody listens is not one that is just being opened
 _IS_WINDOWS = sys.platform == "win32"
 
 
-class HostEntry(msgspec.Struct, frozen=True):
-    """Where a host listens, and the key that its pipe asks for."""
+class Findings(NamedTuple):
+    """What `Rendezvous.check` found."""
 
-    address: str
-    key: bytes
-    pid: int
-
-    def __repr__(self) -> str:
-        return f"HostEntry({self.address!r}, pid={self.pid})"
+    is_holder: bool  # of the lock that the path leads to
+    entry: HostEntry | None  # who is named
+    is_reachable: bool  # whether the address looked for leads anywhere
 
 
-def default_folder() -> Path:
-    """Return the folder that is used unless the configuration names one: the session's, else one of the user's own."""
-    session = os.environ.get("XDG_RUNTIME_DIR")
-    if session and Path(session).is_dir():
-        return Path(session) / "websocket_v6"
-    user = os.environ.get("USERNAME", "user") if _IS_WINDOWS else str(os.getuid())
-    return Path(tempfile.gettempdir()) / f"websocket_v6-{user}"
+def host_elsewhere(folder: Path, url: str) -> str:
+    """Return what to say of a host of `url` that listens in another default folder; empty if there is none."""
+    for other in other_folders(folder):
+        try:
+            if other.lstat().st_uid != os.getuid():
+                continue
+        except (OSError, AttributeError):
+            continue
+        entry = _read(other / f"{_name_of(url)}.host")
+        if entry is not None and _is_listening(entry):
+            return (
+                f"process {entry.pid} serves {url} too, but meets others in {other} and not in {folder}, since "
+                "XDG_RUNTIME_DIR is not the same for both: set WEBSOCKET_V6_RUNTIME_DIR to one folder for all of them, "
+                "and they share their connections"
+            )
+    return ""
 
 
 class Rendezvous:
-    """The files of one exchange URL in one folder. Belongs to one actor; only `locked` is ever held open.
+    """The files of one exchange URL in one folder. Belongs to one actor; only the lock is ever held open.
 
     Raises:
         ConfigError: if the folder cannot be made, or is not the user's alone.
@@ -59,8 +79,8 @@ class Rendezvous:
     def __init__(self, folder: Path, url: str) -> None:
         self._folder = folder
         self._lock_fd: int | None = None
-        self._use_name(hashlib.sha256(url.encode()).hexdigest()[:12])
-        _check_folder(folder)
+        self._use_name(_name_of(url))
+        check_folder(folder)
 
     def _use_name(self, name: str) -> None:
         self._name = name
@@ -74,12 +94,13 @@ class Rendezvous:
 
         Raises:
             ConfigError: if the folder is gone and cannot be made again.
+            OSError: if the file cannot be opened.
         """
         while self._lock_fd is None:
             try:
                 fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
             except FileNotFoundError:
-                _check_folder(self._folder)
+                check_folder(self._folder)
                 continue
             if not _try_lock(fd):
                 os.close(fd)
@@ -91,14 +112,23 @@ class Rendezvous:
                 os.close(fd)
         return True
 
+    def holder(self) -> int:
+        """Return what tells the lock that is there from one that is made in its place; 0 if there is none."""
+        try:
+            found = self._lock_path.stat()
+        except OSError:
+            return 0
+        return hash((found.st_ino, found.st_ctime_ns)) or 1  # an inode's number alone is used again
+
     def unlock(self) -> None:
         """Let go of the lock, and leave no file of it; nothing if it is not held."""
         fd, self._lock_fd = self._lock_fd, None
         if fd is not None:
             _held.discard(fd)
             # Windows does not remove a file that is open; one that was ousted must not remove its successor's.
-            if not _IS_WINDOWS and self._is_current(fd):
-                self._lock_path.unlink(missing_ok=True)
+            with self._turn():
+                if not _IS_WINDOWS and self._is_current(fd):
+                    self._lock_path.unlink(missing_ok=True)
             os.close(fd)
 
     def leave_lock(self) -> None:
@@ -111,26 +141,67 @@ class Rendezvous:
     def _is_current(self, fd: int) -> bool:
         try:
             return os.path.samestat(os.fstat(fd), self._lock_path.stat())
-        except FileNotFoundError:
+        except OSError:
             return False
+
+    @property
+    def is_holder(self) -> bool:
+        """Whether this process has the lock that the path leads to."""
+        return self._lock_fd is not None and (_IS_WINDOWS or self._is_current(self._lock_fd))
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Keep others from looking and writing meanwhile."""
+        if _IS_WINDOWS:  # there is no lock of a folder, and no file is taken away from who has it open
+            yield
+            return
+        try:
+            fd = os.open(self._folder, os.O_RDONLY)
+        except OSError:  # it is gone, with all that was in it
+            yield
+            return
+        try:
+            deadline = time.monotonic() + TURN
+            while not _try_lock(fd) and time.monotonic() < deadline:
+                _pause.wait(TURN_LOOK)
+            yield
+        finally:
+            os.close(fd)
+
+    # --- the host
+
+    def find_host(self) -> HostEntry | None:
+        """Return who is said to be the host; it may be gone."""
+        return _read(self._host_path)
+
+    def check(self, address: str) -> Findings:
+        """Return how this process stands, which listens at `address`."""
+        is_reachable = "/" not in address or Path(address).exists()
+        return Findings(self.is_holder, self.find_host(), is_reachable)
 
     def is_sound(self, entry: HostEntry) -> bool:
         """Whether everything is there by which others find the host `entry`, which has the lock.
 
         Whatever tidies up temporary folders may have taken it away.
         """
-        is_there = _IS_WINDOWS or (Path(entry.address).exists() and self._lock_path.exists())
-        has_lock = self._lock_fd is not None and (_IS_WINDOWS or self._is_current(self._lock_fd))
-        return is_there and has_lock and self.find_host() == entry
+        return self.check(entry.address) == Findings(True, entry, True)
 
-    # --- the host
+    def new_address(self) -> str:
+        """Return an address that nobody has had before; one of Windows becomes known when it is listened at.
 
-    def find_host(self) -> HostEntry | None:
-        """Return who is said to be the host; it may be gone."""
-        try:
-            return msgspec.msgpack.decode(self._host_path.read_bytes(), type=HostEntry)
-        except (OSError, msgspec.MsgspecError):
-            return None
+        Raises:
+            ConfigError: if the folder's name is too long for a socket.
+        """
+        if _IS_WINDOWS:
+            return "127.0.0.1:0"
+        address = str(self._folder / f"{self._name}-{secrets.token_hex(4)}.sock")
+        if len(os.fsencode(address)) > _LONGEST_ADDRESS:
+            surplus = len(os.fsencode(address)) - _LONGEST_ADDRESS
+            raise ConfigError(
+                f"runtime_dir (WEBSOCKET_V6_RUNTIME_DIR) {self._folder} is too long for a socket in it: give one "
+                f"that is {surplus} bytes shorter"
+            )
+        return address
 
     def new_entry(self) -> HostEntry:
         """Return an address and a key that nobody has had before.
@@ -138,33 +209,74 @@ class Rendezvous:
         Raises:
             ConfigError: if the folder's name is too long for a socket.
         """
-        unique = secrets.token_hex(4)
-        if _IS_WINDOWS:
-            address = rf"\\.\pipe\websocket_v6-{self._name}-{unique}"
-        else:
-            address = str(self._folder / f"{self._name}-{unique}.sock")
-            if len(os.fsencode(address)) > _LONGEST_ADDRESS:
-                surplus = len(os.fsencode(address)) - _LONGEST_ADDRESS
-                raise ConfigError(
-                    f"runtime_dir (WEBSOCKET_V6_RUNTIME_DIR) {self._folder} is too long for a socket in it: give one "
-                    f"that is {surplus} bytes shorter"
-                )
-        return HostEntry(address, secrets.token_bytes(KEY_BYTES), os.getpid())
+        return HostEntry(self.new_address(), secrets.token_bytes(KEY_BYTES), os.getpid())
 
-    def announce(self, entry: HostEntry) -> None:
-        """Say that the host is `entry` from now on, and remove what a host left behind that died."""
-        before = self.find_host()
-        draft = self._host_path.with_suffix(f".{secrets.token_hex(4)}")
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(fd, "wb") as file:  # noqa: PTH123 - of a descriptor
-            file.write(msgspec.msgpack.encode(entry))
-        draft.replace(self._host_path)
-        # Without the lock the host before is alive and still listens there; it tidies up after itself.
-        if before is not None and before.address != entry.address and self._lock_fd is not None:
+    def announce(self, entry: HostEntry) -> bool:
+        """Say that the host is `entry` from now on; False if this process has not the lock, and nothing was said.
+
+        What a host left behind that died is removed.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        with self._turn():
+            if not self.is_holder:
+                return False
+            before = self.find_host()
+            self._write(entry)
+        if before is not None and before.address != entry.address and before.pid != os.getpid():
             self.sweep(before)
+        return True
+
+    def _write(self, entry: HostEntry) -> None:
+        draft = self._host_path.with_suffix(f".{secrets.token_hex(4)}")
+        try:
+            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(fd, "wb") as file:  # noqa: PTH123 - of a descriptor
+                file.write(msgspec.msgpack.encode(entry))
+            draft.replace(self._host_path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+
+    def withdraw(self, entry: HostEntry) -> None:
+        """Take back `announce`, unless another is the host by now."""
+        with self._turn():
+            if self.is_holder and self.find_host() == entry:
+                self._host_path.unlink(missing_ok=True)
+        self.sweep(entry)
+
+    def oust(self, entry: HostEntry) -> bool:
+        """Let another have title and lock although `entry`, which hangs, has them; False if it is the host no more."""
+        with self._turn():
+            if self.find_host() != entry:
+                return False
+            self._host_path.unlink(missing_ok=True)
+            self._remove_lock()
+        return True
+
+    def oust_lock(self, holder: int, entry: HostEntry | None) -> bool:
+        """Let another process have the lock that `holder` stands for, if it is the one still and `entry` is named."""
+        with self._turn():
+            if self.holder() != holder or self.find_host() != entry:
+                return False
+            self._remove_lock()
+        return True
+
+    def _remove_lock(self) -> None:
+        if not _IS_WINDOWS:
+            self._lock_path.unlink(missing_ok=True)
+
+    # --- what was left behind
+
+    def sweep(self, entry: HostEntry) -> None:
+        """Remove the socket of a host that does not listen any more."""
+        if not _IS_WINDOWS and Path(entry.address).parent == self._folder:
+            with contextlib.suppress(OSError):
+                Path(entry.address).unlink(missing_ok=True)
 
     def sweep_dead(self) -> None:
-        """Remove what hosts of other URLs left here that were killed with nobody to follow them."""
+        """Remove what hosts of other URLs left here that were killed with nobody to follow them, and old sockets."""
         for name in {path.stem for path in self._folder.glob("*.lock")} - {self._name}:
             other = Rendezvous(self._folder, "")
             other._use_name(name)
@@ -177,63 +289,43 @@ class Rendezvous:
                     other.unlock()
                 else:
                     other.leave_lock()
-
-    def withdraw(self, entry: HostEntry) -> None:
-        """Take back `announce`, unless another host has been announced since."""
-        if self.find_host() == entry:
-            self._host_path.unlink(missing_ok=True)
-        self.sweep(entry)
-
-    def oust(self, entry: HostEntry) -> None:
-        """Let another process have the lock although `entry`, which hangs, has it; unless it is the host no more."""
-        fd = os.open(self._folder, os.O_RDONLY)
-        try:
-            # Several may be about to do the same: the second finds another host, or nothing left to do.
-            if _try_lock(fd) and self.find_host() == entry:
-                self._host_path.unlink(missing_ok=True)
-                self._lock_path.unlink(missing_ok=True)
-        finally:
-            os.close(fd)
-
-    def sweep(self, entry: HostEntry) -> None:
-        """Remove the socket of a host that does not listen any more."""
-        if not _IS_WINDOWS and Path(entry.address).parent == self._folder:
+        for path in self._folder.glob(f"{self._name}-*.sock"):
             with contextlib.suppress(OSError):
-                Path(entry.address).unlink(missing_ok=True)
+                is_old = time.time() - path.stat().st_mtime > LEFT_BEHIND
+                if is_old and not _is_listening(HostEntry(str(path), b"", 0)):
+                    path.unlink(missing_ok=True)
+
+
+def _name_of(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:12]
+
+
+def _read(path: Path) -> HostEntry | None:
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=HostEntry)
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 def _is_listening(entry: HostEntry) -> bool:
-    if _IS_WINDOWS:
-        return Path(entry.address).exists()
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(entry.address) == 0
+    is_path = "/" in entry.address
+    with socket.socket(socket.AF_UNIX if is_path else socket.AF_INET) as probe:
+        try:
+            if is_path:
+                probe.setblocking(False)
+                probe.connect(entry.address)
+            else:
+                host, _, port = entry.address.rpartition(":")
+                probe.settimeout(PROBE)
+                probe.connect((host, int(port)))
+        except BlockingIOError:  # it has more to answer than fits
+            return True
+        except (OSError, ValueError, OverflowError):
+            return False
+    return True
 
 
-def _check_folder(folder: Path) -> None:
-    """Make the folder if it is not there, and make sure that it is the user's alone."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
-    except OSError as exc:
-        raise ConfigError(
-            f"runtime_dir (WEBSOCKET_V6_RUNTIME_DIR) {folder} cannot be used: {exc.strerror or exc}; give a folder of "
-            "your own, or use mode embedded"
-        ) from exc
-    if _IS_WINDOWS:
-        return  # the profile's temporary folder is the user's own there
-    problem = None
-    if not stat.S_ISDIR(found.st_mode):
-        problem = "is a link or no folder"
-    elif found.st_uid != os.getuid():
-        problem = "belongs to another user"
-    elif found.st_mode & 0o077:
-        problem = f"is open to others (mode {stat.S_IMODE(found.st_mode):o})"
-    if problem:
-        raise ConfigError(
-            f"runtime_dir (WEBSOCKET_V6_RUNTIME_DIR) {folder} {problem}: whoever can write there can pose as the host; "
-            "give a folder of your own with mode 700, or use mode embedded"
-        )
-
+_pause = threading.Event()  # that never comes: only its deadline does
 
 # Descriptors of locks that this process holds. A forked child closes its copies: the lock lives as long as any of them.
 _held: set[int] = set()

@@ -27,7 +27,8 @@ from websocket_v6.actors.jwt import (
     Keys,
     KeysReplaced,
     Proof,
-    ProofWanted,
+    Prove,
+    Proved,
     ReplaceKeys,
     TokenWanted,
 )
@@ -218,9 +219,8 @@ def judge(ref: Ref, proof: bytes, challenge: bytes = b"challenge") -> bool:
 
 def test_the_same_keys_show_themselves_to_each_other(bench: Bench) -> None:
     host, guest, other = bench.start(), bench.start(REMOTE), bench.start(Config(access_key=ACCESS, secret_key="other"))
-    proof = ask(guest, ProofWanted(b"challenge"), TIMEOUT)
-    assert proof == Proof(ask(guest, GetProof(b"challenge"), TIMEOUT), 1)
-    assert proof.proof == make_proof(Keys(ACCESS, SECRET), b"challenge")
+    proof = ask(guest, GetProof(b"challenge"), TIMEOUT)
+    assert proof == Proof(make_proof(Keys(ACCESS, SECRET), b"challenge"), 1)
     assert judge(host, proof.proof)
     assert not judge(host, proof.proof, b"another")
     assert not judge(other, proof.proof)
@@ -232,15 +232,15 @@ def test_no_answer_shows_no_keys(bench: Bench, keys: Keys | None) -> None:
     ref = bench.start(Config() if keys is None else CONFIG)
     assert not judge(ref, b""), "above all not that neither has any"
     if keys is None:
-        assert ask(ref, ProofWanted(b"challenge"), TIMEOUT) == Proof(b"", 1)
+        assert ask(ref, GetProof(b"challenge"), TIMEOUT) == Proof(b"", 1)
 
 
 def test_a_proof_is_of_the_keys_that_are_in_use(bench: Bench) -> None:
     host, guest = bench.start(), bench.start(REMOTE)
     ask(host, ReplaceKeys(Keys("other", "newer")), TIMEOUT)
-    assert not judge(host, ask(guest, ProofWanted(b"challenge"), TIMEOUT).proof)
+    assert not judge(host, ask(guest, GetProof(b"challenge"), TIMEOUT).proof)
     ask(guest, ReplaceKeys(Keys("other", "newer")), TIMEOUT)
-    proof = ask(guest, ProofWanted(b"challenge"), TIMEOUT)
+    proof = ask(guest, GetProof(b"challenge"), TIMEOUT)
     assert proof.generation == 2
     assert judge(host, proof.proof)
 
@@ -332,3 +332,16 @@ def test_nothing_that_is_logged_holds_a_secret(
     assert "Jwt" in text
     for secret in (ACCESS, SECRET, DOOR_TOKEN, token, token.rpartition(".")[2]):
         assert secret not in text
+
+
+def test_a_proof_is_told_to_whoever_it_is_for(bench: Bench) -> None:
+    challenge, other = b"c" * 32, b"d" * 32
+    jwt, nobody = bench.start(), bench.start(Config())
+    ear = Ear()
+    for ref, one in ((jwt, challenge), (jwt, other), (nobody, challenge)):
+        tell(ref, Prove(one, ear.ref))
+        told = ear.hear()
+        assert told == Proved(one, make_proof(Keys(ACCESS, SECRET) if ref is jwt else None, one))
+    ask(jwt, ReplaceKeys(Keys(ACCESS, "t" * 40)), TIMEOUT)
+    tell(jwt, Prove(challenge, ear.ref))
+    assert ear.hear().proof == make_proof(Keys(ACCESS, "t" * 40), challenge)

@@ -280,8 +280,12 @@ def test_no_error_holds_a_secret_nor_does_its_traceback(wrong: dict[str, str]) -
 
 
 def test_no_error_of_a_configuration_shows_its_token() -> None:
-    wrong: dict[str, Any]
-    for wrong in ({"token": TOKEN + " "}, {"token": TOKEN[:15]}, {"token": TOKEN, "url": DOOR, "region": "mars"}):
+    wrongs: list[dict[str, Any]] = [
+        {"token": TOKEN + " "},
+        {"token": TOKEN[:15]},
+        {"token": TOKEN, "url": DOOR, "region": "mars"},
+    ]
+    for wrong in wrongs:
         with pytest.raises(ConfigError) as caught:
             Config(**wrong)
         within = caught.value.with_traceback(caught.tb.tb_next)

@@ -13,7 +13,7 @@ from tests.actors.ear import Ear, StandIn
 from websocket_v6.actors.base import ask, stop_and_join
 from websocket_v6.actors.connection.opening import Opening
 from websocket_v6.actors.connection.remote_handshake import remedy, remote_headers
-from websocket_v6.actors.jwt import GetDoorToken, Jwt, Proof, ProofWanted, ReplaceKeys
+from websocket_v6.actors.jwt import GetDoorToken, GetProof, Jwt, Proof, ReplaceKeys
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF
@@ -181,12 +181,12 @@ def test_what_is_no_question_is_not_answered(roads: Callable[..., Road], keys: R
 
 
 @pytest.mark.parametrize("error", [pykka.ActorDeadError, pykka.Timeout])
-@pytest.mark.parametrize("question", [GetDoorToken, ProofWanted])
+@pytest.mark.parametrize("question", [GetDoorToken, GetProof])
 def test_without_who_holds_the_keys_there_is_no_attempt(error: type[Exception], question: type[Any]) -> None:
     def fail(_: object) -> None:
         raise error
 
-    answers = {GetDoorToken: Token(TOKEN), ProofWanted: Proof(b"proof", 1)} | {question: fail}
+    answers = {GetDoorToken: Token(TOKEN), GetProof: Proof(b"proof", 1)} | {question: fail}
     with pytest.raises(TransportError, match="the holder of the keys is being restarted") as caught:
         remote_headers(StandIn("jwt", answers=answers).ref, QUESTION)
     assert caught.value.__cause__ is None

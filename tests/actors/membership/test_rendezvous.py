@@ -2,17 +2,21 @@
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import threading
 from multiprocessing.connection import Listener
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.conftest import ROOT, wait_until
 from websocket_v6 import ConfigError
-from websocket_v6.actors.membership.rendezvous import Rendezvous, default_folder
+from websocket_v6.actors.membership import rendezvous
+from websocket_v6.actors.membership.rendezvous import Findings, HostEntry, Rendezvous, host_elsewhere
 
 URL = "wss://api.example/websocket/v1"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files and owners as on POSIX")
@@ -60,13 +64,6 @@ def test_a_folder_too_deep_for_a_socket_is_refused(tmp_path: Path) -> None:
     point = Rendezvous(tmp_path / ("x" * 100), URL)
     with pytest.raises(ConfigError, match="bytes shorter"):
         point.new_entry()
-
-
-def test_the_default_folder_is_the_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert default_folder() == tmp_path / "websocket_v6"
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
-    assert default_folder().name == f"websocket_v6-{os.getuid()}"
 
 
 def test_one_of_two_has_the_lock(folder: Path) -> None:
@@ -139,34 +136,191 @@ def test_a_forked_child_does_not_keep_the_lock(folder: Path) -> None:
 def test_a_host_is_announced_and_withdrawn(folder: Path) -> None:
     one, other = Rendezvous(folder, URL), Rendezvous(folder, URL)
     assert one.find_host() is None
-    entry = one.new_entry()
-    one.announce(entry)
+    entry = msgspec.structs.replace(one.new_entry(), term=7)
+    assert not one.announce(entry), "without the lock it is none"
+    assert one.find_host() is None
+    assert one.try_lock()
+    assert one.announce(entry)
     assert other.find_host() == entry
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
-    assert repr(entry.key) not in repr(entry)
-    assert entry.key.hex() not in repr(entry)
+    other.withdraw(entry)
+    assert other.find_host() == entry, "it is not the other's to say"
     one.withdraw(entry)
     assert other.find_host() is None
+    one.unlock()
     assert list(folder.iterdir()) == []
+
+
+def test_a_host_whose_lock_was_taken_away_writes_nothing(folder: Path) -> None:
+    one, other = Rendezvous(folder, URL), Rendezvous(folder, URL)
+    assert one.try_lock()
+    old, new = one.new_entry(), other.new_entry()
+    assert one.announce(old)
+    assert other.oust(old)
+    assert not other.oust(old), "once is enough"
+    assert not one.is_holder
+    assert other.try_lock()
+    assert other.announce(new)
+    assert not one.announce(old)
+    one.withdraw(old)
+    one.withdraw(new)
+    one.unlock()
+    assert other.find_host() == new
+    assert other.check(new.address) == Findings(True, new, False)
+    assert not other.try_lock() or other.is_holder
+    other.unlock()
+
+
+def test_a_lock_is_taken_away_only_if_it_is_the_one_that_was_seen(folder: Path) -> None:
+    one, other = Rendezvous(folder, URL), Rendezvous(folder, URL)
+    assert other.holder() == 0
+    assert one.try_lock()
+    seen = other.holder()
+    entry = one.new_entry()
+    assert not other.oust_lock(seen, entry), "nobody is named"
+    assert other.oust_lock(seen, None)
+    assert not other.oust_lock(seen, None)
+    assert other.try_lock()
+    assert other.holder() != seen, "even where the number of the inode is the same"
+    assert not one.oust_lock(seen, None)
+    one.unlock()
+    assert other.is_holder
+    other.unlock()
+
+
+def test_one_that_is_stopped_in_its_turn_is_not_waited_for_without_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendezvous, "TURN", 0.05)
+    one, other = Rendezvous(folder, URL), Rendezvous(folder, URL)
+    assert one.try_lock()
+    entry = one.new_entry()
+    with other._turn():
+        assert one.announce(entry)
+    assert other.find_host() == entry
+    one.unlock()
+
+
+def test_turns_are_taken(folder: Path) -> None:
+    """Many write at the same time, and each finds what it wrote until its turn is over."""
+    points = [Rendezvous(folder, URL) for _ in range(4)]
+    inside: list[int] = []
+    most = 0
+
+    def write(number: int) -> None:
+        nonlocal most
+        for _ in range(25):
+            with points[number]._turn():
+                inside.append(number)
+                most = max(most, len(inside))
+                inside.remove(number)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert most == 1
+
+
+def test_a_folder_that_is_gone_is_no_trouble(folder: Path) -> None:
+    one = Rendezvous(folder, URL)
+    assert one.try_lock()
+    entry = one.new_entry()
+    assert one.announce(entry)
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    assert one.check(entry.address) == Findings(False, None, False)
+    assert not one.announce(entry)
+    assert not one.oust(entry)
+    one.withdraw(entry)
+    one.unlock()
+    assert one.try_lock(), "it is made anew"
+    one.unlock()
+
+
+def test_the_key_does_not_show(folder: Path) -> None:
+    entry = Rendezvous(folder, URL).new_entry()
+    assert repr(entry.key) not in repr(entry)
+    assert entry.key.hex() not in repr(entry)
 
 
 def test_a_new_host_removes_what_a_killed_one_left(folder: Path) -> None:
     one, other = Rendezvous(folder, URL), Rendezvous(folder, URL)
-    old, new = one.new_entry(), other.new_entry()
-    one.announce(old)
+    old = msgspec.structs.replace(one.new_entry(), pid=os.getpid() + 1)
+    new = other.new_entry()
+    assert one.try_lock()
+    assert one.announce(old)
     Path(old.address).touch()
-    other.announce(new)
-    assert Path(old.address).exists(), "it may be alive: nobody has its lock"
-    one.announce(old)
+    one.leave_lock()
     assert other.try_lock()
-    other.announce(new)
+    assert other.announce(new)
     Path(new.address).touch()
     assert not Path(old.address).exists()
-    one.withdraw(old)
-    assert other.find_host() == new, "only the present host withdraws itself"
     other.withdraw(new)
     other.unlock()
     assert list(folder.iterdir()) == []
+
+
+def test_a_host_that_passes_its_title_keeps_its_socket(folder: Path) -> None:
+    one = Rendezvous(folder, URL)
+    own, heir = one.new_entry(), msgspec.structs.replace(one.new_entry(), pid=os.getpid() + 1)
+    assert one.try_lock()
+    assert one.announce(own)
+    Path(own.address).touch()
+    assert one.announce(heir)
+    assert Path(own.address).exists()
+    one.sweep(own)
+    one.withdraw(heir)
+    one.unlock()
+
+
+def test_old_sockets_of_nobody_are_swept(folder: Path) -> None:
+    one = Rendezvous(folder, URL)
+    new, dead, alive = (Path(one.new_address()) for _ in range(3))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(alive))
+        listener.listen(1)
+        new.touch()
+        dead.touch()
+        for path in (dead, alive):
+            os.utime(path, (1.0, 1.0))
+        one.sweep_dead()
+        assert (new.exists(), dead.exists(), alive.exists()) == (True, False, True)
+
+
+def test_a_host_in_another_default_folder_is_named(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    monkeypatch.setattr(rendezvous, "other_folders", lambda folder: (tmp_path / "none", elsewhere))
+    assert host_elsewhere(folder, URL) == ""
+    other = Rendezvous(elsewhere, URL)
+    assert other.try_lock()
+    entry = other.new_entry()
+    assert other.announce(entry)
+    assert host_elsewhere(folder, URL) == "", "it does not listen"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(entry.address)
+        listener.listen(1)
+        text = host_elsewhere(folder, URL)
+        assert host_elsewhere(folder, URL + "/other") == ""
+    assert str(elsewhere) in text
+    assert f"process {entry.pid} serves" in text
+    other.unlock()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "127.0.0.1:x"])
+def test_a_port_where_nobody_listens_is_no_host(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr(rendezvous, "other_folders", lambda folder: (tmp_path / "elsewhere",))
+    other = Rendezvous(tmp_path / "elsewhere", URL)
+    assert other.try_lock()
+    assert other.announce(HostEntry(address, b"k", 1))
+    assert host_elsewhere(folder, URL) == ""
+    other.unlock()
 
 
 KILLED = """
@@ -200,7 +354,9 @@ def test_a_host_of_another_exchange_that_lives_is_not_swept(folder: Path) -> Non
     locked.announce(gone)
     entry = between.new_entry()
     with Listener(entry.address):
+        assert between.try_lock()
         between.announce(entry)
+        between.leave_lock()
         lock = folder / f"{between._name}.lock"
         lock.touch()
         point.sweep_dead()
@@ -216,7 +372,9 @@ def test_a_host_of_another_exchange_that_lives_is_not_swept(folder: Path) -> Non
 @pytest.mark.parametrize("content", [b"", b"\xc1", b"not msgpack", b"\xdd\xff\xff\xff\xff"])
 def test_a_broken_entry_is_no_host(folder: Path, content: bytes) -> None:
     point = Rendezvous(folder, URL)
+    assert point.try_lock()
     point.announce(point.new_entry())
-    (path,) = folder.iterdir()
+    (path,) = folder.glob("*.host")
     path.write_bytes(content)
     assert point.find_host() is None
+    point.unlock()
