@@ -304,7 +304,7 @@ class Transport(threading.Thread):
             self._attach(max(at_ns, self._wholeness.opened_ns), backfills=state.backfills)
         elif not attachment or state.state != "lost":  # which the end of its attachment says
             tell(self._owner, TransportServes(self._number, 0, state.state))
-            if (state.state, self._state) != ("connecting", "connecting"):  # door and exchange are one to who waits
+            if state.reason or state.state != "connecting" or self._state != "connecting":  # which is told already
                 tell(self._router, SourceState(*source, state.state, at_ns, state.reason, error))
         self._state = state.state
 
