@@ -114,6 +114,7 @@ class Transport(threading.Thread):
         self._wholeness = Wholeness()
         self._attached_whole_ns = 0  # up to when all of a door's attachment was handed on
         self._asked_ns: dict[str, int] = {}  # by ticket, when each question was asked that is not answered yet
+        self._state = "connecting"  # that was told last: of this connection, or of the one behind a door
         self._said: ExchangeError | None = None  # it closes after an error, and that is why
         self._reading_since: float | None = None
         self._bytes_at = self._data_at = 0.0
@@ -307,7 +308,9 @@ class Transport(threading.Thread):
             self._attach(max(at_ns, self._wholeness.opened_ns), backfills=state.backfills)
         elif not attachment or state.state != "lost":  # which the end of its attachment says
             tell(self._owner, TransportServes(self._number, 0, state.state))
-            tell(self._router, SourceState(*source, state.state, at_ns, state.reason, error))
+            if state.reason or state.state != "connecting" or self._state != "connecting":  # which is told already
+                tell(self._router, SourceState(*source, state.state, at_ns, state.reason, error))
+        self._state = state.state
 
     def _attach(self, at_ns: int, *, backfills: bool) -> None:
         number = self._intake.attachment = next_attachment()
