@@ -10,10 +10,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 
 DEADLINE = 20.0  # seconds: generous, for a condition that comes at once on a quiet machine
 ROOT = Path(__file__).resolve().parent.parent
+# How many examples a property is tried with that does not say it itself. None has a deadline: it would be one of wall
+# time, and what takes too long is found by the timeout of each test.
+EXAMPLES = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "60"))
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+settings.register_profile("websocket_v6", max_examples=EXAMPLES, deadline=None)
+settings.load_profile("websocket_v6")
 
 
 def wait_until(condition: Callable[[], object], what: str = "the condition", timeout: float = DEADLINE) -> None:
