@@ -128,6 +128,13 @@ def test_the_simulator_writes_the_other_types_the_same(name: str) -> None:
     assert convert(stream, texts[0].encode(), "SIMPLE") == texts[1].encode()
 
 
+def values(parsed: Any) -> Any:
+    """Return what is read, in its order, without the keys; numbers as the decimals that they are digit by digit."""
+    if isinstance(parsed, dict | list):
+        return [values(value) for value in (parsed.values() if isinstance(parsed, dict) else parsed)]
+    return parsed.as_tuple() if isinstance(parsed, Decimal) else parsed
+
+
 def frames() -> Iterator[tuple[str, bytes]]:
     inbound = Inbound()
     for path in FILES:
@@ -148,7 +155,7 @@ def test_what_was_recorded_comes_back_as_it_was() -> None:
         assert convert(stream, converted, to) is converted
         assert convert(stream, converted, back) == payload
         assert convert(stream, payload, back) is payload
-        assert list(parse(converted).values())[:5] == list(parse(payload).values())[:5]
+        assert values(parse(converted)) == values(parse(payload))
         count += 1
     assert count > 1_700
 
