@@ -38,7 +38,7 @@ from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, P
 
 from .commands import Close, SendPing, Text
 from .intake import DoorIntake, ExchangeIntake, Intake, error_of
-from .opening import Opening, socket_of
+from .opening import Opening, bare, socket_of
 from .wholeness import Wholeness
 from .writer import Writer
 
@@ -182,7 +182,7 @@ class Transport(threading.Thread):
         try:
             agreed = opening.open()
         except WebSocketV6Error as exc:
-            return TransportFailed(self._number, _bare(exc), opening.keys)
+            return TransportFailed(self._number, bare(exc), opening.keys)
         try:
             self._opened(socket_of(opening.ws))
             self._writer.deflater = agreed.deflater if agreed else None
@@ -199,7 +199,7 @@ class Transport(threading.Thread):
             opening.close()
         if self._said is not None and isinstance(error, TransportError):
             error = self._said
-        return TransportEnded(self._number, _bare(error))
+        return TransportEnded(self._number, bare(error))
 
     def _opened(self, sock: socket.socket) -> None:
         _open_sockets.add(sock)
@@ -396,9 +396,3 @@ class Transport(threading.Thread):
             decoder.receive(chunk)
             if not chunk or any(isinstance(control, Closed | Violation) for control in decoder.controls):
                 return
-
-
-def _bare(error: WebSocketV6Error) -> WebSocketV6Error:
-    """Return the error without its traceback: the frames there hold the request's headers, and with them a token."""
-    error.__traceback__ = error.__cause__ = error.__context__ = None
-    return error

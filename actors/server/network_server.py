@@ -28,13 +28,13 @@ from websocket_v6.protocol.websocket.server_deflate import ServerAgreement, agre
 from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, accept, refuse, upgrade
 
 from .base_server import BaseServer
-from .client import Client, Session, Stage
 from .network_mouth import MOST_BYTES, Convey, Deliver, NetworkMouth, Overrun
 from .outlet import Account
 from .page import Page
 from .plain_session import PlainSession
 from .remote_session import RemoteSession
 from .sending import sender_of
+from .server_client import Client, Session, Stage
 
 __all__ = ["NetworkHealth", "NetworkServer", "ShowState", "VisitorHealth"]
 

@@ -28,11 +28,11 @@ from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import Head, refuse
 
 from .base_server import BaseServer
-from .client import Client, Session, Stage
 from .guest_mouth import GuestMouth
 from .listening import peer_of
 from .outlet import Account
 from .sending import sender_of
+from .server_client import Client, Session, Stage
 from .sessions import GuestSession, MemberSession
 
 __all__ = ["ClientHealth", "Server", "ServerHealth"]
