@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from websocket_v6 import RemoteProtocolError
 from websocket_v6.protocol.server import words
-from websocket_v6.protocol.server.words import Refused, Rows, State, Word, decode, encode, encode_rows
+from websocket_v6.protocol.server.words import Clock, Refused, Rows, State, Word, decode, encode, encode_rows
 
 OPEN = State("open", 7, None, "", "", False, 9)
 REFUSED = Refused(("ticker KRW-BTC",), "INVALID_PARAM", "no")
@@ -86,7 +86,9 @@ def test_a_damaged_word_is_another_one_or_an_error(word: Word, data: st.DataObje
     "array",
     [
         [],
-        [4, 1],
+        [5, 1],
+        [4, -1],
+        [4, 1, 1],
         ["rows", 1, [], [], False, False],
         [1, 1, ["a"], [], False, False],
         [1, 1, ["a"], ["b"], False, False],
@@ -159,3 +161,7 @@ def test_reasons_are_no_essays_and_half_characters_none() -> None:
     assert (len(word.reason), len(word.error)) == (500, 64)
     assert decode(encode(OPEN)) == OPEN
     assert decode(encode(REFUSED)) == REFUSED
+
+
+def test_a_clock_is_a_word() -> None:
+    assert decode(encode(Clock(5))) == Clock(5)
