@@ -20,9 +20,9 @@ from websocket_v6.protocol.membership.patience import Patience, Verdict
 from websocket_v6.protocol.websocket.outgoing import close_frame
 from websocket_v6.protocol.websocket.server_handshake import Head
 
-from .client import Client, Session, Stage
 from .listening import Listener, most_clients
 from .selector_inbox import SelectorInbox, SocketReady
+from .server_client import Client, Session, Stage
 from .sockets import Sockets
 
 __all__ = ["BaseServer"]
@@ -75,7 +75,7 @@ class BaseServer(Actor):
         try:
             self._listener = Listener(self._address)
         except OSError as exc:
-            tell(self._owner, DoorFailed(self.actor_ref, str(exc)))
+            tell(self._owner, DoorFailed(self.actor_ref, exc.strerror or str(exc)))
             self.stop()
             return
         self._look_out(self._listener)

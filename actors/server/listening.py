@@ -1,4 +1,4 @@
-"""The socket that a server listens on, in the file system or on loopback, and who it is that came."""
+"""The socket that a server listens on, in the file system or on the network, and who it is that came."""
 
 import contextlib
 import os
@@ -7,6 +7,7 @@ import socket
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Listener"]
 
@@ -15,7 +16,9 @@ AT_ONCE = 16  # that are taken in before the others have their turn
 
 
 class Listener:
-    """Listens at `address`: a path, or "127.0.0.1:port", where port 0 is any that is free.
+    """Listens at `address`: a path, or "127.0.0.1:port" or "[::1]:port", where port 0 is any that is free.
+
+    At "[::]:port" both families are listened to.
 
     Raises:
         OSError: if that cannot be.
@@ -27,8 +30,10 @@ class Listener:
         if self._path:
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         else:
-            self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self.socket = socket.socket(_family(address), socket.SOCK_STREAM)
         try:
+            if not self._path:
+                _share_port(self.socket)
             self.socket.bind(self._path or _host_and_port(address))
             self.socket.listen(BACKLOG)
             self.socket.setblocking(False)
@@ -36,7 +41,8 @@ class Listener:
             self.socket.close()
             raise
         self.port = 0 if self._path else int(self.socket.getsockname()[1])
-        self.address = self._path or "{}:{}".format(*self.socket.getsockname()[:2])
+        host = address.rpartition(":")[0]
+        self.address = self._path or f"{host}:{self.port}"
         self._spare = os.open(os.devnull, os.O_RDONLY)
 
     def accept(self) -> list[socket.socket]:
@@ -94,6 +100,23 @@ def most_clients() -> int:
     return max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 
 
-def _host_and_port(address: str) -> tuple[str, int]:
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if address.startswith("[") else socket.AF_INET
+
+
+def _share_port(sock: socket.socket) -> None:
+    if os.name == "posix":
+        # What is left of connections of one that was here before does not keep the port from the next. (On Windows the
+        # option has another meaning: two could listen at once.)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+
+
+def _host_and_port(address: str) -> tuple[Any, ...]:
+    """Return what `bind` takes: with an IPv6 address also the number of its interface, `[fe80::1%eth0]:80`."""
     host, _, port = address.rpartition(":")
-    return host, int(port)
+    if not address.startswith("["):
+        return host, int(port)
+    found = socket.getaddrinfo(host[1:-1], int(port), socket.AF_INET6, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+    return found[0][4]

@@ -41,6 +41,7 @@ class Outlet:
 
     def __init__(self, sock: socket.socket, send: Send, account: Account, call: Callable[[], object]) -> None:
         self.is_behind = False
+        self.delivered = 0  # messages, counted by whoever makes frames of them
         self.is_over = False  # nothing is taken any more
         self.is_exceeded = False  # because too much waited
         self._is_closed = False
@@ -53,6 +54,7 @@ class Outlet:
         self._last: deque[bytes] | None = None  # what is still sent once nothing is taken any more
         self._is_held = False  # nothing is sent
         self._rest = b""  # of the frame that was begun
+        self._pong = b""  # the last one that waits
         self._put = self._sent = 0  # bytes; the router counts the one, whoever has the lock the other
         account.outlets.append(self)
 
@@ -98,6 +100,15 @@ class Outlet:
                 self._put_by_server(len(frame))
         self.catch_up()
 
+    def pong(self, frame: bytes) -> None:
+        """Send a pong, before whatever waits, in place of one that still does: the last ping is answered.
+
+        Else whoever sends pings and reads nothing would have them pile up (RFC 6455, 5.5.3).
+        """
+        with self._lock:
+            self._pong = frame
+        self.catch_up()
+
     def add(self, frame: bytes) -> None:
         """Send a frame behind whatever waits."""
         with self._lock:
@@ -131,6 +142,7 @@ class Outlet:
             self.is_over = True
             # In a place of its own: the router may be about to put something in, which must not come behind it.
             self._last = deque([frame] if frame else ())
+            self._pong = b""
             self._frames.clear()
             self._drain()
             return self._is_empty
@@ -170,7 +182,7 @@ class Outlet:
 
     @property
     def _is_empty(self) -> bool:
-        return not self._rest and not (self._frames if self._last is None else self._last)
+        return not self._rest and not self._pong and not (self._frames if self._last is None else self._last)
 
     def _drain(self) -> None:
         frames, send = self._frames if self._last is None else self._last, self._send
@@ -178,7 +190,11 @@ class Outlet:
             return
         if self._is_closed:  # while somebody was about to put something in
             frames.clear()
-        while self._rest or frames:
+            self._pong = b""
+        while self._rest or self._pong or frames:
+            if self._pong and not self._rest:
+                self._put_by_server(len(self._pong))
+                self._rest, self._pong = self._pong, b""
             data = self._rest or frames.popleft()
             if frames and len(data) < GATHERED and not self._rest:
                 data = _gather(data, frames)
@@ -190,7 +206,7 @@ class Outlet:
             except OSError:  # it is gone: its reader hears of that
                 self.is_over = True
                 frames.clear()
-                self._rest = b""
+                self._rest = self._pong = b""
                 return
             self._sent += sent
             self._rest = data[sent:] if sent < len(data) else b""

@@ -28,11 +28,11 @@ from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import Head, refuse
 
 from .base_server import BaseServer
-from .client import Client, Session, Stage
 from .guest_mouth import GuestMouth
 from .listening import peer_of
 from .outlet import Account
 from .sending import sender_of
+from .server_client import Client, Session, Stage
 from .sessions import GuestSession, MemberSession
 
 __all__ = ["ClientHealth", "Server", "ServerHealth"]
@@ -51,6 +51,8 @@ class ClientHealth(NamedTuple):
     name: str
     pid: int
     endpoints: tuple[str, ...]
+    streams: int
+    delivered: int  # messages, through the sockets that are open now
     queued_bytes: int
 
 
@@ -248,8 +250,17 @@ class Server(BaseServer):
     def _health(self) -> ServerHealth:
         members = []
         for name, member in self._members.items():
-            sessions = [one.session for one in self._of_member(name)]
-            endpoints = tuple(sorted(one.endpoint for one in sessions if isinstance(one, GuestSession)))
+            clients = self._of_member(name)
+            sessions = [one.session for one in clients if isinstance(one.session, GuestSession)]
             client = self._sockets.get(member.client)
-            members.append(ClientHealth(member.name, client.pid if client else 0, endpoints, member.account.queued))
+            members.append(
+                ClientHealth(
+                    member.name,
+                    client.pid if client else 0,
+                    tuple(sorted(one.endpoint for one in sessions)),
+                    sum(one.streams for one in sessions),
+                    sum(one.outlet.delivered for one in clients),
+                    member.account.queued,
+                )
+            )
         return ServerHealth(tuple(members), self._cut_off)

@@ -198,6 +198,7 @@ def test_refused_keys_are_so_only_where_keys_were_sent(worlds: Callable[..., Wor
     assert type(error) is TransportError
     assert "public endpoint ws://127.0.0.1" in str(error)
     assert "HTTP 401: look for a firewall" in str(error)
+    assert "give its token" in str(error)
 
 
 @pytest.mark.parametrize(

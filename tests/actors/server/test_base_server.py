@@ -12,7 +12,7 @@ from websocket_v6.actors.messages.router import Beat
 from websocket_v6.actors.messages.server import Beaten, Dismiss, DoorFailed, DoorOpened
 from websocket_v6.actors.server import base_server as subject
 from websocket_v6.actors.server.base_server import BaseServer
-from websocket_v6.actors.server.client import Client, Session
+from websocket_v6.actors.server.server_client import Client, Session
 from websocket_v6.protocol.websocket.server_handshake import Head
 
 TIMEOUT = 20.0

@@ -675,7 +675,7 @@ def test_names_and_members_are_told_in_its_health(house: House) -> None:
     house.guest("info", "one")
     house.guest("public", "one")
     (health,) = house.health().members
-    assert health == (("process 4711 (bot.py)"), os.getpid(), ("info", "public"), 0)
+    assert tuple(health) == ("process 4711 (bot.py)", os.getpid(), ("info", "public"), 0)
 
 
 def test_answers_of_the_exchange_go_through_as_text(house: House) -> None:

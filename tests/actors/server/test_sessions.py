@@ -8,7 +8,7 @@ import pytest
 from tests.actors.ear import Ear
 from websocket_v6.actors.messages.registry import Asker, AskExchange, ComponentGone, Subscribe, Unsubscribe, Watch
 from websocket_v6.actors.messages.server import MemberCame, MemberGone, MemberSaid
-from websocket_v6.actors.server.client import Client, CutOff
+from websocket_v6.actors.server.server_client import Client, CutOff
 from websocket_v6.actors.server.sessions import GuestSession, MemberSession
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.server.words import Refused, decode

@@ -8,9 +8,9 @@ import pytest
 
 from tests.actors.server.visitor import request_of
 from websocket_v6.actors.server import sockets as subject
-from websocket_v6.actors.server.client import Client, CutOff, Session, Stage
 from websocket_v6.actors.server.outlet import Account
 from websocket_v6.actors.server.sending import sender_of
+from websocket_v6.actors.server.server_client import Client, CutOff, Session, Stage
 from websocket_v6.actors.server.sockets import CLOSING, HANDSHAKE, LEFT, Sockets
 from websocket_v6.protocol.websocket.frames import FrameDecoder, Pong
 from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame

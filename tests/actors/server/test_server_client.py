@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from websocket_v6.actors.server.client import Client, CutOff, Stage
 from websocket_v6.actors.server.outlet import Account, Outlet
+from websocket_v6.actors.server.server_client import Client, CutOff, Stage
 from websocket_v6.actors.ways import Way
 
 
