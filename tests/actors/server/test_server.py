@@ -41,7 +41,7 @@ from websocket_v6.actors.messages.server import (
     ShareWith,
 )
 from websocket_v6.actors.server import base_server, server, sockets
-from websocket_v6.actors.server.server import Server
+from websocket_v6.actors.server.server import ClientHealth, Server
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import MEMBER_PATH, DoorError, DoorProblem
@@ -673,9 +673,13 @@ def test_names_and_members_are_told_in_its_health(house: House) -> None:
     _, number = house.member("one", "public", "info")
     house.tell(NameMember(number, "one", "process 4711 (bot.py)"), ShareWith("one", ("public", "info")))
     house.guest("info", "one")
-    house.guest("public", "one")
+    guest = house.guest("public", "one")
+    deliver(way_of(house), event(1), event(2))
+    guest.say(REQUEST)
+    guest.word()
+    wait_until(lambda: house.health().members[0].streams == 1, "the request")
     (health,) = house.health().members
-    assert tuple(health) == ("process 4711 (bot.py)", os.getpid(), ("info", "public"), 0)
+    assert health == ClientHealth("process 4711 (bot.py)", os.getpid(), ("info", "public"), 1, 2, 0)
 
 
 def test_answers_of_the_exchange_go_through_as_text(house: House) -> None:
