@@ -20,6 +20,7 @@ class Noted:
     def __init__(self) -> None:
         self.got: list[tuple[bytes, bool]] = []
         self.is_over = False
+        self.delivered = 0
 
     def put(self, frame: bytes, *, may_send: bool = True) -> None:
         self.got.append((frame, may_send))
@@ -64,6 +65,7 @@ def test_who_is_gone_gets_nothing_and_the_others_all(monkeypatch: pytest.MonkeyP
     bench.mouth.deliver([(way, [event(1)]) for way in bench.ways])
     bench.mouth.convey(bench.ways[0], ConnectionChanged("public", "open", 1, 5))
     assert [len(one.got) for one in bench.outlets] == [0, 0, 1]
+    assert [one.delivered for one in bench.outlets] == [0, 0, 1]
 
 
 @pytest.mark.parametrize(
