@@ -178,9 +178,9 @@ def test_chaos(sim: Simulator, start: Start, capsys: pytest.CaptureFixture[str])
     with capsys.disabled():
         print(  # noqa: T201 - the figures of the run
             f"\n  seed {seed}: {len(world.wants)} processes of {PROCESSES} live, {world.killed} were killed "
-            f"({world.hosts_lost} of them as host), {world.left} left, {world.paused} stood still; {quiet} quiet moments; {checked} trades "
-            f"delivered once and in order, {missing} missing in {gaps} gaps that were told, the longest "
-            f"{longest:.2f} s"
+            f"({world.hosts_lost} of them as host), {world.left} left, {world.paused} stood still; {quiet} quiet "
+            f"moments; {checked} trades delivered once and in order, {missing} missing in {gaps} gaps that were told, "
+            f"the longest {longest:.2f} s"
         )
 
 
