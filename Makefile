@@ -45,9 +45,10 @@ long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make
 	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 $(BIN)/python -m pytest -p no:randomly \
 	  tests/engine/test_sources.py tests/processes $(TEST_ARGS)
 
-fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, fifteen minutes
+fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, twenty minutes
 	$(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=300
 	$(BIN)/python tests/fuzz/fuzz_server.py -max_total_time=300
+	$(BIN)/python tests/fuzz/fuzz_door.py -max_total_time=300
 	$(BIN)/python tests/fuzz/fuzz_events.py -max_total_time=300
 
 mutants: $(VENV)/.with-test $(VENV)/.with-mutants  ## Mutation testing of protocol/: MUTANTS=25 of each module, MODULES='stores union'
