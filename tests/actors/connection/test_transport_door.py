@@ -290,7 +290,7 @@ def test_what_was_asked_here_is_whole_up_to_then(meeting: Meeting) -> None:
     meeting.hear(SourceOpened)
     before = time.time_ns()
     meeting.transport.send("[]", "mine")
-    assert meeting.connection.recv(timeout=TIMEOUT) == "[]"
+    assert meeting.played.said.get(timeout=TIMEOUT) == "[]"
     after = time.time_ns()
     meeting.say(frame(TEXT, LIST), frame(TEXT, LIST))
     first, again = meeting.hear(SourceSaid), meeting.hear(SourceSaid)
