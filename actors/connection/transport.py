@@ -38,7 +38,7 @@ from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, P
 
 from .commands import Close, SendPing, Text
 from .intake import DoorIntake, ExchangeIntake, Intake, error_of
-from .opening import Opening, socket_of
+from .opening import Opening, bare, socket_of
 from .wholeness import Wholeness
 from .writer import Writer
 
@@ -114,6 +114,7 @@ class Transport(threading.Thread):
         self._wholeness = Wholeness()
         self._attached_whole_ns = 0  # up to when all of a door's attachment was handed on
         self._asked_ns: dict[str, int] = {}  # by ticket, when each question was asked that is not answered yet
+        self._state = "connecting"  # that was told last: of this connection, or of the one behind a door
         self._said: ExchangeError | None = None  # it closes after an error, and that is why
         self._reading_since: float | None = None
         self._bytes_at = self._data_at = 0.0
@@ -181,13 +182,16 @@ class Transport(threading.Thread):
         try:
             agreed = opening.open()
         except WebSocketV6Error as exc:
-            return TransportFailed(self._number, _bare(exc), opening.keys)
+            return TransportFailed(self._number, bare(exc), opening.keys)
         try:
             self._opened(socket_of(opening.ws))
             self._writer.deflater = agreed.deflater if agreed else None
             self._carry(opening.ws, FrameDecoder(deflate=agreed.inflater if agreed else None))
         except _Over as over:
             error: WebSocketV6Error = over.error
+        except RemoteProtocolError as exc:  # no word of a door's
+            self._writer.close(opening.ws, 1002)
+            error = exc
         except (OSError, websocket.WebSocketException) as exc:
             error = TransportError(f"{self._endpoint} connection lost: {exc}")
         finally:
@@ -195,7 +199,7 @@ class Transport(threading.Thread):
             opening.close()
         if self._said is not None and isinstance(error, TransportError):
             error = self._said
-        return TransportEnded(self._number, _bare(error))
+        return TransportEnded(self._number, bare(error))
 
     def _opened(self, sock: socket.socket) -> None:
         _open_sockets.add(sock)
@@ -304,7 +308,9 @@ class Transport(threading.Thread):
             self._attach(max(at_ns, self._wholeness.opened_ns), backfills=state.backfills)
         elif not attachment or state.state != "lost":  # which the end of its attachment says
             tell(self._owner, TransportServes(self._number, 0, state.state))
-            tell(self._router, SourceState(*source, state.state, at_ns, state.reason, error))
+            if state.reason or state.state != "connecting" or self._state != "connecting":  # which is told already
+                tell(self._router, SourceState(*source, state.state, at_ns, state.reason, error))
+        self._state = state.state
 
     def _attach(self, at_ns: int, *, backfills: bool) -> None:
         number = self._intake.attachment = next_attachment()
@@ -390,9 +396,3 @@ class Transport(threading.Thread):
             decoder.receive(chunk)
             if not chunk or any(isinstance(control, Closed | Violation) for control in decoder.controls):
                 return
-
-
-def _bare(error: WebSocketV6Error) -> WebSocketV6Error:
-    """Return the error without its traceback: the frames there hold the request's headers, and with them a token."""
-    error.__traceback__ = error.__cause__ = error.__context__ = None
-    return error
