@@ -26,6 +26,7 @@ __all__ = [
     "JwtInheritance",
     "Keys",
     "KeysReplaced",
+    "Proof",
     "Prove",
     "Proved",
     "ReplaceKeys",
@@ -71,9 +72,16 @@ class Proved(NamedTuple):
 
 
 class GetProof(NamedTuple):
-    """What shows a door that the keys here are its own? Asked; answered with `make_proof`."""
+    """What shows another machine's door that the keys here are its own? Asked; answered with a Proof."""
 
     challenge: bytes
+
+
+class Proof(NamedTuple):
+    """What `make_proof` says, empty without keys, and the generation of the keys that it is made with."""
+
+    proof: bytes
+    generation: int
 
 
 class GetDoorToken(NamedTuple):
@@ -128,8 +136,8 @@ class Renew(NamedTuple):
 class Jwt(Actor):
     """Hands out tokens, each of them once, and has the next one ready before it is asked for.
 
-    Receives TokenWanted from transports, HasKeys and ReplaceKeys from proxies, Prove from the membership,
-    Judge from servers. Sends KeysReplaced to `owner`.
+    Receives TokenWanted, GetProof and GetDoorToken from transports, HasKeys and ReplaceKeys from proxies, Prove from
+    the membership, Judge and JudgeProof from servers. Sends KeysReplaced to `owner`.
     """
 
     def __init__(self, *, config: Config, owner: Ref, inheritance: JwtInheritance | None = None) -> None:
@@ -162,7 +170,7 @@ class Jwt(Actor):
             case Prove(challenge, to):
                 tell(to, Proved(challenge, make_proof(self._keys, challenge)))
             case GetProof(challenge):
-                return make_proof(self._keys, challenge)
+                return Proof(make_proof(self._keys, challenge), self._generation)
             case GetDoorToken():
                 return Token(self._door_token)
             case Judge(number, token, reply_to):

@@ -79,6 +79,10 @@ class Sources:
     def arrange(self, place: Placed) -> None:
         """Have each endpoint served as `place` says; what serves it now goes on until the new source does."""
         if place.role is Role.LOOKING:
+            # What a host has sent that is gone is read to its end; of one that hangs nothing more is waited for.
+            for source in list(self._sources) if place.error is not None else ():
+                if source.door is not None:
+                    self.end(source)
             return
         for endpoint in ENDPOINTS:
             present = [source for source in self._sources if source.endpoint == endpoint]

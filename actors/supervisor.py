@@ -361,8 +361,9 @@ class Supervisor(Actor):
         for source in stopped:
             self._sources.drop(source)
         for source, inheritance in stopped.items():
-            # An heir needs no successor beside that of whom it was to replace; nor what led through that door.
-            if source.door is None and not any(other.number in source.heir_of for other in stopped):
+            # An heir needs no successor beside that of whom it was to replace; what led through that door has none.
+            follows = any(other.number in source.heir_of and other.door is None for other in stopped)
+            if source.door is None and not follows:
                 self._sources.start(source.endpoint, inheritance)
 
     def _give_up(self, failed: Failed) -> None:

@@ -41,6 +41,7 @@ _KEYS = ("access_key", "secret_key")
 _SECRETS = (*_KEYS, "token")
 _LEAST_TOKEN = 16  # characters
 _HOSTS = {"kr": "api.upbit.com", "sg": "sg-api.upbit.com", "id": "id-api.upbit.com", "th": "th-api.upbit.com"}
+_EXCHANGES = frozenset(f"wss://{host}/websocket/v1" for host in _HOSTS.values())
 _CHOICES = {"region": Region, "format": Format, "mode": Mode, "jwt_algorithm": Algorithm}
 _SWITCHES = ("compression", "backfill")
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
@@ -133,14 +134,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rest_base(self) -> str:
-        """Where the REST calls are: by default on the host of the WebSocket, as in all regions."""
+        """Where the REST calls are: by default on the exchange's host of the WebSocket, as in all regions."""
         if self.rest_url:
             return self.rest_url.rstrip("/")
+        if self.token is not None:  # a host has none, and needs not be asked for what everybody may see
+            return f"https://{_HOSTS[self.region]}"
         return "http" + self.url.removeprefix("ws").removesuffix("/websocket/v1")
 
     def without_keys(self) -> "Config":
         """Return this configuration without its keys and its token, for whatever has no business with them."""
-        return msgspec.structs.replace(self, access_key=None, secret_key=None, token=None)
+        rest_url = self.rest_base if self.token is not None else self.rest_url  # which follows from the token
+        return msgspec.structs.replace(self, access_key=None, secret_key=None, token=None, rest_url=rest_url)
 
     def __repr__(self) -> str:
         return f"Config({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
@@ -184,6 +188,12 @@ def _problem(values: Mapping[str, Any], names: Mapping[str, str]) -> str | None:
     missing = [field for field in _KEYS if not values.get(field)]
     if len(missing) == 1:
         return f"{names.get(missing[0], missing[0])} is missing: keys come in pairs, set both or neither"
+    if values.get("token") and values.get("url", "") in {"", *_EXCHANGES}:
+        # It would be told to the exchange.
+        url = names.get("url", "url")
+        return (
+            f"{names.get('token', 'token')} is that of a door: give {url}, where the other machine's host has its own"
+        )
     if values.get("backoff_initial", 0) > values.get("backoff_max", 0):
         return f"backoff_initial={values['backoff_initial']!r} is not accepted: give no more than backoff_max"
     return None

@@ -231,6 +231,8 @@ class Service:
             self.address = future.get(timeout=ASK_TIMEOUT)
         except pykka.Timeout as exc:
             raise EngineError(f"the door to the network did not open within {ASK_TIMEOUT:g} s") from exc
+        except OSError as exc:
+            raise OSError(f"{exc}: give another --port or --bind, or end what listens there") from None
 
     def show(self, state: bytes) -> None:
         """Have the page of the network's door show this, JSON."""

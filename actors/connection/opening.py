@@ -18,18 +18,13 @@ from websocket_v6.protocol.errors import AuthenticationError, TransportError, We
 from websocket_v6.protocol.websocket import deflate, handshake
 
 from .door_handshake import open_door
-from .remote_handshake import challenge_of, remote_headers
+from .remote_handshake import challenge_of, remedy, remote_headers
 
-__all__ = ["Opening", "socket_of"]
+__all__ = ["Opening", "bare", "socket_of"]
 
 TOKEN_TIMEOUT = 5.0
 DOOR_TIMEOUT = 5.0  # seconds for another process of this machine to let this one in
 USER_AGENT = "websocket_v6"
-_REMEDIES = {
-    401: "check the token (WEBSOCKET_V6_TOKEN)",
-    403: "its keys are others, or it does not let this machine in",
-    421: "it is not known by this name: give it with --host there",
-}
 
 
 class Opening:
@@ -91,7 +86,7 @@ class Opening:
         if self._is_compressed:
             headers["Sec-WebSocket-Extensions"] = deflate.OFFER
         if self._target.is_remote:
-            headers |= remote_headers(self._jwt)
+            headers |= remote_headers(self._jwt).headers
         elif self._target.needs_keys:
             headers["Authorization"] = f"Bearer {self._token()}"
         return headers
@@ -109,11 +104,14 @@ class Opening:
                 self._target.url, header=headers, suppress_origin=True, redirect_limit=0
             )
         except websocket.WebSocketBadStatusException as exc:
-            challenge = challenge_of(exc) if self._target.is_remote and may_be_challenged else ""
+            is_asked = self._target.is_remote and self._target.needs_keys and may_be_challenged
+            challenge = challenge_of(exc) if is_asked else ""
             if not challenge:
                 raise self._refusal(exc.status_code, exc.resp_headers, exc.resp_body) from None
             ws.shutdown()  # type: ignore[no-untyped-call]
-            self._connect(headers | remote_headers(self._jwt, challenge), may_be_challenged=False)
+            answering = remote_headers(self._jwt, challenge)
+            self.keys = answering.keys
+            self._connect(headers | answering.headers, may_be_challenged=False)
         except (OSError, websocket.WebSocketException, ValueError, LookupError) as exc:
             raise TransportError(f"cannot connect to the {self._endpoint} endpoint {self._target.url}: {exc}") from None
         self._check_abort()
@@ -139,12 +137,13 @@ class Opening:
     def _refusal(self, status: int | None, headers: dict[str, str] | None, body: bytes | None) -> WebSocketV6Error:
         error = handshake.refusal(status or 0, headers or {}, body or b"")
         if self._target.is_remote:
-            why = _REMEDIES.get(status or 0, error)
+            why = remedy(status or 0, headers or {}) or error
             return TransportError(f"the door {self._target.url} answered HTTP {status}: {why}")
         if isinstance(error, AuthenticationError) and not self._target.needs_keys:
             # It takes no keys, so this came from something in between, a firewall or a proxy.
             where = f"the {self._endpoint} endpoint {self._target.url}"
-            return TransportError(f"{where} answered HTTP {status}: look for a firewall in between")
+            why = "look for a firewall in between, or, if it is the door of another machine's host, give its token"
+            return TransportError(f"{where} answered HTTP {status}: {why}")
         return error
 
     def _token(self) -> str:
@@ -165,3 +164,9 @@ def socket_of(ws: websocket.WebSocket) -> socket.socket:
     if ws.sock is None:
         raise websocket.WebSocketConnectionClosedException("the socket is closed")
     return ws.sock
+
+
+def bare(error: WebSocketV6Error) -> WebSocketV6Error:
+    """Return the error without its traceback: the frames there hold the request's headers, and with them a token."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

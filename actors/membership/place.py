@@ -30,7 +30,8 @@ class Placed(NamedTuple):
     role: Role
     door: Door | None = None
     shared: tuple[str, ...] = ()
-    error: WebSocketV6Error | None = None  # why it is embedded although it was to share
+    # Why it is embedded although it was to share; or why it looks for a host, when the one it had is proven to hang.
+    error: WebSocketV6Error | None = None
     membership: Ref | None = None  # who says so
 
 

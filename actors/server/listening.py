@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import resource
 import socket
 import struct
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 __all__ = ["Listener"]
 
 BACKLOG = 128
+MOST_THERE = 256  # sockets of a server on Windows, whose selector takes no more than 512
 AT_ONCE = 16  # that are taken in before the others have their turn
 
 
@@ -97,6 +97,10 @@ def peer_of(sock: socket.socket) -> tuple[int, int] | None:
 
 def most_clients() -> int:
     """Return how many sockets a server may have: half of what descriptors this process may have."""
+    if sys.platform == "win32":
+        return MOST_THERE
+    import resource
+
     return max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.jwt import Judge, Judged, JudgeProof
 from websocket_v6.actors.messages.common import GetHealth, Ref
+from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF, SUBPROTOCOLS
@@ -27,13 +28,13 @@ from websocket_v6.protocol.websocket.server_deflate import ServerAgreement, agre
 from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, accept, refuse, upgrade
 
 from .base_server import BaseServer
-from .client import Client, Session, Stage
 from .network_mouth import MOST_BYTES, Convey, Deliver, NetworkMouth, Overrun
 from .outlet import Account
 from .page import Page
 from .plain_session import PlainSession
 from .remote_session import RemoteSession
 from .sending import sender_of
+from .server_client import Client, Session, Stage
 
 __all__ = ["NetworkHealth", "NetworkServer", "ShowState", "VisitorHealth"]
 
@@ -41,8 +42,10 @@ logger = logging.getLogger(__name__)
 
 BUDGET = 64 * 1024 * 1024  # bytes that may wait for one client
 MOST_STREAMS = 50_000  # of all plain clients together; those who have the same count each
-GOING_AWAY = 1001  # close codes of RFC 6455, 7.4.1, and "try again later"
+GOING_AWAY, RESTART = 1001, 1012  # close codes of RFC 6455, 7.4.1, and "try again later"
 TOO_SLOW = 1013
+KEYS_CHANGED = 4403  # of ours (RFC 6455, 7.4.2)
+KEYS_REPLACED = "the keys are others now"
 CLOCK = 10.0  # seconds between two times that hosts of other machines are told what time it is
 MAX_PROOF = 128  # hexadecimal digits
 
@@ -75,9 +78,9 @@ class NetworkHealth(NamedTuple):
 class NetworkServer(BaseServer):
     """Serves whoever the `rules` let in, at `address`; over TLS with a `context`.
 
-    Receives Deliver, Convey and Overrun from the router, Judged from the keys, ShowState and Dismiss from its owner.
-    Sends DoorOpened or DoorFailed to its owner, Watch, Subscribe, Unsubscribe, AskExchange and ComponentGone to the
-    registry, Judge to the keys, Beat to the router.
+    Receives Deliver, Convey and Overrun from the router, Judged from the keys, KeysChanged, ShowState and Dismiss from
+    its owner. Sends DoorOpened or DoorFailed to its owner, Watch, Subscribe, Unsubscribe, AskExchange and ComponentGone
+    to the registry, Judge and JudgeProof to the keys, Beat to the router.
     """
 
     def __init__(
@@ -130,6 +133,8 @@ class NetworkServer(BaseServer):
                     session.interrupt()
             case Judged(number, is_signed):
                 self._admit_judged(number, is_signed=is_signed)
+            case KeysChanged():
+                self._end_private()
             case ShowState(state):
                 self._page.state = state
             case GetHealth():
@@ -251,7 +256,7 @@ class NetworkServer(BaseServer):
             registry=self._registry,
             window_bits=agreed.window_bits if agreed else 0,
             room=lambda: MOST_STREAMS - sum(one.streams for one in self._sessions() if isinstance(one, PlainSession)),
-            close=lambda one, code, reason: self._sockets.linger(one, close_frame(code, reason), reason),
+            close=self._linger,
             hang_up=lambda one: self._sockets.gone(one, "it was idle"),
             is_onlooker=is_onlooker,
         )
@@ -265,7 +270,11 @@ class NetworkServer(BaseServer):
             region=self._config.region,
             registry=self._registry,
             backfills=self._config.backfill,
+            close=self._linger,
         )
+
+    def _linger(self, client: Client, code: int, reason: str) -> None:
+        self._sockets.linger(client, close_frame(code, reason), reason)
 
     def _refuse(self, client: Client, refusal: Refusal) -> None:
         self._sockets.refuse(client, refuse(refusal.status, refusal.body), f"HTTP {refusal.status}")
@@ -280,6 +289,17 @@ class NetworkServer(BaseServer):
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor."""
         tell(self._owner, Failed("network", self.actor_ref, error))
+
+    def _end_private(self) -> None:
+        """Close whoever showed keys that are no more ours: what comes from now on is another account's.
+
+        What lay in the way of this message was judged by the old ones, what comes behind it is by the new.
+        """
+        for client in self._sockets:
+            session = client.session
+            if isinstance(session, PlainSession | RemoteSession) and session.endpoint != "public":
+                code = KEYS_CHANGED if isinstance(session, RemoteSession) else RESTART
+                self._sockets.finish(client, close_frame(code, KEYS_REPLACED), KEYS_REPLACED)
 
     def left(self, client: Client, reason: str) -> None:  # noqa: ARG002
         """Forget what was asked about its token."""

@@ -51,6 +51,8 @@ class Outlet:
         self._call = call
         self._lock = threading.Lock()
         self._frames: deque[bytes] = deque()
+        self._last: deque[bytes] | None = None  # what is still sent once nothing is taken any more
+        self._is_held = False  # nothing is sent
         self._rest = b""  # of the frame that was begun
         self._pong = b""  # the last one that waits
         self._put = self._sent = 0  # bytes; the router counts the one, whoever has the lock the other
@@ -81,7 +83,7 @@ class Outlet:
                 self._drain()
             finally:
                 self._lock.release()
-            if self._rest or self._frames:
+            if not self._is_empty:
                 self._fall_behind()
 
     def _fall_behind(self) -> None:
@@ -93,9 +95,9 @@ class Outlet:
     def say(self, frame: bytes) -> None:
         """Send a control frame, before whatever waits."""
         with self._lock:
-            self._frames.appendleft(frame)
-            self._put_by_server(len(frame))
-            self._drain()
+            if self._last is None:
+                self._frames.appendleft(frame)
+                self._put_by_server(len(frame))
         self.catch_up()
 
     def pong(self, frame: bytes) -> None:
@@ -110,8 +112,9 @@ class Outlet:
     def add(self, frame: bytes) -> None:
         """Send a frame behind whatever waits."""
         with self._lock:
-            self._frames.append(frame)
-            self._put_by_server(len(frame))
+            if self._last is None:
+                self._frames.append(frame)
+                self._put_by_server(len(frame))
         self.catch_up()
 
     def catch_up(self) -> bool:
@@ -119,11 +122,16 @@ class Outlet:
         while True:
             with self._lock:
                 self._drain()
-                is_done = not self._rest and not self._frames and not self._pong
+                is_done = self._is_empty
                 self.is_behind = not is_done
             # The router may have put something in before it saw that nobody is behind any more.
-            if not is_done or not self._frames:
+            if not is_done or self._is_empty:
                 return is_done
+
+    def hold(self, *, is_held: bool) -> None:
+        """Send nothing from now on, whoever wants to; or send again."""
+        with self._lock:
+            self._is_held = is_held
 
     def finish(self, frame: bytes = b"") -> bool:
         """Take nothing more, and throw away what waits but the frame that was begun; then send `frame`, the last.
@@ -132,18 +140,22 @@ class Outlet:
         """
         with self._lock:
             self.is_over = True
+            # In a place of its own: the router may be about to put something in, which must not come behind it.
+            self._last = deque([frame] if frame else ())
             self._pong = b""
             self._frames.clear()
-            if frame:
-                self._frames.append(frame)
             self._drain()
-            return not self._rest and not self._frames
+            return self._is_empty
 
     def end_after_what_waits(self, frame: bytes) -> None:
         """Take nothing more; send what waits, and then `frame`, the last."""
         with self._lock:
             self.is_over = True
-            self._frames.append(frame)
+            self._last = deque()
+            with contextlib.suppress(IndexError):
+                while True:
+                    self._last.append(self._frames.popleft())
+            self._last.append(frame)
         self.catch_up()
 
     def close(self) -> None:
@@ -164,12 +176,18 @@ class Outlet:
         account.outlets.append(self)
 
     def _put_by_server(self, size: int) -> None:
-        self._sent -= size  # what is not the router's does not count for the budget
+        self._sent -= size  # for `_put` is the router's to count
 
     # --- under the lock
 
+    @property
+    def _is_empty(self) -> bool:
+        return not self._rest and not self._pong and not (self._frames if self._last is None else self._last)
+
     def _drain(self) -> None:
-        frames, send = self._frames, self._send
+        frames, send = self._frames if self._last is None else self._last, self._send
+        if self._is_held:
+            return
         if self._is_closed:  # while somebody was about to put something in
             frames.clear()
             self._pong = b""

@@ -24,7 +24,7 @@ from websocket_v6.protocol.server.plain_frames import Form, PlainFrames, Taking,
 from websocket_v6.protocol.websocket.frames import Text
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
-from .client import Client
+from .server_client import Client
 
 __all__ = ["PlainSession"]
 

@@ -28,11 +28,11 @@ from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import Head, refuse
 
 from .base_server import BaseServer
-from .client import Client, Session
 from .guest_mouth import GuestMouth
 from .listening import peer_of
 from .outlet import Account
 from .sending import sender_of
+from .server_client import Client, Session, Stage
 from .sessions import GuestSession, MemberSession
 
 __all__ = ["ClientHealth", "Server", "ServerHealth"]
@@ -214,6 +214,15 @@ class Server(BaseServer):
                 reason = "the keys are others now"
                 self._sockets.finish(client, close_frame(KEYS_CHANGED, reason), reason)
 
+    def _say_goodbye(self, code: int, reason: str) -> None:
+        is_in_doubt = self._mouth.is_in_doubt  # another process is the host: what waits is old, and not sent
+        close = self._sockets.finish if is_in_doubt else self._sockets.linger
+        for client in sorted(self._sockets, key=lambda one: not one.member):  # else those go with their members
+            if client.stage is Stage.OPEN:
+                close(client, close_frame(code, reason), reason)
+        if is_in_doubt:
+            self._sockets.hold(is_held=False)
+
     # --- whether it may serve
 
     def _look_at_clock(self) -> None:
@@ -227,13 +236,16 @@ class Server(BaseServer):
     def _doubt(self) -> None:
         self._mouth.is_in_doubt = True
         self._sockets.hold(is_held=True)
+        if self._listener is not None:
+            self._look_away(self._listener)
 
     def _confirm(self, term: int) -> None:
         self._term = term
         self._mouth.is_in_doubt = False
         self._mouth.looked_at = clock()
         self._sockets.hold(is_held=False)
-        self._accept()
+        if self._listener is not None:
+            self._look_out(self._listener)
 
     def _health(self) -> ServerHealth:
         members = []

@@ -1,5 +1,7 @@
 """A process that looks for a host, is a guest of one, or was asked to be one."""
 
+from websocket_v6.protocol.errors import WebSocketV6Error
+
 from .host_entry import HostEntry, is_same
 from .hosting import Hosting
 from .standing import PROOF_AFTER
@@ -105,6 +107,8 @@ class Guesting(Hosting):
 
     def _verify(self, event: Looked, now: float) -> list[Action]:
         """Take the host only if the file names it still: what answered may be one that was replaced, and wakes up."""
+        if not self._is_welcomed:
+            return self._impossible(event, now)
         self._note(event.entry)
         if is_same(event.entry, self.target):
             return self._settle(event.entry, now)
@@ -134,20 +138,17 @@ class Guesting(Hosting):
             return self._unplaced() + self._search(now)
         if event.is_hung and not self._is_void:
             if self._hung.see(self.target, now) >= PROOF_AFTER:
-                return self._replace(self.target, now)
+                return self._replace(self.target, event.error, now)
             return self._search_soon(now)
         # It answers: if it waits for the lock, let it have it.
         return self._let_go(for_another=True) + self._unplaced() + self._search_soon(now)
 
-    def _replace(self, entry: HostEntry, now: float) -> list[Action]:
-        """Look for another host in place of one that is proven to hang, or be it."""
+    def _replace(self, entry: HostEntry, error: WebSocketV6Error, now: float) -> list[Action]:
+        """Look for another host in place of one that is proven to hang, or be it; nothing more comes from there."""
         self._gone = entry
         self._hung.forget()
         actions: list[Action] = [] if self.holds_lock else [Oust(entry)]
-        return actions + self._unplaced() + self._search(now)
-
-    def _unplaced(self) -> list[Action]:
-        return self._place("looking") if self.member is None and self.placed == "guest" else []
+        return actions + self._unplaced(error) + self._search(now)
 
     def _lost_rest(self, event: HostGone, _now: float) -> list[Action]:
         self.lingering.discard(event.number)
@@ -234,9 +235,9 @@ class Guesting(Hosting):
         self.attempt = None
         if event.is_gone:
             self._gone = self.target
-            return self._lose_host() + self._place("looking") + self._search(now)
+            return self._lose_host() + self._place("looking", event.error) + self._search(now)
         if event.is_hung and not self._is_void:
-            return self._lose_host() + self._replace(self.target, now)
+            return self._lose_host() + self._replace(self.target, event.error, now)
         return self._calm(now)  # it answers, if only that it does not want to
 
     def _lost_silent(self, event: HostGone, now: float) -> list[Action]:

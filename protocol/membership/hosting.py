@@ -7,7 +7,7 @@ on, and gets the lock as soon as everyone has been told.
 
 import itertools
 
-from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.errors import ConfigError, WebSocketV6Error
 
 from .host_entry import HostEntry, is_same
 from .standing import LINGER, OLD_DOOR, PROOF_AFTER, Standing
@@ -78,8 +78,8 @@ class Hosting(Standing):
         actions = self._close_door(REPLACED, "another process is the host now") + self._let_go(for_another=True)
         return actions + self._unplaced() + self._search(now)
 
-    def _unplaced(self) -> list[Action]:
-        return self._place("looking") if self.member is None and self.placed == "guest" else []
+    def _unplaced(self, error: WebSocketV6Error | None = None) -> list[Action]:
+        return self._place("looking", error) if self.member is None and self.placed == "guest" else []
 
     def _cannot_open(self, event: Event, now: float) -> list[Action]:
         why = event.error if isinstance(event, DoorFailed) else "its door does not open"
@@ -341,8 +341,7 @@ class Hosting(Standing):
         return self._let_go(for_another=True)
 
     def _quit(self, _event: Leave, _now: float) -> list[Action]:
-        actions = self._abandon_attempt() + self._lose_host()
-        actions += self._close_door(GOING_AWAY, "the process ends") + self._let_go()
+        actions = self._close_door(GOING_AWAY, "the process ends") + self._let_go()
         return actions + self._end(in_order=True)
 
     def _done(self, _event: object, _now: float) -> list[Action]:
@@ -350,7 +349,8 @@ class Hosting(Standing):
         return actions + self._end(in_order=True)
 
     def _end(self, *, in_order: bool) -> list[Action]:
-        actions: list[Action] = [Detach(number) for number in sorted(self.lingering)]
+        actions = self._abandon_attempt() + self._lose_host()
+        actions += [Detach(number) for number in sorted(self.lingering)]
         self.lingering.clear()
         self._lasting.clear()
         self._go(State.DONE)

@@ -16,8 +16,6 @@ How there is one host, whatever is stopped, killed or tidied up, and whenever:
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from websocket_v6.protocol.errors import LocalProtocolError
-
 from .guesting import Guesting
 from .steps import Action, Due, Event
 from .transitions import TABLE, State
@@ -53,9 +51,6 @@ class MembershipMachine(Guesting):
             return LASTING[name](self, now)
         del self._deadlines[name]
         return TRANSITIONS[self.state, Due](self, event, now)
-
-    def _impossible(self, event: Event, _now: float) -> list[Action]:
-        raise LocalProtocolError(f"the process is {self.state.value}, and is told {type(event).__name__}")
 
 
 _Handler: TypeAlias = Callable[[MembershipMachine, Any, float], list[Action]]

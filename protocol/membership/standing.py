@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.errors import LocalProtocolError, WebSocketV6Error
 
 from .host_entry import HostEntry
 from .steps import (
@@ -29,8 +29,8 @@ NEVER = math.inf
 LOOK_AGAIN = 0.01  # seconds at most until a process that found neither host nor lock looks again, doubled each time
 LOOK_AGAIN_MAX = 1.0
 SPREAD = 0.05  # seconds within which those that lost a host, or are sent to another, go there: not all at once
-LINGER = 2.0  # seconds for which the socket to the host before is kept: data may come from there still
-OLD_DOOR = 2.0  # seconds for which one that has passed its title serves those that have not gone yet
+LINGER = 35.0  # seconds for which the socket to the host before is kept at most: data may come from there still
+OLD_DOOR = 30.0  # seconds for which one that has passed its title, and stays, serves those that have not gone yet
 PROOF_AFTER = 15.0  # seconds for which a host, or a holder of the lock, may do nothing until it is replaced
 
 
@@ -211,5 +211,10 @@ class Standing:
         self._go(State.ALONE)
         return actions + self._place("embedded", error)
 
+    # --- what is no step
+
     def _nothing(self, _event: Any, _now: float) -> list[Action]:
         return []
+
+    def _impossible(self, event: Any, _now: float) -> list[Action]:
+        raise LocalProtocolError(f"the process is {self.state.value}, and is told {type(event).__name__}")

@@ -149,9 +149,6 @@ class Ready(NamedTuple):
     key: bytes
 
 
-# --- events: the host's door
-
-
 class Attached(NamedTuple):
     """The host has welcomed this process. `stays`: it hands over to nobody as long as it lives."""
 
@@ -209,9 +206,6 @@ class Released(NamedTuple):
     """Nothing comes any more from the host at the other end of this member socket: it may be closed."""
 
     number: int
-
-
-# --- events: else
 
 
 class Leave(NamedTuple):
@@ -366,7 +360,10 @@ class SayReady(NamedTuple):
 
 
 class Place(NamedTuple):
-    """This is what the process is from now on; as a guest, of the host at the other end of `number`."""
+    """This is what the process is from now on; as a guest, of the host at the other end of `number`.
+
+    `error`: why it is embedded; or why it looks for another host, from whose present one nothing more is to be taken.
+    """
 
     name: PlaceName
     number: int | None = None

@@ -182,7 +182,10 @@ class FrameDecoder:
                 self._unchecked = self._head_size = head_size
                 self._check_early()
             return
-        payload = self._payload(head_size, head_size)
+        with memoryview(held) as view:
+            payload = bytes(view[head_size:])
+        if self._mask_bit:
+            payload = _unmask(payload, held[head_size - 4 : head_size])
         checked = self._unchecked - head_size if self._unchecked else 0
         self._held = bytearray()
         self._unchecked = 0
@@ -195,15 +198,6 @@ class FrameDecoder:
         length_ends = {126: 4, 127: 10}.get(held[1] & 0x7F, 2)
         return length_ends if len(held) < length_ends else length_ends + 4
 
-    def _payload(self, head_size: int, start: int) -> bytes:
-        """Return what `_held` has from `start` on, which lies in the payload, without its mask."""
-        with memoryview(self._held) as view:
-            payload = bytes(view[start:])
-        if not self._mask_bit:
-            return payload
-        mask, turn = bytes(self._held[head_size - 4 : head_size]), (start - head_size) % 4
-        return _unmask(payload, mask[turn:] + mask[:turn])
-
     def _is_plain_text(self, first: int) -> bool:
         if first & 0x0F == _CONTINUATION:
             return self._opcode == _TEXT and not self._is_compressed
@@ -211,7 +205,12 @@ class FrameDecoder:
 
     def _check_early(self) -> None:
         """Check the part of a text frame that has come: a fault is told at once (RFC 6455, 8.1)."""
-        self._check_utf8(self._payload(self._head_size, self._unchecked), is_final=False)
+        part = bytes(self._held[self._unchecked :])
+        if self._mask_bit:
+            # The mask goes on where the part before ended.
+            mask, turn = self._held[self._head_size - 4 : self._head_size], (self._unchecked - self._head_size) % 4
+            part = _unmask(part, mask[turn:] + mask[:turn])
+        self._check_utf8(part, is_final=False)
         self._unchecked = len(self._held)
 
     def _head(self, data: bytes | bytearray, pos: int) -> tuple[int, int]:
@@ -330,6 +329,6 @@ class FrameDecoder:
         self._message = bytearray()
 
 
-def _unmask(payload: bytes, mask: bytes) -> bytes:
+def _unmask(payload: bytes, mask: bytes | bytearray) -> bytes:
     size, number = len(payload), int.from_bytes  # one xor of two long numbers: no loop in Python
     return (number(payload, "little") ^ number((mask * (size // 4 + 1))[:size], "little")).to_bytes(size, "little")

@@ -15,12 +15,18 @@ from tests.conftest import wait_until
 from websocket_v6.actors import jwt as subject
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.jwt import (
+    GetDoorToken,
+    GetProof,
     Grant,
     HasKeys,
+    Judge,
+    Judged,
+    JudgeProof,
     Jwt,
     JwtInheritance,
     Keys,
     KeysReplaced,
+    Proof,
     Prove,
     Proved,
     ReplaceKeys,
@@ -31,9 +37,12 @@ from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
 from websocket_v6.protocol.exchange.tokens import Token, make_proof, make_token
+from websocket_v6.protocol.server.bearer import Refusal, read_token
 
 ACCESS, SECRET = "ACCESS" + "a" * 34, "SECRET" + "s" * 34
+DOOR_TOKEN = "DOOR" + "t" * 20
 CONFIG = Config(access_key=ACCESS, secret_key=SECRET)
+REMOTE = Config(access_key=ACCESS, secret_key=SECRET, url="wss://host.example/websocket/v1", token=DOOR_TOKEN)
 TIMEOUT = 20.0
 
 
@@ -196,6 +205,65 @@ def test_keys_may_come_later(bench: Bench) -> None:
     assert payload(want(ref))["access_key"] == ACCESS
 
 
+# --- doors
+
+
+def judge(ref: Ref, proof: bytes, challenge: bytes = b"challenge") -> bool:
+    ear = Ear()
+    tell(ref, JudgeProof(7, challenge, proof, ear.ref))
+    judged = ear.hear(TIMEOUT)
+    assert isinstance(judged, Judged)
+    assert judged.number == 7
+    return judged.is_signed
+
+
+def test_the_same_keys_show_themselves_to_each_other(bench: Bench) -> None:
+    host, guest, other = bench.start(), bench.start(REMOTE), bench.start(Config(access_key=ACCESS, secret_key="other"))
+    proof = ask(guest, GetProof(b"challenge"), TIMEOUT)
+    assert proof == Proof(make_proof(Keys(ACCESS, SECRET), b"challenge"), 1)
+    assert judge(host, proof.proof)
+    assert not judge(host, proof.proof, b"another")
+    assert not judge(other, proof.proof)
+    assert not judge(host, proof.proof[:-1])
+
+
+@pytest.mark.parametrize("keys", [None, Keys(ACCESS, SECRET)])
+def test_no_answer_shows_no_keys(bench: Bench, keys: Keys | None) -> None:
+    ref = bench.start(Config() if keys is None else CONFIG)
+    assert not judge(ref, b""), "above all not that neither has any"
+    if keys is None:
+        assert ask(ref, GetProof(b"challenge"), TIMEOUT) == Proof(b"", 1)
+
+
+def test_a_proof_is_of_the_keys_that_are_in_use(bench: Bench) -> None:
+    host, guest = bench.start(), bench.start(REMOTE)
+    ask(host, ReplaceKeys(Keys("other", "newer")), TIMEOUT)
+    assert not judge(host, ask(guest, GetProof(b"challenge"), TIMEOUT).proof)
+    ask(guest, ReplaceKeys(Keys("other", "newer")), TIMEOUT)
+    proof = ask(guest, GetProof(b"challenge"), TIMEOUT)
+    assert proof.generation == 2
+    assert judge(host, proof.proof)
+
+
+def test_a_plain_clients_token_is_judged_and_none_is_signed_for_others(bench: Bench, made: list[Token]) -> None:
+    ref, ear = bench.start(), Ear()
+    wait_until(lambda: len(made) == 1, "the token that is ready")
+    for secret, is_signed in ((SECRET, True), ("other", False)):
+        brought = read_token("Bearer " + make_token(Keys(ACCESS, secret), "nonce", "HS512").reveal())
+        assert not isinstance(brought, Refusal)
+        tell(ref, Judge(3, brought, ear.ref))
+        assert ear.hear(TIMEOUT) == Judged(3, is_signed)
+    assert len(made) == 1
+
+
+def test_the_token_of_a_door_is_the_configured_one_and_no_key_makes_another(bench: Bench) -> None:
+    ref = bench.start(REMOTE)
+    assert ask(ref, GetDoorToken(), TIMEOUT).reveal() == DOOR_TOKEN
+    ask(ref, ReplaceKeys(Keys("other", SECRET)), TIMEOUT)
+    assert ask(ref, GetDoorToken(), TIMEOUT).reveal() == DOOR_TOKEN
+    assert ask(bench.start(), GetDoorToken(), TIMEOUT).reveal() == ""
+
+
 def break_signing(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(keys: Keys, nonce: str, algorithm: str) -> Token:
         raise RuntimeError("as told")
@@ -237,7 +305,12 @@ def misunderstand(bench: Bench, ref: Ref, monkeypatch: pytest.MonkeyPatch) -> No
     ask(ref, ("what is this?", Keys(ACCESS, SECRET), want(ref)), TIMEOUT)
 
 
-@pytest.mark.parametrize("mishap", [fail_to_prepare, fail_to_answer, misunderstand])
+def misjudge(bench: Bench, ref: Ref, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(ref, JudgeProof(1, b"challenge", "no bytes", bench.start()))  # type: ignore[arg-type]
+    assert isinstance(bench.told.get(timeout=TIMEOUT), Failed)
+
+
+@pytest.mark.parametrize("mishap", [fail_to_prepare, fail_to_answer, misunderstand, misjudge])
 def test_nothing_that_is_logged_holds_a_secret(
     bench: Bench,
     monkeypatch: pytest.MonkeyPatch,
@@ -245,7 +318,7 @@ def test_nothing_that_is_logged_holds_a_secret(
     mishap: Callable[[Bench, Ref, pytest.MonkeyPatch], None],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    ref = bench.start()
+    ref = bench.start(REMOTE)
     token = want(ref).reveal()
     mishap(bench, ref, monkeypatch)
     bench.stop()
@@ -257,7 +330,7 @@ def test_nothing_that_is_logged_holds_a_secret(
             logged.extend(shown.format())
     text = "\n".join(logged)
     assert "Jwt" in text
-    for secret in (ACCESS, SECRET, token, token.rpartition(".")[2]):
+    for secret in (ACCESS, SECRET, DOOR_TOKEN, token, token.rpartition(".")[2]):
         assert secret not in text
 
 

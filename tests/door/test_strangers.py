@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 import trustme
@@ -197,7 +198,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 def test_data_flows_over_tls(opened: Open, context: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
     door = opened(tls=context)
     with connect(door.url, ssl=trusting, proxy=None, close_timeout=1.0) as connection:
-        client = Client(connection)
+        client = Client(cast(Any, connection))
         codes = ["KRW-BTC", "KRW-ETH", "BTC-ETH"]
         client.ask({"type": "ticker", "codes": codes}, {"type": "orderbook", "codes": codes})
         assert len(client.read_many(6)) == 6

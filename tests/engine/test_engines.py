@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT, wait_until
 from websocket_v6 import ClosedError, Config, EngineError, WebSocketClientProxy, engine
 from websocket_v6.actors.demand.registry import Registry
-from websocket_v6.actors.membership.membership import Role
+from websocket_v6.actors.membership.place import Role
 from websocket_v6.actors.messages.registry import Subscribe
 from websocket_v6.simulator import Simulator
 

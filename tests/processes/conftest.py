@@ -20,13 +20,15 @@ from websocket_v6.simulator import Simulator
 MARKETS = ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "BTC-ETH", "USDT-BTC"]
 CHILD = Path(__file__).with_name("child.py")
 UNION = {"ticker KRW-BTC", "ticker KRW-ETH", "trade KRW-ETH"}  # what a pair wants
-# How long a guest waits for a host that says nothing, in a hurry: a link is in doubt after the first, the host replaced
+# How long a guest waits for a host that says nothing, in a hurry: it is in doubt after the first, the host replaced
 # after the second.
 IMPATIENT = {
-    "actors.membership.link.SILENCE": 1.0,
-    "actors.membership.link.PROOF": 0.5,
-    "actors.membership.link.PING_INTERVAL": 0.2,
-    "actors.membership.link.LOOK": 0.1,
+    "actors.membership.hosts.SILENCE": 1.0,
+    "actors.membership.hosts.PROOF": 0.5,
+    "actors.membership.hosts.LOOK": 0.1,
+    "actors.membership.membership.LOOK": 0.1,
+    "actors.membership.member_socket.PING_INTERVAL": 0.2,
+    "actors.membership.member_socket.PIECE": 0.1,
 }
 ANSWER = 30.0  # seconds for a child to answer, on a machine that does much else
 

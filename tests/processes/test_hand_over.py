@@ -62,7 +62,7 @@ def test_a_forked_child_that_lives_on_keeps_nothing_of_its_parents(sim: Simulato
 
 
 def test_files_that_somebody_tidied_up_are_made_anew(sim: Simulator, start: Start, folder: Path) -> None:
-    host = start(constants={"actors.membership.membership.CHECK_INTERVAL": 0.1})
+    host = start(constants={"protocol.membership.hosting.CHECK_INTERVAL": 0.1})
     host.do("subscribe", id="a", type="ticker", codes=["KRW-BTC"])
     host.wait_role("host")
     for path in folder.iterdir():

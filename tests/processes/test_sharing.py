@@ -1,26 +1,30 @@
 """Several processes, one connection: who serves whom, what is shared with whom, and what one costs the others."""
 
 import contextlib
+import json
 import os
 import pickle
 import signal
 import stat
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
 import msgspec
 import psutil
 import pytest
+import websocket
 
 from tests.conftest import wait_until
-from websocket_v6.actors.membership.pipe import as_guest
-from websocket_v6.actors.membership.rendezvous import HostEntry
-from websocket_v6.protocol.exchange.wants import Want, my_asset_want, my_order_want, ticker_want
-from websocket_v6.protocol.membership import peers
+from websocket_v6.actors.connection.door_handshake import open_door
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.door import MEMBER_PATH, Door, DoorError
+from websocket_v6.protocol.connection.target import DOOR_PATHS
+from websocket_v6.protocol.membership import words
+from websocket_v6.protocol.membership.host_entry import HostEntry
+from websocket_v6.protocol.membership.shared_settings import settings_of
+from websocket_v6.protocol.server import words as to_guest
 from websocket_v6.simulator import Simulator
 
-from .conftest import MARKETS, UNION, ChildError, Start, open_connections, pair
+from .conftest import MARKETS, UNION, ChildError, Process, Start, open_connections, pair
 
 
 def test_the_first_is_the_host_and_the_next_its_guest(sim: Simulator, start: Start, folder: Path) -> None:
@@ -147,7 +151,7 @@ def test_another_version_has_connections_of_its_own(sim: Simulator, start: Start
     host.do("subscribe", id="a", type="ticker", codes=["KRW-BTC"])
     host.wait_role("host")
     sim.wait_served({"ticker KRW-BTC"})
-    stranger = start(constants={"protocol.membership.peers.VERSION": 999})
+    stranger = start(constants={"protocol.connection.door.SUBPROTOCOLS": ("v6.999",)})
     stranger.do("subscribe", id="b", type="ticker", codes=["KRW-ETH"])
     wait_until(lambda: stranger.do("count") == {"b": 1}, "served all the same")
     assert stranger.role == "embedded"
@@ -184,12 +188,12 @@ def test_a_forked_child_is_a_guest_of_its_own(sim: Simulator, start: Start) -> N
 
 
 def test_a_guest_that_is_stopped_harms_nobody(sim: Simulator, start: Start) -> None:
-    limits = {"constants": {"actors.membership.outlet.MEMORY_BYTES": 200_000}}
+    limits = {"constants": {"actors.server.server.BUDGET": 200_000}}
     host, guest = pair(sim, start, **limits)
     os.kill(guest.pid, signal.SIGSTOP)
     for _ in range(3000):
         sim.trade("KRW-ETH")
-    wait_until(lambda: host.do("health")["guests"] == 0, "the guest cut off", timeout=40)
+    sim.wait_served({"ticker KRW-BTC"})  # the guest is cut off, and what it wanted is not wanted any more
     sim.trade("KRW-BTC")
     wait_until(lambda: host.do("count")["a"] == 2, "the host served")
     os.kill(guest.pid, signal.SIGCONT)
@@ -201,51 +205,125 @@ def test_a_guest_that_is_stopped_harms_nobody(sim: Simulator, start: Start) -> N
     assert "too slowly" in host.leave()
 
 
-def greet(folder: Path) -> Connection:
-    """Come to the host as a guest that knows the key, and greet."""
-    point = next(path for path in folder.iterdir() if path.suffix == ".host")
-    entry = msgspec.msgpack.decode(point.read_bytes(), type=HostEntry)
-    connection: Connection = Client(entry.address)
-    as_guest(entry.key)(connection)
-    connection.send_bytes(peers.encode(peers.Hello(peers.VERSION, "attacker", os.getpid(), b"")))
-    assert isinstance(peers.decode_from_host(connection.recv_bytes()), peers.Welcome)
-    return connection
+class Attacker:
+    """A process that knows the key and has greeted, and may do what it likes then."""
+
+    def __init__(self, folder: Path) -> None:
+        point = next(path for path in folder.iterdir() if path.suffix == ".host")
+        entry = msgspec.msgpack.decode(point.read_bytes(), type=HostEntry)
+        self._door = Door(entry.address, entry.key, entry.term)
+        self.member = self._open(MEMBER_PATH)
+        self.member.send_binary(words.encode(words.Hello("attacker", os.getpid(), settings_of(Config()))))
+        welcome = words.decode_from_host(heard(self.member))
+        assert isinstance(welcome, words.Welcome)
+        self._door = self._door._replace(member=welcome.member)
+        self._sockets = [self.member]
+
+    def __enter__(self) -> "Attacker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._sockets:
+            one.shutdown()  # type: ignore[no-untyped-call]
+
+    def data(self, endpoint: str = "public") -> websocket.WebSocket:
+        """Open a data socket."""
+        self._sockets.append(self._open(DOOR_PATHS[endpoint]))
+        return self._sockets[-1]
+
+    def _open(self, path: str) -> websocket.WebSocket:
+        ws = websocket.WebSocket()
+        open_door(ws, self._door, path, timeout=10.0)
+        ws.settimeout(20.0)
+        return ws
+
+
+def heard(ws: websocket.WebSocket) -> bytes:
+    """Return the next binary message."""
+    message = ws.recv()
+    assert isinstance(message, bytes)
+    return message
+
+
+def request(*types: object) -> str:
+    return json.dumps([{"ticket": "attack"}, *types])
+
+
+def drain(ws: websocket.WebSocket) -> None:
+    """Read until the other side closes."""
+    with contextlib.suppress(websocket.WebSocketConnectionClosedException, ConnectionError):
+        while ws.recv_data(control_frame=True)[0] != websocket.ABNF.OPCODE_CLOSE:
+            pass
 
 
 MANY = [f"KRW-C{number}" for number in range(800)]
-
-
-def drain(connection: Connection) -> None:
-    """Read until the other side hangs up."""
-    with contextlib.suppress(EOFError, ConnectionError):
-        while True:
-            connection.recv_bytes()
-
-
-ATTACKS = {
-    "garbage": [b"\xff" * 1000],
-    "a pickle": [pickle.dumps({"a": 1})],
-    "a map of four billion": [b"\xdf\xff\xff\xff\xff"],
-    "another greeting": [peers.encode(peers.Hello(peers.VERSION, "again", 1, b""))],
-    "what only a host says": [peers.encode(peers.Goodbye("go away", False))],
-    "questions without end": [peers.encode(peers.Question("public", str(number))) for number in range(100)],
-    "a question without end": [peers.encode(peers.Question("public", "x" * 100_000))],
-    "nonsense codes": [peers.encode(peers.Wanted("public", (peers.to_wish(Want("ticker", ("<x>",))),)))],
-    "private data on the public endpoint": [peers.encode(peers.Wanted("public", (peers.to_wish(my_asset_want()),)))],
+# What a member says that no member would.
+WORDS = {
+    "garbage": b"\xff" * 1000,
+    "a pickle": pickle.dumps({"a": 1}),
+    "a map of four billion": b"\xdf\xff\xff\xff\xff",
+    "another greeting": words.encode(words.Hello("again", 1, settings_of(Config()))),
+    "what only a host says": words.encode(words.Goodbye("go away", False)),
+}
+# What a guest asks that no guest would.
+REQUESTS = {
+    "garbage": "garbage",
+    "no ticket": "[{}]",
+    "a question without end": json.dumps([{"ticket": "x" * 100_000}, {"method": "LIST_SUBSCRIPTIONS"}]),
+    "depth": "[" * 100_000,
 }
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("attack", WORDS)
+def test_a_member_that_means_harm_is_cut_off(sim: Simulator, start: Start, folder: Path, attack: str) -> None:
+    host, guest = pair(sim, start)
+    with Attacker(folder) as attacker:
+        data = attacker.data()
+        attacker.member.send_binary(WORDS[attack])
+        drain(attacker.member)
+        drain(data)
+    served_all_the_same(sim, host, guest)
+
+
+@pytest.mark.parametrize("attack", REQUESTS)
 def test_a_guest_that_means_harm_is_cut_off(sim: Simulator, start: Start, folder: Path, attack: str) -> None:
     host, guest = pair(sim, start)
-    with greet(folder) as attacker:
-        for message in ATTACKS[attack]:
-            attacker.send_bytes(message)
-        drain(attacker)
+    with Attacker(folder) as attacker:
+        data = attacker.data()
+        data.send(REQUESTS[attack])
+        drain(data)
+    served_all_the_same(sim, host, guest)
+
+
+def served_all_the_same(sim: Simulator, host: Process, guest: Process) -> None:
     sim.trade("KRW-BTC")
     wait_until(lambda: host.do("count") == {"a": 2} and guest.do("count")["b"] == 3, "the others served")
     assert not sim.notices(), "nothing of it reached the exchange"
     assert host.leave().count("is cut off") == 1
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"type": "ticker", "codes": ["<x>", 5]},
+        {"type": "myAsset"},
+        {"type": "depth", "codes": ["KRW-BTC"]},
+        {"type": 7},
+    ],
+)
+def test_what_there_is_not_is_refused_and_the_rest_is_served(
+    sim: Simulator, start: Start, folder: Path, nonsense: object
+) -> None:
+    host, _ = pair(sim, start)
+    with Attacker(folder) as attacker:
+        data = attacker.data()
+        data.send(request(nonsense, {"type": "ticker", "codes": ["KRW-XRP"]}))
+        said = [to_guest.decode(heard(data)) for _ in range(3)]
+        assert {type(one) for one in said} == {to_guest.Refused, to_guest.State, to_guest.Rows}
+        assert [one.streams for one in said if isinstance(one, to_guest.Rows)] == [["ticker KRW-XRP"]]
+    sim.wait_served(UNION)
+    assert not sim.notices(), "nothing of it reached the exchange"
+    assert host.role == "host"
 
 
 def test_private_data_that_is_not_shared_is_not_served(
@@ -255,26 +333,26 @@ def test_private_data_that_is_not_shared_is_not_served(
     host.do("subscribe", id="a", type="my_order")
     sim.wait_served({"myOrder *"}, endpoint="private")
     host.wait_role("host")
-    with greet(folder) as attacker:
-        attacker.send_bytes(peers.encode(peers.Wanted("private", (peers.to_wish(my_order_want()),))))
-        attacker.send_bytes(peers.encode(peers.Question("private", "ticket")))
-        answer = peers.decode_from_host(attacker.recv_bytes())
-        assert isinstance(answer, peers.Answer)
-        assert "not shared" in answer.problem
-        sim.place_order("KRW-BTC", "BID", volume="0.1", price=1000)
-        wait_until(lambda: host.do("count")["a"], "the order")
-        assert not attacker.poll(0)
+    with Attacker(folder) as attacker:
+        with pytest.raises(DoorError) as refused:
+            attacker.data("private")
+        assert refused.value.is_other_keys
+        attacker.member.send_binary(words.encode(words.Keys(b"x" * 32)))
+        assert words.decode_from_host(heard(attacker.member)) == words.Shared(("public",), settings_of(Config()))
+        with pytest.raises(DoorError):
+            attacker.data("private")
+    sim.place_order("KRW-BTC", "BID", volume="0.1", price=1000)
+    wait_until(lambda: host.do("count")["a"], "the order")
 
 
 def test_a_guest_that_never_stops_talking_costs_little(sim: Simulator, start: Start, folder: Path) -> None:
     host, guest = pair(sim, start)
     before = psutil.Process(host.pid).memory_info().rss
-    flood = [peers.encode(peers.Wanted("public", (peers.to_wish(ticker_want(codes)),))) for codes in (MARKETS, MANY)]
-    with greet(folder) as attacker:
+    flood = [request({"type": "ticker", "codes": codes}) for codes in (MARKETS, MANY)]
+    with Attacker(folder) as attacker:
+        data = attacker.data()
         for index in range(400):
-            attacker.send_bytes(flood[index % 2])  # as fast as they are taken
-            while attacker.poll(0):
-                attacker.recv_bytes()
+            data.send(flood[index % 2])  # as fast as they are taken
         sim.trade("KRW-BTC")
         wait_until(lambda: host.do("count") == {"a": 2} and guest.do("count")["b"] == 3, "the others served")
         assert psutil.Process(host.pid).memory_info().rss - before < 64 * 1024 * 1024
@@ -283,9 +361,10 @@ def test_a_guest_that_never_stops_talking_costs_little(sim: Simulator, start: St
 def test_a_stranger_without_the_key_is_told_of_once(sim: Simulator, start: Start, folder: Path) -> None:
     host, _ = pair(sim, start)
     address = next(path for path in folder.iterdir() if path.suffix == ".sock")
-    for _ in range(3):
-        with Client(str(address)) as stranger, pytest.raises((AuthenticationError, EOFError, ConnectionError)):
-            as_guest(b"not the key")(stranger)
+    for path in (MEMBER_PATH, *DOOR_PATHS.values()):
+        with pytest.raises(DoorError):
+            open_door(websocket.WebSocket(), Door(str(address), b"not the key", 1), path, timeout=10.0)
     sim.trade("KRW-BTC")
     wait_until(lambda: host.do("count") == {"a": 2}, "the host goes on")
-    assert host.leave().count("no guest") == 1
+    assert host.leave().count("does not know the key") == 1
+    assert open_connections(sim) == 1

@@ -14,13 +14,15 @@ from websocket_v6.protocol.config import VARIABLES, Config
 from websocket_v6.protocol.errors import ConfigError
 
 ACCESS, SECRET = "ACCESS" + "a" * 34, "SECRET" + "s" * 34
+TOKEN = "TOKEN" + "t" * 11
+DOOR = "wss://host.example:8080/websocket/v1"
 KEYED = {"UPBIT_ACCESS_KEY": ACCESS, "UPBIT_SECRET_KEY": SECRET}
 
 
 def test_nothing_is_required() -> None:
     config = Config.from_env({})
     assert config == Config()
-    assert (config.access_key, config.secret_key, config.runtime_dir) == (None, None, None)
+    assert (config.access_key, config.secret_key, config.token, config.runtime_dir) == (None, None, None, None)
     assert (config.region, config.format, config.compression, config.mode) == ("kr", "SIMPLE", True, "auto")
     assert (config.connect_timeout, config.ping_interval, config.ping_timeout) == (10.0, 20.0, 10.0)
     assert (config.backoff_initial, config.backoff_max, config.jwt_algorithm) == (0.5, 30.0, "HS512")
@@ -50,10 +52,19 @@ def test_rest_calls_go_to_the_host_of_the_websocket_unless_told_otherwise() -> N
     assert msgspec.structs.replace(config, rest_url="http://127.0.0.1:9002/").rest_base == "http://127.0.0.1:9002"
 
 
+def test_rest_calls_go_to_the_exchange_where_the_url_is_a_hosts() -> None:
+    config = Config(region="sg", url=DOOR, token=TOKEN)
+    assert config.rest_base == "https://sg-api.upbit.com"
+    assert config.without_keys().rest_base == "https://sg-api.upbit.com", "whoever makes the calls has no token"
+    config = msgspec.structs.replace(config, rest_url="http://127.0.0.1:9002/")
+    assert config.rest_base == config.without_keys().rest_base == "http://127.0.0.1:9002"
+
+
 def test_every_variable_is_read() -> None:
     environ = {
         **KEYED,
         "WEBSOCKET_V6_URL": "ws://localhost:1/v1",
+        "WEBSOCKET_V6_TOKEN": TOKEN,
         "WEBSOCKET_V6_REGION": "TH",
         "WEBSOCKET_V6_FORMAT": "json_list",
         "WEBSOCKET_V6_COMPRESSION": "off",
@@ -66,6 +77,7 @@ def test_every_variable_is_read() -> None:
         access_key=ACCESS,
         secret_key=SECRET,
         url="ws://localhost:1/v1",
+        token=TOKEN,
         region="th",
         format="JSON_LIST",
         compression=False,
@@ -102,6 +114,8 @@ def test_compression_is_switched(text: str, expected: bool) -> None:
         ("WEBSOCKET_V6_MODE", "server", "auto, embedded, attach"),
         ("WEBSOCKET_V6_RUNTIME_DIR", "some/where", "absolute path"),
         ("WEBSOCKET_V6_URL", "https://api.upbit.com", "wss://api.upbit.com/websocket/v1"),
+        ("WEBSOCKET_V6_TOKEN", "two words of some length", "16 printable characters or more"),
+        ("WEBSOCKET_V6_TOKEN", TOKEN[:15], "16 printable characters or more"),
         ("UPBIT_ACCESS_KEY", "two words", "as the exchange shows it"),
         ("UPBIT_SECRET_KEY", "newline\n", "as the exchange shows it"),
     ],
@@ -111,6 +125,32 @@ def test_nonsense_in_a_variable_is_refused_with_its_name(variable: str, text: st
         Config.from_env({**KEYED, variable: text})
     assert variable in str(caught.value)
     assert accepted in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "least", "most"),
+    [
+        ("token_lifetime", 60, 86_400),
+        ("connect_timeout", 0.1, 300),
+        ("ping_interval", 0.05, 55),
+        ("ping_timeout", 0.05, 300),
+        ("backoff_initial", 0, 60),
+        ("backoff_max", 0, 3600),
+        ("silent_code_timeout", 0.1, 600),
+        ("gather", 0, 1),
+        ("backfill_max_gap", 1, 518_400),
+        ("backfill_timeout", 0.1, 300),
+        ("max_age", 1, 604_800),
+    ],
+)
+def test_durations_are_taken_up_to_their_bounds(field: str, least: float, most: float) -> None:
+    pairs = {"backoff_initial": {"backoff_max": 3600}, "backoff_max": {"backoff_initial": 0}}
+    others: dict[str, Any] = pairs.get(field, {})
+    for value in (least, most):
+        assert getattr(Config(**{**others, field: value}), field) == value
+    for value in (least - 0.01, most + 0.01):
+        with pytest.raises(ConfigError, match=f"{field}=.* is not accepted"):
+            Config(**{**others, field: value})
 
 
 @pytest.mark.parametrize(
@@ -151,6 +191,10 @@ def test_nonsense_in_a_variable_is_refused_with_its_name(variable: str, text: st
         ("max_age", float("inf")),
         ("access_key", 7),
         ("secret_key", b"bytes"),
+        ("token", TOKEN[:15]),
+        ("token", TOKEN + "\n"),
+        ("token", "토" * 20),
+        ("token", TOKEN.encode()),
     ],
 )
 def test_nonsense_in_a_field_is_refused_with_its_name(field: str, value: Any) -> None:
@@ -196,6 +240,17 @@ def test_a_key_without_its_other_half_is_refused() -> None:
         Config.from_env({"UPBIT_SECRET_KEY": SECRET})
 
 
+def test_a_token_is_for_doors_and_is_not_told_to_the_exchange() -> None:
+    assert Config(url=DOOR, token=TOKEN).token == TOKEN
+    assert Config(token="").token is None
+    for url in ("", "wss://api.upbit.com/websocket/v1", "wss://sg-api.upbit.com/websocket/v1/"):
+        with pytest.raises(ConfigError, match=r"^token is that of a door: give url") as caught:
+            Config(url=url, token=TOKEN)
+        assert TOKEN not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"^WEBSOCKET_V6_TOKEN is that of a door: give WEBSOCKET_V6_URL"):
+        Config.from_env({"WEBSOCKET_V6_TOKEN": TOKEN})
+
+
 def test_it_is_an_immutable_value() -> None:
     config = Config(ping_interval=1, access_key=ACCESS, secret_key=SECRET)
     same = Config(ping_interval=1.0, access_key=ACCESS, secret_key=SECRET)
@@ -208,16 +263,18 @@ def test_it_is_an_immutable_value() -> None:
 
 @pytest.mark.parametrize("show", [repr, str, "{}".format, pretty_repr])
 def test_keys_never_show(show: Any) -> None:
-    config = Config(access_key=ACCESS, secret_key=SECRET)
+    config = Config(access_key=ACCESS, secret_key=SECRET, url=DOOR, token=TOKEN)
     text = show(config)
     assert ACCESS not in text
     assert SECRET not in text
+    assert TOKEN not in text
     assert "'set'" in text
     assert "'set'" not in show(config.without_keys())
 
 
-def test_keys_do_not_leave_the_process() -> None:
-    config = Config(access_key=ACCESS, secret_key=SECRET)
+@pytest.mark.parametrize("secrets", [{"access_key": ACCESS, "secret_key": SECRET}, {"url": DOOR, "token": TOKEN}])
+def test_keys_and_tokens_do_not_leave_the_process(secrets: dict[str, Any]) -> None:
+    config = Config(**secrets)
     with pytest.raises(TypeError, match="without_keys"):
         pickle.dumps(config)
     public = config.without_keys()
@@ -232,6 +289,9 @@ def test_keys_do_not_leave_the_process() -> None:
         {"UPBIT_ACCESS_KEY": ACCESS + "\n"},
         {"UPBIT_ACCESS_KEY": ""},
         {"WEBSOCKET_V6_URL": f"wss://user:{SECRET}@api.upbit.com"},
+        {"WEBSOCKET_V6_TOKEN": SECRET[:15]},
+        {"WEBSOCKET_V6_TOKEN": SECRET + "\n"},
+        {"WEBSOCKET_V6_TOKEN": SECRET},
     ],
 )
 def test_no_error_holds_a_secret_nor_does_its_traceback(wrong: dict[str, str]) -> None:
@@ -241,8 +301,23 @@ def test_no_error_holds_a_secret_nor_does_its_traceback(wrong: dict[str, str]) -
     within = caught.value.with_traceback(caught.tb.tb_next)
     told = "".join(traceback.TracebackException.from_exception(within, capture_locals=True).format())
     assert "from_env" in told
-    assert SECRET not in told
+    assert SECRET[:15] not in told
     assert ACCESS not in told
+
+
+def test_no_error_of_a_configuration_shows_its_token() -> None:
+    wrongs: list[dict[str, Any]] = [
+        {"token": TOKEN + " "},
+        {"token": TOKEN[:15]},
+        {"token": TOKEN, "url": DOOR, "region": "mars"},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(ConfigError) as caught:
+            Config(**wrong)
+        within = caught.value.with_traceback(caught.tb.tb_next)
+        told = "".join(traceback.TracebackException.from_exception(within, capture_locals=True).format())
+        assert "__post_init__" in told
+        assert TOKEN[:15] not in told
 
 
 @given(st.dictionaries(st.sampled_from(sorted(VARIABLES.values())), st.text(max_size=30)))

@@ -71,8 +71,10 @@ def read_frame(sock: socket.socket) -> tuple[int, bytes]:
 class Peer:
     """Listens, answers the first request with `answer`, then does `then`."""
 
-    def __init__(self, answer: Answer, then: Callable[[socket.socket], None]) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(
+        self, answer: Answer, then: Callable[[socket.socket], None], *, listener: socket.socket | None = None
+    ) -> None:
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(TIMEOUT)
         self._answer, self._then = answer, then
         self.url = f"ws://127.0.0.1:{self._listener.getsockname()[1]}/websocket/v1"

@@ -198,6 +198,7 @@ def test_refused_keys_are_so_only_where_keys_were_sent(worlds: Callable[..., Wor
     assert type(error) is TransportError
     assert "public endpoint ws://127.0.0.1" in str(error)
     assert "HTTP 401: look for a firewall" in str(error)
+    assert "give its token" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,7 @@ def test_given_up_when_the_answer_was_there(worlds: Callable[..., World], monkey
 
     def connected(*args: Any, **options: Any) -> None:
         connect(*args, **options)  # type: ignore[no-untyped-call]
-        world.opening._is_aborted = True  # another thread, which has not come to the socket yet
+        world.opening.is_aborted = True  # another thread, which has not come to the socket yet
 
     monkeypatch.setattr(world.opening.ws, "connect", connected)
     assert "was given up" in str(world.fails())

@@ -32,6 +32,7 @@ class Routes:
             case DropRoutes(lease, None):
                 self.of.pop(lease, None)
             case DropRoutes(lease, gone):
+                assert gone is not None
                 assert set(gone) <= self.of[lease]
                 self.of[lease] -= set(gone)
 
@@ -93,7 +94,7 @@ def test_one_that_is_gone_sees_nothing() -> None:
     assert routes.of == {2: {"ticker A"}}
 
 
-steps = st.one_of(
+steps: st.SearchStrategy[tuple[str, int, set[str]]] = st.one_of(
     st.tuples(st.just("look"), st.integers(1, 3), st.sets(st.sampled_from(ALL))),
     st.tuples(st.just("want"), st.just(0), st.sets(st.sampled_from(ALL))),
     st.tuples(st.just("gone"), st.integers(1, 3), st.just(set())),

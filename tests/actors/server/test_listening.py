@@ -22,14 +22,22 @@ def has_ipv6() -> bool:
 needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 
 
+def accept(listener: Listener) -> socket.socket:
+    found: list[socket.socket] = []
+
+    def has_come() -> bool:
+        found.extend(listener.accept())
+        return bool(found)
+
+    wait_until(has_come, "somebody to come")
+    return found[0]
+
+
 def visit(host: str, port: int, listener: Listener) -> tuple[str, str]:
     """Connect; return whence one has come and whither, as the listener sees it."""
-    with socket.create_connection((host, port), timeout=10):
-        found: list[socket.socket] = []
-        wait_until(lambda: found.extend(listener.accept()) or found, "somebody to come")
-        with found[0]:
-            assert not found[0].getblocking()
-            return found[0].getpeername()[0], found[0].getsockname()[0]
+    with socket.create_connection((host, port), timeout=10), accept(listener) as sock:
+        assert not sock.getblocking()
+        return sock.getpeername()[0], sock.getsockname()[0]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:0", pytest.param("[::1]:0", marks=needs_ipv6)])
@@ -56,7 +64,7 @@ def test_a_port_is_anothers_but_free_again_at_once() -> None:
     with pytest.raises(OSError, match="in use"):
         Listener(listener.address)
     with socket.create_connection(("127.0.0.1", listener.port)) as sock:
-        wait_until(lambda: [one.close() for one in listener.accept()], "somebody to come")
+        accept(listener).close()
         listener.close()  # the connection that it closed first waits in the system for a minute
         assert sock.recv(1) == b""
     again = Listener(listener.address)

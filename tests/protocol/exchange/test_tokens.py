@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from websocket_v6.protocol.errors import ConfigError
-from websocket_v6.protocol.exchange.tokens import Keys, Token, is_key, make_token
+from websocket_v6.protocol.exchange.tokens import Keys, Token, is_key, make_proof, make_token
 
 SECRET = "SECRET" + "s" * 34  # as long as the exchange's
 NONCE = "3f0c7d52-9a41-4f0e-8e0a-6f0b2b7d1c11"
@@ -87,3 +87,24 @@ def test_secrets_show_nowhere_and_stay(make: Callable[[], object]) -> None:
     for leave in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match=r"do(es)? not leave"):
             leave(secret)
+
+
+@given(access=key_texts, secret=key_texts, challenge=st.binary(max_size=64))
+def test_a_proof_is_of_the_secret_and_the_challenge_alone(access: str, secret: str, challenge: bytes) -> None:
+    own = hmac.new(secret.encode(), b"websocket-v6 door", hashlib.sha256).digest()
+    expected = hmac.new(own, challenge, hashlib.sha256).digest()
+    assert make_proof(Keys(access, secret), challenge) == expected
+    assert make_proof(Keys("other", secret), challenge) == expected
+    assert make_proof(Keys(access, secret), challenge + b"\0") != expected
+    assert make_proof(Keys(access, secret + "x"), challenge) != expected
+
+
+def test_without_keys_there_is_no_proof_and_so_none_is_right() -> None:
+    assert make_proof(None, b"challenge") == b""
+
+
+@pytest.mark.parametrize("algorithm", HASHES)
+def test_a_proof_is_no_signature_of_a_token(algorithm: str) -> None:
+    # Whoever asks chooses the challenge, and must not get a token signed.
+    signed = make_token(Keys("access", SECRET), NONCE, algorithm).reveal().rpartition(".")[0].encode()
+    assert make_proof(Keys("access", SECRET), signed) != hmac.new(SECRET.encode(), signed, HASHES[algorithm]).digest()

@@ -54,6 +54,8 @@ def test_the_first_offer_that_can_be_met_is_taken(header: str, response: str, wi
         "x-webkit-deflate-frame",
         "Permessage-Deflate",
         f"{NAME}; unknown",
+        f"{NAME}; a=9",
+        f"{NAME}; z=9",
         f"{NAME}; server_max_window_bits",
         f"{NAME}; server_max_window_bits=8",
         f"{NAME}; server_max_window_bits=7",

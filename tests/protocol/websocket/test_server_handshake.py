@@ -341,6 +341,7 @@ def test_a_refusal_has_its_body_and_is_the_last() -> None:
         {"Connection": "close", "Content-Length": "4", "Content-Type": "text/plain"},
         b"\r\n\r\n",
     )
+    assert refuse(200, b"<p>", content_type="text/html").startswith(b"HTTP/1.1 200 OK\r\nConnection: close\r\n")
     assert refuse(429) == b"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
