@@ -155,7 +155,7 @@ class NetworkServer(BaseServer):
                 sock.close()
 
     def _take_in(self, sock: socket.socket) -> None:
-        peer, reached = sock.getpeername()[0], sock.getsockname()[0]
+        (peer, port), reached = sock.getpeername()[:2], sock.getsockname()[0]
         account = Account(BUDGET)
         if self._context is None:
             client = self._sockets.add(sock, sender_of(sock), account, 0)
@@ -164,7 +164,7 @@ class NetworkServer(BaseServer):
             client = self._sockets.add(secure, secure.send, account, 0, stage=Stage.TLS)
         if client is not None:
             client.address, client.reached = peer.removeprefix("::ffff:"), reached
-            client.name = f"a program at {client.address}"
+            client.name = f"a program at {_where(client.address, port)}"
 
     def enter(self, client: Client, head: Head) -> Session | None:
         """Take a handshake, or a visit to the page."""
@@ -243,7 +243,7 @@ class NetworkServer(BaseServer):
         self._sockets.admit(client, response, MAX_REQUEST, agreed.inflater if agreed else None)
         is_onlooker = is_own_page(self._rules, head.headers)
         if is_onlooker:
-            client.name = f"the page at {client.address}"
+            client.name = client.name.replace("a program", "the page", 1)
         return self._plain_session(client, endpoint, agreed, is_onlooker=is_onlooker)
 
     def _plain_session(
@@ -263,7 +263,7 @@ class NetworkServer(BaseServer):
 
     def _let_in_host(self, client: Client, key: str, subprotocol: str, endpoint: str) -> Session:
         self._sockets.admit(client, accept(key, subprotocol=subprotocol, extensions=None), MAX_GUEST_REQUEST)
-        client.name = f"a host at {client.address}"
+        client.name = client.name.replace("a program", "a host", 1)
         return RemoteSession(
             client,
             endpoint,
@@ -366,3 +366,7 @@ def _subprotocol(head: Head) -> str | None:
 
 def _is_hex(text: str) -> bool:
     return len(text) % 2 == 0 and len(text) <= MAX_PROOF and set(text) <= set("0123456789abcdef")
+
+
+def _where(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

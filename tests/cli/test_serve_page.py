@@ -75,7 +75,7 @@ def test_it_shows_what_the_host_does_and_asks_the_exchange_for_nothing(exchange:
         exchange.trade("KRW-BTC", price=123_456_000)
         wait_until(lambda: rows(tab, "markets")[0][1] == "123,456,000", "the price", PATIENCE)
         assert rows(tab, "connections")[0][:3] == ["public", "● open", "1"]
-        wait_until(lambda: {row[0] for row in rows(tab, "programs")} == NAMES, "the programs", PATIENCE)
+        wait_until(lambda: {row[0].rpartition(":")[0] for row in rows(tab, "programs")} == NAMES, "both", PATIENCE)
         assert exchange.connections()[0].requests == asked, "the page's look is none of the exchange's business"
 
         # Nobody wants them any more: the page does not keep them.

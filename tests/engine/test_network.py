@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -110,6 +111,18 @@ def _answers(address: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_who_hangs_up_at_once_harms_nobody(embedded: Config, sim: Simulator, connect: Connect) -> None:
+    with engine.serve(embedded, Network(0)) as service:
+        server = children(service).network
+        port = int(service.address.rpartition(":")[2])
+        for _ in range(200):
+            sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+        assert b"KRW-BTC" in connect(service.address, "KRW-BTC").recv()
+        assert children(service).network == server
 
 
 def test_the_page_looks_on_and_changes_nothing(embedded: Config, sim: Simulator, connect: Connect) -> None:
