@@ -37,6 +37,7 @@ from websocket_v6.protocol.server import words
 from websocket_v6.protocol.websocket.outgoing import BINARY, TEXT, frame
 
 TIMEOUT = 20.0
+NUMBER = 1_000_000  # of the transport
 BITCOIN = "ticker KRW-BTC"
 LIST = b'{"method":"LIST_SUBSCRIPTIONS","result":[{"type":"ticker","codes":["KRW-BTC"]}],"ticket":"mine"}'
 
@@ -67,7 +68,7 @@ class Meeting:
         self.transport = Transport(
             endpoint="public",
             source=7,
-            attachment=1,
+            attachment=NUMBER,
             target=door_target(self.played.door),
             config=Config(connect_timeout=5.0),
             owner=self.owner.ref,
@@ -78,7 +79,7 @@ class Meeting:
     def __enter__(self) -> "Meeting":
         self.transport.start()
         self.connection: ServerConnection = self.played.came.get(timeout=TIMEOUT)
-        assert self.owner.hear(TIMEOUT) == TransportOpened(1, 0)
+        assert self.owner.hear(TIMEOUT) == TransportOpened(NUMBER, 0)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -129,15 +130,15 @@ def test_data_counts_only_after_the_door_has_said_that_it_is_open(meeting: Meeti
     assert meeting.hear(SourceState)[:4] == ("public", 7, "connecting", 2)
     attach = meeting.attach()
     assert (attach.endpoint, attach.source, attach.size) == ("public", 7, DOOR_CREDITS)
-    assert attach.attachment != 1, "its number is that of the socket"
+    assert attach.attachment != NUMBER, "that is the number of the socket"
     opened = meeting.hear(SourceOpened)
     assert opened.attachment == attach.attachment
     assert before - 1e9 <= opened.at_ns <= time.time_ns(), "open for long, but not for this process"
     batch = meeting.hear(Batch)
     assert (batch.attachment, batch.payloads, batch.streams) == (attach.attachment, [b"one"], [BITCOIN])
     assert (batch.ts_received_ns, batch.whole_ns) == (before, before)
-    assert meeting.owner.hear(TIMEOUT) == TransportServes(1, 0, "connecting")
-    assert meeting.owner.hear(TIMEOUT) == TransportServes(1, attach.attachment, "open")
+    assert meeting.owner.hear(TIMEOUT) == TransportServes(NUMBER, 0, "connecting")
+    assert meeting.owner.hear(TIMEOUT) == TransportServes(NUMBER, attach.attachment, "open")
 
 
 def test_a_loss_ends_the_attachment_and_not_the_socket(meeting: Meeting) -> None:
@@ -283,6 +284,19 @@ def test_what_the_host_read_within_a_moment_is_one_batch(meeting: Meeting) -> No
     assert [batch.backfilled for batch in batches] == [False, True, False, False]
 
 
+def test_what_was_asked_here_is_whole_up_to_then(meeting: Meeting) -> None:
+    meeting.say(state("open", 5))
+    meeting.attach()
+    meeting.hear(SourceOpened)
+    before = time.time_ns()
+    meeting.transport.send("[]", "mine")
+    assert meeting.played.said.get(timeout=TIMEOUT) == "[]"
+    after = time.time_ns()
+    meeting.say(frame(TEXT, LIST), frame(TEXT, LIST))
+    first, again = meeting.hear(SourceSaid), meeting.hear(SourceSaid)
+    assert before <= first.whole_ns == again.whole_ns <= after
+
+
 def test_refusals_and_answers_come_behind_the_data_before_them(meeting: Meeting) -> None:
     meeting.say(state("open", 5))
     attach = meeting.attach()
@@ -297,7 +311,7 @@ def test_refusals_and_answers_come_behind_the_data_before_them(meeting: Meeting)
     assert meeting.hear(Batch).payloads == [b"2"]
     said = meeting.hear(SourceSaid)
     assert isinstance(said.notice, SubscriptionList)
-    assert (said.notice.ticket, said.whole_ns) == ("mine", 0), "how long it was on its way, nobody knows"
+    assert (said.notice.ticket, said.whole_ns) == ("mine", at_ns), "it was not asked here: so up to the rows before it"
     assert meeting.hear(Batch).payloads == [b"3"]
     wait_until(lambda: any(isinstance(one, TransportSaid) for one in meeting.owner.heard()), "the owner hears it too")
 
