@@ -103,14 +103,14 @@ def frame(payload: bytes, first: int = 0x81, *, is_masked: bool = True) -> bytes
 
 
 def poured(sock: socket.socket, chunks: Iterator[bytes], seconds: float = 20.0) -> int:
-    """Send, without reading, until all is sent, the door hangs up or takes no more for a second; return the bytes."""
+    """Send, without reading, until all is sent, the door hangs up or takes no more for a while; return the bytes."""
     sock.setblocking(False)
     sent, deadline = 0, time.monotonic() + seconds
     with suppress(OSError):
         for chunk in chunks:
             rest = memoryview(chunk)
             while rest:
-                _, writable, _ = select.select([], [sock], [], 1.0)
+                _, writable, _ = select.select([], [sock], [], 5.0)
                 if not writable or time.monotonic() > deadline:
                     return sent
                 size = sock.send(rest)
