@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["Listener"]
 
-BACKLOG = 128
+BACKLOG = 1024  # beyond it the system lets those who come wait for a second
 MOST_THERE = 256  # sockets of a server on Windows, whose selector takes no more than 512
 AT_ONCE = 16  # that are taken in before the others have their turn
 

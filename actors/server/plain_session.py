@@ -20,7 +20,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.server import steps
 from websocket_v6.protocol.server.client_leases import Give, Take
 from websocket_v6.protocol.server.plain_client import PlainClient
-from websocket_v6.protocol.server.plain_frames import Form, PlainFrames, Taking, comes_as_snapshot
+from websocket_v6.protocol.server.plain_frames import Form, PlainFrames, Taking
 from websocket_v6.protocol.websocket.frames import Text
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
@@ -110,21 +110,21 @@ class PlainSession:
     def deliver(self, events: list[Event], frames: PlainFrames) -> None:
         """Send it events."""
         if self._takings:
-            events = [event for event in events if self._is_for_it(event)]
+            events = [event for event in events if self._is_for_it(event, frames)]
         data = frames.of(events, self._form, self._takings)
         if data:
             self.delivered += len(events)
             self._client.stirred_at = time.monotonic()
             self._client.outlet.put(data)
 
-    def _is_for_it(self, event: Event) -> bool:
+    def _is_for_it(self, event: Event, frames: PlainFrames) -> bool:
         """Tell whether an event is more than the snapshot that another's deeper book began with."""
         stream = event.stream
         taking = self._takings.get(stream)
         if taking is None or not taking.depth:
             return True
         if stream in self._begun:
-            return not comes_as_snapshot(event)
+            return not frames.is_snapshot(event)
         self._begun.add(stream)
         return True
 

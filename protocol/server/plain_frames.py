@@ -44,6 +44,7 @@ class PlainFrames:
     def __init__(self) -> None:
         self._joined: dict[tuple[Form, tuple[int, ...]], bytes] = {}
         self._frames: dict[tuple[int, Form, Taking], bytes] = {}
+        self._snapshots: dict[int, bool] = {}
 
     def of(self, events: list[Event], form: Form, takings: Mapping[Stream, Taking]) -> bytes:
         """Return the frames, one after the other, of what a client gets of `events`, which live as long as this.
@@ -58,11 +59,18 @@ class PlainFrames:
             joined = self._joined[key] = b"".join([self._frame(event, form, PLAIN) for event in events])
         return joined
 
+    def is_snapshot(self, event: Event) -> bool:
+        """Tell whether clients get an event as a snapshot; looked for once."""
+        found = self._snapshots.get(id(event))
+        if found is None:
+            found = self._snapshots[id(event)] = comes_as_snapshot(event)
+        return found
+
     def _chosen(self, events: list[Event], form: Form, takings: Mapping[Stream, Taking]) -> list[bytes]:
         found = []
         for event in events:
             taking = takings.get(event.stream) or takings.get(wildcard(event.stream)) or PLAIN
-            if taking.snapshots or not comes_as_snapshot(event):
+            if taking.snapshots or not self.is_snapshot(event):
                 found.append(self._frame(event, form, taking))
         return found
 

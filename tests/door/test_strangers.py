@@ -226,7 +226,7 @@ def test_tls_on_a_plain_port(opened: Open, trusting: ssl.SSLContext) -> None:
 def test_a_handshake_of_tls_that_stalls(
     opened: Open, context: ssl.SSLContext, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("websocket_v6.actors.server.sockets.HANDSHAKE", 1.0)
+    monkeypatch.setattr("websocket_v6.actors.server.sockets.HANDSHAKE", 3.0)
     monkeypatch.setattr("websocket_v6.actors.server.base_server.LOOK", 0.2)
     door = opened(tls=context)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -234,14 +234,14 @@ def test_a_handshake_of_tls_that_stalls(
     with pytest.raises(ssl.SSLWantReadError):
         hello.do_handshake()
     first = outgoing.read()
-    socks = [raw_socket(door.port) for _ in range(30)]
-    for number, sock in enumerate(socks):
-        sock.sendall(first[: number * len(first) // 30])
-    with connect(door.url, ssl=trusting, proxy=None, close_timeout=1.0) as connection:
-        assert connection.ping().wait(5.0)
-        for sock in socks:
-            assert _ends(sock)
-        assert connection.ping().wait(5.0)
+    with ExitStack() as stack:
+        socks = [stack.enter_context(raw_socket(door.port)) for _ in range(30)]
+        for number, sock in enumerate(socks):
+            sock.sendall(first[: number * len(first) // 30])
+        with connect(door.url, ssl=trusting, proxy=None, close_timeout=1.0) as connection:
+            assert connection.ping().wait(5.0)
+            assert all(map(_ends, socks))
+            assert connection.ping().wait(5.0)
 
 
 def _ends(sock: socket.socket) -> bool:

@@ -13,7 +13,7 @@ from websocket_v6.protocol.errors import StreamError
 from websocket_v6.protocol.events import make_event
 from websocket_v6.protocol.server.row_frames import RowFrames
 from websocket_v6.protocol.server.words import Clock, Refused, Rows, State, decode
-from websocket_v6.protocol.websocket.frames import Closed, Text
+from websocket_v6.protocol.websocket.frames import Text
 
 BTC = "ticker KRW-BTC"
 EVENT = make_event(BTC, b'{"ty":"ticker","cd":"KRW-BTC"}', 1, 5)
@@ -27,8 +27,21 @@ def far() -> Iterator[FarEnd]:
 
 
 @pytest.fixture
-def session(far: FarEnd) -> RemoteSession:
-    return RemoteSession(far.client, "public", region="kr", registry=far.registry.ref, backfills=True)
+def closed() -> list[tuple[int, str]]:
+    """How it was ended."""
+    return []
+
+
+@pytest.fixture
+def session(far: FarEnd, closed: list[tuple[int, str]]) -> RemoteSession:
+    return RemoteSession(
+        far.client,
+        "public",
+        region="kr",
+        registry=far.registry.ref,
+        backfills=True,
+        close=lambda _, code, reason: closed.append((code, reason)),
+    )
 
 
 def ask(session: RemoteSession, *types: dict[str, object]) -> None:
@@ -75,12 +88,9 @@ def test_what_it_asked_is_settled_stream_by_stream(far: FarEnd, session: RemoteS
     assert [type(one) for one in far.registry.heard()] == [ComponentGone]
 
 
-def test_when_something_is_missing_its_socket_ends_behind_what_came_before(far: FarEnd, session: RemoteSession) -> None:
-    session.deliver([EVENT], RowFrames())
+def test_when_something_is_missing_its_socket_is_closed(session: RemoteSession, closed: list[tuple[int, str]]) -> None:
     session.interrupt()
-    session.deliver([EVENT], RowFrames())
-    assert len(far.read()) == 1
-    assert far.decoder.controls == [Closed(1012, "messages may be missing: connect again")]
+    assert closed == [(1012, "messages may be missing: connect again")]
 
 
 def test_what_it_is_told_counts_for_its_budget(far: FarEnd, session: RemoteSession) -> None:
