@@ -106,6 +106,7 @@ class NetworkServer(BaseServer):
         self._bearer = Bearer()
         self._page = Page()
         self._judged: dict[int, tuple[Head, Token | None]] = {}  # clients whose tokens, or proofs, are looked at
+        self._nonces: dict[int, str] = {}  # of the tokens that clients came in with
         self._challenges = Challenges()
         self._clock_due = 0.0
         self._cut_off = 0
@@ -226,6 +227,8 @@ class NetworkServer(BaseServer):
         elif token is None and not is_signed:
             self._sockets.refuse(client, refuse(403, headers={OTHER_KEYS: "1"}), "its keys are others")
         elif (session := self._let_in(client, head)) is not None:
+            if token is not None:
+                self._nonces[number] = token.nonce
             self._sockets.go_on(client, session)
 
     def _let_in(self, client: Client, head: Head) -> Session | None:
@@ -274,6 +277,8 @@ class NetworkServer(BaseServer):
         )
 
     def _linger(self, client: Client, code: int, reason: str) -> None:
+        if code == RESTART and (nonce := self._nonces.get(client.number)) is not None:
+            self._bearer.forgive(nonce)
         self._sockets.linger(client, close_frame(code, reason), reason)
 
     def _refuse(self, client: Client, refusal: Refusal) -> None:
@@ -304,6 +309,7 @@ class NetworkServer(BaseServer):
     def left(self, client: Client, reason: str) -> None:  # noqa: ARG002
         """Forget what was asked about its token."""
         self._judged.pop(client.number, None)
+        self._nonces.pop(client.number, None)
 
     # --- what they get
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+import pytest
+from websockets.exceptions import InvalidStatus
+
 from tests.conftest import wait_until
-from tests.door.world import Client, World
+from tests.door.world import Client, World, bearer
 
 Make = Callable[..., World]
 RESTARTED = (1012, "messages may be missing: connect again")
@@ -117,3 +120,23 @@ def test_private_clients_are_closed_by_their_own_endpoint_alone(world: Make) -> 
     assert private.door.rest() == ([], RESTARTED)
     one.sim.trade("KRW-BTC")
     assert public.door.read()["stream_type"] == "REALTIME"
+
+
+def test_who_is_closed_for_a_gap_may_come_again_with_the_same_token(world: Make) -> None:
+    one = world(door=OPTIONS)
+    headers = bearer(one.sim)
+    client = one.client(one.door.private_url, additional_headers=headers)
+    client.ask({"type": "myOrder"})
+    one.settle("myOrder *", endpoint="private", of=1)
+    with pytest.raises(InvalidStatus):
+        one.client(one.door.private_url, additional_headers=headers)
+    one.sim.drop("private")
+    assert client.rest() == ([], RESTARTED)
+    again = one.client(one.door.private_url, additional_headers=headers)
+    # Once, as before.
+    with pytest.raises(InvalidStatus):
+        one.client(one.door.private_url, additional_headers=headers)
+    again.ask({"type": "myOrder"})
+    again.connection.close()
+    with pytest.raises(InvalidStatus):
+        one.client(one.door.private_url, additional_headers=headers)

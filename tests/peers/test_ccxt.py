@@ -87,3 +87,20 @@ def test_private_streams(simulator: Make, entrance: Enter) -> None:
             assert trades[-1]["price"] == 100_000_000
 
     asyncio.run(run())
+
+
+def test_private_streams_go_on_after_a_gap(simulator: Make, entrance: Enter) -> None:
+    sim = simulator(limits=None, answers=Answers(nonce_checked=False))
+    url = entrance(sim, backoff_initial=0.05).url
+
+    async def run() -> None:
+        async with exchange(sim, url) as upbit:
+            for _ in range(3):
+                # Also the second and third time with the token that it began with.
+                balance = told(upbit.watch_balance(), lambda: sim.deposit("XRP", 1))
+                assert (await asyncio.wait_for(balance, 10))["XRP"]["free"] >= 100_001
+                sim.drop("private")
+                with pytest.raises(ccxt_pro.NetworkError):
+                    await asyncio.wait_for(upbit.watch_balance(), 10)
+
+    asyncio.run(run())

@@ -355,6 +355,7 @@ def test_a_snapshot_of_the_exchange_is_not_replayed() -> None:
     assert sent.as_snapshot() is sent
     assert (sent.is_replayed, sent.as_realtime().is_replayed) == (False, False)
     assert sent.as_realtime().stream_type == "REALTIME"
+    assert (sent.runs_on, sent.as_realtime().runs_on) == (False, True)
     made = decode(simple("ticker")).as_snapshot()
     assert (made.is_replayed, made.as_snapshot() is made) == (True, True)
     assert made == sent

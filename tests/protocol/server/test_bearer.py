@@ -142,6 +142,15 @@ def test_a_nonce_is_good_once() -> None:
     assert check(bearer, header("b"), 2.0) is None
 
 
+def test_a_nonce_that_is_forgiven_is_good_once_more() -> None:
+    bearer = Bearer()
+    assert check(bearer, header("a"), 0.0) is None
+    bearer.forgive("a")
+    bearer.forgive("never seen")
+    assert check(bearer, header("a"), 1.0) is None
+    assert name(check(bearer, header("a"), 2.0)) == "nonce_used"
+
+
 def test_a_nonce_is_remembered_ten_minutes_from_its_use() -> None:
     bearer = Bearer()
     check(bearer, header("a"), 0.0)
