@@ -56,7 +56,7 @@ def measure_door(
     clients: int, *, form: str, is_deflated: bool, rate: float, burst: int, seconds: float
 ) -> tuple[Reading, Reading]:
     """Return what a server measured, and what so many programs at its door did, which all want the same tickers."""
-    goal, warm_up = int(rate * seconds), int(rate)
+    goal, warm_up = int(rate * seconds), int(rate // 2)
     total = warm_up + goal
     orders = Orders("ticker", "paced", rate=rate, burst=burst, limit=total + burst)
     asked = readers.Assignment(0, clients, format=form, is_deflated=is_deflated, goal=total)
