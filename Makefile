@@ -40,16 +40,15 @@ conformance: $(VENV)/.with-test $(VENV)/.with-conformance  ## All 517 Autobahn c
 	$(BIN)/python -m tests.conformance
 	$(BIN)/python -m tests.conformance --server
 
-long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make test runs short: lost lines, killed processes, random walks
-	WEBSOCKET_V6_TEST_WALKS=1000 $(BIN)/python -m pytest -p no:randomly --timeout 900 \
-	  tests/protocol/delivery/test_source_flow.py tests/protocol/connection/test_walks.py \
-	  tests/protocol/demand/test_endpoint_walks.py $(TEST_ARGS)
+long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make test runs short: properties, random walks, lost lines, killed processes
+	WEBSOCKET_V6_TEST_WALKS=1000 $(BIN)/python -m pytest -p no:randomly --timeout 900 tests/protocol $(TEST_ARGS)
 	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 $(BIN)/python -m pytest -p no:randomly \
 	  tests/engine/test_sources.py tests/processes $(TEST_ARGS)
 
-fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, fifteen minutes
+fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, twenty minutes
 	$(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=300
 	$(BIN)/python tests/fuzz/fuzz_server.py -max_total_time=300
+	$(BIN)/python tests/fuzz/fuzz_door.py -max_total_time=300
 	$(BIN)/python tests/fuzz/fuzz_events.py -max_total_time=300
 
 mutants: $(VENV)/.with-test $(VENV)/.with-mutants  ## Mutation testing of protocol/: MUTANTS=25 of each module, MODULES='stores union'

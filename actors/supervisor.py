@@ -32,7 +32,10 @@ from .messages.component import EngineFailed
 from .messages.connection import KeysChanged
 from .messages.registry import ComponentGone, UseRouter, Watch
 from .messages.router import RouterInheritance, UseBackfill, UseRegistry
-from .messages.supervisor import Failed, Renew, SourceServes, UseSettings
+from .messages.server import DoorFailed, DoorOpened
+from .messages.supervisor import Failed, OpenNetwork, Renew, SourceServes, UseSettings
+from .server.network_door import NetworkDoor
+from .server.network_server import ShowState
 from .server.server import Server
 from .sources import Neighbours, Source, Sources
 
@@ -42,16 +45,18 @@ logger = logging.getLogger(__name__)
 
 MAX_RESTARTS = 5
 MAX_SECONDS = 60.0
+REOPEN = 1.0  # seconds until a port that was lost is tried again
 
-ORDER = ("jwt", "registry", "router", "backfill", "membership")
+ORDER = ("jwt", "registry", "router", "backfill", "membership", "network")
 # Child -> those that are replaced with it, because they hold its ref or lean on its state, and the endpoints all
 # connections of which are. A connection is replaced alone.
 WITH = {
-    "jwt": (("jwt", "membership"), ("private", "info")),
-    "registry": (("registry", "router", "backfill", "membership"), ENDPOINTS),
-    "router": (("router", "backfill", "membership"), ENDPOINTS),
+    "jwt": (("jwt", "membership", "network"), ("private", "info")),
+    "registry": (("registry", "router", "backfill", "membership", "network"), ENDPOINTS),
+    "router": (("router", "backfill", "membership", "network"), ENDPOINTS),
     "backfill": (("backfill",), ()),
     "membership": (("membership",), ()),
+    "network": (("network",), ()),
 }
 
 
@@ -63,10 +68,15 @@ class Children(NamedTuple):
     router: Ref
     connections: Mapping[str, tuple[Ref, ...]]  # by endpoint, its sources
     membership: Ref | None  # if this process shares with others
+    network: Ref | None = None  # if it serves the network
 
 
 class GetChildren(NamedTuple):
     """Who are the engine's actors now? Asked; fails with EngineError once the engine has given up."""
+
+
+class ReopenNetwork(NamedTuple):
+    """Try again to listen for the network."""
 
 
 class Join(NamedTuple):
@@ -91,10 +101,10 @@ class AwaitPlace(NamedTuple):
 class Supervisor(Actor):
     """Starts, watches, replaces and stops the engine's actors.
 
-    Receives Join, Quit, GetChildren, AwaitPlace and HandOver from proxies, Failed from children, KeysReplaced from Jwt,
-    Renew from connections, SourceServes from the registry, Placed and UseSettings from the membership. `folder` is
-    where this process meets others to share connections with; without one it does not. `serves` says that it is there
-    to be their host.
+    Receives Join, Quit, GetChildren, AwaitPlace, HandOver, OpenNetwork and ShowState from proxies, Failed from
+    children, KeysReplaced from Jwt, Renew from connections, SourceServes from the registry, Placed and UseSettings from
+    the membership, DoorOpened and DoorFailed from the network's server. `folder` is where this process meets others to
+    share connections with; without one it does not. `serves` says that it is there to be their host.
     """
 
     def __init__(self, config: Config, folder: Path | None = None, *, serves: bool = False) -> None:
@@ -108,6 +118,7 @@ class Supervisor(Actor):
         self._children: dict[str, Ref] = {}
         self._sources = Sources(config, self.actor_ref, self._neighbours)
         self._inheritances: dict[str, Any] = {}
+        self._door = NetworkDoor()
         self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)
         self._failure: EngineError | None = None
 
@@ -140,6 +151,15 @@ class Supervisor(Actor):
             case AwaitPlace(place):
                 self._awaiting.append(place)
                 self._answer_place()
+            case OpenNetwork(opening, address):
+                self._door.open(opening, address)
+                self._open_network()
+            case DoorOpened() | DoorFailed():
+                self._hear_of_door(message)
+            case ReopenNetwork():
+                self._open_network()
+            case ShowState():
+                tell(self._children.get("network"), message)
             case HandOver(done):
                 if not tell(self._children.get("membership"), message):
                     done.set(True)
@@ -164,7 +184,12 @@ class Supervisor(Actor):
         children = self._children
         connections = {endpoint: self._sources.of(endpoint) for endpoint in ENDPOINTS}
         return Children(
-            children["jwt"], children["registry"], children["router"], connections, children.get("membership")
+            children["jwt"],
+            children["registry"],
+            children["router"],
+            connections,
+            children.get("membership"),
+            children.get("network"),
         )
 
     def _neighbours(self) -> Neighbours:
@@ -198,7 +223,12 @@ class Supervisor(Actor):
             tell(registry, ComponentGone(component_id))
 
     def _is_needed(self, name: str) -> bool:
-        return {"membership": self._folder is not None, "backfill": self._config.backfill}.get(name, True)
+        needed = {
+            "membership": self._folder is not None,
+            "backfill": self._config.backfill,
+            "network": self._door.opening is not None,
+        }
+        return needed.get(name, True)
 
     def _start_child(self, name: str) -> Ref:
         inheritance = self._inheritances.pop(name, None)
@@ -218,6 +248,8 @@ class Supervisor(Actor):
                     registry=self._children["registry"],
                     supervisor=self.actor_ref,
                 )
+            case "network":
+                return self._door.start(self._config.without_keys(), self._children, self.actor_ref)
             case _:
                 return self._start_membership()
 
@@ -266,6 +298,27 @@ class Supervisor(Actor):
                 one.set_exception((EngineError, self._failure, None))
         self._awaiting.clear()
 
+    # --- the network
+
+    def _open_network(self) -> None:
+        if self._failure is not None:
+            self._door.give_up(self._failure)
+        elif "network" not in self._children and self._door.opening is not None:
+            self._get_children()
+            if "network" not in self._children:
+                self._start(("network",))
+
+    def _hear_of_door(self, message: DoorOpened | DoorFailed) -> None:
+        if message.server != self._children.get("network"):
+            return  # from one that was replaced
+        match message:
+            case DoorOpened(_, address):
+                self._door.opened(address)
+            case DoorFailed(_, reason):
+                self._stop_child("network")
+                if self._door.failed(reason):
+                    self.after(REOPEN, ReopenNetwork())
+
     # --- failures
 
     def _replace(self, failed: Failed) -> None:
@@ -308,8 +361,9 @@ class Supervisor(Actor):
         for source in stopped:
             self._sources.drop(source)
         for source, inheritance in stopped.items():
-            # An heir needs no successor beside that of whom it was to replace; nor what led through that door.
-            if source.door is None and not any(other.number in source.heir_of for other in stopped):
+            # An heir needs no successor beside that of whom it was to replace; what led through that door has none.
+            follows = any(other.number in source.heir_of and other.door is None for other in stopped)
+            if source.door is None and not follows:
                 self._sources.start(source.endpoint, inheritance)
 
     def _give_up(self, failed: Failed) -> None:
@@ -320,6 +374,7 @@ class Supervisor(Actor):
         logger.critical(text)
         self._failure = EngineError(text)
         self.close()
+        self._door.give_up(self._failure)
         self._answer_place()
         for component in self._components.values():
             tell(component, EngineFailed(self._failure))

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,10 +10,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 
 DEADLINE = 20.0  # seconds: generous, for a condition that comes at once on a quiet machine
 ROOT = Path(__file__).resolve().parent.parent
+# How many examples a property is tried with that does not say it itself. None has a deadline: it would be one of wall
+# time, and what takes too long is found by the timeout of each test.
+EXAMPLES = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "60"))
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+settings.register_profile("websocket_v6", max_examples=EXAMPLES, deadline=None)
+settings.load_profile("websocket_v6")
 
 
 def wait_until(condition: Callable[[], object], what: str = "the condition", timeout: float = DEADLINE) -> None:
@@ -25,8 +34,12 @@ def wait_until(condition: Callable[[], object], what: str = "the condition", tim
         pause.wait(0.005)
 
 
-def pytest_collection_finish() -> None:
-    """Let the collector pass over what was imported: it is run after each of some thousands of tests."""
+@pytest.fixture(scope="module", autouse=True)
+def _passed_over() -> None:
+    """Let the collector pass over what is there before a module's tests: it is run after each of some thousands.
+
+    The test runner and hypothesis keep ever more, of which nothing is a test's; looking at all of it was half the time.
+    """
     gc.collect()
     gc.freeze()
 
@@ -35,16 +48,30 @@ def pytest_collection_finish() -> None:
 def nothing_left_behind() -> Iterator[None]:
     """Every test ends with the threads, child processes and sockets it began with."""
     threads = set(threading.enumerate())
-    children = {child.pid for child in psutil.Process().children()}
+    children = _children()
     sockets = _sockets()
     yield
     gc.collect()
     wait_until(lambda: set(threading.enumerate()) <= threads, "the end of all threads of the test")
-    wait_until(
-        lambda: {child.pid for child in psutil.Process().children() if child.status() != "zombie"} <= children,
-        "the end of all child processes of the test",
-    )
+    wait_until(lambda: _children() <= children, "the end of all child processes of the test")
     wait_until(lambda: _sockets() <= sockets, "the closing of all sockets of the test")
+
+
+def _children() -> set[int]:
+    """Return the child processes of this one that run."""
+    try:
+        # The quick way, for most tests have none; whoever is there is only looked at, not waited for.
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return set()
+    return {child.pid for child in psutil.Process().children() if _runs(child)}
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:  # it was waited for meanwhile
+        return False
 
 
 def _sockets() -> int:

@@ -50,6 +50,11 @@ class FrontDoor:
         ask(self.children.registry, GetHealth(), TIMEOUT)
         ask(self.children.router, GetHealth(), TIMEOUT)
 
+    def serving(self, endpoint: str = "public") -> int:
+        """Return how many of its engine's connections have all that is wanted."""
+        health = ask(self.children.registry, GetHealth(), TIMEOUT)
+        return next(len(one.serving) for one in health.endpoints if one.endpoint == endpoint)
+
     def health(self) -> Any:
         """Return the server's; what was told to it before is done then."""
         return ask(self.server, GetHealth(), TIMEOUT)

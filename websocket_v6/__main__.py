@@ -1,6 +1,7 @@
 """`websocket-v6` and `python -m websocket_v6`: runs the command line, or says how to install what it needs."""
 
 import importlib.util
+import signal
 import sys
 
 __all__ = ["main"]
@@ -13,6 +14,9 @@ def main() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"websocket-v6: the command line needs {', '.join(missing)}: pip install 'websocket-v6[cli]'")
+    if sys.argv[1:2] == ["serve"]:
+        # Until its own handler is there; to the first process of a container the system gives none.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         from .cli.app import app
 

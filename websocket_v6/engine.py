@@ -25,11 +25,15 @@ from .actors.forks import no_fork
 from .actors.membership.place import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
+from .actors.messages.supervisor import OpenNetwork
+from .actors.server.network_server import ShowState
+from .actors.server.opening import Opening, prepare
 from .actors.supervisor import AwaitPlace, Children, GetChildren, Join, Quit, Supervisor
 from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
+from .protocol.server.network import Network
 
-__all__ = ["Link", "at_exit", "join", "serve"]
+__all__ = ["Link", "Service", "at_exit", "join", "serve"]
 
 logger = logging.getLogger(__name__)
 
@@ -206,24 +210,58 @@ def _await_place(config: Config, supervisor: Ref) -> Placed:
     return place
 
 
+class Service:
+    """An engine that serves others. `role` is its place among the processes of its user when it had found it."""
+
+    def __init__(self, supervisor: Ref, role: Role) -> None:
+        self.role = role
+        self.address = ""  # where the network is served
+        self._supervisor = supervisor
+
+    def open_network(self, opening: Opening) -> None:
+        """Serve the network, too.
+
+        Raises:
+            OSError: if it cannot be listened there.
+            EngineError: if the engine does not answer.
+        """
+        future: pykka.Future[str] = pykka.ThreadingFuture()
+        tell(self._supervisor, OpenNetwork(opening, future))
+        try:
+            self.address = future.get(timeout=ASK_TIMEOUT)
+        except pykka.Timeout as exc:
+            raise EngineError(f"the door to the network did not open within {ASK_TIMEOUT:g} s") from exc
+        except OSError as exc:
+            raise OSError(f"{exc}: give another --port or --bind, or end what listens there") from None
+
+    def show(self, state: bytes) -> None:
+        """Have the page of the network's door show this, JSON."""
+        tell(self._supervisor, ShowState(state))
+
+
 @contextlib.contextmanager
-def serve(config: Config) -> Iterator[Role]:
-    """Run the engine of `config` with no component of its own, as the host of other processes; yield its role.
+def serve(config: Config, network: Network | None = None) -> Iterator[Service]:
+    """Run the engine of `config` with no component of its own, as the host of other processes; yield what it is.
 
     It takes over from a process that is the host, without a gap, and hands over when it ends, not before. If there is
-    such a host already it is a guest of that one.
+    such a host already it is a guest of that one, and its network is not served.
 
     Raises:
-        ConfigError: if the folder that the processes meet in cannot be used.
+        ConfigError: if the folder that the processes meet in cannot be used, or the network not be served so.
+        OSError: if the network cannot be listened to.
         EngineError: if another process uses the connections and does not answer.
     """
-    if config.mode == "embedded":
+    opening = prepare(network) if network is not None else None
+    if config.mode == "embedded" and opening is None:
         raise ConfigError("mode='embedded' (WEBSOCKET_V6_MODE) shares with nobody: use auto to serve other processes")
     engine = _enter(config, SERVICE, serves=True)
     try:
         supervisor = engine.start()
         ask(supervisor, GetChildren(), ASK_TIMEOUT)
-        yield _await_place(config, supervisor).role
+        service = Service(supervisor, _await_place(config, supervisor).role)
+        if opening is not None and service.role is not Role.GUEST:
+            service.open_network(opening)
+        yield service
     finally:
         _leave(engine, SERVICE)
 

@@ -12,10 +12,23 @@ from .actors.delivery.router import RouterHealth
 from .actors.demand.registry import RegistryHealth
 from .actors.membership.place import MembershipHealth, Role
 from .actors.messages.common import GetHealth, Ref
+from .actors.server.network_server import NetworkHealth, VisitorHealth
+from .actors.server.server import ClientHealth, ServerHealth
 from .component import Component
 from .engine import ASK_TIMEOUT
+from .protocol.demand.epochs import KnownGap
 
-__all__ = ["ConnectionHealth", "Counters", "Health", "SubscriptionHealth", "gather", "is_open"]
+__all__ = [
+    "ClientHealth",
+    "ConnectionHealth",
+    "Counters",
+    "Health",
+    "KnownGap",
+    "SubscriptionHealth",
+    "VisitorHealth",
+    "gather",
+    "is_open",
+]
 
 
 class Counters(NamedTuple):
@@ -46,7 +59,9 @@ class Health(NamedTuple):
 
     `role` is what this process is among those of the user on this machine: `host` (its connections serve `guests` other
     processes too), `guest` (another process's connections serve this one), `embedded` (it shares nothing), or `looking`
-    while it finds out.
+    while it finds out. `wanted` are all streams by name, `gaps` the last times in which something may have been missed.
+    A host says how it serves its `members`, other processes, and its `visitors` from the network; `cut_off` counts
+    those of both that were too slow.
     """
 
     role: str
@@ -57,6 +72,11 @@ class Health(NamedTuple):
     streams: int  # distinct streams that all components of the process want
     counters: Counters
     subscriptions: tuple[SubscriptionHealth, ...]
+    wanted: tuple[str, ...] = ()
+    gaps: tuple[KnownGap, ...] = ()
+    members: tuple[ClientHealth, ...] = ()
+    visitors: tuple[VisitorHealth, ...] = ()
+    cut_off: int = 0
 
     def __str__(self) -> str:
         guests = f", {self.guests} guests" if self.guests else ""
@@ -107,8 +127,21 @@ def gather(component: Component) -> Health:
     )
     streams = sum(endpoint.streams for endpoint in registry.endpoints)
     place = _membership(component)
+    members, visitors = _door(place.door), _network(component)
     return Health(
-        place.role, component.name, registry.components, place.guests, connections, streams, counters, subscriptions
+        place.role,
+        component.name,
+        registry.components,
+        place.guests,
+        connections,
+        streams,
+        counters,
+        subscriptions,
+        wanted=tuple(stream for endpoint in registry.endpoints for stream in endpoint.wanted),
+        gaps=tuple(gap for endpoint in registry.endpoints for gap in endpoint.gaps),
+        members=members.members,
+        visitors=visitors.clients,
+        cut_off=members.cut_off + visitors.cut_off,
     )
 
 
@@ -130,6 +163,21 @@ def _membership(component: Component) -> MembershipHealth:
     if component.link.children.membership is None:
         return MembershipHealth(Role.EMBEDDED.value, 0)
     return cast(MembershipHealth, component.link.ask(lambda children: cast(Ref, children.membership), GetHealth()))
+
+
+def _door(door: Ref | None) -> ServerHealth:
+    with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
+        if door is not None:
+            return cast(ServerHealth, ask(door, GetHealth(), ASK_TIMEOUT))
+    return ServerHealth((), 0)
+
+
+def _network(component: Component) -> NetworkHealth:
+    network = component.link.children.network
+    with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
+        if network is not None:
+            return cast(NetworkHealth, ask(network, GetHealth(), ASK_TIMEOUT))
+    return NetworkHealth((), 0)
 
 
 def _subscription(edge: Edge) -> SubscriptionHealth:

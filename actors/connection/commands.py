@@ -8,9 +8,10 @@ __all__ = ["Close", "SendPing", "Text"]
 
 
 class Text(NamedTuple):
-    """Send a text message."""
+    """Send a text message; `ticket` is that of a question."""
 
     text: str
+    ticket: str = ""
 
 
 class SendPing(NamedTuple):

@@ -134,7 +134,7 @@ class Connection(Actor):
                 self._request_bytes = len(text.encode())
                 self._send(text, message.attachment)
             case ListSubscriptions(_, ticket, attachment):
-                self._send(encode_list_subscriptions(ticket, self._config.format), attachment)
+                self._send(encode_list_subscriptions(ticket, self._config.format), attachment, ticket)
             case TransportOpened() | TransportServes() | TransportSaid() | TransportFailed() | TransportEnded():
                 self._hear(message)
             case TimeCame():
@@ -189,7 +189,7 @@ class Connection(Actor):
                 transport.ping()
             case steps.SendQuestion(ticket):
                 # Past the registry's pace: one in a long silence stays within what the exchange allows.
-                self._send(encode_list_subscriptions(ticket, self._config.format), self._serves)
+                self._send(encode_list_subscriptions(ticket, self._config.format), self._serves, ticket)
             case steps.TakeTurn():
                 pace = pace_of(self._machine.target.url)
                 blocked_until = pace.blocked_until
@@ -286,11 +286,11 @@ class Connection(Actor):
         self._abandoned[self._attachment] = transport
         self._forget_transport()
 
-    def _send(self, text: str, attachment: int) -> None:
+    def _send(self, text: str, attachment: int, ticket: str = "") -> None:
         """Send what is for this attachment; of one that has ended it is void, for the next is asked anew."""
         is_open = self._machine.state is State.OPEN and attachment == self._serves != 0
         if is_open and self._transport is not None:
-            self._transport.send(text)
+            self._transport.send(text, ticket)
 
     # --- telling
 

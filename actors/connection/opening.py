@@ -20,7 +20,7 @@ from websocket_v6.protocol.websocket import deflate, handshake
 from .door_handshake import open_door
 from .remote_handshake import challenge_of, remedy, remote_headers
 
-__all__ = ["Opening", "socket_of"]
+__all__ = ["Opening", "bare", "socket_of"]
 
 TOKEN_TIMEOUT = 5.0
 DOOR_TIMEOUT = 5.0  # seconds for another process of this machine to let this one in
@@ -164,3 +164,9 @@ def socket_of(ws: websocket.WebSocket) -> socket.socket:
     if ws.sock is None:
         raise websocket.WebSocketConnectionClosedException("the socket is closed")
     return ws.sock
+
+
+def bare(error: WebSocketV6Error) -> WebSocketV6Error:
+    """Return the error without its traceback: the frames there hold the request's headers, and with them a token."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

@@ -38,7 +38,7 @@ from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, P
 
 from .commands import Close, SendPing, Text
 from .intake import DoorIntake, ExchangeIntake, Intake, error_of
-from .opening import Opening, socket_of
+from .opening import Opening, bare, socket_of
 from .wholeness import Wholeness
 from .writer import Writer
 
@@ -113,6 +113,7 @@ class Transport(threading.Thread):
         self._spare = 0  # credits in hand
         self._wholeness = Wholeness()
         self._attached_whole_ns = 0  # up to when all of a door's attachment was handed on
+        self._asked_ns: dict[str, int] = {}  # by ticket, when each question was asked that is not answered yet
         self._state = "connecting"  # that was told last: of this connection, or of the one behind a door
         self._said: ExchangeError | None = None  # it closes after an error, and that is why
         self._reading_since: float | None = None
@@ -124,9 +125,9 @@ class Transport(threading.Thread):
         """Return what can be said of silence now."""
         return Sample(self._reading_since, self._bytes_at, self._data_at)
 
-    def send(self, text: str) -> None:
-        """Send a text message soon."""
-        self._command(Text(text))
+    def send(self, text: str, ticket: str = "") -> None:
+        """Send a text message soon; `ticket` is that of a question."""
+        self._command(Text(text, ticket))
 
     def ping(self) -> None:
         """Send a ping soon; any byte that comes after it is an answer."""
@@ -181,13 +182,16 @@ class Transport(threading.Thread):
         try:
             agreed = opening.open()
         except WebSocketV6Error as exc:
-            return TransportFailed(self._number, _bare(exc), opening.keys)
+            return TransportFailed(self._number, bare(exc), opening.keys)
         try:
             self._opened(socket_of(opening.ws))
             self._writer.deflater = agreed.deflater if agreed else None
             self._carry(opening.ws, FrameDecoder(deflate=agreed.inflater if agreed else None))
         except _Over as over:
             error: WebSocketV6Error = over.error
+        except RemoteProtocolError as exc:  # no word of a door's
+            self._writer.close(opening.ws, 1002)
+            error = exc
         except (OSError, websocket.WebSocketException) as exc:
             error = TransportError(f"{self._endpoint} connection lost: {exc}")
         finally:
@@ -195,7 +199,7 @@ class Transport(threading.Thread):
             opening.close()
         if self._said is not None and isinstance(error, TransportError):
             error = self._said
-        return TransportEnded(self._number, _bare(error))
+        return TransportEnded(self._number, bare(error))
 
     def _opened(self, sock: socket.socket) -> None:
         _open_sockets.add(sock)
@@ -311,6 +315,7 @@ class Transport(threading.Thread):
     def _attach(self, at_ns: int, *, backfills: bool) -> None:
         number = self._intake.attachment = next_attachment()
         self._spare, self._attached_whole_ns = 0, at_ns
+        self._asked_ns.clear()
         self._reading_since = None  # until it is admitted
         # Another queue: credits of the attachment before may still come back. A command that left its mark there
         # stands among the commands by now, which are looked at before it is waited here.
@@ -335,8 +340,11 @@ class Transport(threading.Thread):
                 self._spare += self.credits.get_nowait()
 
     def _say(self, notice: Notice, whole_ns: int) -> None:
-        # Of what a door passes on, nobody knows here how long it has been on its way.
-        whole_ns = 0 if self._attached_whole_ns else whole_ns
+        asked_ns = self._asked_ns.pop(notice.ticket, 0) if isinstance(notice, SubscriptionList) else 0
+        if self._attached_whole_ns:
+            # Of what a door passes on, nobody knows here how long it has been on its way; but not since before it was
+            # asked for.
+            whole_ns = self._attached_whole_ns = max(self._attached_whole_ns, asked_ns)
         tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, notice, whole_ns))
         if isinstance(notice, ErrorNotice):
             self._said = ExchangeError(notice.name, notice.text)
@@ -365,7 +373,9 @@ class Transport(threading.Thread):
         self._collect_credits()  # among which each command has left a mark, that must not pile up
         while not self._commands.empty():
             match self._commands.get():
-                case Text(text):
+                case Text(text, ticket):
+                    if ticket:
+                        self._asked_ns[ticket] = time.time_ns()
                     self._writer.text(ws, text.encode())
                 case SendPing():
                     self._writer.frame(ws, websocket.ABNF.OPCODE_PING, b"")
@@ -386,9 +396,3 @@ class Transport(threading.Thread):
             decoder.receive(chunk)
             if not chunk or any(isinstance(control, Closed | Violation) for control in decoder.controls):
                 return
-
-
-def _bare(error: WebSocketV6Error) -> WebSocketV6Error:
-    """Return the error without its traceback: the frames there hold the request's headers, and with them a token."""
-    error.__traceback__ = error.__cause__ = error.__context__ = None
-    return error

@@ -170,6 +170,7 @@ class Router(Actor):
         tell(self._supervisor, Failed("router", self.actor_ref, error, self._inheritance()))
 
     def _inheritance(self) -> RouterInheritance:
+        self._delivery.send()  # what is told to be delivered must be
         return RouterInheritance(self._routes.trades(), self._flow.whole_ns())
 
     # --- the way of a batch
@@ -180,6 +181,7 @@ class Router(Actor):
         epoch = self._flow.take(attachment)
         if epoch is None:
             self._late += len(batch.streams)
+            self._delivery.flush()  # what came before it may have been put off
             return
         if not self._careful.merges(batch.endpoint):
             self._deliver(batch, epoch)

@@ -22,6 +22,7 @@ from websocket_v6.actors.messages.registry import (
     BackfillEnded,
     ComponentGone,
     DropSource,
+    Look,
     Marked,
     SnapshotServed,
     SourceEnded,
@@ -59,6 +60,8 @@ from websocket_v6.protocol.errors import LocalProtocolError, TransportError
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscriptionList
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
 from websocket_v6.protocol.server.words import Refused
+
+from .onlookers import Onlookers
 
 __all__ = ["Registry", "RegistryHealth", "RegistryInheritance"]
 
@@ -99,7 +102,7 @@ class Due(NamedTuple):
 class Registry(Actor):
     """Turns messages into calls of the endpoints' machines, and what these return into messages.
 
-    Receives Watch, Subscribe, Unsubscribe, ComponentGone and AskExchange from components, what sources say,
+    Receives Watch, Subscribe, Unsubscribe, Look, ComponentGone and AskExchange from components, what sources say,
     StreamsSeen, SnapshotServed and Marked from the router, BackfillEnded from backfill, UseSource, DropSource and
     UseRouter from the supervisor. Sends routes and the commands of `protocol/delivery/commands.py` to the router,
     Connect, SendRequest, ListSubscriptions and Disconnect to sources, ConnectionChanged and StreamFailed to components,
@@ -119,6 +122,7 @@ class Registry(Actor):
         self._askers: dict[int, pykka.Future[Any] | Asker] = {}
         self._numbers = itertools.count(1)  # of askers
         self._timers: dict[str, Timer] = {}
+        self._onlookers = Onlookers(lambda message: tell(self._router, message))
         self._malformed = 0
         self._told: set[str] = set()  # kinds of malformed messages that were logged
         for lease, claim in claims.items():
@@ -152,6 +156,8 @@ class Registry(Actor):
                 self._watchers[component_id] = component
             case ComponentGone(component_id):
                 self._component_gone(component_id)
+            case Look(_, _, name):
+                self._onlookers.look(message, self._endpoints[name].wanted)
             case UseRouter() | UseSource() | DropSource():
                 self._use(message)
             case GetInheritance():
@@ -265,6 +271,7 @@ class Registry(Actor):
 
     def _component_gone(self, component_id: str) -> None:
         self._watchers.pop(component_id, None)
+        self._onlookers.gone(component_id)
         for lease in sorted(self._by_component.get(component_id, ())):
             name = self._claims[lease].endpoint
             self._do(name, self._endpoints[name].drop(lease, None, time.monotonic()))
@@ -273,8 +280,11 @@ class Registry(Actor):
 
     def _do(self, name: str, commands: Iterable[Command]) -> None:
         """Carry out what an endpoint has decided, in its order, and wake it when it is due next."""
+        wanted = self._endpoints[name].wanted
+        self._onlookers.leave(name, wanted)
         for command in commands:
             self._carry_out(name, command)
+        self._onlookers.come(name, wanted)
         due, timer = self._endpoints[name].next_due, self._timers.get(name)
         if timer is not None and timer.message is not None:
             if due is not None and timer.due <= due:

@@ -162,7 +162,7 @@ class Membership(Actor):
             case StopServer(server):
                 self._stop_server(server)
             case GetHealth():
-                return MembershipHealth(self._role.value, len(self._members))
+                return MembershipHealth(self._role.value, len(self._members), self._members.server)
             case _:
                 super().on_receive(message)
         return None

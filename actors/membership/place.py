@@ -48,7 +48,8 @@ class HandOver(NamedTuple):
 
 
 class MembershipHealth(NamedTuple):
-    """The place of this process. `guests` are the processes that it serves."""
+    """The place of this process. `guests` are the processes that it serves, through its `door` (live)."""
 
     role: str
     guests: int
+    door: Ref | None = None

@@ -224,6 +224,9 @@ class Rendezvous:
                 return False
             before = self.find_host()
             self._write(entry)
+            if not self.is_holder:  # this process was stopped in its turn, and the lock was taken away meanwhile
+                self._host_path.unlink(missing_ok=True)
+                return False
         if before is not None and before.address != entry.address and before.pid != os.getpid():
             self.sweep(before)
         return True

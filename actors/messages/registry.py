@@ -21,6 +21,7 @@ __all__ = [
     "BackfillEnded",
     "ComponentGone",
     "DropSource",
+    "Look",
     "Marked",
     "SnapshotServed",
     "SourceEnded",
@@ -77,6 +78,19 @@ class Unsubscribe(NamedTuple):
     component_id: str
     subscription_id: int
     want: Want | None = None
+
+
+class Look(NamedTuple):
+    """The client at the end of `way` (live) looks on: it has these streams as long as others want them.
+
+    In place of what it looked at before under this `lease`; without streams that is over.
+    """
+
+    component_id: str
+    lease: int
+    endpoint: str
+    streams: tuple[Stream, ...]
+    way: Way
 
 
 class AskExchange(NamedTuple):

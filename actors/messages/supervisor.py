@@ -2,9 +2,11 @@
 
 from typing import Any, Literal, NamedTuple
 
+import pykka
+
 from .common import Ref
 
-__all__ = ["Failed", "Renew", "SourceServes", "UseSettings"]
+__all__ = ["Failed", "OpenNetwork", "Renew", "SourceServes", "UseSettings"]
 
 
 class Failed(NamedTuple):
@@ -41,3 +43,16 @@ class UseSettings(NamedTuple):
 
     redundancy: int
     max_age: float | None
+
+
+class OpenNetwork(NamedTuple):
+    """Serve the network as `opening`, an Opening of the server's room, says (live).
+
+    Answered through the future (live), with the address that is listened at.
+
+    Raises:
+        OSError: if it cannot be listened there.
+    """
+
+    opening: Any
+    address: "pykka.Future[str]"

@@ -20,9 +20,9 @@ from websocket_v6.protocol.membership.patience import Patience, Verdict
 from websocket_v6.protocol.websocket.outgoing import close_frame
 from websocket_v6.protocol.websocket.server_handshake import Head
 
-from .client import Client, Session, Stage
 from .listening import Listener, most_clients
 from .selector_inbox import SelectorInbox, SocketReady
+from .server_client import Client, Session, Stage
 from .sockets import Sockets
 
 __all__ = ["BaseServer"]
@@ -75,10 +75,10 @@ class BaseServer(Actor):
         try:
             self._listener = Listener(self._address)
         except OSError as exc:
-            tell(self._owner, DoorFailed(self.actor_ref, str(exc)))
+            tell(self._owner, DoorFailed(self.actor_ref, exc.strerror or str(exc)))
             self.stop()
             return
-        self.actor_inbox.selector.register(self._listener.socket, selectors.EVENT_READ)
+        self._look_out(self._listener)
         self.after(LOOK, LookAround())
         self.after(0.0, BeatDue())
         tell(self._owner, DoorOpened(self.actor_ref, self._listener.address))
@@ -156,14 +156,26 @@ class BaseServer(Actor):
     def _called(self, number: int) -> None:
         tell(self.actor_ref, Behind(number))
 
+    def _look_out(self, listener: Listener) -> None:
+        """Hear of who comes."""
+        with suppress(KeyError):  # it does already
+            self.actor_inbox.selector.register(listener.socket, selectors.EVENT_READ)
+
+    def _look_away(self, listener: Listener) -> None:
+        """Hear of nobody: who waits, and is not taken in, would keep the selector awake."""
+        with suppress(KeyError, ValueError):
+            self.actor_inbox.selector.unregister(listener.socket)
+
     def _dismiss(self, code: int, reason: str) -> None:
         """Close all sockets after what is queued, and let nobody in any more."""
         self._is_dismissed = True
         if self._listener is not None:
-            with suppress(KeyError, ValueError):
-                self.actor_inbox.selector.unregister(self._listener.socket)
+            self._look_away(self._listener)
             self._listener.close()
             self._listener = None
+        self._say_goodbye(code, reason)
+
+    def _say_goodbye(self, code: int, reason: str) -> None:
         for client in self._sockets:
             if client.stage is Stage.OPEN:
                 self._sockets.linger(client, close_frame(code, reason), reason)

@@ -39,6 +39,7 @@ class GuestMouth(Mouth):
         for way, events in rows:
             outlet = self.outlets.get(way.client)
             if outlet is not None and not outlet.is_over:
+                outlet.delivered += len(events)
                 outlet.put(frames.of(events), may_send=may_send)
 
     def convey(self, way: Way, news: object) -> None:

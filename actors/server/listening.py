@@ -1,21 +1,24 @@
-"""The socket that a server listens on, in the file system or on loopback, and who it is that came."""
+"""The socket that a server listens on, in the file system or on the network, and who it is that came."""
 
 import contextlib
 import os
-import resource
 import socket
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Listener"]
 
 BACKLOG = 128
+MOST_THERE = 256  # sockets of a server on Windows, whose selector takes no more than 512
 AT_ONCE = 16  # that are taken in before the others have their turn
 
 
 class Listener:
-    """Listens at `address`: a path, or "127.0.0.1:port", where port 0 is any that is free.
+    """Listens at `address`: a path, or "127.0.0.1:port" or "[::1]:port", where port 0 is any that is free.
+
+    At "[::]:port" both families are listened to.
 
     Raises:
         OSError: if that cannot be.
@@ -27,10 +30,10 @@ class Listener:
         if self._path:
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         else:
-            self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            if os.name == "posix":  # else a host that was restarted could not listen for a minute where it did before
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket = socket.socket(_family(address), socket.SOCK_STREAM)
         try:
+            if not self._path:
+                _share_port(self.socket)
             self.socket.bind(self._path or _host_and_port(address))
             self.socket.listen(BACKLOG)
             self.socket.setblocking(False)
@@ -38,7 +41,8 @@ class Listener:
             self.socket.close()
             raise
         self.port = 0 if self._path else int(self.socket.getsockname()[1])
-        self.address = self._path or "{}:{}".format(*self.socket.getsockname()[:2])
+        host = address.rpartition(":")[0]
+        self.address = self._path or f"{host}:{self.port}"
         self._spare = os.open(os.devnull, os.O_RDONLY)
 
     def accept(self) -> list[socket.socket]:
@@ -93,9 +97,30 @@ def peer_of(sock: socket.socket) -> tuple[int, int] | None:
 
 def most_clients() -> int:
     """Return how many sockets a server may have: half of what descriptors this process may have."""
+    if sys.platform == "win32":
+        return MOST_THERE
+    import resource
+
     return max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 
 
-def _host_and_port(address: str) -> tuple[str, int]:
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if address.startswith("[") else socket.AF_INET
+
+
+def _share_port(sock: socket.socket) -> None:
+    if os.name == "posix":
+        # What is left of connections of one that was here before does not keep the port from the next. (On Windows the
+        # option has another meaning: two could listen at once.)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+
+
+def _host_and_port(address: str) -> tuple[Any, ...]:
+    """Return what `bind` takes: with an IPv6 address also the number of its interface, `[fe80::1%eth0]:80`."""
     host, _, port = address.rpartition(":")
-    return host, int(port)
+    if not address.startswith("["):
+        return host, int(port)
+    found = socket.getaddrinfo(host[1:-1], int(port), socket.AF_INET6, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+    return found[0][4]

@@ -12,9 +12,9 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.events import Event
 
-__all__ = ["Convey", "Deliver", "NetworkMouth", "Overrun"]
+__all__ = ["MOST_BYTES", "Convey", "Deliver", "NetworkMouth", "Overrun"]
 
-MOST_BYTES = 64 * 1024 * 1024  # of messages on their way, counted once for each client
+MOST_BYTES = 64 * 1024 * 1024  # of messages on their way
 
 
 class Deliver(NamedTuple):
@@ -45,7 +45,8 @@ class NetworkMouth(Mouth):
 
     def deliver(self, rows: Sequence[tuple[Way, list[Event]]]) -> None:
         """Pass events on."""
-        size = sum(len(event.payload) for _, events in rows for event in events)
+        # What many clients get is there once, whoever waits for it.
+        size = sum(len(event.payload) for event in {id(one): one for _, events in rows for one in events}.values())
         if self._put - self._taken > MOST_BYTES:
             if not self._is_overrun:
                 self._is_overrun = True

@@ -4,6 +4,7 @@ It has a thread of its own, for it converts, compresses and encrypts, and nobody
 """
 
 import logging
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from websocket_v6.actors.base import tell
 from websocket_v6.actors.jwt import Judge, Judged, JudgeProof
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import KeysChanged
+from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF, SUBPROTOCOLS
 from websocket_v6.protocol.server.bearer import Bearer, Refusal, Token, read_token
 from websocket_v6.protocol.server.challenges import Challenges
-from websocket_v6.protocol.server.door_rules import Doorkeeper, Rules, Visit, endpoint_at
+from websocket_v6.protocol.server.door_rules import Doorkeeper, Rules, Visit, endpoint_at, is_own_page
 from websocket_v6.protocol.server.plain_frames import PlainFrames
 from websocket_v6.protocol.server.request_reading import MAX_GUEST_REQUEST, MAX_REQUEST
 from websocket_v6.protocol.server.row_frames import RowFrames
@@ -26,21 +28,22 @@ from websocket_v6.protocol.websocket.server_deflate import ServerAgreement, agre
 from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, accept, refuse, upgrade
 
 from .base_server import BaseServer
-from .client import Client, Session, Stage
-from .network_mouth import Convey, Deliver, NetworkMouth, Overrun
+from .network_mouth import MOST_BYTES, Convey, Deliver, NetworkMouth, Overrun
 from .outlet import Account
 from .page import Page
 from .plain_session import PlainSession
 from .remote_session import RemoteSession
 from .sending import sender_of
+from .server_client import Client, Session, Stage
 
-__all__ = ["NetworkHealth", "NetworkServer", "ShowState"]
+__all__ = ["NetworkHealth", "NetworkServer", "ShowState", "VisitorHealth"]
 
 logger = logging.getLogger(__name__)
 
 BUDGET = 64 * 1024 * 1024  # bytes that may wait for one client
-TOO_SLOW = 1013  # "try again later"
-RESTART = 1012  # "service restart"
+MOST_STREAMS = 50_000  # of all plain clients together; those who have the same count each
+GOING_AWAY, RESTART = 1001, 1012  # close codes of RFC 6455, 7.4.1, and "try again later"
+TOO_SLOW = 1013
 KEYS_CHANGED = 4403  # of ours (RFC 6455, 7.4.2)
 KEYS_REPLACED = "the keys are others now"
 CLOCK = 10.0  # seconds between two times that hosts of other machines are told what time it is
@@ -53,21 +56,22 @@ class ShowState(NamedTuple):
     state: bytes
 
 
-class ClientHealth(NamedTuple):
+class VisitorHealth(NamedTuple):
     """One client of the network."""
 
     name: str
     endpoint: str
-    format: str
+    format: str  # "words" for a host of another machine
     streams: int
-    delivered: int
+    delivered: int  # messages
     queued_bytes: int
+    is_onlooker: bool  # the door's own page
 
 
 class NetworkHealth(NamedTuple):
     """Who is served, and how many were cut off because they were too slow."""
 
-    clients: tuple[ClientHealth, ...]
+    clients: tuple[VisitorHealth, ...]
     cut_off: int
 
 
@@ -124,7 +128,7 @@ class NetworkServer(BaseServer):
                     client.session.convey(news)
                     self._sockets.watch(client)
             case Overrun():
-                logger.warning("more than %d bytes wait for clients of the network: all are closed", BUDGET)
+                logger.warning("more than %d bytes wait for clients of the network: all are closed", MOST_BYTES)
                 for session in self._sessions():
                     session.interrupt()
             case Judged(number, is_signed):
@@ -145,15 +149,22 @@ class NetworkServer(BaseServer):
         if self._listener is None or self._is_dismissed:
             return
         for sock in self._listener.accept():
-            peer = sock.getpeername()[0] if sock.family != 1 else ""
-            account = Account(BUDGET)
-            if self._context is None:
-                client = self._sockets.add(sock, sender_of(sock), account, 0)
-            else:
-                secure = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-                client = self._sockets.add(secure, secure.send, account, 0, stage=Stage.TLS)
-            if client is not None:
-                client.address, client.name = peer, f"a program at {peer}"
+            try:
+                self._take_in(sock)
+            except (OSError, ValueError):  # it hung up before it was looked at
+                sock.close()
+
+    def _take_in(self, sock: socket.socket) -> None:
+        (peer, port), reached = sock.getpeername()[:2], sock.getsockname()[0]
+        account = Account(BUDGET)
+        if self._context is None:
+            client = self._sockets.add(sock, sender_of(sock), account, 0)
+        else:
+            secure = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            client = self._sockets.add(secure, secure.send, account, 0, stage=Stage.TLS)
+        if client is not None:
+            client.address, client.reached = peer.removeprefix("::ffff:"), reached
+            client.name = f"a program at {_where(client.address, port)}"
 
     def enter(self, client: Client, head: Head) -> Session | None:
         """Take a handshake, or a visit to the page."""
@@ -162,17 +173,17 @@ class NetworkServer(BaseServer):
             head.query,
             head.headers,
             client.address,
-            client.sock.getsockname()[0],
+            client.reached,
             sum(one.session is not None for one in self._sockets),
             sum(one.session is not None and one.address == client.address for one in self._sockets),
+            "upgrade" not in head.headers and endpoint_at(head.path) is None,
         )
-        page = self._page.answer(head) if "upgrade" not in head.headers else None
-        refusal = self._keeper.refusal(visit._replace(path="/websocket/v1") if page else visit, time.monotonic())
+        refusal = self._keeper.refusal(visit, time.monotonic())
         if refusal is not None:
             self._refuse(client, refusal)
             return None
-        if page is not None:
-            self._sockets.refuse(client, page, "it has its page")
+        if visit.is_look:
+            self._sockets.refuse(client, self._page.answer(head), "it has its page")
             return None
         if endpoint_at(head.path) == "public":
             return self._let_in(client, head)
@@ -230,22 +241,29 @@ class NetworkServer(BaseServer):
         agreed = agreed if self._config.compression else None
         response = accept(key, subprotocol=None, extensions=agreed.response if agreed else None)
         self._sockets.admit(client, response, MAX_REQUEST, agreed.inflater if agreed else None)
-        return self._plain_session(client, endpoint, agreed)
+        is_onlooker = is_own_page(self._rules, head.headers)
+        if is_onlooker:
+            client.name = client.name.replace("a program", "the page", 1)
+        return self._plain_session(client, endpoint, agreed, is_onlooker=is_onlooker)
 
-    def _plain_session(self, client: Client, endpoint: str, agreed: ServerAgreement | None) -> PlainSession:
+    def _plain_session(
+        self, client: Client, endpoint: str, agreed: ServerAgreement | None, *, is_onlooker: bool
+    ) -> PlainSession:
         return PlainSession(
             client,
             endpoint,
             region=self._config.region,
             registry=self._registry,
             window_bits=agreed.window_bits if agreed else 0,
+            room=lambda: MOST_STREAMS - sum(one.streams for one in self._sessions() if isinstance(one, PlainSession)),
             close=self._linger,
             hang_up=lambda one: self._sockets.gone(one, "it was idle"),
+            is_onlooker=is_onlooker,
         )
 
     def _let_in_host(self, client: Client, key: str, subprotocol: str, endpoint: str) -> Session:
         self._sockets.admit(client, accept(key, subprotocol=subprotocol, extensions=None), MAX_GUEST_REQUEST)
-        client.name = f"a host at {client.address}"
+        client.name = client.name.replace("a program", "a host", 1)
         return RemoteSession(
             client,
             endpoint,
@@ -260,6 +278,17 @@ class NetworkServer(BaseServer):
 
     def _refuse(self, client: Client, refusal: Refusal) -> None:
         self._sockets.refuse(client, refuse(refusal.status, refusal.body), f"HTTP {refusal.status}")
+
+    def close(self) -> None:
+        """Say good-bye to all that are served, as far as that fits, and close all sockets."""
+        for client in self._sockets:
+            if client.stage is Stage.OPEN:
+                self._sockets.finish(client, close_frame(GOING_AWAY, "this host ends"), "it ends")
+        super().close()
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the supervisor."""
+        tell(self._owner, Failed("network", self.actor_ref, error))
 
     def _end_private(self) -> None:
         """Close whoever showed keys that are no more ours: what comes from now on is another account's.
@@ -314,13 +343,14 @@ class NetworkServer(BaseServer):
 
     def _health(self) -> NetworkHealth:
         clients = tuple(
-            ClientHealth(
+            VisitorHealth(
                 client.name,
                 client.session.endpoint,
                 client.session.format,
                 client.session.streams,
                 client.session.delivered,
                 client.outlet.queued,
+                isinstance(client.session, PlainSession) and client.session.is_onlooker,
             )
             for client in self._sockets
             if isinstance(client.session, PlainSession | RemoteSession)
@@ -336,3 +366,7 @@ def _subprotocol(head: Head) -> str | None:
 
 def _is_hex(text: str) -> bool:
     return len(text) % 2 == 0 and len(text) <= MAX_PROOF and set(text) <= set("0123456789abcdef")
+
+
+def _where(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -41,6 +41,7 @@ class Outlet:
 
     def __init__(self, sock: socket.socket, send: Send, account: Account, call: Callable[[], object]) -> None:
         self.is_behind = False
+        self.delivered = 0  # messages, counted by whoever makes frames of them
         self.is_over = False  # nothing is taken any more
         self.is_exceeded = False  # because too much waited
         self._is_closed = False
@@ -50,7 +51,10 @@ class Outlet:
         self._call = call
         self._lock = threading.Lock()
         self._frames: deque[bytes] = deque()
+        self._last: deque[bytes] | None = None  # what is still sent once nothing is taken any more
+        self._is_held = False  # nothing is sent
         self._rest = b""  # of the frame that was begun
+        self._pong = b""  # the last one that waits
         self._put = self._sent = 0  # bytes; the router counts the one, whoever has the lock the other
         account.outlets.append(self)
 
@@ -79,7 +83,7 @@ class Outlet:
                 self._drain()
             finally:
                 self._lock.release()
-            if self._rest or self._frames:
+            if not self._is_empty:
                 self._fall_behind()
 
     def _fall_behind(self) -> None:
@@ -91,16 +95,26 @@ class Outlet:
     def say(self, frame: bytes) -> None:
         """Send a control frame, before whatever waits."""
         with self._lock:
-            self._frames.appendleft(frame)
-            self._put_by_server(len(frame))
-            self._drain()
+            if self._last is None:
+                self._frames.appendleft(frame)
+                self._put_by_server(len(frame))
+        self.catch_up()
+
+    def pong(self, frame: bytes) -> None:
+        """Send a pong, before whatever waits, in place of one that still does: the last ping is answered.
+
+        Else whoever sends pings and reads nothing would have them pile up (RFC 6455, 5.5.3).
+        """
+        with self._lock:
+            self._pong = frame
         self.catch_up()
 
     def add(self, frame: bytes) -> None:
         """Send a frame behind whatever waits."""
         with self._lock:
-            self._frames.append(frame)
-            self._put_by_server(len(frame))
+            if self._last is None:
+                self._frames.append(frame)
+                self._put_by_server(len(frame))
         self.catch_up()
 
     def catch_up(self) -> bool:
@@ -108,11 +122,16 @@ class Outlet:
         while True:
             with self._lock:
                 self._drain()
-                is_done = not self._rest and not self._frames
+                is_done = self._is_empty
                 self.is_behind = not is_done
             # The router may have put something in before it saw that nobody is behind any more.
-            if not is_done or not self._frames:
+            if not is_done or self._is_empty:
                 return is_done
+
+    def hold(self, *, is_held: bool) -> None:
+        """Send nothing from now on, whoever wants to; or send again."""
+        with self._lock:
+            self._is_held = is_held
 
     def finish(self, frame: bytes = b"") -> bool:
         """Take nothing more, and throw away what waits but the frame that was begun; then send `frame`, the last.
@@ -121,17 +140,22 @@ class Outlet:
         """
         with self._lock:
             self.is_over = True
+            # In a place of its own: the router may be about to put something in, which must not come behind it.
+            self._last = deque([frame] if frame else ())
+            self._pong = b""
             self._frames.clear()
-            if frame:
-                self._frames.append(frame)
             self._drain()
-            return not self._rest and not self._frames
+            return self._is_empty
 
     def end_after_what_waits(self, frame: bytes) -> None:
         """Take nothing more; send what waits, and then `frame`, the last."""
         with self._lock:
             self.is_over = True
-            self._frames.append(frame)
+            self._last = deque()
+            with contextlib.suppress(IndexError):
+                while True:
+                    self._last.append(self._frames.popleft())
+            self._last.append(frame)
         self.catch_up()
 
     def close(self) -> None:
@@ -152,15 +176,25 @@ class Outlet:
         account.outlets.append(self)
 
     def _put_by_server(self, size: int) -> None:
-        self._sent -= size  # what is not the router's does not count for the budget
+        self._sent -= size  # for `_put` is the router's to count
 
     # --- under the lock
 
+    @property
+    def _is_empty(self) -> bool:
+        return not self._rest and not self._pong and not (self._frames if self._last is None else self._last)
+
     def _drain(self) -> None:
-        frames, send = self._frames, self._send
+        frames, send = self._frames if self._last is None else self._last, self._send
+        if self._is_held:
+            return
         if self._is_closed:  # while somebody was about to put something in
             frames.clear()
-        while self._rest or frames:
+            self._pong = b""
+        while self._rest or self._pong or frames:
+            if self._pong and not self._rest:
+                self._put_by_server(len(self._pong))
+                self._rest, self._pong = self._pong, b""
             data = self._rest or frames.popleft()
             if frames and len(data) < GATHERED and not self._rest:
                 data = _gather(data, frames)
@@ -172,7 +206,7 @@ class Outlet:
             except OSError:  # it is gone: its reader hears of that
                 self.is_over = True
                 frames.clear()
-                self._rest = b""
+                self._rest = self._pong = b""
                 return
             self._sent += sent
             self._rest = data[sent:] if sent < len(data) else b""

@@ -10,8 +10,8 @@ from websocket_v6.protocol.server.row_frames import RowFrames
 from websocket_v6.protocol.server.words import Clock, encode
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
-from .client import Client
 from .news_frames import news_frame
+from .server_client import Client
 from .sessions import GuestSession
 
 __all__ = ["RemoteSession"]
@@ -38,6 +38,7 @@ class RemoteSession(GuestSession):
         super().__init__(client, endpoint, region=region, registry=registry)
         self.delivered = 0
         self._client = client
+        self._say = client.outlet.put  # the thread is the server's, and all that waits counts for the budget
         self._backfills = backfills
         self._close = close
 

@@ -36,12 +36,15 @@ class SelectorInbox(TimedInbox):
         self.selector.register(self._woken, selectors.EVENT_READ)
         self._ready: deque[SocketReady] = deque()
         self._is_asleep = False
+        self._is_closed = False
         self._in_a_row = 0
+        self._before = 0  # messages whose turn is before that of the sockets
         self.put = self._put
         in_child(self)
 
     def close(self) -> None:
         """Close what waiting takes. What lies in the inbox can still be taken out."""
+        self._is_closed = True
         self.selector.close()
         self._waker.close()
         self._woken.close()
@@ -58,16 +61,20 @@ class SelectorInbox(TimedInbox):
                 self._waker.send(b"\0")
 
     def _take(self, timeout: float | None) -> "Envelope[Any]":
-        if self._ready:
-            return Envelope(self._ready.popleft())
-        if self._in_a_row < MESSAGES:
-            with contextlib.suppress(queue.Empty):
-                self._in_a_row += 1
+        if self._is_closed:
+            return self._queue.get(timeout=timeout)
+        if not self._ready and (self._in_a_row >= MESSAGES or self._queue.empty()):
+            self._select(timeout)
+            # What lies here came before a socket was found ready, which may be what somebody made of it.
+            self._before = self._queue.qsize()
+        if self._before or not self._ready:
+            self._before = max(0, self._before - 1)
+            self._in_a_row += 1
+            with contextlib.suppress(queue.Empty):  # neither came in time, or it was woken for what is gone
                 return self._queue.get_nowait()
-        self._select(timeout)
         if self._ready:
             return Envelope(self._ready.popleft())
-        return self._queue.get_nowait()  # Empty: neither came in time, or it was woken for what is gone
+        raise queue.Empty
 
     def _select(self, timeout: float | None) -> None:
         self._in_a_row = 0

@@ -28,11 +28,11 @@ from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import Head, refuse
 
 from .base_server import BaseServer
-from .client import Client, Session
 from .guest_mouth import GuestMouth
 from .listening import peer_of
 from .outlet import Account
 from .sending import sender_of
+from .server_client import Client, Session, Stage
 from .sessions import GuestSession, MemberSession
 
 __all__ = ["ClientHealth", "Server", "ServerHealth"]
@@ -51,6 +51,8 @@ class ClientHealth(NamedTuple):
     name: str
     pid: int
     endpoints: tuple[str, ...]
+    streams: int
+    delivered: int  # messages, through the sockets that are open now
     queued_bytes: int
 
 
@@ -212,6 +214,15 @@ class Server(BaseServer):
                 reason = "the keys are others now"
                 self._sockets.finish(client, close_frame(KEYS_CHANGED, reason), reason)
 
+    def _say_goodbye(self, code: int, reason: str) -> None:
+        is_in_doubt = self._mouth.is_in_doubt  # another process is the host: what waits is old, and not sent
+        close = self._sockets.finish if is_in_doubt else self._sockets.linger
+        for client in sorted(self._sockets, key=lambda one: not one.member):  # else those go with their members
+            if client.stage is Stage.OPEN:
+                close(client, close_frame(code, reason), reason)
+        if is_in_doubt:
+            self._sockets.hold(is_held=False)
+
     # --- whether it may serve
 
     def _look_at_clock(self) -> None:
@@ -225,19 +236,31 @@ class Server(BaseServer):
     def _doubt(self) -> None:
         self._mouth.is_in_doubt = True
         self._sockets.hold(is_held=True)
+        if self._listener is not None:
+            self._look_away(self._listener)
 
     def _confirm(self, term: int) -> None:
         self._term = term
         self._mouth.is_in_doubt = False
         self._mouth.looked_at = clock()
         self._sockets.hold(is_held=False)
-        self._accept()
+        if self._listener is not None:
+            self._look_out(self._listener)
 
     def _health(self) -> ServerHealth:
         members = []
         for name, member in self._members.items():
-            sessions = [one.session for one in self._of_member(name)]
-            endpoints = tuple(sorted(one.endpoint for one in sessions if isinstance(one, GuestSession)))
+            clients = self._of_member(name)
+            sessions = [one.session for one in clients if isinstance(one.session, GuestSession)]
             client = self._sockets.get(member.client)
-            members.append(ClientHealth(member.name, client.pid if client else 0, endpoints, member.account.queued))
+            members.append(
+                ClientHealth(
+                    member.name,
+                    client.pid if client else 0,
+                    tuple(sorted(one.endpoint for one in sessions)),
+                    sum(one.streams for one in sessions),
+                    sum(one.outlet.delivered for one in clients),
+                    member.account.queued,
+                )
+            )
         return ServerHealth(tuple(members), self._cut_off)

@@ -20,7 +20,7 @@ from websocket_v6.protocol.server.words import Refused, encode
 from websocket_v6.protocol.websocket.frames import Text
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
-from .client import Client, CutOff
+from .server_client import Client, CutOff
 
 __all__ = ["GuestSession", "MemberSession"]
 

@@ -19,9 +19,9 @@ from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, V
 from websocket_v6.protocol.websocket.outgoing import PONG, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, read_head, refuse
 
-from .client import Client, CutOff, Session, Stage
 from .outlet import Account, Outlet
 from .sending import Send
+from .server_client import Client, CutOff, Session, Stage
 
 __all__ = ["House", "Sockets"]
 
@@ -187,7 +187,7 @@ class Sockets:
         for control in controls:
             match control:
                 case Ping(payload):
-                    client.outlet.say(frame(PONG, payload))
+                    client.outlet.pong(frame(PONG, payload))
                 case Closed(code, reason):
                     self.finish(client, close_frame(1000 if code == 1005 else code), reason or LEFT)
                     return
@@ -220,6 +220,7 @@ class Sockets:
         """Send nothing any more; or go on."""
         self.is_held = is_held
         for client in self:
+            client.outlet.hold(is_held=is_held)
             if not is_held and client.outlet.is_behind:
                 self.send_on(client)
             else:

@@ -9,7 +9,7 @@ What it hears of sources comes through the router, behind the data before it. Wh
 was forgotten meanwhile, and is ignored; what cannot happen is LocalProtocolError.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
@@ -23,7 +23,7 @@ from .asking import Asking
 from .commands import Command, Deny, Report, Unroute
 from .continuity import Continuity
 from .deadlines import Deadline, Deadlines, Kind
-from .epochs import Epochs
+from .epochs import Epochs, KnownGap
 from .interest import Interest, Told
 from .joining import Joining
 from .lease import Leases, LeasesInheritance
@@ -53,6 +53,8 @@ class EndpointHealth(NamedTuple):
     requests_sent: int
     epoch: int
     serving: frozenset[int]  # the sources, by number, that have all that is wanted
+    wanted: tuple[Stream, ...] = ()
+    gaps: tuple[KnownGap, ...] = ()  # the last ones, oldest first
 
 
 class EndpointInheritance(NamedTuple):
@@ -83,6 +85,11 @@ class Endpoint:
         self._trials = Trials(leases_, sources, silence, asking, out)
         self._epochs = Epochs(name, config, leases_, sources, continuity, deadlines, silence, asking, joining, out)
         silence.expect_all()
+
+    @property
+    def wanted(self) -> Set[Stream]:
+        """All streams that are asked for."""
+        return self._leases.union.demands.keys()
 
     @property
     def next_due(self) -> float | None:
@@ -384,4 +391,6 @@ class Endpoint:
             self._asking.requests_sent,
             self._continuity.epoch,
             frozenset(one.source.number for one in serving if one is not None),
+            tuple(self.wanted),
+            self._epochs.gaps,
         )

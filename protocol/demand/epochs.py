@@ -4,7 +4,9 @@ When that is the case is `continuity.py`. The gap before an epoch ends with the 
 between that and the moment in which the first request is in force is in no gap.
 """
 
+from collections import deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Turn
@@ -19,7 +21,19 @@ from .lease import Leases
 from .silence import Silence
 from .source import Attachment, Source, Sources, What
 
-__all__ = ["Epochs"]
+__all__ = ["Epochs", "KnownGap"]
+
+REMEMBERED_GAPS = 16
+
+
+class KnownGap(NamedTuple):
+    """A time in which something may have been missed, as it was told. Unix nanoseconds."""
+
+    endpoint: str
+    epoch: int  # that began after it
+    started_ns: int
+    ended_ns: int | None  # None: it lasts
+    reason: str
 
 
 class Epochs:
@@ -39,7 +53,9 @@ class Epochs:
         out: list[Command],
     ) -> None:
         self.opened_at_ns = 0  # when this epoch began
+        self._gaps: deque[KnownGap] = deque(maxlen=REMEMBERED_GAPS)
         self._told = ""  # the last state that all were told
+        self._lost_for = ""  # why, when that was last the case
         self._name = name
         self._config = config
         self._leases = leases
@@ -50,6 +66,14 @@ class Epochs:
         self._asking = asking
         self._joining = joining
         self._out = out
+
+    @property
+    def gaps(self) -> tuple[KnownGap, ...]:
+        """The last gaps, oldest first; also one that lasts."""
+        started_ns = self._continuity.gap_started_ns
+        if started_ns is None or self._continuity.is_served:
+            return tuple(self._gaps)
+        return (*self._gaps, KnownGap(self._name, self._continuity.epoch + 1, started_ns, None, self._lost_for))
 
     # --- attachments come
 
@@ -79,6 +103,9 @@ class Epochs:
             self._out.append(HoldTrades(epoch, started_ns, at_ns, self._config.backfill_timeout))
 
     def _tell_open(self, at_ns: int) -> None:
+        started_ns = self._continuity.gap_started_ns
+        if started_ns is not None:
+            self._gaps.append(KnownGap(self._name, self._continuity.epoch, started_ns, at_ns, self._lost_for))
         self.tell("open", at_ns)
         self._continuity.gap_told()
 
@@ -141,6 +168,8 @@ class Epochs:
         """Tell all that want something of the endpoint, or the owner of one lease, what happened to it."""
         epoch = self._continuity.epoch if epoch is None else epoch
         self._out.append(Tell(state, epoch, at_ns, self._continuity.gap_started_ns, reason, error, lease))
+        if state == "lost" and self._told in ("open", ""):  # what comes after that are vain attempts
+            self._lost_for = reason or str(error or "")
         self._told = state if lease is None else self._told
 
     def noted(self, source: Source, state: str, what: What) -> None:

@@ -118,8 +118,10 @@ class Leases:
         lease = self._leases.get(number)
         if lease is None:
             return None
-        going = lease.want.codes if part is None else tuple(code for code in lease.want.codes if code in part.codes)
-        staying = tuple(code for code in lease.want.codes if code not in going)
+        # Sets: there may be ten thousand codes.
+        leaving = frozenset(lease.want.codes if part is None else part.codes)
+        going = tuple(code for code in lease.want.codes if code in leaving)
+        staying = tuple(code for code in lease.want.codes if code not in leaving)
         if part is None or not staying:
             del self._leases[number]
             gone = self._count(lease, lease.open, -1)

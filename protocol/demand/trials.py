@@ -86,7 +86,9 @@ class Trials:
             return
         where = f"subscription of {', '.join(lease.want.codes) or 'everything'} ({lease.want.type})"
         text = f"{where} was dropped, {error}; nothing else is affected"
-        self._out.append(Report(number, StreamError(text), True, tuple(lease.want.streams())))
+        failed = StreamError(text)
+        failed.__cause__ = error  # for a client that is told in the exchange's own words
+        self._out.append(Report(number, failed, True, tuple(lease.want.streams())))
         self._out.append(Unroute(number, None))
         self._silence.forget(number, lease.open)
         self._asking.forget(dropped.gone)

@@ -103,6 +103,11 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         """Whether it is a last value, made the snapshot of a newcomer, and not one that the exchange sent as such."""
         return ("stream_type", "SNAPSHOT") in self._fixed
 
+    @property
+    def runs_on(self) -> bool:
+        """Whether it came as a snapshot of a further source, and is the latest message of a stream that runs."""
+        return ("stream_type", "REALTIME") in self._fixed
+
     def as_backfilled(self) -> Self:
         """Return this event marked as fetched over REST."""
         return self._view_with(*_BACKFILLED)

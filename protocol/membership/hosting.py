@@ -341,8 +341,7 @@ class Hosting(Standing):
         return self._let_go(for_another=True)
 
     def _quit(self, _event: Leave, _now: float) -> list[Action]:
-        actions = self._abandon_attempt() + self._lose_host()
-        actions += self._close_door(GOING_AWAY, "the process ends") + self._let_go()
+        actions = self._close_door(GOING_AWAY, "the process ends") + self._let_go()
         return actions + self._end(in_order=True)
 
     def _done(self, _event: object, _now: float) -> list[Action]:
@@ -350,7 +349,8 @@ class Hosting(Standing):
         return actions + self._end(in_order=True)
 
     def _end(self, *, in_order: bool) -> list[Action]:
-        actions: list[Action] = [Detach(number) for number in sorted(self.lingering)]
+        actions = self._abandon_attempt() + self._lose_host()
+        actions += [Detach(number) for number in sorted(self.lingering)]
         self.lingering.clear()
         self._lasting.clear()
         self._go(State.DONE)

@@ -29,8 +29,8 @@ NEVER = math.inf
 LOOK_AGAIN = 0.01  # seconds at most until a process that found neither host nor lock looks again, doubled each time
 LOOK_AGAIN_MAX = 1.0
 SPREAD = 0.05  # seconds within which those that lost a host, or are sent to another, go there: not all at once
-LINGER = 2.0  # seconds for which the socket to the host before is kept: data may come from there still
-OLD_DOOR = 2.0  # seconds for which one that has passed its title serves those that have not gone yet
+LINGER = 35.0  # seconds for which the socket to the host before is kept at most: data may come from there still
+OLD_DOOR = 30.0  # seconds for which one that has passed its title, and stays, serves those that have not gone yet
 PROOF_AFTER = 15.0  # seconds for which a host, or a holder of the lock, may do nothing until it is replaced
 
 

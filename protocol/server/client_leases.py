@@ -64,6 +64,11 @@ class ClientLeases:
         """What is leased."""
         return frozenset(self._held)
 
+    @property
+    def count(self) -> int:
+        """How many streams are leased."""
+        return len(self._held)
+
     def settle(self, wants: Iterable[Want]) -> list[Change]:
         """Have just `wants` leased: what is new is taken, what is not wanted any more given back, the rest not touched.
 

@@ -1,9 +1,9 @@
 """Who may open a socket at a door that is on the network, even if only on loopback, where every web page can knock.
 
-A page is let in by the name of its origin alone, and a name that leads here by a trick of DNS is not ours. Beyond
-loopback a client shows the door's token: as `Authorization: Bearer TOKEN`, or as `?token=TOKEN`, for browsers, which
-cannot set a header, and for whoever needs that header for the exchange's own token. An address may connect as often as
-at the exchange.
+A page is let in by the name of its origin alone, unless it is the door's own, and a name that leads here by a trick of
+DNS is not ours. Beyond loopback a client shows the door's token: as `Authorization: Bearer TOKEN`, or as
+`?token=TOKEN`, for browsers, which cannot set a header, and for whoever needs that header for the exchange's own token.
+An address may connect as often as at the exchange.
 
 Source: RFC 6454 (origins), RFC 9110, 7.4 (421); Upbit WebSocket reference, "Endpoints", "Rate limits", "HTTP-level
 refusals of the handshake".
@@ -18,11 +18,13 @@ from urllib.parse import parse_qsl
 from .bearer import Refusal, error_body
 from .quota import Quota
 
-__all__ = ["LOOPBACK_NAMES", "Doorkeeper", "Refusal", "Rules", "Visit", "endpoint_at"]
+__all__ = ["LOOPBACK_NAMES", "Doorkeeper", "Refusal", "Rules", "Visit", "endpoint_at", "is_own_page"]
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 CONNECTS = 5  # a second from one address, as at the exchange
+LOOKS = 20  # a second at the page and its state: several may be open, and they take nothing from those who connect
 _MAX_ADDRESSES = 1_000  # that are counted each by itself; the others together
+PAGE_PATHS = ("/", "/state.json")
 _PATHS = {"/websocket/v1": "public", "/websocket/v1/private": "private", "/websocket/v1/info": "info"}
 
 
@@ -33,8 +35,12 @@ class Rules(NamedTuple):
     names: frozenset[str] = LOOPBACK_NAMES  # that lead here: host names or addresses, in any case, without brackets
     origins: frozenset[str] = frozenset()  # of pages that may come: "https://example.com"
     token: str = ""
+    is_secure: bool = False  # it speaks TLS
     most_clients: int = 200
     most_of_one_address: int = 100
+
+    def __repr__(self) -> str:
+        return f"Rules(port={self.port}, token={'set' if self.token else ''!r})"
 
 
 class Visit(NamedTuple):
@@ -47,6 +53,13 @@ class Visit(NamedTuple):
     reached: str  # the address of this machine that it came to
     clients: int  # who are served already
     clients_there: int  # those of them from the same address
+    is_look: bool = False  # no upgrade: a look at the page, or at its state
+
+
+def is_own_page(rules: Rules, headers: Mapping[str, str]) -> bool:
+    """Whether a request comes from the door's own page. That the host it names is the door's was seen to before."""
+    own = f"{'https' if rules.is_secure else 'http'}://{headers.get('host', '')}"
+    return headers.get("origin", "").lower() == own.lower()
 
 
 def endpoint_at(path: str) -> str | None:
@@ -60,22 +73,25 @@ class Doorkeeper:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._rates: dict[str, Quota] = {}
+        self._looks: dict[str, Quota] = {}
 
     def refusal(self, visit: Visit, now: float) -> Refusal | None:
         """Return how to refuse a visit, `None` if it may come in."""
         # Strangers do not count, or a page could lock out whoever works here; whoever guesses at the token does.
         refusal = broken(STRANGERS, self._rules, visit)
-        if refusal is None and not self._is_within_rate(visit.address, now):
+        rates, most = (self._looks, LOOKS) if visit.is_look else (self._rates, CONNECTS)
+        if refusal is None and not _is_within_rate(rates, most, visit.address, now):
             return _refusal(429, "Too Many Requests")
-        return refusal or broken(CLIENTS, self._rules, visit)
+        return refusal or broken(LOOKERS if visit.is_look else CLIENTS, self._rules, visit)
 
-    def _is_within_rate(self, address: str, now: float) -> bool:
-        rates = self._rates
-        if len(rates) >= _MAX_ADDRESSES:
-            self._rates = rates = {known: rate for known, rate in rates.items() if not rate.is_idle(now)}
-        if len(rates) >= _MAX_ADDRESSES and address not in rates:
-            address = ""
-        return rates.setdefault(address, Quota(CONNECTS, 1.0)).take(now)
+
+def _is_within_rate(rates: dict[str, Quota], most: int, address: str, now: float) -> bool:
+    if len(rates) >= _MAX_ADDRESSES:
+        for known in [known for known, rate in rates.items() if rate.is_idle(now)]:
+            del rates[known]
+    if len(rates) >= _MAX_ADDRESSES and address not in rates:
+        address = ""
+    return rates.setdefault(address, Quota(most, 1.0)).take(now)
 
 
 def _has_no_host(rules: Rules, visit: Visit) -> bool:  # noqa: ARG001
@@ -91,16 +107,18 @@ def _is_misled(rules: Rules, visit: Visit) -> bool:
 
 def _is_foreign_page(rules: Rules, visit: Visit) -> bool:
     origin = visit.headers.get("origin")
-    return origin is not None and origin.lower() not in {one.lower().rstrip("/") for one in rules.origins}
+    if origin is None or is_own_page(rules, visit.headers):
+        return False
+    return origin.lower() not in {one.lower().rstrip("/") for one in rules.origins}
 
 
 def _is_lost(rules: Rules, visit: Visit) -> bool:  # noqa: ARG001
-    return endpoint_at(visit.path) is None
+    return visit.path not in PAGE_PATHS if visit.is_look else endpoint_at(visit.path) is None
 
 
 def _has_no_token(rules: Rules, visit: Visit) -> bool:
-    wanted = rules.token.encode()
-    return bool(wanted) and not any(hmac.compare_digest(wanted, one) for one in _tokens(visit))
+    # In no variable: tracebacks are sometimes printed with all of them.
+    return bool(rules.token) and not any(hmac.compare_digest(rules.token.encode(), one) for one in _tokens(visit))
 
 
 def _is_full(rules: Rules, visit: Visit) -> bool:
@@ -112,15 +130,16 @@ def _has_many(rules: Rules, visit: Visit) -> bool:
 
 
 _Table = tuple[tuple[Callable[[Rules, Visit], bool], int, str], ...]
-# The first rule that is broken answers.
+# The first rule that is broken answers. Who only looks is let in also when the door is full: why, is what it is to see.
 STRANGERS: _Table = (
     (_has_no_host, 400, "the request names no host"),
     (_is_misled, 421, "the host that the request names is not this one"),
     (_is_foreign_page, 403, "pages of this origin are not allowed here"),
     (_is_lost, 404, "there is no such endpoint"),
 )
+LOOKERS: _Table = ((_has_no_token, 401, "the door's token is missing or wrong"),)
 CLIENTS: _Table = (
-    (_has_no_token, 401, "the door's token is missing or wrong"),
+    *LOOKERS,
     (_is_full, 503, "there are too many clients"),
     (_has_many, 503, "there are too many clients of this address"),
 )

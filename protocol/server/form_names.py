@@ -25,16 +25,13 @@ _INNER: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "orderbook_units": {"ap": "ask_price", "bp": "bid_price", "as": "ask_size", "bs": "bid_size"},
     },
     "myAsset": {"assets": {"cu": "currency", "b": "balance", "l": "locked"}},
-    "indicator": {"params": short_names.PARAMS, "value": short_names.VALUE},
     "indicator_signal": {
         "params": short_names.PARAMS,
         "event_params": short_names.EVENT_PARAMS,
         "value": short_names.VALUE,
     },
 }
-_KINDS = frozenset(
-    {"ticker", "trade", "orderbook", "myOrder", "myAsset", "announcement", "indicator", "indicator_signal"}
-)
+_KINDS = frozenset({"ticker", "trade", "orderbook", "myOrder", "myAsset", "announcement", "indicator_signal"})
 
 
 class Renaming(NamedTuple):
@@ -43,13 +40,17 @@ class Renaming(NamedTuple):
     names: Names  # of its keys; those that are not in it stay
     inner: Mapping[bytes, Names]  # those of the objects inside of it, by the key they are at
     stream_type: bytes  # this and the following: keys as they are before
-    units: bytes = b""  # of an order book, nothing for others
-    body: bytes = b""  # of an announcement
+    units: bytes | None = None  # of an order book
+    body: bytes | None = None  # of an announcement
 
 
 def kind_of(type_: str) -> str:
-    """Return what stands for all types that are spelled like this one: `candle`, the type itself or nothing."""
-    return "candle" if type_.startswith("candle.") else type_ if type_ in _KINDS else ""
+    """Return the name of all types that are spelled like this one, nothing for those that are not known."""
+    if type_.startswith("candle."):
+        return "candle"
+    if type_ == "indicator":  # a signal without its trigger
+        return "indicator_signal"
+    return type_ if type_ in _KINDS else ""
 
 
 def renaming_of(kind: str, *, from_full: bool, to_full: bool) -> Renaming:
@@ -61,7 +62,7 @@ def renaming_of(kind: str, *, from_full: bool, to_full: bool) -> Renaming:
         at[name]: _directed(inside, from_full=from_full, to_full=to_full)
         for name, inside in _INNER.get(kind, {}).items()
     }
-    return Renaming(names, inner, at["stream_type"], at.get("orderbook_units", b""), at.get("body", b""))
+    return Renaming(names, inner, at["stream_type"], at.get("orderbook_units"), at.get("body"))
 
 
 def _short_names(kind: str) -> dict[str, str]:

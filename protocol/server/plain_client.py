@@ -12,6 +12,8 @@ import math
 from collections.abc import Callable, Sequence
 from enum import Enum
 
+from websocket_v6.protocol.exchange.wants import Want
+
 from .client_leases import Change as LeaseChange
 from .client_leases import ClientLeases
 from .list_answer import UP, list_answer
@@ -41,6 +43,7 @@ LATE = 5.0  # seconds after which a timer says that this process stood still, an
 STATUS = 10.0  # seconds from one UP to the next, on the server's own grid
 PER_SECOND = 5
 PER_MINUTE = 100
+MOST_STREAMS = 15_000  # of one client: all codes of all types, and room
 RESTART = 1012  # "service restart": come again
 
 
@@ -52,19 +55,36 @@ class State(Enum):
 
 
 class PlainClient:
-    """One client of one endpoint. Times are monotonic seconds."""
+    """One client of one endpoint. Times are monotonic seconds.
 
-    def __init__(self, *, endpoint: str, region: str, new_lease: Callable[[], int], now: float) -> None:
+    `room` says how many streams the other clients leave: codes that nobody knows are silent, but not free.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        region: str,
+        new_lease: Callable[[], int],
+        now: float,
+        room: Callable[[], int] = lambda: MOST_STREAMS,
+    ) -> None:
         self.state = State.OPEN
         self.format = "DEFAULT"
         self._endpoint = endpoint
         self._region = region
+        self._room = room
         self._leases = ClientLeases(new_lease)
         self._subscribed: Request | None = None
         self._limits = (Quota(PER_SECOND, 1.0), Quota(PER_MINUTE, 60.0))
         self._stirred_at = now
         self._status_due = math.inf
         self._out: list[Action] = []
+
+    @property
+    def streams(self) -> int:
+        """How many are leased."""
+        return self._leases.count
 
     @property
     def next_due(self) -> float | None:
@@ -102,6 +122,8 @@ class PlainClient:
             if not all(within):
                 raise RequestError.of("TOO_MANY_REQUEST", self._region)
             request = read_request(data, self._endpoint, region=self._region)
+            if sum(map(_size, request.wants)) > min(MOST_STREAMS, self._room()):
+                raise RequestError.of("TOO_MANY_REQUEST", self._region)
         except RequestError as error:
             self._fail(error)
             return
@@ -159,6 +181,11 @@ class PlainClient:
     def _change(self, changes: Sequence[LeaseChange]) -> None:
         if changes:
             self._out.append(Change(tuple(changes)))
+
+
+def _size(want: Want) -> int:
+    """Return how many streams a want has."""
+    return (len(want.codes) or len(want.categories) or 1) * (len(want.indicators) or 1)
 
 
 def _on_grid(now: float) -> float:

@@ -13,9 +13,11 @@ from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
 from .forms import convert, is_snapshot
 
-__all__ = ["Form", "PlainFrames", "Taking"]
+__all__ = ["Form", "PlainFrames", "Taking", "comes_as_snapshot"]
 
 DEFLATE_FROM = 128  # bytes from which compressing a message pays
+# No other field of the types that have snapshots can hold these words in quotes.
+SNAPSHOT, REALTIME = b'"SNAPSHOT"', b'"REALTIME"'
 
 
 class Taking(NamedTuple):
@@ -60,7 +62,7 @@ class PlainFrames:
         found = []
         for event in events:
             taking = takings.get(event.stream) or takings.get(wildcard(event.stream)) or PLAIN
-            if taking.snapshots or not (event.is_replayed or is_snapshot(event.payload)):
+            if taking.snapshots or not comes_as_snapshot(event):
                 found.append(self._frame(event, form, taking))
         return found
 
@@ -80,6 +82,13 @@ class PlainFrames:
             depth=taking.depth,
             no_body=not taking.body,
         )
+        if event.runs_on:
+            payload = payload.replace(SNAPSHOT, REALTIME)
         if form.window_bits and len(payload) >= DEFLATE_FROM:
             return frame(BINARY, compress(payload, form.window_bits), rsv1=True)
         return frame(BINARY, payload)
+
+
+def comes_as_snapshot(event: Event) -> bool:
+    """Tell whether clients get an event as a snapshot."""
+    return event.is_replayed or (is_snapshot(event.payload) and not event.runs_on)

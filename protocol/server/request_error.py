@@ -18,7 +18,7 @@ _KOREAN = {
     "NO_TYPE": "type 필드가 존재하지 않습니다.",
     "NO_CODES": "codes 필드가 존재하지 않습니다.",
     "INVALID_PARAM": "지원하지 않는 값입니다.",
-    "TOO_MANY_REQUEST": "요청이 너무 많습니다.",
+    "TOO_MANY_REQUEST": "요청 수가 제한을 초과했습니다.",
 }
 _ENGLISH = {
     "INVALID_AUTH": "Authentication is invalid.",

@@ -67,10 +67,12 @@ def rename_inside(value: bytes, names: Names) -> bytes:
     """Rename the keys of an object, or of the objects that are elements of an array; other values stay."""
     text = value.strip()
     if text.startswith(b"{"):
-        return b"{" + b",".join(_renamed(found, names) + inner for found, inner in _members(text)) + b"}"
-    if text.startswith(b"["):
-        return b"[" + b",".join(_rename_element(element, names) for element in _pieces(text)) + b"]"
-    return value
+        renamed = b"{" + b",".join(_renamed(found, names) + inner for found, inner in _members(text)) + b"}"
+    elif text.startswith(b"["):
+        renamed = b"[" + b",".join(_rename_element(element, names) for element in _pieces(text)) + b"]"
+    else:
+        return value
+    return value.replace(text, renamed)  # with the spaces around it
 
 
 def _rename_element(element: bytes, names: Names) -> bytes:

@@ -45,12 +45,11 @@ class Shape:
         self._decode = msgspec.json.Decoder(_struct(keys)).decode
         self._make = _struct([renaming.names.get(key, key) for key in keys])
         self._stream_type = keys.index(renaming.stream_type) if renaming.stream_type in keys else None
-        self._units = keys.index(renaming.units) if renaming.units in keys else None
-        self._levels = Levels(renaming.inner.get(renaming.units, {})) if self._units is not None else None
-        self._inner = [
-            (keys.index(key), names) for key, names in renaming.inner.items() if key in keys and key != renaming.units
+        self._inner: list[tuple[int, Levels | Names]] = [
+            (keys.index(key), Levels(names) if key == renaming.units else names)
+            for key, names in renaming.inner.items()
+            if key in keys
         ]
-        self._is_flat = self._units is None and not self._inner
 
     def rewrite(self, payload: bytes, *, snapshot: bool, depth: int) -> bytes | None:
         """Return a message rewritten, None if it is not of this shape."""
@@ -61,7 +60,7 @@ class Shape:
         if _encode(message) != payload:
             return None
         values: Sequence[Any] = _values(message)
-        if snapshot or not self._is_flat:
+        if snapshot or self._inner:
             values = self._changed(values, snapshot, depth)
         return _encode(self._make(*values))
 
@@ -69,10 +68,10 @@ class Shape:
         changed = list(values)
         if snapshot and self._stream_type is not None:
             changed[self._stream_type] = _snapshot
-        if self._levels is not None and self._units is not None:
-            changed[self._units] = msgspec.Raw(self._levels.rewrite(bytes(changed[self._units]), depth))
         for index, names in self._inner:
-            changed[index] = msgspec.Raw(rename_inside(bytes(changed[index]), names))
+            text = bytes(changed[index])
+            text = names.rewrite(text, depth) if isinstance(names, Levels) else rename_inside(text, names)
+            changed[index] = msgspec.Raw(text)
         return changed
 
 
@@ -99,7 +98,7 @@ class Levels:
 
     def _count(self, frame: bytes) -> int:
         count = frame.count(b"{")
-        if count > _MOST_LEVELS or frame != b"[" + b",".join([self._level] * count) + b"]":
+        if not 0 < count <= _MOST_LEVELS or frame != b"[" + b",".join([self._level] * count) + b"]":
             return 0
         self._counts[frame] = count
         return count

@@ -13,7 +13,8 @@ from websocket_v6.actors.delivery.router import Router
 from websocket_v6.actors.demand.registry import Registry
 from websocket_v6.actors.gaps.backfill import Backfill
 from websocket_v6.actors.jwt import Jwt
-from websocket_v6.actors.membership.membership import HandOver, Membership, Released
+from websocket_v6.actors.membership.membership import Membership
+from websocket_v6.actors.membership.place import HandOver, Released
 from websocket_v6.actors.messages.common import GetInheritance, Ref
 from websocket_v6.actors.messages.component import EngineFailed
 from websocket_v6.actors.messages.connection import Disconnect, KeysChanged
@@ -64,10 +65,6 @@ class House:
         self.made[name] = StandIn(name, self.log, answers)
         return self.made[name].ref
 
-    def link(self, name: str = "link") -> StandIn:
-        self.made[name] = StandIn(name, self.log)
-        return self.made[name]
-
     def told(self, *who: str) -> list[str]:
         """Return what has happened since it was last asked, in words; only to these, if any are named."""
         found = [f"{name}: {_word(what)}" for name, what in self.log if not who or name in who]
@@ -79,8 +76,8 @@ def _word(what: object) -> str:
     match what:
         case str(word):
             return word
-        case UseSource(endpoint, ref, number, is_paced, _, heir_of):
-            kind = "connection" if is_paced else f"link {ref!r}"
+        case UseSource(endpoint, _, number, is_paced, _, heir_of):
+            kind = "connection" if is_paced else "door"
             return f"use {kind} {endpoint} {number}" + (f" for {heir_of}" if heir_of else "")
         case DropSource(endpoint, number):
             return f"drop {endpoint} {number}"
@@ -88,8 +85,8 @@ def _word(what: object) -> str:
             return f"use {router!r} after {dict(whole_ns)}"
         case UseRegistry(ref) | UseBackfill(ref):
             return f"use {ref!r}"
-        case Released(link):
-            return f"release {link!r}"
+        case Released(door):
+            return f"release {door.address}"
         case Disconnect(endpoint):
             return f"disconnect {endpoint}"
         case KeysChanged(generation):

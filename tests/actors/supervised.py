@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from tests.actors.children import House
-from tests.actors.ear import StandIn
 from websocket_v6.actors.base import ask, stop_and_join, tell
-from websocket_v6.actors.membership.membership import Placed, Role
+from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.actors.supervisor import Children, GetChildren, Quit, Supervisor
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.door import Door
 
 TIMEOUT = 10.0
 BUG = RuntimeError("a bug, as told")
@@ -56,7 +56,7 @@ class World:
         tell(self.ref, Failed(kind, child.ref, BUG, inheritance))
         return self.told()
 
-    def place(self, role: Role, link: StandIn | None = None, shared: dict[str, int] | None = None) -> None:
+    def place(self, role: Role, door: Door | None = None, *shared: str) -> None:
         """Have the membership there is now say this."""
         membership = self.children().membership
-        tell(self.ref, Placed(role, link.ref if link else None, shared or {}, None, membership))
+        tell(self.ref, Placed(role, door, shared, None, membership))

@@ -7,15 +7,18 @@ import pytest
 from tests.actors.children import House
 from tests.actors.ear import Ear, StandIn
 from websocket_v6.actors.connection.connection import ConnectionInheritance
-from websocket_v6.actors.membership.membership import Placed, Role
+from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.registry import UseSource
 from websocket_v6.actors.messages.supervisor import Renew, SourceServes
 from websocket_v6.actors.sources import Neighbours, Source, Sources
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.connection.target import Target
+from websocket_v6.protocol.connection.door import Door
+from websocket_v6.protocol.connection.target import Target, door_target
 
 ENDPOINTS = ("public", "private", "info")
+DOOR = Door("door", b"k" * 32, 1, "member", 4711)
+NEW = DOOR._replace(address="new", term=2)
 
 
 class World:
@@ -28,8 +31,8 @@ class World:
         self.supervisor = Ear().ref
         self.sources = Sources(config, self.supervisor, lambda: self.neighbours)
 
-    def told(self) -> list[str]:
-        return self.house.told()
+    def told(self, *who: str) -> list[str]:
+        return self.house.told(*who)
 
     def own(self) -> list[str]:
         """Have this process use connections of its own; return their names."""
@@ -37,11 +40,9 @@ class World:
         self.told()
         return [repr(source.ref) for source in self.sources]
 
-    def link(self, shared: dict[str, int], name: str = "link") -> StandIn:
+    def guest(self, *shared: str, door: Door = DOOR) -> None:
         """Have this process be the guest of a host that shares these."""
-        link = self.house.made.get(name) or self.house.link(name)
-        self.sources.arrange(Placed(Role.GUEST, link.ref, shared))
-        return link
+        self.sources.arrange(Placed(Role.GUEST, door, shared))
 
     def named(self, name: str) -> Source:
         (source,) = (one for one in self.sources if f"{one.endpoint} {one.number}" == name)
@@ -122,124 +123,125 @@ def test_what_is_known_of_a_source(world: World) -> None:
     source = world.named("private 2")
     assert world.sources.by_ref(source.ref) == source
     assert world.sources.by_ref(Ear().ref) is None
-    link = world.link({"public": 77})
-    assert world.sources.by_ref(link.ref) is None, "a link is none of these"
 
 
-# --- a host's connections instead
+# --- through a host's door instead
 
 
-def test_a_guest_has_what_is_shared_by_its_link_and_the_rest_itself(world: World) -> None:
-    world.link({"public": 71, "info": 73})
+def test_a_guest_has_what_is_shared_through_the_door_and_the_rest_itself(world: World) -> None:
+    world.guest("public", "info")
     assert world.told() == [
-        "registry: use link <link> public 71",
-        "private 1: start",
-        "registry: use connection private 1",
-        "registry: use link <link> info 73",
+        "public 1: start",
+        "registry: use door public 1",
+        "private 2: start",
+        "registry: use connection private 2",
+        "info 3: start",
+        "registry: use door info 3",
     ]
-    world.link({"public": 71, "info": 73})
+    targets = [world.house.arguments[name]["target"] for name in ("public 1", "private 2", "info 3")]
+    assert [one.door for one in targets] == [DOOR, None, DOOR]
+    assert targets[0] == door_target(DOOR)
+    world.guest("public", "info")
     assert world.told() == [], "told again"
 
 
-def test_what_serves_goes_on_until_the_link_does(world: World) -> None:
+def test_what_serves_goes_on_until_the_door_does(world: World) -> None:
     world.own()
-    world.link({"public": 71, "private": 72, "info": 73})
+    world.guest(*ENDPOINTS)
     assert world.told() == [
-        "registry: use link <link> public 71 for (1,)",
-        "registry: use link <link> private 72 for (2,)",
-        "registry: use link <link> info 73 for (3,)",
+        "public 4: start",
+        "registry: use door public 4 for (1,)",
+        "private 5: start",
+        "registry: use door private 5 for (2,)",
+        "info 6: start",
+        "registry: use door info 6 for (3,)",
     ]
-    world.sources.serves(SourceServes(72))
+    world.sources.serves(SourceServes(5))
     assert world.told() == ["private 2: Resign", "private 2: stop", "registry: drop private 2"]
-    assert world.present() == ["public 1", "info 3", "public 71", "private 72", "info 73"]
+    assert world.present() == ["public 1", "info 3", "public 4", "private 5", "info 6"]
 
 
-def test_all_of_several_end_when_the_link_serves(make: Make) -> None:
+def test_all_of_several_end_when_the_door_serves(make: Make) -> None:
     world = make(redundancy=2)
     world.own()
-    world.link({"public": 71})
-    assert world.told() == ["registry: use link <link> public 71 for (1, 2)"]
-    world.sources.serves(SourceServes(71))
+    world.guest("public")
+    assert "registry: use door public 7 for (1, 2)" in world.told(), "one is enough through a door"
+    world.sources.serves(SourceServes(7))
     assert world.told()[2::3] == ["registry: drop public 1", "registry: drop public 2"]
 
 
 def test_another_host_follows_in_the_same_way(world: World) -> None:
-    world.link({"public": 71, "private": 72, "info": 73}, "old")
+    world.guest(*ENDPOINTS)
     world.told()
-    world.link({"public": 81, "private": 82, "info": 83}, "new")
-    assert world.told()[0] == "registry: use link <new> public 81 for (71,)"
-    world.sources.serves(SourceServes(82))
-    world.sources.serves(SourceServes(81))
-    assert world.told() == [
-        "old: disconnect private",
-        "registry: drop private 72",
-        "old: disconnect public",
-        "registry: drop public 71",
-    ]
-    world.sources.serves(SourceServes(83))
-    assert world.told() == ["membership: release <old>", "registry: drop info 73"], "nothing comes from it any more"
+    world.guest(*ENDPOINTS, door=NEW)
+    assert world.told()[:2] == ["public 4: start", "registry: use door public 4 for (1,)"]
+    assert world.house.arguments["public 4"]["target"].door == NEW
+    world.sources.serves(SourceServes(5))
+    world.sources.serves(SourceServes(4))
+    assert world.told("registry", "membership") == ["registry: drop private 2", "registry: drop public 1"]
+    world.sources.serves(SourceServes(6))
+    assert world.told() == ["info 3: Resign", "info 3: stop", "membership: release door", "registry: drop info 3"]
 
 
 def test_who_becomes_the_host_takes_over_with_as_many_as_configured(make: Make) -> None:
     world = make(redundancy=2)
-    world.link({"public": 71, "private": 72, "info": 73})
+    world.guest(*ENDPOINTS)
     world.told()
     world.sources.arrange(Placed(Role.HOST))
-    assert [told for told in world.told() if "use" in told] == [
-        "registry: use connection public 1 for (71,)",
-        "registry: use connection public 2",
-        "registry: use connection private 3 for (72,)",
-        "registry: use connection private 4",
-        "registry: use connection info 5 for (73,)",
-        "registry: use connection info 6",
+    assert world.told("registry") == [
+        "registry: use connection public 4 for (1,)",
+        "registry: use connection public 5",
+        "registry: use connection private 6 for (2,)",
+        "registry: use connection private 7",
+        "registry: use connection info 8 for (3,)",
+        "registry: use connection info 9",
     ]
     world.sources.arrange(Placed(Role.HOST))
     assert world.told() == []
-    world.sources.serves(SourceServes(2))
+    world.sources.serves(SourceServes(5))
     assert world.told() == [], "it is heir of none"
-    world.sources.serves(SourceServes(3, is_refused=True))
+    world.sources.serves(SourceServes(6, is_refused=True))
     assert world.told() == [], "the old host has other keys, or better ones"
-    world.sources.serves(SourceServes(1))
-    assert world.told() == ["link: disconnect public", "registry: drop public 71"]
+    world.sources.serves(SourceServes(4))
+    assert world.told() == ["public 1: Resign", "public 1: stop", "registry: drop public 1"]
 
 
 def test_what_is_shared_no_more_ends_at_once_and_the_process_connects_itself(world: World) -> None:
-    world.link({"public": 71, "private": 72, "info": 73})
+    world.guest(*ENDPOINTS)
     world.told()
-    world.link({"public": 71})
+    world.guest("public")
     assert world.told() == [
-        "link: disconnect private",
-        "registry: drop private 72",
-        "private 1: start",
-        "registry: use connection private 1",
-        "link: disconnect info",
-        "registry: drop info 73",
-        "info 2: start",
-        "registry: use connection info 2",
+        "private 2: Resign",
+        "private 2: stop",
+        "registry: drop private 2",
+        "private 4: start",
+        "registry: use connection private 4",
+        "info 3: Resign",
+        "info 3: stop",
+        "registry: drop info 3",
+        "info 5: start",
+        "registry: use connection info 5",
     ], "nothing of the old keys goes on"
 
 
 def test_what_is_shared_again_takes_the_place_of_the_own_connection(world: World) -> None:
-    world.link({"public": 71})
+    world.guest("public")
     world.told()
-    world.link({"public": 71, "private": 72, "info": 73})
-    assert world.told() == [
-        "registry: use link <link> private 72 for (1,)",
-        "registry: use link <link> info 73 for (2,)",
-    ]
+    world.guest(*ENDPOINTS)
+    assert world.told("registry") == ["registry: use door private 4 for (2,)", "registry: use door info 5 for (3,)"]
 
 
-def test_who_has_lost_its_host_drops_the_links_alone(world: World) -> None:
-    world.link({"public": 71, "info": 73})
+def test_who_has_lost_its_host_keeps_what_there_is_until_it_knows_more(world: World) -> None:
+    world.guest("public", "info")
     world.told()
     world.sources.arrange(Placed(Role.LOOKING))
-    assert world.told() == [
-        "link: disconnect public",
-        "registry: drop public 71",
-        "membership: release <link>",
-        "registry: drop info 73",
+    assert world.told() == [], "what leads through a door says itself that it is lost"
+    assert world.present() == ["public 1", "private 2", "info 3"]
+    world.sources.arrange(Placed(Role.HOST))
+    assert world.told("registry") == [
+        "registry: use connection public 4 for (1,)",
+        "registry: use connection info 5 for (3,)",
     ]
-    assert world.present() == ["private 1"]
 
 
 # --- one after the other
@@ -283,11 +285,11 @@ def test_refused_keys_end_only_what_was_not_to_be_used_any_more(world: World, wh
     assert world.present() == ["public 1", "info 3", "private 4"], "once it serves, in either case"
 
 
-def test_refused_keys_end_nothing_beside_a_link(world: World) -> None:
+def test_refused_keys_end_nothing_beside_a_door(world: World) -> None:
     world.own()
-    world.link({"private": 72})
+    world.guest("private")
     world.told()
-    world.sources.serves(SourceServes(72, is_refused=True))
+    world.sources.serves(SourceServes(4, is_refused=True))
     assert world.told() == []
 
 
@@ -304,16 +306,11 @@ def test_who_is_gone_is_neither_renewed_nor_waited_for(world: World) -> None:
     world.own()
     world.sources.renew(Renew(Ear().ref, "age"))
     world.sources.serves(SourceServes(99))
-    link = world.link({"public": 71})
-    world.told()
-    world.sources.renew(Renew(link.ref, "age"))
     assert world.told() == []
 
 
 def test_new_keys_are_told_to_the_connections(world: World) -> None:
     world.own()
-    world.link({"public": 71})
-    world.told()
     world.sources.tell_keys(KeysChanged(2))
     assert world.told() == ["public 1: keys 2", "private 2: keys 2", "info 3: keys 2"]
 
@@ -340,21 +337,39 @@ def test_one_that_has_failed_leaves_nothing_here(world: World) -> None:
     assert world.sources.stop(world.named("private 2")) is None
 
 
-def test_in_the_end_connections_are_stopped_and_links_forgotten(world: World) -> None:
-    world.own()
-    world.link({"public": 71})
+def test_in_the_end_all_are_stopped_and_the_door_is_released(world: World) -> None:
+    world.guest("public", "info")
     world.told()
     world.sources.close()
     told = world.told()
     assert [one for one in told if "stop" in one] == ["public 1: stop", "private 2: stop", "info 3: stop"]
-    assert not [one for one in told if "link" in one], "it is the membership's"
+    assert [one for one in told if "release" in one] == ["membership: release door"], "once, with the last of it"
     assert world.present() == []
-    world.sources.serves(SourceServes(71))
+    world.sources.serves(SourceServes(1))
     assert world.told() == []
 
 
-def test_the_registry_hears_which_sources_the_exchange_paces(world: World) -> None:
-    world.own()
-    world.link({"public": 71})
+def test_the_registry_hears_which_sources_the_exchange_paces_and_which_name_the_guilty(world: World) -> None:
+    world.guest("public")
     uses = [what for _, what in world.house.log if isinstance(what, UseSource)]
-    assert [(one.source, one.is_paced, one.names_guilty, one.backfills) for one in uses] == [(71, False, False, False)]
+    assert [(one.source, one.is_paced, one.names_guilty) for one in uses] == [
+        (1, False, True),
+        (2, True, False),
+        (3, True, False),
+    ]
+
+
+def test_a_host_of_another_machine_is_no_exchange(make: Make) -> None:
+    world = make(url="wss://other.example:9443/websocket/v1", token="t" * 32, redundancy=1)
+    world.sources.arrange(Placed(Role.EMBEDDED))
+    assert world.told("registry") == [
+        "registry: use door public 1",
+        "registry: use door private 2",
+        "registry: use door info 3",
+    ]
+    targets = [world.house.arguments[name]["target"] for name in ("public 1", "private 2", "info 3")]
+    assert [(one.is_remote, one.is_paced, one.needs_keys) for one in targets] == [
+        (True, False, False),
+        (True, False, True),
+        (True, False, True),
+    ]

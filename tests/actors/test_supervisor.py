@@ -16,15 +16,19 @@ from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.connection.connection import ConnectionInheritance
 from websocket_v6.actors.demand.registry import RegistryInheritance
 from websocket_v6.actors.jwt import JwtInheritance, KeysReplaced
-from websocket_v6.actors.membership.membership import HandOver, Placed, Role
+from websocket_v6.actors.membership.place import HandOver, Placed, Role
 from websocket_v6.actors.messages.common import GetInheritance
 from websocket_v6.actors.messages.component import EngineFailed
 from websocket_v6.actors.messages.registry import ComponentGone, Watch
 from websocket_v6.actors.messages.router import RouterInheritance
 from websocket_v6.actors.messages.supervisor import Failed, Renew, SourceServes
+from websocket_v6.actors.server.server import Server
 from websocket_v6.actors.supervisor import AwaitPlace, Children, GetChildren, Join, Quit, Supervisor
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.errors import EngineError
+
+DOOR = Door("door", b"k" * 32, 1, "member", 4711)
 
 
 @pytest.fixture
@@ -146,12 +150,16 @@ def test_what_each_child_is_made_with(make: Callable[..., World], tmp_path: Path
         "supervisor": world.ref,
     }
     membership = arguments["membership 1"]
-    assert membership.pop("number")() > 0
+    start_server = membership.pop("start_server")
+    assert (start_server.func, start_server.args) == (Server.start, ())
+    assert start_server.keywords == {
+        "config": bare,
+        "registry": made["registry 1"].ref,
+        "router": made["router 1"].ref,
+    }
     assert membership == {
         "config": bare,
         "folder": tmp_path,
-        "registry": made["registry 1"].ref,
-        "router": made["router 1"].ref,
         "jwt": made["jwt 1"].ref,
         "supervisor": world.ref,
         "serves": True,
@@ -438,49 +446,50 @@ def test_who_serves_nobody_may_leave_at_once(world: World) -> None:
     assert world.told() == []
 
 
-def test_a_membership_is_replaced_with_its_links(sharing: World) -> None:
-    link = sharing.house.link()
-    sharing.place(Role.GUEST, link, {"public": 71})
-    assert sharing.fail("membership 1") == ["registry 1: drop public 71", "membership 2: start"]
+def test_a_membership_is_replaced_and_the_next_place_says_where_data_comes_from(sharing: World) -> None:
+    sharing.place(Role.GUEST, DOOR, "public")
+    assert sharing.fail("membership 1") == ["membership 2: start"], "what comes through its door goes on while it can"
     future = await_place(sharing)
     sharing.told()
     with pytest.raises(pykka.Timeout):
         future.get(timeout=0)
     assert len(sharing.children().connections["private"]) == 1, "own connections go on"
     sharing.place(Role.HOST)
-    assert starts(sharing.told()) == ["public 3"]
+    assert starts(sharing.told()) == ["public 4"]
     assert future.get(timeout=TIMEOUT).role is Role.HOST
 
 
-def test_links_go_with_the_router_and_the_next_place_says_where_data_comes_from(sharing: World) -> None:
-    sharing.place(Role.GUEST, sharing.house.link(), {"public": 71})
+def test_doors_go_with_the_router_and_the_next_place_says_where_data_comes_from(sharing: World) -> None:
+    sharing.place(Role.GUEST, DOOR, "public")
     assert sharing.fail("router 1") == [
-        "membership 1: release <link>",
-        "registry 1: drop public 71",
-        "private 1: Resign",
-        "private 1: stop",
-        "info 2: Resign",
-        "info 2: stop",
+        "public 1: Resign",
+        "public 1: stop",
+        "membership 1: release door",
+        "private 2: Resign",
+        "private 2: stop",
+        "info 3: Resign",
+        "info 3: stop",
         "membership 1: stop",
         "router 2: start",
         "membership 2: start",
         "router 2: use <registry 1>",
         "registry 1: use <router 2> after {}",
-        "registry 1: drop private 1",
-        "registry 1: drop info 2",
-        "private 3: start",
-        "registry 1: use connection private 3",
-        "info 4: start",
-        "registry 1: use connection info 4",
+        "registry 1: drop public 1",
+        "registry 1: drop private 2",
+        "registry 1: drop info 3",
+        "private 4: start",
+        "registry 1: use connection private 4",
+        "info 5: start",
+        "registry 1: use connection info 5",
     ]
     arguments = sharing.house.arguments["membership 2"]
-    assert arguments["router"] == sharing.house.made["router 2"].ref
+    assert arguments["start_server"].keywords["router"] == sharing.house.made["router 2"].ref
 
 
-def test_connections_that_were_to_follow_a_link_have_successors(make: Callable[..., World]) -> None:
+def test_connections_that_were_to_follow_a_door_have_successors(make: Callable[..., World]) -> None:
     world = make(shares=True)
     world.start(config=Config(redundancy=2))
-    world.place(Role.GUEST, world.house.link(), {"public": 71, "private": 72, "info": 73})
+    world.place(Role.GUEST, DOOR, "public", "private", "info")
     world.place(Role.HOST)
     world.fail("router 1")
     world.place(Role.HOST)
@@ -564,14 +573,14 @@ def test_what_is_no_news_does_not_count(world: World, clock: Clock) -> None:
 def test_after_the_end_nothing_moves_any_more(sharing: World, clock: Clock) -> None:
     sharing.place(Role.HOST)
     crash(sharing, 5)
-    sharing.place(Role.GUEST, sharing.house.link("old"), {"public": 71})
-    sharing.place(Role.GUEST, sharing.house.link("new"), {"public": 81})
+    sharing.place(Role.GUEST, DOOR, "public")
+    sharing.place(Role.GUEST, DOOR._replace(address="new"), "public")
     membership = sharing.children().membership
     assert len(sharing.children().connections["public"]) == 3
     assert not starts(sharing.fail("jwt 6"))
     done: pykka.Future[bool] = pykka.ThreadingFuture()
     for message in (
-        SourceServes(81),
+        SourceServes(5),
         Placed(Role.HOST, membership=membership),
         KeysReplaced(9),
         Renew(sharing.house.made["public 1"].ref, "age"),

@@ -7,6 +7,7 @@ from bench.runs import RunFailed, run, run_delay
 from bench.sender import Orders
 
 MESSAGES = 400
+BLOCK = 240  # messages to make up: two of each market, and the more the longer both processes take to begin
 
 present = [name for name, one in CONTENDERS.items() if one.version is not None]
 
@@ -15,7 +16,7 @@ present = [name for name, one in CONTENDERS.items() if one.version is not None]
 def test_every_contender_reads_what_was_sent(name: str) -> None:
     one = CONTENDERS[name]
     kind = f"{one.kinds[0]}-default" if one.needs_full_names else one.kinds[0]
-    found = run("throughput", Orders(kind), contender=name, warm_up=50, goal=MESSAGES)
+    found = run("throughput", Orders(kind, block=BLOCK), contender=name, warm_up=50, goal=MESSAGES)
     assert found["messages"] == MESSAGES
     assert found["wall_seconds"] > 0
     assert found["cpu_seconds"] > 0
@@ -23,7 +24,9 @@ def test_every_contender_reads_what_was_sent(name: str) -> None:
 
 @pytest.mark.parametrize("kind", ["trade", "orderbook", "mixed"])
 def test_every_kind_is_read(kind: str) -> None:
-    assert run("throughput", Orders(kind), contender=OURS, warm_up=50, goal=MESSAGES)["messages"] == MESSAGES
+    assert (
+        run("throughput", Orders(kind, block=BLOCK), contender=OURS, warm_up=50, goal=MESSAGES)["messages"] == MESSAGES
+    )
 
 
 def test_a_delay_is_that_of_each_message() -> None:

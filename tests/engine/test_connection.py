@@ -549,7 +549,7 @@ def test_a_bug_of_ours_is_a_gap_with_its_bounds(sim: Simulator, pair: Pair, name
     if name == "router":
         children.router.tell(Retire(None))  # type: ignore[arg-type] # a bug
     else:
-        children.connections[name][0].tell(SendRequest("public", 1, None, (), 0))  # type: ignore[arg-type] # a bug
+        children.connections[name][0].tell(SendRequest("public", 1, None, 0))  # type: ignore[arg-type] # a bug
     pair.check_goes_on(epoch=2)
     for component in pair.both:
         states = component.states()

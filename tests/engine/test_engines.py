@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT, wait_until
 from websocket_v6 import ClosedError, Config, EngineError, WebSocketClientProxy, engine
 from websocket_v6.actors.demand.registry import Registry
-from websocket_v6.actors.membership.membership import Role
+from websocket_v6.actors.membership.place import Role
 from websocket_v6.actors.messages.registry import Subscribe
 from websocket_v6.simulator import Simulator
 
@@ -103,8 +103,8 @@ def test_a_new_engine_waits_for_the_one_before(sim: Simulator, slow: Slow, confi
 
 def test_serving_waits_for_the_engine_before(slow: Slow, config: Config) -> None:
     def serve() -> Role:
-        with engine.serve(config) as role:
-            return role
+        with engine.serve(config) as service:
+            return service.role
 
     waiting, found = later(serve)
     waiting.join(0.3)

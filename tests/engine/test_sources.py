@@ -195,7 +195,7 @@ def test_a_bug_in_one_of_two_lines_is_no_gap(sim: Simulator, fast: Config) -> No
         for _ in range(3):
             assert taker.proxy._component is not None
             broken, _ = taker.proxy._component.link.children.connections["public"]
-            broken.tell(SendRequest("public", 1, None, (), 0))  # type: ignore[arg-type] # a bug
+            broken.tell(SendRequest("public", 1, None, 0))  # type: ignore[arg-type] # a bug
             wait_until(lambda: not broken.is_alive(), "its end")  # noqa: B023
             wait_until(lambda: len(taker.open()) == 2, "its successor")
             taker.wait_whole()

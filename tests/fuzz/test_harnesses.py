@@ -11,7 +11,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 @pytest.mark.skipif(util.find_spec("atheris") is None, reason="atheris is not installed (extra fuzz)")
-@pytest.mark.parametrize("name", ["fuzz_frames.py", "fuzz_server.py", "fuzz_events.py"])
+@pytest.mark.parametrize("name", ["fuzz_frames.py", "fuzz_server.py", "fuzz_door.py", "fuzz_events.py"])
 def test_a_moment_of_fuzzing_finds_nothing(name: str, tmp_path: Path) -> None:
     # The first folder named takes what is new, so that one run does not change the next.
     command = [sys.executable, str(FOLDER / name), "-runs=2000", "-max_total_time=8", str(tmp_path)]

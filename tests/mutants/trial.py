@@ -29,6 +29,7 @@ __all__ = ["Verdict", "own_tests", "try_all"]
 CPU_SECONDS = 60  # of the tests without a mutant
 MEMORY = 4 << 30
 FLAGS = ["-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+FLAGS += ["--hypothesis-profile", "mutants"]  # not the one of tests/conftest.py
 
 # The same examples for every mutant, none remembered, and none made smaller: whether there is one is enough.
 hypothesis.settings.register_profile(
@@ -64,7 +65,6 @@ def try_all(
 
     One that takes more than `cpu_seconds` goes round in circles.
     """
-    hypothesis.settings.load_profile("mutants")
     waiting, running = deque(mutants), dict[int, Mutant]()
     while waiting or running:
         while waiting and len(running) < jobs:

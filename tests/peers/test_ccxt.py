@@ -1,4 +1,4 @@
-"""ccxt.pro against the simulator: its market list over REST, its public and private streams."""
+"""ccxt.pro against the simulator and the door: its market list over REST, its public and private streams."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,13 +15,14 @@ ccxt_pro = pytest.importorskip("ccxt.pro", reason="the extra `peers` is not inst
 pycares = pytest.importorskip("pycares", reason="the extra `peers` is not installed")
 pycares.Channel()
 Make = Callable[..., Simulator]
+Enter = Callable[..., Any]
 
 
 @asynccontextmanager
-async def exchange(sim: Simulator) -> AsyncIterator[Any]:
-    """Open ccxt's Upbit with its addresses set to the simulator's; nothing else of it is changed."""
+async def exchange(sim: Simulator, url: str) -> AsyncIterator[Any]:
+    """Open ccxt's Upbit with its addresses set to those given; nothing else of it is changed."""
     upbit = ccxt_pro.upbit({"apiKey": sim.access_key, "secret": sim.secret_key, "enableRateLimit": False})
-    upbit.urls["api"] = {**upbit.urls["api"], "public": sim.rest_url, "private": sim.rest_url, "ws": sim.url}
+    upbit.urls["api"] = {**upbit.urls["api"], "public": sim.rest_url, "private": sim.rest_url, "ws": url}
     try:
         yield upbit
     finally:
@@ -44,11 +45,13 @@ async def until(watch: Callable[[], Any], reached: Callable[[Any], bool]) -> Non
             pass
 
 
-def test_public_streams(simulator: Make) -> None:
+def test_public_streams(simulator: Make, entrance: Enter) -> None:
     sim = simulator(limits=None)
 
+    url = entrance(sim).url
+
     async def run() -> None:
-        async with exchange(sim) as upbit:
+        async with exchange(sim, url) as upbit:
             await until(lambda: upbit.watch_ticker("BTC/KRW"), lambda ticker: ticker["last"] > 10**8)
             await until(
                 lambda: upbit.watch_order_book("ETH/BTC", 5), lambda book: book["asks"][0][0] > book["bids"][0][0]
@@ -63,12 +66,14 @@ def test_public_streams(simulator: Make) -> None:
     asyncio.run(run())
 
 
-def test_private_streams(simulator: Make) -> None:
+def test_private_streams(simulator: Make, entrance: Enter) -> None:
     # It makes one token for its whole life and sends it again with each connection.
     sim = simulator(limits=None, answers=Answers(nonce_checked=False))
 
+    url = entrance(sim).url
+
     async def run() -> None:
-        async with exchange(sim) as upbit:
+        async with exchange(sim, url) as upbit:
             await upbit.load_markets()
             orders = await asyncio.wait_for(
                 told(upbit.watch_orders("BTC/KRW"), lambda: sim.place_order("KRW-BTC", "BID", 100_000_000, "0.01")), 10

@@ -1,4 +1,4 @@
-"""pyupbit's WebSocketManager against the simulator.
+"""pyupbit's WebSocketManager against the simulator and the door.
 
 Its address is written in its code, so the name `api.upbit.com` is made to mean this machine, and a certificate for that
 name is made for the test: the client itself, TLS included, runs as it is.
@@ -8,12 +8,16 @@ import datetime
 import json
 import multiprocessing
 import socket
+import ssl
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.front_door import front_door
+from websocket_v6.protocol.server.door_rules import Rules
 from websocket_v6.simulator import Simulator
 
 pyupbit = pytest.importorskip("pyupbit", reason="the extra `peers` is not installed")
@@ -52,17 +56,26 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return str(folder / "cert.pem"), str(folder / "key.pem")
 
 
-@pytest.fixture
-def sim(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """Run a simulator with TLS that is found under the exchange's name and trusted."""
+@pytest.fixture(params=["exchange", "door"])
+def sim(
+    request: pytest.FixtureRequest, certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Simulator]:
+    """Run a simulator; with TLS, found under the exchange's name and trusted is that, or a door in front of it."""
+    is_door = request.param == "door"
     # A process of its own, as the client forks this one.
-    with Simulator(tls=certificate, process=True, limits=None) as simulator:
+    with Simulator(tls=None if is_door else certificate, process=True, limits=None) as simulator, ExitStack() as stack:
+        port = simulator.port
+        if is_door:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            rules = Rules(port=0, names=frozenset({HOST}))
+            port = stack.enter_context(front_door(simulator, rules=rules, tls=context, format="DEFAULT")).port
         real = socket.getaddrinfo
 
-        def here(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        def here(host: Any, number: Any, *args: Any, **kwargs: Any) -> Any:
             if host == HOST:
-                host, port = "127.0.0.1", simulator.port
-            return real(host, port, *args, **kwargs)
+                host, number = "127.0.0.1", port
+            return real(host, number, *args, **kwargs)
 
         monkeypatch.setattr(socket, "getaddrinfo", here)
         monkeypatch.setenv("SSL_CERT_FILE", certificate[0])

@@ -1,4 +1,4 @@
-"""The official SDK against the simulator: sync and async streams, every format, private and info endpoints."""
+"""The official SDK against the simulator and the door: sync and async, every format, private and info endpoints."""
 
 import asyncio
 import json
@@ -12,6 +12,7 @@ from websocket_v6.simulator import Simulator
 
 upbit = pytest.importorskip("upbit", reason="the extra `peers` is not installed")
 Make = Callable[..., Simulator]
+Enter = Callable[..., Any]
 FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 RSI = {"type": "rsi", "params": {"period": 14}}
 
@@ -43,23 +44,23 @@ Open = Callable[..., AbstractContextManager[Stream]]
 def open_stream(request: pytest.FixtureRequest) -> Open:
     """Open a stream of the SDK's synchronous or asynchronous client by the name of its method."""
 
-    def options(sim: Simulator) -> dict[str, Any]:
+    def options(sim: Simulator, url: str) -> dict[str, Any]:
         return {
             "access_key": sim.access_key,
             "secret_key": sim.secret_key,
             "base_url": sim.rest_url,
-            "websocket_base_url": sim.url.removesuffix("/websocket/v1"),
+            "websocket_base_url": url.removesuffix("/websocket/v1"),
         }
 
     @contextmanager
-    def sync(sim: Simulator, method: str, **arguments: Any) -> Iterator[Stream]:
-        with upbit.Upbit(**options(sim)) as client, getattr(client.ws_stream, method)(**arguments) as stream:
+    def sync(sim: Simulator, url: str, method: str, **arguments: Any) -> Iterator[Stream]:
+        with upbit.Upbit(**options(sim, url)) as client, getattr(client.ws_stream, method)(**arguments) as stream:
             yield Stream(stream, None)
 
     @contextmanager
-    def asynchronous(sim: Simulator, method: str, **arguments: Any) -> Iterator[Stream]:
+    def asynchronous(sim: Simulator, url: str, method: str, **arguments: Any) -> Iterator[Stream]:
         with asyncio.Runner() as runner:
-            client = runner.run(_made(lambda: upbit.AsyncUpbit(**options(sim))))
+            client = runner.run(_made(lambda: upbit.AsyncUpbit(**options(sim, url))))
             manager = getattr(client.ws_stream, method)(**arguments)
             stream = runner.run(manager.__aenter__())
             try:
@@ -89,15 +90,16 @@ def sent(sim: Simulator) -> list[Any]:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_public_streams_in_every_format(simulator: Make, open_stream: Open, format_: str) -> None:
+def test_public_streams_in_every_format(simulator: Make, entrance: Enter, open_stream: Open, format_: str) -> None:
     sim = simulator()
+    url = entrance(sim, format=format_).url
     wanted = {
         "ticker": ["KRW-BTC"],
         "trade": ["KRW-BTC"],
         "orderbook": ["KRW-BTC.5", "BTC-ETH"],
         "candle": {"1m": ["KRW-BTC"]},
     }
-    with open_stream(sim, "subscribe", **wanted, format=format_) as stream:
+    with open_stream(sim, url, "subscribe", **wanted, format=format_) as stream:
         got = [event for _ in range(5) for event in stream.receive()]
         sim.trade("KRW-BTC", price=117_000_000, volume="0.00077720", side="BID")
         got += [event for _ in range(4) for event in stream.receive()]
@@ -113,10 +115,11 @@ def test_public_streams_in_every_format(simulator: Make, open_stream: Open, form
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_private_streams_in_every_format(simulator: Make, open_stream: Open, format_: str) -> None:
+def test_private_streams_in_every_format(simulator: Make, entrance: Enter, open_stream: Open, format_: str) -> None:
     sim = simulator()
+    url = entrance(sim, format=format_).url
     wanted = {"my_order": ["KRW-BTC"], "my_asset": True, "announcement": True}
-    with open_stream(sim, "subscribe_private", **wanted, format=format_) as stream:
+    with open_stream(sim, url, "subscribe_private", **wanted, format=format_) as stream:
         sim.wait_served({"myOrder KRW-BTC", "myAsset *", "announcement *"}, endpoint="private")
         sim.place_order("KRW-BTC", "BID", 100_000_000, "0.25", identifier="mine")
         sim.trade("KRW-BTC", 100_000_000, 1, "ASK")
@@ -129,12 +132,13 @@ def test_private_streams_in_every_format(simulator: Make, open_stream: Open, for
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_info_streams_in_every_format(simulator: Make, open_stream: Open, format_: str) -> None:
+def test_info_streams_in_every_format(simulator: Make, entrance: Enter, open_stream: Open, format_: str) -> None:
     sim = simulator(start_time=1_795_176_001.0, frozen=True)
+    url = entrance(sim, format=format_).url
     value = {"codes": ["KRW-BTC"], "timeframe": "5m", "indicators": [RSI]}
     signal = {**value, "indicators": [{**RSI, "trigger": "overbought", "event_params": {"threshold": 70}}]}
     arguments = {"indicator": value, "indicator_signal": signal, "format": format_}
-    with open_stream(sim, "subscribe_info", **arguments) as stream:
+    with open_stream(sim, url, "subscribe_info", **arguments) as stream:
         sim.wait_served({"indicator KRW-BTC", "indicator_signal KRW-BTC"}, endpoint="info")
         for price in (90_000_000, 150_000_000):
             sim.close_candle("KRW-BTC", "5m", price)
@@ -143,17 +147,19 @@ def test_info_streams_in_every_format(simulator: Make, open_stream: Open, format
         assert [event.get("type", event.get("ty")) for event in got] == ["indicator", "indicator", "indicator_signal"]
 
 
-def test_every_type_has_a_stream_of_its_own(simulator: Make, open_stream: Open) -> None:
+def test_every_type_has_a_stream_of_its_own(simulator: Make, entrance: Enter, open_stream: Open) -> None:
     sim = simulator(limits=None)
+    url = entrance(sim).url
     for method in ("ticker", "trade", "orderbook", "candle"):
-        with open_stream(sim, method, codes=["KRW-ETH"]) as stream:
+        with open_stream(sim, url, method, codes=["KRW-ETH"]) as stream:
             (event,) = stream.receive()
             assert (event["code"], event["stream_type"]) == ("KRW-ETH", "SNAPSHOT")
 
 
-def test_an_error_of_the_exchange_reaches_the_caller(simulator: Make, open_stream: Open) -> None:
+def test_an_error_of_the_exchange_reaches_the_caller(simulator: Make, entrance: Enter, open_stream: Open) -> None:
     sim = simulator()
-    with open_stream(sim, "ticker", codes=[]) as stream:
+    url = entrance(sim).url
+    with open_stream(sim, url, "ticker", codes=[]) as stream:
         (event,) = stream.receive()
         assert event["error"]["name"] == "INVALID_PARAM"
 

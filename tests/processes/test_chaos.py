@@ -1,4 +1,4 @@
-"""Processes that come, change, leave and are killed as they like, the host among them, while the markets move.
+"""Processes that come, change, leave, stand still and are killed, the host among them, while the markets move.
 
 In every quiet moment the exchange serves exactly the union, on one connection; and whoever lives has had every trade of
 its streams once, but for gaps that it was told of.
@@ -7,6 +7,7 @@ its streams once, but for gaps that it was told of.
 import itertools
 import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 from tests.conftest import wait_until
 from websocket_v6.simulator import Simulator
 
-from .conftest import MARKETS, Process, Start
+from .conftest import IMPATIENT, MARKETS, Process, Start
 
 # Processes, components in each, seconds of chaos; `make long` asks for 16, 8 and 60.
 PROCESSES, COMPONENTS, SECONDS = map(int, os.environ.get("WEBSOCKET_V6_TEST_CHAOS", "5,4,8").split(","))
@@ -25,7 +26,8 @@ PACE = 0.004  # seconds between two trades
 SLACK = 2.0  # seconds by which a trade may be older than when it was received, on a machine that does much else
 SETTLE = 60.0
 # What may happen, and how often beside the others.
-STEPS = {"kill": 1, "kill host": 2, "leave": 1, "begin": 6, "more": 8, "less": 8}
+STEPS = {"kill": 1, "kill host": 2, "leave": 1, "pause": 2, "begin": 6, "more": 8, "less": 8}
+PAUSE = 3.0  # seconds at most that a process stands still: long enough for a host to be replaced
 
 
 class Markets(threading.Thread):
@@ -58,10 +60,10 @@ class World:
         self.random = random.Random(seed)
         self.wants: dict[Process, dict[str, tuple[str, str, list[str]]]] = {}  # id: component, type, codes
         self.names = iter(range(1_000_000))
-        self.killed = self.left = self.hosts_lost = 0
+        self.killed = self.left = self.hosts_lost = self.paused = 0
 
     def begin(self) -> Process:
-        process = self.start()
+        process = self.start(constants=IMPATIENT)
         self.wants[process] = {}
         for number in range(COMPONENTS):
             self.subscribe(process, f"component-{number}")
@@ -85,6 +87,8 @@ class World:
                     self.hosts_lost += self.end(one, kill=True)
             case "leave":
                 self.end(process, kill=False)
+            case "pause":
+                self.pause(self.random.sample(list(self.wants), self.random.randint(1, min(3, len(self.wants)))))
             case "begin" if len(self.wants) < PROCESSES:
                 self.begin()
             case "more":
@@ -105,6 +109,15 @@ class World:
             self.left += 1
             process.leave()
         return True
+
+    def pause(self, processes: list[Process]) -> None:
+        """Stop some for a while, all at once."""
+        self.paused += len(processes)
+        for one in processes:
+            os.kill(one.pid, signal.SIGSTOP)
+        threading.Event().wait(self.random.uniform(0.05, PAUSE))
+        for one in processes:
+            os.kill(one.pid, signal.SIGCONT)
 
     @property
     def union(self) -> set[str]:
@@ -165,9 +178,9 @@ def test_chaos(sim: Simulator, start: Start, capsys: pytest.CaptureFixture[str])
     with capsys.disabled():
         print(  # noqa: T201 - the figures of the run
             f"\n  seed {seed}: {len(world.wants)} processes of {PROCESSES} live, {world.killed} were killed "
-            f"({world.hosts_lost} of them as host), {world.left} left; {quiet} quiet moments; {checked} trades "
-            f"delivered once and in order, {missing} missing in {gaps} gaps that were told, the longest "
-            f"{longest:.2f} s"
+            f"({world.hosts_lost} of them as host), {world.left} left, {world.paused} stood still; {quiet} quiet "
+            f"moments; {checked} trades delivered once and in order, {missing} missing in {gaps} gaps that were told, "
+            f"the longest {longest:.2f} s"
         )
 
 

@@ -214,7 +214,7 @@ class Attacker:
         self._door = Door(entry.address, entry.key, entry.term)
         self.member = self._open(MEMBER_PATH)
         self.member.send_binary(words.encode(words.Hello("attacker", os.getpid(), settings_of(Config()))))
-        welcome = words.decode_from_host(self.member.recv())
+        welcome = words.decode_from_host(heard(self.member))
         assert isinstance(welcome, words.Welcome)
         self._door = self._door._replace(member=welcome.member)
         self._sockets = [self.member]
@@ -224,7 +224,7 @@ class Attacker:
 
     def __exit__(self, *_: object) -> None:
         for one in self._sockets:
-            one.shutdown()
+            one.shutdown()  # type: ignore[no-untyped-call]
 
     def data(self, endpoint: str = "public") -> websocket.WebSocket:
         """Open a data socket."""
@@ -236,6 +236,13 @@ class Attacker:
         open_door(ws, self._door, path, timeout=10.0)
         ws.settimeout(20.0)
         return ws
+
+
+def heard(ws: websocket.WebSocket) -> bytes:
+    """Return the next binary message."""
+    message = ws.recv()
+    assert isinstance(message, bytes)
+    return message
 
 
 def request(*types: object) -> str:
@@ -311,7 +318,7 @@ def test_what_there_is_not_is_refused_and_the_rest_is_served(
     with Attacker(folder) as attacker:
         data = attacker.data()
         data.send(request(nonsense, {"type": "ticker", "codes": ["KRW-XRP"]}))
-        said = [to_guest.decode(data.recv()) for _ in range(3)]
+        said = [to_guest.decode(heard(data)) for _ in range(3)]
         assert {type(one) for one in said} == {to_guest.Refused, to_guest.State, to_guest.Rows}
         assert [one.streams for one in said if isinstance(one, to_guest.Rows)] == [["ticker KRW-XRP"]]
     sim.wait_served(UNION)
@@ -331,7 +338,7 @@ def test_private_data_that_is_not_shared_is_not_served(
             attacker.data("private")
         assert refused.value.is_other_keys
         attacker.member.send_binary(words.encode(words.Keys(b"x" * 32)))
-        assert words.decode_from_host(attacker.member.recv()) == words.Shared(("public",), settings_of(Config()))
+        assert words.decode_from_host(heard(attacker.member)) == words.Shared(("public",), settings_of(Config()))
         with pytest.raises(DoorError):
             attacker.data("private")
     sim.place_order("KRW-BTC", "BID", volume="0.1", price=1000)

@@ -128,6 +128,32 @@ def test_nonsense_in_a_variable_is_refused_with_its_name(variable: str, text: st
 
 
 @pytest.mark.parametrize(
+    ("field", "least", "most"),
+    [
+        ("token_lifetime", 60, 86_400),
+        ("connect_timeout", 0.1, 300),
+        ("ping_interval", 0.05, 55),
+        ("ping_timeout", 0.05, 300),
+        ("backoff_initial", 0, 60),
+        ("backoff_max", 0, 3600),
+        ("silent_code_timeout", 0.1, 600),
+        ("gather", 0, 1),
+        ("backfill_max_gap", 1, 518_400),
+        ("backfill_timeout", 0.1, 300),
+        ("max_age", 1, 604_800),
+    ],
+)
+def test_durations_are_taken_up_to_their_bounds(field: str, least: float, most: float) -> None:
+    pairs = {"backoff_initial": {"backoff_max": 3600}, "backoff_max": {"backoff_initial": 0}}
+    others: dict[str, Any] = pairs.get(field, {})
+    for value in (least, most):
+        assert getattr(Config(**{**others, field: value}), field) == value
+    for value in (least - 0.01, most + 0.01):
+        with pytest.raises(ConfigError, match=f"{field}=.* is not accepted"):
+            Config(**{**others, field: value})
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
     [
         ("region", "mars"),

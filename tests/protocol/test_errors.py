@@ -5,6 +5,7 @@ import pickle
 import re
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,14 @@ def test_fields_may_be_left_out() -> None:
     assert (limited.status, limited.retry_after) == (429, None)
     assert AuthenticationError("text").name is None
     assert UnknownCodeError("text").codes == ()
+
+
+@pytest.mark.parametrize(
+    "kind", [RemoteProtocolError, TransportError, RateLimitedError, AuthenticationError, UnknownCodeError]
+)
+def test_fields_are_given_by_name(kind: Any) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        kind("text", 1)
 
 
 def test_codes_are_kept_from_whatever_names_them() -> None:

@@ -1,6 +1,6 @@
 """The commands, their arguments, and how each ends: with a line that says why and an exit code, never a traceback.
 
-Exit codes: 0 done, 1 it could not be done, 2 wrong arguments, 130 ended by Ctrl-C.
+Exit codes: 0 done, or told to end by SIGTERM; 1 it could not be done, 2 wrong arguments, 130 ended by Ctrl-C.
 """
 
 import os
@@ -20,12 +20,14 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import ConfigError, LocalProtocolError, WebSocketV6Error
 
 from ..protocol.exchange.codes import check_codes, check_depth, check_interval
+from .signals import Terminated
 
 # Each command imports its own module: half a second of a simulator is nothing that `watch` should wait for.
 
 __all__ = ["app"]
 
 INTERRUPTED = 130
+LOOPBACK = "127.0.0.1"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -87,16 +89,39 @@ def _serve(
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; by default at Ctrl-C.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="What it does, as one JSON object a second.")] = False,
     url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Serve programs in any language there, and a page; 0 is any free port.")
+    ] = None,
+    bind: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen. Beyond this machine it takes TLS and a token.")
+    ] = LOOPBACK,
+    tls_cert: Annotated[Path | None, typer.Option(help="The certificate and those above it (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Who connects must show what this file holds, a line of 32 characters or more.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Web pages of this origin may connect. May be repeated.")
+    ] = None,
+    host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A name that leads here. May be repeated.")
+    ] = None,
 ) -> None:
     """Be the host that this user's other programs share, for as long as this runs."""
+    from ..protocol.server.network import Network
     from .serve import serve, serve_json
 
+    if port is None and (bind != LOOPBACK or tls_cert or tls_key or token_file or allow_origin or host):
+        raise typer.BadParameter("--bind, --tls-cert, --tls-key, --token-file, --allow-origin and --host take a --port")
+    network = None
+    if port is not None:
+        network = Network(port, bind, tls_cert, tls_key, token_file, tuple(allow_origin or ()), tuple(host or ()))
     with _ends_well():
         config = _config(url)
         if as_json:
-            serve_json(config, sys.stdout, seconds)
+            serve_json(config, sys.stdout, seconds, network)
         else:
-            serve(config, Console(), seconds)
+            serve(config, Console(), seconds, network)
 
 
 @app.command("simulate")
@@ -146,6 +171,8 @@ def _ends_well() -> Iterator[None]:
     """Turn what ends a command early into a line and an exit code."""
     try:
         yield
+    except Terminated:
+        raise typer.Exit from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:

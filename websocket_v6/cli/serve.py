@@ -1,12 +1,16 @@
-"""`serve`: a host that other processes of the user share, and that has no component of its own."""
+"""`serve`: a host that other processes of the user share, and that has no component of its own.
+
+With a port also other programs, in any language, and whoever looks at its page.
+"""
 
 import json
 import os
-import threading
+import queue
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -15,59 +19,123 @@ from websocket_v6 import engine
 from websocket_v6.health import Health
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
+from websocket_v6.protocol.server.network import WILDCARDS, Network, web_url
 from websocket_v6.proxy import WebSocketClientProxy
 
 from ..actors.membership.place import Role
 from .board import Meter
+from .page_state import page_state
 from .quote import count_text
 from .screen import PERIOD, Screen
+from .signals import Signals
 
 __all__ = ["serve", "serve_json"]
 
+STATE_PERIOD = 1.0  # seconds between two states of the page, and between two lines of JSON
 
-def serve(config: Config, console: Console, seconds: float | None) -> None:
+
+def serve(config: Config, console: Console, seconds: float | None, network: Network | None = None) -> None:
     """Serve until Ctrl-C, or for `seconds`.
 
     Raises:
-        ConfigError: if the processes cannot meet.
+        ConfigError: if the processes cannot meet, or the network not be served so.
+        OSError: if the network cannot be listened to.
         EngineError: if there is such a host already.
     """
-    with engine.serve(config) as role, WebSocketClientProxy(engine.SERVICE, config=config) as proxy:
-        _check(role, config)
-        console.print(
-            f"Process {os.getpid()} is the host of all programs of this user that use {config.url}\n"
-            "They find it by themselves, whether they started before or after it. Ctrl-C ends it.",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+    with _serving(config, network) as host:
+        for line in _introduction(host):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         meter = Meter()
         with Screen(console) as screen:
-            for _ in _looks(seconds, PERIOD):
-                text = _state(proxy.health(), meter)
+            for health in host.looks(seconds, PERIOD):
+                text = _state(health, meter)
                 screen.show(partial(Text, text), partial(_lines, text))
 
 
-def serve_json(config: Config, out: TextIO, seconds: float | None) -> None:
+def serve_json(config: Config, out: TextIO, seconds: float | None, network: Network | None = None) -> None:
     """Serve, and write what there is to know as one JSON object a second."""
-    with engine.serve(config) as role, WebSocketClientProxy(engine.SERVICE, config=config) as proxy:
-        _check(role, config)
-        for _ in _looks(seconds, 1.0):
-            out.write(json.dumps(_plain(proxy.health())) + "\n")
+    with _serving(config, network) as host:
+        for health in host.looks(seconds, STATE_PERIOD):
+            out.write(json.dumps({**_plain(health), **host.doors}) + "\n")
             out.flush()
 
 
-def _check(role: Role, config: Config) -> None:
-    if role is not Role.HOST:
+class _Host(NamedTuple):
+    """This process, as it serves."""
+
+    config: Config
+    network: Network | None
+    service: engine.Service
+    proxy: WebSocketClientProxy
+    signals: Signals
+
+    @property
+    def doors(self) -> dict[str, str]:
+        """Where programs connect, and where the page is."""
+        network, address = self.network, self.service.address
+        if network is None or not address:
+            return {}
+        s = "s" if network.tls_cert is not None else ""
+        return {
+            "door": web_url(f"ws{s}", address, network.names, "/websocket/v1"),
+            "page": web_url(f"http{s}", address, network.names, "/"),
+        }
+
+    def looks(self, seconds: float | None, period: float) -> Iterator[Health]:
+        """Yield how it does now and then, and have the page show it, until the time is over."""
+        end = None if seconds is None else time.monotonic() + seconds
+        never: queue.SimpleQueue[None] = queue.SimpleQueue()
+        began, meter, due = time.time(), Meter(), 0.0
+        while end is None or time.monotonic() < end:
+            self.signals.look()
+            health = self.proxy.health()
+            now = time.monotonic()
+            if self.service.address and now >= due:
+                due = now + STATE_PERIOD - period / 2
+                rate = meter.rate(now, health.counters.received)
+                self.service.show(page_state(health, self.config.url, rate, began))
+            yield health
+            try:
+                never.get(timeout=period)
+            except queue.Empty:
+                continue
+        self.signals.end()
+
+
+@contextmanager
+def _serving(config: Config, network: Network | None) -> Iterator[_Host]:
+    with (
+        Signals() as signals,
+        engine.serve(config, network) as service,
+        WebSocketClientProxy(engine.SERVICE, config=config) as proxy,
+    ):
+        _check(service.role, config, network)
+        yield _Host(config, network, service, proxy, signals)
+
+
+def _check(role: Role, config: Config, network: Network | None) -> None:
+    if role is Role.GUEST:
         raise EngineError(f"another `websocket-v6 serve` is the host of {config.url} already: end that one first")
+    if role is not Role.HOST and network is None:
+        raise EngineError("nobody can be served: the processes of this user have no folder to meet in (see above)")
 
 
-def _looks(seconds: float | None, period: float) -> Iterable[None]:
-    end = None if seconds is None else time.monotonic() + seconds
-    never = threading.Event()
-    while end is None or time.monotonic() < end:
-        yield
-        never.wait(period)
+def _introduction(host: _Host) -> Iterator[str]:
+    network = host.network
+    if host.service.role is Role.HOST:
+        yield f"Process {os.getpid()} is the host of all programs of this user that use {host.config.url}"
+        yield "They find it by themselves, whether they started before or after it."
+    else:
+        yield f"Process {os.getpid()} serves {host.config.url} to the network, and shares with no other process"
+    doors = host.doors
+    if network is not None and doors:
+        yield f"Other programs connect to:  {doors['door']}"
+        yield f"What it does is shown at:   {doors['page']}"
+        if network.token_file is not None:
+            yield f"Either takes the token in {network.token_file}: as `Authorization: Bearer ...`, or as `?token=...`"
+        if network.bind in WILDCARDS and not network.names:
+            yield "ADDRESS is any of this machine's. For a name of it, give that with --host: others are turned away."
+    yield "Ctrl-C ends it."
 
 
 def _lines(text: str) -> list[str]:
@@ -80,9 +148,13 @@ def _state(health: Health, meter: Meter) -> str:
     waiting = [
         f"{one.endpoint} {one.error or one.state}" for one in health.connections if one.state not in ("open", "idle")
     ]
+    served = [count_text(health.guests, "process", "processes")] if health.role != Role.EMBEDDED.value else []
+    programs = sum(not one.is_onlooker for one in health.visitors)
+    if programs or not served:
+        served.append(count_text(programs, "program"))
     return ", ".join(
         (
-            f"{count_text(health.guests, 'process', 'processes')} served",
+            f"{' and '.join(served)} served",
             f"{count_text(health.streams, 'stream')} wanted",
             f"open: {' '.join(open_) or 'nothing'}",
             f"{count_text(received, 'message')} received, {meter.rate(time.monotonic(), received):,.0f}/s",

@@ -82,7 +82,7 @@ class Noted:
         self.calls.append("start")
         tell(self.router, "start")
 
-    def send(self, text: str) -> None:
+    def send(self, text: str, ticket: str = "") -> None:
         self.calls.append(text)
 
     def ping(self) -> None:

@@ -70,7 +70,7 @@ def test_each_life_has_an_attachment_of_its_own(it: Subject) -> None:
 
 def test_requests_go_out_only_while_it_is_open(it: Subject) -> None:
     def asking(type_: str, attachment: int) -> SendRequest:
-        return SendRequest("private", 1, [{"type": type_}], (), attachment)
+        return SendRequest("private", 1, [{"type": type_}], attachment)
 
     it.start()
     it.tell(asking("nobody", 0), Connect("private"))
@@ -358,7 +358,7 @@ def test_a_bug_of_its_own_is_told_with_what_it_has_learned(it: Subject) -> None:
     it.tell(TransportFailed(transport.attachment, LOST, 1))
     wait_until = it.clocks.now + 0.5
     with pytest.raises(pykka.ActorDeadError):
-        it.tell(SendRequest("private", 1, [object()], (), 0))  # type: ignore[list-item]
+        it.tell(SendRequest("private", 1, [object()], 0))  # type: ignore[list-item]
     failed = next_failure(it)
     assert (failed.name, failed.ref) == ("private", it.ref)
     assert failed.inheritance == ConnectionInheritance(failures=1, keys=1, wait_until=wait_until)

@@ -21,8 +21,8 @@ from tests.actors.connection.peer import (
 )
 from tests.conftest import wait_until
 from websocket_v6.actors.base import stop_and_join
-from websocket_v6.actors.connection import transport as subject
-from websocket_v6.actors.connection.transport import Transport
+from websocket_v6.actors.connection import wholeness
+from websocket_v6.actors.connection.writer import Writer
 from websocket_v6.actors.jwt import Jwt
 from websocket_v6.actors.messages.connection import TransportEnded, TransportFailed, TransportOpened, TransportSaid
 from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceSaid
@@ -175,7 +175,7 @@ def test_a_close_that_cannot_be_answered_keeps_its_reason(monkeypatch: pytest.Mo
     def fail(*_: object) -> None:
         raise BrokenPipeError("gone")
 
-    monkeypatch.setattr(Transport, "_write", fail)
+    monkeypatch.setattr(Writer, "frame", fail)
     with Meeting(then=lambda sock: sock.sendall(b"\x88\x05\x0f\xa1bye")) as meeting:
         _, (_, ended) = meeting.end()
     assert str(ended.error) == "the exchange closed the public connection: 4001 bye"
@@ -305,7 +305,7 @@ def test_what_waited_unread_is_no_proof_of_life_at_the_time_of_reading() -> None
     with Meeting(then=send, credits_=0) as meeting:
         opened = meeting.hears()
         assert sent.wait(TIMEOUT)
-        later = time.time_ns() + 4 * subject.PROMPT_NS
+        later = time.time_ns() + 4 * wholeness.PROMPT_NS
         wait_until(lambda: time.time_ns() > later, "some time")
         meeting.grant()
         batch = meeting.hears()
@@ -335,20 +335,7 @@ def test_what_was_waited_for_is_whole_up_to_its_arrival() -> None:
 
 def test_the_kernel_says_when_the_last_bytes_came(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was stopped reads with a clock that is late; the socket knows better."""
-    monkeypatch.setattr(subject, "_last_arrival_ns", lambda _: 5)
+    monkeypatch.setattr(wholeness, "last_arrival_ns", lambda _: 5)
     with Meeting(then=lambda sock: sock.sendall(binary(TICKER))) as meeting:
         routed, _ = meeting.end()
     assert routed[-1].whole_ns == routed[0].at_ns, "but never before the opening"
-
-
-def test_the_last_arrival_is_told_by_the_socket() -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
-    with listener, socket.create_connection(listener.getsockname()) as ours, listener.accept()[0] as theirs:
-        theirs.sendall(b"x")
-        before = time.time_ns()
-        ours.recv(1)
-        later = before + 200_000_000
-        wait_until(lambda: time.time_ns() > later, "some time")
-        if hasattr(socket, "TCP_INFO"):
-            assert subject._last_arrival_ns(ours) < before + 100_000_000
-    assert subject._last_arrival_ns(None) >= later

@@ -71,7 +71,9 @@ class Table:
 
     def given(self, number: int) -> list[Event]:
         self._delivery.flush()
-        return self.taker(number).mailbox.take_many(0.0, 100)  # type: ignore[return-value]
+        mailbox = self.taker(number).mailbox
+        assert isinstance(mailbox, MailboxQueue)
+        return mailbox.take_many(0.0, 100)  # type: ignore[return-value]
 
 
 @pytest.fixture

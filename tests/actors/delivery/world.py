@@ -88,7 +88,9 @@ class World:
     def take(self, number: int) -> list[Event]:
         """Return what the taker has been given since."""
         self.delivery.flush()
-        events = self.takers[number - 1].mailbox.take_many(0.0, 20_000)
+        mailbox = self.takers[number - 1].mailbox
+        assert isinstance(mailbox, MailboxQueue)
+        events = mailbox.take_many(0.0, 20_000)
         assert all(isinstance(event, Event) for event in events)
         return events  # type: ignore[return-value]
 

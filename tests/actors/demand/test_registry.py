@@ -4,7 +4,7 @@ What is decided is tested in tests/protocol/demand/test_endpoint*.py.
 """
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pykka
@@ -17,6 +17,7 @@ from websocket_v6.actors.messages.common import GetHealth, GetInheritance
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSubscriptions, SendRequest
 from websocket_v6.actors.messages.registry import (
+    Asker,
     AskExchange,
     BackfillEnded,
     ComponentGone,
@@ -34,14 +35,17 @@ from websocket_v6.actors.messages.registry import (
     UseSource,
     Watch,
 )
-from websocket_v6.actors.messages.router import AddRoutes, DropRoutes
+from websocket_v6.actors.messages.router import AddRoutes, Convey, DropRoutes
 from websocket_v6.actors.messages.supervisor import Failed, SourceServes
+from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.commands import Admit, Expect, Mark, Turn
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import LocalProtocolError, TransportError, UnknownCodeError
-from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscriptionList
+from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscribedEntry, SubscriptionList
 from websocket_v6.protocol.exchange.wants import Want, my_asset_want, orderbook_want, ticker_want, trade_want
+from websocket_v6.protocol.server.words import Refused
 
 BITCOIN = "ticker KRW-BTC"
 
@@ -116,7 +120,7 @@ def test_a_want_becomes_routes_a_connection_and_a_request(world: World) -> None:
     world.subscribe(1, ticker_want("KRW-BTC"))
     route = world.next("router", AddRoutes)
     assert route == AddRoutes(1, "public", (BITCOIN,), world.mailbox, world.refs["one"], True, True, True, False)
-    assert world.next("source", Connect) == Connect("public", (ticker_want("KRW-BTC"),))
+    assert world.next("source", Connect) == Connect("public", [{"type": "ticker", "codes": ["KRW-BTC"]}])
     world.open()
     told = [world.told["router"].get(timeout=5) for _ in range(2)]
     assert told == [Turn("public", 1), Admit(7, 1, is_held=False)], "verbatim, in their order"
@@ -272,3 +276,109 @@ def test_what_only_one_of_them_knew_when_the_bug_struck_is_not_inherited(world: 
         assert set(again.claims) == set(again.endpoints["public"].leases.leases) == {2}
     finally:
         successor.stop()
+
+
+# --- clients of a server
+
+
+class Nobody(Mouth):
+    """Nothing is brought here: the router only notes."""
+
+    def deliver(self, rows: Sequence[tuple[Way, list[Event]]]) -> None:
+        raise NotImplementedError
+
+    def convey(self, way: Way, news: object) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def way(world: World) -> Way:
+    way = Way(3, Nobody())
+    tell(world.registry, Watch("guest", way))
+    return way
+
+
+def take(world: World, way: Way, number: int, want: Want, *, replays: bool = True) -> None:
+    tell(world.registry, Subscribe("guest", number, want, way, None, replays))
+
+
+def test_a_client_hears_through_the_router_and_nowhere_else(world: World, way: Way) -> None:
+    take(world, way, 1, ticker_want("KRW-BTC"))
+    route = world.next("router", AddRoutes)
+    assert (route.mailbox, route.component, route.replay, route.snapshots) == (way, None, True, True)
+    tell(world.registry, SourceState("public", 1, "connecting", 5))
+    world.open()
+    kinds = [world.told["router"].get(timeout=5) for _ in range(4)]
+    assert [type(one).__name__ for one in kinds] == ["Convey", "Turn", "Convey", "Admit"], (
+        "before any data of the epoch"
+    )
+    news = [one.news for one in kinds if isinstance(one, Convey)]
+    assert [one.state for one in news if isinstance(one, ConnectionChanged)] == ["connecting", "open"]
+    assert all(one.way is way and not one.is_answer for one in kinds if isinstance(one, Convey))
+
+
+def test_a_client_gets_snapshots_whatever_it_wants_and_a_last_value_only_once(world: World, way: Way) -> None:
+    take(world, way, 1, ticker_want("KRW-BTC", snapshot=False))
+    take(world, way, 2, ticker_want("KRW-ETH"), replays=False)
+    first, second = world.next("router", AddRoutes), world.next("router", AddRoutes)
+    assert (first.snapshots, first.replay, second.replay) == (True, False, False)
+
+
+def test_a_client_whose_want_is_refused_hears_of_it_in_its_stream(world: World, way: Way) -> None:
+    take(world, way, 1, ticker_want("KRW-BTC"))
+    world.next("router", AddRoutes)
+    take(world, way, 1, trade_want("KRW-BTC"))
+    news = world.next("router", Convey).news
+    assert isinstance(news, StreamFailed)
+    assert (news.subscription_id, news.final, news.streams) == (1, True, ("trade KRW-BTC",))
+    assert world.health().endpoints[0].leases == 1
+
+
+def test_a_client_whose_lease_the_exchange_refuses_hears_which_streams_are_gone(world: World, way: Way) -> None:
+    take(world, way, 1, ticker_want(["KRW-BTC", "KRW-ETH"]))
+    for attachment in (7, 8):
+        world.open(attachment)
+        tell(world.registry, SourceSaid("public", attachment, ErrorNotice("WRONG_FORMAT", "no")))
+        tell(world.registry, SourceEnded("public", 1, attachment, 1, 1))
+    while not isinstance(news := world.next("router", Convey).news, StreamFailed):
+        pass
+    assert (news.final, set(news.streams)) == (True, {BITCOIN, "ticker KRW-ETH"})
+
+
+def test_a_door_that_names_who_is_guilty_is_believed(world: World, way: Way) -> None:
+    tell(world.registry, UseSource("public", world.refs["source"], 2, is_paced=False, names_guilty=True))
+    take(world, way, 1, ticker_want("KRW-BTC"))
+    take(world, way, 2, ticker_want("KRW-BAD"))
+    tell(world.registry, SourceOpened("public", 2, 9, 1))
+    world.next("source", SendRequest)
+    tell(world.registry, SourceSaid("public", 9, Refused(("ticker KRW-BAD",), "WRONG_FORMAT", "no")))
+    while not isinstance(news := world.next("router", Convey).news, StreamFailed):
+        pass
+    assert (news.subscription_id, news.streams) == (2, ("ticker KRW-BAD",))
+    assert list(ask(world.registry, GetInheritance(), 5).claims) == [1]
+
+
+def test_an_answer_goes_the_client_s_way_with_its_own_ticket(world: World, way: Way) -> None:
+    take(world, way, 1, ticker_want("KRW-BTC"))
+    world.open()
+    world.next("source", SendRequest)
+    tell(world.registry, AskExchange("public", Asker(way, "mine")))
+    question = world.next("source", ListSubscriptions)
+    assert question.ticket != "mine", "two clients may have the same"
+    world.drained("router")
+    entry = SubscribedEntry("ticker", ("KRW-BTC",), None, {})
+    tell(world.registry, SourceSaid("public", 7, SubscriptionList(question.ticket, (entry,))))
+    answer = world.next("router", Convey)
+    assert answer == Convey(way, SubscriptionList("mine", (entry,)), is_answer=True)
+
+
+def test_who_asks_where_nothing_is_open_gets_no_answer(world: World, way: Way) -> None:
+    tell(world.registry, AskExchange("private", Asker(way, "mine")))
+    assert not [one for one in world.drained("router") if isinstance(one, Convey) and one.is_answer]
+
+
+def test_a_client_that_has_gone_leaves_no_route(world: World, way: Way) -> None:
+    take(world, way, 1, ticker_want("KRW-BTC"))
+    tell(world.registry, ComponentGone("guest"))
+    assert world.next("router", DropRoutes) == DropRoutes(1)
+    assert world.health().endpoints[0].leases == 0

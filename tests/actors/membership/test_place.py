@@ -7,7 +7,7 @@ from websocket_v6.protocol.connection.door import Door
 
 def test_roles_are_shown_as_words() -> None:
     assert [role.value for role in Role] == ["looking", "host", "guest", "embedded"]
-    assert MembershipHealth(Role.HOST.value, 2) == ("host", 2)
+    assert MembershipHealth(Role.HOST.value, 2)[:2] == ("host", 2)
 
 
 def test_a_place_has_no_door_and_shares_nothing_unless_it_says_so() -> None:

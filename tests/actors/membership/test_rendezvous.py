@@ -201,6 +201,25 @@ def test_one_that_is_stopped_in_its_turn_is_not_waited_for_without_end(
     one.unlock()
 
 
+def test_one_that_lost_the_lock_as_it_wrote_takes_it_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = Rendezvous(folder, URL), Rendezvous(folder, URL)
+    assert one.try_lock()
+    write = one._write
+
+    def stop_and_write(entry: HostEntry) -> None:
+        assert other.oust_lock(other.holder(), None)
+        assert other.try_lock()
+        write(entry)
+
+    monkeypatch.setattr(rendezvous, "TURN", 0.01)
+    monkeypatch.setattr(one, "_write", stop_and_write)
+    assert not one.announce(one.new_entry())
+    assert other.find_host() is None
+    assert other.announce(other.new_entry())
+    one.unlock()
+    other.unlock()
+
+
 def test_turns_are_taken(folder: Path) -> None:
     """Many write at the same time, and each finds what it wrote until its turn is over."""
     points = [Rendezvous(folder, URL) for _ in range(4)]

@@ -16,8 +16,10 @@ from websocket_v6.protocol.connection.steps import (
     Failed,
     FinishTransport,
     NewKeys,
+    Opened,
     OpenTransport,
     Said,
+    SendPing,
     TakeTurn,
     Tell,
     TurnGiven,
@@ -96,6 +98,40 @@ def test_an_attempt_that_takes_too_long_is_given_up() -> None:
     assert isinstance(lost, Tell)
     assert str(lost.error) == "no private connection within 4 s"
     assert it.due_in() == {"connect": 0.5}
+
+
+def test_the_end_of_one_that_opened_too_late_is_the_transport_s_to_tell() -> None:
+    it = in_state(State.CONNECTING)
+    it.due()
+    assert it.due() == [ABORT]
+    (finish,) = it.tell(Opened(1))
+    assert isinstance(finish, FinishTransport)
+    assert it.tell(Ended(LOST)) == []
+    assert it.state is State.WAITING
+
+
+def test_nothing_is_done_before_its_time() -> None:
+    it = Driven()
+    assert it.tell(Due()) == [], "nothing is due at all"
+    it.tell(Wanted())
+    it.connect()
+    due = it.due_in()
+    it.wait(1.0)
+    assert it.tell(Due()) == []
+    assert it.due_in() == {name: seconds - 1.0 for name, seconds in due.items()}
+
+
+def test_a_due_without_a_sample_is_no_sign_of_life() -> None:
+    it = Driven()
+    it.tell(Wanted())
+    it.connect()
+    it.tell(Failed(LOST))
+    it.open()
+    while SendPing() not in it.due():
+        it.hear()
+    it.wait(it.due_in()["pong"])
+    it.tell(Due())
+    assert it.machine.inheritance().failures == 1, "an answer would have ended the row"
 
 
 @pytest.mark.parametrize("state", [State.CONNECTING, State.CLOSING, State.REOPENING, State.FINISHING])

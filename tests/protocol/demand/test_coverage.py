@@ -1,13 +1,29 @@
-"""What an attachment serves; the requests themselves are tested with the union, in test_union.py."""
+"""What an attachment serves, and the requests that make it serve a union."""
 
+import json
+from decimal import Decimal
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.protocol.demand.wanted import RSI, One, public_wants, types
 from websocket_v6.protocol.demand.coverage import Coverage
 from websocket_v6.protocol.demand.union import Union
-from websocket_v6.protocol.exchange.wants import orderbook_want, ticker_want, trade_want
+from websocket_v6.protocol.errors import LocalProtocolError
+from websocket_v6.protocol.exchange.requests import encode_request
+from websocket_v6.protocol.exchange.wants import (
+    Want,
+    announcement_want,
+    indicator_want,
+    my_asset_want,
+    my_order_want,
+    orderbook_want,
+    ticker_want,
+    trade_want,
+)
 
-CODES = ["KRW-BTC", "KRW-ETH", "KRW-XRP"]
+THREE = ["KRW-BTC", "KRW-ETH", "KRW-XRP"]
 
 
 def union_of(*codes: str, snapshot: bool = True) -> Union:
@@ -74,10 +90,10 @@ def test_what_another_has_delivered_needs_no_snapshot_of_this_one() -> None:
     assert plan is None
 
 
-streams = st.lists(st.sampled_from([f"ticker {code}" for code in CODES]), unique=True)
+streams = st.lists(st.sampled_from([f"ticker {code}" for code in THREE]), unique=True)
 
 
-@given(st.lists(st.sampled_from(CODES), unique=True, min_size=1), streams, streams, st.booleans(), streams)
+@given(st.lists(st.sampled_from(THREE), unique=True, min_size=1), streams, streams, st.booleans(), streams)
 def test_one_covers_another_if_it_has_all_that_is_known_of_it(
     codes: list[str], mine: list[str], theirs: list[str], answered: bool, gone: list[str]
 ) -> None:
@@ -145,3 +161,187 @@ def test_a_book_that_was_asked_at_fewer_levels_meanwhile_begins_anew() -> None:
     assert plan is not None
     assert "is_only_realtime" not in plan.types[0]
     assert served.sent(plan) == ["orderbook KRW-BTC"]
+
+
+def test_wants_of_a_type_become_one_object() -> None:
+    one = One()
+    one.add(ticker_want(["KRW-ETH"]))
+    one.add(ticker_want(["KRW-BTC", "KRW-ETH"]))
+    assert types(one) == [{"type": "ticker", "codes": ["KRW-BTC", "KRW-ETH"]}]
+
+
+def test_nothing_new_is_no_request() -> None:
+    one = One()
+    one.add(ticker_want("KRW-BTC"))
+    types(one)
+    one.add(ticker_want("KRW-BTC"))
+    assert one.plan() is None
+
+
+def test_running_codes_are_asked_without_a_second_snapshot() -> None:
+    one = One()
+    one.add(ticker_want("KRW-BTC"))
+    types(one)
+    one.saw(["ticker KRW-BTC"])
+    one.add(ticker_want("KRW-ETH"))
+    assert types(one) == [
+        {"type": "ticker", "codes": ["KRW-BTC"], "is_only_realtime": True},
+        {"type": "ticker", "codes": ["KRW-ETH"]},
+    ]
+
+
+def test_a_code_that_has_said_nothing_yet_is_asked_again() -> None:
+    one = One()
+    one.add(ticker_want("KRW-BTC"))
+    types(one)
+    one.add(ticker_want("KRW-ETH"))
+    assert types(one) == [{"type": "ticker", "codes": ["KRW-BTC", "KRW-ETH"]}]
+
+
+def test_a_code_that_leaves_is_left_out() -> None:
+    one = One()
+    one.add(ticker_want(["KRW-BTC", "KRW-ETH"]))
+    types(one)
+    assert one.remove(ticker_want("KRW-ETH")) == ["ticker KRW-ETH"]
+    assert types(one) == [{"type": "ticker", "codes": ["KRW-BTC"]}]
+
+
+def test_an_empty_union_is_an_empty_plan() -> None:
+    one = One()
+    one.add(ticker_want("KRW-BTC"))
+    types(one)
+    one.remove(ticker_want("KRW-BTC"))
+    plan = one.plan()
+    assert plan is not None
+    assert plan.is_empty
+
+
+def test_a_book_is_asked_at_the_greatest_depth_wanted() -> None:
+    one = One()
+    one.add(orderbook_want("KRW-BTC", depth=5))
+    assert types(one) == [{"type": "orderbook", "codes": ["KRW-BTC.5"]}]
+    one.saw(["orderbook KRW-BTC"])
+    one.add(orderbook_want("KRW-BTC", depth=30))
+    plan = one.plan()
+    assert plan is not None
+    assert plan.types == [{"type": "orderbook", "codes": ["KRW-BTC"]}], "a deeper book needs a snapshot of its own"
+    assert one.sent(plan) == ["orderbook KRW-BTC"]
+    one.saw(["orderbook KRW-BTC"])
+    one.remove(orderbook_want("KRW-BTC", depth=30))
+    assert types(one) == [{"type": "orderbook", "codes": ["KRW-BTC.5"], "is_only_realtime": True}]
+
+
+def test_levels_are_streams_and_objects_of_their_own() -> None:
+    one = One()
+    one.add(orderbook_want("KRW-BTC", level=0))
+    one.add(orderbook_want("KRW-BTC", level=10000))
+    assert types(one) == [
+        {"type": "orderbook", "codes": ["KRW-BTC"]},
+        {"type": "orderbook", "codes": ["KRW-BTC"], "level": Decimal(10000)},
+    ]
+
+
+def test_a_snapshot_alone_is_asked_alone_and_not_asked_again() -> None:
+    one = One()
+    one.add(ticker_want("KRW-BTC"))
+    types(one)
+    one.saw(["ticker KRW-BTC"])
+    once = ticker_want("KRW-ETH", realtime=False)
+    one.add(once)
+    assert types(one)[1] == {"type": "ticker", "codes": ["KRW-ETH"], "is_only_snapshot": True}
+    one.saw(["ticker KRW-ETH"])
+    one.remove(once)
+    assert one.plan() is None
+    one.add(once)
+    assert types(one)[1]["is_only_snapshot"], "a later want must not be served an old value"
+
+
+def test_a_newcomer_who_wants_a_snapshot_of_a_silent_code_is_served_one() -> None:
+    one = One()
+    one.add(ticker_want("KRW-BTC", snapshot=False))
+    assert types(one) == [{"type": "ticker", "codes": ["KRW-BTC"], "is_only_realtime": True}]
+    one.add(ticker_want("KRW-BTC"))
+    assert types(one) == [{"type": "ticker", "codes": ["KRW-BTC"]}]
+
+
+def test_private_types_have_no_flags() -> None:
+    one = One()
+    one.add(my_order_want(["KRW-BTC"]))
+    one.add(my_asset_want())
+    one.add(announcement_want(["trade"]))
+    assert sorted(types(one), key=lambda item: str(item["type"])) == [
+        {"type": "announcement", "categories": ["trade"]},
+        {"type": "myAsset"},
+        {"type": "myOrder", "codes": ["KRW-BTC"]},
+    ]
+    one.add(my_order_want())
+    one.add(announcement_want(include_body=True))
+    assert sorted(types(one), key=lambda item: str(item["type"])) == [
+        {"type": "announcement", "include_body": True},
+        {"type": "myAsset"},
+        {"type": "myOrder"},
+    ]
+
+
+def test_indicators_are_grouped_by_what_is_asked_of_the_code() -> None:
+    one = One()
+    one.add(indicator_want(["KRW-BTC", "KRW-ETH"], timeframe="15m", indicators=[RSI]))
+    assert types(one) == [
+        {"type": "indicator", "codes": ["KRW-BTC", "KRW-ETH"], "timeframe": "15m", "indicators": [RSI]}
+    ]
+
+
+def test_the_hundred_and_first_combination_is_refused_and_costs_the_others_nothing() -> None:
+    one = One()
+    many = [f"KRW-A{index}" for index in range(100)]
+    one.add(indicator_want(many, timeframe="5m", indicators=RSI))
+    before = types(one)
+    one.add(indicator_want(many[:3], timeframe="5m", indicators=RSI))  # the same combinations exist once
+    with pytest.raises(LocalProtocolError, match="1 combinations"):
+        one.add(indicator_want("KRW-B", timeframe="5m", indicators=RSI))
+    assert one.plan() is None
+    one.begin_again()
+    assert types(one) == before
+
+
+@given(st.lists(st.tuples(public_wants, st.booleans()), max_size=30), st.data())
+def test_after_any_changes_the_request_names_exactly_the_union(
+    steps: list[tuple[Want, bool]], data: st.DataObject
+) -> None:
+    one = One()
+    held: list[Want] = []
+    for want, add in steps:
+        if add or not held:
+            one.add(want)
+            held.append(want)
+        else:
+            one.remove(held.pop(data.draw(st.integers(0, len(held) - 1))))
+        if data.draw(st.booleans()):
+            plan = one.plan()
+            if plan is not None and not plan.is_empty:
+                one.sent(plan)
+                one.saw(data.draw(st.lists(st.sampled_from(sorted(plan.asked)))))
+    plan = one.plan()
+    if plan is not None:
+        one.sent(plan)
+    depths: dict[str, int] = {}
+    for want in held:
+        for stream in want.streams():
+            depths[stream] = max(depths.get(stream, 0), want.depth)
+    assert {stream: asked.depth for stream, asked in one.served.asked.items() if asked.live} == depths
+
+
+@given(st.lists(public_wants, min_size=1, max_size=8))
+def test_a_request_is_what_the_exchange_reads(wants: list[Want]) -> None:
+    one = One()
+    for want in wants:
+        one.add(want)
+    plan = one.plan()
+    assert plan is not None
+    request = json.loads(encode_request("ticket", plan.types, "SIMPLE"))
+    assert request[0] == {"ticket": "ticket"}
+    assert request[-1] == {"format": "SIMPLE"}
+    named = [
+        (item["type"], code.partition(".")[0], item.get("level", 0)) for item in request[1:-1] for code in item["codes"]
+    ]
+    assert len(named) == len(set(named)), "no code twice in a type"

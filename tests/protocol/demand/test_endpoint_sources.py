@@ -376,7 +376,7 @@ def test_a_source_that_comes_first_when_something_is_wanted_connects() -> None:
     desk.want(1, ticker_want("KRW-BTC"))
     desk.source(1)
     (told,) = desk.took(Connect)
-    assert (told.source, told.wants) == (1, (ticker_want("KRW-BTC"),))
+    assert (told.source, told.types) == (1, [{"type": "ticker", "codes": ["KRW-BTC"]}])
     desk.without(1)
     desk.drop(1)
     desk.out.clear()

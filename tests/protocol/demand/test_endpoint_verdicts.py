@@ -126,7 +126,7 @@ def test_a_code_that_was_just_added_is_given_its_own_time() -> None:
     assert isinstance(report.error, UnknownCodeError)
     assert report.error.codes == ("KRW-NONE",)
     desk.run(SILENT)
-    assert [error.codes for _, error, _ in desk.took(Report) if isinstance(error, UnknownCodeError)] == [("KRW-ETH",)]
+    assert [one.error.codes for one in desk.took(Report) if isinstance(one.error, UnknownCodeError)] == [("KRW-ETH",)]
 
 
 def test_who_wants_no_snapshot_may_wait_in_silence_also_after_a_loss() -> None:

@@ -42,14 +42,14 @@ class Bench(Parts):
         )
         self.want(1, ticker_want("KRW-BTC"))
 
-    def begin(self, source: int, attachment: int, at_ns: int = 100) -> Attachment:
+    def begin(self, source: int, attachment: int, at_ns: int = 100, *, backfills: bool = False) -> Attachment:
         """Have a source open, which is added first if it is not there."""
         known = self.sources.get(source) or self.source(source)
-        return self.epochs.opened(known, attachment, at_ns, NOW)
+        return self.epochs.opened(known, attachment, at_ns, NOW, backfills=backfills)
 
-    def serving(self, source: int, attachment: int, at_ns: int = 100) -> Attachment:
+    def serving(self, source: int, attachment: int, at_ns: int = 100, *, backfills: bool = False) -> Attachment:
         """Have a source open, be asked and serve all that is wanted."""
-        one = self.begin(source, attachment, at_ns)
+        one = self.begin(source, attachment, at_ns, backfills=backfills)
         self.asking.ask(one, NOW)
         one.coverage.acknowledge()
         one.in_force = one.requests
@@ -149,21 +149,19 @@ def test_trades_wait_for_those_that_were_missed_where_these_are_fetched(
     name: str, backfill: bool, gap_started_ns: int | None, backfills: bool, is_held: bool
 ) -> None:
     bench = Bench(name, Continuity(3, gap_started_ns), backfill=backfill, backfill_timeout=12.0)
-    bench.source(1, backfills=backfills)
-    bench.begin(1, 5)
+    bench.begin(1, 5, backfills=backfills)
     held = [HoldTrades(4, gap_started_ns or 0, 100, 12.0)] if is_held else []
     assert bench.out[:2] == [Turn(name, 4), *held, tell("open", 4, 100, gap_started_ns)][:2]
     assert bench.took(HoldTrades) == held
 
 
 def test_trades_wait_if_any_source_that_is_open_does_not_bring_those_missed() -> None:
-    bench = Bench(backfill=True)
-    for number, backfills in ((1, True), (2, True), (3, False)):
-        bench.source(number, backfills=backfills)
-    first = bench.serving(1, 5)
-    bench.begin(2, 6)
-    bench.begin(3, 7)
-    assert [type(told) for told in bench.end(first, 150, 160)].count(HoldTrades) == 1
+    for last, count in ((False, 1), (True, 0)):
+        bench = Bench(backfill=True)
+        first = bench.serving(1, 5, backfills=True)
+        bench.begin(2, 6, backfills=True)
+        bench.begin(3, 7, backfills=last)
+        assert [type(told) for told in bench.end(first, 150, 160)].count(HoldTrades) == count
 
 
 # --- and go

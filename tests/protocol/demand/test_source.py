@@ -40,7 +40,7 @@ def opened(sources: Sources, source: int, number: int, *, is_held: bool = False)
 
 
 def test_a_source_is_a_connection_to_the_exchange_unless_it_says_otherwise() -> None:
-    assert Traits() == (True, False, False, ())
+    assert Traits() == Traits(is_paced=True, names_guilty=False, heir_of=())
 
 
 def test_a_question_is_the_endpoint_s_own_and_of_the_first_moment_unless_it_says_otherwise() -> None:
@@ -119,7 +119,7 @@ def test_sources_are_known_by_number() -> None:
         sources.add(2, Traits())
     sources.remove(first)
     assert [source.number for source in sources] == [2]
-    assert sources.add(1, Traits(backfills=True)).traits.backfills
+    assert sources.add(1, Traits(names_guilty=True)).traits.names_guilty
     assert [source.number for source in sources] == [2, 1]
 
 

@@ -72,6 +72,8 @@ def test_a_lease_that_is_refused_twice_alone_is_dropped_with_the_exchange_s_word
     report, unroute, retired = bench.told()
     assert isinstance(report, Report)
     assert (report.lease, report.is_final, type(report.error)) == (2, True, StreamError)
+    assert report.error.__cause__ is ERROR
+    assert report.streams == (ETH, XRP)
     assert str(report.error) == (
         "subscription of KRW-ETH, KRW-XRP (ticker) was dropped, the exchange answered WRONG_FORMAT: no; "
         "nothing else is affected"

@@ -120,7 +120,7 @@ def test_a_guest_in_doubt_proves_it_with_another_socket() -> None:
     assert it.tell(steps.MemberSilent(1)) == [steps.Look()]
     assert it.tell(steps.Looked(HOST)) == [steps.Attach(2, HOST, is_probe=True)]
     hung = steps.NotAttached(2, ERROR, is_hung=True)
-    assert it.tell(hung) == [steps.Detach(1), steps.Oust(HOST), steps.Place("looking"), steps.Look()]
+    assert it.tell(hung) == [steps.Detach(1), steps.Oust(HOST), steps.Place("looking", None, ERROR), steps.Look()]
 
 
 def test_a_host_that_answers_the_new_socket_is_used_through_it() -> None:

@@ -275,3 +275,16 @@ def test_a_host_whose_door_broke_looks_again() -> None:
     own = it.own
     actions = it.tell(steps.DoorFailed(ERROR))
     assert actions == [steps.Withdraw(own), steps.Unlock(for_another=True), steps.Place("looking"), steps.Look()]
+
+
+def test_one_that_waited_for_the_lock_in_vain_leaves_no_socket() -> None:
+    it = in_state(State.TAKING)
+    it.tell(steps.Leave())
+    actions = it.tell(steps.LockTaken(7))
+    while not any(isinstance(one, steps.Answer) for one in actions):
+        actions = it.due()
+        if actions == [steps.TryLock()]:
+            actions = it.tell(steps.LockTaken(7))
+        elif actions == [steps.Check()]:
+            actions = it.tell(steps.Checked(False, it.own))
+    assert steps.Detach(1) in actions

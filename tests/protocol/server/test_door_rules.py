@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.server.door_rules import CONNECTS, Doorkeeper, Rules, Visit, endpoint_at
+from websocket_v6.protocol.server.door_rules import CONNECTS, LOOKS, Doorkeeper, Rules, Visit, endpoint_at
 
 RULES = Rules(port=8080)
 VISIT = Visit("/websocket/v1", "", {"host": "127.0.0.1:8080"}, "127.0.0.1", "127.0.0.1", 0, 0)
@@ -199,3 +199,66 @@ def test_whatever_a_visitor_says_is_answered(headers: dict[str, str], path: str,
     rules = RULES._replace(token="t")
     assert 400 <= status(VISIT._replace(headers=headers, path=path, query=query), rules) <= 503
     assert status(with_headers(authorization=f"Bearer x{query}")._replace(query=f"token=x{query}"), rules) == 401
+
+
+# The door's own page.
+
+LOOK = VISIT._replace(path="/", is_look=True)
+
+
+@pytest.mark.parametrize(("path", "answer"), [("/", 101), ("/state.json", 101), ("/favicon.ico", 404), ("/x", 404)])
+def test_who_only_looks_sees_the_page_and_its_state(path: str, answer: int) -> None:
+    assert status(LOOK._replace(path=path)) == answer
+
+
+def test_the_page_of_the_door_itself_is_let_in() -> None:
+    secure = RULES._replace(is_secure=True)
+    for rules, scheme in ((RULES, "http"), (secure, "https")):
+        for host in ("127.0.0.1:8080", "LOCALHOST:8080", "[::1]:8080"):
+            visit = with_headers(host=host, origin=f"{scheme}://{host}")
+            assert status(visit, rules) == 101
+            assert status(LOOK._replace(headers=visit.headers), rules) == 101
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("127.0.0.1:8080", "https://127.0.0.1:8080"),
+        ("127.0.0.1:8080", "http://127.0.0.1"),
+        ("127.0.0.1:8080", "http://127.0.0.1:8081"),
+        ("127.0.0.1:8080", "http://localhost:8080"),
+        ("127.0.0.1:8080", "http://127.0.0.1:8080.evil.example"),
+        ("127.0.0.1:8080", "http://"),
+    ],
+)
+def test_a_page_that_is_nearly_the_doors_own_is_not(host: str, origin: str) -> None:
+    assert status(with_headers(host=host, origin=origin)) == 403
+    assert status(LOOK._replace(headers={"host": host, "origin": origin})) == 403
+
+
+def test_a_page_that_a_trick_of_dns_brought_here_is_not_the_doors_own() -> None:
+    headers = {"host": "evil.example:8080", "origin": "http://evil.example:8080"}
+    assert status(VISIT._replace(headers=headers)) == 421
+    assert status(LOOK._replace(headers=headers)) == 421
+
+
+def test_who_only_looks_shows_the_token_too_and_is_let_in_when_the_door_is_full() -> None:
+    rules = RULES._replace(token="a token", most_clients=1)
+    assert status(LOOK, rules) == 401
+    assert status(LOOK._replace(query="token=a%20token", clients=1), rules) == 101
+    assert status(VISIT._replace(query="token=a%20token", clients=1), rules) == 503
+
+
+def test_who_only_looks_takes_nothing_from_those_who_connect() -> None:
+    keeper = Doorkeeper(RULES)
+    for _ in range(LOOKS):
+        assert keeper.refusal(LOOK, 0.0) is None
+    answer = keeper.refusal(LOOK, 0.0)
+    assert answer is not None
+    assert answer.status == 429
+    for _ in range(CONNECTS):
+        assert keeper.refusal(VISIT, 0.0) is None
+
+
+def test_rules_do_not_show_their_token() -> None:
+    assert "secret" not in repr(RULES._replace(token="secret"))

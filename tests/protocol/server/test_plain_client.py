@@ -265,3 +265,19 @@ def test_whatever_happens_each_end_gives_back_what_is_leased(walk: list[tuple[Ev
         assert len(ends) <= was_open
         if one.state is State.CLOSED:
             assert not leased
+
+
+def test_more_streams_than_there_is_room_for_are_too_many_requests() -> None:
+    codes = [f"KRW-{number}" for number in range(15_001)]
+    one = client()
+    said, closed = one.handle(asked({"type": "ticker", "codes": codes}), 1.0)
+    assert name_of(said) == "TOO_MANY_REQUEST"
+    assert closed == Close(1000, "")
+    left = 10
+    other = PlainClient(
+        endpoint="public", region="kr", new_lease=itertools.count(1).__next__, now=0.0, room=lambda: left
+    )
+    assert type(other.handle(asked({"type": "ticker", "codes": codes[:10]}), 1.0)[0]) is Change
+    assert other.streams == 10
+    left = 9
+    assert name_of(other.handle(asked({"type": "ticker", "codes": codes[:10]}), 2.0)[0]) == "TOO_MANY_REQUEST"

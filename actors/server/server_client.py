@@ -58,6 +58,7 @@ class Client:
         "number",
         "outlet",
         "pid",
+        "reached",
         "reason",
         "received",
         "session",
@@ -74,7 +75,7 @@ class Client:
         self.way = way
         self.pid = pid
         self.name = f"process {pid}" if pid else "somebody"
-        self.address = ""  # whence it came, on the network
+        self.address = self.reached = ""  # whence it came on the network, and to which address of this machine
         self.stirred_at = 0.0  # when something last went in or out, monotonic seconds; kept for plain clients
         self.deadline: float | None = deadline
         self.stage = Stage.HANDSHAKE
