@@ -4,9 +4,9 @@ import socket
 from typing import Any
 
 from tests.actors.ear import Ear
-from websocket_v6.actors.server.client import Client
 from websocket_v6.actors.server.network_mouth import NetworkMouth
 from websocket_v6.actors.server.outlet import Account, Outlet
+from websocket_v6.actors.server.server_client import Client
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.websocket.frames import FrameDecoder
 

@@ -9,11 +9,13 @@ from tests.actors.server.far_end import FarEnd
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.registry import ComponentGone, Subscribe, Unsubscribe
 from websocket_v6.actors.server.remote_session import RemoteSession
+from websocket_v6.actors.server.server_client import Client
 from websocket_v6.protocol.errors import StreamError
 from websocket_v6.protocol.events import make_event
 from websocket_v6.protocol.server.row_frames import RowFrames
 from websocket_v6.protocol.server.words import Clock, Refused, Rows, State, decode
 from websocket_v6.protocol.websocket.frames import Closed, Text
+from websocket_v6.protocol.websocket.outgoing import close_frame
 
 BTC = "ticker KRW-BTC"
 EVENT = make_event(BTC, b'{"ty":"ticker","cd":"KRW-BTC"}', 1, 5)
@@ -28,7 +30,11 @@ def far() -> Iterator[FarEnd]:
 
 @pytest.fixture
 def session(far: FarEnd) -> RemoteSession:
-    return RemoteSession(far.client, "public", region="kr", registry=far.registry.ref, backfills=True)
+    return RemoteSession(far.client, "public", region="kr", registry=far.registry.ref, backfills=True, close=close)
+
+
+def close(client: Client, code: int, reason: str) -> None:
+    client.outlet.end_after_what_waits(close_frame(code, reason))
 
 
 def ask(session: RemoteSession, *types: dict[str, object]) -> None:
