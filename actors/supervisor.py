@@ -144,6 +144,7 @@ class Supervisor(Actor):
             case KeysReplaced(generation):
                 self._sources.tell_keys(KeysChanged(generation))
                 tell(self._children.get("membership"), KeysChanged(generation))
+                tell(self._children.get("network"), KeysChanged(generation))
             case Placed():
                 self._placed(message)
             case UseSettings():

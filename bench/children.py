@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from .messages import ROOT
@@ -14,18 +15,18 @@ from .runs import RunFailed
 
 __all__ = ["Child"]
 
-TIMEOUT = 60.0  # seconds for a line, on a machine that is busy
+TIMEOUT = 180.0  # seconds for a line, on a machine that is busy
 
 
 class Child:
-    """`python -m module argument`, to be ended by leaving `with`, or by `kill`."""
+    """`python -m module argument` of the code in `folder`, to be ended by leaving `with`, or by `kill`."""
 
-    def __init__(self, module: str, argument: Mapping[str, Any]) -> None:
+    def __init__(self, module: str, argument: Mapping[str, Any], folder: Path = ROOT) -> None:
         self._module = module
         self._buffer = b""
         self._popen = subprocess.Popen(
             [sys.executable, "-m", module, json.dumps(argument)],
-            cwd=ROOT,
+            cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

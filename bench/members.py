@@ -2,13 +2,15 @@
 
     python -m bench.members '{"member": "guest", ...}'        (Assignment as JSON)
 
-A host says "listening" once guests can come; every member says "ready" once the messages may come, and in the end one
-JSON object with the measures. Then it stays until its standard input ends: others may still need it.
+A host says "listening" once guests can come, a server "listening at PORT"; every member says "ready" once the messages
+may come, and in the end one JSON object with the measures. Then it stays until its standard input ends: others may
+still need it.
 """
 
 import json
 import multiprocessing
 import os
+import queue
 import sys
 import time
 from collections.abc import Callable
@@ -19,12 +21,14 @@ from .messages import Messages, make_messages
 from .meter import LapMeter, Meter, StampMeter
 
 if TYPE_CHECKING:
-    from websocket_v6 import WebSocketClientProxy
+    from websocket_v6 import Config, WebSocketClientProxy
 
 __all__ = ["MEMBERS", "Assignment"]
 
 POLL = 0.01  # seconds between two looks at what others have to do first
 MAILBOX = 10_000
+MOST_CLIENTS = 10_000  # of a server
+ANSWER = 20.0  # seconds for an actor to answer
 
 
 class Assignment(NamedTuple):
@@ -63,6 +67,41 @@ def run_host(assignment: Assignment, messages: Messages, meter: Meter) -> None:
     _run_ours(assignment, messages, meter, "auto", wait)
 
 
+def run_busy_host(assignment: Assignment, messages: Messages, meter: Meter) -> None:
+    """A host in which a callback computes from the first message on, and does not end."""
+    from websocket_v6 import Mailbox, WebSocketClientProxy
+
+    busy = []  # of a component of its own: the callbacks of one are called one after the other
+
+    def wait(proxy: "WebSocketClientProxy") -> None:
+        _wait_role(proxy, "host")
+        _say("listening")
+        while _mailboxes(proxy) < 1 + assignment.guests:
+            time.sleep(POLL)
+        busy.append(WebSocketClientProxy("busy", config=_config(assignment, "auto")))
+        busy[0].subscribe_ticker(messages.codes, compute, mailbox=Mailbox.latest())
+
+    _run_ours(assignment, messages, meter, "auto", wait)
+
+
+def run_server(assignment: Assignment, messages: Messages, meter: Meter) -> dict[str, Any]:
+    """An engine with a door for other programs, which waits for as many of them as it is told."""
+    from websocket_v6.actors.messages.common import GetHealth
+
+    servers = []
+
+    def wait(proxy: "WebSocketClientProxy") -> None:
+        server, address = _open_door(proxy)
+        servers.append(server)
+        _say(f"listening at {address.rpartition(':')[2]}")
+        while sum(client.streams > 0 for client in server.ask(GetHealth(), timeout=ANSWER).clients) < assignment.guests:
+            time.sleep(POLL)
+
+    _run_ours(assignment, messages, meter, "embedded", wait)
+    queued = [client.queued_bytes for client in servers[0].ask(GetHealth(), timeout=ANSWER).clients]
+    return {"queued_bytes": sum(queued), "behind": sum(one > 0 for one in queued)}
+
+
 def run_guest(assignment: Assignment, messages: Messages, meter: Meter) -> None:
     """A process that the host serves."""
     _run_ours(assignment, messages, meter, "attach", lambda proxy: _wait_role(proxy, "guest"))
@@ -75,18 +114,63 @@ def _run_ours(
     mode: Any,
     wait: "Callable[[WebSocketClientProxy], None]",
 ) -> None:
-    from websocket_v6 import Config, Mailbox, WebSocketClientProxy
+    from websocket_v6 import Mailbox, WebSocketClientProxy
 
-    # The sender is silent until all are ready, however long that takes.
-    config = Config(url=assignment.url, mode=mode, runtime_dir=Path(assignment.folder), silent_code_timeout=600)
     took = meter.took
-    proxy = WebSocketClientProxy("bench", config=config)
+    proxy = WebSocketClientProxy("bench", config=_config(assignment, mode))
     proxy.subscribe_ticker(
         messages.codes, lambda event: took(event.symbol, event.trade_price), mailbox=Mailbox.block(MAILBOX)
     )
     wait(proxy)
     _say("ready")
     meter.wait()
+
+
+def _config(assignment: Assignment, mode: Any) -> "Config":
+    from websocket_v6 import Config
+
+    folder = Path(assignment.folder) if assignment.folder else None
+    # The sender is silent until all are ready, however long that takes.
+    return Config(url=assignment.url, mode=mode, runtime_dir=folder, silent_code_timeout=600)
+
+
+def compute(event: Any) -> None:  # noqa: ARG001
+    """Compute, in Python alone, for ever."""
+    number = 1
+    while True:
+        number = number * 1103515245 % 2147483648 + 12345
+
+
+def _open_door(proxy: "WebSocketClientProxy") -> tuple[Any, str]:
+    """Open a door to the engine of a proxy; return the server and where it listens."""
+    from websocket_v6.actors.base import Actor
+    from websocket_v6.actors.messages.server import DoorOpened
+    from websocket_v6.actors.server.network_server import NetworkServer
+    from websocket_v6.protocol.config import Config
+    from websocket_v6.protocol.server.door_rules import Rules
+
+    opened: queue.SimpleQueue[DoorOpened] = queue.SimpleQueue()
+
+    class Owner(Actor):
+        """Hears where the door is."""
+
+        def on_receive(self, message: object) -> None:
+            if isinstance(message, DoorOpened):
+                opened.put(message)
+
+    children = proxy._engaged().link.children
+    NetworkServer.start(
+        config=Config(),
+        address="127.0.0.1:0",
+        rules=Rules(port=0, most_clients=MOST_CLIENTS, most_of_one_address=MOST_CLIENTS),
+        context=None,
+        registry=children.registry,
+        router=children.router,
+        jwt=children.jwt,
+        owner=Owner.start(),
+    )
+    found = opened.get(timeout=ANSWER)
+    return found.server, found.address
 
 
 def _wait_role(proxy: "WebSocketClientProxy", role: str) -> None:
@@ -161,9 +245,12 @@ def _feed_zmq(url: str, request: str, address: str) -> None:
         socket.send(data if isinstance(data, bytes) else data.encode())
 
 
-MEMBERS: dict[str, Callable[[Assignment, Messages, Meter], None]] = {
+# What one returns is told beside its measures.
+MEMBERS: dict[str, Callable[[Assignment, Messages, Meter], dict[str, Any] | None]] = {
     "alone": run_alone,
     "host": run_host,
+    "busy host": run_busy_host,
+    "server": run_server,
     "guest": run_guest,
     "multiprocessing.Queue": run_queue,
     "pyzmq": run_zmq,
@@ -183,16 +270,16 @@ def main() -> None:
     messages = make_messages(assignment.kind, assignment.markets, assignment.block)
     if assignment.stamps:
         stamps = StampMeter(assignment.warm_up + assignment.goal)
-        MEMBERS[assignment.member](assignment, messages, stamps)
+        more = MEMBERS[assignment.member](assignment, messages, stamps)
         Path(assignment.stamps).write_bytes(stamps.stamps.tobytes())
         reading = stamps.reading()
     else:
         laps = LapMeter(assignment.warm_up, assignment.goal, messages.expected)
-        MEMBERS[assignment.member](assignment, messages, laps)
+        more = MEMBERS[assignment.member](assignment, messages, laps)
         reading = laps.reading()
     for child in multiprocessing.active_children():  # after the reading, in which they are
         child.kill()
-    _say(json.dumps(reading._asdict()))
+    _say(json.dumps({**reading._asdict(), **(more or {})}))
     sys.stdin.readline()
     os._exit(0)  # a host would hand over first, a guest look for another: nobody measures that
 

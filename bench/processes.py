@@ -1,78 +1,68 @@
 """What it costs that processes share one connection; `docs/performance.md` has the method and the last results.
 
-    python -m bench.processes [--quick] [--out FOLDER] [SCENARIO ...]
+    python -m bench.processes [--quick] [--out FOLDER] [--against CHECKOUT] [SCENARIO ...]
 
 Scenarios: cost (of a message, by the number of guests), delay (to a callback in another process), pipe (messages from
-one process to another and nothing else), takeover (a host that is killed, or leaves); all of them when none is named.
+one process to another and nothing else), takeover (a host that is killed, or leaves), busy (delay to the guests of a
+host that computes), network (cost of a message, by the programs at the door), slow (delay to programs beside others
+that do not read); all of them when none is named. With a checkout of older code, cost, delay, pipe and takeover are
+measured of that too, run by run beside the code here.
 """
 
 import argparse
 import json
 import os
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 
 from . import survivors
 from .children import Child
 from .crowd import measure_cost, measure_delay
+from .door_scenarios import busy, network, slow
 from .messages import ROOT
 from .pipes import OURS, PIPES, Assignment
+from .plan import FULL, HERE, QUICK, Checkouts, Plan, Result, Say
 from .process_tables import TABLES
-from .runs import cores
+from .runs import RunFailed, cores
 from .statistic import quantile, ratios, spread
 
-__all__ = ["FULL", "QUICK", "SCENARIOS", "Plan", "main"]
+__all__ = ["COMPARED", "SCENARIOS", "main", "measure"]
 
 WIDTH = 160  # of tables in a file
 PACKAGES = ("websocket-v6", "pykka", "msgspec", "pyzmq", "websocket-client")
 DELAY_RUNS = (("alone",), ("host", "guest"), ("multiprocessing.Queue",), ("pyzmq",))
-
-Say = Callable[[str], None]
-Result = dict[str, Any]
-
-
-class Plan(NamedTuple):
-    """How much of everything."""
-
-    guests: tuple[int, ...]
-    loads: tuple[tuple[float, int], ...]  # messages a second, and how many of them come together
-    cost_rounds: int
-    cost_seconds: float
-    delay_rate: float
-    delay_rounds: int
-    delay_seconds: float
-    batches: tuple[int, ...]
-    pipe_rounds: int
-    pipe_messages: int  # of a run with one message a batch; more with more
-    take_overs: tuple[tuple[int, int, int], ...]  # guests, kills, hand-overs
+BEFORE = "before"
+OTHERS_TIMEOUT = 600.0  # seconds for all take-overs of another checkout
 
 
-FULL = Plan(
-    (0, 1, 2, 4, 8, 16), ((250, 1), (2000, 20)), 2, 3.0, 2000, 3, 4.0, (1, 16), 5, 40_000, ((1, 20, 4), (8, 20, 4))
-)
-QUICK = Plan((0, 1, 4, 16), ((250, 1), (2000, 20)), 1, 2.0, 2000, 1, 2.0, (1, 16), 2, 20_000, ((4, 6, 2),))
-
-
-def cost(plan: Plan, say: Say) -> Result:
+def cost(plan: Plan, say: Say, checkouts: Checkouts) -> dict[str, Result]:
     """(a) CPU time of a message in the host and in a guest, by the number of guests that all want the same."""
-    found: Result = {}
+    found: dict[str, Result] = {name: {} for name in checkouts}
     for rate, burst in plan.loads:
-        by_guests: dict[int, list[tuple[float, list[float]]]] = {guests: [] for guests in plan.guests}
+        runs: dict[str, dict[int, list[tuple[float, list[float]]]]] = {
+            name: {guests: [] for guests in plan.guests} for name in checkouts
+        }
         for turn in range(plan.cost_rounds):
             for guests in plan.guests:
-                say(f"{guests} guests, {rate:g} messages/s by {burst}, round {turn + 1} of {plan.cost_rounds}")
-                host, others = measure_cost(guests, rate=rate, burst=burst, seconds=plan.cost_seconds)
-                by_guests[guests].append((_cpu_us(host), [_cpu_us(one) for one in others]))
-        found[f"{rate:g} by {burst}"] = {
-            str(guests): _cost(guests, ones, by_guests[plan.guests[0]]) for guests, ones in by_guests.items()
-        }
+                for name, checkout in checkouts.items():
+                    say(f"{name}, {guests} guests, {rate:g} messages/s by {burst}, round {turn + 1}")
+                    host, others = measure_cost(
+                        guests, rate=rate, burst=burst, seconds=plan.cost_seconds, checkout=checkout
+                    )
+                    runs[name][guests].append((_cpu_us(host), [_cpu_us(one) for one in others]))
+        for name, by_guests in runs.items():
+            found[name][f"{rate:g} by {burst}"] = {
+                str(guests): _cost(guests, ones, by_guests[plan.guests[0]]) for guests, ones in by_guests.items()
+            }
     return found
 
 
@@ -89,53 +79,68 @@ def _cpu_us(reading: Result) -> float:
     return float(reading["cpu_seconds"] / reading["messages"] * 1e6)
 
 
-def delay(plan: Plan, say: Say) -> Result:
+def delay(plan: Plan, say: Say, checkouts: Checkouts) -> dict[str, Result]:
     """(b) From before the sender's `send` to the callback."""
-    found: dict[str, list[Result]] = {}
+    found: dict[str, dict[str, list[Result]]] = {name: {} for name in checkouts}
     for turn in range(plan.delay_rounds):
         for members in _installed(DELAY_RUNS):
-            say(f"delay to {' and '.join(members)}, round {turn + 1} of {plan.delay_rounds}")
-            measured = measure_delay(members, rate=plan.delay_rate, seconds=plan.delay_seconds)
-            for member, (delays, reading) in zip(members, measured, strict=True):
-                ordered = sorted(delays)
-                found.setdefault(member, []).append(
-                    {
-                        "p50": quantile(ordered, 0.5) * 1e6,
-                        "p99": quantile(ordered, 0.99) * 1e6,
-                        "cpu_share": reading["cpu_seconds"] / reading["wall_seconds"],
-                    }
-                )
+            for name, checkout in _having(members[0] in PIPES, checkouts):
+                say(f"{name}, delay to {' and '.join(members)}, round {turn + 1} of {plan.delay_rounds}")
+                measured = measure_delay(members, rate=plan.delay_rate, seconds=plan.delay_seconds, checkout=checkout)
+                for member, (delays, reading) in zip(members, measured, strict=True):
+                    ordered = sorted(delays)
+                    found[name].setdefault(member, []).append(
+                        {
+                            "p50": quantile(ordered, 0.5) * 1e6,
+                            "p99": quantile(ordered, 0.99) * 1e6,
+                            "cpu_share": reading["cpu_seconds"] / reading["wall_seconds"],
+                        }
+                    )
     return {
-        "rate": plan.delay_rate,
-        "members": {
-            member: {key: spread([one[key] for one in ones])._asdict() for key in ones[0]}
-            for member, ones in found.items()
-        },
+        name: {
+            "rate": plan.delay_rate,
+            "members": {
+                member: {key: spread([one[key] for one in ones])._asdict() for key in ones[0]}
+                for member, ones in by_member.items()
+            },
+        }
+        for name, by_member in found.items()
     }
+
+
+def _having(is_foreign: bool, checkouts: Checkouts) -> list[tuple[str, Path]]:
+    """Return what is to be measured: of what is none of ours, once."""
+    return list(checkouts.items())[: 1 if is_foreign else None]
 
 
 def _installed(runs: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
     return [members for members in runs if all(name not in PIPES or PIPES[name].is_installed for name in members)]
 
 
-def pipe(plan: Plan, say: Say) -> Result:
+def pipe(plan: Plan, say: Say, checkouts: Checkouts) -> dict[str, Result]:
     """(c) Messages a second from one process to another, as fast as it goes."""
     sender_core, receiver_core = cores()
-    found: Result = {}
+    contenders = [name for name, one in PIPES.items() if one.is_installed]
+    here, *older = checkouts
+    found: dict[str, Result] = {name: {} for name in checkouts}
     for batch in plan.batches:
         goal = plan.pipe_messages * (1 if batch == 1 else 4)
-        names = [name for name, one in PIPES.items() if one.is_installed]
-        runs: dict[str, list[Result]] = {name: [] for name in names}
+        runs: dict[str, dict[str, list[Result]]] = {name: {} for name in checkouts}
         for turn in range(plan.pipe_rounds):
-            for name in names:
-                say(f"{name}, {batch} messages a batch, round {turn + 1} of {plan.pipe_rounds}")
-                assignment = Assignment(
-                    name, batch, goal // 5, goal, sender_core=sender_core, receiver_core=receiver_core
-                )
-                with Child("bench.pipes", assignment._asdict()) as child:
-                    runs[name].append(child.result())
-                    child.wait()
-        found[str(batch)] = _pipe(runs)
+            for contender in contenders:
+                for name, checkout in _having(contender != OURS, checkouts):
+                    say(f"{name}, {contender}, {batch} messages a batch, round {turn + 1} of {plan.pipe_rounds}")
+                    assignment = Assignment(
+                        contender, batch, goal // 5, goal, sender_core=sender_core, receiver_core=receiver_core
+                    )
+                    with Child("bench.pipes", assignment._asdict(), checkout) as child:
+                        runs[name].setdefault(contender, []).append(child.result())
+                        child.wait()
+        # The ratios of an older one are to ours here.
+        whole = {here: runs[here], **{name: {OURS: runs[here][OURS], name: runs[name][OURS]} for name in older}}
+        for name, ones in whole.items():
+            table = _pipe(ones)
+            found[name][str(batch)] = table if name == here else {OURS: table[name]}
     return found
 
 
@@ -158,46 +163,75 @@ def _pipe(runs: dict[str, list[Result]]) -> Result:
     }
 
 
-def takeover(plan: Plan, say: Say) -> Result:
+def takeover(plan: Plan, say: Say, checkouts: Checkouts) -> dict[str, Result]:
     """(d) From `kill -9` of the host to the first record after it, and how long a host takes that hands over."""
-    found: Result = {}
+    found: dict[str, Result] = {name: {} for name in checkouts}
     for guests, kills, hand_overs in plan.take_overs:
-        say(f"{kills} kills of the host of {guests} guests, {hand_overs} hand-overs")
-        first, last, left = survivors.measure(guests, kills, hand_overs)
-        ordered = sorted(first)
-        found[str(guests)] = {
-            "kills": kills,
-            "first_record_seconds": {**spread(first)._asdict(), "p99": quantile(ordered, 0.99)},
-            "last_survivor_seconds": spread(last)._asdict(),
-            "hand_over_seconds": spread(left)._asdict(),
-        }
+        for name, checkout in checkouts.items():
+            say(f"{name}, {kills} kills of the host of {guests} guests, {hand_overs} hand-overs")
+            first, last, left = _take_overs(checkout, guests, kills, hand_overs)
+            ordered = sorted(first)
+            found[name][str(guests)] = {
+                "kills": kills,
+                "first_record_seconds": {**spread(first)._asdict(), "p99": quantile(ordered, 0.99)},
+                "last_survivor_seconds": spread(last)._asdict(),
+                "hand_over_seconds": spread(left)._asdict(),
+            }
     return found
 
 
-SCENARIOS: dict[str, Callable[[Plan, Say], Result]] = {
+def _take_overs(checkout: Path, guests: int, kills: int, hand_overs: int) -> survivors.TakeOvers:
+    """Measure here, or in another checkout, which alone knows how its processes meet."""
+    if checkout == ROOT:
+        return survivors.measure(guests, kills, hand_overs)
+    code = (
+        "import json, sys; from bench import survivors; print(json.dumps(survivors.measure(*json.loads(sys.argv[1]))))"
+    )
+    words = [sys.executable, "-c", code, json.dumps([guests, kills, hand_overs])]
+    done = subprocess.run(words, cwd=checkout, stdout=subprocess.PIPE, timeout=OTHERS_TIMEOUT, check=False)
+    if done.returncode:
+        raise RunFailed(f"the take-overs of {checkout} ended with {done.returncode}")
+    return survivors.TakeOvers(*json.loads(done.stdout))
+
+
+COMPARED: dict[str, Callable[[Plan, Say, Checkouts], dict[str, Result]]] = {
     "cost": cost,
     "delay": delay,
     "pipe": pipe,
     "takeover": takeover,
 }
+SCENARIOS: dict[str, Callable[[Plan, Say], Result]] = {"busy": busy, "network": network, "slow": slow}
+NAMES = (*COMPARED, *SCENARIOS)
+
+
+def measure(name: str, plan: Plan, say: Say, checkouts: Checkouts = HERE) -> dict[str, Result]:
+    """Run one scenario; return what was found, by the name of the checkout."""
+    if name in COMPARED:
+        return COMPARED[name](plan, say, checkouts)
+    return {"now": SCENARIOS[name](plan, say)}
 
 
 def main() -> None:
     """Run what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench.processes", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("scenario", nargs="*", choices=[[], *SCENARIOS], help="all of them by default")
+    parser.add_argument("scenario", nargs="*", choices=[[], *NAMES], help="all of them by default")
     parser.add_argument("--quick", action="store_true", help="under two minutes instead of under ten")
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "bench", help="where the results go")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="a folder with older code to measure too")
     arguments = parser.parse_args()
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)
     plan = QUICK if arguments.quick else FULL
-    results: dict[str, Any] = {**_head(), "plan": plan._asdict()}
+    checkouts = dict(HERE)
+    if arguments.against is not None:
+        checkouts[BEFORE] = arguments.against.resolve(strict=True)
+    results: dict[str, Any] = {**_head(), "plan": plan._asdict(), "against": str(arguments.against or "")}
     started = time.monotonic()
-    for name in arguments.scenario or SCENARIOS:
+    for name in arguments.scenario or (COMPARED if arguments.against else NAMES):
         with console.status(name) as status:
-            results[name] = SCENARIOS[name](plan, lambda text: status.update(text) if console.is_terminal else None)
+            say = status.update if console.is_terminal else lambda _: None
+            results[name] = measure(name, plan, say, checkouts)
         TABLES[name](console, results[name])
     results["seconds"] = time.monotonic() - started
     arguments.out.mkdir(parents=True, exist_ok=True)

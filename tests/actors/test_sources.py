@@ -10,11 +10,11 @@ from websocket_v6.actors.connection.connection import ConnectionInheritance
 from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.registry import UseSource
-from websocket_v6.actors.messages.supervisor import Renew, SourceServes
+from websocket_v6.actors.messages.supervisor import Renew, SourceServes, UseSettings
 from websocket_v6.actors.sources import Neighbours, Source, Sources
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
-from websocket_v6.protocol.connection.target import Target, door_target
+from websocket_v6.protocol.connection.target import Target, door_target, remote_target
 
 ENDPOINTS = ("public", "private", "info")
 DOOR = Door("door", b"k" * 32, 1, "member", 4711)
@@ -373,3 +373,109 @@ def test_a_host_of_another_machine_is_no_exchange(make: Make) -> None:
         (True, False, True),
         (True, False, True),
     ]
+
+
+# --- what those who use the connections want together
+
+
+def settings(redundancy: int = 1, max_age: float | None = None) -> UseSettings:
+    return UseSettings(redundancy=redundancy, max_age=max_age)
+
+
+def test_more_are_started_beside_what_there_is(world: World) -> None:
+    world.own()
+    world.sources.use(settings(redundancy=2))
+    assert [told for told in world.told() if "use" in told] == [
+        "registry: use connection public 4",
+        "registry: use connection private 5",
+        "registry: use connection info 6",
+    ], "heirs of none"
+    world.sources.use(settings(redundancy=2))
+    assert world.told() == [], "as it is"
+
+
+def test_what_is_too_much_ends(make: Make) -> None:
+    world = make(redundancy=3)
+    world.own()
+    world.sources.use(settings(redundancy=1))
+    assert world.present() == ["public 1", "private 4", "info 7"], "the eldest stay"
+    assert [told for told in world.told() if "drop" in told] == [
+        f"registry: drop {name}" for name in ("public 2", "public 3", "private 5", "private 6", "info 8", "info 9")
+    ]
+
+
+def test_what_is_to_end_soon_does_not_count(world: World) -> None:
+    world.own()
+    world.renew("public 1")
+    world.told()
+    world.sources.use(settings(redundancy=1))
+    assert world.told() == []
+    world.sources.use(settings(redundancy=2))
+    assert [told for told in world.told() if "public" in told and "use" in told] == [
+        "registry: use connection public 5"
+    ]
+    world.sources.serves(SourceServes(4))
+    assert [repr(ref) for ref in world.sources.of("public")] == ["<public 4>", "<public 5>"]
+
+
+def test_another_age_is_that_of_new_connections(world: World) -> None:
+    world.own()
+    world.sources.use(settings(max_age=3600.0))
+    assert [told for told in world.told() if "use" in told] == [
+        "registry: use connection public 4 for (1,)",
+        "registry: use connection private 5 for (2,)",
+        "registry: use connection info 6 for (3,)",
+    ]
+    ages = [world.house.arguments[name]["config"].max_age for name in ("public 1", "public 4", "info 6")]
+    assert ages == [None, 3600.0, 3600.0]
+    world.sources.use(settings(max_age=60.0))
+    assert world.told()[1] == "registry: use connection public 7 for (4, 1)", "it takes the place of both"
+
+
+def test_a_door_is_nobodys_to_double(world: World) -> None:
+    world.guest("public")
+    world.told()
+    world.sources.use(settings(redundancy=2, max_age=60.0))
+    told = [one for one in world.told() if "use" in one]
+    assert not [one for one in told if "public" in one]
+    assert told == [
+        "registry: use connection private 4",
+        "registry: use connection private 5 for (2,)",
+        "registry: use connection info 6",
+        "registry: use connection info 7 for (3,)",
+    ]
+
+
+def test_who_becomes_the_host_later_has_as_many_as_are_wanted_by_then(world: World) -> None:
+    world.guest(*ENDPOINTS)
+    world.sources.use(settings(redundancy=2))
+    world.told()
+    world.sources.arrange(Placed(Role.HOST))
+    assert [len(world.sources.of(endpoint)) for endpoint in ENDPOINTS] == [3, 3, 3], "with the one through the door"
+
+
+def test_the_door_of_another_machine_is_one_whatever_is_wanted(make: Make) -> None:
+    world = make(url="wss://other.example:9443/websocket/v1", token="t" * 32, redundancy=2)
+    world.own()
+    assert world.present() == ["public 1", "private 2", "info 3"]
+    world.sources.use(settings(redundancy=3, max_age=60.0))
+    assert world.told() == []
+    assert world.present() == ["public 1", "private 2", "info 3"]
+    target = world.house.arguments["private 2"]["target"]
+    assert target == remote_target("wss://other.example:9443/websocket/v1/private", needs_keys=True)
+    assert world.house.arguments["private 2"]["config"].token is None, "it is another's"
+
+
+def test_the_door_of_another_machine_is_renewed_for_new_keys(make: Make) -> None:
+    world = make(url="wss://other.example:9443/websocket/v1", token="t" * 32)
+    world.own()
+    world.renew("private 2", "keys")
+    assert world.told() == ["private 4: start", "registry: use door private 4 for (2,)"]
+    assert world.house.arguments["private 4"]["target"].is_remote
+
+
+def test_a_process_of_this_machine_goes_before_the_other_one(make: Make) -> None:
+    world = make(url="wss://other.example:9443/websocket/v1", token="t" * 32)
+    world.guest("public")
+    assert world.house.arguments["public 1"]["target"] == door_target(DOOR)
+    assert world.house.arguments["private 2"]["target"].is_remote

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pykka
 import pytest
 import trustme
 
@@ -18,15 +19,18 @@ from tests.conftest import wait_until
 from tests.engine.recorder import Recorder
 from tests.front_door import FrontDoor, front_door
 from websocket_v6 import Config, ConnectionEvent, StreamError, WebSocketClientProxy
-from websocket_v6.actors.base import stop_and_join, tell
+from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.jwt import ReplaceKeys
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.component import ConnectionChanged
 from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.registry import Subscribe, Watch, next_subscription_id
 from websocket_v6.actors.messages.server import Dismiss, DoorOpened
+from websocket_v6.actors.messages.supervisor import OpenNetwork
 from websocket_v6.actors.server import network_server, news_frames, remote_session
 from websocket_v6.actors.server.network_mouth import Overrun
+from websocket_v6.actors.server.opening import Opening
+from websocket_v6.actors.supervisor import Children, GetChildren, Supervisor
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.exchange.tokens import Keys
 from websocket_v6.protocol.exchange.wants import ticker_want
@@ -495,6 +499,22 @@ def test_keys_that_are_replaced_here_end_what_comes_by_the_old_ones(world: World
         return any(one.type == "myAsset" for one in list(guest.events))
 
     wait_until(deposit, "a deposit")
+
+
+def test_an_engine_tells_its_door_of_new_keys(world: World) -> None:
+    config = world.config(world.sim.url, token=None)
+    supervisor = Supervisor.start(config)
+    try:
+        children: Children = ask(supervisor, GetChildren(), 20.0)
+        address: pykka.Future[str] = pykka.ThreadingFuture()
+        tell(supervisor, OpenNetwork(Opening("127.0.0.1:0", RULES, None), address))
+        guest = world.guest(f"ws://{address.get(timeout=20.0)}/websocket/v1")
+        guest.proxy.subscribe_my_asset(**guest.options)
+        guest.wait_open(1, "private")
+        ask(children.jwt, ReplaceKeys(Keys(*OTHER)), 20.0)
+        guest.wait_reason("4403 the keys are others now", "private")
+    finally:
+        assert stop_and_join(supervisor, 20.0)
 
 
 def test_keys_never_cross(world: World) -> None:

@@ -18,6 +18,7 @@ from tests.door.world import bearer
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.jwt import Judge, Judged
 from websocket_v6.actors.messages.common import GetHealth, Ref
+from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.registry import ComponentGone, Subscribe
 from websocket_v6.actors.messages.router import Beat
 from websocket_v6.actors.messages.server import Dismiss, DoorFailed, DoorOpened
@@ -168,6 +169,23 @@ def test_tokens_are_judged_by_who_holds_the_keys(door: Make, is_signed: bool) ->
     with pytest.raises(InvalidStatus) as used:
         one.client("/private", additional_headers=headers)
     assert b"nonce_used" in (used.value.response.body or b"")
+
+
+def test_who_showed_keys_that_are_replaced_is_closed_and_nobody_else(door: Make) -> None:
+    one = door()
+
+    class Holder(Ear):
+        def tell(self, message: object) -> None:
+            assert isinstance(message, Judge)
+            tell(message.reply_to, Judged(message.number, True))
+
+    one.jwt.tell = Holder().tell  # type: ignore[method-assign]
+    private = one.client("/private", additional_headers=bearer(Simulator()))
+    public = one.client()
+    tell(one.server, KeysChanged(2))
+    assert end_of(private) == (1012, "the keys are others now")
+    assert public.ping().wait(5.0)
+    assert [each.endpoint for each in one.health().clients] == ["public"]
 
 
 def test_an_answer_about_a_token_comes_too_late_for_who_is_gone(door: Make) -> None:
