@@ -215,7 +215,7 @@ def main() -> None:
     """Run what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench.processes", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("scenario", nargs="*", choices=[[], *NAMES], help="all of them by default")
-    parser.add_argument("--quick", action="store_true", help="under two minutes instead of under ten")
+    parser.add_argument("--quick", action="store_true", help="few and short runs")
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "bench", help="where the results go")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="a folder with older code to measure too")
     arguments = parser.parse_args()
