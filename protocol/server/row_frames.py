@@ -21,7 +21,13 @@ class RowFrames:
 
     def of(self, events: list[Event]) -> bytes:
         """Return the frames, one after the other, for who gets these events, which live as long as this does."""
-        key = id(events[0]) if len(events) == 1 else tuple(map(id, events))
+        if len(events) == 1:  # as a rule, where messages come one by one
+            (event,) = events
+            made = self._made.get(id(event))
+            if made is None:
+                made = self._made[id(event)] = frame(BINARY, _pack(event, [event.stream], [event.payload]))
+            return made
+        key = tuple(map(id, events))
         frames = self._made.get(key)
         if frames is None:
             frames = self._made[key] = b"".join([frame(BINARY, rows) for rows in _rows(events)])
@@ -30,10 +36,6 @@ class RowFrames:
 
 def _rows(events: list[Event]) -> Iterator[bytes]:
     """Yield runs of events that were read within a moment, and in the same way; they are of when the last was read."""
-    if len(events) == 1:
-        (event,) = events
-        yield _pack(event, [event.stream], [event.payload])
-        return
     first = last = events[0]
     streams: list[str] = []
     payloads: list[bytes] = []
