@@ -42,6 +42,7 @@ from websocket_v6.actors.messages.server import (
 )
 from websocket_v6.actors.server import base_server, server, sockets
 from websocket_v6.actors.server.server import ClientHealth, Server
+from websocket_v6.actors.server.server_client import Stage
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import MEMBER_PATH, DoorError, DoorProblem
@@ -543,11 +544,13 @@ def test_the_owner_may_doubt_before_the_clock_does(house: House) -> None:
 def test_who_shakes_hands_in_doubt_is_not_served(house: House) -> None:
     with house.raw() as sock:
         sock.sendall(request_of()[:20])
-        house.health()
+        house.member()  # who came after it is let in, so it is there
+        house.owner.heard()
         house.tell(Doubt())
         sock.sendall(request_of()[20:])
-        for _ in range(3):  # sockets have their turn between them
-            house.health()
+        actor = house.server._actor_weakref()
+        assert isinstance(actor, Server)
+        wait_until(lambda: Stage.CLOSING in {one.stage for one in actor._sockets}, "its judgement")
         house.tell(Confirm(TERM))
         assert sock.recv(65536).startswith(b"HTTP/1.1 503 ")
     assert house.owner.heard() == []
