@@ -12,12 +12,11 @@ from websocket_v6.protocol.websocket.deflate import compress
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
 from .forms import convert, is_snapshot
+from .rewriting import REALTIME, SNAPSHOT
 
 __all__ = ["Form", "PlainFrames", "Taking", "comes_as_snapshot"]
 
 DEFLATE_FROM = 128  # bytes from which compressing a message pays
-# No other field of the types that have snapshots can hold these words in quotes.
-SNAPSHOT, REALTIME = b'"SNAPSHOT"', b'"REALTIME"'
 
 
 class Taking(NamedTuple):

@@ -13,9 +13,10 @@ from websocket_v6.protocol.exchange.envelope import MALFORMED
 
 from .form_names import Names, Renaming
 
-__all__ = ["SNAPSHOT", "cut", "has_full_names", "is_object", "keys_of", "rename_inside", "rewrite"]
+__all__ = ["REALTIME", "SNAPSHOT", "cut", "has_full_names", "is_object", "keys_of", "rename_inside", "rewrite"]
 
-SNAPSHOT = b'"SNAPSHOT"'
+# No other field of the types that have snapshots can hold these words in quotes.
+SNAPSHOT, REALTIME = b'"SNAPSHOT"', b'"REALTIME"'
 
 _check = msgspec.json.Decoder(msgspec.Raw).decode  # skips through a value, and so checks its syntax
 _string_or_structure = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{},]', re.DOTALL).finditer

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
+from .rewriting import REALTIME, SNAPSHOT
 from .words import encode_rows
 
 __all__ = ["RowFrames"]
@@ -25,7 +26,7 @@ class RowFrames:
             (event,) = events
             made = self._made.get(id(event))
             if made is None:
-                made = self._made[id(event)] = frame(BINARY, _pack(event, [event.stream], [event.payload]))
+                made = self._made[id(event)] = frame(BINARY, _pack(event, [event.stream], [_payload(event)]))
             return made
         key = tuple(map(id, events))
         frames = self._made.get(key)
@@ -41,7 +42,7 @@ def _rows(events: list[Event]) -> Iterator[bytes]:
     payloads: list[bytes] = []
     size = 0
     for event in events:
-        payload = event.payload
+        payload = _payload(event)
         if streams and not (_go_together(first, event) and size + len(payload) <= MOST_BYTES):
             yield _pack(last, streams, payloads)
             first, streams, payloads, size = event, [], [], 0
@@ -50,6 +51,11 @@ def _rows(events: list[Event]) -> Iterator[bytes]:
         payloads.append(payload)
         size += len(payload)
     yield _pack(last, streams, payloads)
+
+
+def _payload(event: Event) -> bytes:
+    payload = event.payload
+    return payload.replace(SNAPSHOT, REALTIME) if event.runs_on else payload
 
 
 def _go_together(first: Event, event: Event) -> bool:

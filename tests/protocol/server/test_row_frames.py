@@ -48,6 +48,15 @@ def test_a_message_alone_is_not_copied_and_says_how_it_came() -> None:
     assert (rows.replayed, rows.backfilled) == (False, True)
 
 
+def test_a_snapshot_of_a_further_source_is_real_time_to_a_guest_too() -> None:
+    shot = make_event("ticker KRW-BTC", b'{"n":7,"st":"SNAPSHOT"}', 1, 5).as_realtime()
+    frames = RowFrames()
+    (alone,) = read(frames.of([shot]))
+    (pair,) = read(frames.of([event(1, 5), shot]))
+    assert alone.payloads == [b'{"n":7,"st":"REALTIME"}']
+    assert pair.payloads == [b'{"n":1,"st":"REALTIME"}', b'{"n":7,"st":"REALTIME"}']
+
+
 def test_frames_have_a_bound_but_no_message_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "MOST_BYTES", 1000)
     events = [event(number, size=390) for number in range(5)] + [event(9, size=5000), event(10)]
