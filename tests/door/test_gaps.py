@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from tests.bearer import bearer
 from tests.conftest import wait_until
-from tests.door.world import Client, World, bearer
+from tests.door.world import Client, World
 
 Make = Callable[..., World]
 RESTARTED = (1012, "messages may be missing: connect again")

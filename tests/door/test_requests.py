@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.door.world import World, bearer, handshake, raw_socket
+from tests.bearer import bearer
+from tests.door.world import World, handshake, raw_socket
 from websocket_v6.simulator import Limits
 from websocket_v6.simulator.market.catalog import many_markets
 

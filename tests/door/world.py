@@ -7,12 +7,11 @@ import socket
 from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
-import jwt
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.bearer import bearer
 from tests.front_door import FrontDoor
 from websocket_v6.simulator import Answers, Simulator
 
@@ -169,13 +168,6 @@ class World:
 
         self.sim.wait(reached, 10.0)
         self.door.settle()
-
-
-def bearer(sim: Simulator, *, algorithm: str = "HS512", secret: str | None = None, **claims: Any) -> dict[str, str]:
-    """Return the headers of a private connection."""
-    payload = {"access_key": sim.access_key, "nonce": str(uuid4()), **claims}
-    payload = {name: value for name, value in payload.items() if value is not None}
-    return {"Authorization": f"Bearer {jwt.encode(payload, secret or sim.secret_key, algorithm=algorithm)}"}
 
 
 def raw_socket(port: int) -> socket.socket:

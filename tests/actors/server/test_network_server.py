@@ -13,8 +13,8 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.actors.ear import Ear
+from tests.bearer import bearer
 from tests.conftest import wait_until
-from tests.door.world import bearer
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.jwt import Judge, Judged
 from websocket_v6.actors.messages.common import GetHealth, Ref
