@@ -1,8 +1,10 @@
 """Processes that a scenario starts, and their words: lines of text and, as results, of JSON."""
 
+import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +31,7 @@ class Child:
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         self.pid = self._popen.pid
 
@@ -84,6 +87,6 @@ class Child:
         self._popen.wait(timeout)
 
     def kill(self) -> None:
-        """End it with SIGKILL, unless it has ended."""
-        with self._popen:  # closes what leads to it, and waits for it
-            self._popen.kill()
+        """End it, and those that it has started, with SIGKILL, unless they have ended."""
+        with self._popen, contextlib.suppress(OSError):  # closes what leads to it, and waits for it
+            os.killpg(self.pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from rich.console import Console
 
@@ -17,6 +18,7 @@ from bench.plan import HERE, Plan
 from bench.process_tables import TABLES
 from bench.processes import COMPARED, SCENARIOS, measure
 from bench.runs import RunFailed
+from tests.conftest import wait_until
 
 TINY = Plan(
     guests=(0, 2),
@@ -155,6 +157,15 @@ def test_a_delay_is_measured_in_each_member() -> None:
         assert len(delays) == 200
         assert all(0 < delay < 20 for delay in delays)
         assert reading["messages"] == 400
+
+
+def test_a_child_ends_with_those_that_it_has_started() -> None:
+    # The receiver waits for more than it is sent, as one does that has lost something.
+    assignment = Assignment("multiprocessing.Queue", 1, 10**9, 1)
+    with Child("bench.pipes", assignment._asdict()) as child:
+        wait_until(lambda: len(psutil.Process(child.pid).children(recursive=True)) >= 1, "the receiver")
+        started = psutil.Process(child.pid).children(recursive=True)
+    wait_until(lambda: not any(one.is_running() and one.status() != "zombie" for one in started), "its end")
 
 
 def test_a_member_that_fails_is_told() -> None:
