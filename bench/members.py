@@ -162,7 +162,7 @@ def _open_door(proxy: "WebSocketClientProxy") -> tuple[Any, str]:
     NetworkServer.start(
         config=Config(),
         address="127.0.0.1:0",
-        rules=Rules(port=0, most_clients=MOST_CLIENTS, most_of_one_address=MOST_CLIENTS),
+        rules=Rules(most_clients=MOST_CLIENTS, most_of_one_address=MOST_CLIENTS),
         context=None,
         registry=children.registry,
         router=children.router,

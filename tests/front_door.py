@@ -74,7 +74,7 @@ def front_door(
         server = NetworkServer.start(
             config=config.without_keys(),
             address="127.0.0.1:0",
-            rules=rules or Rules(port=0),
+            rules=rules or Rules(),
             context=tls,
             registry=children.registry,
             router=children.router,

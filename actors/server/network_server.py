@@ -33,6 +33,7 @@ from .outlet import Account
 from .page import Page
 from .plain_session import PlainSession
 from .remote_session import RemoteSession
+from .securing import secured
 from .sending import sender_of
 from .server_client import Client, Session, Stage
 
@@ -111,13 +112,6 @@ class NetworkServer(BaseServer):
         self._clock_due = 0.0
         self._cut_off = 0
 
-    def on_start(self) -> None:
-        """Begin to listen; the rules are of the port that it is."""
-        super().on_start()
-        if self._listener is not None:
-            self._rules = self._rules._replace(port=self._listener.port)
-            self._keeper = Doorkeeper(self._rules)
-
     def on_receive(self, message: object) -> object:
         """Handle one message."""
         match message:
@@ -161,7 +155,7 @@ class NetworkServer(BaseServer):
         if self._context is None:
             client = self._sockets.add(sock, sender_of(sock), account, 0)
         else:
-            secure = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            secure = secured(sock, self._context)
             client = self._sockets.add(secure, secure.send, account, 0, stage=Stage.TLS)
         if client is not None:
             client.address, client.reached = peer.removeprefix("::ffff:"), reached

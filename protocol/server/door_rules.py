@@ -31,7 +31,6 @@ _PATHS = {"/websocket/v1": "public", "/websocket/v1/private": "private", "/webso
 class Rules(NamedTuple):
     """How a door was opened. No `token`: none is asked for, which is for loopback alone."""
 
-    port: int
     names: frozenset[str] = LOOPBACK_NAMES  # that lead here: host names or addresses, in any case, without brackets
     origins: frozenset[str] = frozenset()  # of pages that may come: "https://example.com"
     token: str = ""
@@ -40,7 +39,7 @@ class Rules(NamedTuple):
     most_of_one_address: int = 100
 
     def __repr__(self) -> str:
-        return f"Rules(port={self.port}, token={'set' if self.token else ''!r})"
+        return f"Rules(names={sorted(self.names)}, token={'set' if self.token else ''!r})"
 
 
 class Visit(NamedTuple):
@@ -99,10 +98,8 @@ def _has_no_host(rules: Rules, visit: Visit) -> bool:  # noqa: ARG001
 
 
 def _is_misled(rules: Rules, visit: Visit) -> bool:
-    host, port = _host_and_port(visit.headers["host"])
-    names = {*map(_plain, rules.names), _plain(visit.reached)}
-    # Without a port it is 80 or 443: of a proxy in front, or this one's.
-    return host not in names or port not in (None, rules.port)
+    # Of whichever port: a tunnel, a container or a proxy in front may have another than this door.
+    return _host(visit.headers["host"]) not in {*map(_plain, rules.names), _plain(visit.reached)}
 
 
 def _is_foreign_page(rules: Rules, visit: Visit) -> bool:
@@ -165,14 +162,12 @@ def _tokens(visit: Visit) -> list[bytes]:
     return [one.encode("utf-8", "surrogatepass") for one in found]
 
 
-def _host_and_port(text: str) -> tuple[str, int | None]:
-    """Split a Host header: `localhost:8080`, `[::1]:8080`, `example.com`; what is none of these is nobody's name."""
+def _host(text: str) -> str:
+    """Return the name in a Host header: `localhost:8080`, `[::1]:8080`, `example.com`; "" of what is none of these."""
     host, colon, port = text.strip().rpartition(":")
     if not colon or text.strip().endswith("]"):
-        return _plain(text), None
-    if not (port.isascii() and port.isdigit() and len(port) <= 5):
-        return "", None
-    return _plain(host), int(port)
+        return _plain(text)
+    return _plain(host) if port.isascii() and port.isdigit() and len(port) <= 5 else ""
 
 
 def _plain(name: str) -> str:

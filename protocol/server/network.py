@@ -95,7 +95,6 @@ def address_of(network: Network) -> str:
 def rules_of(network: Network, token: str) -> Rules:
     """Return whom the door lets in."""
     return Rules(
-        port=network.port,
         names=LOOPBACK_NAMES | frozenset(network.names),
         origins=frozenset(network.origins),
         token=Secret(token),

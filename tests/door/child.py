@@ -99,7 +99,7 @@ def main() -> None:
         access_key = what["config"].pop("access_key")
         secret_key = what["config"].pop("secret_key")
 
-    with front_door(Upstream(), rules=Rules(**{"port": 0, **what["rules"]}), **what["config"]) as door:  # type: ignore[arg-type]
+    with front_door(Upstream(), rules=Rules(**what["rules"]), **what["config"]) as door:  # type: ignore[arg-type]
         sys.stdout.write(f"{door.port}\n")
         sys.stdout.flush()
         sys.stdin.read()

@@ -42,7 +42,7 @@ TOKEN = "the-token-of-a-door"
 OTHER = ("another-access-key", "another-secret-key-that-opens-nothing-and-is-sixty-four-bytes-long")
 HOUR_NS = 3_600_000_000_000
 CLOSE_NS = 2_000_000_000  # what a busy machine may take to pass a message on
-RULES = Rules(port=0, token=TOKEN)
+RULES = Rules(token=TOKEN)
 
 
 class Guest:

@@ -37,7 +37,7 @@ KEY = b"k" * 32
 NONCE = "0" * 32
 MASK = b"\0\0\0\0"
 MEMBER = "me"
-RULES = Rules(port=8080, origins=frozenset({"http://desk.example"}), token="token")
+RULES = Rules(origins=frozenset({"http://desk.example"}), token="token")
 KNOWN = ("INVALID_AUTH", "WRONG_FORMAT", "NO_TICKET", "NO_TYPE", "NO_CODES", "INVALID_PARAM", "TOO_MANY_REQUEST")
 
 

@@ -117,7 +117,7 @@ def browser(site: Site, folder: Path, url: str, format_: str = "DEFAULT", path: 
 @pytest.mark.parametrize("end", ["exchange", "door"])
 def test_a_page_gets_what_was_sent(simulator: Make, site: Site, tmp_path: Path, end: str, format_: str) -> None:
     sim = simulator(limits=None)
-    rules = Rules(port=0, origins=frozenset({site.origin}))
+    rules = Rules(origins=frozenset({site.origin}))
     with front_door(sim, rules=rules, format=format_) as door:
         url = door.url if end == "door" else sim.url
         with browser(site, tmp_path, url, format_) as page:

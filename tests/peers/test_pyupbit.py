@@ -68,7 +68,7 @@ def sim(
         if is_door:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)
-            rules = Rules(port=0, names=frozenset({HOST}))
+            rules = Rules(names=frozenset({HOST}))
             port = stack.enter_context(front_door(simulator, rules=rules, tls=context, format="DEFAULT")).port
         real = socket.getaddrinfo
 

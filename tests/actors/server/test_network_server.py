@@ -47,7 +47,7 @@ class Door:
     def __init__(self, stack: ExitStack, **options: Any) -> None:
         self.registry, self.router, self.jwt, self.owner = Ear(), Ear(), Ear(), Ear()
         self.stack = stack
-        settings: dict[str, Any] = {"address": "127.0.0.1:0", "rules": Rules(port=0), "context": None, **options}
+        settings: dict[str, Any] = {"address": "127.0.0.1:0", "rules": Rules(), "context": None, **options}
         self.server: Ref = NetworkServer.start(
             config=Config(),
             registry=self.registry.ref,
