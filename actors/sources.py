@@ -95,7 +95,7 @@ class Sources:
                     self.end(source)
                 present = []
             for index in range(1 if door is not None or self._is_remote else self._config.redundancy):
-                self.start(endpoint, heir_of=_numbers(present) if index == 0 else (), door=door)
+                self.start(endpoint, heir_of=_line(*present) if index == 0 else (), door=door)
 
     def use(self, settings: UseSettings) -> None:
         """Have this process's own connections be what the processes that use them want together."""
@@ -107,12 +107,15 @@ class Sources:
             serving = [source for source in own if source.number not in heirs]
             if not serving or self._is_remote:
                 continue
-            for source in serving[settings.redundancy :]:
-                self.end(source)
             for _ in range(settings.redundancy - len(serving)):
                 self.start(endpoint)
-            for source in serving[: settings.redundancy] if ages else ():
-                self.start(endpoint, heir_of=(source.number, *source.heir_of))
+            if len(serving) > settings.redundancy:
+                # One heir takes the place of all that are too many: which of them is well, the registry alone knows.
+                staying = settings.redundancy - 1
+                self.start(endpoint, heir_of=_line(*serving[staying:]))
+                del serving[staying:]
+            for source in serving if ages else ():
+                self.start(endpoint, heir_of=_line(source))
 
     def start(
         self,
@@ -159,7 +162,7 @@ class Sources:
         source = self.by_ref(message.ref)
         if source is not None and not self.has_heir(source):
             # An heir may be renewed itself before it serves: its own heir takes the place of all of them.
-            self.start(source.endpoint, heir_of=(source.number, *source.heir_of), outlives_refusal=message.why == "age")
+            self.start(source.endpoint, heir_of=_line(source), outlives_refusal=message.why == "age")
 
     def has_heir(self, old: Source) -> bool:
         """Whether another is to take its place."""
@@ -206,5 +209,6 @@ class Sources:
         tell(self._neighbours().registry, DropSource(source.endpoint, source.number))
 
 
-def _numbers(sources: list[Source]) -> tuple[int, ...]:
-    return tuple(source.number for source in sources)
+def _line(*sources: Source) -> tuple[int, ...]:
+    """Return whose place an heir of these takes: theirs, and that of those whose heirs they were to be."""
+    return tuple(dict.fromkeys(number for source in sources for number in (source.number, *source.heir_of)))

@@ -394,13 +394,50 @@ def test_more_are_started_beside_what_there_is(world: World) -> None:
     assert world.told() == [], "as it is"
 
 
-def test_what_is_too_much_ends(make: Make) -> None:
+def test_what_is_too_much_ends_when_its_heir_serves(make: Make) -> None:
     world = make(redundancy=3)
     world.own()
     world.sources.use(settings(redundancy=1))
-    assert world.present() == ["public 1", "private 4", "info 7"], "the eldest stay"
+    assert [told for told in world.told() if "use" in told] == [
+        "registry: use connection public 10 for (1, 2, 3)",
+        "registry: use connection private 11 for (4, 5, 6)",
+        "registry: use connection info 12 for (7, 8, 9)",
+    ], "any of them may be the only one that is open, so none ends yet"
+    world.sources.use(settings(redundancy=1))
+    assert world.told() == [], "as it is"
+    world.sources.serves(SourceServes(10))
     assert [told for told in world.told() if "drop" in told] == [
-        f"registry: drop {name}" for name in ("public 2", "public 3", "private 5", "private 6", "info 8", "info 9")
+        f"registry: drop public {number}" for number in (1, 2, 3)
+    ]
+    assert [repr(ref) for ref in world.sources.of("public")] == ["<public 10>"]
+
+
+def test_what_stays_of_several_is_not_renewed(make: Make) -> None:
+    world = make(redundancy=3)
+    world.own()
+    world.sources.use(settings(redundancy=2))
+    assert [told for told in world.told() if "use" in told and "public" in told] == [
+        "registry: use connection public 10 for (2, 3)"
+    ]
+
+
+def test_an_heir_that_is_too_much_leaves_none_behind(make: Make) -> None:
+    world = make(redundancy=2)
+    world.own()
+    world.renew("public 2")
+    world.sources.use(settings(redundancy=1))
+    world.told()
+    world.sources.serves(SourceServes(8))
+    assert [repr(ref) for ref in world.sources.of("public")] == ["<public 8>"]
+
+
+def test_fewer_of_another_age_are_all_new(make: Make) -> None:
+    world = make(redundancy=3)
+    world.own()
+    world.sources.use(settings(redundancy=2, max_age=60.0))
+    assert [told for told in world.told() if "use" in told and "public" in told] == [
+        "registry: use connection public 10 for (2, 3)",
+        "registry: use connection public 11 for (1,)",
     ]
 
 

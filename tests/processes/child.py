@@ -104,6 +104,7 @@ class Child:
             "role": health.role,
             "guests": health.guests,
             "open": [one.endpoint for one in health.connections if one.state == "open"],
+            "serving": [one.endpoint for one in health.connections if one.serves],
             "text": str(health),
             "threads": threading.active_count(),
         }

@@ -83,6 +83,30 @@ def test_a_deeper_book_for_one_process(sim: Simulator, start: Start) -> None:
     assert [one.units for one in connection.subscription] == [15]
 
 
+def served_by(host: Process) -> int:
+    """Return how many connections to the public endpoint serve all that is wanted."""
+    return len([endpoint for endpoint in host.do("health")["serving"] if endpoint == "public"])
+
+
+def test_who_wants_two_connections_gives_all_two_while_it_is_there(sim: Simulator, start: Start) -> None:
+    host, guest = start(), start(redundancy=2)
+    host.do("subscribe", id="a", type="trade", codes=["KRW-BTC"])
+    host.wait_role("host")
+    guest.do("subscribe", id="b", type="trade", codes=["KRW-BTC"])
+    wait_until(lambda: served_by(host) == 2, "the second connection")
+    made = [sim.trade("KRW-BTC")]
+    first, _ = (one for one in sim.connections("public") if one.open)
+    sim.drop(connection_id=first.id)
+    made.append(sim.trade("KRW-BTC"))
+    wait_until(lambda: len(sim.connections("public")) > 2 and served_by(host) == 2, "the way back")
+    guest.leave()
+    wait_until(lambda: open_connections(sim) == 1 and served_by(host) == 1, "one for who is left")
+    made.append(sim.trade("KRW-BTC"))
+    wait_until(lambda: host.events("a")[-1:] and host.events("a")[-1][5] == made[-1], "the last trade")
+    assert [one[5] for one in host.events("a") if one[2] == "REALTIME"] == made
+    assert "lost" not in [one["state"] for one in host.told()]
+
+
 def test_private_data_is_shared_with_the_same_keys(sim: Simulator, start: Start, keys: dict[str, str]) -> None:
     host, guest = start(**keys), start(**keys)
     host.do("subscribe", id="a", type="my_order")
