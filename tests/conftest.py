@@ -16,7 +16,7 @@ DEADLINE = 20.0  # seconds: generous, for a condition that comes at once on a qu
 ROOT = Path(__file__).resolve().parent.parent
 # How many examples a property is tried with that does not say it itself. None has a deadline: it would be one of wall
 # time, and what takes too long is found by the timeout of each test.
-EXAMPLES = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "60"))
+EXAMPLES = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "40"))
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 

@@ -229,6 +229,6 @@ def test_serve_waits_for_whoever_comes(sim: Simulator, start: Start, folder: Pat
     assert one.role == "guest"
     one.leave()
     wait_until(lambda: service.reads()["guests"] == 0, "nobody left")
-    assert not sim.served()
+    wait_until(lambda: not sim.served(), "the exchange to serve nobody any more")
     assert service.end() == (130, "")
     assert list(folder.iterdir()) == []

@@ -91,6 +91,7 @@ class Entrance:
         """Stop listening and cut every connection, as a machine that goes down."""
         listener, self._listener = self._listener, None
         if listener is not None:
+            await _accept_no_more(listener)
             for client in self._clients.open():
                 client.outbox.abort()
             for connection in self._pending:
@@ -145,6 +146,18 @@ class Entrance:
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
                 await writer
+
+
+async def _accept_no_more(listener: Listener) -> None:
+    """Accept no more, and let those who are accepted have a transport: asyncio would lose their sockets.
+
+    Source: CPython 3.11, `asyncio.base_events.Server._attach`, which fails once the server is closed.
+    """
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):  # a proactor has no readers
+        for sock in listener.sockets:
+            loop.remove_reader(sock.fileno())
+    await asyncio.sleep(0)
 
 
 def _response(reply: Reply) -> Response:
