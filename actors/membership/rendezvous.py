@@ -33,7 +33,6 @@ from .folders import check_folder, default_folder, other_folders
 
 __all__ = ["Findings", "HostEntry", "Rendezvous", "default_folder", "host_elsewhere"]
 
-KEY_BYTES = 32
 # The kernel's bound on a socket's path is 108 bytes, with the zero at its end; 104 on other systems.
 _LONGEST_ADDRESS = 103
 TURN = 0.5  # seconds that one who writes is waited for; it takes microseconds unless it is stopped
@@ -179,13 +178,6 @@ class Rendezvous:
         is_reachable = "/" not in address or Path(address).exists()
         return Findings(self.is_holder, self.find_host(), is_reachable)
 
-    def is_sound(self, entry: HostEntry) -> bool:
-        """Whether everything is there by which others find the host `entry`, which has the lock.
-
-        Whatever tidies up temporary folders may have taken it away.
-        """
-        return self.check(entry.address) == Findings(True, entry, True)
-
     def new_address(self) -> str:
         """Return an address that nobody has had before; one of Windows becomes known when it is listened at.
 
@@ -202,14 +194,6 @@ class Rendezvous:
                 f"that is {surplus} bytes shorter"
             )
         return address
-
-    def new_entry(self) -> HostEntry:
-        """Return an address and a key that nobody has had before.
-
-        Raises:
-            ConfigError: if the folder's name is too long for a socket.
-        """
-        return HostEntry(self.new_address(), secrets.token_bytes(KEY_BYTES), os.getpid())
 
     def announce(self, entry: HostEntry) -> bool:
         """Say that the host is `entry` from now on; False if this process has not the lock, and nothing was said.

@@ -27,6 +27,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "runtime"
 
 
+def new_entry(point: Rendezvous) -> HostEntry:
+    """Return a host that nobody has been before."""
+    return HostEntry(point.new_address(), b"key", os.getpid())
+
+
 def test_the_folder_is_made_for_the_user_alone(folder: Path) -> None:
     Rendezvous(folder, URL)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -63,7 +68,7 @@ def test_a_file_in_its_place_is_refused(folder: Path) -> None:
 def test_a_folder_too_deep_for_a_socket_is_refused(tmp_path: Path) -> None:
     point = Rendezvous(tmp_path / ("x" * 100), URL)
     with pytest.raises(ConfigError, match="bytes shorter"):
-        point.new_entry()
+        point.new_address()
 
 
 def test_one_of_two_has_the_lock(folder: Path) -> None:
@@ -136,7 +141,7 @@ def test_a_forked_child_does_not_keep_the_lock(folder: Path) -> None:
 def test_a_host_is_announced_and_withdrawn(folder: Path) -> None:
     one, other = Rendezvous(folder, URL), Rendezvous(folder, URL)
     assert one.find_host() is None
-    entry = msgspec.structs.replace(one.new_entry(), term=7)
+    entry = msgspec.structs.replace(new_entry(one), term=7)
     assert not one.announce(entry), "without the lock it is none"
     assert one.find_host() is None
     assert one.try_lock()
@@ -154,7 +159,7 @@ def test_a_host_is_announced_and_withdrawn(folder: Path) -> None:
 def test_a_host_whose_lock_was_taken_away_writes_nothing(folder: Path) -> None:
     one, other = Rendezvous(folder, URL), Rendezvous(folder, URL)
     assert one.try_lock()
-    old, new = one.new_entry(), other.new_entry()
+    old, new = new_entry(one), new_entry(other)
     assert one.announce(old)
     assert other.oust(old)
     assert not other.oust(old), "once is enough"
@@ -176,7 +181,7 @@ def test_a_lock_is_taken_away_only_if_it_is_the_one_that_was_seen(folder: Path) 
     assert other.holder() == 0
     assert one.try_lock()
     seen = other.holder()
-    entry = one.new_entry()
+    entry = new_entry(one)
     assert not other.oust_lock(seen, entry), "nobody is named"
     assert other.oust_lock(seen, None)
     assert not other.oust_lock(seen, None)
@@ -194,7 +199,7 @@ def test_one_that_is_stopped_in_its_turn_is_not_waited_for_without_end(
     monkeypatch.setattr(rendezvous, "TURN", 0.05)
     one, other = Rendezvous(folder, URL), Rendezvous(folder, URL)
     assert one.try_lock()
-    entry = one.new_entry()
+    entry = new_entry(one)
     with other._turn():
         assert one.announce(entry)
     assert other.find_host() == entry
@@ -213,9 +218,9 @@ def test_one_that_lost_the_lock_as_it_wrote_takes_it_back(folder: Path, monkeypa
 
     monkeypatch.setattr(rendezvous, "TURN", 0.01)
     monkeypatch.setattr(one, "_write", stop_and_write)
-    assert not one.announce(one.new_entry())
+    assert not one.announce(new_entry(one))
     assert other.find_host() is None
-    assert other.announce(other.new_entry())
+    assert other.announce(new_entry(other))
     one.unlock()
     other.unlock()
 
@@ -245,7 +250,7 @@ def test_turns_are_taken(folder: Path) -> None:
 def test_a_folder_that_is_gone_is_no_trouble(folder: Path) -> None:
     one = Rendezvous(folder, URL)
     assert one.try_lock()
-    entry = one.new_entry()
+    entry = new_entry(one)
     assert one.announce(entry)
     for path in folder.iterdir():
         path.unlink()
@@ -260,15 +265,15 @@ def test_a_folder_that_is_gone_is_no_trouble(folder: Path) -> None:
 
 
 def test_the_key_does_not_show(folder: Path) -> None:
-    entry = Rendezvous(folder, URL).new_entry()
+    entry = new_entry(Rendezvous(folder, URL))
     assert repr(entry.key) not in repr(entry)
     assert entry.key.hex() not in repr(entry)
 
 
 def test_a_new_host_removes_what_a_killed_one_left(folder: Path) -> None:
     one, other = Rendezvous(folder, URL), Rendezvous(folder, URL)
-    old = msgspec.structs.replace(one.new_entry(), pid=os.getpid() + 1)
-    new = other.new_entry()
+    old = msgspec.structs.replace(new_entry(one), pid=os.getpid() + 1)
+    new = new_entry(other)
     assert one.try_lock()
     assert one.announce(old)
     Path(old.address).touch()
@@ -284,7 +289,7 @@ def test_a_new_host_removes_what_a_killed_one_left(folder: Path) -> None:
 
 def test_a_host_that_passes_its_title_keeps_its_socket(folder: Path) -> None:
     one = Rendezvous(folder, URL)
-    own, heir = one.new_entry(), msgspec.structs.replace(one.new_entry(), pid=os.getpid() + 1)
+    own, heir = new_entry(one), msgspec.structs.replace(new_entry(one), pid=os.getpid() + 1)
     assert one.try_lock()
     assert one.announce(own)
     Path(own.address).touch()
@@ -317,7 +322,7 @@ def test_a_host_in_another_default_folder_is_named(
     assert host_elsewhere(folder, URL) == ""
     other = Rendezvous(elsewhere, URL)
     assert other.try_lock()
-    entry = other.new_entry()
+    entry = new_entry(other)
     assert other.announce(entry)
     assert host_elsewhere(folder, URL) == "", "it does not listen"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -345,10 +350,10 @@ def test_a_port_where_nobody_listens_is_no_host(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from websocket_v6.actors.membership.rendezvous import Rendezvous
+from websocket_v6.actors.membership.rendezvous import HostEntry, Rendezvous
 point = Rendezvous(Path(sys.argv[1]), sys.argv[2])
 point.try_lock()
-entry = point.new_entry()
+entry = HostEntry(point.new_address(), b"key", os.getpid())
 Path(entry.address).touch()
 point.announce(entry)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -369,9 +374,9 @@ def test_what_a_killed_host_of_another_exchange_left_is_swept(folder: Path) -> N
 def test_a_host_of_another_exchange_that_lives_is_not_swept(folder: Path) -> None:
     point, locked, between = (Rendezvous(folder, URL + end) for end in ("", "/locked", "/handed over"))
     assert locked.try_lock()
-    gone = locked.new_entry()
+    gone = new_entry(locked)
     locked.announce(gone)
-    entry = between.new_entry()
+    entry = new_entry(between)
     with Listener(entry.address):
         assert between.try_lock()
         between.announce(entry)
@@ -392,7 +397,7 @@ def test_a_host_of_another_exchange_that_lives_is_not_swept(folder: Path) -> Non
 def test_a_broken_entry_is_no_host(folder: Path, content: bytes) -> None:
     point = Rendezvous(folder, URL)
     assert point.try_lock()
-    point.announce(point.new_entry())
+    point.announce(new_entry(point))
     (path,) = folder.glob("*.host")
     path.write_bytes(content)
     assert point.find_host() is None
