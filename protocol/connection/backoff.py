@@ -8,12 +8,12 @@ Source: Upbit WebSocket reference, "Rate limits" and "Operational behaviour".
 from collections.abc import Callable
 
 from websocket_v6.protocol.errors import RateLimitedError, TransportError
+from websocket_v6.protocol.limits import RETRY_AFTER
 
 __all__ = ["Backoff", "block_of"]
 
 AFTER_429 = 1.0  # the limit's window is a second
 AFTER_418 = 60.0  # a block whose end the exchange did not tell
-LONGEST_BLOCK = 600.0  # whatever it tells: a wrong number must not silence a program for ever
 
 
 def block_of(error: Exception | None) -> float | None:
@@ -23,7 +23,7 @@ def block_of(error: Exception | None) -> float | None:
     seconds = error.retry_after
     if seconds is None and isinstance(error, RateLimitedError):
         seconds = AFTER_418 if error.status == 418 else AFTER_429
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_BLOCK)
+    return None if seconds is None else min(max(seconds, 0.0), RETRY_AFTER)
 
 
 class Backoff:

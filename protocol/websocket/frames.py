@@ -19,13 +19,12 @@ import codecs
 import struct
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.limits import MESSAGE_BYTES
 
 from .controls import Closed, Control, Ping, Pong, Violation, read_close, violation
 from .deflate import Inflater
 
-__all__ = ["MAX_MESSAGE_BYTES", "Closed", "Control", "FrameDecoder", "Ping", "Pong", "Text", "Violation"]
-
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # the exchange's largest known message has about 0.1 MiB
+__all__ = ["Closed", "Control", "FrameDecoder", "Ping", "Pong", "Text", "Violation"]
 
 
 class Text(bytes):
@@ -61,7 +60,7 @@ class FrameDecoder:
         self,
         *,
         deflate: Inflater | None = None,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        max_message_bytes: int = MESSAGE_BYTES,
         max_frame_bytes: int | None = None,
         masked: bool = False,
     ) -> None:

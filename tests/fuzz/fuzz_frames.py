@@ -16,9 +16,9 @@ from pathlib import Path
 import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 with atheris.instrument_imports(include=["websocket_v6.protocol"]):
+    from websocket_v6.protocol.limits import MESSAGE_BYTES
     from websocket_v6.protocol.websocket.deflate import Inflater
     from websocket_v6.protocol.websocket.frames import (
-        MAX_MESSAGE_BYTES,
         Closed,
         Control,
         FrameDecoder,
@@ -29,7 +29,7 @@ with atheris.instrument_imports(include=["websocket_v6.protocol"]):
     )
 
 REPORTS = Path(__file__).resolve().parent.parent.parent / "reports" / "fuzz"
-LIMITS = (MAX_MESSAGE_BYTES, 100, 1000, 70_000)
+LIMITS = (MESSAGE_BYTES, 100, 1000, 70_000)
 CLOSE_CODES = (1002, 1007, 1009)
 
 

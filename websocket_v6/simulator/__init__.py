@@ -6,7 +6,7 @@ answer where its documents leave one open, and fails on demand. Needs the extra 
 
 from .answers import Answers
 from .simulator import Simulator
-from .wire.limits import Limits
+from .wire.exchange_limits import Limits
 from .wire.reports import ConnectionInfo, RequestRecord, Sent, Served
 
 __all__ = ["Answers", "ConnectionInfo", "Limits", "RequestRecord", "Sent", "Served", "Simulator"]

@@ -21,7 +21,7 @@ from .control.settings import Settings
 from .control.state_calls import StateCalls
 from .control.thread_runner import ThreadRunner
 from .market.catalog import DEFAULT_MARKETS, many_markets
-from .wire.limits import Limits
+from .wire.exchange_limits import Limits
 
 __all__ = ["Simulator"]
 

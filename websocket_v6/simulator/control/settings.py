@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from ..answers import Answers
-from ..wire.limits import Limits
+from ..wire.exchange_limits import Limits
 
 __all__ = ["Settings"]
 

@@ -6,7 +6,7 @@ Source: Upbit WebSocket reference, "Rate limits".
 from collections import defaultdict, deque
 from typing import Literal, NamedTuple
 
-from .limits import Limits
+from .exchange_limits import Limits
 
 __all__ = ["Gate", "Quota", "Verdict"]
 

@@ -7,9 +7,9 @@ from ..account.keyring import Keyring
 from ..answers import Answers
 from ..clock import Agenda, Clock
 from ..market.wording import Wording
+from .exchange_limits import Limits
 from .gate import Gate
 from .journal import Journal
-from .limits import Limits
 from .turnstile import Turnstile
 
 __all__ = ["House"]
