@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -24,6 +25,12 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 
 settings.register_profile("websocket_v6", max_examples=EXAMPLES, deadline=None)
 settings.load_profile("websocket_v6")
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, which tests send to what they start; a shell has it ignored by what runs in its background."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -77,9 +84,13 @@ def nothing_left_behind() -> Iterator[None]:
     sockets = _sockets()
     yield
     gc.collect()
-    wait_until(lambda: set(threading.enumerate()) <= threads, "the end of all threads of the test")
-    wait_until(lambda: _children() <= children, "the end of all child processes of the test")
-    wait_until(lambda: _sockets() <= sockets, "the closing of all sockets of the test")
+    try:
+        wait_until(lambda: set(threading.enumerate()) <= threads, "the end of all threads of the test")
+        wait_until(lambda: _children() <= children, "the end of all child processes of the test")
+        wait_until(lambda: _sockets() <= sockets, "the closing of all sockets of the test")
+    finally:
+        for pid in _children() - children:  # this test has failed; the next ones are not to pay for it
+            os.kill(pid, signal.SIGKILL)
 
 
 def _children() -> set[int]:
