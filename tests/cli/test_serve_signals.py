@@ -185,6 +185,16 @@ def test_afterwards_the_handlers_are_those_before() -> None:
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
+def test_a_terminals_end_may_be_told_again_afterwards() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with Signals(), pytest.raises(Terminated):
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_in_another_thread_there_are_no_handlers() -> None:
     found: list[object] = []
 

@@ -36,7 +36,9 @@ class Signals:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # The process ends now; the second word of its terminal's end may come as late as that.
+            is_told_again = number == self._number == getattr(signal, "SIGHUP", None)
+            signal.signal(number, signal.SIG_IGN if is_told_again else handler)
 
     def look(self) -> None:
         """Raise what should have been raised: where the handler ran, an exception may have been swallowed."""
