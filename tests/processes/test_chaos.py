@@ -146,6 +146,7 @@ def sim() -> Iterator[Simulator]:
 @pytest.mark.timeout(600)
 def test_chaos(sim: Simulator, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     seed = int(os.environ.get("WEBSOCKET_V6_TEST_SEED", time.time_ns() % 1_000_000))
+    print(f"WEBSOCKET_V6_TEST_SEED={seed}")  # noqa: T201 - shown if it fails
     world = World(sim, start, seed)
     markets = Markets(sim, seed)
     markets.start()
