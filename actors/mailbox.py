@@ -56,7 +56,8 @@ class MailboxQueue:
         self._has_news = False  # there is something to tell
         self._notice_due = NOW
         self._sleeps_until = NEVER  # when the consumer looks again by itself; NOW: it is awake, or about to be
-        self._full_at = policy.limit if policy.kind == "block" else NEVER
+        # Not so for the others, which drop something or end.
+        self._full_at, self._full_bytes = (policy.limit, policy.budget) if policy.kind == "block" else (NEVER, NEVER)
         self._was_full = False
         self._error: WebSocketV6Error | None = None  # set: nothing comes in any more
         self.is_closed = False  # and nothing comes out
@@ -80,9 +81,9 @@ class MailboxQueue:
 
     @property
     def full(self) -> bool:
-        """Whether the source must wait: the policy is `block`, and as many events as it allows are queued, or more."""
+        """Whether the source must wait: the policy is `block`, and as much as it allows is queued, or more."""
         with self._lock:
-            self._was_full = len(self._store) >= self._full_at
+            self._was_full = self._is_full()
             return self._was_full
 
     # --- the consumer's side
@@ -97,7 +98,7 @@ class MailboxQueue:
                 self._sleeps_until = self._due()
                 return None
             self._delivered += 1
-            if not self._was_full or len(self._store) >= self._full_at:
+            if not self._was_full or self._is_full():
                 return event
             self._was_full = False
         if self.on_drained is not None:
@@ -114,7 +115,7 @@ class MailboxQueue:
             self._delivered += len(events)
             if not events:
                 self._sleeps_until = self._due()
-            if not self._was_full or len(self._store) >= self._full_at:
+            if not self._was_full or self._is_full():
                 return events
             self._was_full = False
         if self.on_drained is not None:
@@ -208,6 +209,10 @@ class MailboxQueue:
         self.close(ClosedError(OF_THE_PARENT))
 
     # --- under the lock
+
+    def _is_full(self) -> bool:
+        store = self._store
+        return len(store) >= self._full_at or (isinstance(store, Fifo) and store.weight >= self._full_bytes)
 
     def _due(self) -> float:
         due = self._store.next_due()

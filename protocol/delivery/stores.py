@@ -1,15 +1,17 @@
 """What a mailbox keeps, policy by policy; counting, waking and telling of drops are for `actors/mailbox.py`.
 
-A store does not say what it drops: what was put in, was not taken and is no longer there was dropped.
+A store does not say what it drops: what was put in, was not taken and is no longer there was dropped. Each has a budget
+of bytes beside its count: the exchange chooses how large a message is, and a count alone would hold gigabytes.
 """
 
 import heapq
 import itertools
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.events import EVENT_BYTES, Event, weigh
+from websocket_v6.protocol.limits import THROTTLED_STREAMS
 
 from .policy import Mailbox
 
@@ -17,6 +19,7 @@ __all__ = ["NEVER", "NOW", "Fifo", "Store", "make_store"]
 
 NOW = 0.0  # as a time when something is due: before any time of the clock
 NEVER = float("inf")
+FEW_STREAMS = 1024  # more than the markets of the exchange
 
 
 class Store(Protocol):
@@ -38,24 +41,53 @@ class Store(Protocol):
 
 
 class Fifo(deque[Event]):
-    """First in, first out: `block`; with a `maxlen`, `drop_oldest`, since such a deque lets the oldest go by itself."""
+    """First in, first out, whatever comes: `block`, whose source waits instead. `weight` is what it holds in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = 0  # bytes, as `weigh` has them
 
     def put_many(self, events: Sequence[Event]) -> None:
         self.extend(events)
+        self.weight += weigh(events)
 
     def take(self, now: float) -> Event | None:  # noqa: ARG002
-        return self.popleft() if self else None
+        if not self:
+            return None
+        event = self.popleft()
+        self.weight -= EVENT_BYTES + event.size
+        return event
 
     def take_many(self, now: float, limit: int) -> list[Event]:  # noqa: ARG002
         if len(self) <= limit:
             events = list(self)
             self.clear()
+            self.weight = 0
             return events
         take = self.popleft
-        return [take() for _ in range(limit)]
+        events = [take() for _ in range(limit)]
+        self.weight -= weigh(events)
+        return events
 
     def next_due(self) -> float:
         return NOW if self else NEVER
+
+
+class DropOldest(Fifo):
+    """The newest `most` events within `max_bytes`; the newest of all even if it is larger alone."""
+
+    def __init__(self, most: int, max_bytes: int) -> None:
+        super().__init__()
+        self._most = most
+        self._max_bytes = max_bytes
+
+    def put_many(self, events: Sequence[Event]) -> None:
+        super().put_many(events)
+        excess = len(self) - self._most
+        if excess > 0:
+            super().take_many(NOW, excess)
+        while self.weight > self._max_bytes and len(self) > 1:
+            self.take(NOW)
 
 
 class Lossless(Fifo):
@@ -63,43 +95,45 @@ class Lossless(Fifo):
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__()
-        self._budget = max_bytes
+        self._max_bytes = max_bytes
         self._is_over = False
 
     def put_many(self, events: Sequence[Event]) -> None:
-        size = _size_of(events)
-        if size <= self._budget and not self._is_over:
-            self._budget -= size
+        weight = self.weight + weigh(events)
+        if weight <= self._max_bytes and not self._is_over:
+            self.weight = weight
             self.extend(events)
             return
         for event in events:
-            if self._is_over or event.size > self._budget:
+            weight = self.weight + EVENT_BYTES + event.size
+            if self._is_over or weight > self._max_bytes:
                 self._is_over = True
                 return
-            self._budget -= event.size
+            self.weight = weight
             self.append(event)
-
-    def take(self, now: float) -> Event | None:
-        event = super().take(now)
-        if event is not None:
-            self._budget += event.size
-        return event
-
-    def take_many(self, now: float, limit: int) -> list[Event]:
-        events = super().take_many(now, limit)
-        self._budget += _size_of(events)
-        return events
 
 
 class Latest(OrderedDict[str, Event]):
-    """The newest event of each stream, in the order in which the streams began to wait."""
+    """The newest event of each stream, in the order in which the streams began to wait; within `max_bytes`."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self._max_bytes = max_bytes
+        self._weight = 0  # of what is here at most: what was replaced still counts
 
     def put_many(self, events: Sequence[Event]) -> None:
         for event in events:
             self[event.stream] = event
+        self._weight += weigh(events)
+        if self._weight > self._max_bytes:
+            self._weight = _drop_the_longest_waiting(self, self._max_bytes)
 
     def take(self, now: float) -> Event | None:  # noqa: ARG002
-        return self.popitem(last=False)[1] if self else None
+        if not self:
+            return None
+        event = self.popitem(last=False)[1]
+        self._weight -= EVENT_BYTES + event.size
+        return event
 
     def take_many(self, now: float, limit: int) -> list[Event]:  # noqa: ARG002
         return _one(self.take(now))
@@ -108,13 +142,18 @@ class Latest(OrderedDict[str, Event]):
         return NOW if self else NEVER
 
 
-class Throttle(dict[str, Event]):
-    """The newest event of each stream, each stream at most every `seconds`; who has waited longest comes first."""
+class Throttle(OrderedDict[str, Event]):
+    """The newest event of each stream, each stream at most every `seconds`; who has waited longest comes first.
 
-    def __init__(self, seconds: float) -> None:
+    Within `max_bytes`. Of more than THROTTLED_STREAMS streams, those delivered longest ago may come sooner again.
+    """
+
+    def __init__(self, seconds: float, max_bytes: int) -> None:
         super().__init__()
         self._seconds = seconds
-        self._free: dict[str, float] = {}  # stream -> when it may be delivered again
+        self._max_bytes = max_bytes
+        self._weight = 0  # as of `Latest`
+        self._free: OrderedDict[str, float] = OrderedDict()  # stream -> when it may be delivered again, soonest first
         self._waiting: list[tuple[float, int, str]] = []  # a heap: when due, in which order, stream
         self._order = itertools.count()
 
@@ -125,13 +164,20 @@ class Throttle(dict[str, Event]):
             self[stream] = event
             if begins_to_wait:
                 heapq.heappush(self._waiting, (self._free.get(stream, NOW), next(self._order), stream))
+        self._weight += weigh(events)
+        if self._weight > self._max_bytes:
+            self._weight = _drop_the_longest_waiting(self, self._max_bytes)
+            self._waiting = [one for one in self._waiting if one[2] in self]
+            heapq.heapify(self._waiting)
 
     def take(self, now: float) -> Event | None:
         if not self._waiting or self._waiting[0][0] > now:
             return None
         stream = heapq.heappop(self._waiting)[2]
-        self._free[stream] = now + self._seconds
-        return self.pop(stream)
+        self._note_delivery(stream, now)
+        event = self.pop(stream)
+        self._weight -= EVENT_BYTES + event.size
+        return event
 
     def take_many(self, now: float, limit: int) -> list[Event]:  # noqa: ARG002
         return _one(self.take(now))
@@ -139,9 +185,23 @@ class Throttle(dict[str, Event]):
     def next_due(self) -> float:
         return self._waiting[0][0] if self._waiting else NEVER
 
+    def _note_delivery(self, stream: str, now: float) -> None:
+        free = self._free
+        free[stream] = now + self._seconds
+        free.move_to_end(stream)
+        # One that may come again is kept as long as there are few: it has its turn before those that came later.
+        while len(free) > FEW_STREAMS and (free[next(iter(free))] <= now or len(free) > THROTTLED_STREAMS):
+            free.popitem(last=False)
 
-def _size_of(events: Iterable[Event]) -> int:
-    return sum([event.size for event in events])
+
+def _drop_the_longest_waiting(store: OrderedDict[str, Event], max_bytes: int) -> int:
+    """Drop from `store` if it holds more than `max_bytes`, the newest never; return what it holds then."""
+    weight = weigh(list(store.values()))
+    if weight > max_bytes:
+        # With some room, since all that is left was weighed for it.
+        while weight > max_bytes - max_bytes // 8 and len(store) > 1:
+            weight -= EVENT_BYTES + store.popitem(last=False)[1].size
+    return weight
 
 
 def _one(event: Event | None) -> list[Event]:
@@ -152,12 +212,12 @@ def make_store(policy: Mailbox) -> Store:
     """Return an empty store for `policy`."""
     match policy.kind:
         case "latest":
-            return Latest()
+            return Latest(policy.budget)
         case "throttle":
-            return Throttle(policy.limit)
+            return Throttle(policy.limit, policy.budget)
         case "drop_oldest":
-            return Fifo(maxlen=int(policy.limit))
+            return DropOldest(int(policy.limit), policy.budget)
         case "lossless":
-            return Lossless(int(policy.limit))
+            return Lossless(policy.budget)
         case "block":
             return Fifo()

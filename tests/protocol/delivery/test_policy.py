@@ -12,6 +12,8 @@ whole = st.integers(1, 2**40)
 policies = st.one_of(
     st.builds(Mailbox.latest, notify=st.booleans()),
     st.builds(Mailbox.drop_oldest, whole),
+    st.builds(Mailbox.latest, max_bytes=whole),
+    st.builds(Mailbox.throttle, st.floats(1e-6, 1e6), max_bytes=whole),
     st.builds(Mailbox.throttle, st.floats(1e-6, 1e6), notify=st.booleans()),
     st.builds(Mailbox.lossless, whole),
     st.builds(Mailbox.block, whole),
@@ -52,6 +54,10 @@ def test_repr_reads_well() -> None:
         lambda: Mailbox.block(0),
         lambda: Mailbox.latest(notify=1),  # type: ignore[arg-type]
         lambda: Mailbox("latest", 3),
+        lambda: Mailbox.latest(max_bytes=0),
+        lambda: Mailbox.block(3, max_bytes=1.5),  # type: ignore[arg-type]
+        lambda: Mailbox.drop_oldest(3, max_bytes=True),
+        lambda: Mailbox("lossless", 3, True, 3),
         lambda: Mailbox("drop_oldest"),
         lambda: Mailbox("newest", 3),  # type: ignore[arg-type]
     ],
@@ -59,6 +65,12 @@ def test_repr_reads_well() -> None:
 def test_nonsense_is_refused(make: Callable[[], Mailbox]) -> None:
     with pytest.raises(LocalProtocolError, match=r"^Mailbox\.\w+\(.*\) makes no sense: "):
         make()
+
+
+def test_every_policy_has_a_budget_of_bytes() -> None:
+    assert Mailbox.latest().budget == Mailbox.throttle(9).budget == Mailbox.block(1).budget == 32 * 1024 * 1024
+    assert Mailbox.drop_oldest(100_000).budget == Mailbox.block(100_000).budget == 409_600_000
+    assert Mailbox.lossless(7).budget == Mailbox.drop_oldest(100_000, max_bytes=7).budget == 7
 
 
 def test_policies_are_immutable() -> None:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from websocket_v6.protocol.delivery import stores
 from websocket_v6.protocol.delivery.policy import Mailbox
-from websocket_v6.protocol.delivery.stores import Store, make_store
-from websocket_v6.protocol.events import Event, make_event
+from websocket_v6.protocol.delivery.stores import FEW_STREAMS, Store, Throttle, make_store
+from websocket_v6.protocol.events import Event, make_event, weigh
 
 NOW, NEVER = 0.0, float("inf")
 
@@ -25,7 +26,7 @@ def drain(store: Store, now: float = NOW) -> list[int]:
     return numbers(list(iter(lambda: store.take(now), None)))
 
 
-SIZE = event(0).size
+SIZE = weigh([event(0)])
 EVERYTHING = [Mailbox.block(5), Mailbox.lossless(SIZE * 1000), Mailbox.drop_oldest(1000)]
 ALL = [*EVERYTHING, Mailbox.latest(), Mailbox.throttle(1.0)]
 
@@ -143,3 +144,92 @@ def test_lossless_is_as_if_each_event_had_come_alone(batches: list[list[int]], r
             alone.put_many([one])
         assert len(together) == len(alone)
         assert numbers(together.take_many(NOW, limit)) == numbers(alone.take_many(NOW, limit))
+
+
+# --- the budget of bytes
+
+
+BUDGET = 10 * 1000
+
+
+def padded(number: int, code: str = "KRW-BTC", size: int = 1000) -> Event:
+    """Return an event that weighs `size`."""
+    one = event(number, code)
+    return event(number, code, "x" * (size - weigh([one])))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_drop_oldest_keeps_the_newest_within_its_budget(together: bool) -> None:
+    store = make_store(Mailbox.drop_oldest(1000, max_bytes=BUDGET))
+    events = [padded(number) for number in range(25)]
+    for batch in [events] if together else [[one] for one in events]:
+        store.put_many(batch)
+    assert len(store) == 10
+    store.put_many([padded(25, size=2500)])
+    assert drain(store) == [*range(18, 25), 25], "as many as the new one needs"
+    store.put_many([padded(number) for number in range(10)])
+    assert len(store) == 10, "what was taken makes room"
+
+
+def test_drop_oldest_keeps_the_newest_even_if_it_is_too_large_alone() -> None:
+    store = make_store(Mailbox.drop_oldest(1000, max_bytes=BUDGET))
+    store.put_many([padded(1), padded(2, size=BUDGET + 1)])
+    assert drain(store) == [2]
+
+
+@pytest.mark.parametrize(
+    "policy", [Mailbox.latest(max_bytes=BUDGET), Mailbox.throttle(1.0, max_bytes=BUDGET)], ids=repr
+)
+def test_streams_beyond_the_budget_go_those_first_that_have_waited_longest(policy: Mailbox) -> None:
+    store = make_store(policy)
+    for round_ in range(3):  # what is replaced does not count
+        store.put_many([padded(10 * round_ + number, f"KRW-{number}") for number in range(8)])
+    assert len(store) == 8
+    store.put_many([padded(number, f"KRW-{number}") for number in range(8, 30)])
+    left = drain(store, 5.0)
+    assert left == list(range(30 - len(left), 30))
+    assert 5 <= len(left) <= 10
+    store.put_many([padded(99, "KRW-0", size=BUDGET + 1)])
+    assert drain(store, 10.0) == [99], "the newest is kept even if it is too large alone"
+
+
+@given(
+    st.sampled_from(["drop_oldest", "latest", "throttle"]),
+    st.lists(st.lists(st.tuples(st.integers(0, 6), st.integers(400, 4000)), max_size=6), max_size=12),
+    st.integers(0, 4),
+)
+def test_no_store_holds_more_than_its_budget_and_one_event(
+    kind: str, batches: list[list[tuple[int, int]]], taken: int
+) -> None:
+    policy = {
+        "drop_oldest": Mailbox.drop_oldest(100, max_bytes=BUDGET),
+        "latest": Mailbox.latest(max_bytes=BUDGET),
+        "throttle": Mailbox.throttle(1.0, max_bytes=BUDGET),
+    }[kind]
+    store, now = make_store(policy), 0.0
+    for batch in batches:
+        store.put_many([padded(0, f"KRW-{code}", size) for code, size in batch])
+        held = list(store.values()) if isinstance(store, dict) else list(store)  # type: ignore[call-overload]
+        assert weigh(held) <= BUDGET or len(held) == 1
+        now += 2.0
+        for _ in range(taken):
+            store.take(now)
+    assert drain(store, now + 9.0) is not None
+    assert (len(store), store.next_due()) == (0, NEVER)
+
+
+def test_throttle_forgets_streams_that_may_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a wildcard's codes would stay for ever; and of those that may not come yet, not all can be known."""
+    store = Throttle(1.0, 1 << 30)
+    for number in range(3 * FEW_STREAMS):
+        store.put_many([event(number, f"KRW-{number}")])
+        assert drain(store, number / 100) == [number]
+    assert len(store._free) == FEW_STREAMS
+    monkeypatch.setattr(stores, "THROTTLED_STREAMS", 2 * FEW_STREAMS)
+    for number in range(5 * FEW_STREAMS):
+        store.put_many([event(number, f"USDT-{number}")])
+        assert drain(store, 1000.0) == [number]
+    assert len(store._free) == 2 * FEW_STREAMS
+    store.put_many([event(1, "USDT-0"), event(2, f"USDT-{5 * FEW_STREAMS - 1}")])
+    assert drain(store, 1000.5) == [1], "the last ones are known"
+    assert drain(store, 1001.0) == [2]
