@@ -56,8 +56,9 @@ class MailboxQueue:
         self._has_news = False  # there is something to tell
         self._notice_due = NOW
         self._sleeps_until = NEVER  # when the consumer looks again by itself; NOW: it is awake, or about to be
-        # Not so for the others, which drop something or end.
-        self._full_at, self._full_bytes = (policy.limit, policy.budget) if policy.kind == "block" else (NEVER, NEVER)
+        blocks = policy.kind == "block"  # the others drop something, or end
+        self._full_at = policy.limit if blocks else NEVER
+        self._full_bytes = policy.budget if blocks else NEVER
         self._was_full = False
         self._error: WebSocketV6Error | None = None  # set: nothing comes in any more
         self.is_closed = False  # and nothing comes out

@@ -8,11 +8,18 @@ the test that goes there. What a user chooses (a mailbox's size, a timeout) is `
 from typing import Final, Literal, NamedTuple
 
 __all__ = [
+    "FLIGHT_BYTES",
+    "LEARNED_HEADS",
+    "LEVEL_CHARACTERS",
     "LIMITS",
+    "LIST_ELEMENTS",
     "MAILBOX_BYTES",
     "MAILBOX_EVENT_BYTES",
     "MESSAGE_BYTES",
+    "NOTICES",
+    "READ_BYTES",
     "RETRY_AFTER",
+    "STREAM_CHARACTERS",
     "THROTTLED_STREAMS",
     "Limit",
 ]
@@ -20,6 +27,13 @@ __all__ = [
 MIB: Final = 1024 * 1024
 
 MESSAGE_BYTES: Final = 16 * MIB  # the largest known has about 0.1 MiB
+READ_BYTES: Final = 2 * MIB  # what is read at once, a quarter of one, has about 1 when it is inflated
+FLIGHT_BYTES: Final = 16 * MIB
+LIST_ELEMENTS: Final = 10_000  # every documented list has one
+NOTICES: Final = 64
+LEVEL_CHARACTERS: Final = 40
+STREAM_CHARACTERS: Final = 256
+LEARNED_HEADS: Final = 16_384  # several times the heads of all markets and types, and the levels of their books
 MAILBOX_BYTES: Final = 32 * MIB  # several times what 4,096 tickers, or the books of all markets, hold
 MAILBOX_EVENT_BYTES: Final = 4096  # for each event that a mailbox counts: a book of 30 levels has 3,000
 THROTTLED_STREAMS: Final = 16_384  # several times all that one subscription can name
@@ -45,6 +59,55 @@ LIMITS: Final = (
         "tests/protocol/websocket/test_frames.py::test_a_message_over_its_limit_is_too_big",
     ),
     Limit(
+        "what one read of a socket becomes when it is inflated, beside its last message",
+        READ_BYTES,
+        "bytes",
+        "the rest is inflated when there is room for it; what follows is not read before",
+        "tests/protocol/websocket/test_frames_bound.py::test_what_one_read_inflates_to_comes_in_parts",
+    ),
+    Limit(
+        "memory of the messages of one connection on their way to the router, beside its last read",
+        FLIGHT_BYTES,
+        "bytes",
+        "nothing more is read until some of them are delivered",
+        "tests/actors/connection/test_transport_bound.py::test_no_more_is_read_than_may_be_on_its_way",
+    ),
+    Limit(
+        "elements of a message that is a list",
+        LIST_ELEMENTS,
+        "count",
+        "the connection is closed with 1009 and made anew",
+        "tests/protocol/exchange/test_heads_bounds.py::test_a_list_of_too_many_elements_is_too_big",
+    ),
+    Limit(
+        "answers and errors of the exchange in one read",
+        NOTICES,
+        "count",
+        "the rest is skipped and counted as malformed",
+        "tests/protocol/exchange/test_heads_bounds.py::test_a_read_brings_few_notices",
+    ),
+    Limit(
+        "the level of an order book, as it is written",
+        LEVEL_CHARACTERS,
+        "characters",
+        "the message is skipped as malformed",
+        "tests/protocol/exchange/test_heads_bounds.py::test_a_level_too_long_for_a_price_is_malformed_and_not_learned",
+    ),
+    Limit(
+        "the name of a stream: what an indicator's parameters make it",
+        STREAM_CHARACTERS,
+        "characters",
+        "the message is skipped as malformed",
+        "tests/protocol/exchange/test_heads_bounds.py::test_a_stream_has_no_longer_name_than_an_indicators",
+    ),
+    Limit(
+        "heads of messages and levels of books by which a connection knows streams at once",
+        LEARNED_HEADS,
+        "count",
+        "they are forgotten and learned anew",
+        "tests/protocol/exchange/test_heads_bounds.py::test_what_is_learned_of_heads_and_levels_is_bounded_together",
+    ),
+    Limit(
         "how long the exchange asks to be left alone (Retry-After, or the words of a 418)",
         RETRY_AFTER,
         "seconds",
@@ -55,8 +118,8 @@ LIMITS: Final = (
         "memory of the events that wait in one mailbox, unless its policy says otherwise",
         MAILBOX_BYTES,
         "bytes",
-        "the oldest are dropped and told, or with block the source waits. drop_oldest(n) and block(n) have 4 KiB times n "
-        "if that is more, lossless what it was given",
+        "the oldest are dropped and told; with block the source waits. For drop_oldest(n) and block(n) it is n times "
+        "4 KiB if that is more, for lossless what it was given",
         "tests/actors/test_mailbox_bytes.py::test_a_mailbox_of_padded_messages_stays_within_its_budget_and_tells",
     ),
     Limit(
