@@ -9,6 +9,9 @@ from typing import Final, Literal, NamedTuple
 
 __all__ = [
     "FLIGHT_BYTES",
+    "HELD_BYTES",
+    "ID_BYTES",
+    "LAST_VALUES_BYTES",
     "LEARNED_HEADS",
     "LEVEL_CHARACTERS",
     "LIMITS",
@@ -18,9 +21,12 @@ __all__ = [
     "MESSAGE_BYTES",
     "NOTICES",
     "READ_BYTES",
+    "REMEMBERED_IDS",
+    "REMEMBERED_STREAMS",
     "RETRY_AFTER",
     "STREAM_CHARACTERS",
     "THROTTLED_STREAMS",
+    "WILDCARD_CODES",
     "Limit",
 ]
 
@@ -33,6 +39,12 @@ LIST_ELEMENTS: Final = 10_000  # every documented list has one
 NOTICES: Final = 64
 LEVEL_CHARACTERS: Final = 40
 STREAM_CHARACTERS: Final = 256
+WILDCARD_CODES: Final = 4096  # several times the markets of the exchange
+REMEMBERED_IDS: Final = 200_000  # for 30 s of more messages than the exchange sends to one connection; 60 MB
+REMEMBERED_STREAMS: Final = 16_384
+ID_BYTES: Final = 64  # a UUID has 36, and the longest state 9
+HELD_BYTES: Final = 64 * MIB
+LAST_VALUES_BYTES: Final = 64 * MIB  # all streams of the exchange hold 10
 LEARNED_HEADS: Final = 16_384  # several times the heads of all markets and types, and the levels of their books
 MAILBOX_BYTES: Final = 32 * MIB  # several times what 4,096 tickers, or the books of all markets, hold
 MAILBOX_EVENT_BYTES: Final = 4096  # for each event that a mailbox counts: a book of 30 levels has 3,000
@@ -106,6 +118,49 @@ LIMITS: Final = (
         "count",
         "they are forgotten and learned anew",
         "tests/protocol/exchange/test_heads_bounds.py::test_what_is_learned_of_heads_and_levels_is_bounded_together",
+    ),
+    Limit(
+        "codes that only a wildcard takes, each with its last value",
+        WILDCARD_CODES,
+        "count",
+        "those longest without a message are forgotten; their next one is delivered like any other",
+        "tests/actors/delivery/test_routes_bound.py::test_codes_of_a_wildcard_are_bounded_and_nothing_is_lost",
+    ),
+    Limit(
+        "memory of last values and last trades, beside what comes between two looks at them (half of it)",
+        LAST_VALUES_BYTES,
+        "bytes",
+        "the largest are forgotten: who comes new to those streams waits for the next message",
+        "tests/actors/delivery/test_routes_bound.py::test_last_values_are_bounded_in_bytes",
+    ),
+    Limit(
+        "memory of what waits to be delivered: trades behind a gap, and what a source brings before it joins",
+        HELD_BYTES,
+        "bytes",
+        "the stream with most goes on with its gap; of a source the oldest is dropped, which the others have brought",
+        "tests/actors/delivery/test_holds_bound.py::test_trades_that_wait_are_bounded_in_bytes",
+    ),
+    Limit(
+        "messages remembered of an endpoint with several sources, of 30 seconds",
+        REMEMBERED_IDS,
+        "count",
+        "the older half is forgotten. Of a source that has not brought that yet, what is older than the last message "
+        "delivered counts as a repeat until it has caught up: nothing comes twice",
+        "tests/protocol/delivery/test_merger_bounds.py::test_a_source_that_is_far_behind_brings_nothing_twice",
+    ),
+    Limit(
+        "streams of which several sources' messages are remembered",
+        REMEMBERED_STREAMS,
+        "count",
+        "those longest without a message are forgotten",
+        "tests/protocol/delivery/test_merger_bounds.py::test_streams_are_bounded",
+    ),
+    Limit(
+        "an id of a message that is remembered",
+        ID_BYTES,
+        "bytes",
+        "its hash stands for it",
+        "tests/protocol/delivery/test_merger_bounds.py::test_a_long_id_is_remembered_by_its_hash",
     ),
     Limit(
         "how long the exchange asks to be left alone (Retry-After, or the words of a 418)",
