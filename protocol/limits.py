@@ -8,6 +8,7 @@ the test that goes there. What a user chooses (a mailbox's size, a timeout) is `
 from typing import Final, Literal, NamedTuple
 
 __all__ = [
+    "DOOR_ROWS",
     "FLIGHT_BYTES",
     "HELD_BYTES",
     "ID_BYTES",
@@ -45,6 +46,7 @@ REMEMBERED_STREAMS: Final = 16_384
 ID_BYTES: Final = 64  # a UUID has 36, and the longest state 9
 HELD_BYTES: Final = 64 * MIB
 LAST_VALUES_BYTES: Final = 64 * MIB  # all streams of the exchange hold 10
+DOOR_ROWS: Final = 10_000
 LEARNED_HEADS: Final = 16_384  # several times the heads of all markets and types, and the levels of their books
 MAILBOX_BYTES: Final = 32 * MIB  # several times what 4,096 tickers, or the books of all markets, hold
 MAILBOX_EVENT_BYTES: Final = 4096  # for each event that a mailbox counts: a book of 30 levels has 3,000
@@ -161,6 +163,13 @@ LIMITS: Final = (
         "bytes",
         "its hash stands for it",
         "tests/protocol/delivery/test_merger_bounds.py::test_a_long_id_is_remembered_by_its_hash",
+    ),
+    Limit(
+        "messages in one word of a host's",
+        DOOR_ROWS,
+        "count",
+        "the guest closes the socket with 1002 and connects anew",
+        "tests/protocol/server/test_words_bound.py::test_rows_are_refused_by_their_number",
     ),
     Limit(
         "how long the exchange asks to be left alone (Retry-After, or the words of a 418)",

@@ -17,6 +17,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 __all__ = ["Delivery", "Taker"]
 
 MOST_PUT_OFF = 16  # messages to the router for which its clients' data may wait
+MOST_SIZE = 1024 * 1024  # bytes of messages that came since
 
 
 class Taker:
@@ -68,6 +69,7 @@ class Delivery:
         self._is_idle = is_idle  # whether nothing lies in the router's inbox
         self._later: list[Taker] = []  # of clients, with something pending
         self._put_off = 0  # how often that was not handed over
+        self.size = 0  # bytes of messages that have come since it was; the router counts
 
     def give(self, taker: Taker, event: Event) -> None:
         """Put an event into what `taker` is to get."""
@@ -102,12 +104,14 @@ class Delivery:
         self.touched.clear()
         if self._later:
             self._put_off += 1
-            if self._put_off > MOST_PUT_OFF or self._is_idle():
+            if self._put_off > MOST_PUT_OFF or self.size > MOST_SIZE or self._is_idle():
                 self.send()
+        else:
+            self.size = 0
 
     def send(self) -> None:
         """Hand over what is pending for the clients of servers."""
-        self._put_off = 0
+        self._put_off = self.size = 0
         if not self._later:
             return
         later, self._later = self._later, []
