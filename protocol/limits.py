@@ -49,7 +49,7 @@ LAST_VALUES_BYTES: Final = 64 * MIB  # all streams of the exchange hold 10
 DOOR_ROWS: Final = 10_000
 LEARNED_HEADS: Final = 16_384  # several times the heads of all markets and types, and the levels of their books
 MAILBOX_BYTES: Final = 32 * MIB  # several times what 4,096 tickers, or the books of all markets, hold
-MAILBOX_EVENT_BYTES: Final = 4096  # for each event that a mailbox counts: a book of 30 levels has 3,000
+MAILBOX_EVENT_BYTES: Final = 8192  # for each event that a mailbox counts: a book of 30 levels has 5,000
 THROTTLED_STREAMS: Final = 16_384  # several times all that one subscription can name
 RETRY_AFTER: Final = 600.0  # a wrong number must not silence a program for ever
 
@@ -183,7 +183,7 @@ LIMITS: Final = (
         MAILBOX_BYTES,
         "bytes",
         "the oldest are dropped and told; with block the source waits. For drop_oldest(n) and block(n) it is n times "
-        "4 KiB if that is more, for lossless what it was given",
+        "8 KiB if that is more, for lossless what it was given; by default trades have 24 MiB, tickers and candles 16",
         "tests/actors/test_mailbox_bytes.py::test_a_mailbox_of_padded_messages_stays_within_its_budget_and_tells",
     ),
     Limit(

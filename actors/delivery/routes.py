@@ -334,10 +334,11 @@ class Routes:
 
     def shed(self) -> None:
         """Forget the largest last values, and of the last trades all but their ids, if all hold too much memory."""
-        weights = {stream: route.weight for stream, route in self}
-        total = sum(weights.values())
+        held = [event for _, route in self if route.trades for event in route.trades]
+        total = weigh([route.last for _, route in self if route.last is not None]) + weigh(held)
         if total <= LAST_VALUES_BYTES:
             return
+        weights = {stream: route.weight for stream, route in self}
         logger.warning("last values hold %d MiB: the largest are forgotten", total >> 20)
         for stream in sorted(weights, key=weights.__getitem__, reverse=True):
             if total <= LAST_VALUES_BYTES // 2:

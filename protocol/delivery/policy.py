@@ -71,7 +71,7 @@ class Mailbox(msgspec.Struct, frozen=True):
     def drop_oldest(cls, n: int, *, max_bytes: int | None = None) -> "Mailbox":
         """Keep the newest `n` events within `max_bytes`. What that drops is told before the next event.
 
-        `max_bytes` is 4 KiB for each of `n` if not given, and 32 MiB at least: only what no real event has is too much.
+        `max_bytes` is 8 KiB for each of `n` if not given, and 32 MiB at least: only what no real event has is too much.
         """
         return cls("drop_oldest", n, max_bytes=max_bytes)
 
@@ -106,13 +106,15 @@ class Mailbox(msgspec.Struct, frozen=True):
         return f"Mailbox.{self.kind}({', '.join(filter(None, (limit, told, budget)))})"
 
 
+_MIB = 1024 * 1024
 # Each message of an order book is the whole book: an old one is worth nothing, and skipping it loses nothing. A ticker,
-# a trade and a candle may each hold what no later one repeats. What concerns the account is never thinned out.
-_LOSSLESS = Mailbox.lossless(64 * 1024 * 1024)
+# a trade and a candle may each hold what no later one repeats; as many real ones hold less than these bytes. What
+# concerns the account is never thinned out.
+_LOSSLESS = Mailbox.lossless(64 * _MIB)
 DEFAULT_POLICIES = {
-    "ticker": Mailbox.drop_oldest(4096),
-    "trade": Mailbox.drop_oldest(16_384),
-    "candle": Mailbox.drop_oldest(4096),
+    "ticker": Mailbox.drop_oldest(4096, max_bytes=16 * _MIB),
+    "trade": Mailbox.drop_oldest(16_384, max_bytes=24 * _MIB),
+    "candle": Mailbox.drop_oldest(4096, max_bytes=16 * _MIB),
     "orderbook": Mailbox.latest(notify=False),
     "myOrder": _LOSSLESS,
     "myAsset": _LOSSLESS,

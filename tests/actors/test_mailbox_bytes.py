@@ -118,4 +118,4 @@ def test_no_default_drops_what_its_count_would_keep_of_real_messages() -> None:
         policy = DEFAULT_POLICIES[type_]
         assert policy.limit * (800 + EVENT_BYTES) < policy.budget
     assert DEFAULT_POLICIES["orderbook"].budget > 855 * (5000 + EVENT_BYTES)
-    assert Mailbox.drop_oldest(10**6).budget == 10**6 * 4096, "who asks for more events gets more room"
+    assert Mailbox.drop_oldest(10**6).budget == 10**6 * 8192, "who asks for more events gets more room"

@@ -69,7 +69,7 @@ def test_nonsense_is_refused(make: Callable[[], Mailbox]) -> None:
 
 def test_every_policy_has_a_budget_of_bytes() -> None:
     assert Mailbox.latest().budget == Mailbox.throttle(9).budget == Mailbox.block(1).budget == 32 * 1024 * 1024
-    assert Mailbox.drop_oldest(100_000).budget == Mailbox.block(100_000).budget == 409_600_000
+    assert Mailbox.drop_oldest(100_000).budget == Mailbox.block(100_000).budget == 819_200_000
     assert Mailbox.lossless(7).budget == Mailbox.drop_oldest(100_000, max_bytes=7).budget == 7
 
 
@@ -80,7 +80,8 @@ def test_policies_are_immutable() -> None:
 
 def test_every_type_has_a_default_and_private_data_is_never_thinned_out() -> None:
     assert default_policy("orderbook") == Mailbox.latest(notify=False)
-    assert default_policy("ticker") == default_policy("candle.1m") == Mailbox.drop_oldest(4096)
+    assert default_policy("ticker") == default_policy("candle.1m")
+    assert default_policy("ticker") == Mailbox.drop_oldest(4096, max_bytes=16 * 1024 * 1024)
     assert default_policy("trade").kind == "drop_oldest"
     for private in ("myOrder", "myAsset", "announcement", "indicator", "indicator_signal"):
         assert default_policy(private) == Mailbox.lossless(64 * 1024 * 1024)
