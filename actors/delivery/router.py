@@ -187,7 +187,7 @@ class Router(Actor):
             self._delivery.flush()  # what came before it may have been put off
             return
         size = sum(map(len, batch.payloads))
-        self._delivery.size += size
+        self._delivery.begin(size, len(batch.payloads))
         self._size += size
         if not self._careful.merges(batch.endpoint):
             self._deliver(batch, epoch)

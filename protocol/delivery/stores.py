@@ -1,7 +1,9 @@
 """What a mailbox keeps, policy by policy; counting, waking and telling of drops are for `actors/mailbox.py`.
 
 A store does not say what it drops: what was put in, was not taken and is no longer there was dropped. Each has a budget
-of bytes beside its count: the exchange chooses how large a message is, and a count alone would hold gigabytes.
+of bytes beside its count: the exchange chooses how large a message is, and a count alone would hold gigabytes. To weigh
+each event would cost more than all else that a mailbox does, so what is known is an upper bound; only when that is
+beyond the budget is it weighed what really is there.
 """
 
 import heapq
@@ -27,8 +29,8 @@ class Store(Protocol):
 
     def __len__(self) -> int: ...
 
-    def put_many(self, events: Sequence[Event]) -> None:
-        """Take `events` in, at the price of these or older ones as the policy has it."""
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
+        """Take `events` in, at the price of these or older ones as the policy has it. They weigh `weight`, or less."""
 
     def take(self, now: float) -> Event | None:
         """Return the next event to deliver; `None` if there is none, or none is due."""
@@ -41,76 +43,81 @@ class Store(Protocol):
 
 
 class Fifo(deque[Event]):
-    """First in, first out, whatever comes: `block`, whose source waits instead. `weight` is what it holds in memory."""
+    """First in, first out, whatever comes: `block`, whose source waits when there are many, or it `is_heavy`."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = 0  # bytes, as `weigh` has them
+    def __init__(self, max_bytes: float = NEVER, maxlen: int | None = None) -> None:
+        super().__init__(maxlen=maxlen)
+        self._max_bytes = max_bytes
+        self._most = 0  # bytes that it holds, or less
 
-    def put_many(self, events: Sequence[Event]) -> None:
+    @property
+    def is_heavy(self) -> bool:
+        """Whether it holds its budget of bytes, or more."""
+        return self._most >= self._max_bytes and self._weigh() >= self._max_bytes
+
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
         self.extend(events)
-        self.weight += weigh(events)
+        self._most += weight
 
     def take(self, now: float) -> Event | None:  # noqa: ARG002
         if not self:
             return None
         event = self.popleft()
-        self.weight -= EVENT_BYTES + event.size
+        self._most = self._most - EVENT_BYTES - event.size if self else 0
         return event
 
     def take_many(self, now: float, limit: int) -> list[Event]:  # noqa: ARG002
         if len(self) <= limit:
             events = list(self)
             self.clear()
-            self.weight = 0
+            self._most = 0
             return events
         take = self.popleft
         events = [take() for _ in range(limit)]
-        self.weight -= weigh(events)
+        if self._most > self._max_bytes / 2:  # else it is no matter, and weighing is paid for each event
+            self._most -= weigh(events)
         return events
 
     def next_due(self) -> float:
         return NOW if self else NEVER
 
+    def _weigh(self) -> int:
+        self._most = weigh(list(self))
+        return self._most
+
 
 class DropOldest(Fifo):
-    """The newest `most` events within `max_bytes`; the newest of all even if it is larger alone."""
+    """The newest `maxlen` events, for such a deque lets the oldest go by itself, within `max_bytes`.
 
-    def __init__(self, most: int, max_bytes: int) -> None:
-        super().__init__()
-        self._most = most
-        self._max_bytes = max_bytes
+    The newest of all is kept even if it is larger alone.
+    """
 
-    def put_many(self, events: Sequence[Event]) -> None:
-        super().put_many(events)
-        excess = len(self) - self._most
-        if excess > 0:
-            super().take_many(NOW, excess)
-        while self.weight > self._max_bytes and len(self) > 1:
-            self.take(NOW)
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
+        super().put_many(events, weight)
+        if self._most > self._max_bytes:
+            held = self._weigh()
+            while held > self._max_bytes and len(self) > 1:
+                held -= EVENT_BYTES + self.popleft().size
+            self._most = held
 
 
 class Lossless(Fifo):
     """Everything within a budget of bytes; once it is overrun, nothing more."""
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__()
-        self._max_bytes = max_bytes
+        super().__init__(max_bytes)
         self._is_over = False
 
-    def put_many(self, events: Sequence[Event]) -> None:
-        weight = self.weight + weigh(events)
-        if weight <= self._max_bytes and not self._is_over:
-            self.weight = weight
-            self.extend(events)
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
+        if self._is_over:
             return
-        for event in events:
-            weight = self.weight + EVENT_BYTES + event.size
-            if self._is_over or weight > self._max_bytes:
+        super().put_many(events, weight)
+        if self._most > self._max_bytes:
+            held = self._weigh()
+            while held > self._max_bytes:
                 self._is_over = True
-                return
-            self.weight = weight
-            self.append(event)
+                held -= EVENT_BYTES + self.pop().size
+            self._most = held
 
 
 class Latest(OrderedDict[str, Event]):
@@ -119,12 +126,12 @@ class Latest(OrderedDict[str, Event]):
     def __init__(self, max_bytes: int) -> None:
         super().__init__()
         self._max_bytes = max_bytes
-        self._weight = 0  # of what is here at most: what was replaced still counts
+        self._weight = 0  # of what is here, or more: what was replaced still counts
 
-    def put_many(self, events: Sequence[Event]) -> None:
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
         for event in events:
             self[event.stream] = event
-        self._weight += weigh(events)
+        self._weight += weight
         if self._weight > self._max_bytes:
             self._weight = _drop_the_longest_waiting(self, self._max_bytes)
 
@@ -132,7 +139,7 @@ class Latest(OrderedDict[str, Event]):
         if not self:
             return None
         event = self.popitem(last=False)[1]
-        self._weight -= EVENT_BYTES + event.size
+        self._weight = _less(self._weight, event, self._max_bytes) if self else 0
         return event
 
     def take_many(self, now: float, limit: int) -> list[Event]:  # noqa: ARG002
@@ -142,7 +149,7 @@ class Latest(OrderedDict[str, Event]):
         return NOW if self else NEVER
 
 
-class Throttle(OrderedDict[str, Event]):
+class Throttle(dict[str, Event]):
     """The newest event of each stream, each stream at most every `seconds`; who has waited longest comes first.
 
     Within `max_bytes`. Of more than THROTTLED_STREAMS streams, those delivered longest ago may come sooner again.
@@ -157,14 +164,14 @@ class Throttle(OrderedDict[str, Event]):
         self._waiting: list[tuple[float, int, str]] = []  # a heap: when due, in which order, stream
         self._order = itertools.count()
 
-    def put_many(self, events: Sequence[Event]) -> None:
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
         for event in events:
             stream = event.stream
             begins_to_wait = stream not in self
             self[stream] = event
             if begins_to_wait:
                 heapq.heappush(self._waiting, (self._free.get(stream, NOW), next(self._order), stream))
-        self._weight += weigh(events)
+        self._weight += weight
         if self._weight > self._max_bytes:
             self._weight = _drop_the_longest_waiting(self, self._max_bytes)
             self._waiting = [one for one in self._waiting if one[2] in self]
@@ -176,7 +183,7 @@ class Throttle(OrderedDict[str, Event]):
         stream = heapq.heappop(self._waiting)[2]
         self._note_delivery(stream, now)
         event = self.pop(stream)
-        self._weight -= EVENT_BYTES + event.size
+        self._weight = _less(self._weight, event, self._max_bytes) if self else 0
         return event
 
     def take_many(self, now: float, limit: int) -> list[Event]:  # noqa: ARG002
@@ -194,13 +201,19 @@ class Throttle(OrderedDict[str, Event]):
             free.popitem(last=False)
 
 
-def _drop_the_longest_waiting(store: OrderedDict[str, Event], max_bytes: int) -> int:
+def _less(weight: int, event: Event, max_bytes: int) -> int:
+    """Return what is left of `weight` without `event`; while that is no matter, it is not looked at."""
+    return weight - EVENT_BYTES - event.size if weight > max_bytes // 2 else weight
+
+
+def _drop_the_longest_waiting(store: dict[str, Event], max_bytes: int) -> int:
     """Drop from `store` if it holds more than `max_bytes`, the newest never; return what it holds then."""
     weight = weigh(list(store.values()))
     if weight > max_bytes:
-        # With some room, since all that is left was weighed for it.
-        while weight > max_bytes - max_bytes // 8 and len(store) > 1:
-            weight -= EVENT_BYTES + store.popitem(last=False)[1].size
+        for stream in list(store)[:-1]:
+            weight -= EVENT_BYTES + store.pop(stream).size
+            if weight <= max_bytes - max_bytes // 8:  # with some room, since all that is left was weighed for it
+                break
     return weight
 
 
@@ -216,8 +229,8 @@ def make_store(policy: Mailbox) -> Store:
         case "throttle":
             return Throttle(policy.limit, policy.budget)
         case "drop_oldest":
-            return DropOldest(int(policy.limit), policy.budget)
+            return DropOldest(policy.budget, int(policy.limit))
         case "lossless":
             return Lossless(policy.budget)
         case "block":
-            return Fifo()
+            return Fifo(policy.budget)

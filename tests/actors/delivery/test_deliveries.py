@@ -25,10 +25,12 @@ class Noting(MailboxQueue):
     def __init__(self, policy: Mailbox) -> None:
         super().__init__(policy)
         self.put: list[list[Event]] = []
+        self.weights: list[int | None] = []
 
-    def put_many(self, events: Sequence[Event]) -> bool:
+    def put_many(self, events: Sequence[Event], weight: int | None = None) -> bool:
         self.put.append(list(events))
-        return super().put_many(events)
+        self.weights.append(weight)
+        return super().put_many(events, weight)
 
 
 @pytest.fixture
@@ -65,12 +67,12 @@ def test_what_is_put_off_for_clients_is_bounded_in_bytes(flow: SourceFlow) -> No
     delivery = Delivery(flow, is_idle=lambda: False)
     client = Taker(1, "public", Way(1, ears), None)
     for number in range(8):
-        delivery.size += 300_000
+        delivery.begin(300_000, 1)
         delivery.give(client, make_event(BITCOIN, bytes(300_000), 1, number))
         delivery.flush()
     assert ears.sizes == [1_200_000, 1_200_000]
     for number in range(MOST_PUT_OFF + 1):
-        delivery.size += 1
+        delivery.begin(1, 1)
         delivery.give(client, event(number))
         delivery.flush()
     assert ears.sizes[2:] == [2 * (MOST_PUT_OFF + 1)]
