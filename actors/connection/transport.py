@@ -110,7 +110,7 @@ class Transport(threading.Thread):
         self._allowance = Allowance()
         self._wholeness = Wholeness()
         self._attached_whole_ns = 0  # up to when all of a door's attachment was handed on
-        self._asked_ns: dict[str, int] = {}  # by ticket, when each question was asked that is not answered yet
+        self._asked_ns: dict[str, int] = {}  # by ticket, when each of the last that are not answered was asked
         self._state = "connecting"  # that was told last: of this connection, or of the one behind a door
         self._said: ExchangeError | None = None  # it closes after an error, and that is why
         self._reading_since: float | None = None
@@ -375,7 +375,7 @@ class Transport(threading.Thread):
             match self._commands.get():
                 case Text(text, ticket):
                     if ticket:
-                        self._asked_ns[ticket] = time.time_ns()
+                        self._asked_ns = dict([*self._asked_ns.items(), (ticket, time.time_ns())][-64:])
                     self._writer.text(ws, text.encode())
                 case SendPing():
                     self._writer.frame(ws, websocket.ABNF.OPCODE_PING, b"")
