@@ -18,7 +18,7 @@ from websocket_v6.actors.forks import in_child
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.stores import NEVER, NOW, Fifo, make_store
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
-from websocket_v6.protocol.events import Event, OverflowEvent
+from websocket_v6.protocol.events import Event, OverflowEvent, weigh
 
 __all__ = ["OF_THE_PARENT", "MailboxQueue", "MailboxStats"]
 
@@ -56,7 +56,7 @@ class MailboxQueue:
         self._has_news = False  # there is something to tell
         self._notice_due = NOW
         self._sleeps_until = NEVER  # when the consumer looks again by itself; NOW: it is awake, or about to be
-        self._full_at = policy.limit if policy.kind == "block" else NEVER
+        self._full_at = policy.limit if policy.kind == "block" else NEVER  # the others drop something, or end
         self._was_full = False
         self._error: WebSocketV6Error | None = None  # set: nothing comes in any more
         self.is_closed = False  # and nothing comes out
@@ -64,13 +64,18 @@ class MailboxQueue:
 
     # --- the router's side
 
-    def put_many(self, events: Sequence[Event]) -> bool:
-        """Take in what a batch holds for this subscription; return whether the consumer must be woken for it."""
+    def put_many(self, events: Sequence[Event], weight: int | None = None) -> bool:
+        """Take in what a batch holds for this subscription; return whether the consumer must be woken for it.
+
+        `weight` is what they weigh or more, as far as that is known without weighing them.
+        """
+        if weight is None:
+            weight = weigh(events)
         with self._lock:
             if self._error is not None:
                 return False
             self._received += len(events)
-            self._store.put_many(events)
+            self._store.put_many(events, weight)
             self._has_news = self.policy.notify and self._told != self._received - self._delivered - len(self._store)
             if self._sleeps_until == NOW or self._due() >= self._sleeps_until:
                 return False
@@ -80,9 +85,9 @@ class MailboxQueue:
 
     @property
     def full(self) -> bool:
-        """Whether the source must wait: the policy is `block`, and as many events as it allows are queued, or more."""
+        """Whether the source must wait: the policy is `block`, and as much as it allows is queued, or more."""
         with self._lock:
-            self._was_full = len(self._store) >= self._full_at
+            self._was_full = self._is_full()
             return self._was_full
 
     # --- the consumer's side
@@ -97,7 +102,7 @@ class MailboxQueue:
                 self._sleeps_until = self._due()
                 return None
             self._delivered += 1
-            if not self._was_full or len(self._store) >= self._full_at:
+            if not self._was_full or self._is_full():
                 return event
             self._was_full = False
         if self.on_drained is not None:
@@ -114,7 +119,7 @@ class MailboxQueue:
             self._delivered += len(events)
             if not events:
                 self._sleeps_until = self._due()
-            if not self._was_full or len(self._store) >= self._full_at:
+            if not self._was_full or self._is_full():
                 return events
             self._was_full = False
         if self.on_drained is not None:
@@ -179,7 +184,7 @@ class MailboxQueue:
             left, self._store = self._store, Fifo()
             if drain:
                 while (event := left.take(NEVER)) is not None:
-                    self._store.put_many([event])
+                    self._store.put_many([event], 0)
                 self._notice_due = NOW
             else:
                 self.is_closed = True
@@ -208,6 +213,11 @@ class MailboxQueue:
         self.close(ClosedError(OF_THE_PARENT))
 
     # --- under the lock
+
+    def _is_full(self) -> bool:
+        if self._full_at == NEVER:
+            return False
+        return len(self._store) >= self._full_at or (isinstance(self._store, Fifo) and self._store.is_heavy)
 
     def _due(self) -> float:
         due = self._store.next_due()

@@ -37,8 +37,9 @@ from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
 from websocket_v6.protocol.exchange.requests import encode_list_subscriptions, encode_request
 
+from .allowance import CREDITS
 from .pace import pace_of
-from .transport import CREDITS, Transport
+from .transport import Transport
 
 __all__ = ["Connection", "ConnectionHealth", "ConnectionInheritance", "Resign"]
 

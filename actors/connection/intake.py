@@ -14,6 +14,7 @@ from websocket_v6.protocol.connection.clock_offset import ClockOffset
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import Inbound, Notice
+from websocket_v6.protocol.limits import DOOR_ROWS
 from websocket_v6.protocol.server import words
 from websocket_v6.protocol.websocket.frames import Text
 
@@ -123,6 +124,7 @@ def _list(column: Sequence[str] | Sequence[bytes]) -> list:  # type: ignore[type
 def _goes_with(batch: Batch, rows: words.Rows) -> bool:
     return (
         0 <= rows.ts_received_ns - batch.ts_received_ns <= SAME_NS
+        and len(batch.streams) + len(rows.streams) <= DOOR_ROWS
         and rows.replayed == batch.replayed
         and rows.backfilled == batch.backfilled
     )

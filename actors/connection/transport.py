@@ -33,22 +33,22 @@ from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import ExchangeError, RemoteProtocolError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Notice, SubscriptionList
+from websocket_v6.protocol.limits import READ_BYTES
 from websocket_v6.protocol.server import words
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Violation
 
+from .allowance import DOOR_CREDITS, Allowance
 from .commands import Close, SendPing, Text
 from .intake import DoorIntake, ExchangeIntake, Intake, error_of
 from .opening import Opening, bare, socket_of
 from .wholeness import Wholeness
 from .writer import Writer
 
-__all__ = ["CREDITS", "Transport", "abandon_sockets"]
+__all__ = ["Transport", "abandon_sockets"]
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 256 * 1024  # bytes of one read at most
-CREDITS = 8  # batches that may be on their way to the router
-DOOR_CREDITS = 32  # the same of a door, which sends them as they came: one may hold a single message
 CLOSE_WAIT = 0.5  # seconds for the peer to answer our close frame
 
 _open_sockets: "weakref.WeakSet[socket.socket]" = weakref.WeakSet()
@@ -107,19 +107,21 @@ class Transport(threading.Thread):
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
-        # One is taken before each read and comes back once the router has delivered what it brought. Without any the
-        # socket is left alone, the kernel's buffer fills and the exchange waits. A False is no credit: see to commands.
-        self.credits: Credits = queue.SimpleQueue()
-        self._spare = 0  # credits in hand
+        self._allowance = Allowance()
         self._wholeness = Wholeness()
         self._attached_whole_ns = 0  # up to when all of a door's attachment was handed on
-        self._asked_ns: dict[str, int] = {}  # by ticket, when each question was asked that is not answered yet
+        self._asked_ns: dict[str, int] = {}  # by ticket, when each of the last that are not answered was asked
         self._state = "connecting"  # that was told last: of this connection, or of the one behind a door
         self._said: ExchangeError | None = None  # it closes after an error, and that is why
         self._reading_since: float | None = None
         self._bytes_at = self._data_at = 0.0
 
     # --- for the owner
+
+    @property
+    def credits(self) -> Credits:
+        """Where those of the first attachment are to be given out, and come back to."""
+        return self._allowance.credits
 
     def sample(self) -> Sample:
         """Return what can be said of silence now."""
@@ -147,7 +149,7 @@ class Transport(threading.Thread):
 
     def _command(self, command: Text | SendPing | Close) -> None:
         self._commands.put(command)
-        self.credits.put(False)
+        self._allowance.mark()
         with contextlib.suppress(OSError):  # full: it will wake anyway; closed: it is over
             self._waker.send(b"\0")
 
@@ -186,11 +188,12 @@ class Transport(threading.Thread):
         try:
             self._opened(socket_of(opening.ws))
             self._writer.deflater = agreed.deflater if agreed else None
-            self._carry(opening.ws, FrameDecoder(deflate=agreed.inflater if agreed else None))
+            inflater = agreed.inflater if agreed else None
+            self._carry(opening.ws, FrameDecoder(deflate=inflater, max_read_bytes=READ_BYTES))
         except _Over as over:
             error: WebSocketV6Error = over.error
-        except RemoteProtocolError as exc:  # no word of a door's
-            self._writer.close(opening.ws, 1002)
+        except RemoteProtocolError as exc:  # no word of a door's, or too much at once
+            self._writer.close(opening.ws, exc.close_code or 1002)
             error = exc
         except (OSError, websocket.WebSocketException) as exc:
             error = TransportError(f"{self._endpoint} connection lost: {exc}")
@@ -231,7 +234,7 @@ class Transport(threading.Thread):
                 count = -1
             now_ns = time.time_ns()
             if count > 0:
-                self._receive(ws, decoder, decoder.receive(view[:count]), now_ns)
+                self._receive(ws, decoder, view[:count], now_ns)
                 if decoder.controls:
                     self._answer(ws, decoder)
             elif count == 0:
@@ -246,8 +249,8 @@ class Transport(threading.Thread):
 
     def _await_credit(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         """Leave the socket alone until there is a credit for what it brings; see to commands meanwhile."""
-        while not self._spare:
-            self._spare += self.credits.get()
+        while not self._allowance:
+            self._allowance.wait()
             self._obey(ws, decoder)
         self._reading_since = time.monotonic()
 
@@ -257,35 +260,45 @@ class Transport(threading.Thread):
         for fd, _ in poll.poll():
             if fd == self._woken.fileno():
                 self._woken.recv(64)
-                self._collect_credits()  # also the mark of a command that was seen to before it was made
+                self._allowance.collect()  # also the mark of a command that was seen to before it was made
         self._wholeness.waited(before_ns, time.time_ns())
 
-    def _receive(self, ws: websocket.WebSocket, decoder: FrameDecoder, messages: list[bytes], now_ns: int) -> None:
-        """Hand on what one read brought."""
+    def _receive(self, ws: websocket.WebSocket, decoder: FrameDecoder, data: memoryview, now_ns: int) -> None:
+        """Hand on what one read brought, in parts if it is much: what a few bytes inflate to has no bound."""
         whole_ns = self._wholeness.read(now_ns)
         self._bytes_at = time.monotonic()
-        if messages:
-            for piece in self._intake.read(messages, whole_ns, now_ns):
-                match piece:
-                    case Batch():
-                        self._hand_on(ws, decoder, piece)
-                    case words.State():
-                        self._turn(piece, now_ns)
-                    case words.Refused():
-                        tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, piece))
-                    case _:
-                        self._say(piece, whole_ns)
+        messages = decoder.receive(data)
+        while decoder.has_more:
+            self._sort(ws, decoder, messages, self._wholeness.whole_ns, now_ns)  # for some of this read is missing
+            messages = decoder.receive(b"")
+        self._sort(ws, decoder, messages, whole_ns, now_ns)
         self._wholeness.whole_ns = whole_ns
 
+    def _sort(
+        self, ws: websocket.WebSocket, decoder: FrameDecoder, messages: list[bytes], whole_ns: int, now_ns: int
+    ) -> None:
+        for piece in self._intake.read(messages, whole_ns, now_ns):
+            match piece:
+                case Batch():
+                    self._hand_on(ws, decoder, piece)
+                case words.State():
+                    self._turn(piece, now_ns)
+                case words.Refused():
+                    tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, piece))
+                case _:
+                    self._say(piece, whole_ns)
+
     def _hand_on(self, ws: websocket.WebSocket, decoder: FrameDecoder, batch: Batch) -> None:
-        if not self._spare:
-            self._await_credit(ws, decoder)  # one read of a door's may bring many batches
+        if not self._allowance:
+            self._await_credit(ws, decoder)  # one read may bring many batches
         self._data_at = self._bytes_at
         self._wholeness.data(batch.whole_ns)
         if self._attached_whole_ns:
             self._attached_whole_ns = max(self._attached_whole_ns, batch.whole_ns)
         tell(self._router, batch)
-        self._use_credit()
+        self._allowance.use(batch.weight)
+        if not self._allowance:
+            self._reading_since = None
 
     # --- what a door says of the connections behind it
 
@@ -314,30 +327,17 @@ class Transport(threading.Thread):
 
     def _attach(self, at_ns: int, *, backfills: bool) -> None:
         number = self._intake.attachment = next_attachment()
-        self._spare, self._attached_whole_ns = 0, at_ns
+        self._attached_whole_ns = at_ns
         self._asked_ns.clear()
         self._reading_since = None  # until it is admitted
-        # Another queue: credits of the attachment before may still come back. A command that left its mark there
-        # stands among the commands by now, which are looked at before it is waited here.
-        self.credits = queue.SimpleQueue()
+        # Credits of the attachment before may still come back. A command that left its mark among them stands among the
+        # commands by now, which are looked at before it is waited here.
+        self._allowance.renew()
         if not self._commands.empty():
-            self.credits.put(False)
-        tell(self._router, Attach(number, self._endpoint, self._source, self.credits, DOOR_CREDITS))
+            self._allowance.mark()
+        tell(self._router, Attach(number, self._endpoint, self._source, self._allowance.credits, DOOR_CREDITS))
         tell(self._owner, TransportServes(self._number, number, "open"))
         tell(self._router, SourceOpened(self._endpoint, self._source, number, at_ns, backfills))
-
-    def _use_credit(self) -> None:
-        """A credit is gone with the batch: without another there is no reading."""
-        self._spare -= 1
-        if not self._spare:
-            self._collect_credits()
-            if not self._spare:
-                self._reading_since = None
-
-    def _collect_credits(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._spare += self.credits.get_nowait()
 
     def _say(self, notice: Notice, whole_ns: int) -> None:
         asked_ns = self._asked_ns.pop(notice.ticket, 0) if isinstance(notice, SubscriptionList) else 0
@@ -370,12 +370,12 @@ class Transport(threading.Thread):
                     raise _Over(RemoteProtocolError(text, close_code=close_code))
 
     def _obey(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
-        self._collect_credits()  # among which each command has left a mark, that must not pile up
+        self._allowance.collect()  # among which each command has left a mark, that must not pile up
         while not self._commands.empty():
             match self._commands.get():
                 case Text(text, ticket):
                     if ticket:
-                        self._asked_ns[ticket] = time.time_ns()
+                        self._asked_ns = dict([*self._asked_ns.items(), (ticket, time.time_ns())][-64:])
                     self._writer.text(ws, text.encode())
                 case SendPing():
                     self._writer.frame(ws, websocket.ABNF.OPCODE_PING, b"")
@@ -394,5 +394,7 @@ class Transport(threading.Thread):
             sock.settimeout(remaining)
             chunk = sock.recv(CHUNK)
             decoder.receive(chunk)
+            while decoder.has_more and time.monotonic() < deadline:
+                decoder.receive(b"")
             if not chunk or any(isinstance(control, Closed | Violation) for control in decoder.controls):
                 return

@@ -5,14 +5,17 @@ bring the same, types that are not known here.
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.delivery.log_pace import LogPace
 from websocket_v6.protocol.delivery.merger import Merger
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import KNOWN_TYPES
+from websocket_v6.protocol.limits import REMEMBERED_IDS
 
 from .deliveries import Delivery, Taker
 from .holds import Holds
@@ -62,7 +65,8 @@ class CarefulPath:
         self._delivery = delivery
         self._mergers: dict[str, Merger] = {}  # of endpoints with several sources
         self._repeated = 0  # that mergers which are gone have met
-        self._told: set[str] = set()  # unknown types that were logged
+        self._unknown_types = LogPace()
+        self._overruns = LogPace()
 
     @property
     def repeated(self) -> int:
@@ -113,21 +117,24 @@ class CarefulPath:
         if type_ in KNOWN_TYPES:
             self.unrouted += 1
             return
-        if type_ not in self._told:
-            self._told.add(type_)
-            logger.warning("the exchange sends %r, which this version does not know", type_)
+        self._tell_of(type_)
         event = incoming.event(stream, payload, runs=True)
         takers: dict[int, Taker] = {}
-        for known, route in self._routes:
-            if split(known)[1] == code:
-                route.settle()
-                takers.update((taker.subscription_id, taker) for taker in route.takers)
-                if not incoming.is_snapshot(payload):
-                    takers.update(route.realtime)
+        for route in self._routes.of_code(code):
+            route.settle()
+            takers.update((taker.subscription_id, taker) for taker in route.takers)
+            if not incoming.is_snapshot(payload):
+                takers.update(route.realtime)
         for taker in takers.values():
             # Another endpoint's mailbox is none of this one's business: it might hold back the wrong sources.
             if taker.endpoint == incoming.endpoint:
                 self._delivery.give(taker, event)
+
+    def _tell_of(self, type_: str) -> None:
+        words = self._unknown_types.note(type_, time.monotonic())
+        if words is not None:
+            others = f", and {words.unsaid:,} messages of other such types" if words.unsaid else ""
+            logger.warning("the exchange sends %r, which this version does not know%s", type_, others)
 
     # --- several sources
 
@@ -176,6 +183,13 @@ class CarefulPath:
         merger = self._mergers[batch.endpoint]
         for stream, payload in merger.news(batch, self._routes.latest, self.seen, self._routes.expects):
             self.message(stream, payload, incoming)
+        if merger.cuts and self._overruns.note(batch.endpoint, time.monotonic()) is not None:
+            logger.warning(
+                "more than %d messages came to the %s endpoint within half a minute: a source that lags far behind the "
+                "others is not compared with them any more, and waits until it has caught up",
+                REMEMBERED_IDS,
+                batch.endpoint,
+            )
 
     def forget(self, endpoint: str, stream: Stream) -> None:
         """Nobody serves `stream` any more."""

@@ -11,12 +11,13 @@ from websocket_v6.actors.messages.registry import SnapshotServed
 from websocket_v6.actors.messages.router import MailboxDrained
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
-from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.events import EVENT_BYTES, Event
 from websocket_v6.protocol.exchange.streams import Stream
 
 __all__ = ["Delivery", "Taker"]
 
 MOST_PUT_OFF = 16  # messages to the router for which its clients' data may wait
+MOST_SIZE = 1024 * 1024  # bytes of messages that came since
 
 
 class Taker:
@@ -68,9 +69,17 @@ class Delivery:
         self._is_idle = is_idle  # whether nothing lies in the router's inbox
         self._later: list[Taker] = []  # of clients, with something pending
         self._put_off = 0  # how often that was not handed over
+        self._size = 0  # bytes of messages that have come since it was
+        self._weight: int | None = None  # of all that is pending for mailboxes, or more, if that is known
+
+    def begin(self, size: int, count: int) -> None:
+        """Note that what is pending from here on is of a batch of `count` messages with `size` bytes."""
+        self._size += size
+        self._weight = size + EVENT_BYTES * count
 
     def give(self, taker: Taker, event: Event) -> None:
-        """Put an event into what `taker` is to get."""
+        """Put an event, of a batch or not, into what `taker` is to get."""
+        self._weight = None
         sink = taker.sink
         if not sink.pending:
             self.touched.append(sink)
@@ -89,25 +98,28 @@ class Delivery:
         This process's own components first; then the clients of its servers, unless more of what may be for them lies
         in the inbox already: what comes close together goes out together.
         """
+        weight, self._weight = self._weight, None
         for taker in self.touched:
             mailbox = taker.mailbox
             if isinstance(mailbox, Way):
                 self._later.append(taker)  # what is pending stays so
                 continue
             events, taker.pending = taker.pending, []
-            if mailbox.put_many(events):
+            if mailbox.put_many(events, weight):
                 tell(taker.component, taker.ready)
             if taker.blocks and mailbox.full:
                 self._flow.hold(taker.endpoint, taker.subscription_id)
         self.touched.clear()
         if self._later:
             self._put_off += 1
-            if self._put_off > MOST_PUT_OFF or self._is_idle():
+            if self._put_off > MOST_PUT_OFF or self._size > MOST_SIZE or self._is_idle():
                 self.send()
+        else:
+            self._size = 0
 
     def send(self) -> None:
         """Hand over what is pending for the clients of servers."""
-        self._put_off = 0
+        self._put_off = self._size = 0
         if not self._later:
             return
         later, self._later = self._later, []

@@ -10,8 +10,9 @@ from websocket_v6.actors.messages.router import Filled
 from websocket_v6.protocol.delivery.commands import HoldTrades
 from websocket_v6.protocol.delivery.hold import Hold
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, TradeEvent, make_event
+from websocket_v6.protocol.events import Event, TradeEvent, make_event, weigh
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.limits import HELD_BYTES
 
 from .deliveries import Delivery, Taker
 from .routes import Held, Route, Routes, TradeHold
@@ -28,6 +29,7 @@ class Holds:
         self.repeated = 0  # trades that came live after they had been fetched
         self._routes = routes
         self._delivery = delivery
+        self._weight = 0  # of the trades that wait, at most: what was let go since it was counted is in it
         self._began: list[tuple[Stream, int]] = []
         self._gap: HoldTrades | None = None
         self._backfill: Ref | None = None
@@ -65,14 +67,23 @@ class Holds:
             if is_snapshot or not hold.is_repeated(number):
                 return False
             self.repeated += 1
-        elif hold.keep(number, (event, is_snapshot)):
-            self._began.append((stream, number))
+        else:
+            weight = weigh([event])
+            self._weight += weight
+            if hold.keep(number, (event, is_snapshot), weight):
+                self._began.append((stream, number))
         return True
 
     def look_at(self, stream: Stream, route: Route) -> None:
         """Let a stream go on for which too many trades wait."""
         if route.hold is not None and len(route.hold) >= MAX_HELD:
             self._go_on(stream, route, [], f"{MAX_HELD:,} live trades were waiting")
+        while self._weight > HELD_BYTES:
+            waiting = {one: other for one, other in self._routes if other.hold is not None and len(other.hold)}
+            self._weight = sum(_weight(one) for one in waiting.values())
+            if self._weight > HELD_BYTES:
+                heaviest = max(waiting, key=lambda one: _weight(waiting[one]))
+                self._go_on(heaviest, waiting[heaviest], [], f"{self._weight >> 20} MiB of live trades were waiting")
 
     def filled(self, message: Filled) -> None:
         """Deliver what was fetched, and what has waited for it."""
@@ -139,6 +150,10 @@ class Holds:
                 MissingTrades(stream, hold.known, hold.is_all, hold.since_ns, hold.first) for stream, hold in holds
             )
             tell(self._backfill, Fetch(gap.epoch, gap.started_ns, gap.ended_ns, gap.patience, wanted))
+
+
+def _weight(route: Route) -> int:
+    return 0 if route.hold is None else route.hold.weight
 
 
 def _trade_id(event: Event) -> int | None:

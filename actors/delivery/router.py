@@ -45,10 +45,12 @@ from websocket_v6.protocol.delivery.commands import (
     Retire,
     Turn,
 )
+from websocket_v6.protocol.delivery.log_pace import LogPace
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.events import make_event
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import endpoint_of
+from websocket_v6.protocol.limits import LAST_VALUES_BYTES
 
 from .careful import CarefulPath, Incoming
 from .deliveries import Delivery, Taker
@@ -108,7 +110,8 @@ class Router(Actor):
         self._careful = CarefulPath(self._routes, self._holds, self._delivery)
         self._received = self._late = self._malformed = 0
         self._malformed_keys: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_MALFORMED)
-        self._told: set[str] = set()  # what was logged once and is only counted since
+        self._log_pace = LogPace()  # of types that are malformed
+        self._size = 0  # bytes of messages since last values were weighed
         self._late_news: list[Convey] = []  # that wait for trades that are held
 
     def on_receive(self, message: object) -> object:
@@ -183,12 +186,18 @@ class Router(Actor):
             self._late += len(batch.streams)
             self._delivery.flush()  # what came before it may have been put off
             return
+        size = sum(map(len, batch.payloads))
+        self._delivery.begin(size, len(batch.payloads))
+        self._size += size
         if not self._careful.merges(batch.endpoint):
             self._deliver(batch, epoch)
         elif not self._careful.hold(batch):
             self._careful.merged(batch, _incoming(batch, epoch, is_merged=True))
             self._received += len(batch.streams)
         self._finish(batch.endpoint, attachment)
+        if self._size > LAST_VALUES_BYTES // 2:
+            self._size = 0
+            self._routes.shed()
         if self._flow.give_back(attachment, batch.whole_ns):
             self._credits[attachment].put(True)
 
@@ -342,10 +351,10 @@ class Router(Actor):
             return  # another component met the same message
         self._malformed_keys.append(message.key)
         self._malformed += 1
-        type_ = split(message.stream)[0]
-        if type_ not in self._told:
-            self._told.add(type_)
-            logger.warning("a malformed message of %s was skipped: %s", message.stream, message.problem)
+        words = self._log_pace.note(split(message.stream)[0], time.monotonic())
+        if words is not None:
+            others = f", and {words.unsaid:,} of other types" if words.unsaid else ""
+            logger.warning("a malformed message of %s was skipped: %s%s", message.stream, message.problem, others)
 
     def _health(self) -> RouterHealth:
         return RouterHealth(

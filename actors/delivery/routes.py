@@ -1,5 +1,6 @@
 """Routes: which stream goes to which mailboxes, and the last value of each stream for those who come later."""
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -7,13 +8,16 @@ from websocket_v6.actors.messages.router import AddRoutes
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.hold import Hold
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, TradeEvent
+from websocket_v6.protocol.events import Event, TradeEvent, make_event, weigh
 from websocket_v6.protocol.exchange.streams import Stream, split, wildcard
 from websocket_v6.protocol.exchange.wants import endpoint_of
+from websocket_v6.protocol.limits import LAST_VALUES_BYTES, WILDCARD_CODES
 
 from .deliveries import Delivery, Taker
 
 __all__ = ["Held", "Route", "Routes", "TradeHold", "as_snapshot"]
+
+logger = logging.getLogger(__name__)
 
 # A reconnect's snapshot of a trade stream is its last trade, which may have come before: as many are remembered.
 REMEMBERED_TRADES = 16
@@ -57,6 +61,23 @@ class Route:
         self.trades: deque[Event] | None = None  # of trade streams, the last few
         self.hold: TradeHold | None = None  # of a trade stream with a gap that is being filled
         self.opened_ns = opened_ns
+
+    @property
+    def touched_ns(self) -> int:
+        """When its last message came."""
+        return self.opened_ns if self.last is None else self.last.received_at
+
+    @property
+    def weight(self) -> int:
+        """How many bytes of memory its last value and its last trades hold."""
+        last = () if self.last is None else (self.last,)
+        return weigh((*last, *self.trades) if self.trades else last)
+
+    def shed(self) -> None:
+        """Forget the last value, and of the last trades all but what tells them from others."""
+        self.forget_last()
+        if self.trades is not None:
+            self.trades = deque(map(_bare, self.trades), maxlen=self.trades.maxlen)
 
     @property
     def is_empty(self) -> bool:
@@ -125,6 +146,8 @@ class Routes:
         self._sinks: dict[Way, Taker] = {}  # of clients
         self.repeated = 0  # trades that a reconnect's snapshot brought again
         self._wildcards: dict[Stream, Route] = {}
+        self._found: dict[Stream, Route] = {}  # those that a wildcard alone takes: the exchange chooses their codes
+        self._by_code: dict[str, dict[Stream, Route]] = {}
         self._delivery = delivery
         self._trades = dict(trades)
 
@@ -134,6 +157,10 @@ class Routes:
     def of(self, endpoint: str) -> Iterator[tuple[Stream, Route]]:
         """Yield the routes of one endpoint."""
         return ((stream, route) for stream, route in self if endpoint_of(split(stream)[0]) == endpoint)
+
+    def of_code(self, code: str) -> Iterator[Route]:
+        """Yield the routes of one code, whatever their types."""
+        return iter(self._by_code.get(code, {}).values())
 
     # --- who takes what
 
@@ -153,6 +180,7 @@ class Routes:
         self.mailboxes[taker.subscription_id] = taker
         for stream in message.streams:
             route = self.by_stream.get(stream) or self._open(stream, now_ns)
+            self._found.pop(stream, None)
             self._take(stream, route, taker, message)
 
     def _take(self, stream: Stream, route: Route, taker: Taker, message: AddRoutes) -> None:
@@ -174,7 +202,7 @@ class Routes:
             self._refresh_children(stream, route)
 
     def _open(self, stream: Stream, now_ns: int) -> Route:
-        route = self.by_stream[stream] = Route(now_ns)
+        route = self._keep(stream, Route(now_ns))
         type_, code = split(stream)
         if type_ == "trade":
             route.trades = self._trades.pop(stream, None) or deque(maxlen=REMEMBERED_TRADES)
@@ -188,10 +216,36 @@ class Routes:
         """Return the route of `stream`, made anew if only a wildcard takes it; None if nobody does."""
         route = self.by_stream.get(stream)
         if route is None and (parent := self._wildcards.get(wildcard(stream))) is not None:
-            route = self.by_stream[stream] = Route(now_ns)
+            if len(self._found) >= WILDCARD_CODES:
+                self._retire_found()
+            route = self._found[stream] = self._keep(stream, Route(now_ns))
             route.parent = parent
             route.refresh()
         return route
+
+    def _keep(self, stream: Stream, route: Route) -> Route:
+        self.by_stream[stream] = route
+        self._by_code.setdefault(split(stream)[1], {})[stream] = route
+        return route
+
+    def _delete(self, stream: Stream) -> None:
+        del self.by_stream[stream]
+        self._found.pop(stream, None)
+        code = split(stream)[1]
+        same = self._by_code[code]
+        del same[stream]
+        if not same:
+            del self._by_code[code]
+
+    def _retire_found(self) -> None:
+        """Forget the quarter of a wildcard's codes that had no message for longest.
+
+        All that is lost are last values: what has come lies with the takers already, and the next message makes the
+        route anew.
+        """
+        by_age = sorted(self._found, key=lambda stream: self._found[stream].touched_ns)
+        for stream in by_age[: max(1, WILDCARD_CODES // 4)]:
+            self._delete(stream)
 
     def drop(self, subscription_id: int, streams: tuple[Stream, ...] | None) -> None:
         """Stop delivering `streams` to a taker, or all of them if None, and the taker with them."""
@@ -261,7 +315,7 @@ class Routes:
                 continue
             route.forget_last()
             if route.is_empty:
-                del self.by_stream[stream]
+                self._delete(stream)
                 if self._wildcards.pop(stream, None) is not None:
                     self._orphan(stream)
 
@@ -271,12 +325,27 @@ class Routes:
             route.parent = None
             route.refresh()
             if route.is_empty:
-                del self.by_stream[stream]
+                self._delete(stream)
 
     def forget(self, endpoint: str) -> None:
         """Nothing of `endpoint` is current any more."""
         for _, route in self.of(endpoint):
             route.forget_last()
+
+    def shed(self) -> None:
+        """Forget the largest last values, and of the last trades all but their ids, if all hold too much memory."""
+        held = [event for _, route in self if route.trades for event in route.trades]
+        total = weigh([route.last for _, route in self if route.last is not None]) + weigh(held)
+        if total <= LAST_VALUES_BYTES:
+            return
+        weights = {stream: route.weight for stream, route in self}
+        logger.warning("last values hold %d MiB: the largest are forgotten", total >> 20)
+        for stream in sorted(weights, key=weights.__getitem__, reverse=True):
+            if total <= LAST_VALUES_BYTES // 2:
+                break
+            route = self.by_stream[stream]
+            route.shed()
+            total -= weights[stream] - route.weight
 
     def latest(self, stream: Stream) -> bytes | None:
         """Return the last message of `stream` that later ones are compared with.
@@ -306,6 +375,16 @@ def _is_among(trades: Iterable[Event], event: Event) -> bool:
         )
     except RemoteProtocolError:
         return False  # malformed: the edge will say so
+
+
+def _bare(trade: Event) -> Event:
+    """Return a trade with its id alone; one that has none as it could be malformed in few bytes."""
+    try:
+        number = trade.sequential_id if isinstance(trade, TradeEvent) else None
+    except RemoteProtocolError:
+        number = None
+    payload = b"{}" if number is None else b'{"ty":"trade","sid":%d}' % number
+    return make_event(trade.stream, payload, trade.epoch, trade.received_at)
 
 
 def as_snapshot(event: Event) -> Event:

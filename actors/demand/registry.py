@@ -211,8 +211,8 @@ class Registry(Actor):
                 return endpoint.refused(attachment, name, text, (), now)
             case Refused(streams, name, text):
                 return endpoint.refused(attachment, name, text, streams, now)
-            case Malformed(kind, excerpt):
-                self._malformed += 1
+            case Malformed(kind, excerpt, times):
+                self._malformed += times
                 if kind not in self._told:
                     self._told.add(kind)
                     logger.warning("a malformed message (%s) was skipped on %s: %s", kind, endpoint.name, excerpt)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.ways import Mouth, Way
-from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.events import Event, weigh
 
 __all__ = ["MOST_BYTES", "Convey", "Deliver", "NetworkMouth", "Overrun"]
 
@@ -46,7 +46,7 @@ class NetworkMouth(Mouth):
     def deliver(self, rows: Sequence[tuple[Way, list[Event]]]) -> None:
         """Pass events on."""
         # What many clients get is there once, whoever waits for it.
-        size = sum(len(event.payload) for event in {id(one): one for _, events in rows for one in events}.values())
+        size = weigh(list({id(one): one for _, events in rows for one in events}.values()))
         if self._put - self._taken > MOST_BYTES:
             if not self._is_overrun:
                 self._is_overrun = True

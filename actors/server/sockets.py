@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol
 
 from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.ways import Mouth, Way
+from websocket_v6.protocol.limits import READ_BYTES
 from websocket_v6.protocol.websocket.deflate import Inflater
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Violation
 from websocket_v6.protocol.websocket.outgoing import PONG, close_frame, frame
@@ -91,7 +92,9 @@ class Sockets:
     def admit(self, client: Client, response: bytes, max_message_bytes: int, inflater: Inflater | None = None) -> None:
         """Answer a handshake: the client is open."""
         client.stage, client.deadline = Stage.OPEN, None
-        client.decoder = FrameDecoder(masked=True, max_message_bytes=max_message_bytes, deflate=inflater)
+        client.decoder = FrameDecoder(
+            masked=True, max_message_bytes=max_message_bytes, deflate=inflater, max_read_bytes=READ_BYTES
+        )
         client.stirred_at = time.monotonic()
         client.outlet.say(response)
         self.watch(client)
@@ -177,8 +180,11 @@ class Sockets:
         if decoder is None or session is None:
             return
         try:
-            for message in decoder.receive(data):
-                session.heard(message)
+            messages = decoder.receive(data)
+            while messages or decoder.has_more:
+                for message in messages:
+                    session.heard(message)
+                messages = decoder.receive(b"")
         except CutOff as exc:
             self.cut(client, exc.code, exc.reason)
             return

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgpack
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.events import EVENT_BYTES
 
 __all__ = ["Batch"]
 
@@ -25,6 +26,11 @@ class Batch(NamedTuple):
     payloads: list[bytes]  # as long as `streams`
     replayed: bool = False  # last values that another process passes on: snapshots, whatever they say of themselves
     backfilled: bool = False  # fetched over REST by another process
+
+    @property
+    def weight(self) -> int:
+        """How many bytes of memory the events hold that are made of it, about."""
+        return EVENT_BYTES * len(self.payloads) + sum(map(len, self.payloads))
 
     def pack(self) -> bytes:
         """Encode the whole batch as one msgpack array."""

@@ -34,6 +34,7 @@ class Hold(Generic[Item]):
         self.since_ns = since_ns
         self.first: int | None = None  # the first trade that came live on that connection
         self.is_released = False
+        self.weight = 0  # bytes of memory that those which wait hold
         self._held: list[tuple[int, Item]] = []
         self._joined: dict[int, int] = {}  # taker -> how many were held when it came
         self._fetched: frozenset[int] = frozenset()
@@ -41,9 +42,10 @@ class Hold(Generic[Item]):
     def __len__(self) -> int:
         return len(self._held)
 
-    def keep(self, number: int, item: Item) -> bool:
+    def keep(self, number: int, item: Item, weight: int = 0) -> bool:
         """Let a live trade wait; return whether it is the first on this connection."""
         self._held.append((number, item))
+        self.weight += weight
         is_first = self.first is None
         if is_first:
             self.first = number
@@ -86,6 +88,7 @@ class Hold(Generic[Item]):
         while waiting:
             yield _alone(waiting[-1], missing[waiting.pop()])
         self._held.clear()
+        self.weight = 0
 
     def is_repeated(self, number: int) -> bool:
         """Whether a trade that comes live after the release was fetched already."""

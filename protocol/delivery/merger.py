@@ -3,6 +3,10 @@
 A source that opens beside others begins in the middle: what it brings may be ahead of them, and what they bring next
 would come too late to be in order. So it is *held* until it joins, when the others are known to have brought everything
 from before its beginning (`protocol/demand/endpoint.py`).
+
+What is remembered has bounds in time, number and bytes. If more comes within that time than can be remembered, of a
+source that lags too far behind to be compared nothing counts that is older than what was delivered: so nothing comes
+twice, and nothing is lost, since what such a source brings next has come through another one (`Recent.is_behind`).
 """
 
 from collections import Counter, deque
@@ -11,6 +15,7 @@ from typing import TypeAlias
 
 from websocket_v6.protocol.exchange.identity import Recent, identity_of, timestamp_of
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.limits import HELD_BYTES, REMEMBERED_IDS, REMEMBERED_STREAMS
 
 from .batch import Batch
 
@@ -29,23 +34,29 @@ class Merger:
 
     def __init__(self) -> None:
         self.repeated = 0
+        self.cuts = 0  # how often it had to forget what a source might still have brought again
+        self._noted = 0  # messages since it was last looked how many are remembered
         self._recent: dict[Stream, Recent] = {}
         self._brought: dict[int, set[Stream]] = {}
         self._held: dict[int, deque[Batch]] = {}
+        self._held_weight: dict[int, int] = {}
 
     def remember(self, stream: Stream, payload: bytes, at_ns: int) -> None:
         """Note a message that was delivered at `at_ns`, before there was more than one source."""
         self._recent_of(stream).remember(identity_of(stream, payload), at_ns)
+        self._noted += 1
 
     def begin(self, attachment: int) -> None:
         """Note that `attachment` begins anew: what it brings next of each stream is the first, and it is held."""
         self._brought[attachment] = set()
-        self._held[attachment] = deque(maxlen=HELD)
+        self._held[attachment] = deque()
+        self._held_weight[attachment] = 0
 
     def end(self, attachment: int) -> None:
         """Note that `attachment` is gone for good."""
         self._brought.pop(attachment, None)
         self._held.pop(attachment, None)
+        self._held_weight.pop(attachment, None)
 
     def hold(self, batch: Batch, firsts: list[Stream]) -> bool:
         """Keep `batch` if its source has not joined yet, and say whether it was kept. `firsts` is as for `news`."""
@@ -53,6 +64,9 @@ class Merger:
         if held is None:
             return False
         held.append(batch)
+        self._held_weight[batch.attachment] += batch.weight
+        while len(held) > 1 and (len(held) > HELD or self._held_weight[batch.attachment] > HELD_BYTES):
+            self._held_weight[batch.attachment] -= held.popleft().weight
         firsts += [
             stream
             for stream, payload in zip(batch.streams, batch.payloads, strict=True)
@@ -67,6 +81,7 @@ class Merger:
         or is from before this stream was wanted here: another process may have brought it already then.
         """
         held = self._held.pop(attachment, ())
+        self._held_weight.pop(attachment, None)
         behind: dict[Stream, int] = {}  # where the last message that is known stands among the held of its stream
         counts: Counter[Stream] = Counter()
         for batch in held:
@@ -106,18 +121,43 @@ class Merger:
                 firsts.append(stream)
             identity, source = identity_of(stream, payload), None if is_snapshot else batch.attachment
             recent = self._recent_of(stream)
-            is_repeat = recent.is_repeat(identity, source, batch.ts_received_ns, is_unique=stream.startswith("trade "))
             last = latest(stream)
+            if (
+                recent.is_behind(identity, source, batch.ts_received_ns)
+                and last
+                and (timestamp_of(payload) < timestamp_of(last))
+            ):
+                self.repeated += 1
+                continue
+            is_repeat = recent.is_repeat(identity, source, batch.ts_received_ns, is_unique=stream.startswith("trade "))
             is_old = is_repeat or (is_snapshot and last is not None and timestamp_of(payload) < timestamp_of(last))
             if last is not None and is_old and not (is_snapshot and expects(stream)):
                 self.repeated += 1
             else:
                 yield stream, payload
+        self._noted += len(batch.streams)
+        if self._noted > REMEMBERED_IDS // 8:
+            self._noted = 0
+            self._forget_some()
+
+    def _forget_some(self) -> None:
+        """Keep to the bounds, however many messages and streams come within the time for which they are remembered."""
+        recents = self._recent
+        if len(recents) > REMEMBERED_STREAMS:
+            by_age = sorted(recents, key=lambda stream: recents[stream].last_ns)
+            for stream in by_age[: len(recents) - REMEMBERED_STREAMS * 3 // 4]:
+                del recents[stream]
+        if sum(map(len, recents.values())) > REMEMBERED_IDS * 7 // 8:
+            self.cuts += 1
+            for recent in recents.values():
+                recent.cut()
 
     def _is_first(self, stream: Stream, attachment: int, is_snapshot: bool) -> bool:
         brought = self._brought.setdefault(attachment, set())
         if stream in brought:
             return is_snapshot
+        if len(brought) >= REMEMBERED_STREAMS:
+            brought.clear()  # that a stream has begun is told again then
         brought.add(stream)
         return True
 

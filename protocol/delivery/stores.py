@@ -1,15 +1,19 @@
 """What a mailbox keeps, policy by policy; counting, waking and telling of drops are for `actors/mailbox.py`.
 
-A store does not say what it drops: what was put in, was not taken and is no longer there was dropped.
+A store does not say what it drops: what was put in, was not taken and is no longer there was dropped. Each has a budget
+of bytes beside its count: the exchange chooses how large a message is, and a count alone would hold gigabytes. To weigh
+each event would cost more than all else that a mailbox does, so what is known is an upper bound; only when that is
+beyond the budget is it weighed what really is there.
 """
 
 import heapq
 import itertools
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.events import EVENT_BYTES, Event, weigh
+from websocket_v6.protocol.limits import THROTTLED_STREAMS
 
 from .policy import Mailbox
 
@@ -17,6 +21,7 @@ __all__ = ["NEVER", "NOW", "Fifo", "Store", "make_store"]
 
 NOW = 0.0  # as a time when something is due: before any time of the clock
 NEVER = float("inf")
+FEW_STREAMS = 1024  # more than the markets of the exchange
 
 
 class Store(Protocol):
@@ -24,8 +29,8 @@ class Store(Protocol):
 
     def __len__(self) -> int: ...
 
-    def put_many(self, events: Sequence[Event]) -> None:
-        """Take `events` in, at the price of these or older ones as the policy has it."""
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
+        """Take `events` in, at the price of these or older ones as the policy has it. They weigh `weight`, or less."""
 
     def take(self, now: float) -> Event | None:
         """Return the next event to deliver; `None` if there is none, or none is due."""
@@ -38,68 +43,104 @@ class Store(Protocol):
 
 
 class Fifo(deque[Event]):
-    """First in, first out: `block`; with a `maxlen`, `drop_oldest`, since such a deque lets the oldest go by itself."""
+    """First in, first out, whatever comes: `block`, whose source waits when there are many, or it `is_heavy`."""
 
-    def put_many(self, events: Sequence[Event]) -> None:
+    def __init__(self, max_bytes: float = NEVER, maxlen: int | None = None) -> None:
+        super().__init__(maxlen=maxlen)
+        self._max_bytes = max_bytes
+        self._most = 0  # bytes that it holds, or less
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether it holds its budget of bytes, or more."""
+        return self._most >= self._max_bytes and self._weigh() >= self._max_bytes
+
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
         self.extend(events)
+        self._most += weight
 
     def take(self, now: float) -> Event | None:  # noqa: ARG002
-        return self.popleft() if self else None
+        if not self:
+            return None
+        event = self.popleft()
+        self._most = self._most - EVENT_BYTES - event.size if self else 0
+        return event
 
     def take_many(self, now: float, limit: int) -> list[Event]:  # noqa: ARG002
         if len(self) <= limit:
             events = list(self)
             self.clear()
+            self._most = 0
             return events
         take = self.popleft
-        return [take() for _ in range(limit)]
+        events = [take() for _ in range(limit)]
+        if self._most > self._max_bytes / 2:  # else it is no matter, and weighing is paid for each event
+            self._most -= weigh(events)
+        return events
 
     def next_due(self) -> float:
         return NOW if self else NEVER
+
+    def _weigh(self) -> int:
+        self._most = weigh(list(self))
+        return self._most
+
+
+class DropOldest(Fifo):
+    """The newest `maxlen` events, for such a deque lets the oldest go by itself, within `max_bytes`.
+
+    The newest of all is kept even if it is larger alone.
+    """
+
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
+        super().put_many(events, weight)
+        if self._most > self._max_bytes:
+            held = self._weigh()
+            while held > self._max_bytes and len(self) > 1:
+                held -= EVENT_BYTES + self.popleft().size
+            self._most = held
 
 
 class Lossless(Fifo):
     """Everything within a budget of bytes; once it is overrun, nothing more."""
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__()
-        self._budget = max_bytes
+        super().__init__(max_bytes)
         self._is_over = False
 
-    def put_many(self, events: Sequence[Event]) -> None:
-        size = _size_of(events)
-        if size <= self._budget and not self._is_over:
-            self._budget -= size
-            self.extend(events)
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
+        if self._is_over:
             return
-        for event in events:
-            if self._is_over or event.size > self._budget:
+        super().put_many(events, weight)
+        if self._most > self._max_bytes:
+            held = self._weigh()
+            while held > self._max_bytes:
                 self._is_over = True
-                return
-            self._budget -= event.size
-            self.append(event)
-
-    def take(self, now: float) -> Event | None:
-        event = super().take(now)
-        if event is not None:
-            self._budget += event.size
-        return event
-
-    def take_many(self, now: float, limit: int) -> list[Event]:
-        events = super().take_many(now, limit)
-        self._budget += _size_of(events)
-        return events
+                held -= EVENT_BYTES + self.pop().size
+            self._most = held
 
 
 class Latest(OrderedDict[str, Event]):
-    """The newest event of each stream, in the order in which the streams began to wait."""
+    """The newest event of each stream, in the order in which the streams began to wait; within `max_bytes`."""
 
-    def put_many(self, events: Sequence[Event]) -> None:
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self._max_bytes = max_bytes
+        self._weight = 0  # of what is here, or more: what was replaced still counts
+
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
         for event in events:
             self[event.stream] = event
+        self._weight += weight
+        if self._weight > self._max_bytes:
+            self._weight = _drop_the_longest_waiting(self, self._max_bytes)
 
     def take(self, now: float) -> Event | None:  # noqa: ARG002
-        return self.popitem(last=False)[1] if self else None
+        if not self:
+            return None
+        event = self.popitem(last=False)[1]
+        self._weight = _less(self._weight, event, self._max_bytes) if self else 0
+        return event
 
     def take_many(self, now: float, limit: int) -> list[Event]:  # noqa: ARG002
         return _one(self.take(now))
@@ -109,29 +150,41 @@ class Latest(OrderedDict[str, Event]):
 
 
 class Throttle(dict[str, Event]):
-    """The newest event of each stream, each stream at most every `seconds`; who has waited longest comes first."""
+    """The newest event of each stream, each stream at most every `seconds`; who has waited longest comes first.
 
-    def __init__(self, seconds: float) -> None:
+    Within `max_bytes`. Of more than THROTTLED_STREAMS streams, those delivered longest ago may come sooner again.
+    """
+
+    def __init__(self, seconds: float, max_bytes: int) -> None:
         super().__init__()
         self._seconds = seconds
-        self._free: dict[str, float] = {}  # stream -> when it may be delivered again
+        self._max_bytes = max_bytes
+        self._weight = 0  # as of `Latest`
+        self._free: OrderedDict[str, float] = OrderedDict()  # stream -> when it may be delivered again, soonest first
         self._waiting: list[tuple[float, int, str]] = []  # a heap: when due, in which order, stream
         self._order = itertools.count()
 
-    def put_many(self, events: Sequence[Event]) -> None:
+    def put_many(self, events: Sequence[Event], weight: int) -> None:
         for event in events:
             stream = event.stream
             begins_to_wait = stream not in self
             self[stream] = event
             if begins_to_wait:
                 heapq.heappush(self._waiting, (self._free.get(stream, NOW), next(self._order), stream))
+        self._weight += weight
+        if self._weight > self._max_bytes:
+            self._weight = _drop_the_longest_waiting(self, self._max_bytes)
+            self._waiting = [one for one in self._waiting if one[2] in self]
+            heapq.heapify(self._waiting)
 
     def take(self, now: float) -> Event | None:
         if not self._waiting or self._waiting[0][0] > now:
             return None
         stream = heapq.heappop(self._waiting)[2]
-        self._free[stream] = now + self._seconds
-        return self.pop(stream)
+        self._note_delivery(stream, now)
+        event = self.pop(stream)
+        self._weight = _less(self._weight, event, self._max_bytes) if self else 0
+        return event
 
     def take_many(self, now: float, limit: int) -> list[Event]:  # noqa: ARG002
         return _one(self.take(now))
@@ -139,9 +192,29 @@ class Throttle(dict[str, Event]):
     def next_due(self) -> float:
         return self._waiting[0][0] if self._waiting else NEVER
 
+    def _note_delivery(self, stream: str, now: float) -> None:
+        free = self._free
+        free[stream] = now + self._seconds
+        free.move_to_end(stream)
+        # One that may come again is kept as long as there are few: it has its turn before those that came later.
+        while len(free) > FEW_STREAMS and (free[next(iter(free))] <= now or len(free) > THROTTLED_STREAMS):
+            free.popitem(last=False)
 
-def _size_of(events: Iterable[Event]) -> int:
-    return sum([event.size for event in events])
+
+def _less(weight: int, event: Event, max_bytes: int) -> int:
+    """Return what is left of `weight` without `event`; while that is no matter, it is not looked at."""
+    return weight - EVENT_BYTES - event.size if weight > max_bytes // 2 else weight
+
+
+def _drop_the_longest_waiting(store: dict[str, Event], max_bytes: int) -> int:
+    """Drop from `store` if it holds more than `max_bytes`, the newest never; return what it holds then."""
+    weight = weigh(list(store.values()))
+    if weight > max_bytes:
+        for stream in list(store)[:-1]:
+            weight -= EVENT_BYTES + store.pop(stream).size
+            if weight <= max_bytes - max_bytes // 8:  # with some room, since all that is left was weighed for it
+                break
+    return weight
 
 
 def _one(event: Event | None) -> list[Event]:
@@ -152,12 +225,12 @@ def make_store(policy: Mailbox) -> Store:
     """Return an empty store for `policy`."""
     match policy.kind:
         case "latest":
-            return Latest()
+            return Latest(policy.budget)
         case "throttle":
-            return Throttle(policy.limit)
+            return Throttle(policy.limit, policy.budget)
         case "drop_oldest":
-            return Fifo(maxlen=int(policy.limit))
+            return DropOldest(policy.budget, int(policy.limit))
         case "lossless":
-            return Lossless(int(policy.limit))
+            return Lossless(policy.budget)
         case "block":
-            return Fifo()
+            return Fifo(policy.budget)

@@ -6,7 +6,7 @@ full names, whatever the format on the wire.
 """
 
 from .account import MyAsset, MyAssetEvent, MyOrderEvent
-from .base import Event
+from .base import EVENT_BYTES, Event, weigh
 from .decode import decode
 from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSignalEvent
 from .make import event_class, make_event
@@ -15,6 +15,7 @@ from .orderbook import OrderbookEvent, OrderbookUnit
 from .stream import ConnectionEvent, OverflowEvent, Unrecovered
 
 __all__ = [
+    "EVENT_BYTES",
     "AnnouncementEvent",
     "CandleEvent",
     "ConnectionEvent",
@@ -34,4 +35,5 @@ __all__ = [
     "decode",
     "event_class",
     "make_event",
+    "weigh",
 ]

@@ -8,7 +8,7 @@ Events are nothing to the garbage collector (`gc=False`): thousands may wait in 
 again and again. So none may ever be part of a cycle, and there is nothing in one that could refer to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
@@ -20,7 +20,7 @@ from ..errors import RemoteProtocolError
 from .codec import HEAD, MALFORMED, Codec, may_have_minus_zero
 from .fields import Field, Number, integer, text
 
-__all__ = ["COMMON", "Event", "MarketEvent"]
+__all__ = ["COMMON", "EVENT_BYTES", "Event", "MarketEvent", "weigh"]
 
 _as_tuple = msgspec.structs.astuple
 _set = msgspec.structs.force_setattr  # for what is found out later: a user cannot change an event
@@ -29,6 +29,10 @@ _OWN = slice(4, 7)  # of an event's fields: _payload, _codec, _fixed
 
 # What every event has. A class names it as its `__match_args__` for type checkers, which cannot see the rest.
 COMMON: Final = ("symbol", "timestamp", "received_at", "epoch", "stream_type", "type")
+
+# What an event that waits holds beside its message: 137 bytes as it comes, 175 by what the process grows. The rest is
+# for its place in a mailbox, and for the few fields that another component may have read of it.
+EVENT_BYTES: Final = 256
 
 _BACKFILLED: Final = ("backfilled", True)
 
@@ -254,6 +258,12 @@ class MarketEvent(Event, frozen=True, gc=False, eq=False):
     def code(self) -> str:
         """The market code."""
         return self.symbol
+
+
+def weigh(events: Sequence[Event]) -> int:
+    """Return how many bytes of memory these events hold, about."""
+    # Paid for each message that waits: a comprehension is half the price of asking each for its size.
+    return EVENT_BYTES * len(events) + sum([len(event._payload) for event in events])
 
 
 def _shown(value: object) -> str:

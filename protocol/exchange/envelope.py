@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from websocket_v6.protocol.limits import LEVEL_CHARACTERS, STREAM_CHARACTERS
+
 from . import short_names
 from .streams import ANY, Stream, indicator_stream, stream_of
 
@@ -55,10 +57,11 @@ class SubscriptionList(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """A message that cannot be sorted."""
+    """A message that cannot be sorted, and others of the same read that cannot be for the same reason."""
 
-    kind: str  # "not JSON", "not an object", "no type", "no code", "bad level", "bad indicator"
+    kind: str  # "not JSON", "not an object", "no type", "no code", "bad level", "bad indicator", "too many notices"
     excerpt: str  # its first 80 characters
+    times: int = 1
 
 
 Notice = ErrorNotice | StatusUp | SubscriptionList | Malformed
@@ -114,7 +117,6 @@ _decode = msgspec.json.Decoder(_Envelope, float_hook=Decimal).decode
 _is_type = pattern(r"\S{1,64}").fullmatch
 # Nothing that has a meaning in the name of a stream.
 _is_plain = pattern(r"[^\s@*]{1,64}").fullmatch
-_LONGEST = 256  # characters of a stream's name
 _MARKET_TYPES = frozenset({"ticker", "trade", "orderbook", "myOrder", "indicator", "indicator_signal"})
 
 
@@ -189,15 +191,20 @@ def _stream(type_: str, code: str, envelope: _Envelope) -> Stream:
         return stream_of(type_, code, _level(envelope.level if _is_given(envelope.level) else envelope.lv))
     if type_ in ("indicator", "indicator_signal"):
         stream = _indicator(type_, code, envelope)
-        if len(stream) > _LONGEST:
+        if len(stream) > STREAM_CHARACTERS:
             raise ValueError("parameters beyond any indicator's")
         return stream
     return stream_of(type_, code)
 
 
 def _level(raw: msgspec.Raw) -> str:
+    if not _is_given(raw):
+        return "0"
     # Taken by its text: the SDK types the level as a string, the exchange sends a number.
-    return bytes(raw).decode().strip('"') if _is_given(raw) else "0"
+    text = bytes(raw)
+    if len(text) > LEVEL_CHARACTERS:
+        raise ValueError("a level beyond any price")
+    return text.decode().strip('"')
 
 
 def _indicator(type_: str, code: str, envelope: _Envelope) -> Stream:

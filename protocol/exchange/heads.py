@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.limits import LEARNED_HEADS, LEVEL_CHARACTERS, LIST_ELEMENTS, NOTICES
+
 from .envelope import (
     MALFORMED,
     ErrorNotice,
@@ -44,11 +47,12 @@ _NOT_BY_HEAD = frozenset({"indicator", "indicator_signal", "announcement", "myAs
 _PAST_TYPE = 22
 _NO_LEVEL = (b',"lv":0}', b',"level":0}')
 _LEVEL_KEYS = (b',"lv"', b',"level"')
-# Several times the heads of all markets and types; only a hostile peer gets here.
-_HEADS_BOUND = 16_384
 _LEVELS_BOUND = 64
+# Splitting a list makes an object of 64 bytes for each element, before their number is known. So many commas no list
+# has that is not too long, not even one of books.
+_COMMAS_BOUND = 25 * LIST_ELEMENTS
 
-_is_number = re.compile(rb"[0-9.eE+]+").fullmatch
+_is_number = re.compile(rb"[0-9.eE+]{1,%d}" % LEVEL_CHARACTERS).fullmatch
 _split_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -58,9 +62,14 @@ class Inbound:
     def __init__(self) -> None:
         self._heads: dict[bytes, Stream] = {}
         self._books: dict[bytes, dict[bytes, Stream]] = {}  # by head, then by the text of the level
+        self._count = 0  # of all that
 
     def sort(self, messages: Sequence[bytes]) -> Sorted:
-        """Sort messages into data and notices. Never raises, whatever the bytes."""
+        """Sort messages into data and notices.
+
+        Raises:
+            RemoteProtocolError: 1009 for a list of too many elements; nothing else, whatever the bytes.
+        """
         heads = [message[: message.find(b",", _PAST_TYPE)] for message in messages]
         streams = list(map(self._heads.get, heads))
         if None not in streams:
@@ -77,7 +86,7 @@ class Inbound:
                 return
             what = read_envelope(message)
             if not isinstance(what, str):
-                found.notices.append(what)
+                _note(what, found.notices)
                 return
             stream = what
             self._learn(head, message, stream)
@@ -85,14 +94,19 @@ class Inbound:
         found.payloads.append(message)
 
     def _put_list(self, message: bytes, found: Sorted) -> None:
+        if message.count(b",") > _COMMAS_BOUND:
+            raise _too_long(message)
         try:
-            elements = [bytes(element) for element in _split_list(message)]
+            parts = _split_list(message)
         except MALFORMED:
-            found.notices.append(Malformed("not JSON", excerpt(message)))
+            _note(Malformed("not JSON", excerpt(message)), found.notices)
             return
-        for element in elements:
+        if len(parts) > LIST_ELEMENTS:
+            raise _too_long(message)
+        for part in parts:
+            element = bytes(part)
             if element.startswith(b"["):  # a list in a list is no message, however deep
-                found.notices.append(Malformed("not an object", excerpt(element)))
+                _note(Malformed("not an object", excerpt(element)), found.notices)
             else:
                 head = element[: element.find(b",", _PAST_TYPE)]
                 self._put(self._heads.get(head) or self._book_stream(head, element), head, element, found)
@@ -110,16 +124,41 @@ class Inbound:
         short, full = f'{{"ty":"{type_}","cd":"{code}"', f'{{"type":"{type_}","code":"{code}"'
         if type_ in _NOT_BY_HEAD or head not in (short.encode(), full.encode()):
             return
-        if len(self._heads) + len(self._books) >= _HEADS_BOUND:
+        if self._count >= LEARNED_HEADS:
             self._heads.clear()
             self._books.clear()
+            self._count = 0
         if type_ != "orderbook":
             self._heads[head] = stream
+            self._count += 1
             return
-        levels = self._books.setdefault(head, {b"0": stream_of(type_, code)})
+        levels = self._books.get(head)
+        if levels is None:
+            levels = self._books[head] = {b"0": stream_of(type_, code)}
+            self._count += 1
         level = _level_text(message)
         if _is_number(level) and len(levels) < _LEVELS_BOUND:
             levels[level] = stream
+            self._count += 1
+
+
+def _note(notice: Notice, notices: list[Notice]) -> None:
+    """Add to the notices of one read; those that say the same, or are too many, are one."""
+    if len(notices) >= NOTICES and not isinstance(notice, Malformed):
+        notice = Malformed("too many notices", "")
+    if isinstance(notice, Malformed):
+        for index, known in enumerate(notices):
+            if isinstance(known, Malformed) and known.kind == notice.kind:
+                notices[index] = known._replace(times=known.times + 1)
+                return
+    notices.append(notice)
+
+
+def _too_long(message: bytes) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"a list of more than {LIST_ELEMENTS:,} elements: {len(message)} bytes that begin {excerpt(message)!r}",
+        close_code=1009,
+    )
 
 
 def _level_text(message: bytes) -> bytes:

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Hashable
 from typing import NamedTuple
 
+from websocket_v6.protocol.limits import ID_BYTES
+
 from .streams import Stream
 
 __all__ = ["Recent", "identity_of", "timestamp_of"]
@@ -61,10 +63,10 @@ def identity_of(stream: Stream, payload: bytes) -> Hashable:
     spelling = SIMPLE if payload.startswith(b'{"ty"') else DEFAULT
     type_ = stream[: stream.find(" ")]
     if type_ == "trade":
-        return _value(payload, spelling.trade_id) or hash(payload)
+        return _id(payload, spelling.trade_id) or hash(payload)
     keys = spelling.by_type.get(type_)
     if keys is not None:
-        values = tuple(_value(payload, key) for key in keys)
+        values = tuple(_id(payload, key) for key in keys)
         return values if values[0] else hash(payload)
     at, end = _string(payload, spelling.stream_type)
     if type_ != "ticker":
@@ -83,11 +85,17 @@ def timestamp_of(payload: bytes) -> int:
 
 
 class Recent:
-    """The last messages of one stream, by identity, and the sources that have brought each."""
+    """The last messages of one stream, by identity, and the sources that have brought each.
 
-    __slots__ = ("_order", "_sources")
+    Those of half a minute, unless they are too many (`cut`). A source that had not brought what was forgotten then is
+    *behind*: what it brings may be news or not, until it brings something that is known.
+    """
+
+    __slots__ = ("_abreast", "_cut_ns", "_order", "_sources")
 
     def __init__(self) -> None:
+        self._cut_ns = 0  # when the youngest of what was cut had come
+        self._abreast: tuple[int, ...] = ()  # the sources that are not behind since then
         self._sources: dict[Hashable, tuple[int, ...]] = {}
         self._order: deque[tuple[Hashable, int]] = deque()  # with the time of arrival, Unix nanoseconds
 
@@ -97,6 +105,25 @@ class Recent:
     def __contains__(self, identity: object) -> bool:
         return identity in self._sources
 
+    @property
+    def last_ns(self) -> int:
+        """When the youngest came."""
+        return self._order[-1][1] if self._order else 0
+
+    def cut(self) -> None:
+        """Forget the older half, but for a few."""
+        order = self._order
+        keep = max(REMEMBERED_LEAST, len(order) // 2)
+        while len(order) > keep:
+            identity, self._cut_ns = order.popleft()
+            self._abreast = self._sources.pop(identity)
+
+    def is_behind(self, identity: Hashable, source: int | None, at_ns: int) -> bool:
+        """Whether `source` may bring again what was cut, with a message that is not known."""
+        if self._cut_ns <= max(0, at_ns - REMEMBERED_NS) or source is None or source in self._abreast:
+            return False
+        return identity not in self._sources
+
     def is_repeat(self, identity: Hashable, source: int | None, at_ns: int, *, is_unique: bool = False) -> bool:
         """Note a message that came through `source` at `at_ns`; return whether another source has brought it before.
 
@@ -105,6 +132,8 @@ class Recent:
         What `is_unique`, a trade, has happened once however often it is said.
         """
         sources = self._sources.get(identity)
+        if self._cut_ns and source is not None and source not in self._abreast:
+            self._abreast = (*self._abreast, source)  # it is known, or newer than all that is: see `is_behind`
         if sources is None:
             self.remember(identity, at_ns, *(() if source is None else (source,)))
             return False
@@ -125,6 +154,11 @@ class Recent:
             while len(order) > REMEMBERED_LEAST and order[0][1] < at_ns - REMEMBERED_NS:
                 del self._sources[order.popleft()[0]]
         self._sources[identity] = sources
+
+
+def _id(payload: bytes, key: bytes) -> bytes | int:
+    value = _value(payload, key)
+    return value if len(value) <= ID_BYTES else hash(value)
 
 
 def _value(payload: bytes, key: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.limits import DOOR_ROWS
 from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
 from .rewriting import REALTIME, SNAPSHOT
@@ -43,7 +44,8 @@ def _rows(events: list[Event]) -> Iterator[bytes]:
     size = 0
     for event in events:
         payload = _payload(event)
-        if streams and not (_go_together(first, event) and size + len(payload) <= MOST_BYTES):
+        has_room = len(streams) < DOOR_ROWS and size + len(payload) <= MOST_BYTES
+        if streams and not (has_room and _go_together(first, event)):
             yield _pack(last, streams, payloads)
             first, streams, payloads, size = event, [], [], 0
         last = event

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.limits import DOOR_ROWS, STREAM_CHARACTERS
 
 __all__ = [
     "MAX_WORD",
@@ -33,14 +34,16 @@ __all__ = [
 
 SUBPROTOCOL = "v6.1"  # rises with every change of what is said here
 MAX_WORD = 64 * 1024 * 1024  # bytes: the greatest single message, and room
-_MAX_ROWS = 1_000_000
+_MAX_REFUSED = 200_000  # as many as a guest can ask for
 _MAX_REASON = 500  # characters
 _MAX_NAME = 64
 _ROWS = 1
 
 StateName = Literal["connecting", "open", "lost", "refused", "closed"]
-Streams: TypeAlias = Annotated[list[str], msgspec.Meta(max_length=_MAX_ROWS)]
-Payloads: TypeAlias = Annotated[list[bytes], msgspec.Meta(max_length=_MAX_ROWS)]
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=STREAM_CHARACTERS)]
+# Refused by the number at their head, before any is read: 64 MiB of empty ones would be a gigabyte.
+Streams: TypeAlias = Annotated[list[Name], msgspec.Meta(max_length=DOOR_ROWS)]
+Payloads: TypeAlias = Annotated[list[bytes], msgspec.Meta(max_length=DOOR_ROWS)]
 Nanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
@@ -72,7 +75,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 class Refused(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=3):
     """These streams are not served (any more), and why, in the exchange's words."""
 
-    streams: tuple[str, ...]
+    streams: Annotated[tuple[Name, ...], msgspec.Meta(max_length=_MAX_REFUSED)]
     name: str
     text: str
 

@@ -4,6 +4,7 @@
     decoder = FrameDecoder(deflate=inflater, masked=True)  # a server's: every frame must be masked
     messages = decoder.receive(view[:count])            # list[bytes]; a text message is a Text
     controls, decoder.controls = decoder.controls, []   # Ping, Pong, Closed, Violation
+    while decoder.has_more: messages = decoder.receive(b"")  # with `max_read_bytes`: what there was no room for
 
 The socket, the clock and every answer (pong, close) belong to the caller. Sending needs nothing from here: a client's
 frames are websocket-client's, a server's are `outgoing`'s.
@@ -42,6 +43,7 @@ _PLAIN = 0x827E
 _PACKED = 0xC27E  # the same, compressed
 _PLAIN_SHORT, _PACKED_SHORT = 0x8200, 0xC200  # the same with 7 bits of length, taken out
 _NEVER = -1
+_NO_LIMIT = 1 << 62
 
 # Bytes taken out of the caller's buffer at a time: small enough to stay in the cache and out of mmap.
 _PIECE = 64 * 1024
@@ -53,7 +55,8 @@ _new_utf8_decoder = codecs.getincrementaldecoder("utf-8")
 class FrameDecoder:
     """Decodes what one peer sends on one connection: a server, or a client if frames are to be `masked`.
 
-    Limits are in bytes: a frame's payload as it is on the wire, a message both on the wire and inflated.
+    Limits are in bytes: a frame's payload as it is on the wire, a message both on the wire and inflated, and what one
+    call of `receive` inflates before it stops: a quarter of a megabyte on the wire may be a quarter of a gigabyte.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class FrameDecoder:
         deflate: Inflater | None = None,
         max_message_bytes: int = MESSAGE_BYTES,
         max_frame_bytes: int | None = None,
+        max_read_bytes: int | None = None,
         masked: bool = False,
     ) -> None:
         self.controls: list[Control] = []
@@ -70,6 +74,9 @@ class FrameDecoder:
         self._max_frame = max_message_bytes if max_frame_bytes is None else min(max_frame_bytes, max_message_bytes)
         self._mask_bit = _MASK if masked else 0  # what every frame has to have
         self._is_over = False
+        self._max_read = _NO_LIMIT if max_read_bytes is None else max_read_bytes
+        self._room = self._max_read  # for what this call of `receive` still inflates
+        self._rest = b""  # of the last one, for which there was none
         # A frame whose end has not come yet.
         self._held = bytearray()
         self._wanted = 0  # how long _held must be before anything more can be said about it
@@ -82,13 +89,17 @@ class FrameDecoder:
         self._utf8 = _new_utf8_decoder()
 
     def receive(self, data: bytes | bytearray | memoryview) -> list[bytes]:
-        """Take what the socket gave and return the messages it completes, in order.
+        """Take what the socket gave and return the messages it completes, in order, as far as there is room for them.
 
-        Keeps no reference to `data`. Control frames are appended to `controls`.
+        Keeps no reference to `data`. Control frames are appended to `controls`. If it `has_more` afterwards, the next
+        call goes on with that, and then with its own data.
         """
         messages: list[bytes] = []
         if self._is_over:
             return messages
+        self._room = self._max_read
+        if self._rest:
+            data, self._rest = self._rest + data, b""
         try:
             self._receive(data if isinstance(data, memoryview) else memoryview(data), messages)
         except RemoteProtocolError as exc:
@@ -96,9 +107,17 @@ class FrameDecoder:
             self._end()
         return messages
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there was no room for all that the last call was given."""
+        return bool(self._rest)
+
     def _receive(self, view: memoryview, messages: list[bytes]) -> None:
         pos, size = 0, len(view)
         while pos < size and not self._is_over:
+            if self._room < 0:
+                self._rest = bytes(view[pos:])
+                return
             if self._held:
                 # Exactly what the frame lacks, so that what follows it is never copied twice.
                 missing = self._wanted - len(self._held)
@@ -112,7 +131,7 @@ class FrameDecoder:
             piece = bytes(view[pos : pos + _PIECE])
             used = self._scan(piece, messages)
             # The next piece begins where the first unfinished frame does, unless there is no more of it here.
-            if used < len(piece) and (used == 0 or pos + len(piece) == size):
+            if used < len(piece) and self._room >= 0 and (used == 0 or pos + len(piece) == size):
                 self._held += piece[used:]
                 self._resume(messages)
                 used = len(piece)
@@ -121,12 +140,12 @@ class FrameDecoder:
     def _scan(self, data: bytes, messages: list[bytes]) -> int:
         """Decode the frames that lie whole in `data`; return where the first one that does not begins.
 
-        After a close frame there is nothing left to begin.
+        Or the first one for which there is no room. After a close frame there is nothing left to begin.
         """
         pos, size = 0, len(data)
         inflate = self._deflate.inflate if self._deflate else None
         short_limit, limit, max_message = min(self._max_frame, 125), min(self._max_frame, 0xFFFF), self._max_message
-        while pos < size and not self._is_over:
+        while pos < size and not self._is_over and self._room >= 0:
             # Between the fragments of a message no other data frame may come: then every frame takes the long way. So
             # does each masked one: clients send little, and what this loop saves is less than unmasking costs.
             plain = packed = plain_short = packed_short = _NEVER
@@ -148,12 +167,19 @@ class FrameDecoder:
                     start = pos + 2
                 else:
                     break
-                end = start + length
+                end: int = start + length
                 if end > size:
                     return pos
                 payload = data[start:end]
-                messages.append(payload if inflate is None or head < 0xC000 else inflate(payload, max_message))
                 pos = end
+                if inflate is None or head < 0xC000:
+                    messages.append(payload)
+                    continue
+                payload = inflate(payload, max_message)
+                messages.append(payload)
+                self._room -= len(payload)
+                if self._room < 0:
+                    return pos
             head_size, length = self._head(data, pos)
             end = pos + head_size + length
             if not head_size or end > size:
@@ -163,7 +189,7 @@ class FrameDecoder:
                 payload = _unmask(payload, data[pos + head_size - 4 : pos + head_size])
             self._frame(data[pos], payload, 0, messages)
             pos = end
-        return size
+        return pos if not self._is_over else len(data)
 
     def _resume(self, messages: list[bytes]) -> None:
         """Go on with the frame in `_held`: decode it if it is whole, else find how many octets it wants."""
@@ -278,6 +304,7 @@ class FrameDecoder:
     def _whole(self, opcode: int, is_compressed: bool, payload: bytes) -> bytes:
         if is_compressed and self._deflate:
             payload = self._deflate.inflate(payload, self._max_message)
+            self._room -= len(payload)
         if opcode == _BINARY:
             return payload
         try:
@@ -324,6 +351,7 @@ class FrameDecoder:
 
     def _end(self) -> None:
         self._is_over = True
+        self._rest = b""
         self._held = bytearray()
         self._message = bytearray()
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from websocket_v6.actors.base import Actor, stop_and_join, tell
-from websocket_v6.actors.connection.transport import CREDITS, Transport
+from websocket_v6.actors.connection.allowance import CREDITS
+from websocket_v6.actors.connection.transport import Transport
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.connection import TransportEnded, TransportFailed
 from websocket_v6.protocol.config import Config

@@ -13,8 +13,9 @@ from tests.actors.ear import Ear
 from tests.actors.played_door import PlayedDoor
 from tests.conftest import wait_until
 from websocket_v6.actors.base import ask, stop_and_join, tell
+from websocket_v6.actors.connection.allowance import DOOR_CREDITS
 from websocket_v6.actors.connection.connection import Connection
-from websocket_v6.actors.connection.transport import DOOR_CREDITS, Transport
+from websocket_v6.actors.connection.transport import Transport
 from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.connection import (
     Connect,

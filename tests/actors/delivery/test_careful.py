@@ -1,6 +1,9 @@
 """The careful path: firsts, deeper books, unknown types, several sources made one."""
 
 import logging
+import sys
+from collections.abc import Callable
+from types import FrameType
 
 import pytest
 
@@ -10,6 +13,7 @@ from websocket_v6.actors.messages.backfill import TradesReleased
 from websocket_v6.actors.messages.router import Filled
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.commands import HoldTrades
+from websocket_v6.protocol.delivery.log_pace import FEW
 from websocket_v6.protocol.events import GenericEvent
 
 NOVELTY = "novelty KRW-BTC"
@@ -204,6 +208,46 @@ def test_an_unknown_type_goes_to_takers_of_its_own_endpoint(world: World) -> Non
     assert (len(world.take(public)), len(world.take(private))) == (1, 0)
     world.come(NOVELTY, NEWS, endpoint="private")
     assert (len(world.take(public)), len(world.take(private))) == (0, 1)
+
+
+def calls_of(function: Callable[[], object]) -> int:
+    counts = [0]
+
+    def count(_frame: FrameType, _event: str, _argument: object) -> None:
+        counts[0] += 1
+
+    sys.setprofile(count)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return counts[0]
+
+
+def test_a_message_of_an_unknown_type_costs_the_same_whatever_the_number_of_routes() -> None:
+    """At 800 routes each was a quarter of a millisecond: all were walked, and their names split."""
+
+    def cost(routes: int) -> int:
+        world = World()
+        world.follow(BITCOIN, TRADES, *(f"ticker KRW-{number}" for number in range(routes)))
+        world.come(BITCOIN, ticker(1))
+        world.come(NOVELTY, NEWS)
+        return calls_of(lambda: world.come(NOVELTY, NEWS))
+
+    assert cost(1000) == cost(1)
+
+
+def test_twenty_thousand_unknown_types_are_few_lines_and_nothing_to_remember(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = world.follow(BITCOIN)
+    with caplog.at_level(logging.WARNING):
+        for number in range(20_000):
+            world.come(f"novelty{number} KRW-BTC", NEWS)
+    assert len(caplog.records) == FEW + 1
+    assert len(world.careful._unknown_types._known) == FEW
+    assert len(world.take(one)) == 20_000, "they are delivered all the same"
+    assert len(world.routes.by_stream) == 1
 
 
 # --- several sources

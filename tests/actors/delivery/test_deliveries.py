@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import pytest
 
 from tests.actors.ear import Ear
-from websocket_v6.actors.delivery.deliveries import Delivery, Taker
+from websocket_v6.actors.delivery.deliveries import MOST_PUT_OFF, Delivery, Taker
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.registry import SnapshotServed
 from websocket_v6.actors.messages.router import MailboxDrained
+from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.events import Event, make_event
@@ -24,10 +25,12 @@ class Noting(MailboxQueue):
     def __init__(self, policy: Mailbox) -> None:
         super().__init__(policy)
         self.put: list[list[Event]] = []
+        self.weights: list[int | None] = []
 
-    def put_many(self, events: Sequence[Event]) -> bool:
+    def put_many(self, events: Sequence[Event], weight: int | None = None) -> bool:
         self.put.append(list(events))
-        return super().put_many(events)
+        self.weights.append(weight)
+        return super().put_many(events, weight)
 
 
 @pytest.fixture
@@ -43,6 +46,36 @@ def delivery(flow: SourceFlow) -> Delivery:
 def taker(number: int, policy: Mailbox = PLENTY, component: Ear | None = None) -> tuple[Taker, Noting]:
     mailbox = Noting(policy)
     return Taker(number, "public", mailbox, component.ref if component else None), mailbox
+
+
+class Ears(Mouth):
+    """Notes what is handed over to clients."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def deliver(self, rows: Sequence[tuple[Way, list[Event]]]) -> None:
+        self.sizes += [sum(one.size for one in events) for _, events in rows]
+
+    def convey(self, way: Way, news: object) -> None:
+        raise AssertionError
+
+
+def test_what_is_put_off_for_clients_is_bounded_in_bytes(flow: SourceFlow) -> None:
+    """Sixteen reads that inflate to megabytes each would wait, with their credits back already."""
+    ears = Ears()
+    delivery = Delivery(flow, is_idle=lambda: False)
+    client = Taker(1, "public", Way(1, ears), None)
+    for number in range(8):
+        delivery.begin(300_000, 1)
+        delivery.give(client, make_event(BITCOIN, bytes(300_000), 1, number))
+        delivery.flush()
+    assert ears.sizes == [1_200_000, 1_200_000]
+    for number in range(MOST_PUT_OFF + 1):
+        delivery.begin(1, 1)
+        delivery.give(client, event(number))
+        delivery.flush()
+    assert ears.sizes[2:] == [2 * (MOST_PUT_OFF + 1)]
 
 
 def event(number: int) -> Event:

@@ -17,7 +17,7 @@ from websocket_v6.actors.messages.component import ConnectionChanged, EngineFail
 from websocket_v6.actors.messages.registry import BackfillEnded
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError, EngineError, MailboxFullError, StreamError, TransportError
-from websocket_v6.protocol.events import ConnectionEvent, Event, OverflowEvent, Unrecovered, make_event
+from websocket_v6.protocol.events import ConnectionEvent, Event, OverflowEvent, Unrecovered, make_event, weigh
 from websocket_v6.protocol.exchange.wants import Want
 
 PLENTY = Mailbox.drop_oldest(10_000)
@@ -319,7 +319,7 @@ def test_a_handler_that_raises_is_logged(
 
 
 def test_a_lossless_mailbox_that_ran_over_is_cut_off(world: World) -> None:
-    mailbox = MailboxQueue(Mailbox.lossless(event(1).size))
+    mailbox = MailboxQueue(Mailbox.lossless(weigh([event(1)])))
     world.attach(1, mailbox)
     world.put(1, mailbox, 1, 2)
     world.settle()

@@ -5,14 +5,14 @@ import pytest
 from tests.actors.ear import Ear
 from websocket_v6.actors.server.network_mouth import Convey, Deliver, NetworkMouth, Overrun
 from websocket_v6.actors.ways import Way
-from websocket_v6.protocol.events import Event, make_event
+from websocket_v6.protocol.events import EVENT_BYTES, Event, make_event
 
 Mouth = tuple[NetworkMouth, Ear]
 
 
 @pytest.fixture
 def mouth(monkeypatch: pytest.MonkeyPatch) -> Mouth:
-    monkeypatch.setattr("websocket_v6.actors.server.network_mouth.MOST_BYTES", 100)
+    monkeypatch.setattr("websocket_v6.actors.server.network_mouth.MOST_BYTES", 100 + EVENT_BYTES)
     server = Ear()
     return NetworkMouth(lambda: server.ref), server
 
@@ -26,14 +26,14 @@ def test_events_and_news_are_passed_on_in_their_order(mouth: Mouth) -> None:
     way, event_ = Way(1, one), event(10)
     one.deliver([(way, [event_])])
     one.convey(way, "news")
-    assert server.heard() == [Deliver(((way, [event_]),), 10), Convey(way, "news")]
+    assert server.heard() == [Deliver(((way, [event_]),), 10 + EVENT_BYTES), Convey(way, "news")]
 
 
 def test_what_many_get_counts_once(mouth: Mouth) -> None:
     one, server = mouth
     first, second = event(10), event(20)
     one.deliver([(Way(1, one), [first]), (Way(2, one), [first, second]), (Way(3, one), [second])])
-    assert server.hear().size == 30
+    assert server.hear().size == 30 + 2 * EVENT_BYTES
 
 
 def test_beyond_the_bound_nothing_is_passed_on_and_that_is_said_once(mouth: Mouth) -> None:

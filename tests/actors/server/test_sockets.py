@@ -2,6 +2,7 @@
 
 import selectors
 import socket
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from websocket_v6.actors.server.outlet import Account
 from websocket_v6.actors.server.sending import sender_of
 from websocket_v6.actors.server.server_client import Client, CutOff, Session, Stage
 from websocket_v6.actors.server.sockets import CLOSING, HANDSHAKE, LEFT, Sockets
+from websocket_v6.protocol.websocket.deflate import Inflater
 from websocket_v6.protocol.websocket.frames import FrameDecoder, Pong
 from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import Head, accept, refuse, upgrade
@@ -41,6 +43,7 @@ class House:
         self.called: list[int] = []
         self.sockets = Sockets(self.selector, self, None, self.called.append, most)  # type: ignore[arg-type]
         self.account = Account(1 << 30)
+        self.inflater: Inflater | None = None
         self.peers: list[socket.socket] = []
 
     def enter(self, client: Client, head: Head) -> Session | None:
@@ -53,7 +56,7 @@ class House:
         return self.let_in(client, head)
 
     def let_in(self, client: Client, head: Head) -> Session:
-        self.sockets.admit(client, accept(upgrade(head), subprotocol=None, extensions=None), 1000)
+        self.sockets.admit(client, accept(upgrade(head), subprotocol=None, extensions=None), 1000, self.inflater)
         return Heard(self.log)
 
     def left(self, client: Client, reason: str) -> None:
@@ -132,6 +135,37 @@ def test_messages_are_heard_and_pings_answered(house: House) -> None:
     assert house.log == ["heard one", "heard two"]
     assert peer.recv(100) == b"\x8a\x04beep"
     assert client.deadline is None
+
+
+def test_what_a_client_says_is_inflated_in_parts_and_heard_in_order(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read of a kilobyte for each megabyte would be held at once."""
+    monkeypatch.setattr(subject, "READ_BYTES", 500)
+    client, peer = house.come(path="")
+    house.inflater = Inflater()
+    peer.sendall(request_of("/in"))
+    house.turn()
+    peer.recv(65536)
+    parts: list[int] = []
+    decoder = client.decoder
+    assert decoder is not None
+    receive = decoder.receive
+
+    def noting(data: bytes) -> list[bytes]:
+        parts.append(len(data))
+        return receive(data)
+
+    monkeypatch.setattr(decoder, "receive", noting)
+    deflate, data = zlib.compressobj(wbits=-15), b""
+    for number in range(9):
+        payload = deflate.compress(b"%d" % number * 400) + deflate.flush(zlib.Z_SYNC_FLUSH)
+        data += masked(BINARY | 0x40, payload[:-4])
+    peer.sendall(data + masked(9, b"?"))
+    house.turn()
+    assert house.log == [f"heard {str(number) * 400}" for number in range(9)]
+    assert len(parts) > 4
+    assert peer.recv(100) == b"\x8a\x01?"
 
 
 def test_what_was_said_right_behind_the_handshake_is_heard(house: House) -> None:

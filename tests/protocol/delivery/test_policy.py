@@ -12,6 +12,8 @@ whole = st.integers(1, 2**40)
 policies = st.one_of(
     st.builds(Mailbox.latest, notify=st.booleans()),
     st.builds(Mailbox.drop_oldest, whole),
+    st.builds(Mailbox.latest, max_bytes=whole),
+    st.builds(Mailbox.throttle, st.floats(1e-6, 1e6), max_bytes=whole),
     st.builds(Mailbox.throttle, st.floats(1e-6, 1e6), notify=st.booleans()),
     st.builds(Mailbox.lossless, whole),
     st.builds(Mailbox.block, whole),
@@ -52,6 +54,10 @@ def test_repr_reads_well() -> None:
         lambda: Mailbox.block(0),
         lambda: Mailbox.latest(notify=1),  # type: ignore[arg-type]
         lambda: Mailbox("latest", 3),
+        lambda: Mailbox.latest(max_bytes=0),
+        lambda: Mailbox.block(3, max_bytes=1.5),  # type: ignore[arg-type]
+        lambda: Mailbox.drop_oldest(3, max_bytes=True),
+        lambda: Mailbox("lossless", 3, True, 3),
         lambda: Mailbox("drop_oldest"),
         lambda: Mailbox("newest", 3),  # type: ignore[arg-type]
     ],
@@ -61,6 +67,12 @@ def test_nonsense_is_refused(make: Callable[[], Mailbox]) -> None:
         make()
 
 
+def test_every_policy_has_a_budget_of_bytes() -> None:
+    assert Mailbox.latest().budget == Mailbox.throttle(9).budget == Mailbox.block(1).budget == 32 * 1024 * 1024
+    assert Mailbox.drop_oldest(100_000).budget == Mailbox.block(100_000).budget == 819_200_000
+    assert Mailbox.lossless(7).budget == Mailbox.drop_oldest(100_000, max_bytes=7).budget == 7
+
+
 def test_policies_are_immutable() -> None:
     with pytest.raises(AttributeError):
         Mailbox.latest().limit = 7  # type: ignore[misc]
@@ -68,7 +80,8 @@ def test_policies_are_immutable() -> None:
 
 def test_every_type_has_a_default_and_private_data_is_never_thinned_out() -> None:
     assert default_policy("orderbook") == Mailbox.latest(notify=False)
-    assert default_policy("ticker") == default_policy("candle.1m") == Mailbox.drop_oldest(4096)
+    assert default_policy("ticker") == default_policy("candle.1m")
+    assert default_policy("ticker") == Mailbox.drop_oldest(4096, max_bytes=16 * 1024 * 1024)
     assert default_policy("trade").kind == "drop_oldest"
     for private in ("myOrder", "myAsset", "announcement", "indicator", "indicator_signal"):
         assert default_policy(private) == Mailbox.lossless(64 * 1024 * 1024)

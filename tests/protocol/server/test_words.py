@@ -139,14 +139,6 @@ def test_rows_that_claim_to_be_very_many_cost_nothing() -> None:
         decode(b"\x96\x01\x01\xdd\xff\xff\xff\xff" + b"\xa0" * 100)
 
 
-def test_rows_have_a_greatest_number() -> None:
-    many, one = 1_000_000, [1, 1, [], [], False, False]
-    assert decode(msgpack.packb([1, 1, [""] * many, [b""] * many, False, False]))
-    for column in (2, 3):
-        with pytest.raises(RemoteProtocolError, match="length"):
-            decode(msgpack.packb([*one[:column], [("", b"")[column - 2]] * (many + 1), *one[column + 1 :]]))
-
-
 @pytest.mark.parametrize("bad", ["a\nb", "a\x1b[31mb", "a\u202eb", "a\u2028b", "a\x9fb"])
 def test_reasons_cannot_steer_whoever_prints_them(bad: str) -> None:
     # A host that does not clean what it says is cleaned here.
