@@ -124,7 +124,7 @@ def test_private_streams_in_every_format(simulator: Make, entrance: Enter, open_
         sim.place_order("KRW-BTC", "BID", 100_000_000, "0.25", identifier="mine")
         sim.trade("KRW-BTC", 100_000_000, 1, "ASK")
         sim.announce("A notice", "maintenance")
-        got = [event for _ in range(6) for event in stream.receive()]
+        got = [event for _ in range(7) for event in stream.receive()]
         assert as_text(got) == sent(sim)
         states = [event.get("state", event.get("s")) for event in got]
         assert [state for state in states if state] == ["wait", "trade", "done"]

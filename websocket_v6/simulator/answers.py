@@ -86,10 +86,12 @@ class Answers:
     """Seconds for which an account's first `myAsset` subscription stays silent; minutes are documented."""
     smp_default: bool = True
     """Whether orders without `smp_type` get `cancel_maker` (`none` when post-only), as announced for 2026-11-09."""
-    my_asset_split: bool = False
-    """Whether each asset has a message of its own, as in one live sample, or all that changed share one."""
+    my_asset_split: bool = True
+    """Whether each asset has a message of its own, as in the newest live sample, or all that changed share one."""
     my_asset_scope: Literal["changed", "all"] = "changed"
     """Whether a `myAsset` message lists the changed assets, or all."""
+    market_buy_residue: Literal["cancel", "done"] = "cancel"
+    """The end of a purchase by amount whose residue buys nothing more; one that comes out exactly is `done`."""
     wait_before_trade: bool = True
     """Whether an order that fills at once says `wait` first."""
     done_after_trade: bool = True

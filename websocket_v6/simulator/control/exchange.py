@@ -11,6 +11,7 @@ from decimal import Decimal
 from ..account.desk import Desk
 from ..account.keyring import AccessKey, Keyring
 from ..exact import Number, decimal_or_none
+from ..market.catalog import tick_size
 from ..market.closes import Closes
 from ..market.crowd import Crowd
 from ..market.notices import NoticeBoard
@@ -125,8 +126,15 @@ class Exchange:
     def trade(
         self, code: str, price: Number | None = None, volume: Number | None = None, side: TradeSide | None = None
     ) -> int:
-        """Let a trade happen and return its sequential id."""
-        return self.floor.trade(code, decimal_or_none(price), decimal_or_none(volume), side).sequential_id
+        """Let a trade happen and return its sequential id.
+
+        Raises:
+            ValueError: if the market has no such price.
+        """
+        at = decimal_or_none(price)
+        if at is not None and at % (tick := tick_size(code, at)):
+            raise ValueError(f"{at:f} is no price of {code}: it takes multiples of {tick:f} there")
+        return self.floor.trade(code, at, decimal_or_none(volume), side).sequential_id
 
     def list_market(self, code: str, price: Number | None = None) -> None:
         """Add a market. Indicators asked for before it existed begin to flow, as is documented for them alone."""

@@ -12,7 +12,7 @@ from random import Random
 
 from .book import Level
 from .candles import SECONDS, Series
-from .catalog import Listing
+from .catalog import Listing, tick_size
 from .figures import DAY_MS, Figures
 from .makers import Makers
 from .trades import Trade, TradeIds, TradeSide, change_fields
@@ -27,9 +27,11 @@ class Market:
     def __init__(self, listing: Listing, rng: Random, ms: int, *, depth: int = 40, history: int = 10_000) -> None:
         """Begin at `ms` with a book of `depth` levels a side, some turnover, and one trade a little older."""
         self.code = listing.code
-        self.tick = listing.tick
         self.levels = listing.levels
         self.market_state = "ACTIVE"
+        self.suspended = False
+        self.warning = False
+        self.cautions: frozenset[str] = frozenset()
         self.delisting: datetime | None = None
         self._rng = rng
         self._makers = Makers(listing, rng, depth=depth)
@@ -39,12 +41,19 @@ class Market:
         self.trades: deque[Trade] = deque(maxlen=history)
         self._ids = TradeIds()
         drift = Decimal(str(round(rng.uniform(-0.03, 0.03), 4)))
-        yesterday = max(self.tick, self._on_tick(listing.price * (1 + drift)))
+        yesterday = self._on_tick(listing.price * (1 + drift))
         self.figures = Figures(listing.price, yesterday, ms)
-        self.figures.make_up_past(rng, ms, self._makers.size(listing.price) * 900, listing.price, self.tick)
+        self.figures.make_up_past(
+            rng, ms, self._makers.size(listing.price) * 900, listing.price, tick_size(self.code, listing.price)
+        )
         self.ticker_ms = ms
         self._makers.begin(listing.price)
         self.last = self.trade(self._ms_before(ms), None, None, None)
+
+    @property
+    def tick(self) -> Decimal:
+        """The price step where the market is trading now."""
+        return tick_size(self.code, self.last.price)
 
     def ticker_fields(self) -> dict[str, object]:
         """Return the ticker as it stands, all but its type and code."""
@@ -153,4 +162,5 @@ class Market:
         return max(ms - self._rng.randrange(7_000, 143_000), self.figures.day * DAY_MS)
 
     def _on_tick(self, price: Decimal) -> Decimal:
-        return (price / self.tick).to_integral_value(ROUND_HALF_UP) * self.tick
+        tick = tick_size(self.code, price)
+        return max(tick, (price / tick).to_integral_value(ROUND_HALF_UP) * tick)
