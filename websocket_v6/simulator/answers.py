@@ -23,7 +23,13 @@ class Answers:
     token_expiry_checked: bool = False
     """Whether an `exp` claim counts; it is not part of the documented payload."""
     key_end_closes: bool = False
-    """Whether an open private socket is closed when its key expires or is revoked."""
+    """Whether an open private socket is closed when its key expires, is revoked, or loses its address."""
+    key_end_frame: bool = True
+    """Whether that close has a frame, with code 1000; else the socket is cut."""
+    key_end_refuses: bool = False
+    """Whether a socket that stays open is answered `INVALID_AUTH` when it asks anew."""
+    out_of_scope_status: Literal[401, 403] = 401
+    """The status of a REST call that its key has no permission for; it differs by area."""
     wrong_endpoint: Literal["INVALID_AUTH", "INVALID_PARAM"] = "INVALID_PARAM"
     """The answer to a type that another endpoint serves; a private type on the public one is always `INVALID_AUTH`."""
     missing_permission: Literal["INVALID_AUTH", "silence"] = "INVALID_AUTH"
@@ -51,14 +57,19 @@ class Answers:
     """The answer to an unknown `format`: served as DEFAULT, or `INVALID_PARAM`."""
     empty_request: Literal["error", "clears", "ignored"] = "error"
     """The answer to a request of ticket and format alone: `NO_TYPE`, or the end of the subscription, or nothing."""
-    regional_extras: bool = True
-    """Whether candles, announcements, indicators and list formats exist outside Korea too."""
+    regional_candles: bool = True
+    regional_announcements: bool = True
+    regional_indicators: bool = True
+    regional_list_formats: bool = True
+    """Whether these exist outside Korea too."""
     both_only: Literal["snapshot", "realtime", "nothing", "error"] = "snapshot"
     """What both `is_only_*` flags together mean."""
     camel_case_flags: bool = False
     """Whether `isOnlySnapshot` and `isOnlyRealtime`, the names of years ago, still count."""
     duplicate_codes: Literal["once", "twice"] = "once"
     """How often a code is served that stands twice in one list."""
+    same_type_twice: Literal["both", "first", "last"] = "both"
+    """Which of two objects of ticker, trade or one candle is served that name the same code."""
     same_code_twice: Literal["both", "first", "last"] = "both"
     """Which of two orderbook objects is served that name one code with other levels or depths."""
     binary_requests: bool = True
@@ -103,6 +114,12 @@ class Answers:
     day_roll_message: bool = False
     """Whether a ticker is pushed at 00:00 UTC without a trade."""
 
+    # REST.
+    rest_lag: float = 0.0
+    """Seconds by which replicas lag: what REST calls show is so old."""
+    retry_after: bool = True
+    """Whether 418 has `Retry-After` beside the time in its body, which alone is documented."""
+
     # LIST_SUBSCRIPTIONS.
     list_suffixes: bool = True
     """Whether codes are returned with the `.N` they were asked for with."""
@@ -139,7 +156,9 @@ class Answers:
         for field in fields(self):
             hint, value = hints[field.name], getattr(self, field.name)
             if get_origin(hint) is Literal and value not in get_args(hint):
-                raise ValueError(f"{field.name}={value!r} is no answer: choose one of {', '.join(get_args(hint))}")
+                raise ValueError(
+                    f"{field.name}={value!r} is no answer: choose one of {', '.join(map(str, get_args(hint)))}"
+                )
         if not 0 <= self.stray_frames <= 2:
             raise ValueError(f"stray_frames={self.stray_frames} was never seen: choose 0, 1 or 2")
         if self.list_batch < 1:

@@ -102,6 +102,10 @@ class Desk:
             raise OrderRefused(name, hint, order.lock_currency)
         return order
 
+    def check(self, ticket: Ticket) -> None:
+        """Raise OrderRefused if the market would not take an order, whatever the account has."""
+        check_order(self._floor.market(ticket.code), ticket)
+
     def enter(self, order: Order) -> None:
         """Bring an order that was accepted to the market."""
         market = self._floor.market(order.code)

@@ -11,7 +11,7 @@ from ..market.trades import Trade, TradeSide
 from ..market.wording import Bulletin
 from .balances import Account
 
-__all__ = ["Execution", "Order", "OrderNote", "OrderType", "SmpType", "TimeInForce"]
+__all__ = ["Execution", "Order", "OrderNote", "OrderType", "SmpType", "TimeInForce", "fee_rate"]
 
 OrderType = Literal["limit", "price", "market", "best"]
 SmpType = Literal["reduce", "cancel_maker", "cancel_taker", "none"]
@@ -22,6 +22,11 @@ _EIGHT = Decimal("0.00000001")
 # 0.05 % in the KRW market, 0.25 % in the others.
 _FEES = {"KRW": Decimal("0.0005")}
 _OTHER_FEE = Decimal("0.0025")
+
+
+def fee_rate(code: str) -> Decimal:
+    """Return the share of its amount that a trade costs."""
+    return _FEES.get(code.partition("-")[0], _OTHER_FEE)
 
 
 class Execution(NamedTuple):
@@ -74,7 +79,7 @@ class Order:
     def __post_init__(self) -> None:
         quote, _, self.base = self.code.partition("-")
         self.quote = quote
-        self.fee_rate = _FEES.get(quote, _OTHER_FEE)
+        self.fee_rate = fee_rate(self.code)
         self.locked = self._to_lock()
         self.reserved_fee = self._fee_of_rest()
 

@@ -9,7 +9,16 @@ from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
-__all__ = ["DEFAULT_MARKETS", "Listing", "is_code", "korean_name", "many_markets", "next_price", "tick_size"]
+__all__ = [
+    "CAUTIONS",
+    "DEFAULT_MARKETS",
+    "Listing",
+    "is_code",
+    "korean_name",
+    "many_markets",
+    "next_price",
+    "tick_size",
+]
 
 DEFAULT_MARKETS: Sequence[str] = (
     *("KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "KRW-DOGE", "KRW-ADA"),
@@ -72,6 +81,14 @@ _KRW_TICKS = [
         ("0.00001", "0.0000001"),
     )
 ]
+# What the market list may say of a market beside the warning.
+CAUTIONS = (
+    "PRICE_FLUCTUATIONS",
+    "TRADING_VOLUME_SOARING",
+    "DEPOSIT_AMOUNT_SOARING",
+    "GLOBAL_PRICE_DIFFERENCES",
+    "CONCENTRATION_OF_SMALL_ACCOUNTS",
+)
 _SMALLEST = Decimal("0.00000001")
 
 

@@ -9,23 +9,45 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
+from typing import NamedTuple
 
 from .book import Level
 from .candles import SECONDS, Series
 from .catalog import Listing, tick_size
 from .figures import DAY_MS, Figures
 from .makers import Makers
+from .past import Past
 from .trades import Trade, TradeIds, TradeSide, change_fields
 from .wording import utc_text
 
 __all__ = ["Market"]
 
 
+class MadeUp(NamedTuple):
+    """What the ticker tells of the first day's hours before the simulation."""
+
+    volume: Decimal
+    amount: Decimal
+    opening: Decimal
+    high: Decimal
+    low: Decimal
+
+    @classmethod
+    def of(cls, figures: Figures) -> "MadeUp":
+        volume = figures.acc_ask + figures.acc_bid
+        return cls(volume, figures.acc_amount, figures.opening, figures.high, figures.low)
+
+
 class Market:
     """One market's state. `ms` arguments are its time; it never goes back."""
 
-    def __init__(self, listing: Listing, rng: Random, ms: int, *, depth: int = 40, history: int = 10_000) -> None:
-        """Begin at `ms` with a book of `depth` levels a side, some turnover, and one trade a little older."""
+    def __init__(
+        self, listing: Listing, rng: Random, ms: int, *, depth: int = 40, history: int = 10_000, days: int = 0
+    ) -> None:
+        """Begin at `ms` with a book of `depth` levels a side, some turnover, and one trade a little older.
+
+        `days` are those it has been listed for; a new listing has no 52 weeks to look back on.
+        """
         self.code = listing.code
         self.levels = listing.levels
         self.market_state = "ACTIVE"
@@ -42,13 +64,26 @@ class Market:
         self._ids = TradeIds()
         drift = Decimal(str(round(rng.uniform(-0.03, 0.03), 4)))
         yesterday = self._on_tick(listing.price * (1 + drift))
+        # Until its first trade it is on the list and says nothing.
+        self.quiet = False
         self.figures = Figures(listing.price, yesterday, ms)
-        self.figures.make_up_past(
-            rng, ms, self._makers.size(listing.price) * 900, listing.price, tick_size(self.code, listing.price)
-        )
+        self._is_new = not days
+        turnover = self._makers.size(listing.price) * 900
+        self.figures.make_up_past(rng, ms, turnover, listing.price, tick_size(self.code, listing.price))
+        self.made_up = MadeUp.of(self.figures)
         self.ticker_ms = ms
         self._makers.begin(listing.price)
-        self.last = self.trade(self._ms_before(ms), None, None, None)
+        self.first_ms = self._ms_before(ms)
+        self.past = Past(
+            self.code,
+            seed=f"{rng.random()} {self.code}",
+            begin_ms=self.first_ms,
+            price=listing.price,
+            prev_closing=yesterday,
+            volume=self.made_up.volume,
+            days=days,
+        )
+        self.last = self.trade(self.first_ms, None, None, None)
 
     @property
     def tick(self) -> Decimal:
@@ -75,17 +110,41 @@ class Market:
             "trade_timestamp": last.ms,
             "acc_ask_volume": figures.acc_ask,
             "acc_bid_volume": figures.acc_bid,
-            "highest_52_week_price": figures.year_high[0],
-            "highest_52_week_date": figures.year_high[1],
-            "lowest_52_week_price": figures.year_low[0],
-            "lowest_52_week_date": figures.year_low[1],
+            **self._year(),
             "market_state": self.market_state,
             "timestamp": self.ticker_ms,
             "acc_trade_price_24h": figures.amount_24h,
             "acc_trade_volume_24h": figures.volume_24h,
         }
 
+    def _year(self) -> dict[str, object]:
+        """Return the ends of 52 weeks; the dates of a new listing are null."""
+        high: tuple[Decimal, str | None] = self.figures.year_high
+        low: tuple[Decimal, str | None] = self.figures.year_low
+        if self._is_new:
+            high, low = (self.figures.high, None), (self.figures.low, None)
+        return {
+            "highest_52_week_price": high[0],
+            "highest_52_week_date": high[1],
+            "lowest_52_week_price": low[0],
+            "lowest_52_week_date": low[1],
+        }
+
     # What happens to it.
+
+    def hush(self) -> None:
+        """Be on the list and say nothing, as a market before its first trade."""
+        figures = self.figures
+        self.quiet = True
+        self.trades.clear()
+        self.series = {unit: Series(unit) for unit in SECONDS}
+        figures.acc_ask = figures.acc_bid = figures.acc_amount = Decimal(0)
+        figures.volume_24h = figures.amount_24h = Decimal(0)
+
+    def _speak(self, price: Decimal, ms: int) -> None:
+        self.quiet = False
+        self.first_ms = ms
+        self.figures.opening = self.figures.high = self.figures.low = price
 
     def trade(self, ms: int, price: Decimal | None, volume: Decimal | None, side: TradeSide | None) -> Trade:
         """Execute a trade and return it; what is not given is what this market would do next.
@@ -114,6 +173,8 @@ class Market:
         ms, number = self._ids.next(ms)
         figures = self.figures
         figures.roll(ms, price)
+        if self.quiet:
+            self._speak(price, ms)
         after = self._makers.best()
         trade = Trade(
             self.code, ms, price, volume, side, sequential_id or number, figures.prev_closing, before or after, after
