@@ -70,7 +70,7 @@ class Market:
         self._is_new = not days
         turnover = self._makers.size(listing.price) * 900
         self.figures.make_up_past(rng, ms, turnover, listing.price, tick_size(self.code, listing.price))
-        self.made_up = MadeUp.of(self.figures)
+        self.made_up: MadeUp | None = MadeUp.of(self.figures)
         self.ticker_ms = ms
         self._makers.begin(listing.price)
         self.first_ms = self._ms_before(ms)
@@ -80,7 +80,7 @@ class Market:
             begin_ms=self.first_ms,
             price=listing.price,
             prev_closing=yesterday,
-            volume=self.made_up.volume,
+            volume=turnover * 2,
             days=days,
         )
         self.last = self.trade(self.first_ms, None, None, None)
@@ -135,7 +135,7 @@ class Market:
     def hush(self) -> None:
         """Be on the list and say nothing, as a market before its first trade."""
         figures = self.figures
-        self.quiet = True
+        self.quiet, self.made_up = True, None
         self.trades.clear()
         self.series = {unit: Series(unit) for unit in SECONDS}
         figures.acc_ask = figures.acc_bid = figures.acc_amount = Decimal(0)

@@ -100,12 +100,13 @@ def _candles(visit: Visit, market: Market, unit: str, to_ms: int | None) -> Iter
 
 def _with_made_up(market: Market, candle: Candle) -> Candle:
     """Add to the day on which the simulation began what the ticker tells of its hours before."""
-    whole = Candle(candle.start_ms, market.made_up.opening)
-    whole.high = max(candle.high, market.made_up.high)
-    whole.low = min(candle.low, market.made_up.low)
+    before = market.made_up
+    if before is None:
+        return candle
+    whole = Candle(candle.start_ms, before.opening)
+    whole.high, whole.low = max(candle.high, before.high), min(candle.low, before.low)
     whole.price, whole.last_ms = candle.price, candle.last_ms
-    whole.volume = candle.volume + market.made_up.volume
-    whole.amount = candle.amount + market.made_up.amount
+    whole.volume, whole.amount = candle.volume + before.volume, candle.amount + before.amount
     return whole
 
 
