@@ -117,6 +117,8 @@ class Answers:
     # REST.
     rest_lag: float = 0.0
     """Seconds by which replicas lag: what REST calls show is so old."""
+    quota_body: Literal["json", "text"] = "json"
+    """The body of 429: an error object, or the bare text that an older client compares it with."""
     retry_after: bool = True
     """Whether 418 has `Retry-After` beside the time in its body, which alone is documented."""
 

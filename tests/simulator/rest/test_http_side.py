@@ -57,6 +57,23 @@ def test_a_request_may_come_byte_by_byte(simulator: Make, client: Make) -> None:
         assert sock.recv(65_536).startswith(b"HTTP/1.1 101")
 
 
+def test_a_kept_connection_may_become_a_socket(simulator: Make) -> None:
+    sim = simulator()
+    handshake = (
+        b"GET /websocket/v1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    with closing(socket.create_connection(("127.0.0.1", sim.port), 5)) as sock:
+        for _ in range(2):
+            sock.sendall(b"HEAD /v1/market/all HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert sock.recv(65_536).startswith(b"HTTP/1.1 405")
+        sock.sendall(handshake[:9])
+        sock.sendall(handshake[9:])
+        assert sock.recv(65_536).startswith(b"HTTP/1.1 101")
+        assert len(sim.wait_connected(1)) == 1
+        assert sim.drop() == 1
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -104,6 +104,20 @@ def test_books_agree_with_the_socket(simulator: Make) -> None:
     assert get(sim, "/v1/orderbook?markets=KRW-BTC&level=7")[2] == []
 
 
+def test_what_korea_alone_has_is_left_out_elsewhere(simulator: Make) -> None:
+    sim = simulator(region="sg", markets=["SGD-BTC"])
+    (ticker,) = get(sim, "/v1/ticker?markets=SGD-BTC")[2]
+    (book,) = get(sim, "/v1/orderbook?markets=SGD-BTC")[2]
+    (candle,) = get(sim, "/v1/candles/minutes/1?market=SGD-BTC")[2]
+    assert not [key for row in (ticker, book, candle) for key in row if "kst" in key or key == "level"]
+
+
+def test_levels_are_integers(simulator: Make) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", simulator().port, timeout=10)) as connection:
+        connection.request("GET", "/v1/orderbook?markets=KRW-BTC&level=10000&count=1")
+        assert connection.getresponse().read().endswith(b'"level":10000}]')
+
+
 def test_instruments_name_ticks_and_levels(simulator: Make) -> None:
     rows = get(simulator(), "/v1/orderbook/instruments?markets=KRW-BTC,BTC-ETH")[2]
     assert rows == [

@@ -114,6 +114,14 @@ def test_who_goes_on_is_blocked_for_a_time(simulator: Make, caller: Make, told: 
     assert call("GET", "/v1/market/all").status == 200
 
 
+def test_a_quota_may_be_told_in_bare_text(simulator: Make, caller: Make) -> None:
+    sim = simulator(limits=Limits(rest_per_second=0), frozen=True, answers=Answers(quota_body="text"))
+    call = caller(sim)
+    call.connection.request("GET", "/v1/market/all")
+    response = call.connection.getresponse()
+    assert (response.status, response.read()) == (429, b"Too many API requests.")
+
+
 def test_lists_that_fail_shrink_and_come_empty(simulator: Make, caller: Make) -> None:
     sim = simulator()
     call = caller(sim)

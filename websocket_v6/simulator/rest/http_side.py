@@ -11,6 +11,7 @@ from email.utils import formatdate
 
 import h11
 
+from ..wire.doorway import HANDSHAKE, HttpProtocol
 from ..wire.replies import Reply, error_reply
 from .rest_side import Call
 
@@ -20,7 +21,7 @@ __all__ = ["HttpSide"]
 Answer = Callable[[Call], Awaitable[Reply | None]]
 
 
-class HttpSide(asyncio.Protocol):
+class HttpSide(HttpProtocol):
     """One HTTP connection; its calls are answered one after the other."""
 
     def __init__(self, answer: Answer, now: Callable[[], float], most_bytes: int) -> None:
@@ -30,6 +31,7 @@ class HttpSide(asyncio.Protocol):
         self._most = most_bytes
         self._speech = h11.Connection(h11.SERVER)
         self._more = asyncio.Event()
+        self._ahead = b""  # of a request that may become a handshake
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -39,6 +41,15 @@ class HttpSide(asyncio.Protocol):
         self._task = asyncio.get_running_loop().create_task(self._serve())
 
     def data_received(self, data: bytes) -> None:
+        if self._is_idle():
+            data = self._ahead = self._ahead + data
+            if data.startswith(HANDSHAKE):
+                self._stop()
+                self.give_back(data)
+                return
+            if HANDSHAKE.startswith(data):
+                return
+            self._ahead = b""
         with contextlib.suppress(h11.RemoteProtocolError):  # more after a connection that has been closed
             self._speech.receive_data(data)
         self._more.set()
@@ -49,8 +60,16 @@ class HttpSide(asyncio.Protocol):
         self._more.set()
 
     def connection_lost(self, _: Exception | None) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
+
+    def _is_idle(self) -> bool:
+        """Whether the next byte begins a request."""
+        between = self._speech.their_state is h11.IDLE and self._speech.our_state is h11.IDLE
+        return between and not self._speech.trailing_data[0]
 
     def abort(self) -> None:
         """Cut the connection."""

@@ -20,7 +20,7 @@ from ..market.trading_floor import TradingFloor
 from ..market.wording import compact
 from ..wire.gate import Verdict
 from ..wire.house import House
-from ..wire.replies import Reply, error_reply, quota_reply
+from ..wire.replies import QUOTA_TEXT, Reply, error_reply, quota_reply
 from . import candle_calls, order_calls, quotation_calls, wallet_calls
 from .rest_faults import RestFaults
 from .visit import CallRefused, Params, Visit
@@ -122,7 +122,9 @@ class RestSide:
         label = f"group={route.group}; min={_MINUTE.get(route.group, 600)}"
         verdict = self._quota(call, route)
         if verdict.status != 101:
-            return quota_reply(verdict, label, retry_after=self._house.answers.retry_after)
+            answers = self._house.answers
+            reply = quota_reply(verdict, label, retry_after=answers.retry_after)
+            return reply._replace(body=QUOTA_TEXT) if (verdict.status, answers.quota_body) == (429, "text") else reply
         remaining = (("Remaining-Req", f"{label}; sec={verdict.left}"),)
         try:
             reply = self._handled(call, route, query, unit)

@@ -11,15 +11,22 @@ from weakref import WeakSet
 
 from .client_socket import ClientSocket
 
-__all__ = ["Doorway", "Visitors"]
+__all__ = ["HANDSHAKE", "Doorway", "HttpProtocol", "Visitors"]
 
-_HANDSHAKE = b"GET /websocket/"
+# What a handshake begins with, and no other request.
+HANDSHAKE = b"GET /websocket/"
+
+
+class HttpProtocol(asyncio.Protocol):
+    """Speaks HTTP; a handshake that comes on a kept connection goes to `give_back`, with what came so far."""
+
+    give_back: Callable[[bytes], None]
 
 
 class Visitors:
     """The connections that are not, or not yet, the WebSocket side's."""
 
-    def __init__(self, make_http: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, make_http: Callable[[], HttpProtocol]) -> None:
         self.make_http = make_http
         self._transports: WeakSet[asyncio.Transport] = WeakSet()
 
@@ -55,17 +62,24 @@ class Doorway(ClientSocket):
             super().data_received(data)
             return
         self._first += data
-        start = self._first[: len(_HANDSHAKE)]
-        if start == _HANDSHAKE:
-            self._coming = None
-            self._visitors.discard(transport)
-            super().connection_made(transport)
-            super().data_received(self._first)
-        elif not _HANDSHAKE.startswith(start):
+        start = self._first[: len(HANDSHAKE)]
+        if start == HANDSHAKE:
+            self._take(self._first)
+        elif not HANDSHAKE.startswith(start):
             http = self._visitors.make_http()
+            http.give_back = self._take
             transport.set_protocol(http)
             http.connection_made(transport)
             http.data_received(self._first)
+
+    def _take(self, data: bytes) -> None:
+        """Be the library's from here on; clients of HTTP use a connection that they kept for a handshake too."""
+        transport, self._coming = self._coming, None
+        assert transport is not None
+        self._visitors.discard(transport)
+        transport.set_protocol(self)
+        super().connection_made(transport)
+        super().data_received(data)
 
     def eof_received(self) -> None:
         if self._coming is None:

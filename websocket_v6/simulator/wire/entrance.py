@@ -21,7 +21,7 @@ from .admission import admit
 from .client_socket import ClientSocket
 from .clients import Clients
 from .compression import DeflateFactory
-from .doorway import Doorway, Visitors
+from .doorway import Doorway, HttpProtocol, Visitors
 from .house import House
 from .reception import Reception
 from .refusals import RequestError
@@ -43,7 +43,7 @@ class Entrance:
         house: House,
         clients: Clients,
         reception: Reception,
-        make_http: Callable[[], asyncio.Protocol],
+        make_http: Callable[[], HttpProtocol],
         *,
         host: str,
         port: int,

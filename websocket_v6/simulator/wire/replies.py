@@ -6,8 +6,9 @@ from typing import NamedTuple
 from ..market.wording import compact
 from .gate import Verdict
 
-__all__ = ["Reply", "error_reply", "quota_reply"]
+__all__ = ["QUOTA_TEXT", "Reply", "error_reply", "quota_reply"]
 
+QUOTA_TEXT = b"Too many API requests."
 _Pairs = tuple[tuple[str, str], ...]
 
 
@@ -27,7 +28,7 @@ def quota_reply(verdict: Verdict, label: str, *, retry_after: bool) -> Reply:
     """Answer 429, or 418 with the time of the block; `label` is `Remaining-Req` without its seconds."""
     remaining = ("Remaining-Req", f"{label}; sec=0")
     if verdict.status == 429:
-        return error_reply(429, 429, "Too many API requests.", (remaining,))
+        return error_reply(429, 429, QUOTA_TEXT.decode(), (remaining,))
     seconds = int(verdict.blocked_for) + 1
     headers = (remaining, ("Retry-After", str(seconds))) if retry_after else (remaining,)
     return error_reply(418, 418, f"Too many API requests, blocked for {seconds} seconds", headers)

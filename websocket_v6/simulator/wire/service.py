@@ -70,13 +70,13 @@ class Service:
         return [stream for stream in streams if self._is_kept(stream, streams)]
 
     def _is_kept(self, stream: Stream, streams: list[Stream]) -> bool:
-        """Whether a stream is served, of all those of one type that name its code."""
+        """Whether a stream is served, of all objects of one type that name its code."""
         is_book = stream.type == "orderbook"
         which = self._answers.same_code_twice if is_book else self._answers.same_type_twice
         if which == "both" or stream.part.combinations:
             return True
         own = [each for each in streams if (each.type, each.code) == (stream.type, stream.code)]
-        return stream is own[0 if which == "first" else -1]
+        return stream.part is own[0 if which == "first" else -1].part
 
     def _serves(self, part: Part, code: str) -> bool:
         """Whether the exchange has something to say to `code` as `part` asks for it."""
