@@ -4,7 +4,11 @@ The defaults are what was measured, else what the documents suggest, else the st
 is content here is content there. Source: Upbit WebSocket reference, sections 2, 3, 5, 6, 7, 9 and "Open questions".
 """
 
+import json
+import tomllib
 from dataclasses import dataclass, fields
+from os import PathLike
+from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
 __all__ = ["Answers"]
@@ -152,6 +156,25 @@ class Answers:
     client_max_window_bits: int | None = None
     compress_from: int = 0
     """Bytes from which a message is compressed; shorter ones go plain on the same connection."""
+
+    @classmethod
+    def from_file(cls, path: str | PathLike[str]) -> "Answers":
+        """Read answers from JSON or TOML: what `websocket-v6 probe` wrote, or a table of switches.
+
+        Raises:
+            ValueError: if it is neither, or names what is no switch or no answer.
+        """
+        text = Path(path).read_text(encoding="utf-8")
+        try:
+            content = tomllib.loads(text) if Path(path).suffix == ".toml" else json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{path} cannot be read: {error}") from error
+        answers = content.get("answers", content) if isinstance(content, dict) else None
+        known = {field.name for field in fields(cls)}
+        if not isinstance(answers, dict) or not set(answers) <= known:
+            names = ", ".join(sorted(set(answers) - known)) if isinstance(answers, dict) else "its content"
+            raise ValueError(f"{path}: {names} is no switch of Answers")
+        return cls(**answers)
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
