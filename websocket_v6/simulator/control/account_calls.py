@@ -36,6 +36,9 @@ class AccountCalls(Remote):
         trades reach it. A market purchase (`price`) takes the amount to spend as `price`, a market sale (`market`) a
         `volume`.
         With `trigger` it waits, in state `watch`, for a trade at that price.
+
+        Raises:
+            OrderRefused: a ValueError, if the exchange would not take it: a price off the tick, less than 5,000 KRW, ...
         """
         uuid: str = self._call(
             "desk.place",
