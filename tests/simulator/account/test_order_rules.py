@@ -92,7 +92,7 @@ def test_a_step_has_the_tick_of_where_it_is_taken() -> None:
 
 def test_a_market_that_rises_through_a_bound_takes_the_tick_above_it() -> None:
     hall = Hall()
-    hall.floor.list_market("KRW-ETH", Decimal(999_900))
+    hall.floor.list_market("KRW-ETH", Decimal(999_000))
     market = hall.floor.market("KRW-ETH")
     assert market.tick == 500
     hall.floor.trade("KRW-ETH", Decimal(1_005_000), None, "BID")

@@ -38,7 +38,7 @@ class AccountCalls(Remote):
         With `trigger` it waits, in state `watch`, for a trade at that price.
 
         Raises:
-            OrderRefused: a ValueError, if the exchange would not take it: a price off the tick, less than 5,000 KRW, ...
+            OrderRefused: a ValueError, if the exchange would not take it: a price off the tick, say
         """
         uuid: str = self._call(
             "desk.place",

@@ -67,16 +67,18 @@ class Market:
         # Until its first trade it is on the list and says nothing.
         self.quiet = False
         self.figures = Figures(listing.price, yesterday, ms)
-        self._is_new = not days
         turnover = self._makers.size(listing.price) * 900
         self.figures.make_up_past(rng, ms, turnover, listing.price, tick_size(self.code, listing.price))
+        if not days:
+            # A new listing has no year to look back on; the dates are null until the price moves.
+            self.figures.year_high = self.figures.year_low = (listing.price, None)
         self.made_up: MadeUp | None = MadeUp.of(self.figures)
         self.ticker_ms = ms
         self._makers.begin(listing.price)
         self.first_ms = self._ms_before(ms)
         self.past = Past(
             self.code,
-            seed=f"{rng.random()} {self.code}",
+            seed=f"{yesterday} {self.code}",
             begin_ms=self.first_ms,
             price=listing.price,
             prev_closing=yesterday,
@@ -110,24 +112,14 @@ class Market:
             "trade_timestamp": last.ms,
             "acc_ask_volume": figures.acc_ask,
             "acc_bid_volume": figures.acc_bid,
-            **self._year(),
+            "highest_52_week_price": figures.year_high[0],
+            "highest_52_week_date": figures.year_high[1],
+            "lowest_52_week_price": figures.year_low[0],
+            "lowest_52_week_date": figures.year_low[1],
             "market_state": self.market_state,
             "timestamp": self.ticker_ms,
             "acc_trade_price_24h": figures.amount_24h,
             "acc_trade_volume_24h": figures.volume_24h,
-        }
-
-    def _year(self) -> dict[str, object]:
-        """Return the ends of 52 weeks; the dates of a new listing are null."""
-        high: tuple[Decimal, str | None] = self.figures.year_high
-        low: tuple[Decimal, str | None] = self.figures.year_low
-        if self._is_new:
-            high, low = (self.figures.high, None), (self.figures.low, None)
-        return {
-            "highest_52_week_price": high[0],
-            "highest_52_week_date": high[1],
-            "lowest_52_week_price": low[0],
-            "lowest_52_week_date": low[1],
         }
 
     # What happens to it.
@@ -145,6 +137,7 @@ class Market:
         self.quiet = False
         self.first_ms = ms
         self.figures.opening = self.figures.high = self.figures.low = price
+        self.figures.year_high = self.figures.year_low = (price, None)
 
     def trade(self, ms: int, price: Decimal | None, volume: Decimal | None, side: TradeSide | None) -> Trade:
         """Execute a trade and return it; what is not given is what this market would do next.
