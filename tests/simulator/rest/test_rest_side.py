@@ -149,6 +149,19 @@ def test_lists_that_fail_shrink_and_come_empty(simulator: Make, caller: Make) ->
         sim.spoil("/v1/market/all", "burn")
 
 
+def test_a_refusal_may_be_a_page_of_something_in_front(simulator: Make, caller: Make) -> None:
+    sim = simulator()
+    sim.refuse(502, body="<html>", headers={"Content-Type": "text/html"}, endpoint="rest")
+    call = caller(sim)
+    call.connection.request("GET", "/v1/market/all")
+    response = call.connection.getresponse()
+    assert (response.status, response.headers.get_all("Content-Type"), response.read()) == (
+        502,
+        ["text/html"],
+        b"<html>",
+    )
+
+
 def test_a_bug_of_ours_is_a_500_and_not_the_end(simulator: Make, caller: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     sim = simulator()
     call = caller(sim)

@@ -120,12 +120,12 @@ class HttpSide(HttpProtocol):
                 return None
 
     def _send(self, reply: Reply, *, bodiless: bool = False) -> None:
-        headers = [
-            ("Date", formatdate(self._now(), usegmt=True)),
-            ("Content-Type", "application/json; charset=utf-8"),
-            ("Content-Length", str(len(reply.body))),
-            *reply.headers,
-        ]
+        usual = {
+            "Date": formatdate(self._now(), usegmt=True),
+            "Content-Type": "application/json; charset=utf-8",
+            "Content-Length": str(len(reply.body)),
+        }
+        headers = list({**usual, **dict(reply.headers)}.items())
         head = h11.Response(status_code=reply.status, reason=reply.reason.encode(), headers=headers)
         out = self._speech.send(head) or b""
         if not bodiless:

@@ -6,7 +6,6 @@ connection, so it is given to a protocol of its own before the library has read 
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 from weakref import WeakSet
 
 from .client_socket import ClientSocket
@@ -43,18 +42,16 @@ class Visitors:
 
 
 class Doorway(ClientSocket):
-    """A connection before it is known what it is; after that, the library's own."""
+    """A connection before it is known what it is; after that, the library's own. Each exchange has a subclass."""
 
-    def __init__(self, *args: Any, visitors: Visitors, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._visitors = visitors
-        self._coming: asyncio.Transport | None = None
-        self._first = b""
+    visitors: Visitors
+    _coming: asyncio.Transport | None = None
+    _first = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._coming = transport
-        self._visitors.add(transport)
+        self.visitors.add(transport)
 
     def data_received(self, data: bytes) -> None:
         transport = self._coming
@@ -66,7 +63,7 @@ class Doorway(ClientSocket):
         if start == HANDSHAKE:
             self._take(self._first)
         elif not HANDSHAKE.startswith(start):
-            http = self._visitors.make_http()
+            http = self.visitors.make_http()
             http.give_back = self._take
             transport.set_protocol(http)
             http.connection_made(transport)
@@ -76,7 +73,7 @@ class Doorway(ClientSocket):
         """Be the library's from here on; clients of HTTP use a connection that they kept for a handshake too."""
         transport, self._coming = self._coming, None
         assert transport is not None
-        self._visitors.discard(transport)
+        self.visitors.discard(transport)
         transport.set_protocol(self)
         super().connection_made(transport)
         super().data_received(data)

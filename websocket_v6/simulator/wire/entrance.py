@@ -8,8 +8,6 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable
-from functools import partial
-from typing import cast
 
 from websockets.asyncio.server import Server as Listener
 from websockets.asyncio.server import ServerConnection, serve
@@ -70,11 +68,15 @@ class Entrance:
         self._ending.clear()
         answers = self._house.answers
         factories = [DeflateFactory(answers)] if answers.compression else []
+
+        class OwnDoorway(Doorway):
+            visitors = self._visitors
+
         self._listener = await serve(
             self._handle,
             self._host,
             self.port,
-            create_connection=cast("type[ServerConnection]", partial(Doorway, visitors=self._visitors)),
+            create_connection=OwnDoorway,
             process_request=self._process_request,
             process_response=self._process_response,
             extensions=factories,
