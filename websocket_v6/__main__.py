@@ -6,7 +6,7 @@ import sys
 
 __all__ = ["main"]
 
-NEEDED = ("rich", "typer", "websockets")
+NEEDED = ("h11", "rich", "typer", "websockets")
 
 
 def main() -> None:

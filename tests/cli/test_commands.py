@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from websocket_v6 import __main__, __version__
 from websocket_v6.cli.app import app
-from websocket_v6.simulator import Simulator
+from websocket_v6.simulator import Answers, Simulator
 
 from ..conftest import Program, wait_until
 
@@ -302,3 +302,23 @@ def left_behind() -> list[psutil.Process]:
             if MARK in process.environ():
                 found.append(process)
     return found
+
+
+def test_probe_asks_first_and_writes_what_a_simulator_reads(exchange: Simulator, tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    arguments = ["probe", "--url", exchange.url, "--out", str(out), "--pause", "0.21", "--only", "data_frames"]
+    refused = CliRunner().invoke(app, arguments, input="n\n")
+    assert (refused.exit_code, exchange.connections()) == (1, [])
+    done = CliRunner().invoke(app, [*arguments, "--yes"])
+    assert done.exit_code == 0, done.output
+    assert "data_frames: 'binary'" in done.output
+    assert Answers.from_file(out) == Answers(data_frames="binary")
+
+
+def test_probe_says_why_it_could_not(exchange: Simulator, tmp_path: Path) -> None:
+    exchange.refuse(429, times=None)
+    out = str(tmp_path / "report.json")
+    done = CliRunner().invoke(app, ["probe", "--yes", "--pause", "0", "--url", exchange.url, "--out", out])
+    assert (done.exit_code, "HTTP 429" in done.output) == (1, True)
+    done = CliRunner().invoke(app, ["probe", "--yes", "--only", "nonsense", "--url", exchange.url, "--out", out])
+    assert (done.exit_code, "no question nonsense" in done.output) == (1, True)

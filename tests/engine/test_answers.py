@@ -31,6 +31,7 @@ OPEN_VALUES: dict[str, tuple[Any, ...]] = {
     "second_burst": (0.0, 0.16),
     "stray_frames": (0, 1, 2),
     "my_asset_delay": (0.0, 0.2),
+    "rest_lag": (0.0, 0.3),
     "idle_timeout": (60.0, 120.0, None),
     "server_max_window_bits": (None, 9, 15),
     "client_max_window_bits": (None, 9, 15),

@@ -96,10 +96,10 @@ def test_all_private_types_in_all_formats(sim: Simulator, component: Make, forma
     sim.wait_served({"indicator KRW-BTC", "indicator_signal KRW-BTC"}, 20, endpoint="info")
     assert {info.format for info in sim.connections()} == {format_}
 
-    number = sim.place_order("KRW-ETH", "BID", price="1000.5", volume="3.25", identifier="mine")
+    number = sim.place_order("KRW-ETH", "BID", price="99.5", volume="93.25", identifier="mine")
     order = subscriptions["order"].get(10)
     assert (order.symbol, order.uuid, order.state, order.ask_bid) == ("KRW-ETH", number, "wait", "BID")
-    assert (order.price, order.volume, order.identifier) == (Decimal("1000.5"), Decimal("3.25"), "mine")
+    assert (order.price, order.volume, order.identifier) == (Decimal("99.5"), Decimal("93.25"), "mine")
     assert order.epoch == 1
     asset = subscriptions["asset"].get(10)
     free, locked = sim.balances()["KRW"]

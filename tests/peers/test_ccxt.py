@@ -104,3 +104,36 @@ def test_private_streams_go_on_after_a_gap(simulator: Make, entrance: Enter) -> 
                     await asyncio.wait_for(upbit.watch_balance(), 10)
 
     asyncio.run(run())
+
+
+def test_the_rest_calls_beside_the_streams(simulator: Make) -> None:
+    sim = simulator(limits=None)
+
+    async def run() -> None:
+        async with exchange(sim, sim.url) as upbit:
+            assert (await upbit.fetch_balance())["BTC"]["free"] == 10
+            rows = await upbit.fetch_ohlcv("BTC/KRW", "1m", limit=50)
+            assert len(rows) == 50
+            assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+            assert len(await upbit.fetch_ohlcv("BTC/KRW", "1d", limit=10)) == 10
+            placed = await upbit.create_order("BTC/KRW", "limit", "buy", 0.25, 100_000_000)
+            assert [order["id"] for order in await upbit.fetch_open_orders("BTC/KRW")] == [placed["id"]]
+            sim.trade("KRW-BTC", 100_000_000, "0.1", "ASK")
+            order = await upbit.fetch_order(placed["id"])
+            assert (order["status"], order["filled"], order["fee"]["cost"]) == ("open", 0.1, "5000")
+            edited = await upbit.edit_order(placed["id"], "BTC/KRW", "limit", "buy", 0.2, 101_000_000)
+            assert sim.orders() == {placed["id"]: "cancel", edited["id"]: "wait"}
+            await upbit.cancel_order(edited["id"])
+            bought = await upbit.create_order("BTC/KRW", "market", "buy", None, None, {"cost": 100_000})
+            ended = await upbit.fetch_order(bought["id"])
+            # What buys nothing more comes back: a filled purchase is told as canceled.
+            assert (ended["status"], ended["cost"] > 99_999) == ("canceled", True)
+            assert {order["id"] for order in await upbit.fetch_canceled_orders("BTC/KRW")} == set(sim.orders())
+            fee = await upbit.fetch_trading_fee("BTC/KRW")
+            assert fee["taker"] == 0.0005
+            with pytest.raises(ccxt_pro.InsufficientFunds):
+                await upbit.create_order("BTC/KRW", "limit", "sell", 11, 90_000_000)
+            with pytest.raises(ccxt_pro.OrderNotFound):
+                await upbit.cancel_order(edited["id"])
+
+    asyncio.run(run())

@@ -117,3 +117,46 @@ def stop(manager: Any) -> None:
     manager.close()
     manager._WebSocketManager__q.close()
     manager._WebSocketManager__q.join_thread()
+
+
+@pytest.fixture
+def rest(certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """Run a simulator that its REST calls find under the exchange's name."""
+    with Simulator(tls=certificate, limits=None) as simulator:
+        real = socket.getaddrinfo
+
+        def here(host: Any, number: Any, *args: Any, **kwargs: Any) -> Any:
+            if host == HOST:
+                host, number = "127.0.0.1", simulator.port
+            return real(host, number, *args, **kwargs)
+
+        monkeypatch.setattr(socket, "getaddrinfo", here)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", certificate[0])
+        yield simulator
+
+
+def test_its_calls_place_and_find_orders(rest: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+    client = pyupbit.Upbit(rest.access_key, rest.secret_key)
+    assert client.get_balance("KRW") == 1_000_000_000
+    placed = client.buy_limit_order("KRW-BTC", 1000, 6)
+    assert (placed["state"], placed["locked"]) == ("wait", "6003")
+    assert [order["uuid"] for order in client.get_order("KRW-BTC")] == [placed["uuid"]]
+    assert client.get_order(placed["uuid"])["trades"] == []
+    assert client.cancel_order(placed["uuid"])["uuid"] == placed["uuid"]
+    bought = client.buy_market_order("KRW-BTC", 100_000)
+    assert client.get_order(bought["uuid"])["state"] == "cancel"
+    assert client.sell_market_order("KRW-BTC", "0.0005")["side"] == "ask"
+    assert client.get_chance("KRW-BTC")["bid_fee"] == "0.0005"
+    # It knows the exchange's names, and prints what it makes of them.
+    assert client.buy_limit_order("KRW-BTC", 1000, 1) is None
+    assert "UnderMinTotalBid" in capsys.readouterr().out
+
+
+def test_its_candles_are_whole(rest: Simulator) -> None:
+    # It pages by 200 with `to`, and waits between the pages.
+    frame = pyupbit.get_ohlcv("KRW-BTC", "minute1", count=300, period=0)
+    assert len(frame) == 300
+    assert frame.index.is_monotonic_increasing
+    assert len(set(frame.index)) == 300
+    assert len(pyupbit.get_ohlcv("KRW-BTC", "day", count=20)) == 20
+    assert pyupbit.get_current_price("KRW-BTC") > 10**8

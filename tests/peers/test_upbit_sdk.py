@@ -124,7 +124,7 @@ def test_private_streams_in_every_format(simulator: Make, entrance: Enter, open_
         sim.place_order("KRW-BTC", "BID", 100_000_000, "0.25", identifier="mine")
         sim.trade("KRW-BTC", 100_000_000, 1, "ASK")
         sim.announce("A notice", "maintenance")
-        got = [event for _ in range(6) for event in stream.receive()]
+        got = [event for _ in range(7) for event in stream.receive()]
         assert as_text(got) == sent(sim)
         states = [event.get("state", event.get("s")) for event in got]
         assert [state for state in states if state] == ["wait", "trade", "done"]
@@ -172,3 +172,31 @@ def test_the_rest_calls_beside_the_streams(simulator: Make) -> None:
         assert [pair.market for pair in pairs][:1] == ["KRW-BTC"]
         trades = client.trades.list(market="KRW-BTC", count=3)
         assert [trade.sequential_id for trade in trades] == ids[::-1]
+
+
+def test_orders_and_balances_over_rest(simulator: Make) -> None:
+    sim = simulator()
+    options = {"access_key": sim.access_key, "secret_key": sim.secret_key, "base_url": sim.rest_url}
+    with upbit.Upbit(**options, max_retries=0) as client:
+        assert {row.currency: row.balance for row in client.accounts.list()}["BTC"] == "10"
+        wanted = {"market": "KRW-BTC", "side": "bid", "ord_type": "limit"}
+        order = client.orders.create(**wanted, price="1000", volume="6", identifier="mine")
+        assert (order.state, order.locked, order.identifier) == ("wait", "6003", "mine")
+        other = client.orders.create(**wanted, price="2000", volume="3")
+        listed = client.orders.list_open(market="KRW-BTC", states=["wait", "watch"], order_by="asc")
+        assert [row.uuid for row in listed] == [order.uuid, other.uuid]
+        rows = client.orders.list_by_uuids(uuids=[order.uuid, other.uuid])
+        assert len(rows) == 2
+        assert client.orders.cancel(uuid=order.uuid).uuid == order.uuid
+        assert client.orders.cancel_by_uuids(uuids=[order.uuid, other.uuid]).success.count == 1
+        closed = list(client.orders.list_closed(state="cancel"))
+        assert {row.uuid for row in closed} == {order.uuid, other.uuid}
+        bought = client.orders.create(market="KRW-BTC", side="bid", ord_type="price", price="100000")
+        found = client.orders.retrieve(uuid=bought.uuid)
+        assert (found.state, len(found.trades)) == ("cancel", found.trades_count)
+        assert client.orders.retrieve_chance(market="KRW-BTC").market.bid.min_total == "5000"
+        assert client.api_keys.list()[0].access_key == sim.access_key
+        with pytest.raises(upbit.BadRequestError, match="under_min_total_bid"):
+            client.orders.create(**wanted, price="1000", volume="1")
+        assert len(client.candles.list_minutes(unit=5, market="KRW-BTC", count=3)) == 3
+        assert len(client.candles.list_days(market="KRW-BTC", count=3)) == 3

@@ -146,6 +146,28 @@ def _simulate(
         simulate(Exchange(chosen, port, traffic, capture, speed, seed), Console())
 
 
+@app.command("probe")
+def _probe(
+    out: Annotated[Path, typer.Option(dir_okay=False, help="Where the report goes.")] = Path("answers.json"),
+    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+    code: Annotated[str, typer.Option(help="A market with trades every second.")] = "KRW-BTC",
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="This question alone. May be repeated.")
+    ] = None,
+    slow: Annotated[bool, typer.Option("--slow", help="Ask what takes minutes, too.")] = False,
+    pause: Annotated[float, typer.Option(min=0, help="Seconds before each handshake and request.")] = 0.5,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask the exchange without asking me first.")] = False,
+) -> None:
+    """Ask an exchange what its documents leave open; the report makes a simulator answer alike."""
+    from .probe import run_probe
+
+    with _ends_well():
+        target = _config(url).url
+        if not yes:
+            typer.confirm(f"Ask {target} some dozens of harmless questions, within its limits?", abort=True)
+        run_probe(target, out, Console(), code=code, pause=pause, slow=slow, only=only or ())
+
+
 @app.command("demo")
 def _demo(
     seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long the traffic lasts.")] = 15.0,

@@ -4,7 +4,11 @@ The defaults are what was measured, else what the documents suggest, else the st
 is content here is content there. Source: Upbit WebSocket reference, sections 2, 3, 5, 6, 7, 9 and "Open questions".
 """
 
+import json
+import tomllib
 from dataclasses import dataclass, fields
+from os import PathLike
+from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
 __all__ = ["Answers"]
@@ -23,7 +27,13 @@ class Answers:
     token_expiry_checked: bool = False
     """Whether an `exp` claim counts; it is not part of the documented payload."""
     key_end_closes: bool = False
-    """Whether an open private socket is closed when its key expires or is revoked."""
+    """Whether an open private socket is closed when its key expires, is revoked, or loses its address."""
+    key_end_frame: bool = True
+    """Whether that close has a frame, with code 1000; else the socket is cut."""
+    key_end_refuses: bool = False
+    """Whether a socket that stays open is answered `INVALID_AUTH` when it asks anew."""
+    out_of_scope_status: Literal[401, 403] = 401
+    """The status of a REST call that its key has no permission for; it differs by area."""
     wrong_endpoint: Literal["INVALID_AUTH", "INVALID_PARAM"] = "INVALID_PARAM"
     """The answer to a type that another endpoint serves; a private type on the public one is always `INVALID_AUTH`."""
     missing_permission: Literal["INVALID_AUTH", "silence"] = "INVALID_AUTH"
@@ -51,14 +61,19 @@ class Answers:
     """The answer to an unknown `format`: served as DEFAULT, or `INVALID_PARAM`."""
     empty_request: Literal["error", "clears", "ignored"] = "error"
     """The answer to a request of ticket and format alone: `NO_TYPE`, or the end of the subscription, or nothing."""
-    regional_extras: bool = True
-    """Whether candles, announcements, indicators and list formats exist outside Korea too."""
+    regional_candles: bool = True
+    regional_announcements: bool = True
+    regional_indicators: bool = True
+    regional_list_formats: bool = True
+    """Whether these exist outside Korea too."""
     both_only: Literal["snapshot", "realtime", "nothing", "error"] = "snapshot"
     """What both `is_only_*` flags together mean."""
     camel_case_flags: bool = False
     """Whether `isOnlySnapshot` and `isOnlyRealtime`, the names of years ago, still count."""
     duplicate_codes: Literal["once", "twice"] = "once"
     """How often a code is served that stands twice in one list."""
+    same_type_twice: Literal["both", "first", "last"] = "both"
+    """Which of two objects of ticker, trade or one candle is served that name the same code."""
     same_code_twice: Literal["both", "first", "last"] = "both"
     """Which of two orderbook objects is served that name one code with other levels or depths."""
     binary_requests: bool = True
@@ -86,10 +101,12 @@ class Answers:
     """Seconds for which an account's first `myAsset` subscription stays silent; minutes are documented."""
     smp_default: bool = True
     """Whether orders without `smp_type` get `cancel_maker` (`none` when post-only), as announced for 2026-11-09."""
-    my_asset_split: bool = False
-    """Whether each asset has a message of its own, as in one live sample, or all that changed share one."""
+    my_asset_split: bool = True
+    """Whether each asset has a message of its own, as in the newest live sample, or all that changed share one."""
     my_asset_scope: Literal["changed", "all"] = "changed"
     """Whether a `myAsset` message lists the changed assets, or all."""
+    market_buy_residue: Literal["cancel", "done"] = "cancel"
+    """The end of a purchase by amount whose residue buys nothing more; one that comes out exactly is `done`."""
     wait_before_trade: bool = True
     """Whether an order that fills at once says `wait` first."""
     done_after_trade: bool = True
@@ -100,6 +117,14 @@ class Answers:
     """What the `timestamp` of a candle is: the time of its last trade, as over REST, or of the message."""
     day_roll_message: bool = False
     """Whether a ticker is pushed at 00:00 UTC without a trade."""
+
+    # REST.
+    rest_lag: float = 0.0
+    """Seconds by which replicas lag: what REST calls show is so old."""
+    quota_body: Literal["json", "text"] = "json"
+    """The body of 429: an error object, or the bare text that an older client compares it with."""
+    retry_after: bool = True
+    """Whether 418 has `Retry-After` beside the time in its body, which alone is documented."""
 
     # LIST_SUBSCRIPTIONS.
     list_suffixes: bool = True
@@ -132,12 +157,33 @@ class Answers:
     compress_from: int = 0
     """Bytes from which a message is compressed; shorter ones go plain on the same connection."""
 
+    @classmethod
+    def from_file(cls, path: str | PathLike[str]) -> "Answers":
+        """Read answers from JSON or TOML: what `websocket-v6 probe` wrote, or a table of switches.
+
+        Raises:
+            ValueError: if it is neither, or names what is no switch or no answer.
+        """
+        text = Path(path).read_text(encoding="utf-8")
+        try:
+            content = tomllib.loads(text) if Path(path).suffix == ".toml" else json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{path} cannot be read: {error}") from error
+        answers = content.get("answers", content) if isinstance(content, dict) else None
+        known = {field.name for field in fields(cls)}
+        if not isinstance(answers, dict) or not set(answers) <= known:
+            names = ", ".join(sorted(set(answers) - known)) if isinstance(answers, dict) else "its content"
+            raise ValueError(f"{path}: {names} is no switch of Answers")
+        return cls(**answers)
+
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
         for field in fields(self):
             hint, value = hints[field.name], getattr(self, field.name)
             if get_origin(hint) is Literal and value not in get_args(hint):
-                raise ValueError(f"{field.name}={value!r} is no answer: choose one of {', '.join(get_args(hint))}")
+                raise ValueError(
+                    f"{field.name}={value!r} is no answer: choose one of {', '.join(map(str, get_args(hint)))}"
+                )
         if not 0 <= self.stray_frames <= 2:
             raise ValueError(f"stray_frames={self.stray_frames} was never seen: choose 0, 1 or 2")
         if self.list_batch < 1:

@@ -134,8 +134,30 @@ def test_a_market_purchase_spends_its_amount_and_has_no_volume() -> None:
     # The nulls of the live sample of 2025-11.
     assert [wait[key] for key in ("volume", "remaining_volume", "executed_volume", "prevented_volume")] == [None] * 4
     assert (wait["price"], wait["reserved_fee"], wait["locked"]) == (5000, Decimal("2.5"), Decimal("5002.5"))
-    assert hall.desk.orders("a")[uuid] == "done"
-    assert 4999 < hall.last(uuid, "done")["executed_funds"] <= 5000
+    # What buys nothing more comes back, and that is the usual end; users wait in vain for `done`.
+    assert hall.states(uuid) == ["wait", "trade", "cancel"]
+    end = hall.last(uuid, "cancel")
+    assert 4999 < end["executed_funds"] < 5000
+    assert end["locked"] == hall.desk.balances("a")["KRW"][1] == 0
+
+
+def test_a_purchase_by_amount_is_done_when_it_comes_out_exactly() -> None:
+    hall = Hall()
+    price, size = hall.best("ASK")
+    uuid = hall.place("KRW-BTC", "BID", price * size / 2, None, "price")
+    assert hall.states(uuid) == ["wait", "trade", "done"]
+    # `best` takes one level; it ends in the same two ways.
+    uuid = hall.place("KRW-BTC", "BID", hall.best("ASK")[0] / 1000, None, "best", time_in_force="ioc")
+    assert hall.states(uuid)[-1] == "done"
+    uuid = hall.place("KRW-BTC", "BID", 5003, None, "best", time_in_force="ioc")
+    assert hall.states(uuid)[-1] == "cancel"
+
+
+def test_a_residue_may_end_in_done() -> None:
+    hall = Hall(market_buy_residue="done")
+    uuid = hall.place("KRW-BTC", "BID", 5000, None, "price")
+    assert hall.states(uuid) == ["wait", "trade", "done"]
+    assert hall.desk.balances("a")["KRW"][1] == 0
 
 
 def test_a_market_sale_takes_what_is_there() -> None:
@@ -192,7 +214,7 @@ def test_orders_of_one_account_do_not_meet(smp_type: str, maker: list[str], take
     hall = Hall()
     ask = hall.best("ASK")[0]
     # The only ask at its price, so that nothing else can be met there.
-    price = ask - 500 if hall.best("BID")[0] < ask - 500 else ask
+    price = ask - 1000 if hall.best("BID")[0] < ask - 1000 else ask
     hall.floor.market("KRW-BTC").book.asks.put(price, Decimal(0))
     before = hall.money("a")
     resting = hall.place("KRW-BTC", "ASK", price, "0.3")
@@ -205,7 +227,8 @@ def test_orders_of_one_account_do_not_meet(smp_type: str, maker: list[str], take
 
 def test_accounts_meet_each_other() -> None:
     hall = Hall()
-    price = hall.best("BID")[0] + 500
+    price = hall.best("ASK")[0]
+    hall.floor.market("KRW-BTC").book.asks.put(price, Decimal(0))
     resting = hall.place("KRW-BTC", "ASK", price, "0.3", key="b")
     assert hall.states(hall.place("KRW-BTC", "BID", price, "0.3")) == ["wait", "trade", "done"]
     assert hall.states(resting) == ["wait", "trade", "done"]
@@ -214,9 +237,9 @@ def test_accounts_meet_each_other() -> None:
 def test_what_an_account_lacks_it_cannot_spend() -> None:
     hall = Hall()
     with pytest.raises(ValueError, match="deposit"):
-        hall.place("KRW-BTC", "ASK", 1_000_000_000, "11")
+        hall.place("KRW-BTC", "ASK", 90_000_000, "11")
     hall.desk.deposit("a", "BTC", "1")
-    hall.place("KRW-BTC", "ASK", 1_000_000_000, "11")
+    hall.place("KRW-BTC", "ASK", 90_000_000, "11")
     with pytest.raises(ValueError, match="add_key"):
         hall.place("KRW-BTC", "ASK", 1, "1", key="stranger")
 
@@ -238,7 +261,7 @@ def test_an_order_without_what_its_type_needs_is_refused(order: tuple[Any, ...])
 
 def test_assets_are_told_in_part_or_in_full() -> None:
     for scope, names in (("changed", ["BTC", "KRW"]), ("all", ["BTC", "ETH", "KRW", "USDT", "XRP"])):
-        hall = Hall(my_asset_scope=scope)
+        hall = Hall(my_asset_scope=scope, my_asset_split=False)
         hall.place("KRW-BTC", "BID", 50_000, None, "price")
         told = [json.loads(event.text(LONG, "REALTIME")) for _, event in hall.told if event.type == "myAsset"]
         filled = [event for event in told if len(event["assets"]) > 1]
@@ -247,7 +270,7 @@ def test_assets_are_told_in_part_or_in_full() -> None:
 
 
 def test_assets_may_have_a_message_each() -> None:
-    hall = Hall(my_asset_split=True)
+    hall = Hall()
     hall.place("KRW-BTC", "BID", 50_000, None, "price")
     told = [event.fields["assets"] for _, event in hall.told if event.type == "myAsset"]
     assert [[asset[0] for asset in assets] for assets in told][:3] == [["KRW"], ["BTC"], ["KRW"]]  # type: ignore[attr-defined]
@@ -280,6 +303,7 @@ def test_no_money_is_made_or_lost_but_to_the_market_and_to_fees(actions: list[An
         match action:
             case ("limit", key, side, ticks, volume, tif, smp):
                 price = market.last.price + ticks * market.tick
+                smp = None if tif == "post_only" else smp
                 hall.place("KRW-BTC", side, price, volume, key=key, time_in_force=tif, smp_type=smp)
             case ("market", key, "BID"):
                 hall.place("KRW-BTC", "BID", 100_000, None, "price", key=key)

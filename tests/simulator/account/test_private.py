@@ -34,9 +34,11 @@ def test_orders_and_balances_are_told_as_they_change(simulator: Make, private: M
     assert [order[key] for key in ("uuid", "state", "identifier", "locked")] == [uuid, "wait", "mine", 25012500]
     assert asset["assets"] == [{"currency": "KRW", "balance": 974987500, "locked": 25012500}]
     sim.trade("KRW-BTC", price=100_000_000, volume=1, side="ASK")
-    trade, done, asset = reader.read_many(3)
+    trade, done, *assets = reader.read_many(4)
     assert [trade["state"], trade["is_maker"], trade["trade_fee"], done["state"]] == ["trade", True, 12500, "done"]
-    assert {entry["currency"]: entry["balance"] for entry in asset["assets"]} == {"BTC": 10.25, "KRW": 974987500}
+    # A message for each, as in the newest live sample.
+    entries = [entry for message in assets for entry in message["assets"]]
+    assert {entry["currency"]: entry["balance"] for entry in entries} == {"BTC": 10.25, "KRW": 974987500}
     assert sim.balances()["KRW"] == (Decimal(974_987_500), Decimal(0))
     assert sim.orders() == {uuid: "done"}
     assert {event["stream_type"] for event in (order, trade, done, asset)} == {"REALTIME"}

@@ -120,6 +120,46 @@ def test_keys_end(simulator: Make, client: Make, bearer: Make) -> None:
     assert refused(client, sim.private_url, additional_headers=bearer(sim))[2]["error"]["name"] == "jwt_verification"
 
 
+def test_a_key_that_loses_its_address(simulator: Make, client: Make, bearer: Make) -> None:
+    sim = simulator(answers=Answers(key_end_closes=True, key_end_frame=False))
+    reader = client(sim.private_url, additional_headers=bearer(sim))
+    sim.allow_ip(False)
+    assert reader.ended() is None
+    name = refused(client, sim.private_url, additional_headers=bearer(sim))[2]["error"]["name"]
+    assert name == "no_authorization_ip"
+    sim.allow_ip(True)
+    client(sim.private_url, additional_headers=bearer(sim))
+
+
+def test_a_socket_whose_key_is_gone_may_not_ask_anew(simulator: Make, client: Make, bearer: Make) -> None:
+    sim = simulator(answers=Answers(key_end_refuses=True))
+    reader = client(sim.private_url, additional_headers=bearer(sim))
+    reader.ask({"type": "announcement"})
+    sim.wait_served({"announcement *"}, endpoint="private")
+    sim.allow_ip(False)
+    sim.announce("still told")
+    assert reader.read()["title"] == "still told"
+    reader.ask({"type": "announcement"})
+    assert reader.read()["error"]["name"] == "INVALID_AUTH"
+    assert reader.ended() == (1000, "")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_public_sockets_may_be_too_many(simulator: Make, client: Make, status: int) -> None:
+    sim = simulator(limits=Limits(public_connections=2, connections_status=status, connects_per_second=None))
+    first, _ = client(sim.url), client(sim.url)
+    assert refused(client, sim.url)[0] == status
+    first.connection.close()
+    sim.wait_connected(1, endpoint="public")
+    client(sim.url)
+
+
+def test_refusals_are_in_the_words_of_the_region(simulator: Make, client: Make) -> None:
+    bodies = [refused(client, simulator(region=region).private_url)[2]["error"] for region in ("kr", "sg")]
+    assert [body["name"] for body in bodies] == ["no_authorization_token"] * 2
+    assert [body["message"].isascii() for body in bodies] == [False, True]
+
+
 def test_an_open_socket_outlives_its_key_by_default(simulator: Make, client: Make, bearer: Make) -> None:
     sim = simulator()
     reader = client(sim.private_url, additional_headers=bearer(sim))

@@ -133,12 +133,17 @@ def test_an_unknown_format_is_default_or_an_error() -> None:
 def test_what_is_new_may_not_exist_outside_korea() -> None:
     candle = json.dumps([TICKET, {"type": "candle.1m", "codes": ["SGD-BTC"]}, {"format": "SIMPLE_LIST"}])
     assert parse_request(candle, "public", Answers(), region="sg").format == "SIMPLE_LIST"
-    answers = Answers(regional_extras=False)
+    answers = Answers(regional_candles=False, regional_list_formats=False)
     assert parse_request(candle, "public", answers, region="kr").parts[0].type == "candle.1m"
     with pytest.raises(RequestError, match="INVALID_PARAM"):
         parse_request(candle, "public", answers, region="sg")
     ticker = json.dumps([TICKET, {"type": "ticker", "codes": ["SGD-BTC"]}, {"format": "JSON_LIST"}])
     assert parse_request(ticker, "public", answers, region="sg").format == "DEFAULT"
+    assert parse_request(ticker, "public", Answers(regional_candles=False), region="sg").format == "JSON_LIST"
+    notices = json.dumps([TICKET, {"type": "announcement"}])
+    assert parse_request(notices, "private", answers, region="sg").parts
+    with pytest.raises(RequestError, match="INVALID_PARAM"):
+        parse_request(notices, "private", Answers(regional_announcements=False), region="sg")
 
 
 @pytest.mark.parametrize("answer", ["clears", "ignored"])

@@ -194,6 +194,23 @@ def test_one_code_at_two_levels(simulator: Make, client: Make, answer: str, leve
     assert reader.is_silent()
 
 
+@pytest.mark.parametrize("type_", ["ticker", "trade", "candle.1m"])
+@pytest.mark.parametrize(
+    ("answer", "kinds"), [("both", ["SNAPSHOT", "SNAPSHOT", "REALTIME"]), ("first", ["SNAPSHOT"]), ("last", [])]
+)
+def test_one_code_in_two_objects(simulator: Make, client: Make, type_: str, answer: str, kinds: list[str]) -> None:
+    sim = simulator(answers=Answers(same_type_twice=answer))  # type: ignore[arg-type]
+    reader = client(sim.url)
+    part = {"type": type_, "codes": ["KRW-BTC"]}
+    last = {**part, "is_only_realtime": True} if answer == "last" else part
+    reader.ask({**part, "is_only_snapshot": answer == "first"}, last)
+    sim.wait(lambda sim: sim.connections()[0].subscription)
+    sim.trade("KRW-BTC")
+    expected = [*kinds, "REALTIME"] if answer != "first" else kinds
+    assert [event["stream_type"] for event in reader.read_many(len(expected))] == expected
+    assert reader.is_silent()
+
+
 @pytest.mark.parametrize(("answer", "times"), [("once", 1), ("twice", 2)])
 def test_one_code_twice_in_a_list(simulator: Make, client: Make, answer: str, times: int) -> None:
     sim = simulator(answers=Answers(duplicate_codes=answer))  # type: ignore[arg-type]

@@ -64,10 +64,10 @@ class Matching:
             market.rest(self._floor.clock.now_ms(), order.side, order.price, order.remaining)
             self._floor.tape.book_changed(market)
         else:
-            # A market order that has emptied its budget but for dust is done; one cut short is cancelled.
+            # A residue that buys nothing more is the usual end of a purchase by amount; `done` has none.
             best = self._best(market, order)
             dust = order.by_amount and best is not None and not order.volume_at(best)
-            self._statements.end(order, "done" if dust and order.executed else "cancel")
+            self._statements.end(order, self._answers.market_buy_residue if dust and order.executed else "cancel")
 
     def leave(self, order: Order) -> None:
         """Take an order out of the book."""
@@ -177,7 +177,9 @@ class Matching:
         if last:
             self._forget(order)
             order.state = "done"
-        self._statements.state(order, "trade", Execution(trade, volume, fee, self._statements.uuid(), is_maker))
+        execution = Execution(trade, volume, fee, self._statements.uuid(), is_maker)
+        order.executions.append(execution)
+        self._statements.state(order, "trade", execution)
         if last and self._answers.done_after_trade:
             self._statements.state(order, "done")
         self._statements.assets(order.account, [order.base, order.quote])

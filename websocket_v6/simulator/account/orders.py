@@ -3,7 +3,7 @@
 Source: Upbit WebSocket reference, "myOrder"; the sample of 2025-11 for the nulls of a market buy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal, NamedTuple
 
@@ -11,7 +11,7 @@ from ..market.trades import Trade, TradeSide
 from ..market.wording import Bulletin
 from .balances import Account
 
-__all__ = ["Execution", "Order", "OrderType", "SmpType", "TimeInForce"]
+__all__ = ["Execution", "Order", "OrderNote", "OrderType", "SmpType", "TimeInForce", "fee_rate"]
 
 OrderType = Literal["limit", "price", "market", "best"]
 SmpType = Literal["reduce", "cancel_maker", "cancel_taker", "none"]
@@ -22,19 +22,11 @@ _EIGHT = Decimal("0.00000001")
 # 0.05 % in the KRW market, 0.25 % in the others.
 _FEES = {"KRW": Decimal("0.0005")}
 _OTHER_FEE = Decimal("0.0025")
-# Whether there is a price, whether there is a volume. The price of a purchase without a volume is the amount to spend.
-_NEEDED = {
-    ("limit", "ASK"): (True, True),
-    ("limit", "BID"): (True, True),
-    ("price", "BID"): (True, False),
-    ("market", "ASK"): (False, True),
-    ("best", "BID"): (True, False),
-    ("best", "ASK"): (False, True),
-}
-_TAKES = (
-    "price and volume if it is 'limit', an amount as price alone if it buys as 'price' or 'best', "
-    "and a volume alone if it sells as 'market' or 'best'"
-)
+
+
+def fee_rate(code: str) -> Decimal:
+    """Return the share of its amount that a trade costs."""
+    return _FEES.get(code.partition("-")[0], _OTHER_FEE)
 
 
 class Execution(NamedTuple):
@@ -45,6 +37,15 @@ class Execution(NamedTuple):
     fee: Decimal
     uuid: str
     is_maker: bool
+
+
+class OrderNote(NamedTuple):
+    """What an order was at a time, as the exchange's REST side tells it: what is null is left out."""
+
+    at: float  # the simulator's clock, seconds since 1970
+    state: str
+    row: dict[str, str | int]
+    trades_count: int
 
 
 @dataclass(eq=False)
@@ -72,14 +73,13 @@ class Order:
     prevented_volume: Decimal = _ZERO
     prevented_locked: Decimal = _ZERO
     locked: Decimal = _ZERO
+    executions: list["Execution"] = field(default_factory=list)
+    notes: list["OrderNote"] = field(default_factory=list)  # what it was after each change, oldest first
 
     def __post_init__(self) -> None:
-        given = (self.price is not None, self.volume is not None)
-        if given != _NEEDED.get((self.order_type, self.side)):
-            raise ValueError(f"a {self.side} order of type {self.order_type!r} takes {_TAKES}")
         quote, _, self.base = self.code.partition("-")
         self.quote = quote
-        self.fee_rate = _FEES.get(quote, _OTHER_FEE)
+        self.fee_rate = fee_rate(self.code)
         self.locked = self._to_lock()
         self.reserved_fee = self._fee_of_rest()
 
@@ -98,6 +98,10 @@ class Order:
         if self.by_amount:
             return self._needed(self.price) - self.funds - self.prevented_volume
         return self._needed(self.volume) - self.executed - self.prevented_volume
+
+    @property
+    def remaining_fee(self) -> Decimal:
+        return self._fee_of_rest() if self.locked else _ZERO
 
     def volume_at(self, price: Decimal) -> Decimal:
         """Return how much of the rest can trade at `price`."""
@@ -126,7 +130,7 @@ class Order:
         if self.side == "BID":
             # What was locked for a higher price than was paid comes back.
             self.account.add(self.quote, released - amount - fee)
-            self.account.add(self.base, volume)
+            self.account.buy(self.base, volume, amount)
         else:
             self.account.add(self.quote, amount - fee)
         return fee
@@ -138,6 +142,10 @@ class Order:
         self.locked = self._to_lock()
         self.prevented_locked += before - self.locked
         self.account.lock(self.lock_currency, self.locked - before)
+
+    def noted(self, until: float) -> OrderNote | None:
+        """Return what the order was at a time, `None` if it was not there yet."""
+        return next((note for note in reversed(self.notes) if note.at <= until), None)
 
     def release(self) -> None:
         """Give back what is locked: the order is over."""
@@ -162,7 +170,7 @@ class Order:
             "executed_volume": self.executed if self.executed or not self.by_amount else None,
             "trades_count": self.trades_count,
             "reserved_fee": self.reserved_fee,
-            "remaining_fee": self._fee_of_rest() if self.locked else _ZERO,
+            "remaining_fee": self.remaining_fee,
             "paid_fee": self.paid_fee,
             "locked": self.locked,
             "executed_funds": self.funds,

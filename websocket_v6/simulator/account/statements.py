@@ -12,7 +12,8 @@ from ..answers import Answers
 from ..clock import Clock
 from ..market.wording import Bulletin
 from .balances import Account
-from .orders import Execution, Order
+from .order_rows import order_row
+from .orders import Execution, Order, OrderNote
 
 __all__ = ["Statements"]
 
@@ -29,7 +30,12 @@ class Statements:
 
     def state(self, order: Order, state: str, execution: Execution | None = None) -> None:
         """Tell that an order is in `state`; `trade` comes with its execution."""
+        self.note(order)
         self._publish(order.account.access_key, order.bulletin(state, self._clock.now_ms(), execution))
+
+    def note(self, order: Order) -> None:
+        """Keep what an order is now, for REST calls that lag."""
+        order.notes.append(OrderNote(self._clock.now(), order.state, order_row(order), order.trades_count))
 
     def end(self, order: Order, state: str) -> None:
         """End an order, give back what it had locked, and tell both."""
@@ -40,6 +46,7 @@ class Statements:
 
     def assets(self, account: Account, currencies: list[str]) -> None:
         """Tell the balances of `currencies`, or of all."""
+        account.note(self._clock.now())
         if self._answers.my_asset_scope == "all":
             currencies = account.currencies()
         for group in [[name] for name in currencies] if self._answers.my_asset_split else [currencies]:

@@ -36,6 +36,9 @@ class AccountCalls(Remote):
         trades reach it. A market purchase (`price`) takes the amount to spend as `price`, a market sale (`market`) a
         `volume`.
         With `trigger` it waits, in state `watch`, for a trade at that price.
+
+        Raises:
+            OrderRefused: a ValueError, if the exchange would not take it: a price off the tick, say
         """
         uuid: str = self._call(
             "desk.place",
@@ -77,16 +80,23 @@ class AccountCalls(Remote):
         self,
         access_key: str,
         secret_key: str,
-        permissions: Iterable[str] = ("orders", "assets"),
+        permissions: Iterable[str] = ("orders", "assets", "trade"),
         *,
         ip_allowed: bool = True,
     ) -> None:
-        """Make a key known, with an account of its own; a known one gets this secret and keeps its account."""
+        """Make a key known, with an account of its own; a known one gets this secret and keeps its account.
+
+        Permissions: to see orders, to see balances, to place and cancel orders.
+        """
         self._call("add_key", access_key, secret_key, tuple(permissions), ip_allowed)
 
     def expire_key(self, access_key: str | None = None) -> None:
         """Let a key expire: new handshakes answer `expired_access_key`."""
         self._call("end_key", access_key or self.access_key)
+
+    def allow_ip(self, allowed: bool, access_key: str | None = None) -> None:
+        """Put this machine's address on a key's allow list or take it off, as its owner does on the web."""
+        self._call("allow_ip", access_key or self.access_key, allowed)
 
     def revoke_key(self, access_key: str | None = None) -> None:
         """Forget a key: new handshakes answer `jwt_verification`."""

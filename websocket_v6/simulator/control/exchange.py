@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from ..account.desk import Desk
-from ..account.keyring import AccessKey, Keyring
+from ..account.keyring import ALL_PERMISSIONS, AccessKey, Keyring
 from ..exact import Number, decimal_or_none
+from ..market.catalog import tick_size
 from ..market.closes import Closes
 from ..market.crowd import Crowd
 from ..market.notices import NoticeBoard
@@ -18,6 +19,8 @@ from ..market.trades import TradeSide
 from ..market.trading_floor import TradingFloor
 from ..market.wording import Wording
 from ..parts import split_suffix
+from ..rest.http_side import HttpSide
+from ..rest.rest_side import RestSide
 from ..wire.audience import Audience
 from ..wire.broadcast import Broadcast
 from ..wire.clients import Clients
@@ -83,11 +86,12 @@ class Exchange:
         )
         self.player = Player(self.floor)
         self.service = Service(self.house, self.floor, self.desk, audience, self.broadcast)
+        self.rest = RestSide(self.house, self.floor, self.desk)
         self.entrance = Entrance(
             self.house,
-            self.floor,
             self.clients,
             Reception(self.house, self.service),
+            lambda: HttpSide(self.rest.serve, self.clock.now, settings.limits.request_bytes),
             host=settings.host,
             port=settings.port,
             tls=settings.tls,
@@ -125,12 +129,22 @@ class Exchange:
     def trade(
         self, code: str, price: Number | None = None, volume: Number | None = None, side: TradeSide | None = None
     ) -> int:
-        """Let a trade happen and return its sequential id."""
-        return self.floor.trade(code, decimal_or_none(price), decimal_or_none(volume), side).sequential_id
+        """Let a trade happen and return its sequential id.
 
-    def list_market(self, code: str, price: Number | None = None) -> None:
+        Raises:
+            ValueError: if the market has no such price.
+        """
+        at = decimal_or_none(price)
+        if at is not None and at % (tick := tick_size(code, at)):
+            raise ValueError(f"{at:f} is no price of {code}: it takes multiples of {tick:f} there")
+        return self.floor.trade(code, at, decimal_or_none(volume), side).sequential_id
+
+    def list_market(
+        self, code: str, price: Number | None = None, *, state: str = "ACTIVE", traded: bool = True
+    ) -> None:
         """Add a market. Indicators asked for before it existed begin to flow, as is documented for them alone."""
-        self.floor.list_market(code, decimal_or_none(price))
+        past = {} if code in self.floor.markets else {"days": 0}
+        self.floor.list_market(code, decimal_or_none(price), state=state, traded=traded, **past)
         for client in self.clients.open("info"):
             self.service.refresh(client)
 
@@ -138,7 +152,7 @@ class Exchange:
         self,
         access_key: str,
         secret_key: str,
-        permissions: Iterable[str] = ("orders", "assets"),
+        permissions: Iterable[str] = ALL_PERMISSIONS,
         ip_allowed: bool = True,
     ) -> None:
         """Make a key known, with an account of its own; one that is known is replaced and keeps its account."""
@@ -151,9 +165,22 @@ class Exchange:
             self.keys.remove(access_key)
         else:
             self.keys.expire(access_key)
-        if self.answers.key_end_closes:
-            for client in self.clients.of(access_key):
+        self._close_sockets(access_key)
+
+    def allow_ip(self, access_key: str, allowed: bool) -> None:
+        """Change whether the clients' address is on the allow list of a key."""
+        self.keys.allow_ip(access_key, allowed)
+        if not allowed:
+            self._close_sockets(access_key)
+
+    def _close_sockets(self, access_key: str) -> None:
+        if not self.answers.key_end_closes:
+            return
+        for client in self.clients.of(access_key):
+            if self.answers.key_end_frame:
                 client.outbox.close(1000, "")
+            else:
+                client.outbox.abort()
 
     def current(self, stream: str, format_: str = "DEFAULT") -> str:
         """Return what a snapshot of a stream would say now."""

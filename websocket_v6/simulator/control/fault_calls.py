@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ..rest.rest_faults import Harm
 from .remote import Remote
 
 __all__ = ["FaultCalls"]
@@ -59,9 +60,24 @@ class FaultCalls(Remote):
     ) -> None:
         """Answer the next `times` handshakes with an HTTP status; `times=None` until `accept`.
 
-        With the endpoint `"rest"` it is the next REST calls.
+        With the endpoint `"rest"` it is the next REST calls, with a path such as `"/v1/accounts"` those to it.
         """
         self._call("turnstile.refuse", status, times, body, headers, endpoint)
+
+    def spoil(self, path: str, harm: Harm, times: int | None = 1) -> None:
+        """Spoil the next `times` answers to REST calls of a path; `None` is until `mend`.
+
+        `harm`: "empty" or "half" (of a list), "truncated" JSON, "hang" until `mend`, "cut" without an answer.
+        """
+        self._call("rest.faults.plan", path, harm, times)
+
+    def mend(self) -> None:
+        """Forget what `spoil` planned, and let the calls that hang go on."""
+        self._call("rest.faults.mend")
+
+    def delay_rest(self, seconds: float) -> None:
+        """Let REST show what was `seconds` ago, as a replica that lags; calls that change something do so at once."""
+        self._call("rest.faults.delay", seconds)
 
     def accept(self, endpoint: str | None = None) -> None:
         """Take back what `refuse` planned, for one endpoint or all of it."""

@@ -1,6 +1,6 @@
 """What moves the markets of a simulator: the part of its face that concerns what is public."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from os import PathLike
 
@@ -64,9 +64,27 @@ class MarketCalls(Remote):
     def stop_playing(self) -> None:
         self._call("player.stop_playing")
 
-    def list_market(self, code: str, price: Number | None = None) -> None:
-        """Add a market, or begin one anew."""
-        self._call("list_market", code, price)
+    def list_market(
+        self, code: str, price: Number | None = None, *, state: str = "ACTIVE", traded: bool = True
+    ) -> None:
+        """Add a market, a new listing, or begin one anew.
+
+        With `traded=False` it is on the list and silent until its first trade, as a listing in the hours before
+        (`state="PREVIEW"`) is.
+        """
+        self._call("list_market", code, price, state=state, traded=traded)
+
+    def warn(self, code: str, *, warning: bool = True, cautions: Collection[str] = ()) -> None:
+        """Set what the market list says of a market: the warning and all cautions; its ticker is sent.
+
+        Cautions: PRICE_FLUCTUATIONS, TRADING_VOLUME_SOARING, DEPOSIT_AMOUNT_SOARING, GLOBAL_PRICE_DIFFERENCES,
+        CONCENTRATION_OF_SMALL_ACCOUNTS.
+        """
+        self._call("floor.warn", code, warning, frozenset(cautions))
+
+    def suspend(self, code: str, suspended: bool = True) -> None:
+        """Suspend trading in a market, or let it go on: its ticker says so, and the desk takes no orders."""
+        self._call("floor.suspend", code, suspended)
 
     def remove_market(self, code: str) -> None:
         """Take a market off the list; who subscribed to it hears nothing any more."""

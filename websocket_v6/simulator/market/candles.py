@@ -14,6 +14,7 @@ __all__ = ["SECONDS", "Candle", "Series"]
 
 _MINUTES = (1, 3, 5, 10, 15, 30, 60, 240)
 SECONDS = {"1s": 1, **{f"{n}m": n * 60 for n in _MINUTES}, "1d": 86_400}
+_KEPT = {"1s": 400}  # closed candles of a unit, and of the others
 _KST_MS = 9 * 3_600_000
 
 
@@ -60,11 +61,11 @@ class Candle:
 class Series:
     """One unit's candles: the newest, and those before it."""
 
-    def __init__(self, unit: str, keep: int = 250) -> None:
+    def __init__(self, unit: str) -> None:
         self.unit = unit
         self.ms = SECONDS[unit] * 1000
         self.newest: Candle | None = None
-        self.closed: deque[Candle] = deque(maxlen=keep)
+        self.closed: deque[Candle] = deque(maxlen=_KEPT.get(unit, 1000))
 
     def add(self, price: Decimal, volume: Decimal, amount: Decimal, ms: int) -> None:
         """Count a trade in the candle of its time."""

@@ -5,10 +5,20 @@ Source: Upbit WebSocket reference, "Market codes" (tick sizes since 2025-07-31) 
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
-__all__ = ["DEFAULT_MARKETS", "Listing", "is_code", "many_markets", "tick_size"]
+__all__ = [
+    "CAUTIONS",
+    "DEFAULT_MARKETS",
+    "Listing",
+    "is_code",
+    "korean_name",
+    "many_markets",
+    "next_price",
+    "tick_size",
+]
 
 DEFAULT_MARKETS: Sequence[str] = (
     *("KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "KRW-DOGE", "KRW-ADA"),
@@ -36,6 +46,21 @@ _PRICES = {
     "IDR": Decimal("0.084"),
     "KRW": Decimal(1),
 }
+_KOREAN_NAMES = {
+    "BTC": "비트코인",
+    "ETH": "이더리움",
+    "XRP": "엑스알피(리플)",
+    "SOL": "솔라나",
+    "DOGE": "도지코인",
+    "ADA": "에이다",
+    "AVAX": "아발란체",
+    "LINK": "체인링크",
+    "TRX": "트론",
+    "DOT": "폴카닷",
+    "SHIB": "시바이누",
+    "USDT": "테더",
+    "USDC": "유에스디코인",
+}
 # At or above this price, this tick.
 _KRW_TICKS = [
     (Decimal(price), Decimal(tick))
@@ -56,6 +81,14 @@ _KRW_TICKS = [
         ("0.00001", "0.0000001"),
     )
 ]
+# What the market list may say of a market beside the warning.
+CAUTIONS = (
+    "PRICE_FLUCTUATIONS",
+    "TRADING_VOLUME_SOARING",
+    "DEPOSIT_AMOUNT_SOARING",
+    "GLOBAL_PRICE_DIFFERENCES",
+    "CONCENTRATION_OF_SMALL_ACCOUNTS",
+)
 _SMALLEST = Decimal("0.00000001")
 
 
@@ -64,7 +97,6 @@ class Listing(NamedTuple):
 
     code: str
     price: Decimal
-    tick: Decimal
     levels: tuple[Decimal, ...]  # supported grouping steps, 0 first
 
     @classmethod
@@ -76,7 +108,7 @@ class Listing(NamedTuple):
             price = in_krw / _PRICES.get(quote, Decimal(1))
         tick = tick_size(code, price)
         price = max(tick, (price / tick).to_integral_value() * tick)
-        return cls(code, price, tick, _levels(quote, price, tick))
+        return cls(code, price, _levels(quote, price, tick))
 
 
 def is_code(code: str) -> bool:
@@ -85,6 +117,7 @@ def is_code(code: str) -> bool:
     return bool(hyphen) and all(part.isascii() and part.isalnum() and part == part.upper() for part in (quote, base))
 
 
+@lru_cache(maxsize=65_536)  # asked for with every level of a book
 def tick_size(code: str, price: Decimal) -> Decimal:
     """Return the smallest price step of a market at `price`."""
     quote = code.partition("-")[0]
@@ -95,6 +128,22 @@ def tick_size(code: str, price: Decimal) -> Decimal:
     if code in {"KRW-USDT", "KRW-USDC"} and 1000 <= price < 10_000:
         return Decimal("0.5")
     return next((tick for bound, tick in _KRW_TICKS if price >= bound), _SMALLEST)
+
+
+def next_price(code: str, price: Decimal, steps: int) -> Decimal:
+    """Return the price so many ticks above or below another; where the tick changes, each step has its own."""
+    for _ in range(steps):
+        price += tick_size(code, price)
+    for _ in range(-steps):
+        # The tick below a price is that of the prices just below it.
+        price -= tick_size(code, price - _SMALLEST)
+    return price
+
+
+def korean_name(code: str) -> str:
+    """Return the Korean name of what a market trades."""
+    base = code.partition("-")[2]
+    return _KOREAN_NAMES.get(base, f"모의자산 {base}")
 
 
 def many_markets(count: int) -> list[str]:

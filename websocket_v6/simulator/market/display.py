@@ -69,7 +69,8 @@ class Display:
         fields: dict[str, object] = {"type": "ticker", "code": market.code, **market.ticker_fields()}
         fields["delisting_date"] = self._delisting(market.delisting)
         if self._answers.deprecated_ticker_keys:
-            fields["is_trading_suspended"], fields["market_warning"] = False, "NONE"
+            fields["is_trading_suspended"] = market.suspended
+            fields["market_warning"] = "CAUTION" if market.warning else "NONE"
         return Bulletin("ticker", market.code, fields)
 
     def _delisting(self, when: datetime | None) -> object:

@@ -27,7 +27,8 @@ class Figures:
         self.prev_closing = prev_closing
         self._begin_day(prev_closing, ms)
         self.high, self.low = max(price, prev_closing), min(price, prev_closing)
-        self.year_high = self.year_low = (price, utc_text(ms)[:10])
+        self.year_high: tuple[Decimal, str | None] = (price, utc_text(ms)[:10])
+        self.year_low: tuple[Decimal, str | None] = self.year_high
         self.volume_24h = self.amount_24h = _ZERO
         self._minutes: deque[tuple[int, Decimal, Decimal]] = deque()  # minute, volume, amount: the last 24 hours
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from random import Random
 
 from .book import EMPTY, Book, Level, Side
-from .catalog import Listing
+from .catalog import Listing, next_price, tick_size
 from .trades import TradeSide
 
 __all__ = ["Makers"]
@@ -23,7 +23,7 @@ class Makers:
     def __init__(self, listing: Listing, rng: Random, *, depth: int) -> None:
         """Begin with an empty book; `begin` fills it with `depth` levels a side."""
         self.book = Book()
-        self._tick = listing.tick
+        self._code = listing.code
         self._worth = _WORTH.get(listing.code.partition("-")[0], 1.0)
         self._rng = rng
         self._depth = depth
@@ -32,8 +32,9 @@ class Makers:
     def begin(self, price: Decimal) -> None:
         """Quote around `price`."""
         self.book.asks.put(price, self.size(price))
-        if price > self._tick:
-            self.book.bids.put(price - self._tick, self.size(price))
+        below = self._step(price, -1)
+        if below > 0:
+            self.book.bids.put(below, self.size(price))
         self._refill()
 
     def best(self) -> tuple[Level, Level]:
@@ -53,9 +54,9 @@ class Makers:
         against.drop_better_than(price)
         # A taker who buys at `price` leaves no bid at it or above, and the others follow.
         behind.drop_crossed(price)
-        towards = self._tick if side == "BID" else -self._tick
-        self._follow(against, price + towards)
-        self._follow(behind, price - towards)
+        towards = 1 if side == "BID" else -1
+        self._follow(against, self._step(price, towards))
+        self._follow(behind, self._step(price, -towards))
         for held_side, held_price in list(self._held):
             if (self.book.asks if held_side == "ASK" else self.book.bids).size(held_price) == 0:
                 del self._held[held_side, held_price]
@@ -82,7 +83,7 @@ class Makers:
         side = self.book.asks if rng.random() < 0.5 else self.book.bids
         self._close_gap()
         if not side.levels:
-            price = last + (self._tick if side is self.book.asks else -self._tick)
+            price = self._step(last, 1 if side is self.book.asks else -1)
             if price > 0:
                 side.put(price, self.size(price))
             self._refill()
@@ -118,17 +119,17 @@ class Makers:
 
     def _follow(self, side: Side, price: Decimal) -> None:
         """Give a side a level at `price` if its best one is more than a few ticks away."""
-        if price > 0 and (side.best is None or abs(side.best[0] - price) > 4 * self._tick):
+        if price > 0 and (side.best is None or abs(side.best[0] - price) > 4 * tick_size(self._code, price)):
             side.put(price, self.size(price))
 
     def _refill(self) -> None:
         """Bring both sides back to their depth at their far ends."""
-        self._extend(self.book.asks, self._tick)
-        self._extend(self.book.bids, -self._tick)
+        self._extend(self.book.asks, 1)
+        self._extend(self.book.bids, -1)
 
-    def _extend(self, side: Side, step: Decimal) -> None:
+    def _extend(self, side: Side, direction: int) -> None:
         while side.levels and len(side.levels) < self._depth:
-            price = side.levels[-1][0] + step * self._rng.choice((1, 1, 1, 2, 3))
+            price = self._step(side.levels[-1][0], direction * self._rng.choice((1, 1, 1, 2, 3)))
             if price <= 0:
                 return
             side.levels.append(Level(price, self.size(price)))
@@ -136,7 +137,13 @@ class Makers:
     def _close_gap(self) -> None:
         """Let somebody quote inside a spread that got wide."""
         asks, bids = self.book.asks, self.book.bids
-        if asks.levels and bids.levels and asks.levels[0][0] - bids.levels[0][0] > 4 * self._tick:
+        if asks.levels and bids.levels and asks.levels[0][0] - bids.levels[0][0] > 4 * self._tick(asks):
             side = asks if self._rng.random() < 0.5 else bids
-            price = side.levels[0][0] + (-self._tick if side is asks else self._tick)
+            price = self._step(side.levels[0][0], -1 if side is asks else 1)
             side.put(price, self.size(price))
+
+    def _tick(self, side: Side) -> Decimal:
+        return tick_size(self._code, side.levels[0][0])
+
+    def _step(self, price: Decimal, steps: int) -> Decimal:
+        return next_price(self._code, price, steps)

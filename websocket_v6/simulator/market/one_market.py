@@ -9,27 +9,51 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
+from typing import NamedTuple
 
 from .book import Level
 from .candles import SECONDS, Series
-from .catalog import Listing
+from .catalog import Listing, tick_size
 from .figures import DAY_MS, Figures
 from .makers import Makers
+from .past import Past
 from .trades import Trade, TradeIds, TradeSide, change_fields
 from .wording import utc_text
 
 __all__ = ["Market"]
 
 
+class MadeUp(NamedTuple):
+    """What the ticker tells of the first day's hours before the simulation."""
+
+    volume: Decimal
+    amount: Decimal
+    opening: Decimal
+    high: Decimal
+    low: Decimal
+
+    @classmethod
+    def of(cls, figures: Figures) -> "MadeUp":
+        volume = figures.acc_ask + figures.acc_bid
+        return cls(volume, figures.acc_amount, figures.opening, figures.high, figures.low)
+
+
 class Market:
     """One market's state. `ms` arguments are its time; it never goes back."""
 
-    def __init__(self, listing: Listing, rng: Random, ms: int, *, depth: int = 40, history: int = 10_000) -> None:
-        """Begin at `ms` with a book of `depth` levels a side, some turnover, and one trade a little older."""
+    def __init__(
+        self, listing: Listing, rng: Random, ms: int, *, depth: int = 40, history: int = 10_000, days: int = 0
+    ) -> None:
+        """Begin at `ms` with a book of `depth` levels a side, some turnover, and one trade a little older.
+
+        `days` are those it has been listed for; a new listing has no 52 weeks to look back on.
+        """
         self.code = listing.code
-        self.tick = listing.tick
         self.levels = listing.levels
         self.market_state = "ACTIVE"
+        self.suspended = False
+        self.warning = False
+        self.cautions: frozenset[str] = frozenset()
         self.delisting: datetime | None = None
         self._rng = rng
         self._makers = Makers(listing, rng, depth=depth)
@@ -39,12 +63,34 @@ class Market:
         self.trades: deque[Trade] = deque(maxlen=history)
         self._ids = TradeIds()
         drift = Decimal(str(round(rng.uniform(-0.03, 0.03), 4)))
-        yesterday = max(self.tick, self._on_tick(listing.price * (1 + drift)))
+        yesterday = self._on_tick(listing.price * (1 + drift))
+        # Until its first trade it is on the list and says nothing.
+        self.quiet = False
         self.figures = Figures(listing.price, yesterday, ms)
-        self.figures.make_up_past(rng, ms, self._makers.size(listing.price) * 900, listing.price, self.tick)
+        turnover = self._makers.size(listing.price) * 900
+        self.figures.make_up_past(rng, ms, turnover, listing.price, tick_size(self.code, listing.price))
+        if not days:
+            # A new listing has no year to look back on; the dates are null until the price moves.
+            self.figures.year_high = self.figures.year_low = (listing.price, None)
+        self.made_up: MadeUp | None = MadeUp.of(self.figures)
         self.ticker_ms = ms
         self._makers.begin(listing.price)
-        self.last = self.trade(self._ms_before(ms), None, None, None)
+        self.first_ms = self._ms_before(ms)
+        self.past = Past(
+            self.code,
+            seed=f"{yesterday} {self.code}",
+            begin_ms=self.first_ms,
+            price=listing.price,
+            prev_closing=yesterday,
+            volume=turnover * 2,
+            days=days,
+        )
+        self.last = self.trade(self.first_ms, None, None, None)
+
+    @property
+    def tick(self) -> Decimal:
+        """The price step where the market is trading now."""
+        return tick_size(self.code, self.last.price)
 
     def ticker_fields(self) -> dict[str, object]:
         """Return the ticker as it stands, all but its type and code."""
@@ -78,6 +124,21 @@ class Market:
 
     # What happens to it.
 
+    def hush(self) -> None:
+        """Be on the list and say nothing, as a market before its first trade."""
+        figures = self.figures
+        self.quiet, self.made_up = True, None
+        self.trades.clear()
+        self.series = {unit: Series(unit) for unit in SECONDS}
+        figures.acc_ask = figures.acc_bid = figures.acc_amount = Decimal(0)
+        figures.volume_24h = figures.amount_24h = Decimal(0)
+
+    def _speak(self, price: Decimal, ms: int) -> None:
+        self.quiet = False
+        self.first_ms = ms
+        self.figures.opening = self.figures.high = self.figures.low = price
+        self.figures.year_high = self.figures.year_low = (price, None)
+
     def trade(self, ms: int, price: Decimal | None, volume: Decimal | None, side: TradeSide | None) -> Trade:
         """Execute a trade and return it; what is not given is what this market would do next.
 
@@ -105,6 +166,8 @@ class Market:
         ms, number = self._ids.next(ms)
         figures = self.figures
         figures.roll(ms, price)
+        if self.quiet:
+            self._speak(price, ms)
         after = self._makers.best()
         trade = Trade(
             self.code, ms, price, volume, side, sequential_id or number, figures.prev_closing, before or after, after
@@ -153,4 +216,5 @@ class Market:
         return max(ms - self._rng.randrange(7_000, 143_000), self.figures.day * DAY_MS)
 
     def _on_tick(self, price: Decimal) -> Decimal:
-        return (price / self.tick).to_integral_value(ROUND_HALF_UP) * self.tick
+        tick = tick_size(self.code, price)
+        return max(tick, (price / tick).to_integral_value(ROUND_HALF_UP) * tick)

@@ -10,13 +10,15 @@ from random import Random
 
 from ..answers import Answers
 from ..clock import Agenda, Clock
-from .catalog import Listing, is_code
+from .catalog import CAUTIONS, Listing, is_code
 from .display import Display
 from .one_market import Market
 from .tape import Publish, Tape
 from .trades import Trade, TradeSide
 
 __all__ = ["TradingFloor"]
+
+_DAYS = 1000  # for which the markets of the beginning have been listed
 
 
 class TradingFloor:
@@ -37,7 +39,7 @@ class TradingFloor:
     ) -> None:
         self.clock = clock
         self.markets: dict[str, Market] = {}
-        self.order: list[Market] = []  # as they were listed; one that begins anew keeps its place
+        self.order: list[Market] = []  # those that trade, as they were listed; one that begins anew keeps its place
         self.display = Display(self.markets, clock=clock, answers=answers, region=region)
         self.tape = Tape(
             self.markets,
@@ -54,35 +56,77 @@ class TradingFloor:
         self.on_sweep: Callable[[Market, Decimal, TradeSide], None] = lambda _market, _price, _side: None
         self.on_trade: Callable[[Market, Trade], None] = lambda _market, _trade: None
         for code in codes:
-            self.list_market(code)
+            self.list_market(code, days=_DAYS)
 
     # The markets.
 
-    def list_market(self, code: str, price: Decimal | None = None, *, ms: int | None = None) -> Market:
-        """Add a market, or begin one anew; its numbers depend on the seed and its code alone."""
+    def list_market(
+        self,
+        code: str,
+        price: Decimal | None = None,
+        *,
+        ms: int | None = None,
+        days: int = _DAYS,
+        state: str = "ACTIVE",
+        traded: bool = True,
+    ) -> Market:
+        """Add a market, or begin one anew; its numbers depend on the seed and its code alone.
+
+        It has been listed for so many `days`. Without being `traded` it is silent until its first trade.
+        """
         if not is_code(code):
             raise ValueError(f"{code!r} is not a market code: write QUOTE-BASE in upper case, such as 'KRW-BTC'")
         rng = Random(f"{self._seed} {code}")  # noqa: S311
         # Every third BTC market is thin, so that its books have empty slots.
         thin = code.startswith("BTC-") and rng.random() < 0.34
-        market = Market(Listing.of(code, rng, price), rng, ms or self.clock.now_ms(), depth=12 if thin else 40)
-        if code not in self.markets:
-            self.order.append(market)
+        depth = 12 if thin else 40
+        market = Market(Listing.of(code, rng, price), rng, ms or self.clock.now_ms(), depth=depth, days=days)
+        market.market_state = state
+        before = self.markets.get(code)
+        if not traded:
+            market.hush()
+            if before in self.order:
+                self.order.remove(before)
+        elif before in self.order:
+            self.order[self.order.index(before)] = market
         else:
-            self.order[self.order.index(self.markets[code])] = market
+            self.order.append(market)
         self.markets[code] = market
         return market
 
     def remove_market(self, code: str) -> None:
-        self.order.remove(self.market(code))
+        market = self.market(code)
+        if market in self.order:
+            self.order.remove(market)
         del self.markets[code]
 
     def set_state(self, code: str, state: str, delisting: datetime | None = None) -> None:
         """Set `market_state` (PREVIEW, ACTIVE, DELISTED) and the day the market ends, and send the ticker."""
         market = self.market(code)
         market.market_state, market.delisting = state, delisting
+        self._tell(market)
+
+    def warn(self, code: str, warning: bool, cautions: frozenset[str]) -> None:
+        """Set the warning and the cautions of a market, and send its ticker."""
+        unknown = cautions - set(CAUTIONS)
+        if unknown:
+            raise ValueError(
+                f"{', '.join(sorted(unknown))}: no caution of the exchange; choose of {', '.join(CAUTIONS)}"
+            )
+        market = self.market(code)
+        market.warning, market.cautions = warning, cautions
+        self._tell(market)
+
+    def suspend(self, code: str, suspended: bool) -> None:
+        """Suspend trading in a market or let it go on, and send its ticker."""
+        market = self.market(code)
+        market.suspended = suspended
+        self._tell(market)
+
+    def _tell(self, market: Market) -> None:
         market.ticker_ms = self.clock.now_ms()
-        self.tape.send_current("ticker", code)
+        if not market.quiet:
+            self.tape.send_current("ticker", market.code)
 
     def market(self, code: str) -> Market:
         try:
@@ -105,13 +149,17 @@ class TradingFloor:
     def execute(
         self, market: Market, price: Decimal | None = None, volume: Decimal | None = None, side: TradeSide | None = None
     ) -> Trade:
+        if market.quiet:
+            self.order.append(market)
         trade = market.trade(self.clock.now_ms(), price, volume, side)
         self.tape.send_trade(market, trade)
         self.on_trade(market, trade)
         return trade
 
     def stir(self, market: Market) -> None:
-        """Change a market's book as orders come and go."""
+        """Change a market's book as orders come and go; before its first trade nobody sees it."""
+        if market.quiet:
+            return
         market.stir(self.clock.now_ms())
         self.tape.book_changed(market)
 

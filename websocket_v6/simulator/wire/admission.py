@@ -11,7 +11,7 @@ from ..account.keyring import AccessKey, AuthRefusal
 from .clients import Clients
 from .gate import Verdict
 from .house import House
-from .replies import Reply, error_reply
+from .replies import Reply, error_reply, quota_reply
 
 __all__ = ["Admission", "admit"]
 
@@ -39,17 +39,21 @@ def admit(house: House, clients: Clients, path: str, headers: Headers, ip: str) 
         return planned
     verdict = _quota(house, headers, ip, endpoint)
     if verdict.status != 101:
-        return _quota_reply(verdict)
+        return quota_reply(verdict, "group=websocket; min=300", retry_after=house.answers.retry_after)
     seen = {name.lower(): value for name, value in headers.raw_items() if name.lower() not in _SECRET_HEADERS}
     # Measured on successful upgrades; `min` is 60 times the limit and means nothing any more.
     granted = (("remaining-req", f"group=websocket; min=300; sec={max(verdict.left, 0)}"), ("limit-by-ip", "Yes"))
     if endpoint == "public":
+        most = house.limits.public_connections
+        if most is not None and clients.count("public", ip) >= most:
+            status = house.limits.connections_status
+            return error_reply(status, status, "Too many connections")
         return Admission(endpoint, None, granted, seen)
     try:
         key = _authenticate(house, clients, headers.get("Authorization"))
     except AuthRefusal as error:
         if house.answers.auth_refusal == "http":
-            return error_reply(error.status, error.name, error.message)
+            return error_reply(error.status, error.name, error.text(house.region))
         return Admission(endpoint, None, granted, seen, refused=house.answers.auth_refusal == "on_open")
     return Admission(endpoint, key.access_key, granted, seen)
 
@@ -66,15 +70,6 @@ def _quota(house: House, headers: Headers, ip: str, endpoint: str) -> Verdict:
     return house.gate.admit(f"connect {who or ip}", now, limit=limits.connects_per_second)
 
 
-def _quota_reply(verdict: Verdict) -> Reply:
-    """Answer 429, or 418 with the time of the block."""
-    if verdict.status == 429:
-        return error_reply(429, 429, "Too many requests", (("Remaining-Req", "group=websocket; min=300; sec=0"),))
-    seconds = int(verdict.blocked_for) + 1
-    message = f"Too many requests, blocked for {seconds} seconds"
-    return error_reply(418, 418, message, (("Retry-After", str(seconds)),))
-
-
 def _authenticate(house: House, clients: Clients, authorization: str | None) -> AccessKey:
     """Return the key that a private or info connection belongs to.
 
@@ -84,5 +79,5 @@ def _authenticate(house: House, clients: Clients, authorization: str | None) -> 
     key = house.keys.check(authorization, house.answers, house.clock.now())
     most = house.limits.private_connections
     if most is not None and len(clients.of(key.access_key)) >= most:
-        raise AuthRefusal("too_many_connections", "연결 수가 제한을 초과했습니다.", 429)
+        raise AuthRefusal("too_many_connections", house.limits.connections_status)
     return key

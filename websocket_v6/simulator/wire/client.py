@@ -27,6 +27,7 @@ class Client:
         self.id = number
         self.endpoint = endpoint
         self.key = key
+        self.ip = ""
         self.is_open = True
         self.opened_at = self.active_at = house.clock.now()
         self.closed_at: float | None = None

@@ -31,6 +31,11 @@ class ClientSocket(ServerConnection):
     _held: list[bytes] | None = None
 
     @property
+    def ip(self) -> str:
+        peer = self.remote_address
+        return str(peer[0]) if isinstance(peer, tuple) else ""
+
+    @property
     def compressed(self) -> bool:
         return any(isinstance(extension, Extension) for extension in self.protocol.extensions)
 

@@ -46,6 +46,10 @@ class Clients:
         """Return the open connections made with an access key."""
         return [client for client in self.open() if client.key == key]
 
+    def count(self, endpoint: str, ip: str) -> int:
+        """Return how many connections to an endpoint are open from an address."""
+        return sum(client.ip == ip for client in self.open(endpoint))
+
     def touch(self) -> None:
         """Let no open connection count as idle up to now."""
         for client in self.open():

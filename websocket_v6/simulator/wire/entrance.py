@@ -1,4 +1,4 @@
-"""The simulated exchange on a port: WebSocket endpoints by the `websockets` library, REST calls beside them.
+"""The simulated exchange on a port: WebSocket endpoints by the `websockets` library, and HTTP for what is no handshake.
 
 Source: Upbit WebSocket reference, "Endpoints", "Compression", "Rate limits"; websockets documentation, asyncio server.
 """
@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from collections.abc import Callable
 
 from websockets.asyncio.server import Server as Listener
 from websockets.asyncio.server import ServerConnection, serve
@@ -14,13 +15,12 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from ..market.trading_floor import TradingFloor
 from .admission import admit
 from .client_socket import ClientSocket
 from .clients import Clients
 from .compression import DeflateFactory
+from .doorway import Doorway, HttpProtocol, Visitors
 from .house import House
-from .quotation import answer
 from .reception import Reception
 from .refusals import RequestError
 from .replies import Reply
@@ -39,9 +39,9 @@ class Entrance:
     def __init__(
         self,
         house: House,
-        floor: TradingFloor,
         clients: Clients,
         reception: Reception,
+        make_http: Callable[[], HttpProtocol],
         *,
         host: str,
         port: int,
@@ -49,9 +49,9 @@ class Entrance:
     ) -> None:
         self.port = port
         self._house = house
-        self._floor = floor
         self._clients = clients
         self._reception = reception
+        self._visitors = Visitors(make_http)
         self._host = host
         self._listener: Listener | None = None
         self._pending: set[ClientSocket] = set()  # without an answer to their handshake
@@ -68,11 +68,15 @@ class Entrance:
         self._ending.clear()
         answers = self._house.answers
         factories = [DeflateFactory(answers)] if answers.compression else []
+
+        class OwnDoorway(Doorway):
+            visitors = self._visitors
+
         self._listener = await serve(
             self._handle,
             self._host,
             self.port,
-            create_connection=ClientSocket,
+            create_connection=OwnDoorway,
             process_request=self._process_request,
             process_response=self._process_response,
             extensions=factories,
@@ -96,6 +100,7 @@ class Entrance:
                 client.outbox.abort()
             for connection in self._pending:
                 connection.abort()
+            self._visitors.abort()
             self._ending.set()
             listener.close()
             await listener.wait_closed()
@@ -107,11 +112,7 @@ class Entrance:
             await self._house.turnstile.answering(unless=self._ending)
         finally:
             self._pending.discard(connection)
-        peer = connection.remote_address
-        ip = peer[0] if isinstance(peer, tuple) else ""
-        if not request.path.startswith("/websocket/"):
-            return _response(answer(self._house, self._floor, request.path, request.headers, ip))
-        admitted = admit(self._house, self._clients, request.path, request.headers, ip)
+        admitted = admit(self._house, self._clients, request.path, request.headers, connection.ip)
         if isinstance(admitted, Reply):
             return _response(admitted)
         connection.admission = admitted
@@ -128,6 +129,7 @@ class Entrance:
         admission = connection.admission
         assert admission is not None, "every connection has passed the handshake"
         client = self._clients.connect(admission.endpoint, connection, admission.seen, admission.key)
+        client.ip = connection.ip
         connection.client = client
         writer = asyncio.create_task(client.outbox.run())
         try:

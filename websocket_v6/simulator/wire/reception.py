@@ -72,7 +72,9 @@ class Reception:
 
     def _check_access(self, client: Client) -> None:
         """Raise INVALID_AUTH for a connection that was let in without a good token."""
-        if client.endpoint != "public" and client.key is None:
+        if client.endpoint == "public":
+            return
+        if client.key is None or (self._answers.key_end_refuses and not self._house.keys.is_good(client.key)):
             raise RequestError("INVALID_AUTH")
 
     def _check_permissions(self, client: Client, parts: Iterable[Part]) -> None:

@@ -16,8 +16,6 @@ from .refusals import RequestError
 
 __all__ = ["Request", "parse_request"]
 
-_EVERYWHERE = ("ticker", "trade", "orderbook", "myOrder", "myAsset")
-
 
 class Request(NamedTuple):
     """One request: data types to subscribe to, or `is_list` for LIST_SUBSCRIPTIONS."""
@@ -36,8 +34,8 @@ def parse_request(text: str, endpoint: str, answers: Answers, *, region: str = "
     """
     objects = _objects(text)
     ticket = _ticket(objects)
-    extras = region == "kr" or answers.regional_extras
-    format_ = _format(objects, answers, extras=extras)
+    korean = region == "kr"
+    format_ = _format(objects, answers, lists=korean or answers.regional_list_formats)
     methods = [entry["method"] for entry in objects if "method" in entry]
     if methods:
         if methods[0] != "LIST_SUBSCRIPTIONS":
@@ -47,12 +45,21 @@ def parse_request(text: str, endpoint: str, answers: Answers, *, region: str = "
     if not parts and answers.empty_request == "error":
         raise RequestError("NO_TYPE")
     for part in parts:
-        if not extras and part.type not in _EVERYWHERE:
+        if not korean and not _exists_abroad(part.type, answers):
             raise RequestError("INVALID_PARAM", part.type)
     combinations = sum(len(part.codes or ()) * len(part.combinations) for part in parts)
     if most is not None and combinations > most:
         raise RequestError("TOO_MANY_REQUEST")
     return Request(ticket, parts, is_list=False, format=format_)
+
+
+def _exists_abroad(type_: str, answers: Answers) -> bool:
+    """Whether a type is served in the regions beside Korea too."""
+    if type_.startswith("candle"):
+        return answers.regional_candles
+    if type_ == "announcement":
+        return answers.regional_announcements
+    return answers.regional_indicators or not type_.startswith("indicator")
 
 
 def _objects(text: str) -> list[dict[str, object]]:
@@ -72,11 +79,11 @@ def _ticket(objects: list[dict[str, object]]) -> str:
     return tickets[0]
 
 
-def _format(objects: list[dict[str, object]], answers: Answers, *, extras: bool) -> str | None:
+def _format(objects: list[dict[str, object]], answers: Answers, *, lists: bool) -> str | None:
     formats = [entry["format"] for entry in objects if "format" in entry and "type" not in entry]
     if not formats:
         return None
-    if formats[-1] in (FORMATS if extras else FORMATS[:2]):
+    if formats[-1] in (FORMATS if lists else FORMATS[:2]):
         return str(formats[-1])
     if answers.wrong_format_name == "error":
         raise RequestError("INVALID_PARAM")

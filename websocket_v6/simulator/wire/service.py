@@ -67,13 +67,16 @@ class Service:
                 own = _without(part, code, streams) if part.combinations else part
                 if self._serves(own, code):
                     streams.append(Stream(part.type, code, own, units))
-        which = self._answers.same_code_twice
-        if which == "both":
-            return streams
-        books = [stream for stream in streams if stream.type == "orderbook"]
-        # A dictionary keeps the last of two, so the first is kept by going backwards.
-        kept = {stream.code: stream for stream in (books if which == "last" else reversed(books))}
-        return [stream for stream in streams if stream.type != "orderbook" or stream is kept[stream.code]]
+        return [stream for stream in streams if self._is_kept(stream, streams)]
+
+    def _is_kept(self, stream: Stream, streams: list[Stream]) -> bool:
+        """Whether a stream is served, of all objects of one type that name its code."""
+        is_book = stream.type == "orderbook"
+        which = self._answers.same_code_twice if is_book else self._answers.same_type_twice
+        if which == "both" or stream.part.combinations:
+            return True
+        own = [each for each in streams if (each.type, each.code) == (stream.type, stream.code)]
+        return stream.part is own[0 if which == "first" else -1].part
 
     def _serves(self, part: Part, code: str) -> bool:
         """Whether the exchange has something to say to `code` as `part` asks for it."""
@@ -103,6 +106,8 @@ class Service:
 
     def _snapshots(self, client: Client, stream: Stream) -> Iterable[Bulletin]:
         if client.endpoint == "public":
+            if self._floor.markets[stream.code].quiet:
+                return []
             return [self._floor.display.current(stream.type, stream.code, stream.part.level, stream.units)]
         if stream.type == "myAsset" and client.key is not None:
             self._broadcast.begin_my_asset(client.key)

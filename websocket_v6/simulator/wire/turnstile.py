@@ -32,7 +32,7 @@ class Turnstile:
         headers: Mapping[str, str] | None = None,
         endpoint: str | None = None,
     ) -> None:
-        """Plan to refuse the next `times` handshakes (REST calls: endpoint "rest"); `None` is until `accept`."""
+        """Plan to refuse the next `times` handshakes (REST: endpoint "rest" or a path); `None` is until `accept`."""
         if body is None:
             body = _BODIES.get(status, {"error": {"name": status, "message": HTTPStatus(status).phrase}})
         text = body if isinstance(body, str) else compact(body)
@@ -43,10 +43,10 @@ class Turnstile:
         """Forget the refusals that are planned, all or those for `endpoint` alone."""
         self._refusals = [one for one in self._refusals if endpoint not in (None, one[1])]
 
-    def next_refusal(self, endpoint: str) -> Reply | None:
+    def next_refusal(self, endpoint: str, path: str = "") -> Reply | None:
         """Return what the handshake or call that is going on is answered with, if it is to be refused."""
         for at, (planned, only, times) in enumerate(self._refusals):
-            if only != endpoint and (only is not None or endpoint == "rest"):
+            if only not in {endpoint, path} and (only is not None or endpoint == "rest"):
                 continue
             if times is not None:
                 self._refusals[at : at + 1] = [(planned, only, times - 1)] if times > 1 else []

@@ -73,6 +73,9 @@ def test_past_trades_by_time_and_day(simulator: Make) -> None:
         ("/v1/trades/ticks?market=KRW-BTC&days_ago=8", 400),
         ("/v1/trades/ticks?market=KRW-BTC&to=noon", 400),
         ("/v1/ticker?markets=KRW-BTC,KRW-NOPE", 404),
+        ("/v1/orderbook?markets=KRW-BTC&level=x", 400),
+        ("/v1/orderbook?markets=KRW-BTC&level=NaN", 400),
+        ("/v1/ticker/all", 400),
         ("/v1/ticker", 400),
         ("/v1/nope", 404),
     ],
@@ -99,6 +102,20 @@ def test_books_agree_with_the_socket(simulator: Make) -> None:
     socket = json.loads(sim.current("orderbook KRW-BTC.5@10000"))
     assert {key: row[key] for key in row if key != "market"} == {key: socket[key] for key in row if key != "market"}
     assert get(sim, "/v1/orderbook?markets=KRW-BTC&level=7")[2] == []
+
+
+def test_what_korea_alone_has_is_left_out_elsewhere(simulator: Make) -> None:
+    sim = simulator(region="sg", markets=["SGD-BTC"])
+    (ticker,) = get(sim, "/v1/ticker?markets=SGD-BTC")[2]
+    (book,) = get(sim, "/v1/orderbook?markets=SGD-BTC")[2]
+    (candle,) = get(sim, "/v1/candles/minutes/1?market=SGD-BTC")[2]
+    assert not [key for row in (ticker, book, candle) for key in row if "kst" in key or key == "level"]
+
+
+def test_levels_are_integers(simulator: Make) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", simulator().port, timeout=10)) as connection:
+        connection.request("GET", "/v1/orderbook?markets=KRW-BTC&level=10000&count=1")
+        assert connection.getresponse().read().endswith(b'"level":10000}]')
 
 
 def test_instruments_name_ticks_and_levels(simulator: Make) -> None:
