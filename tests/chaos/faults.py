@@ -1,12 +1,10 @@
-"""What may happen to a connection between a program and the exchange, each a value for `FaultProxy`.
-
-`HANDSHAKE` faults answer in the exchange's place; the others act on what passes.
-"""
+"""What may happen to a connection between a program and the exchange, each a value for `FaultProxy`."""
 
 import asyncio
 import random
 from collections.abc import Callable
 
+from .mischief import FrameEnds
 from .proxy import Connection, Fault
 
 __all__ = [
@@ -18,6 +16,7 @@ __all__ = [
     "HalfOpen",
     "Resets",
     "Silence",
+    "Since",
     "SlowClose",
 ]
 
@@ -126,7 +125,7 @@ class HalfOpen(Fault):
     """Both sides believe that the connection is there, and nothing passes any more: a router that lost its table."""
 
     async def pass_on(self, connection: Connection, chunk: bytes, to: asyncio.StreamWriter) -> None:
-        """Drop it."""
+        connection.is_dead = True  # what was dropped is not made good when the fault is over
 
 
 class SlowClose(Fault):
@@ -137,3 +136,48 @@ class SlowClose(Fault):
 
     async def ended(self, connection: Connection) -> None:
         await asyncio.sleep(self._seconds)
+
+
+class Since(Fault):
+    """Another fault, from a moment in the life of each new connection on.
+
+    The moments: `request`, when the client first asks for something; `burst`, behind the first message that answers it.
+    """
+
+    def __init__(self, moment: str, fault: Fault) -> None:
+        self._moment = moment
+        self._fault = fault
+
+    async def pass_on(self, connection: Connection, chunk: bytes, to: asyncio.StreamWriter) -> None:
+        memory = connection.memory
+        is_up = to is not connection.writer
+        if memory.get("since") is None:
+            if self._moment == "request" and is_up:
+                memory["since"] = True
+            elif self._moment == "burst" and not is_up:
+                chunk = await self._first_message(connection, chunk, to)
+        if not memory.get("since") or not chunk:
+            await super().pass_on(connection, chunk, to)
+        elif not await self._fault.meet(connection):
+            await self._fault.pass_on(connection, chunk, to)
+        else:
+            raise ConnectionResetError
+
+    async def _first_message(self, connection: Connection, chunk: bytes, to: asyncio.StreamWriter) -> bytes:
+        """Send what is before the end of the first message; return what is behind it."""
+        memory = connection.memory
+        if "ends" not in memory:
+            memory["ends"] = FrameEnds()
+            head, found, chunk = chunk.partition(b"\r\n\r\n")
+            await super().pass_on(connection, head + found, to)
+        rest = b""
+        for piece, is_end in memory["ends"].pieces(chunk):
+            if memory.get("since"):
+                rest += piece
+            else:
+                await super().pass_on(connection, piece, to)
+                memory["since"] = is_end or None
+        return rest
+
+    async def ended(self, connection: Connection) -> None:
+        await self._fault.ended(connection)

@@ -70,6 +70,8 @@ ANSWERS: dict[str, Callable[[Connection], bytes]] = {
     "nothing": lambda _: b"",
 }
 
+_BOMB: bytes = gzip.compress(b"[" + b"0," * 30_000_000 + b"0]", 9)
+
 # Name -> what REST answers.
 REST: dict[str, Callable[[], bytes]] = {
     "nesting": lambda: _refusal(b"200 OK", b'[{"trade_price":' + b"[" * 5000, b"Content-Type: application/json"),
@@ -85,7 +87,6 @@ REST: dict[str, Callable[[], bytes]] = {
     "a page": lambda: _refusal(b"200 OK", b"<html>Pay here</html>", b"Content-Type: text/html"),
     "numbers": lambda: _refusal(b"200 OK", b'[{"trade_price":1e99999,"sequential_id":' + b"9" * 5000 + b"}]"),
 }
-_BOMB = gzip.compress(b"[" + b"0," * 30_000_000 + b"0]", 9)
 
 
 def _deflated(payload: bytes) -> bytes:

@@ -32,6 +32,7 @@ class Connection:
         self.upstream: asyncio.StreamWriter | None = None
         self.request = b""
         self.memory: dict[str, Any] = {}  # what a fault keeps of it
+        self.is_dead = False  # nothing passes any more, whatever the fault is by now
 
     @property
     def path(self) -> str:
@@ -169,8 +170,9 @@ class FaultProxy:
     async def _pump(self, connection: Connection, reader: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(CHUNK):
-                await self.fault.pass_on(connection, chunk, to)
-            if to is connection.writer:
+                if not connection.is_dead:
+                    await self.fault.pass_on(connection, chunk, to)
+            if to is connection.writer and not connection.is_dead:
                 await self.fault.ended(connection)
 
 
