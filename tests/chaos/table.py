@@ -21,8 +21,8 @@ _HEAD = """\
 
 Each fault between the program and the exchange, at each moment, for each way to be served ({ways}).
 In each cell data is made all the time, the fault happens and heals, and an oracle compares what was made with what
-came, to the message: a difference must be explained by an announced gap. Written by `python -m tests.chaos.table`, which
-runs all {count} cells; `make test` runs a draw of them.
+came, to the message: a difference must be explained by an announced gap. Written by `python -m tests.chaos.table`,
+which runs all {count} cells; `make test` runs a draw of them.
 
 """
 
