@@ -62,6 +62,7 @@ soak: $(VENV)/.with-cli $(VENV)/.with-bench  ## Thirty minutes at full speed: me
 
 chaos: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-backfill  ## Each fault at each moment, some ten minutes; writes docs/chaos.md
 	$(BIN)/python -m tests.chaos.table
+	$(BIN)/python -m tests.chaos.day
 
 hostile: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-backfill  ## Thirty minutes against a server that does all that hostile ones do
 	$(BIN)/python -m tests.chaos.hostile
