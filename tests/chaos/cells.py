@@ -302,6 +302,13 @@ class Generator(threading.Thread):
             self._sim.cancel_order(uuid)
             self.made.append(Made(f"{uuid}:cancel", at))
 
+    def use(self, access_key: str) -> None:
+        """Go on with another account, and forget what the one before did."""
+        self.access_key = access_key
+        passed = len(self.made) + 2  # the order being made may be the old account's
+        wait_until(lambda: len(self.made) > passed, "an order of the other account")
+        del self.made[:passed]
+
     def end(self) -> None:
         self._end.set()
         self.join()
@@ -421,9 +428,8 @@ def _strike(world: World, fault: Fault, generator: Generator) -> None:
             for taker in world.takers:
                 assert isinstance(taker, Component)
                 taker.proxy.set_keys(*OTHER)
-                taker.events.clear()
-            generator.access_key = OTHER[0]
-            generator.made[:-1] = []
+            # What the other account did before its connection was there is no gap of that: it begins with it.
+            generator.use(OTHER[0])
         case "take-over":
             assert world.host is not None
             world.host.kill()
