@@ -4,7 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_ARGS ?=
 MUTANTS ?= 25
+COMMA := ,
 MODULES ?=
+# Processes that the tests run in; most wait most of the time. With 0 they run in pytest's own, one after the other:
+# make test WORKERS=0 TEST_ARGS=tests/cli/test_serve.py
+WORKERS ?= auto
+
+# Tests start hundreds of processes, which would each compile all they import.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint conformance long fuzz mutants bench soak chaos hostile clean
@@ -17,18 +24,18 @@ $(BIN)/python:
 	  || { echo 'Python 3.11 or newer is needed: make PYTHON=python3.12 ...'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# One stamp for each set of extras: made anew when the requirements change.
+# One stamp for each extra: made anew when the requirements change. Several, with commas, are installed in one go.
 # compat: the install is this folder's path, which tests, bench and type checkers read as well. Without it (`pip install
 # -e .`) it is an import hook that knows websocket_v6 alone; that works too, for programs that only use the package.
 $(VENV)/.with-%: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e '.[$*]'
-	@touch $@
+	@touch $@ $(addprefix $(VENV)/.with-,$(subst $(COMMA), ,$*))
 
 demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a live table
 	@$(BIN)/python -m websocket_v6 demo
 
-test: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-conformance $(VENV)/.with-fuzz $(VENV)/.with-peers lint  ## Check and test everything
-	$(BIN)/python -m pytest $(TEST_ARGS)
+test: $(VENV)/.with-cli,conformance,fuzz,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
 
 lint: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-lint  ## Formatting, lint, who imports whom, types
 	$(BIN)/ruff format --check .

@@ -3,10 +3,12 @@
 import contextlib
 import gc
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -24,6 +26,11 @@ settings.register_profile("websocket_v6", max_examples=EXAMPLES, deadline=None)
 settings.load_profile("websocket_v6")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """How many workers `-n auto` means: two for each core, as most tests wait most of the time."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def wait_until(condition: Callable[[], object], what: str = "the condition", timeout: float = DEADLINE) -> None:
     """Wait until `condition` holds; fail with `what` if it does not within `timeout` seconds."""
     deadline = time.monotonic() + timeout
@@ -34,6 +41,14 @@ def wait_until(condition: Callable[[], object], what: str = "the condition", tim
         pause.wait(0.005)
 
 
+class Program(subprocess.Popen[str]):
+    """A child process that ends with its `with`; `Popen` waits for one that nobody ended because a test failed."""
+
+    def __exit__(self, *exception: Any) -> None:
+        self.kill()  # nothing happens if it has ended
+        super().__exit__(*exception)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _passed_over() -> None:
     """Let the collector pass over what is there before a module's tests: it is run after each of some thousands.
@@ -42,6 +57,16 @@ def _passed_over() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of the test's own, as pytest does, by a name that leaves room for a socket in it.
+
+    Systems allow about a hundred bytes for the path of a socket; pytest's own folder has the name of the test, which in
+    a worker is too much.
+    """
+    return tmp_path_factory.mktemp("t")
 
 
 @pytest.fixture(autouse=True)

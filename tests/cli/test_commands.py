@@ -1,6 +1,8 @@
 """The commands as a user runs them: real processes against a simulator, plain output, signals, exit codes."""
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -17,9 +20,10 @@ from websocket_v6 import __main__, __version__
 from websocket_v6.cli.app import app
 from websocket_v6.simulator import Simulator
 
-from ..conftest import wait_until
+from ..conftest import Program, wait_until
 
 INTERRUPTED = 130
+MARK = f"WEBSOCKET_V6_TEST_{uuid4().hex}"  # a variable of what is started here, and of what that starts
 PROMPT = 5.0  # seconds from Ctrl-C to the end, on a machine that does much else
 
 
@@ -29,13 +33,14 @@ def exchange() -> Iterator[Simulator]:
         yield sim
 
 
-def start(*arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+def start(*arguments: str) -> Program:
+    return Program(
         [sys.executable, "-m", "websocket_v6", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, MARK: "yes"},
     )
 
 
@@ -57,7 +62,7 @@ def record(folder: Path, codes: list[str]) -> Path:
     return path
 
 
-def interrupt(process: "subprocess.Popen[str]") -> tuple[float, str, str]:
+def interrupt(process: Program) -> tuple[float, str, str]:
     """Send what Ctrl-C sends, and return how long the end took and what was printed till then."""
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -255,7 +260,6 @@ def test_a_port_that_is_taken_is_one_line(exchange: Simulator) -> None:
 
 @pytest.mark.parametrize("is_recorded", [False, True])
 def test_the_demo_adds_up_and_leaves_nothing(is_recorded: bool, tmp_path: Path) -> None:
-    before = {process.pid for process in psutil.process_iter()}
     capture = ["--capture", str(record(tmp_path, ["KRW-XRP", "KRW-BTC", "BTC-ETH"]))] if is_recorded else []
     code, out, err = run("demo", "--seconds", "3", *capture)
     assert (code, err) == (0, "")
@@ -274,11 +278,10 @@ def test_the_demo_adds_up_and_leaves_nothing(is_recorded: bool, tmp_path: Path) 
     assert f"lost {lost} ({lost / total:.0%}) of their messages" in out
     served = "orderbook of 2, ticker of 3, trade of 2" if is_recorded else "orderbook of 4, ticker of 6, trade of 4"
     assert f"exchange serves {served};" in out
-    wait_until(lambda: not _simulators() - before, "the end of the demo's processes")
+    wait_until(lambda: not left_behind(), "the end of the demo's processes")
 
 
 def test_ctrl_c_ends_the_demo_promptly() -> None:
-    before = {process.pid for process in psutil.process_iter()}
     with start("demo", "--seconds", "60") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -288,14 +291,14 @@ def test_ctrl_c_ends_the_demo_promptly() -> None:
         assert process.returncode == INTERRUPTED
         assert "Traceback" not in out + err
         assert took < PROMPT
-    wait_until(lambda: not _simulators() - before, "the end of the demo's processes")
+    wait_until(lambda: not left_behind(), "the end of the demo's processes")
 
 
-def _simulators() -> set[int]:
-    """Return the processes of simulators that are left without a parent of ours."""
-    found = set()
-    for process in psutil.process_iter(["cmdline", "ppid"]):
-        command = " ".join(process.info["cmdline"] or ())
-        if "websocket_v6.simulator.control.process_runner" in command and process.info["ppid"] == 1:
-            found.add(process.pid)
+def left_behind() -> list[psutil.Process]:
+    """Return the processes that what was started here has started and that still run, whoever their parent is now."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile, or is another user's
+            if MARK in process.environ():
+                found.append(process)
     return found

@@ -71,7 +71,10 @@ def child_door(
             yield door
             assert child.poll() is None, "it lives"
         finally:
-            _, errors = child.communicate(timeout=20.0)
+            try:
+                _, errors = child.communicate(timeout=20.0)
+            finally:
+                child.kill()  # nothing happens if it has ended
             sys.stderr.write(errors[-5000:])
         door.log.extend(errors.splitlines())
         assert child.returncode == 0

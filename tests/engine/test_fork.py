@@ -14,7 +14,7 @@ from typing import Any
 import pykka
 import pytest
 
-from tests.conftest import ROOT, wait_until
+from tests.conftest import ROOT, Program, wait_until
 from websocket_v6 import ClosedError, Config, Subscription, WebSocketClientProxy, engine
 from websocket_v6.actors import forks
 from websocket_v6.simulator import Simulator
@@ -223,7 +223,7 @@ with WebSocketClientProxy("parent", config=Config(url=sys.argv[1])) as proxy:
 
 
 def test_a_child_that_ends_as_programs_do(sim: Simulator) -> None:
-    with subprocess.Popen(
+    with Program(
         [sys.executable, "-W", "ignore", "-c", PROGRAM, sim.url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -14,7 +14,7 @@ import psutil
 import pykka
 import pytest
 
-from tests.conftest import ROOT, wait_until
+from tests.conftest import ROOT, Program, wait_until
 from websocket_v6 import ClosedError, Config, ConfigError, WebSocketClientProxy
 from websocket_v6.simulator import Simulator
 
@@ -183,9 +183,9 @@ print(proxy.subscribe_ticker("KRW-BTC").get(5).symbol, flush=True)
 """
 
 
-def start(sim: Simulator, body: str) -> "subprocess.Popen[str]":
+def start(sim: Simulator, body: str) -> Program:
     command = [sys.executable, "-c", PROGRAM.format(body=body), sim.url]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    return Program(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 @pytest.mark.parametrize("body", [BLOCKED, BUSY_CALLBACK], ids=["blocked in for", "callback asleep"])

@@ -45,8 +45,12 @@ class Process:
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
+        self.pid = self.popen.pid
         self._buffer = b""
-        self.pid = int(self._answer())
+
+    def wait_ready(self) -> None:
+        """Wait until it takes commands."""
+        self._answer()
 
     def do(self, command: str, **arguments: Any) -> Any:
         """Have it do something, and return its answer; an error it answers with is the test's."""
@@ -136,18 +140,17 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def start(sim: Simulator, folder: Path) -> Iterator[Start]:
     """Start a process; all are ended with the test."""
-    started: list[Process] = []
+    with contextlib.ExitStack() as stack:
 
-    def start_one(**settings: Any) -> Process:
-        process = Process(
-            url=sim.url, **{"runtime_dir": str(folder), "backoff_initial": 0.02, "backoff_max": 0.2, **settings}
-        )
-        started.append(process)
-        return process
+        def start_one(**settings: Any) -> Process:
+            process = Process(
+                url=sim.url, **{"runtime_dir": str(folder), "backoff_initial": 0.02, "backoff_max": 0.2, **settings}
+            )
+            stack.callback(process.close)
+            process.wait_ready()
+            return process
 
-    yield start_one
-    for one in started:
-        one.close()
+        yield start_one
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """A host that ends, one way or another: who takes its place, what the others miss, and what is left behind."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -194,10 +196,28 @@ class Service:
         _, errors = self.popen.communicate(timeout=20)
         return self.popen.returncode, errors
 
+    def close(self) -> None:
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.popen.communicate(timeout=20)
 
-def test_serve_takes_over_and_stays_the_host(sim: Simulator, start: Start, folder: Path) -> None:
+
+@pytest.fixture
+def serve(sim: Simulator, folder: Path) -> Iterator[Callable[..., Service]]:
+    """Start a service; all are ended with the test, however that ends."""
+    with contextlib.ExitStack() as stack:
+
+        def start_one(*arguments: str) -> Service:
+            service = Service(sim, folder, *arguments)
+            stack.callback(service.close)
+            return service
+
+        yield start_one
+
+
+def test_serve_takes_over_and_stays_the_host(sim: Simulator, start: Start, serve: Callable[..., Service]) -> None:
     host, guest = pair(sim, start)
-    service = Service(sim, folder, "--json")
+    service = serve("--json")
     assert service.reads()["role"] == "host"
     for one in (host, guest):
         one.wait_role("guest")
@@ -208,7 +228,7 @@ def test_serve_takes_over_and_stays_the_host(sim: Simulator, start: Start, folde
     wait_until(lambda: guest.events("c")[-1][5] == number, "the trade")
     assert [one["state"] for one in guest.told()] == [one["state"] for one in host.told()] == ["connecting", "open"]
 
-    code, errors = Service(sim, folder).ended()
+    code, errors = serve().ended()
     assert code == 1
     assert "already" in errors
     assert service.reads()["role"] == "host"
@@ -220,8 +240,10 @@ def test_serve_takes_over_and_stays_the_host(sim: Simulator, start: Start, folde
     assert [one["state"] for one in guest.told()] == ["connecting", "open"], "no gap"
 
 
-def test_serve_waits_for_whoever_comes(sim: Simulator, start: Start, folder: Path) -> None:
-    service = Service(sim, folder, "--json")
+def test_serve_waits_for_whoever_comes(
+    sim: Simulator, start: Start, serve: Callable[..., Service], folder: Path
+) -> None:
+    service = serve("--json")
     assert service.reads()["role"] == "host"
     one = start(mode="attach")
     one.do("subscribe", id="a", type="ticker", codes=["KRW-BTC"])

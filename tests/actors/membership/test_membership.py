@@ -40,6 +40,16 @@ ALL = ("public", "private", "info")
 PUBLIC = ("public",)
 
 
+def is_on_its_way(folder: Path) -> bool:
+    """Whether a title has been passed and the lock not yet; who stops in that moment leaves files behind."""
+    if not list(folder.glob("*.host")):
+        return False
+    other = Rendezvous(folder, WITH_KEYS.url)
+    is_free = other.try_lock()
+    other.leave_lock()
+    return is_free
+
+
 class Process:
     """One process, as the others see it."""
 
@@ -103,6 +113,7 @@ def start(folder: Path) -> Iterator[Start]:
         return made[-1]
 
     yield make
+    wait_until(lambda: not is_on_its_way(folder), "the lock for who has the title")
     for one in made:
         one.close()
     assert not folder.exists() or list(folder.iterdir()) == [], "nothing is left behind"

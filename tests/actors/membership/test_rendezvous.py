@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.conftest import ROOT, wait_until
+from tests.conftest import ROOT, Program, wait_until
 from websocket_v6 import ConfigError
 from websocket_v6.actors.membership import rendezvous
 from websocket_v6.actors.membership.rendezvous import Findings, HostEntry, Rendezvous, host_elsewhere
@@ -109,7 +109,7 @@ threading.Event().wait(60)
 def test_a_killed_process_lets_go_of_the_lock(folder: Path) -> None:
     point = Rendezvous(folder, URL)
     command = [sys.executable, "-c", HOLDER, str(folder), URL]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as holder:
+    with Program(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "True\n"
         assert not point.try_lock()

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.conftest import Program
 from websocket_v6.simulator import Simulator
 
 Make = Callable[..., Any]
@@ -97,12 +98,10 @@ input()
 
 def test_its_process_ends_with_the_program_that_started_it_however_that_ends() -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    program = subprocess.Popen(
+    with Program(
         [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, text=True
-    )
-    assert program.stdout is not None
-    assert program.stdin is not None
-    with program.stdout, program.stdin:
+    ) as program:
+        assert program.stdout is not None
         child = psutil.Process(int(program.stdout.readline()))
         program.kill()
         program.wait(10.0)
