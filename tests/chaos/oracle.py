@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Made", "Seen", "Told", "judge"]
+__all__ = ["Made", "Seen", "Told", "count", "judge"]
 
 SLACK = 2.0  # seconds by which something may be older than when it was received, on a machine that does much else
 
@@ -45,6 +45,13 @@ def judge(seen: Sequence[Seen], made: Sequence[Made], told: Sequence[Told], *, s
     if known and known[-1].key != made[-1].key:
         wrong.append(f"the last is {known[-1].key}, {len(made) - 1 - order[known[-1].key]} before the end")
     return wrong
+
+
+def count(seen: Sequence[Seen], made: Sequence[Made]) -> tuple[int, int]:
+    """Return how many were received of what was made, and how many are missing between the first and the last."""
+    order = {one.key: index for index, one in enumerate(made)}
+    places = [order[one.key] for one in seen if one.key in order]
+    return len(places), places[-1] - places[0] + 1 - len(places) if places else 0
 
 
 def _explain(missing: Sequence[Made], before: Seen, after: Seen, told: Sequence[Told], slack: float) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .oracle import Made, Seen, Told, judge
+from .oracle import Made, Seen, Told, count, judge
 
 S = 1_000_000_000
 MADE = [Made(str(index), index * S) for index in range(10)]
@@ -31,3 +31,8 @@ def seen(*keys: int, epoch: int = 1) -> list[Seen]:
 def test_every_difference_must_be_explained(events: list[Seen], told: list[Told], words: str | None) -> None:
     wrong = judge(events, MADE, told, slack=0.5)
     assert (words is None and not wrong) or (words is not None and any(words in one for one in wrong))
+
+
+def test_it_counts_what_came_and_what_did_not() -> None:
+    assert count(seen(99, 2, 3, 7), MADE) == (3, 3)
+    assert count(seen(99), MADE) == (0, 0)
