@@ -14,7 +14,7 @@ WORKERS ?= auto
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance long fuzz mutants bench soak clean
+.PHONY: help demo test lint conformance long fuzz mutants bench soak chaos hostile clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -66,6 +66,13 @@ bench: $(VENV)/.with-cli $(VENV)/.with-bench  ## Ratios against what a user coul
 
 soak: $(VENV)/.with-cli $(VENV)/.with-bench  ## Thirty minutes at full speed: memory and threads, as a plot
 	$(BIN)/python -m bench.long soak
+
+chaos: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-backfill  ## Each fault at each moment, some ten minutes; writes docs/chaos.md
+	$(BIN)/python -m tests.chaos.table
+	$(BIN)/python -m tests.chaos.day
+
+hostile: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-backfill  ## Thirty minutes against a server that does all that hostile ones do
+	$(BIN)/python -m tests.chaos.hostile
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) build dist reports *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -144,7 +144,13 @@ def start(sim: Simulator, folder: Path) -> Iterator[Start]:
 
         def start_one(**settings: Any) -> Process:
             process = Process(
-                url=sim.url, **{"runtime_dir": str(folder), "backoff_initial": 0.02, "backoff_max": 0.2, **settings}
+                **{
+                    "url": sim.url,
+                    "runtime_dir": str(folder),
+                    "backoff_initial": 0.02,
+                    "backoff_max": 0.2,
+                    **settings,
+                }
             )
             stack.callback(process.close)
             process.wait_ready()

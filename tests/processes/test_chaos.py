@@ -1,20 +1,23 @@
 """Processes that come, change, leave, stand still and are killed, the host among them, while the markets move.
 
+Meanwhile the way to the exchange fails and heals.
+
 In every quiet moment the exchange serves exactly the union, on one connection; and whoever lives has had every trade of
 its streams once, but for gaps that it was told of.
 """
 
-import itertools
 import os
 import random
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
+from tests.chaos.faults import Answer, Bandwidth, CutAfter, Delay, Drip, HalfOpen, Resets, Silence
+from tests.chaos.oracle import Made, Seen, Told, count, judge
+from tests.chaos.proxy import Fault, FaultProxy
 from tests.conftest import wait_until
 from websocket_v6.simulator import Simulator
 
@@ -23,11 +26,23 @@ from .conftest import IMPATIENT, MARKETS, Process, Start
 # Processes, components in each, seconds of chaos; `make long` asks for 16, 8 and 60.
 PROCESSES, COMPONENTS, SECONDS = map(int, os.environ.get("WEBSOCKET_V6_TEST_CHAOS", "5,4,8").split(","))
 PACE = 0.004  # seconds between two trades
-SLACK = 2.0  # seconds by which a trade may be older than when it was received, on a machine that does much else
 SETTLE = 60.0
 # What may happen, and how often beside the others.
-STEPS = {"kill": 1, "kill host": 2, "leave": 1, "pause": 2, "begin": 6, "more": 8, "less": 8}
+STEPS = {"kill": 1, "kill host": 2, "leave": 1, "pause": 2, "begin": 6, "more": 8, "less": 8, "fault": 3}
 PAUSE = 3.0  # seconds at most that a process stands still: long enough for a host to be replaced
+FAULT = 0.5  # seconds at most that a fault lasts
+FAULTS = [
+    lambda: Delay(0.02, 0.05),
+    lambda: Bandwidth(50_000),
+    lambda: CutAfter(5000),
+    lambda: CutAfter(500, is_reset=True),
+    HalfOpen,
+    lambda: Drip(0.0005),
+    lambda: Answer(b"HTTP/1.1 200 OK\r\n\r\n<html>Pay here</html>"),
+    Silence,
+    Resets,
+]
+HURRY = {"ping_interval": 0.5, "ping_timeout": 0.5, "connect_timeout": 2.0}
 
 
 class Markets(threading.Thread):
@@ -38,13 +53,13 @@ class Markets(threading.Thread):
         self._sim = sim
         self._random = random.Random(seed)
         self._end = threading.Event()
-        self.trades: dict[str, list[tuple[int, int]]] = {code: [] for code in MARKETS}  # ids, with times in ns
+        self.trades: dict[str, list[Made]] = {code: [] for code in MARKETS}
 
     def run(self) -> None:
         while not self._end.wait(PACE):
             code = self._random.choice(MARKETS)
             at = time.time_ns()
-            self.trades[code].append((self._sim.trade(code), at))
+            self.trades[code].append(Made(str(self._sim.trade(code)), at))
 
     def end(self) -> None:
         self._end.set()
@@ -54,16 +69,17 @@ class Markets(threading.Thread):
 class World:
     """The processes of one run and what they want."""
 
-    def __init__(self, sim: Simulator, start: Start, seed: int) -> None:
+    def __init__(self, sim: Simulator, proxy: FaultProxy, start: Start, seed: int) -> None:
         self.sim = sim
+        self.proxy = proxy
         self.start = start
         self.random = random.Random(seed)
         self.wants: dict[Process, dict[str, tuple[str, str, list[str]]]] = {}  # id: component, type, codes
         self.names = iter(range(1_000_000))
-        self.killed = self.left = self.hosts_lost = self.paused = 0
+        self.killed = self.left = self.hosts_lost = self.paused = self.faults = 0
 
     def begin(self) -> Process:
-        process = self.start(constants=IMPATIENT)
+        process = self.start(url=self.proxy.url, constants=IMPATIENT, **HURRY)
         self.wants[process] = {}
         for number in range(COMPONENTS):
             self.subscribe(process, f"component-{number}")
@@ -89,6 +105,8 @@ class World:
                 self.end(process, kill=False)
             case "pause":
                 self.pause(self.random.sample(list(self.wants), self.random.randint(1, min(3, len(self.wants)))))
+            case "fault":
+                self.fail()
             case "begin" if len(self.wants) < PROCESSES:
                 self.begin()
             case "more":
@@ -97,6 +115,15 @@ class World:
                 name = self.random.choice(list(self.wants[process]))
                 process.do("close", id=name)
                 del self.wants[process][name]
+
+    def fail(self) -> None:
+        """Have the way to the exchange fail for a while; what dies of it is made anew."""
+        self.faults += 1
+        self.proxy.fault = self.random.choice(FAULTS)()
+        if self.random.random() < 0.5:
+            self.proxy.reset_all()
+        threading.Event().wait(self.random.uniform(0.02, FAULT))
+        self.proxy.fault = Fault()
 
     def end(self, process: Process, *, kill: bool) -> bool:
         if len(self.wants) < 2:
@@ -142,12 +169,18 @@ def sim() -> Iterator[Simulator]:
         yield simulator
 
 
+@pytest.fixture
+def proxy(sim: Simulator) -> Iterator[FaultProxy]:
+    with FaultProxy(sim.port) as one:
+        yield one
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_chaos(sim: Simulator, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+def test_chaos(sim: Simulator, proxy: FaultProxy, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     seed = int(os.environ.get("WEBSOCKET_V6_TEST_SEED", time.time_ns() % 1_000_000))
     print(f"WEBSOCKET_V6_TEST_SEED={seed}")  # noqa: T201 - shown if it fails
-    world = World(sim, start, seed)
+    world = World(sim, proxy, start, seed)
     markets = Markets(sim, seed)
     markets.start()
     quiet = 0
@@ -163,39 +196,38 @@ def test_chaos(sim: Simulator, start: Start, capsys: pytest.CaptureFixture[str])
     finally:
         markets.end()
     checked = gaps = missing = 0
-    longest = 0.0
     for process in world.wants:
         for events, told, codes in received(world, process, markets):
             for code in codes:
-                mine = [one for one in events if one[1] == code]
-                lost, seen = check_trades(mine, markets.trades[code], told)
+                mine = [one for one in events if one[0] == code]
+                seen = [one for _, one in mine]
+                assert not judge(seen, markets.trades[code], told)
+                had, lost = count(seen, markets.trades[code])
+                checked += had
                 missing += lost
-                checked += seen
-            announced = [one for one in told if one["state"] == "open" and one["gap"]]
-            gaps += len(announced)
-            longest = max([longest, *(one["gap"] for one in announced)])
+            gaps += len(told)
     refused = [one for one in sim.notices() if "TOO_MANY" in one]
     assert not refused
     with capsys.disabled():
         print(  # noqa: T201 - the figures of the run
             f"\n  seed {seed}: {len(world.wants)} processes of {PROCESSES} live, {world.killed} were killed "
-            f"({world.hosts_lost} of them as host), {world.left} left, {world.paused} stood still; {quiet} quiet "
-            f"moments; {checked} trades delivered once and in order, {missing} missing in {gaps} gaps that were told, "
-            f"the longest {longest:.2f} s"
+            f"({world.hosts_lost} as host), {world.left} left, {world.paused} stood still; {world.faults} faults, "
+            f"{quiet} quiet moments; {checked} trades delivered once and in order, {missing} missing in {gaps} gaps "
+            "that were told"
         )
 
 
 def received(
     world: World, process: Process, markets: Markets
-) -> Iterator[tuple[list[Any], list[dict[str, Any]], list[str]]]:
+) -> Iterator[tuple[list[tuple[str, Seen]], list[Told], list[str]]]:
     """Yield what each trade subscription of a process had, with what its component was told, once all has come."""
-    newest = {code: made[-1][0] for code, made in markets.trades.items() if made}
+    newest = {code: made[-1].key for code, made in markets.trades.items() if made}
     wanted = {name: want for name, want in world.wants[process].items() if want[1] == "trade"}
 
     def is_there() -> bool:
         events = process.do("report")["events"]
         return all(
-            newest[code] in [one[5] for one in events[name][-50:]]
+            newest[code] in [str(one[5]) for one in events[name][-50:]]
             for name, (_, _, codes) in wanted.items()
             for code in codes
         )
@@ -203,31 +235,10 @@ def received(
     wait_until(is_there, "the last trade of each market")
     report = process.do("report")
     for name, (component, _, codes) in wanted.items():
-        told = [one for one in report["connections"][component] if one["endpoint"] == "public"]
-        yield report["events"][name], told, codes
-
-
-def check_trades(events: list[Any], made: list[tuple[int, int]], told: list[dict[str, Any]]) -> tuple[int, int]:
-    """Check one stream of one subscription against what was traded; return how many it missed and how many it had."""
-    order = {number: index for index, (number, _) in enumerate(made)}
-    times = [at for _, at in made]
-    missing = 0
-    # What was traded before the first trade of this run is not among `made`.
-    known = [one for one in events if one[5] in order]
-    for before, after in itertools.pairwise(known):
-        first, last = order[before[5]], order[after[5]]
-        assert last > first, "in order, none twice"
-        if last == first + 1:
-            continue
-        assert after[3] > before[3], f"{last - first - 1} trades missing within epoch {after[3]}"
-        gaps = [
-            one for one in told if one["state"] == "open" and before[3] < one["epoch"] <= after[3] and one["started"]
+        told = [
+            Told(one["epoch"], one["started"])
+            for one in report["connections"][component]
+            if one["endpoint"] == "public" and one["state"] == "open" and one["started"]
         ]
-        assert gaps, f"nothing was told of a gap before epoch {after[3]}"
-        begin, end = min(one["started"] for one in gaps), after[4]
-        for index in range(first + 1, last):
-            assert begin - SLACK * 1e9 <= times[index] <= end, "missing outside the gap that was told"
-        missing += last - first - 1
-    if known:
-        assert known[-1][5] == made[-1][0], "up to the last one"
-    return missing, len(known)
+        seen = [(code, Seen(str(key), epoch, at)) for _, code, _, epoch, at, key in report["events"][name]]
+        yield seen, told, codes
