@@ -7,12 +7,25 @@ the test that goes there. What a user chooses (a mailbox's size, a timeout) is `
 
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["LIMITS", "MESSAGE_BYTES", "RETRY_AFTER", "Limit"]
+__all__ = [
+    "EXCERPT_CHARACTERS",
+    "LIMITS",
+    "MESSAGE_BYTES",
+    "NAME_CHARACTERS",
+    "REASON_CHARACTERS",
+    "RETRY_AFTER",
+    "TEXT_CHARACTERS",
+    "Limit",
+]
 
 MIB: Final = 1024 * 1024
 
 MESSAGE_BYTES: Final = 16 * MIB  # the largest known has about 0.1 MiB
 RETRY_AFTER: Final = 600.0  # a wrong number must not silence a program for ever
+TEXT_CHARACTERS: Final = 200  # enough for every error that the exchange documents, in English and Korean
+NAME_CHARACTERS: Final = 64
+EXCERPT_CHARACTERS: Final = 80
+REASON_CHARACTERS: Final = 500  # a sentence of ours around a text of TEXT_CHARACTERS
 
 
 class Limit(NamedTuple):
@@ -39,5 +52,33 @@ LIMITS: Final = (
         "seconds",
         "the wait is cut to this",
         "tests/protocol/connection/test_backoff.py::test_no_block_is_believed_to_last_longer_than_ten_minutes",
+    ),
+    Limit(
+        "a text in a log line, an error, a reason, the page: of the exchange, of a proxy, of a library's exception",
+        TEXT_CHARACTERS,
+        "characters",
+        "it is cut; what steers a terminal is escaped, what may be a key or a token is left out",
+        "tests/protocol/test_outside_text.py::test_a_text_is_cut",
+    ),
+    Limit(
+        "the name of an error",
+        NAME_CHARACTERS,
+        "characters",
+        "it is cut, and cleaned likewise",
+        "tests/protocol/test_errors.py::test_what_the_exchange_says_is_cut_and_cleaned",
+    ),
+    Limit(
+        "what is shown of a malformed message",
+        EXCERPT_CHARACTERS,
+        "characters",
+        "it is cut, and cleaned likewise",
+        "tests/protocol/test_outside_text.py::test_an_excerpt_is_cut_however_many_bytes_its_characters_take",
+    ),
+    Limit(
+        "a reason that another process gives",
+        REASON_CHARACTERS,
+        "characters",
+        "it is cut, and cleaned likewise",
+        "tests/protocol/server/test_words.py::test_reasons_are_no_essays_and_half_characters_none",
     ),
 )

@@ -15,6 +15,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import SUBPROTOCOLS, Door
 from websocket_v6.protocol.connection.target import DOOR_PATHS, Target
 from websocket_v6.protocol.errors import AuthenticationError, TransportError, WebSocketV6Error
+from websocket_v6.protocol.outside_text import outside_text
 from websocket_v6.protocol.websocket import deflate, handshake
 
 from .door_handshake import open_door
@@ -113,7 +114,9 @@ class Opening:
             self.keys = answering.keys
             self._connect(headers | answering.headers, may_be_challenged=False)
         except (OSError, websocket.WebSocketException, ValueError, LookupError) as exc:
-            raise TransportError(f"cannot connect to the {self._endpoint} endpoint {self._target.url}: {exc}") from None
+            raise TransportError(
+                f"cannot connect to the {self._endpoint} endpoint {self._target.url}: {outside_text(exc)}"
+            ) from None
         self._check_abort()
 
     def _check_abort(self) -> None:

@@ -20,7 +20,9 @@ from websocket_v6.actors.connection.door_handshake import open_door
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import MEMBER_PATH, Door, DoorError, DoorProblem
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
+from websocket_v6.protocol.limits import REASON_CHARACTERS
 from websocket_v6.protocol.membership import words
+from websocket_v6.protocol.outside_text import outside_text, printable
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Text, Violation
 
 __all__ = ["HANDSHAKE", "MemberEnded", "MemberHeard", "MemberOpened", "MemberSocket"]
@@ -121,7 +123,7 @@ class MemberSocket(threading.Thread):
             end = self._run()
         except Exception as exc:
             logger.exception("the thread of a member socket failed; this is a bug")
-            end = self._end(TransportError(f"the member socket failed through a bug: {exc!r}"))
+            end = self._end(TransportError(f"the member socket failed through a bug: {outside_text(repr(exc))}"))
         finally:
             self._ws.shutdown()  # type: ignore[no-untyped-call]
             self._waker.close()
@@ -142,11 +144,13 @@ class MemberSocket(threading.Thread):
             self._write_close(1002)
             return self._end(exc)
         except (OSError, websocket.WebSocketException) as exc:
-            return self._end(TransportError(f"the socket to {self._host} is lost: {exc}"), is_gone=not self._is_open)
+            return self._end(
+                TransportError(f"the socket to {self._host} is lost: {outside_text(exc)}"), is_gone=not self._is_open
+            )
 
     @property
     def _host(self) -> str:
-        return f"the host, process {self.door.pid}" if self.door.pid else f"the host at {self.door.address}"
+        return f"the host, process {self.door.pid}" if self.door.pid else f"the host at {printable(self.door.address)}"
 
     def _end(self, error: WebSocketV6Error, *, code: int = 0, is_gone: bool = False) -> MemberEnded:
         return MemberEnded(self.number, error, code, is_gone=is_gone)
@@ -217,7 +221,9 @@ class MemberSocket(threading.Thread):
             raise RemoteProtocolError(f"{self._host} sent text on a member socket")
         word = words.decode_from_host(message)
         if isinstance(word, words.Goodbye):
-            error = TransportError(f"{self._host} does not serve this process: {word.reason}")
+            error = TransportError(
+                f"{self._host} does not serve this process: {outside_text(word.reason, REASON_CHARACTERS)}"
+            )
             raise _Over(MemberEnded(self.number, error, is_final=not word.retry))
         if self._is_open:
             self._tell(MemberHeard(self.number, word))

@@ -22,6 +22,7 @@ from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.membership import steps, words
 from websocket_v6.protocol.membership.host_entry import HostEntry
 from websocket_v6.protocol.membership.shared_settings import together
+from websocket_v6.protocol.outside_text import outside_text
 
 __all__ = ["Members", "program"]
 
@@ -154,7 +155,7 @@ class Members:
     def _greet(self, client: int, member: Member, hello: words.Hello) -> steps.MemberCame:
         member.settings = hello.settings
         member.pid = member.pid or hello.pid
-        name = f"process {member.pid} ({hello.program[:80]})" if hello.program else f"process {member.pid}"
+        name = f"process {member.pid} ({outside_text(hello.program, 80)})" if hello.program else f"process {member.pid}"
         # Before it is welcomed, so that its first data socket is let in.
         tell(self.server, NameMember(client, member.name, name))
         tell(self.server, ShareWith(member.name, OPEN_TO_ALL))

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from websocket_v6.protocol.outside_text import excerpt
+
 from .envelope import (
     MALFORMED,
     ErrorNotice,
@@ -22,7 +24,6 @@ from .envelope import (
     StatusUp,
     SubscribedEntry,
     SubscriptionList,
-    excerpt,
     read_envelope,
 )
 from .streams import Stream, split, stream_of

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.outside_text import outside_text
 
 from .shared_settings import Settings
 
@@ -156,5 +157,5 @@ def _decode(who: str, decode: Callable[[bytes], T], data: bytes) -> T:
     try:
         return decode(data)
     except _MALFORMED as exc:
-        text = f"{who} said what is no word: {len(data)} bytes that begin {data[:16]!r}: {exc}"
+        text = f"{who} said what is no word: {len(data)} bytes that begin {data[:16]!r}: {outside_text(exc)}"
         raise RemoteProtocolError(text) from None

@@ -389,6 +389,6 @@ def test_unsound_text_is_a_remote_error(payload: bytes) -> None:
 
 
 def test_an_error_holds_no_more_than_a_cut_of_the_message() -> None:
-    error = malformed("trade", b"a" * 80 + b"b", "why")
-    assert str(error) == f"malformed trade: {b'a' * 80!r}: why"
+    error = malformed("trade", b"a " * 80 + b"b", "why " * 100)
+    assert str(error) == f"malformed trade: {'a ' * 38 + 'a...'!r}: {'why ' * 49}w..."
     assert error.close_code is None
