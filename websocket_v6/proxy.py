@@ -280,8 +280,12 @@ class WebSocketClientProxy:
 
         They hold for all components of this engine, until the program ends.
         """
-        link = self._engaged().link
-        link.ask(lambda children: children.jwt, ReplaceKeys(Keys(access_key, secret_key)))
+        try:
+            keys = Keys(access_key, secret_key)
+        finally:
+            del access_key, secret_key  # tracebacks are sometimes printed with all local variables
+        self._config.check_secrecy()
+        self._engaged().link.ask(lambda children: children.jwt, ReplaceKeys(keys))
 
     def health(self) -> Health:
         """Return how the engine and this component are doing; `str()` of it reads well."""

@@ -23,6 +23,7 @@ from websocket_v6.protocol.membership import steps, words
 from websocket_v6.protocol.membership.host_entry import HostEntry
 from websocket_v6.protocol.membership.shared_settings import together
 from websocket_v6.protocol.outside_text import outside_text
+from websocket_v6.protocol.secret import HiddenBytes
 
 __all__ = ["Members", "program"]
 
@@ -84,7 +85,7 @@ class Members:
 
     def open(self, address: str, term: int) -> None:
         """Open a door; DoorOpened comes, or DoorFailed."""
-        self._key, self._term = secrets.token_bytes(KEY_BYTES), term
+        self._key, self._term = HiddenBytes(secrets.token_bytes(KEY_BYTES)), term
         self.server = self._start_server(address=address, key=self._key, term=term, owner=self._owner)
 
     def opened(self, server: Ref, address: str) -> steps.DoorOpen | None:

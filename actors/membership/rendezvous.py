@@ -27,7 +27,7 @@ from typing import NamedTuple
 import msgspec
 
 from websocket_v6.protocol.errors import ConfigError
-from websocket_v6.protocol.membership.host_entry import HostEntry
+from websocket_v6.protocol.membership.host_entry import HostEntry, as_written
 
 from .folders import check_folder, default_folder, other_folders
 
@@ -220,7 +220,7 @@ class Rendezvous:
         try:
             fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(fd, "wb") as file:  # noqa: PTH123 - of a descriptor
-                file.write(msgspec.msgpack.encode(entry))
+                file.write(as_written(entry))
             draft.replace(self._host_path)
         except OSError:
             draft.unlink(missing_ok=True)

@@ -51,9 +51,6 @@ class Door(NamedTuple):
     member: str = ""
     pid: int = 0
 
-    def __repr__(self) -> str:
-        return f"Door({self.address!r}, term={self.term}, pid={self.pid})"
-
 
 class DoorProblem(Enum):
     """Why a door did not open."""

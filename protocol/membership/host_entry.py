@@ -2,7 +2,9 @@
 
 import msgspec
 
-__all__ = ["HostEntry", "is_same"]
+from websocket_v6.protocol.secret import HiddenBytes
+
+__all__ = ["HostEntry", "as_written", "is_same"]
 
 
 class HostEntry(msgspec.Struct, frozen=True):
@@ -13,8 +15,14 @@ class HostEntry(msgspec.Struct, frozen=True):
     pid: int
     term: int = 0
 
-    def __repr__(self) -> str:
-        return f"HostEntry({self.address!r}, pid={self.pid}, term={self.term})"
+    def __post_init__(self) -> None:
+        """Keep the key hidden, wherever it came from."""
+        msgspec.structs.force_setattr(self, "key", HiddenBytes(self.key))
+
+
+def as_written(entry: HostEntry) -> bytes:
+    """Return an entry as the host's file holds it, for the user's own processes."""
+    return msgspec.msgpack.encode(entry, enc_hook=bytes)
 
 
 def is_same(one: HostEntry | None, other: HostEntry | None) -> bool:

@@ -1,8 +1,11 @@
 """Who the host is, as the file says it."""
 
-import msgspec
+import pickle
 
-from websocket_v6.protocol.membership.host_entry import HostEntry, is_same
+import msgspec
+import pytest
+
+from websocket_v6.protocol.membership.host_entry import HostEntry, as_written, is_same
 
 ENTRY = HostEntry("/x", b"k" * 32, 7, 3)
 
@@ -21,8 +24,11 @@ def test_a_title_is_the_same_whatever_process_is_named() -> None:
 
 
 def test_it_is_written_and_read() -> None:
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(ENTRY), type=HostEntry) == ENTRY
+    assert msgspec.msgpack.decode(as_written(ENTRY), type=HostEntry) == ENTRY
 
 
 def test_the_key_does_not_show() -> None:
-    assert repr(ENTRY) == "HostEntry('/x', pid=7, term=3)"
+    assert repr(ENTRY) == "HostEntry(address='/x', key=<32 hidden bytes>, pid=7, term=3)"
+    for leave in (msgspec.json.encode, msgspec.msgpack.encode, msgspec.to_builtins, pickle.dumps):
+        with pytest.raises(TypeError):
+            leave(ENTRY)
