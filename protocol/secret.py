@@ -3,7 +3,7 @@
 import hmac
 from typing import NoReturn
 
-__all__ = ["HiddenBytes", "Secret"]
+__all__ = ["HiddenBytes", "HiddenText", "Secret"]
 
 
 class Secret:
@@ -36,6 +36,18 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret does not leave its process")
+
+
+class HiddenText(str):
+    """A text with a secret in it, where only a string will do: a header. Its repr is hidden, and no more than that."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} hidden characters>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a hidden text does not leave its process")
 
 
 class HiddenBytes(bytes):

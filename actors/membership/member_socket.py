@@ -5,6 +5,7 @@ What is said there is `protocol/membership/words.py`. One thread owns the socket
 
 import contextlib
 import logging
+import os
 import queue
 import select
 import socket
@@ -24,6 +25,7 @@ from websocket_v6.protocol.limits import REASON_CHARACTERS
 from websocket_v6.protocol.membership import words
 from websocket_v6.protocol.outside_text import outside_text, printable
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Text, Violation
+from websocket_v6.protocol.websocket.outgoing import BINARY, CLOSE, PING, PONG, masked_frame
 
 __all__ = ["HANDSHAKE", "MemberEnded", "MemberHeard", "MemberOpened", "MemberSocket"]
 
@@ -170,7 +172,7 @@ class MemberSocket(threading.Thread):
         deadline = time.monotonic() + self._timeout
         open_door(self._ws, self.door, MEMBER_PATH, timeout=self._timeout)
         self.heard_at = clock()
-        self._write(websocket.ABNF.OPCODE_BINARY, self._hello)
+        self._write(BINARY, self._hello)
         while not self._is_open:
             if not self._read(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
                 text = f"{self._host} does not welcome this process: it is stopped or hangs"
@@ -181,9 +183,9 @@ class MemberSocket(threading.Thread):
         while True:
             self._read(max(0.0, min(PIECE, ping_at - time.monotonic())))
             while not self._words.empty():
-                self._write(websocket.ABNF.OPCODE_BINARY, self._words.get())
+                self._write(BINARY, self._words.get())
             if time.monotonic() >= ping_at:
-                self._write(websocket.ABNF.OPCODE_PING, b"")
+                self._write(PING, b"")
                 ping_at = time.monotonic() + PING_INTERVAL
 
     # --- reading
@@ -240,7 +242,7 @@ class MemberSocket(threading.Thread):
     def _control(self, control: Ping | Pong | Closed | Violation) -> None:
         match control:
             case Ping(payload):
-                self._write(websocket.ABNF.OPCODE_PONG, payload)
+                self._write(PONG, payload)
             case Pong():
                 pass  # it is bytes like any others
             case Closed(code, reason):
@@ -256,7 +258,7 @@ class MemberSocket(threading.Thread):
 
     def _write_close(self, code: int) -> None:
         with contextlib.suppress(OSError, websocket.WebSocketException):
-            self._write(websocket.ABNF.OPCODE_CLOSE, code.to_bytes(2, "big"))
+            self._write(CLOSE, code.to_bytes(2, "big"))
 
     def _write(self, opcode: int, payload: bytes) -> None:
         sock = self._ws.sock
@@ -264,7 +266,8 @@ class MemberSocket(threading.Thread):
             raise OSError("it is closed")
         sock.settimeout(SEND_TIMEOUT)
         try:
-            self._ws.send_frame(websocket.ABNF(fin=1, opcode=opcode, data=payload))
+            # Not by websocket-client, which writes what it sends into the log when it is traced: it may be a key.
+            sock.sendall(masked_frame(opcode, payload, os.urandom(4)))
         finally:
             sock.setblocking(False)
 

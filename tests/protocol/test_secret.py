@@ -9,7 +9,7 @@ import msgpack
 import msgspec
 import pytest
 
-from websocket_v6.protocol.secret import HiddenBytes, Secret
+from websocket_v6.protocol.secret import HiddenBytes, HiddenText, Secret
 
 TEXT = "a-secret-of-some-length"
 VALUES = [Secret(TEXT), HiddenBytes(TEXT.encode())]
@@ -48,3 +48,12 @@ def test_equal_secrets_are_equal() -> None:
     assert Secret(TEXT) != TEXT
     assert (bool(Secret("")), bool(Secret("x"))) == (False, True)
     assert repr(Secret("")) == "''"
+
+
+def test_a_header_is_sent_and_not_shown() -> None:
+    header = HiddenText(f"Bearer {TEXT}")
+    assert f"Authorization: {header}" == ": ".join(["Authorization", header]) == f"Authorization: Bearer {TEXT}"
+    assert TEXT not in repr({"Authorization": header})
+    for leave in (pickle.dumps, copy.deepcopy, msgspec.json.encode):
+        with pytest.raises(TypeError):
+            leave(header)
