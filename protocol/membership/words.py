@@ -149,9 +149,9 @@ _from_host: Callable[[bytes], FromHost] = msgspec.msgpack.Decoder(FromHost).deco
 _MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
 
-def encode(word: FromGuest | FromHost) -> bytes:
+def encode(word: FromGuest | FromHost) -> HiddenBytes:
     """Return the bytes of one word."""
-    return _encode(word)
+    return HiddenBytes(_encode(word))
 
 
 def decode_from_guest(data: bytes) -> FromGuest:
