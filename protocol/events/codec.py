@@ -16,7 +16,7 @@ import msgspec
 from ..errors import RemoteProtocolError
 from ..limits import EXCERPT_CHARACTERS
 from ..outside_text import excerpt, outside_text
-from .fields import Field, Number
+from .fields import Field, Number, to_kind
 
 __all__ = [
     "HEAD",
@@ -213,7 +213,7 @@ class Codec:
         for name in self._numbers(names):
             value = getattr(values, name)
             if value is not None:
-                setattr(values, name, self.number(str(value)))
+                setattr(values, name, to_kind(value, self.number))
         return values
 
     def _decoder(self, names: frozenset[str], is_full: bool, number: Number) -> Decode:
