@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 __all__ = [
     "EXCERPT_CHARACTERS",
+    "HOST_FILE_BYTES",
     "LIMITS",
     "MESSAGE_BYTES",
     "NAME_CHARACTERS",
@@ -25,6 +26,7 @@ RETRY_AFTER: Final = 600.0  # a wrong number must not silence a program for ever
 TEXT_CHARACTERS: Final = 200  # enough for every error that the exchange documents, in English and Korean
 NAME_CHARACTERS: Final = 64
 EXCERPT_CHARACTERS: Final = 80
+HOST_FILE_BYTES: Final = 4096  # a path, a key and two numbers
 REASON_CHARACTERS: Final = 500  # a sentence of ours around a text of TEXT_CHARACTERS
 
 
@@ -73,6 +75,13 @@ LIMITS: Final = (
         "characters",
         "it is cut, and cleaned likewise",
         "tests/protocol/test_outside_text.py::test_an_excerpt_is_cut_however_many_bytes_its_characters_take",
+    ),
+    Limit(
+        "the file that names the host of this machine's processes",
+        HOST_FILE_BYTES,
+        "bytes",
+        "it names nobody: what is there is no host's",
+        "tests/protocol/membership/test_host_entry.py::test_a_file_beyond_its_limit_names_nobody",
     ),
     Limit(
         "a reason that another process gives",
