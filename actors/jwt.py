@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
-from websocket_v6.protocol.exchange.tokens import Keys, Token, make_proof, make_token
+from websocket_v6.protocol.exchange.tokens import Keys, make_proof, make_token
+from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.server import bearer
 
 from .base import Actor, Timer, tell
@@ -43,7 +44,7 @@ class TokenWanted(NamedTuple):
 class Grant(NamedTuple):
     """A token, and the generation of the keys that it is made of: it counts from 1, and rises with each ReplaceKeys."""
 
-    token: Token
+    token: Secret
     generation: int
 
 
@@ -85,7 +86,7 @@ class Proof(NamedTuple):
 
 
 class GetDoorToken(NamedTuple):
-    """The token of the other machine's host, please. Asked; answered with a Token."""
+    """The token of the other machine's host, please. Asked; answered with a Secret."""
 
 
 class Judge(NamedTuple):
@@ -145,10 +146,10 @@ class Jwt(Actor):
         self._owner = owner
         self._algorithm = config.jwt_algorithm
         self._renew_after = RENEW_AT * config.token_lifetime
-        keys = Keys(config.access_key, config.secret_key) if config.access_key and config.secret_key else None
+        keys = _keys_of(config)
         self._keys, self._generation = inheritance or JwtInheritance(keys, 1)
-        self._door_token = config.token or ""
-        self._next: Token | None = None
+        self._door_token = _secret(config.token)
+        self._next: Secret | None = None
         self._renewal: Timer | None = None
 
     def on_start(self) -> None:
@@ -172,7 +173,7 @@ class Jwt(Actor):
             case GetProof(challenge):
                 return Proof(make_proof(self._keys, challenge), self._generation)
             case GetDoorToken():
-                return Token(self._door_token)
+                return self._door_token
             case Judge(number, token, reply_to):
                 tell(reply_to, Judged(number, bearer.is_signed(token, self._keys)))
             case JudgeProof(number, challenge, proof, reply_to):
@@ -209,7 +210,7 @@ class Jwt(Actor):
             self._renewal.cancel()
         self._renewal = self.after(self._renew_after, Renew())
 
-    def _make(self, keys: Keys) -> Token:
+    def _make(self, keys: Keys) -> Secret:
         with no_fork():  # the first one imports what signs it
             return make_token(keys, str(uuid.uuid4()), self._algorithm)
 
@@ -219,3 +220,12 @@ class Jwt(Actor):
         self._next = None
         self._prepare()
         tell(self._owner, KeysReplaced(self._generation))
+
+
+def _keys_of(config: Config) -> Keys | None:
+    access_key, secret_key = _secret(config.access_key), _secret(config.secret_key)
+    return Keys(access_key.reveal(), secret_key.reveal()) if access_key and secret_key else None
+
+
+def _secret(value: str | Secret | None) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value or "")

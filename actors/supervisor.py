@@ -19,6 +19,7 @@ import pykka
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
+from websocket_v6.protocol.outside_text import outside_text
 
 from .base import Actor, last_words, stop_child, tell
 from .delivery.router import Router
@@ -331,7 +332,7 @@ class Supervisor(Actor):
             self._give_up(failed)
             return
         self._restarts.append(now)
-        logger.error("the engine's %s failed and is replaced: %r", failed.name, failed.error)
+        logger.error("the engine's %s failed and is replaced: %s", failed.name, outside_text(repr(failed.error)))
         if source is not None:
             self._replace_source(source, failed)
         else:
@@ -370,7 +371,8 @@ class Supervisor(Actor):
     def _give_up(self, failed: Failed) -> None:
         text = (
             f"the engine gave up: its {failed.name} failed {MAX_RESTARTS + 1} times within {MAX_SECONDS:g} s, "
-            f"the last time with {failed.error!r}; this is a bug, please report it, then start the program again"
+            f"the last time with {outside_text(repr(failed.error))}; this is a bug, please report it, then start the "
+            "program again"
         )
         logger.critical(text)
         self._failure = EngineError(text)

@@ -15,6 +15,8 @@ import msgspec
 
 from .errors import ConfigError
 from .exchange.tokens import KEY_FORM, is_key
+from .loopback import is_loopback
+from .secret import Secret
 
 __all__ = ["VARIABLES", "Config"]
 
@@ -35,15 +37,19 @@ VARIABLES = {
     "mode": "WEBSOCKET_V6_MODE",
     "runtime_dir": "WEBSOCKET_V6_RUNTIME_DIR",
     "backfill": "WEBSOCKET_V6_BACKFILL",
+    "allow_plaintext": "WEBSOCKET_V6_ALLOW_PLAINTEXT",
 }
 
 _KEYS = ("access_key", "secret_key")
 _SECRETS = (*_KEYS, "token")
 _LEAST_TOKEN = 16  # characters
+_SECRET_FORM = dict.fromkeys(_KEYS, KEY_FORM) | {
+    "token": f"the token of the door, {_LEAST_TOKEN} printable characters or more"
+}
 _HOSTS = {"kr": "api.upbit.com", "sg": "sg-api.upbit.com", "id": "id-api.upbit.com", "th": "th-api.upbit.com"}
 _EXCHANGES = frozenset(f"wss://{host}/websocket/v1" for host in _HOSTS.values())
 _CHOICES = {"region": Region, "format": Format, "mode": Mode, "jwt_algorithm": Algorithm}
-_SWITCHES = ("compression", "backfill")
+_SWITCHES = ("compression", "backfill", "allow_plaintext")
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _SECONDS = {
     "token_lifetime": (60, 86_400),
@@ -61,18 +67,20 @@ _SECONDS = {
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """How the engine reaches the exchange and behaves. Durations are seconds; keys never show.
+    """How the engine reaches the exchange and behaves. Durations are seconds.
+
+    Keys and the token are kept as `Secret`: they show in no repr, traceback, JSON or pickle.
 
     Raises:
         ConfigError: if a value makes no sense.
     """
 
-    access_key: str | None = None
-    secret_key: str | None = None
+    access_key: str | Secret | None = None
+    secret_key: str | Secret | None = None
     region: Region = "kr"
     url: str = ""  # of the public endpoint; by default the region's
     # Of the host of another machine, whose door `url` is (`websocket-v6 serve --port`), instead of the exchange.
-    token: str | None = None
+    token: str | Secret | None = None
     format: Format = "SIMPLE"
     compression: bool = True
     mode: Mode = "auto"
@@ -95,15 +103,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     redundancy: int = 1
     # Seconds after which a connection is replaced by a new one, which takes over before the old one ends.
     max_age: float | None = None
+    # Send tokens over a connection without TLS to another machine, where whoever is in between reads them.
+    allow_plaintext: bool = False
 
     def __post_init__(self) -> None:
         """Check every field; fill in the region's URL."""
         for name in _SECRETS:
-            msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
+            msgspec.structs.force_setattr(self, name, _hidden(getattr(self, name)))
         url = self.url or f"wss://{_HOSTS.get(self.region)}/websocket/v1"
         msgspec.structs.force_setattr(self, "url", url.rstrip("/") if isinstance(url, str) else url)
         problem = _problem(msgspec.structs.asdict(self), {})
         if problem:
+            del self, url
             raise ConfigError(problem)
 
     @classmethod
@@ -115,10 +126,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """
         environ = os.environ if environ is None else environ
         given = {field: _value(field, environ[name]) for field, name in VARIABLES.items() if environ.get(name)}
+        # It holds the keys, and tracebacks are sometimes printed with all local variables.
+        del environ
         problem = _problem(given, VARIABLES)
         if problem:
-            # These hold the keys, and tracebacks are sometimes printed with all local variables.
-            del environ, given
+            del given  # a URL that is refused may hold a password
             raise ConfigError(problem)
         return cls(**given)
 
@@ -141,6 +153,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             return f"https://{_HOSTS[self.region]}"
         return "http" + self.url.removeprefix("ws").removesuffix("/websocket/v1")
 
+    def check_secrecy(self) -> None:
+        """Check that a token may be sent to `url`.
+
+        Raises:
+            ConfigError: if everybody in between could read it.
+        """
+        problem = _plaintext(self.url, {}) if not self.allow_plaintext else None
+        if problem:
+            raise ConfigError(problem)
+
     def without_keys(self) -> "Config":
         """Return this configuration without its keys and its token, for whatever has no business with them."""
         rest_url = self.rest_base if self.token is not None else self.rest_url  # which follows from the token
@@ -150,9 +172,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return f"Config({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        # What msgspec provides would show the keys.
-        fields = msgspec.structs.asdict(self).items()
-        return [(name, "set" if name in _SECRETS and value else value) for name, value in fields]
+        return list(msgspec.structs.asdict(self).items())
 
     def __reduce__(self) -> Any:
         if self.access_key or self.token:
@@ -165,7 +185,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 def _value(field: str, text: str) -> Any:
     """Read a variable as far as that makes sense; what does not is for `_problem` to refuse."""
     match field:
-        case "compression" | "backfill":
+        case "access_key" | "secret_key" | "token":
+            return Secret(text)
+        case "compression" | "backfill" | "allow_plaintext":
             return _SWITCH.get(text.lower(), text)
         case "runtime_dir":
             return Path(text)
@@ -175,6 +197,11 @@ def _value(field: str, text: str) -> Any:
             return text.upper()
         case _:
             return text
+
+
+def _hidden(value: Any) -> Any:
+    """Return a secret as it is kept; what can be none is for `_problem` to refuse."""
+    return Secret(value) if isinstance(value, str) and value else value or None
 
 
 def _problem(values: Mapping[str, Any], names: Mapping[str, str]) -> str | None:
@@ -194,6 +221,9 @@ def _problem(values: Mapping[str, Any], names: Mapping[str, str]) -> str | None:
         return (
             f"{names.get('token', 'token')} is that of a door: give {url}, where the other machine's host has its own"
         )
+    is_secret = any(values.get(field) for field in _SECRETS)
+    if is_secret and not values.get("allow_plaintext") and (problem := _plaintext(values.get("url", ""), names)):
+        return problem
     if values.get("backoff_initial", 0) > values.get("backoff_max", 0):
         return f"backoff_initial={values['backoff_initial']!r} is not accepted: give no more than backoff_max"
     return None
@@ -210,11 +240,10 @@ def _accepted(field: str, value: object) -> str | None:
             return None
         is_sound = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
         return None if is_sound else f"seconds from {least:g} to {most:g}"
-    if field == "token":
-        is_token = value is None or (is_key(value) and len(value) >= _LEAST_TOKEN)
-        return None if is_token else f"the token of the door, {_LEAST_TOKEN} printable characters or more"
     if field in _SECRETS:
-        return None if value is None or is_key(value) else KEY_FORM
+        return (
+            None if value is None or (isinstance(value, Secret) and _is_secret(field, value)) else _SECRET_FORM[field]
+        )
     if field == "redundancy":
         return None if value in (1, 2, 3) and type(value) is int else "1, 2 or 3"
     if field in _SWITCHES:
@@ -226,6 +255,20 @@ def _accepted(field: str, value: object) -> str | None:
         is_base = value == "" or _is_url(value, "http", "https")
         return None if is_base else f"the base of REST calls, such as https://{_HOSTS['kr']}"
     return None if _is_public_url(value) else f"a public endpoint such as wss://{_HOSTS['kr']}/websocket/v1"
+
+
+def _plaintext(url: str, names: Mapping[str, str]) -> str | None:
+    """Say that tokens would cross a network in clear, if they would."""
+    if not url.startswith("ws://") or is_loopback(urlsplit(url).hostname or ""):
+        return None
+    return (
+        f"{names.get('url', 'url')}={url!r:.80} would carry tokens in clear: give wss://, or take the keys out; only "
+        f"where nobody else is in between, set {names.get('allow_plaintext', 'allow_plaintext')}"
+    )
+
+
+def _is_secret(field: str, value: Secret) -> bool:
+    return is_key(value.reveal()) and (field != "token" or len(value.reveal()) >= _LEAST_TOKEN)
 
 
 def _is_public_url(url: object) -> bool:

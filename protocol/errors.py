@@ -21,6 +21,9 @@ Each says what happened, to whom, and what to do next. None holds a key, a token
 
 from collections.abc import Iterable
 
+from .limits import NAME_CHARACTERS
+from .outside_text import outside_text
+
 __all__ = [
     "AuthenticationError",
     "ClosedError",
@@ -64,9 +67,13 @@ class RemoteProtocolError(ProtocolError):
 
 
 class ExchangeError(RemoteProtocolError):
-    """The exchange answered with `{"error": {"name": ..., "message": ...}}` and closed the connection."""
+    """The exchange answered with `{"error": {"name": ..., "message": ...}}` and closed the connection.
+
+    `name` and `text` are its own, cut and fit to be told.
+    """
 
     def __init__(self, name: str, text: str) -> None:
+        name, text = outside_text(name, NAME_CHARACTERS), outside_text(text)
         super().__init__(f"the exchange answered {name}: {text}")
         self.name = name
         self.text = text

@@ -9,8 +9,10 @@ from typing import Final, Literal, NamedTuple
 
 __all__ = [
     "DOOR_ROWS",
+    "EXCERPT_CHARACTERS",
     "FLIGHT_BYTES",
     "HELD_BYTES",
+    "HOST_FILE_BYTES",
     "ID_BYTES",
     "LAST_VALUES_BYTES",
     "LEARNED_HEADS",
@@ -20,12 +22,15 @@ __all__ = [
     "MAILBOX_BYTES",
     "MAILBOX_EVENT_BYTES",
     "MESSAGE_BYTES",
+    "NAME_CHARACTERS",
     "NOTICES",
     "READ_BYTES",
+    "REASON_CHARACTERS",
     "REMEMBERED_IDS",
     "REMEMBERED_STREAMS",
     "RETRY_AFTER",
     "STREAM_CHARACTERS",
+    "TEXT_CHARACTERS",
     "THROTTLED_STREAMS",
     "WILDCARD_CODES",
     "Limit",
@@ -52,6 +57,11 @@ MAILBOX_BYTES: Final = 32 * MIB  # several times what 4,096 tickers, or the book
 MAILBOX_EVENT_BYTES: Final = 8192  # for each event that a mailbox counts: a book of 30 levels has 5,000
 THROTTLED_STREAMS: Final = 16_384  # several times all that one subscription can name
 RETRY_AFTER: Final = 600.0  # a wrong number must not silence a program for ever
+TEXT_CHARACTERS: Final = 200  # enough for every error that the exchange documents, in English and Korean
+NAME_CHARACTERS: Final = 64
+EXCERPT_CHARACTERS: Final = 80
+HOST_FILE_BYTES: Final = 4096  # a path, a key and two numbers
+REASON_CHARACTERS: Final = 500  # a sentence of ours around a text of TEXT_CHARACTERS
 
 
 class Limit(NamedTuple):
@@ -192,5 +202,40 @@ LIMITS: Final = (
         "count",
         "those delivered longest ago may come sooner again",
         "tests/protocol/delivery/test_stores.py::test_throttle_forgets_streams_that_may_come_again",
+    ),
+    Limit(
+        "a text in a log line, an error, a reason, the page: of the exchange, of a proxy, of a library's exception",
+        TEXT_CHARACTERS,
+        "characters",
+        "it is cut; what steers a terminal is escaped, what may be a key or a token is left out",
+        "tests/protocol/test_outside_text.py::test_a_text_is_cut",
+    ),
+    Limit(
+        "the name of an error",
+        NAME_CHARACTERS,
+        "characters",
+        "it is cut, and cleaned likewise",
+        "tests/protocol/test_errors.py::test_what_the_exchange_says_is_cut_and_cleaned",
+    ),
+    Limit(
+        "what is shown of a malformed message",
+        EXCERPT_CHARACTERS,
+        "characters",
+        "it is cut, and cleaned likewise",
+        "tests/protocol/test_outside_text.py::test_an_excerpt_is_cut_however_many_bytes_its_characters_take",
+    ),
+    Limit(
+        "the file that names the host of this machine's processes",
+        HOST_FILE_BYTES,
+        "bytes",
+        "it names nobody: what is there is no host's",
+        "tests/protocol/membership/test_host_entry.py::test_a_file_beyond_its_limit_names_nobody",
+    ),
+    Limit(
+        "a reason that another process gives",
+        REASON_CHARACTERS,
+        "characters",
+        "it is cut, and cleaned likewise",
+        "tests/protocol/server/test_words.py::test_reasons_are_no_essays_and_half_characters_none",
     ),
 )

@@ -63,19 +63,19 @@ class WebSocketClientProxy:
     """
 
     def __init__(self, component_id: str, *, config: Config | None = None) -> None:
+        self.component_id = component_id
+        self._component: Component | None = None
+        self._is_closed = False  # all that `repr` needs comes first: who shows a traceback may show what failed
         if not isinstance(component_id, str) or not component_id:
             raise LocalProtocolError(f"component_id={component_id!r:.60} must be a name, such as 'my_chart'")
-        self.component_id = component_id
         self._config = Config.from_env() if config is None else config
         if self._config.backfill and importlib.util.find_spec("httpx") is None:
             raise ConfigError(
                 "backfill=True (WEBSOCKET_V6_BACKFILL) needs an extra: pip install 'websocket-v6[backfill]'"
             )
-        self._component: Component | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
         # Two threads may make the first call at once; only they ever wait for it.
         self._starting = threading.Lock()
-        self._is_closed = False
         in_child(self)
 
     # --- subscribe
@@ -280,8 +280,12 @@ class WebSocketClientProxy:
 
         They hold for all components of this engine, until the program ends.
         """
-        link = self._engaged().link
-        link.ask(lambda children: children.jwt, ReplaceKeys(Keys(access_key, secret_key)))
+        try:
+            keys = Keys(access_key, secret_key)
+        finally:
+            del access_key, secret_key  # tracebacks are sometimes printed with all local variables
+        self._config.check_secrecy()
+        self._engaged().link.ask(lambda children: children.jwt, ReplaceKeys(keys))
 
     def health(self) -> Health:
         """Return how the engine and this component are doing; `str()` of it reads well."""

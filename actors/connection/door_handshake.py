@@ -21,6 +21,7 @@ import websocket
 from websocket_v6.protocol.connection import door as doors
 from websocket_v6.protocol.connection.door import Door, DoorError, DoorProblem
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.outside_text import outside_text, printable
 from websocket_v6.protocol.websocket import handshake
 
 __all__ = ["open_door"]
@@ -163,11 +164,13 @@ def _shake_hands(
 
 
 def _host(door: Door) -> str:
-    return f"the host, process {door.pid}," if door.pid else f"the host at {door.address}"
+    return f"the host, process {door.pid}," if door.pid else f"the host at {printable(door.address)}"
 
 
 def _stranger(door: Door, exc: Exception) -> DoorError:
-    return DoorError(f"whoever answers at {door.address} is no host: {exc!s:.200}", DoorProblem.STRANGER)
+    return DoorError(
+        f"whoever answers at {printable(door.address)} is no host: {outside_text(exc)}", DoorProblem.STRANGER
+    )
 
 
 def _failed(door: Door, exc: OSError) -> DoorError:
@@ -177,17 +180,18 @@ def _failed(door: Door, exc: OSError) -> DoorError:
             text += f"; let it go on (kill -CONT {door.pid}) or end it"
         return DoorError(text, DoorProblem.SILENT)
     if isinstance(exc, PermissionError):
-        return DoorError(f"{_host(door)} is not what it should be: {exc}", DoorProblem.STRANGER)
+        return DoorError(f"{_host(door)} is not what it should be: {outside_text(exc)}", DoorProblem.STRANGER)
     problem = DoorProblem.GONE if exc.errno in _GONE else DoorProblem.REFUSED
-    return DoorError(f"{_host(door)} cannot be reached: {exc}", problem)
+    return DoorError(f"{_host(door)} cannot be reached: {outside_text(exc)}", problem)
 
 
 def _refused(door: Door, status: int, headers: Mapping[str, str]) -> DoorError:
     if status == 426:
+        spoken = outside_text(headers.get("sec-websocket-protocol", "it names none"), 40)
         return DoorError(
             f"{_host(door)} speaks no version of what processes say to each other that is known here "
-            f"({headers.get('sec-websocket-protocol', 'it names none'):.40}): install the same release of websocket_v6 "
-            "for both; until then this process has connections of its own",
+            f"({spoken}): install the same release of websocket_v6 for both; until then this "
+            "process has connections of its own",
             DoorProblem.VERSION,
             status=status,
         )

@@ -15,9 +15,12 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import SUBPROTOCOLS, Door
 from websocket_v6.protocol.connection.target import DOOR_PATHS, Target
 from websocket_v6.protocol.errors import AuthenticationError, TransportError, WebSocketV6Error
+from websocket_v6.protocol.outside_text import outside_text
+from websocket_v6.protocol.secret import HiddenText
 from websocket_v6.protocol.websocket import deflate, handshake
 
 from .door_handshake import open_door
+from .library_trace import hide_headers
 from .remote_handshake import challenge_of, remedy, remote_headers
 
 __all__ = ["Opening", "bare", "socket_of"]
@@ -25,6 +28,8 @@ __all__ = ["Opening", "bare", "socket_of"]
 TOKEN_TIMEOUT = 5.0
 DOOR_TIMEOUT = 5.0  # seconds for another process of this machine to let this one in
 USER_AGENT = "websocket_v6"
+
+hide_headers()
 
 
 class Opening:
@@ -88,7 +93,7 @@ class Opening:
         if self._target.is_remote:
             headers |= remote_headers(self._jwt).headers
         elif self._target.needs_keys:
-            headers["Authorization"] = f"Bearer {self._token()}"
+            headers["Authorization"] = HiddenText(f"Bearer {self._token()}")
         return headers
 
     @property
@@ -113,7 +118,9 @@ class Opening:
             self.keys = answering.keys
             self._connect(headers | answering.headers, may_be_challenged=False)
         except (OSError, websocket.WebSocketException, ValueError, LookupError) as exc:
-            raise TransportError(f"cannot connect to the {self._endpoint} endpoint {self._target.url}: {exc}") from None
+            raise TransportError(
+                f"cannot connect to the {self._endpoint} endpoint {self._target.url}: {outside_text(exc)}"
+            ) from None
         self._check_abort()
 
     def _check_abort(self) -> None:

@@ -14,6 +14,7 @@ from websocket_v6.actors.jwt import GetDoorToken, GetProof, Proof
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF, SUBPROTOCOLS
 from websocket_v6.protocol.errors import TransportError
+from websocket_v6.protocol.secret import HiddenText, Secret
 
 __all__ = ["RemoteHeaders", "challenge_of", "remedy", "remote_headers"]
 
@@ -46,10 +47,11 @@ def remote_headers(jwt: Ref, challenge: str = "") -> RemoteHeaders:
     """
     headers, keys = {"Sec-WebSocket-Protocol": ", ".join(SUBPROTOCOLS)}, 0
     try:
-        headers["Authorization"] = f"Bearer {ask(jwt, GetDoorToken(), ASK_TIMEOUT).reveal()}"
+        token: Secret = ask(jwt, GetDoorToken(), ASK_TIMEOUT)
+        headers["Authorization"] = HiddenText(f"Bearer {token.reveal()}")
         if challenge:
             made: Proof = ask(jwt, GetProof(bytes.fromhex(challenge)), ASK_TIMEOUT)
-            headers |= {CHALLENGE: challenge, PROOF: made.proof.hex()}
+            headers |= {CHALLENGE: challenge, PROOF: HiddenText(made.proof.hex())}
             keys = made.generation
     except (pykka.ActorDeadError, pykka.Timeout):
         raise TransportError("no token for the door: the holder of the keys is being restarted") from None

@@ -34,6 +34,7 @@ from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import ExchangeError, RemoteProtocolError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Notice, SubscriptionList
 from websocket_v6.protocol.limits import READ_BYTES
+from websocket_v6.protocol.outside_text import outside_text
 from websocket_v6.protocol.server import words
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Violation
 
@@ -161,7 +162,7 @@ class Transport(threading.Thread):
             end = self._run()
         except Exception as exc:
             logger.exception("the thread of a connection to the %s endpoint failed; this is a bug", self._endpoint)
-            error = TransportError(f"the {self._endpoint} connection failed through a bug: {exc!r}")
+            error = TransportError(f"the {self._endpoint} connection failed through a bug: {outside_text(repr(exc))}")
             end = TransportEnded(self._number, error, is_bug=True)
         finally:
             self._waker.close()
@@ -196,7 +197,7 @@ class Transport(threading.Thread):
             self._writer.close(opening.ws, exc.close_code or 1002)
             error = exc
         except (OSError, websocket.WebSocketException) as exc:
-            error = TransportError(f"{self._endpoint} connection lost: {exc}")
+            error = TransportError(f"{self._endpoint} connection lost: {outside_text(exc)}")
         finally:
             self._wholeness.close(opening.ws.sock)
             opening.close()

@@ -14,6 +14,7 @@ from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.gaps.fill import Query
+from websocket_v6.protocol.outside_text import outside_text
 
 if TYPE_CHECKING:
     import httpx
@@ -77,7 +78,7 @@ class RestReader(threading.Thread):
                     answer = Answered(call, response.status_code, response.headers, response.content)
                 # Not its own errors alone: a name that IDNA cannot spell, a proxy or a certificate of the environment.
                 except Exception as exc:  # noqa: BLE001
-                    answer = Unanswered(call, f"{type(exc).__name__}: {exc}")
+                    answer = Unanswered(call, f"{type(exc).__name__}: {outside_text(exc)}")
                 if not tell(self._owner, answer):
                     return
 

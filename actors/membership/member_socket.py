@@ -5,6 +5,7 @@ What is said there is `protocol/membership/words.py`. One thread owns the socket
 
 import contextlib
 import logging
+import os
 import queue
 import select
 import socket
@@ -20,8 +21,11 @@ from websocket_v6.actors.connection.door_handshake import open_door
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import MEMBER_PATH, Door, DoorError, DoorProblem
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
+from websocket_v6.protocol.limits import REASON_CHARACTERS
 from websocket_v6.protocol.membership import words
+from websocket_v6.protocol.outside_text import outside_text, printable
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Text, Violation
+from websocket_v6.protocol.websocket.outgoing import BINARY, CLOSE, PING, PONG, masked_frame
 
 __all__ = ["HANDSHAKE", "MemberEnded", "MemberHeard", "MemberOpened", "MemberSocket"]
 
@@ -121,7 +125,7 @@ class MemberSocket(threading.Thread):
             end = self._run()
         except Exception as exc:
             logger.exception("the thread of a member socket failed; this is a bug")
-            end = self._end(TransportError(f"the member socket failed through a bug: {exc!r}"))
+            end = self._end(TransportError(f"the member socket failed through a bug: {outside_text(repr(exc))}"))
         finally:
             self._ws.shutdown()  # type: ignore[no-untyped-call]
             self._waker.close()
@@ -142,11 +146,13 @@ class MemberSocket(threading.Thread):
             self._write_close(1002)
             return self._end(exc)
         except (OSError, websocket.WebSocketException) as exc:
-            return self._end(TransportError(f"the socket to {self._host} is lost: {exc}"), is_gone=not self._is_open)
+            return self._end(
+                TransportError(f"the socket to {self._host} is lost: {outside_text(exc)}"), is_gone=not self._is_open
+            )
 
     @property
     def _host(self) -> str:
-        return f"the host, process {self.door.pid}" if self.door.pid else f"the host at {self.door.address}"
+        return f"the host, process {self.door.pid}" if self.door.pid else f"the host at {printable(self.door.address)}"
 
     def _end(self, error: WebSocketV6Error, *, code: int = 0, is_gone: bool = False) -> MemberEnded:
         return MemberEnded(self.number, error, code, is_gone=is_gone)
@@ -166,7 +172,7 @@ class MemberSocket(threading.Thread):
         deadline = time.monotonic() + self._timeout
         open_door(self._ws, self.door, MEMBER_PATH, timeout=self._timeout)
         self.heard_at = clock()
-        self._write(websocket.ABNF.OPCODE_BINARY, self._hello)
+        self._write(BINARY, self._hello)
         while not self._is_open:
             if not self._read(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
                 text = f"{self._host} does not welcome this process: it is stopped or hangs"
@@ -177,9 +183,9 @@ class MemberSocket(threading.Thread):
         while True:
             self._read(max(0.0, min(PIECE, ping_at - time.monotonic())))
             while not self._words.empty():
-                self._write(websocket.ABNF.OPCODE_BINARY, self._words.get())
+                self._write(BINARY, self._words.get())
             if time.monotonic() >= ping_at:
-                self._write(websocket.ABNF.OPCODE_PING, b"")
+                self._write(PING, b"")
                 ping_at = time.monotonic() + PING_INTERVAL
 
     # --- reading
@@ -217,7 +223,9 @@ class MemberSocket(threading.Thread):
             raise RemoteProtocolError(f"{self._host} sent text on a member socket")
         word = words.decode_from_host(message)
         if isinstance(word, words.Goodbye):
-            error = TransportError(f"{self._host} does not serve this process: {word.reason}")
+            error = TransportError(
+                f"{self._host} does not serve this process: {outside_text(word.reason, REASON_CHARACTERS)}"
+            )
             raise _Over(MemberEnded(self.number, error, is_final=not word.retry))
         if self._is_open:
             self._tell(MemberHeard(self.number, word))
@@ -234,7 +242,7 @@ class MemberSocket(threading.Thread):
     def _control(self, control: Ping | Pong | Closed | Violation) -> None:
         match control:
             case Ping(payload):
-                self._write(websocket.ABNF.OPCODE_PONG, payload)
+                self._write(PONG, payload)
             case Pong():
                 pass  # it is bytes like any others
             case Closed(code, reason):
@@ -250,7 +258,7 @@ class MemberSocket(threading.Thread):
 
     def _write_close(self, code: int) -> None:
         with contextlib.suppress(OSError, websocket.WebSocketException):
-            self._write(websocket.ABNF.OPCODE_CLOSE, code.to_bytes(2, "big"))
+            self._write(CLOSE, code.to_bytes(2, "big"))
 
     def _write(self, opcode: int, payload: bytes) -> None:
         sock = self._ws.sock
@@ -258,7 +266,8 @@ class MemberSocket(threading.Thread):
             raise OSError("it is closed")
         sock.settimeout(SEND_TIMEOUT)
         try:
-            self._ws.send_frame(websocket.ABNF(fin=1, opcode=opcode, data=payload))
+            # Not by websocket-client, which writes what it sends into the log when it is traced: it may be a key.
+            sock.sendall(masked_frame(opcode, payload, os.urandom(4)))
         finally:
             sock.setblocking(False)
 

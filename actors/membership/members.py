@@ -22,6 +22,8 @@ from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.membership import steps, words
 from websocket_v6.protocol.membership.host_entry import HostEntry
 from websocket_v6.protocol.membership.shared_settings import together
+from websocket_v6.protocol.outside_text import outside_text
+from websocket_v6.protocol.secret import HiddenBytes
 
 __all__ = ["Members", "program"]
 
@@ -83,7 +85,7 @@ class Members:
 
     def open(self, address: str, term: int) -> None:
         """Open a door; DoorOpened comes, or DoorFailed."""
-        self._key, self._term = secrets.token_bytes(KEY_BYTES), term
+        self._key, self._term = HiddenBytes(secrets.token_bytes(KEY_BYTES)), term
         self.server = self._start_server(address=address, key=self._key, term=term, owner=self._owner)
 
     def opened(self, server: Ref, address: str) -> steps.DoorOpen | None:
@@ -154,7 +156,7 @@ class Members:
     def _greet(self, client: int, member: Member, hello: words.Hello) -> steps.MemberCame:
         member.settings = hello.settings
         member.pid = member.pid or hello.pid
-        name = f"process {member.pid} ({hello.program[:80]})" if hello.program else f"process {member.pid}"
+        name = f"process {member.pid} ({outside_text(hello.program, 80)})" if hello.program else f"process {member.pid}"
         # Before it is welcomed, so that its first data socket is let in.
         tell(self.server, NameMember(client, member.name, name))
         tell(self.server, ShareWith(member.name, OPEN_TO_ALL))

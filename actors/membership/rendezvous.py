@@ -17,6 +17,7 @@ import hashlib
 import os
 import secrets
 import socket
+import stat
 import sys
 import threading
 import time
@@ -24,12 +25,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from websocket_v6.protocol.errors import ConfigError
-from websocket_v6.protocol.membership.host_entry import HostEntry
+from websocket_v6.protocol.limits import HOST_FILE_BYTES
+from websocket_v6.protocol.membership.host_entry import HostEntry, as_written, read_entry
 
-from .folders import check_folder, default_folder, other_folders
+from .folders import check_folder, default_folder, keep_private, other_folders
 
 __all__ = ["Findings", "HostEntry", "Rendezvous", "default_folder", "host_elsewhere"]
 
@@ -171,7 +171,7 @@ class Rendezvous:
 
     def find_host(self) -> HostEntry | None:
         """Return who is said to be the host; it may be gone."""
-        return _read(self._host_path)
+        return _read(self._host_path) if keep_private(self._folder) else None
 
     def check(self, address: str) -> Findings:
         """Return how this process stands, which listens at `address`."""
@@ -220,7 +220,7 @@ class Rendezvous:
         try:
             fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(fd, "wb") as file:  # noqa: PTH123 - of a descriptor
-                file.write(msgspec.msgpack.encode(entry))
+                file.write(as_written(entry))
             draft.replace(self._host_path)
         except OSError:
             draft.unlink(missing_ok=True)
@@ -288,10 +288,20 @@ def _name_of(url: str) -> str:
 
 
 def _read(path: Path) -> HostEntry | None:
+    """Return who a file of the user's own names; whoever else left one there is no host."""
     try:
-        return msgspec.msgpack.decode(path.read_bytes(), type=HostEntry)
-    except (OSError, msgspec.MsgspecError):
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
         return None
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or (not _IS_WINDOWS and found.st_uid != os.getuid()):
+            return None
+        return read_entry(os.read(fd, HOST_FILE_BYTES + 1))
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
 
 
 def _is_listening(entry: HostEntry) -> bool:

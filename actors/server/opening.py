@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.secret import HiddenBytes, Secret
 from websocket_v6.protocol.server.door_rules import Rules
 from websocket_v6.protocol.server.network import MOST_TOKEN, Network, address_of, check, read_token_file, rules_of
 
@@ -28,14 +29,14 @@ def prepare(network: Network) -> Opening:
         ConfigError: if something is missing, cannot be read, or is not as it must be.
     """
     check(network)
-    token = "" if network.token_file is None else _read_token(network.token_file)
+    token = Secret("") if network.token_file is None else _read_token(network.token_file)
     context = None
     if network.tls_cert is not None and network.tls_key is not None:
         context = _tls(network.tls_cert, network.tls_key)
     return Opening(address_of(network), rules_of(network, token), context)
 
 
-def _read_token(path: Path) -> str:
+def _read_token(path: Path) -> Secret:
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as exc:
@@ -47,7 +48,7 @@ def _read_token(path: Path) -> str:
             raise ConfigError(f"--token-file {path} is no file")
         if os.name == "posix" and (status.st_mode & 0o077 or status.st_uid not in (0, os.geteuid())):
             raise ConfigError(f"--token-file {path} can be read by others: chmod 600 {path}")
-        data = os.read(fd, MOST_TOKEN + 3)
+        data = HiddenBytes(os.read(fd, MOST_TOKEN + 3))
     finally:
         os.close(fd)
     try:

@@ -14,6 +14,7 @@ from websocket_v6.actors.messages.registry import (
     next_subscription_id,
 )
 from websocket_v6.actors.messages.server import MemberCame, MemberGone, MemberSaid
+from websocket_v6.protocol.secret import HiddenBytes
 from websocket_v6.protocol.server.client_leases import Change, ClientLeases, Take
 from websocket_v6.protocol.server.request_reading import RequestError, read_guest_request
 from websocket_v6.protocol.server.words import Refused, encode
@@ -41,7 +42,7 @@ class MemberSession:
         """Pass a word on."""
         if isinstance(message, Text):
             raise CutOff(1003, "a member's words are binary")
-        tell(self._owner, MemberSaid(self._client, message))
+        tell(self._owner, MemberSaid(self._client, HiddenBytes(message)))
 
     def closed(self, reason: str) -> None:
         """Say that it is gone."""

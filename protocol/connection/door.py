@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Literal, NamedTuple
 
 from websocket_v6.protocol.errors import TransportError
+from websocket_v6.protocol.outside_text import outside_text, printable
 
 __all__ = [
     "AUTH",
@@ -49,9 +50,6 @@ class Door(NamedTuple):
     term: int  # which title it is of
     member: str = ""
     pid: int = 0
-
-    def __repr__(self) -> str:
-        return f"Door({self.address!r}, term={self.term}, pid={self.pid})"
 
 
 class DoorProblem(Enum):
@@ -107,10 +105,15 @@ def check_answer(door: Door, nonce: str, headers: Mapping[str, str]) -> None:
     """
     given = headers.get(AUTH.lower(), "")
     if not hmac.compare_digest(auth(door.key, "host", nonce).encode(), given.encode("utf-8", "replace")):
-        raise DoorError(f"whoever answers at {door.address} does not know the host's key", DoorProblem.STRANGER)
+        raise DoorError(
+            f"whoever answers at {printable(door.address)} does not know the host's key", DoorProblem.STRANGER
+        )
     term = headers.get(TERM.lower(), "")
     if term != str(door.term):
-        text = f"the host at {door.address} is of term {term!r:.20}, and was said to be of {door.term}"
+        where, said = printable(door.address), outside_text(term, 20)
+        text = f"the host at {where} is of term {said!r}, and was said to be of {door.term}"
         raise DoorError(text, DoorProblem.STRANGER)
     if headers.get("sec-websocket-protocol") not in SUBPROTOCOLS:
-        raise DoorError(f"the host at {door.address} named no version of what is said here", DoorProblem.VERSION)
+        raise DoorError(
+            f"the host at {printable(door.address)} named no version of what is said here", DoorProblem.VERSION
+        )

@@ -20,6 +20,7 @@ from .fields import (
     optional_number,
     optional_text,
     text,
+    to_kind,
 )
 
 __all__ = ["MyAsset", "MyAssetEvent", "MyOrderEvent"]
@@ -86,12 +87,11 @@ def _read_assets(raw: msgspec.Raw, number: Number) -> tuple[MyAsset, ...]:
 
 
 def _make_asset(asset: MyAsset | _ShortAsset, number: Number) -> MyAsset:
-    amounts: list[Any] = [asset.balance, asset.locked]
+    amounts = (asset.balance, asset.locked)
     if not all(amount.is_finite() for amount in amounts):
         raise ValueError("an amount that is not finite")
-    if number is not Decimal:
-        amounts = [number(str(amount)) for amount in amounts]
-    return MyAsset(asset.currency, *amounts)
+    shown: list[Any] = [to_kind(amount, number) for amount in amounts]
+    return MyAsset(asset.currency, *shown)
 
 
 class MyAssetEvent(Event, frozen=True, gc=False, eq=False):

@@ -145,7 +145,10 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         self._keep(values) if fixed else _set(self, "_values", values)
 
     def with_numbers(self, numbers: Number) -> Self:
-        """Return this event with its numbers as `Decimal`, which is exact, or as `float`, the nearest there is."""
+        """Return this event with its numbers as `Decimal`, which is exact, or as `float`, the nearest there is.
+
+        A field whose number is beyond all floats raises RemoteProtocolError when it is read, like one of a wrong type.
+        """
         codec = self._codecs[numbers]
         return self if codec is self._codec else self._view("_codec", codec)
 

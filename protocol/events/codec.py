@@ -14,7 +14,9 @@ from typing import Any
 import msgspec
 
 from ..errors import RemoteProtocolError
-from .fields import Field, Number
+from ..limits import EXCERPT_CHARACTERS
+from ..outside_text import excerpt, outside_text
+from .fields import Field, Number, to_kind
 
 __all__ = [
     "HEAD",
@@ -53,7 +55,8 @@ Turn = tuple[Decode, Callable[[Any], tuple[Decimal | None, ...]] | None]
 
 def malformed(what: str, message: bytes | str, reason: object) -> RemoteProtocolError:
     """Make the error for a malformed message; it holds no more than a cut of it."""
-    return RemoteProtocolError(f"malformed {what}: {message[:80]!r}: {reason}")
+    beginning = excerpt(message) if isinstance(message, bytes) else outside_text(message, EXCERPT_CHARACTERS)
+    return RemoteProtocolError(f"malformed {what}: {beginning!r}: {outside_text(reason)}")
 
 
 class Codec:
@@ -210,7 +213,7 @@ class Codec:
         for name in self._numbers(names):
             value = getattr(values, name)
             if value is not None:
-                setattr(values, name, self.number(str(value)))
+                setattr(values, name, to_kind(value, self.number))
         return values
 
     def _decoder(self, names: frozenset[str], is_full: bool, number: Number) -> Decode:

@@ -3,6 +3,7 @@
 from websocket_v6.protocol.exchange.heads import Inbound
 
 from ..errors import RemoteProtocolError
+from ..outside_text import excerpt
 from .base import Event
 from .make import make_event
 
@@ -17,7 +18,7 @@ def decode(payload: bytes, *, endpoint: str = "public", epoch: int = 0, received
     """
     sorted_ = Inbound().sort([payload])
     if len(sorted_.streams) != 1 or sorted_.notices:
-        raise RemoteProtocolError(f"not one data message of the {endpoint} endpoint: {payload[:80]!r}")
+        raise RemoteProtocolError(f"not one data message of the {endpoint} endpoint: {excerpt(payload)!r}")
     event = make_event(sorted_.streams[0], sorted_.payloads[0], epoch, received_at)
     event.load()
     return event

@@ -6,6 +6,7 @@ decimal costs more than all else. So the pass over a message that checks it deco
 one that is not there raises AttributeError in C, and Python goes on to `Event.__getattr__`, which decodes it.
 """
 
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from operator import attrgetter
@@ -26,10 +27,25 @@ __all__ = [
     "optional_number",
     "optional_text",
     "text",
+    "to_kind",
 ]
 
 T = TypeVar("T")
 Number = Callable[[str], Decimal | float]  # what makes a number of its text: Decimal or float
+
+
+def to_kind(value: Decimal, number: Number) -> Decimal | float:
+    """Return an exact number as one of the kind `number`: itself, or the nearest float.
+
+    Raises:
+        ValueError: if it is beyond the floats: an infinite price would be taken for one.
+    """
+    if number is Decimal:
+        return value
+    found = number(str(value))
+    if math.isinf(found):
+        raise ValueError("a number beyond the floats")
+    return found
 
 
 class Field(_Property, Generic[T]):

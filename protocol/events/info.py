@@ -14,7 +14,7 @@ from websocket_v6.protocol.exchange import short_names
 
 from .base import COMMON, Event, MarketEvent
 from .codec import MALFORMED, checked_text, keep_minus_zero, malformed
-from .fields import Field, Number, optional_text, text
+from .fields import Field, Number, optional_text, text, to_kind
 
 __all__ = ["AnnouncementEvent", "GenericEvent", "IndicatorEvent", "IndicatorSignalEvent"]
 
@@ -70,7 +70,7 @@ def _named(names: Mapping[str, str], values: Mapping[str, Any] | None, number: N
     if type(full.get("multiplier")) is int:  # 2 and 2.0 are one multiplier
         full["multiplier"] = Decimal(full["multiplier"])
     if number is not Decimal:
-        full = {name: number(str(value)) if isinstance(value, Decimal) else value for name, value in full.items()}
+        full = {name: to_kind(value, number) if isinstance(value, Decimal) else value for name, value in full.items()}
     return MappingProxyType(full)
 
 

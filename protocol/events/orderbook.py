@@ -14,7 +14,7 @@ import msgspec
 from ..errors import RemoteProtocolError
 from .base import COMMON, Event, MarketEvent
 from .codec import MALFORMED, has_full_names, keep_minus_zero, malformed
-from .fields import Field, Number, number, optional_number
+from .fields import Field, Number, number, optional_number, to_kind
 
 __all__ = ["OrderbookEvent", "OrderbookUnit"]
 
@@ -165,7 +165,7 @@ def _public(rows: list[Any]) -> tuple[OrderbookUnit, ...]:
 
 
 def _as_float(value: Any) -> Any:
-    return None if value is None else float(value)
+    return None if value is None else to_kind(value, float)
 
 
 def _is_finite(row: Any) -> bool:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from websocket_v6.protocol.limits import LEVEL_CHARACTERS, STREAM_CHARACTERS
+from websocket_v6.protocol.limits import LEVEL_CHARACTERS, NAME_CHARACTERS, STREAM_CHARACTERS
+from websocket_v6.protocol.outside_text import excerpt, outside_text, printable
 
 from . import short_names
 from .streams import ANY, Stream, indicator_stream, stream_of
@@ -33,7 +34,7 @@ class ErrorNotice(NamedTuple):
     """The exchange's answer to a bad request; it closes the connection after it."""
 
     name: str  # such as WRONG_FORMAT
-    text: str  # in the language of the region
+    text: str  # in the language of the region; both are fit to be told
 
 
 class StatusUp(NamedTuple):
@@ -60,7 +61,7 @@ class Malformed(NamedTuple):
     """A message that cannot be sorted, and others of the same read that cannot be for the same reason."""
 
     kind: str  # "not JSON", "not an object", "no type", "no code", "bad level", "bad indicator", "too many notices"
-    excerpt: str  # its first 80 characters
+    excerpt: str  # its beginning, fit to be told
     times: int = 1
 
 
@@ -114,9 +115,9 @@ class _Envelope(msgspec.Struct, gc=False):
 MALFORMED = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, msgspec.MsgspecError)
 
 _decode = msgspec.json.Decoder(_Envelope, float_hook=Decimal).decode
-_is_type = pattern(r"\S{1,64}").fullmatch
+_is_word = pattern(r"\S{1,64}").fullmatch
 # Nothing that has a meaning in the name of a stream.
-_is_plain = pattern(r"[^\s@*]{1,64}").fullmatch
+_is_name = pattern(r"[^\s@*]{1,64}").fullmatch
 _MARKET_TYPES = frozenset({"ticker", "trade", "orderbook", "myOrder", "indicator", "indicator_signal"})
 
 
@@ -134,20 +135,15 @@ def read_envelope(payload: bytes) -> Stream | Notice:
     if type_ is None:
         notice = _read_notice(envelope)
         return Malformed("no type", excerpt(payload)) if notice is None else notice
-    if not isinstance(type_, str) or not _is_type(type_):
+    if not isinstance(type_, str) or not _is_word(type_) or not type_.isprintable():
         return Malformed("no type", excerpt(payload))
     code = _code(type_, envelope)
     if code is None:
         return Malformed("no code", excerpt(payload))
     try:
-        return _stream(type_, code, envelope)
+        return _named(_stream(type_, code, envelope))
     except (*MALFORMED, AttributeError):
         return Malformed("bad level" if type_ == "orderbook" else "bad indicator", excerpt(payload))
-
-
-def excerpt(payload: bytes) -> str:
-    """Return the first 80 characters of a message, for a log or an error."""
-    return payload[:320].decode(errors="replace")[:80]
 
 
 def _first(full: Any, short: Any) -> Any:
@@ -179,7 +175,7 @@ def _code(type_: str, envelope: _Envelope) -> str | None:
 
 
 def _plain_word(value: object) -> str | None:
-    return value if isinstance(value, str) and _is_plain(value) else None
+    return value if isinstance(value, str) and _is_name(value) and value.isprintable() else None
 
 
 def _is_market_type(type_: str) -> bool:
@@ -190,11 +186,15 @@ def _stream(type_: str, code: str, envelope: _Envelope) -> Stream:
     if type_ == "orderbook":
         return stream_of(type_, code, _level(envelope.level if _is_given(envelope.level) else envelope.lv))
     if type_ in ("indicator", "indicator_signal"):
-        stream = _indicator(type_, code, envelope)
-        if len(stream) > STREAM_CHARACTERS:
-            raise ValueError("parameters beyond any indicator's")
-        return stream
+        return _indicator(type_, code, envelope)
     return stream_of(type_, code)
+
+
+def _named(stream: Stream) -> Stream:
+    """Return the name if it can be one: it is kept, compared, and told in logs and errors."""
+    if len(stream) > STREAM_CHARACTERS or not stream.isprintable():
+        raise ValueError("words beyond any stream's")
+    return stream
 
 
 def _level(raw: msgspec.Raw) -> str:
@@ -231,14 +231,19 @@ def _full_names(names: Mapping[str, str], values: Mapping[str, object] | None) -
 
 def _read_notice(envelope: _Envelope) -> Notice | None:
     if isinstance(envelope.error, dict):
-        return ErrorNotice(str(envelope.error.get("name", "")), str(envelope.error.get("message", "")))
+        name, text = envelope.error.get("name", ""), envelope.error.get("message", "")
+        return ErrorNotice(outside_text(name, NAME_CHARACTERS), outside_text(text))
     if _first(envelope.method, envelope.mthd) == "LIST_SUBSCRIPTIONS":
         result = _first(envelope.result, envelope.rslt)
         entries = result if isinstance(result, list) else []
         ticket = _first(envelope.ticket, envelope.tckt)
         subscriptions = tuple(_entry(entry) for entry in entries if isinstance(entry, dict))
-        return SubscriptionList("" if ticket is None else str(ticket), subscriptions)
+        return SubscriptionList(_text(ticket), subscriptions)
     return StatusUp() if envelope.status == "UP" else None
+
+
+def _text(value: object) -> str:
+    return printable(value) if isinstance(value, str) else ""
 
 
 _ENTRY_KEYS = ("type", "ty", "codes", "cds", "level", "lv")
@@ -248,8 +253,8 @@ def _entry(entry: Mapping[str, Any]) -> SubscribedEntry:
     level = _first(entry.get("level"), entry.get("lv"))
     codes = _first(entry.get("codes"), entry.get("cds"))
     return SubscribedEntry(
-        type=str(_first(entry.get("type"), entry.get("ty"))),
-        codes=tuple(str(code) for code in codes) if isinstance(codes, list) else (),
+        type=_text(_first(entry.get("type"), entry.get("ty"))),
+        codes=tuple(_text(code) for code in codes) if isinstance(codes, list) else (),
         level=Decimal(level) if isinstance(level, int | Decimal) else None,
         extra={key: value for key, value in entry.items() if key not in _ENTRY_KEYS},
     )

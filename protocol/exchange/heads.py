@@ -16,6 +16,7 @@ import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.limits import LEARNED_HEADS, LEVEL_CHARACTERS, LIST_ELEMENTS, NOTICES
+from websocket_v6.protocol.outside_text import excerpt
 
 from .envelope import (
     MALFORMED,
@@ -25,7 +26,6 @@ from .envelope import (
     StatusUp,
     SubscribedEntry,
     SubscriptionList,
-    excerpt,
     read_envelope,
 )
 from .streams import Stream, split, stream_of

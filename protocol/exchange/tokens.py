@@ -10,11 +10,12 @@ import json
 from typing import TYPE_CHECKING, NoReturn, TypeGuard
 
 from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.secret import HiddenBytes, Secret
 
 if TYPE_CHECKING:
     import jwt
 
-__all__ = ["KEY_FORM", "Keys", "Token", "is_key", "make_proof", "make_token"]
+__all__ = ["KEY_FORM", "Keys", "is_key", "make_proof", "make_token"]
 
 KEY_FORM = "the key as the exchange shows it: printable ASCII without spaces"
 
@@ -49,40 +50,21 @@ class Keys:
         raise TypeError("keys do not leave their process")
 
 
-class Token:
-    """A signed token that shows itself only to `reveal`, and does not leave its process."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the token, for the header of one connection attempt."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Token(...)"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a token does not leave its process")
+def make_token(keys: Keys, nonce: str, algorithm: str) -> Secret:
+    """Sign a token, for the header of one attempt. `nonce` is a fresh random UUID; `algorithm` is HS512 or HS256."""
+    payload = HiddenBytes(json.dumps({"access_key": keys.access_key, "nonce": nonce}, separators=(",", ":")).encode())
+    return Secret(_signer().encode(payload, HiddenBytes(keys.secret_key.encode()), algorithm))
 
 
-def make_token(keys: Keys, nonce: str, algorithm: str) -> Token:
-    """Sign a token. `nonce` is a fresh random UUID; `algorithm` is HS512 or HS256."""
-    payload = json.dumps({"access_key": keys.access_key, "nonce": nonce}, separators=(",", ":"))
-    return Token(_signer().encode(payload.encode(), keys.secret_key, algorithm))
-
-
-def make_proof(keys: Keys | None, challenge: bytes) -> bytes:
+def make_proof(keys: Keys | None, challenge: bytes) -> HiddenBytes:
     """Return what shows who made the challenge that the keys here are the same as there; nothing without keys.
 
     It opens nothing at the exchange, and nothing anywhere for another challenge.
     """
     if keys is None:
-        return b""
+        return HiddenBytes()
     own = hmac.digest(keys.secret_key.encode(), b"websocket-v6 door", "sha256")
-    return hmac.digest(own, challenge, "sha256")
+    return HiddenBytes(hmac.digest(own, challenge, "sha256"))
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.outside_text import excerpt, outside_text
 
 __all__ = ["MAX_PAGES", "PAGE", "Fill", "Query", "Row", "read_page"]
 
@@ -98,7 +99,7 @@ def read_page(body: bytes, market: str) -> list[Row]:
             raise ValueError(f"trades of another market than {market}")
         rows = [Row(tick.sequential_id, tick.timestamp, _message(tick)) for tick in ticks]
     except (msgspec.MsgspecError, ValueError, InvalidOperation) as exc:
-        raise RemoteProtocolError(f"not a page of trades: {body[:80]!r}: {exc}") from exc
+        raise RemoteProtocolError(f"not a page of trades: {excerpt(body)!r}: {outside_text(exc)}") from exc
     return sorted(rows, key=lambda row: row.id, reverse=True)
 
 

@@ -13,6 +13,8 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.outside_text import outside_text
+from websocket_v6.protocol.secret import HiddenBytes
 
 from .shared_settings import Settings
 
@@ -41,7 +43,11 @@ MAX_WORD = 16 * 1024  # bytes
 Endpoint: TypeAlias = Literal["public", "private", "info"]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Line: TypeAlias = Annotated[str, msgspec.Meta(max_length=1024)]
-Secret: TypeAlias = Annotated[bytes, msgspec.Meta(max_length=64)]
+Hidden: TypeAlias = Annotated[bytes, msgspec.Meta(max_length=64)]  # shown to nobody but who it is for
+
+
+def _hide(word: msgspec.Struct, name: str) -> None:
+    msgspec.structs.force_setattr(word, name, HiddenBytes(getattr(word, name)))
 
 
 # --- a guest says
@@ -58,7 +64,11 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 class Keys(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="keys"):
     """This is my answer to your challenge (`make_proof`); empty if I have no keys. Answered with `Shared`."""
 
-    proof: Secret
+    proof: Hidden
+
+    def __post_init__(self) -> None:
+        """Hide it."""
+        _hide(self, "proof")
 
 
 class LetMeHost(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="let_me_host"):
@@ -70,7 +80,11 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
     offer: Count
     address: Line
-    key: Secret
+    key: Hidden
+
+    def __post_init__(self) -> None:
+        """Hide the key."""
+        _hide(self, "key")
 
 
 # --- a host says
@@ -83,8 +97,12 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     program: Line
     stays: bool
     member: Line
-    challenge: Secret
+    challenge: Hidden
     term: Count
+
+    def __post_init__(self) -> None:
+        """Hide the challenge."""
+        _hide(self, "challenge")
 
 
 class Shared(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="shared"):
@@ -98,8 +116,12 @@ class Moved(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     """The host is there now: go over to it. With your own address: be it."""
 
     address: Line
-    key: Secret
+    key: Hidden
     term: Count
+
+    def __post_init__(self) -> None:
+        """Hide the key."""
+        _hide(self, "key")
 
 
 class BeHost(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="be_host"):
@@ -120,16 +142,16 @@ FromHost: TypeAlias = Welcome | Shared | Moved | BeHost | Goodbye
 
 T = TypeVar("T")
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder(enc_hook=bytes).encode  # what is hidden is for who is at the other end
 _from_guest: Callable[[bytes], FromGuest] = msgspec.msgpack.Decoder(FromGuest).decode
 _from_host: Callable[[bytes], FromHost] = msgspec.msgpack.Decoder(FromHost).decode
 # What decoding of outside bytes may raise.
 _MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
 
-def encode(word: FromGuest | FromHost) -> bytes:
+def encode(word: FromGuest | FromHost) -> HiddenBytes:
     """Return the bytes of one word."""
-    return _encode(word)
+    return HiddenBytes(_encode(word))
 
 
 def decode_from_guest(data: bytes) -> FromGuest:
@@ -156,5 +178,5 @@ def _decode(who: str, decode: Callable[[bytes], T], data: bytes) -> T:
     try:
         return decode(data)
     except _MALFORMED as exc:
-        text = f"{who} said what is no word: {len(data)} bytes that begin {data[:16]!r}: {exc}"
+        text = f"{who} said what is no word: {len(data)} bytes that begin {data[:16]!r}: {outside_text(exc)}"
         raise RemoteProtocolError(text) from None

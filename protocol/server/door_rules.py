@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from websocket_v6.protocol.secret import Secret
+
 from .bearer import Refusal, error_body
 from .quota import Quota
 
@@ -33,13 +35,10 @@ class Rules(NamedTuple):
 
     names: frozenset[str] = LOOPBACK_NAMES  # that lead here: host names or addresses, in any case, without brackets
     origins: frozenset[str] = frozenset()  # of pages that may come: "https://example.com"
-    token: str = ""
+    token: Secret = Secret("")
     is_secure: bool = False  # it speaks TLS
     most_clients: int = 200
     most_of_one_address: int = 100
-
-    def __repr__(self) -> str:
-        return f"Rules(names={sorted(self.names)}, token={'set' if self.token else ''!r})"
 
 
 class Visit(NamedTuple):
@@ -115,7 +114,9 @@ def _is_lost(rules: Rules, visit: Visit) -> bool:  # noqa: ARG001
 
 def _has_no_token(rules: Rules, visit: Visit) -> bool:
     # In no variable: tracebacks are sometimes printed with all of them.
-    return bool(rules.token) and not any(hmac.compare_digest(rules.token.encode(), one) for one in _tokens(visit))
+    return bool(rules.token) and not any(
+        hmac.compare_digest(rules.token.reveal().encode(), one) for one in _tokens(visit)
+    )
 
 
 def _is_full(rules: Rules, visit: Visit) -> bool:

@@ -11,25 +11,18 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.loopback import is_loopback
+from websocket_v6.protocol.secret import Secret
 
 from .door_rules import LOOPBACK_NAMES, Rules
 
-__all__ = ["Network", "Secret", "address_of", "check", "is_loopback", "read_token_file", "rules_of", "web_url"]
+__all__ = ["Network", "address_of", "check", "read_token_file", "rules_of", "web_url"]
 
 LEAST_TOKEN, MOST_TOKEN = 32, 1024  # characters
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - told apart, not listened at
 
 _PRINTABLE = re.compile(r"[!-~]+")
 _NAME = re.compile(r"[0-9a-z](?:[0-9a-z.-]*[0-9a-z])?", re.IGNORECASE)
-
-
-class Secret(str):
-    """A text that does not show itself."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'set'" if self else "''"
 
 
 class Network(NamedTuple):
@@ -80,24 +73,18 @@ def check(network: Network) -> None:
             raise ConfigError(f"--host {name!r:.80} is no name: give one such as feeds.example.com, without a port")
 
 
-def is_loopback(bind: str) -> bool:
-    """Whether nobody but this machine can reach an address."""
-    address = _ip(bind)
-    return address is not None and (getattr(address, "ipv4_mapped", None) or address).is_loopback
-
-
 def address_of(network: Network) -> str:
     """Return where to listen, as "127.0.0.1:8080" or "[::1]:8080"."""
     bind = "127.0.0.1" if network.bind == "localhost" else network.bind
     return f"[{bind}]:{network.port}" if ":" in bind else f"{bind}:{network.port}"
 
 
-def rules_of(network: Network, token: str) -> Rules:
+def rules_of(network: Network, token: Secret) -> Rules:
     """Return whom the door lets in."""
     return Rules(
         names=LOOPBACK_NAMES | frozenset(network.names),
         origins=frozenset(network.origins),
-        token=Secret(token),
+        token=token,
         is_secure=network.tls_cert is not None,
     )
 
@@ -108,14 +95,16 @@ def read_token_file(data: bytes) -> Secret:
     Raises:
         ConfigError: if it holds none that is good enough. What it holds is not said.
     """
-    text = data.decode("ascii", "replace").rstrip("\r\n")
-    if len(text) < LEAST_TOKEN:
-        raise ConfigError(f"holds {len(text)} characters: a token has at least {LEAST_TOKEN}")
-    if len(text) > MOST_TOKEN or not _PRINTABLE.fullmatch(text):
+    token = Secret(data.decode("ascii", "replace").rstrip("\r\n"))
+    del data  # tracebacks are sometimes printed with all local variables
+    length = len(token.reveal())
+    if length < LEAST_TOKEN:
+        raise ConfigError(f"holds {length} characters: a token has at least {LEAST_TOKEN}")
+    if length > MOST_TOKEN or not _PRINTABLE.fullmatch(token.reveal()):
         raise ConfigError(
             f"holds no token: give one line of {LEAST_TOKEN} to {MOST_TOKEN} letters, digits and signs, without spaces"
         )
-    return Secret(text)
+    return token
 
 
 def web_url(scheme: str, address: str, names: tuple[str, ...] = (), path: str = "") -> str:

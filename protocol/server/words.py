@@ -8,14 +8,14 @@ What a guest says is the exchange's own requests (`request_reading.py`).
 and twenty in 1.6 us, a Struct in two thirds of it; lists are read faster than tuples.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.limits import DOOR_ROWS, STREAM_CHARACTERS
+from websocket_v6.protocol.limits import DOOR_ROWS, NAME_CHARACTERS, REASON_CHARACTERS, STREAM_CHARACTERS
+from websocket_v6.protocol.outside_text import outside_text
 
 __all__ = [
     "MAX_WORD",
@@ -26,7 +26,6 @@ __all__ = [
     "State",
     "StateName",
     "Word",
-    "clean",
     "decode",
     "encode",
     "encode_rows",
@@ -35,8 +34,6 @@ __all__ = [
 SUBPROTOCOL = "v6.1"  # rises with every change of what is said here
 MAX_WORD = 64 * 1024 * 1024  # bytes: the greatest single message, and room
 _MAX_REFUSED = 200_000  # as many as a guest can ask for
-_MAX_REASON = 500  # characters
-_MAX_NAME = 64
 _ROWS = 1
 
 StateName = Literal["connecting", "open", "lost", "refused", "closed"]
@@ -92,8 +89,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Word).decode
 # What decoding of outside bytes may raise.
 _MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
-# Characters that steer a terminal, break a line or turn its direction, and halves of characters, which have no bytes.
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def encode_rows(
@@ -125,7 +120,7 @@ def decode(data: bytes | bytearray | memoryview) -> Word:
     try:
         word = _decode(data)
     except _MALFORMED as exc:
-        raise RemoteProtocolError(f"the host sent what is no word: {bytes(data[:16])!r}: {exc}") from None
+        raise RemoteProtocolError(f"the host sent what is no word: {bytes(data[:16])!r}: {outside_text(exc)}") from None
     if isinstance(word, Clock):
         return word
     if not isinstance(word, Rows):
@@ -135,13 +130,9 @@ def decode(data: bytes | bytearray | memoryview) -> Word:
     return word
 
 
-def clean(text: str, most: int = _MAX_REASON) -> str:
-    """Return a text that came from elsewhere fit for a log: in one line, and no longer than `most` characters."""
-    return _STEERING.sub(" ", text[:most])
-
-
 def _cleaned(word: State | Refused) -> State | Refused:
     if isinstance(word, State):
-        reason, error = clean(word.reason), clean(word.error, _MAX_NAME)
+        reason, error = outside_text(word.reason, REASON_CHARACTERS), outside_text(word.error, NAME_CHARACTERS)
         return msgspec.structs.replace(word, reason=reason, error=error)
-    return msgspec.structs.replace(word, name=clean(word.name, _MAX_NAME), text=clean(word.text))
+    name, text = outside_text(word.name, NAME_CHARACTERS), outside_text(word.text, REASON_CHARACTERS)
+    return msgspec.structs.replace(word, name=name, text=text)

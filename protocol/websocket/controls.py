@@ -6,6 +6,7 @@ Source: RFC 6455, sections 5.5 (control frames) and 7.4 (close codes).
 from typing import NamedTuple
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.outside_text import outside_text
 
 __all__ = ["Closed", "Control", "Ping", "Pong", "Violation", "may_be_sent", "read_close", "violation"]
 
@@ -26,7 +27,7 @@ class Closed(NamedTuple):
     """The peer closed the connection; 1005 stands for a close frame without a code (RFC 6455, 7.1.5)."""
 
     code: int
-    reason: str
+    reason: str  # fit to be told
 
 
 class Violation(NamedTuple):
@@ -58,7 +59,7 @@ def read_close(payload: bytes) -> Closed:
     if not may_be_sent(code):
         raise violation(f"close code {code} must not be sent")
     try:
-        return Closed(code, payload[2:].decode())
+        return Closed(code, outside_text(payload[2:].decode()))
     except UnicodeDecodeError:
         raise violation("a close reason is not UTF-8", 1007) from None
 

@@ -15,6 +15,7 @@ import zlib
 from typing import NamedTuple
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.outside_text import outside_text
 
 from .extensions import FLAGS, WINDOW_BITS, WINDOWS, parse_extensions
 
@@ -144,4 +145,6 @@ def negotiate(header: str | None, *, offered: bool) -> Agreement | None:
 
 def _refused(header: str, why: str) -> RemoteProtocolError:
     # A client must fail the connection (RFC 7692, 5.1; RFC 6455, 4.1); 1010 is what it may say on the way.
-    return RemoteProtocolError(f"bad Sec-WebSocket-Extensions in the response {header!r:.120}: {why}", close_code=1010)
+    return RemoteProtocolError(
+        f"bad Sec-WebSocket-Extensions in the response {outside_text(header, 120)!r}: {why}", close_code=1010
+    )

@@ -23,19 +23,18 @@ from websocket_v6.protocol.errors import (
     TransportError,
     WebSocketV6Error,
 )
+from websocket_v6.protocol.limits import NAME_CHARACTERS
+from websocket_v6.protocol.outside_text import outside_text
 
 __all__ = ["accept_for", "check_response", "refusal"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _MAX_BODY = 16 * 1024  # bytes of an error's body that are looked at
-_MAX_TEXT = 200  # characters of the exchange's words that go into a message
 # How long a block lasts, in the body's words, English or Korean.
 _DURATION = re.compile(
     r"(?<![\d.])(\d{1,9}(?:\.\d{1,3})?)\s*((?:seconds?|secs?|s|minutes?|mins?|m|hours?|h)\b|초|분|시간)", re.IGNORECASE
 )
 _SECONDS = {"s": 1.0, "초": 1.0, "m": 60.0, "분": 60.0, "h": 3600.0, "시": 3600.0}  # by a unit's first letter
-# What may be a token or a key: it is cut out of what the exchange says.
-_SECRET = re.compile(r"eyJ[\w.-]*|[A-Za-z0-9_.=+/-]{30,}")
 
 # The exchange's names of what is wrong with a key, and what helps.
 _REMEDIES = {
@@ -67,7 +66,9 @@ def check_response(headers: Mapping[str, str], *, key: str, subprotocols: Collec
         )
     chosen = _header(headers, "sec-websocket-protocol")
     if chosen is not None and chosen not in subprotocols:
-        raise RemoteProtocolError(f"the server chose subprotocol {chosen!r:.40}, never asked for", close_code=1002)
+        raise RemoteProtocolError(
+            f"the server chose subprotocol {outside_text(chosen, 40)!r}, never asked for", close_code=1002
+        )
 
 
 def accept_for(key: str) -> str:
@@ -110,17 +111,12 @@ def _error(body: bytes) -> tuple[str | None, str]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        return None, _clean(text)
+        return None, outside_text(text)
     error = document.get("error") if isinstance(document, dict) else None
     if not isinstance(error, dict):
-        return None, _clean(text)
+        return None, outside_text(text)
     name, message = error.get("name"), error.get("message")
-    return None if name is None else _clean(str(name)), _clean(str(message or ""))
-
-
-def _clean(text: str) -> str:
-    text = " ".join(_SECRET.sub("<cut>", text).split())
-    return "".join(c for c in text if c.isprintable())[:_MAX_TEXT]
+    return None if name is None else outside_text(name, NAME_CHARACTERS), outside_text(message or "")
 
 
 def _retry_after(headers: Mapping[str, str], text: str) -> float | None:

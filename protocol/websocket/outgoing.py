@@ -1,8 +1,9 @@
-"""A server's frames to send: never masked, each a whole message or control frame.
+"""Frames to send, each a whole message or control frame: a server's are never masked, a client's always.
 
     frame(BINARY, payload)      # head and payload in one
     head(BINARY, length)        # for who sends the payload beside it
     close_frame(1001, "leaving")
+    masked_frame(BINARY, payload, os.urandom(4))
 
 What comes in is `frames`'.
 
@@ -15,11 +16,12 @@ from websocket_v6.protocol.errors import LocalProtocolError
 
 from .controls import may_be_sent
 
-__all__ = ["BINARY", "CLOSE", "PING", "PONG", "TEXT", "close_frame", "frame", "head"]
+__all__ = ["BINARY", "CLOSE", "PING", "PONG", "TEXT", "close_frame", "frame", "head", "masked_frame"]
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 
 _FIN, _RSV1 = 0x80, 0x40
+_MASKED = 0x80
 _MOST_CONTROL_BYTES = 125
 _NO_CODE = 1005  # stands for a close frame without one, as in `Closed`
 
@@ -35,6 +37,18 @@ def frame(opcode: int, payload: bytes, *, rsv1: bool = False) -> bytes:
         LocalProtocolError: if no peer would take it.
     """
     return head(opcode, len(payload), rsv1=rsv1) + payload
+
+
+def masked_frame(opcode: int, payload: bytes, mask: bytes) -> bytes:
+    """Return one final frame of a client's. `mask` is four bytes that nobody can foresee (RFC 6455, 5.3).
+
+    Raises:
+        LocalProtocolError: if no peer would take it.
+    """
+    start, length = bytearray(head(opcode, len(payload))), len(payload)
+    start[1] |= _MASKED
+    key = int.from_bytes((mask * (length // 4 + 1))[:length], "big")
+    return bytes(start) + mask + (int.from_bytes(payload, "big") ^ key).to_bytes(length, "big")
 
 
 def head(opcode: int, length: int, *, rsv1: bool = False) -> bytes:

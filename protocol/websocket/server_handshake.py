@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from websocket_v6.protocol.errors import LocalProtocolError, RemoteProtocolError
+from websocket_v6.protocol.secret import HiddenText
 
 from .handshake import accept_for
 
@@ -42,11 +43,15 @@ _TARGET = re.compile(rf"(/(?:{_OCTET})*)(?:\?((?:\?|{_OCTET})*))?")
 _ODD_PATH = re.compile(r"//|/\.{1,2}(?:[/;]|\Z)|%(?:[01]|2[ef]|5c|7f)", re.IGNORECASE)
 _KEY = re.compile(r"[0-9A-Za-z+/]{22}==")  # 16 bytes of base64
 
+_SECRET = {"authorization", "proxy-authorization", "cookie", "x-v6-auth", "x-v6-member", "x-v6-proof"}
 _HANDSHAKE = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}  # what a 426 asks for
 
 
 class Head(NamedTuple):
-    """A request's line and headers: names in lower case, what came several times joined by ", "."""
+    """A request's line and headers: names in lower case, what came several times joined by ", ".
+
+    Its repr hides the headers that may hold a token, and the query.
+    """
 
     method: str
     path: str  # as it came, nothing decoded
@@ -90,7 +95,8 @@ def read_head(data: bytes | bytearray) -> tuple[Head, int] | None:
     method, path, query = _read_request_line(line)
     headers = _read_fields(fields)
     _check_body(headers)
-    return Head(method, path, query, headers), end + len(_END)
+    headers |= {name: HiddenText(headers[name]) for name in _SECRET & headers.keys()}
+    return Head(method, path, HiddenText(query), headers), end + len(_END)
 
 
 def _read_request_line(line: str) -> tuple[str, str, str]:
@@ -106,7 +112,7 @@ def _read_request_line(line: str) -> tuple[str, str, str]:
     return method, match[1], match[2] or ""
 
 
-def _read_fields(fields: list[str]) -> Mapping[str, str]:
+def _read_fields(fields: list[str]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for field in fields:
         name, colon, value = field.partition(":")

@@ -36,7 +36,8 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
-from websocket_v6.protocol.exchange.tokens import Token, make_proof, make_token
+from websocket_v6.protocol.exchange.tokens import make_proof, make_token
+from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.server.bearer import Refusal, read_token
 
 ACCESS, SECRET = "ACCESS" + "a" * 34, "SECRET" + "s" * 34
@@ -92,11 +93,11 @@ def bench() -> Iterator[Bench]:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[Token]:
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Secret]:
     """What tokens were made so far, wanted or not."""
-    made: list[Token] = []
+    made: list[Secret] = []
 
-    def count(keys: Keys, nonce: str, algorithm: str) -> Token:
+    def count(keys: Keys, nonce: str, algorithm: str) -> Secret:
         made.append(make_token(keys, nonce, algorithm))
         return made[-1]
 
@@ -110,11 +111,11 @@ def grant(ref: Ref) -> Grant:
     return grant
 
 
-def want(ref: Ref) -> Token:
+def want(ref: Ref) -> Secret:
     return grant(ref).token
 
 
-def payload(token: Token) -> dict[str, str]:
+def payload(token: Secret) -> dict[str, str]:
     part = token.reveal().split(".")[1]
     claims: dict[str, str] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return claims
@@ -137,7 +138,7 @@ def test_the_algorithm_is_the_configured_one(bench: Bench, algorithm: Any) -> No
     assert json.loads(base64.urlsafe_b64decode(header + "==")) == {"alg": algorithm, "typ": "JWT"}
 
 
-def test_the_next_token_is_ready_before_it_is_wanted(bench: Bench, made: list[Token]) -> None:
+def test_the_next_token_is_ready_before_it_is_wanted(bench: Bench, made: list[Secret]) -> None:
     ref = bench.start()
     wait_until(lambda: len(made) == 1, "the first token")
     assert want(ref) is made[0]
@@ -145,7 +146,7 @@ def test_the_next_token_is_ready_before_it_is_wanted(bench: Bench, made: list[To
     assert want(ref) is made[1]
 
 
-def test_a_token_that_grows_old_is_made_anew_at_80_percent_of_its_life(bench: Bench, made: list[Token]) -> None:
+def test_a_token_that_grows_old_is_made_anew_at_80_percent_of_its_life(bench: Bench, made: list[Secret]) -> None:
     delays: list[float] = []
     hasty = type("Hasty", (Hasty,), {"delays": delays})
     ref = bench.start(Config(access_key=ACCESS, secret_key=SECRET, token_lifetime=60), kind=hasty)
@@ -156,7 +157,7 @@ def test_a_token_that_grows_old_is_made_anew_at_80_percent_of_its_life(bench: Be
     assert token in made
 
 
-def test_a_token_that_is_taken_is_not_renewed(bench: Bench, made: list[Token]) -> None:
+def test_a_token_that_is_taken_is_not_renewed(bench: Bench, made: list[Secret]) -> None:
     delays: list[float] = []
     hasty = type("Hasty", (Hasty,), {"delays": delays})
     ref = bench.start(Config(access_key=ACCESS, secret_key=SECRET, token_lifetime=86_400), kind=hasty)
@@ -182,7 +183,7 @@ def test_keys_are_replaced_while_it_runs(bench: Bench) -> None:
     assert bench.told.get(timeout=TIMEOUT) == KeysReplaced(2)
 
 
-def test_a_token_says_of_which_generation_its_keys_are(bench: Bench, made: list[Token]) -> None:
+def test_a_token_says_of_which_generation_its_keys_are(bench: Bench, made: list[Secret]) -> None:
     ref = bench.start()
     wait_until(lambda: len(made) == 1, "a token that is ready")
     assert [grant(ref).generation for _ in range(2)] == [1, 1]
@@ -245,7 +246,7 @@ def test_a_proof_is_of_the_keys_that_are_in_use(bench: Bench) -> None:
     assert judge(host, proof.proof)
 
 
-def test_a_plain_clients_token_is_judged_and_none_is_signed_for_others(bench: Bench, made: list[Token]) -> None:
+def test_a_plain_clients_token_is_judged_and_none_is_signed_for_others(bench: Bench, made: list[Secret]) -> None:
     ref, ear = bench.start(), Ear()
     wait_until(lambda: len(made) == 1, "the token that is ready")
     for secret, is_signed in ((SECRET, True), ("other", False)):
@@ -265,7 +266,7 @@ def test_the_token_of_a_door_is_the_configured_one_and_no_key_makes_another(benc
 
 
 def break_signing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(keys: Keys, nonce: str, algorithm: str) -> Token:
+    def fail(keys: Keys, nonce: str, algorithm: str) -> Secret:
         raise RuntimeError("as told")
 
     monkeypatch.setattr(subject, "make_token", fail)

@@ -1,5 +1,6 @@
 """What tables are made of: numbers in words, rates, the connection's line, the sums of the demo. All of it pure."""
 
+import json
 import time
 from decimal import Decimal
 from io import StringIO
@@ -9,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from websocket_v6.cli import watch as watch_module
 from websocket_v6.cli.board import WINDOW, Board, Meter
 from websocket_v6.cli.demo_view import Tally, summary
 from websocket_v6.cli.line import ConnectionLine
 from websocket_v6.cli.quote import percent_text, price_text, quote_of, seconds_text
+from websocket_v6.cli.watch import Wanted
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.events import ConnectionEvent, Event, OverflowEvent
 from websocket_v6.protocol.events.make import make_event
@@ -152,3 +155,18 @@ def test_the_summary_counts_what_each_client_lost() -> None:
     assert all(tally.is_complete for tally in tallies)
     assert not Tally("chart", 100, 97, 2, 40).is_complete
     assert not Tally("chart", 100, 101, 0, 40).is_complete
+
+
+def test_a_code_is_no_markup() -> None:
+    board = Board([])
+    board.take(event("ticker KRW-[red]X[/]", '"tp":5'))
+    out = StringIO()
+    table = watch_module._table(Wanted("ticker", ()), board.rows(0.0), ConnectionLine("wss://x"), 0)
+    Console(file=out, width=100, color_system=None).print(table)
+    assert "KRW-[red]X[/]" in out.getvalue()
+
+
+def test_a_json_line_steers_no_terminal() -> None:
+    text = watch_module._json(event("ticker KRW-BTC", '"tp":5,"ms":"a\u009b31m\u202eb\\u001b"'))
+    assert text.isprintable()
+    assert json.loads(text)["market_state"] == "a\u009b31m\u202eb\u001b"

@@ -34,6 +34,7 @@ from websocket_v6.actors.supervisor import Children, GetChildren, Supervisor
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.exchange.tokens import Keys
 from websocket_v6.protocol.exchange.wants import ticker_want
+from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.server import row_frames, words
 from websocket_v6.protocol.server.door_rules import Rules
 from websocket_v6.simulator import Simulator
@@ -42,7 +43,7 @@ TOKEN = "the-token-of-a-door"
 OTHER = ("another-access-key", "another-secret-key-that-opens-nothing-and-is-sixty-four-bytes-long")
 HOUR_NS = 3_600_000_000_000
 CLOSE_NS = 2_000_000_000  # what a busy machine may take to pass a message on
-RULES = Rules(token=TOKEN)
+RULES = Rules(token=Secret(TOKEN))
 
 
 class Guest:

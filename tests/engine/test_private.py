@@ -16,7 +16,8 @@ import websocket_v6.actors.jwt as jwt_module
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, WebSocketClientProxy, WebSocketV6Error
 from websocket_v6.protocol.errors import AuthenticationError, ConfigError
-from websocket_v6.protocol.exchange.tokens import Keys, Token, make_token
+from websocket_v6.protocol.exchange.tokens import Keys, make_token
+from websocket_v6.protocol.secret import Secret
 from websocket_v6.simulator import Simulator
 from websocket_v6.simulator.answers import Answers
 
@@ -51,7 +52,7 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every token that is made during the test."""
     made: list[str] = []
 
-    def record(keys: Keys, nonce: str, algorithm: str) -> Token:
+    def record(keys: Keys, nonce: str, algorithm: str) -> Secret:
         token = make_token(keys, nonce, algorithm)
         made.append(token.reveal())
         return token
@@ -257,7 +258,7 @@ def test_a_nonce_used_before_is_cured_by_the_next_token(
 ) -> None:
     made = 0
 
-    def repeat(keys: Keys, nonce: str, algorithm: str) -> Token:
+    def repeat(keys: Keys, nonce: str, algorithm: str) -> Secret:
         nonlocal made
         made += 1
         return make_token(keys, "the-same-as-before" if made <= 2 else nonce, algorithm)

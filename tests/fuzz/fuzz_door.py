@@ -19,6 +19,7 @@ import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 with atheris.instrument_imports(include=["websocket_v6.protocol"]):
     from websocket_v6.protocol.connection import door
+    from websocket_v6.protocol.secret import Secret
     from websocket_v6.protocol.server import steps
     from websocket_v6.protocol.server.bearer import Token, read_token
     from websocket_v6.protocol.server.client_leases import Give, Take
@@ -37,7 +38,7 @@ KEY = b"k" * 32
 NONCE = "0" * 32
 MASK = b"\0\0\0\0"
 MEMBER = "me"
-RULES = Rules(origins=frozenset({"http://desk.example"}), token="token")
+RULES = Rules(origins=frozenset({"http://desk.example"}), token=Secret("token"))
 KNOWN = ("INVALID_AUTH", "WRONG_FORMAT", "NO_TICKET", "NO_TYPE", "NO_CODES", "INVALID_PARAM", "TOO_MANY_REQUEST")
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -112,6 +113,28 @@ def test_a_host_that_is_stopped_is_replaced(sim: Simulator, start: Start) -> Non
     wait_until(lambda: open_connections(sim) == 1, "one connection again")
     sim.trade("KRW-BTC")
     wait_until(lambda: host.events("a")[-1][2] == "REALTIME", "the old host served by the new one")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a socket of the file system's, with a backlog as given")
+def test_a_host_that_is_stopped_with_a_full_backlog_is_replaced(sim: Simulator, start: Start, folder: Path) -> None:
+    """Whoever connects then is not even refused: that nobody answers in time is the proof, however it shows."""
+    host, guest = pair(sim, start, constants={**IMPATIENT, "actors.server.listening.BACKLOG": 4})
+    os.kill(host.pid, signal.SIGSTOP)
+    with contextlib.ExitStack() as stack:
+        (path,) = folder.glob("*.sock")
+        for _ in range(20):
+            sock = stack.enter_context(socket.socket(socket.AF_UNIX))
+            sock.setblocking(False)
+            try:
+                sock.connect(str(path))
+            except BlockingIOError:
+                break
+        else:
+            pytest.fail("the backlog is not full")
+        guest.wait_role("host")
+        wait_until(lambda: guest.told()[-1]["state"] == "open", "open again")
+        sim.trade("KRW-ETH")
+        wait_until(lambda: guest.events("c")[-1][3] == 2, "a trade of the new epoch")
 
 
 def sids(process: Process, id: str) -> list[int]:  # noqa: A002

@@ -1,9 +1,12 @@
 import copy
+import json
 import pickle
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import msgspec
 import pytest
 from hypothesis import given
@@ -12,6 +15,7 @@ from rich.pretty import pretty_repr
 
 from websocket_v6.protocol.config import VARIABLES, Config
 from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.secret import Secret
 
 ACCESS, SECRET = "ACCESS" + "a" * 34, "SECRET" + "s" * 34
 TOKEN = "TOKEN" + "t" * 11
@@ -71,6 +75,7 @@ def test_every_variable_is_read() -> None:
         "WEBSOCKET_V6_MODE": "Embedded",
         "WEBSOCKET_V6_RUNTIME_DIR": "/run/user/1000/websocket_v6",
         "WEBSOCKET_V6_BACKFILL": "on",
+        "WEBSOCKET_V6_ALLOW_PLAINTEXT": "on",
     }
     assert set(environ) == set(VARIABLES.values())
     assert Config.from_env(environ) == Config(
@@ -84,6 +89,7 @@ def test_every_variable_is_read() -> None:
         mode="embedded",
         runtime_dir=Path("/run/user/1000/websocket_v6"),
         backfill=True,
+        allow_plaintext=True,
     )
 
 
@@ -241,7 +247,7 @@ def test_a_key_without_its_other_half_is_refused() -> None:
 
 
 def test_a_token_is_for_doors_and_is_not_told_to_the_exchange() -> None:
-    assert Config(url=DOOR, token=TOKEN).token == TOKEN
+    assert Config(url=DOOR, token=TOKEN).token == Secret(TOKEN)
     assert Config(token="").token is None
     for url in ("", "wss://api.upbit.com/websocket/v1", "wss://sg-api.upbit.com/websocket/v1/"):
         with pytest.raises(ConfigError, match=r"^token is that of a door: give url") as caught:
@@ -249,6 +255,34 @@ def test_a_token_is_for_doors_and_is_not_told_to_the_exchange() -> None:
         assert TOKEN not in str(caught.value)
     with pytest.raises(ConfigError, match=r"^WEBSOCKET_V6_TOKEN is that of a door: give WEBSOCKET_V6_URL"):
         Config.from_env({"WEBSOCKET_V6_TOKEN": TOKEN})
+
+
+@pytest.mark.parametrize("secrets", [{"access_key": ACCESS, "secret_key": SECRET}, {"token": TOKEN}, {}])
+@pytest.mark.parametrize("url", ["ws://10.0.0.7:9001/websocket/v1", "ws://exchange.example/websocket/v1"])
+def test_no_token_crosses_a_network_in_clear_without_a_word(url: str, secrets: dict[str, Any]) -> None:
+    if secrets:
+        with pytest.raises(ConfigError, match=r"^url='ws://.* would carry tokens in clear: .* set allow_plaintext$"):
+            Config(url=url, **secrets)
+        with pytest.raises(ConfigError, match=r"^WEBSOCKET_V6_URL=.* set WEBSOCKET_V6_ALLOW_PLAINTEXT$"):
+            Config.from_env({"WEBSOCKET_V6_URL": url, **{VARIABLES[name]: value for name, value in secrets.items()}})
+    else:
+        with pytest.raises(ConfigError, match="in clear"):
+            Config(url=url).check_secrecy()
+    Config(url=url, allow_plaintext=True, **secrets).check_secrecy()
+    for good in ("wss://exchange.example/websocket/v1", "ws://localhost:9001", "ws://[::1]:9001", "ws://127.0.0.2"):
+        Config(url=good, **secrets).check_secrecy()
+
+
+@pytest.mark.parametrize(
+    "leave", [json.dumps, msgspec.json.encode, msgspec.msgpack.encode, msgspec.to_builtins, msgpack.packb, pickle.dumps]
+)
+def test_no_encoder_takes_a_key(leave: Callable[[object], object]) -> None:
+    config = Config(access_key=ACCESS, secret_key=SECRET, url=DOOR, token=TOKEN)
+    for value in (config, msgspec.structs.asdict(config), msgspec.structs.astuple(config)[:2]):
+        with pytest.raises(TypeError):
+            leave(value)
+        for text in (repr(value), str(value), repr(copy.copy(value))):
+            assert not any(secret in text for secret in (ACCESS, SECRET, TOKEN))
 
 
 def test_it_is_an_immutable_value() -> None:
@@ -289,6 +323,8 @@ def test_keys_and_tokens_do_not_leave_the_process(secrets: dict[str, Any]) -> No
         {"UPBIT_ACCESS_KEY": ACCESS + "\n"},
         {"UPBIT_ACCESS_KEY": ""},
         {"WEBSOCKET_V6_URL": f"wss://user:{SECRET}@api.upbit.com"},
+        {"WEBSOCKET_V6_URL": "wss://api.upbit.com/websocket/v1/private/"},
+        {"WEBSOCKET_V6_URL": "ws://10.0.0.7/websocket/v1"},
         {"WEBSOCKET_V6_TOKEN": SECRET[:15]},
         {"WEBSOCKET_V6_TOKEN": SECRET + "\n"},
         {"WEBSOCKET_V6_TOKEN": SECRET},
@@ -311,6 +347,7 @@ def test_no_error_of_a_configuration_shows_its_token() -> None:
         {"token": TOKEN[:15]},
         {"token": TOKEN, "url": DOOR, "region": "mars"},
     ]
+    wrongs.append({"url": f"wss://user:{TOKEN}@host.example"})
     for wrong in wrongs:
         with pytest.raises(ConfigError) as caught:
             Config(**wrong)

@@ -130,6 +130,13 @@ def test_an_error_of_the_exchange_is_told_in_its_own_words() -> None:
     assert str(error) == "the exchange answered WRONG_FORMAT: Format is wrong"
 
 
+def test_what_the_exchange_says_is_cut_and_cleaned() -> None:
+    error = ExchangeError("N" + " \x1b" * 1_000, "one\ntwo eyJhbGciOiJIUzUxMiJ9.e30.x " + "x " * 1_000)
+    assert (len(error.name), len(error.text)) == (64, 200)
+    assert error.text.startswith("one two <cut> x x")
+    assert str(error).isprintable()
+
+
 @pytest.mark.parametrize(
     ("attempt", "kind", "what", "advice"),
     [

@@ -96,7 +96,7 @@ def _markets(state: State) -> Table:
         rates = ["" if row is None else f"{row.rate:.1f}/s" for row in market.rows]
         lag = max((row.lag for row in seen if row.lag is not None), default=None)
         price = ("", "") if quote is None else (price_text(quote.price), percent_text(quote.change))
-        markets.add_row(market.code, *price, *rates, seconds_text(lag))
+        markets.add_row(Text(market.code), *price, *rates, seconds_text(lag))
     return markets
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,8 @@ EVERY_EVENT = Mailbox.drop_oldest(16_384)
 
 # Numbers as JSON numbers with every digit, as the exchange writes them.
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+# What steers a terminal and stands in JSON as it is: control characters beyond ASCII, and those that turn a line.
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class Wanted(NamedTuple):
@@ -109,7 +112,11 @@ def watch_json(wanted: Wanted, config: Config, out: TextIO, err: Console, second
 def _json(event: Event | OverflowEvent) -> str:
     # What was dropped is told by a line of its own, in the place of what is missing.
     kind = {"type": "overflow"} if isinstance(event, OverflowEvent) else {}
-    return _encode(kind | event.asdict()).decode()
+    return _STEERING.sub(_escaped, _encode(kind | event.asdict()).decode())
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 class _Verdict:
@@ -166,7 +173,9 @@ def _table(wanted: Wanted, rows: Sequence[Row], line: ConnectionLine, dropped: i
         if wanted.type != "orderbook":
             cells.append(percent_text(None if quote is None else quote.change))
         cells.append("unknown to the exchange" if row.is_unknown else "" if quote is None else quote.remark)
-        table.add_row(*cells, f"{row.rate:.1f}/s", seconds_text(row.delay), style=_style(row))
+        cells += [f"{row.rate:.1f}/s", seconds_text(row.delay)]
+        # As Text: a string would be read for markup, and a code is whatever the exchange calls it.
+        table.add_row(*map(Text, cells), style=_style(row))
     total = count_text(sum(row.events for row in rows), "event")
     return Group(table, Text(f"{line}\n{total}, {dropped:,} dropped. Ctrl-C ends."))
 

@@ -33,7 +33,7 @@ from websocket_v6.protocol.errors import (
     TransportError,
     WebSocketV6Error,
 )
-from websocket_v6.protocol.exchange.tokens import Token
+from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.websocket import deflate
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover"
@@ -54,7 +54,7 @@ class World:
         self.requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._answer = answer
         self.peer = Peer(self._note, then)
-        self.jwt = StandIn("jwt", answers={TokenWanted: Grant(Token("ey.a.token"), 3)})
+        self.jwt = StandIn("jwt", answers={TokenWanted: Grant(Secret("ey.a.token"), 3)})
         target = Target(self.peer.url, needs_keys=endpoint != "public", compresses=compresses)
         self.opening = Opening(endpoint, target, config or Config(connect_timeout=TIMEOUT), self.jwt.ref)
 
@@ -287,7 +287,7 @@ def test_given_up_while_it_waits_for_its_token(worlds: Callable[..., World]) -> 
 
     def abort(_: object) -> Grant:
         world.opening.abort()
-        return Grant(Token("ey.a.token"), 4)
+        return Grant(Secret("ey.a.token"), 4)
 
     world.jwt.answers[TokenWanted] = abort
     assert "was given up" in str(world.fails())

@@ -19,7 +19,8 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF
 from websocket_v6.protocol.connection.target import remote_target
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
-from websocket_v6.protocol.exchange.tokens import Keys, Token, make_proof
+from websocket_v6.protocol.exchange.tokens import Keys, make_proof
+from websocket_v6.protocol.secret import Secret
 
 TOKEN = "the-token-of-a-door"
 ACCESS, SECRET = "ACCESS" + "a" * 34, "SECRET" + "s" * 34
@@ -186,7 +187,7 @@ def test_without_who_holds_the_keys_there_is_no_attempt(error: type[Exception], 
     def fail(_: object) -> None:
         raise error
 
-    answers = {GetDoorToken: Token(TOKEN), GetProof: Proof(b"proof", 1)} | {question: fail}
+    answers = {GetDoorToken: Secret(TOKEN), GetProof: Proof(b"proof", 1)} | {question: fail}
     with pytest.raises(TransportError, match="the holder of the keys is being restarted") as caught:
         remote_headers(StandIn("jwt", answers=answers).ref, QUESTION)
     assert caught.value.__cause__ is None

@@ -266,7 +266,7 @@ def test_a_folder_that_is_gone_is_no_trouble(folder: Path) -> None:
 
 def test_the_key_does_not_show(folder: Path) -> None:
     entry = new_entry(Rendezvous(folder, URL))
-    assert repr(entry.key) not in repr(entry)
+    assert repr(bytes(entry.key)) not in repr(entry)
     assert entry.key.hex() not in repr(entry)
 
 
@@ -402,3 +402,32 @@ def test_a_broken_entry_is_no_host(folder: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert point.find_host() is None
     point.unlock()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a file away")
+def test_who_is_named_by_another_user_is_no_host(folder: Path) -> None:
+    """Whoever could write there for a moment could have left one, and would be believed."""
+    point = Rendezvous(folder, URL)
+    assert point.try_lock()
+    entry = new_entry(point)
+    point.announce(entry)
+    (path,) = folder.glob("*.host")
+    assert point.find_host() == entry
+    os.chown(path, 12345, 12345)
+    assert point.find_host() is None
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+    assert point.find_host() is None
+    path.unlink()
+    os.mkfifo(path)
+    assert point.find_host() is None  # and nobody waits for who writes there
+    path.unlink()
+    point.unlock()
+
+
+def test_a_folder_that_is_opened_later_is_noticed_by_who_looks(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    point = Rendezvous(folder, URL)
+    folder.chmod(0o777)
+    assert not point.check("").is_holder
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert "who could pose as the host" in caplog.text

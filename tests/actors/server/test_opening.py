@@ -10,6 +10,7 @@ import trustme
 
 from websocket_v6.actors.server.opening import prepare
 from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.server.network import Network
 
 TOKEN = "0123456789abcdef" * 2
@@ -34,12 +35,12 @@ def token_file(tmp_path: Path) -> Path:
 
 def test_loopback_is_opened_as_it_is() -> None:
     opening = prepare(Network(0))
-    assert (opening.address, opening.rules.token, opening.context) == ("127.0.0.1:0", "", None)
+    assert (opening.address, opening.rules.token, opening.context) == ("127.0.0.1:0", Secret(""), None)
 
 
 def test_all_that_is_given_is_read(pem: Path, token_file: Path) -> None:
     opening = prepare(Network(0, "::", pem / "cert", pem / "key", token_file))
-    assert opening.rules.token == TOKEN
+    assert opening.rules.token == Secret(TOKEN)
     assert opening.rules.is_secure
     assert opening.context is not None
     assert opening.context.minimum_version is ssl.TLSVersion.TLSv1_2

@@ -128,6 +128,25 @@ def test_beyond_the_most_nobody_is_taken_in() -> None:
     house.close()
 
 
+def test_who_is_not_let_in_makes_room_for_who_comes() -> None:
+    """However many say nothing, and come again at once: the one that comes last has time for its handshake."""
+    house = House(most=4)
+    guest, _ = house.come()
+    first, silent = house.come(path="")
+    _, refused = house.come(path="/out")
+    for _ in range(20):
+        house.come(path="")
+    assert len(house.sockets) == 4
+    assert house.sockets.get(guest.number) is guest
+    assert house.sockets.get(first.number) is None
+    assert silent.recv(1) == b""
+    last, _ = house.come()
+    assert house.sockets.get(last.number) is last
+    assert len(house.sockets) == 4
+    house.close()
+    assert refused
+
+
 def test_messages_are_heard_and_pings_answered(house: House) -> None:
     client, peer = house.come()
     peer.sendall(masked(BINARY, b"one") + masked(9, b"beep") + masked(BINARY, b"two"))

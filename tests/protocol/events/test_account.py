@@ -1,5 +1,6 @@
 """Own orders and assets: every field by example, every amount exact."""
 
+import math
 from decimal import Decimal
 
 import pytest
@@ -54,7 +55,11 @@ def test_balances_are_exact(token: str, is_full: bool) -> None:
     event = decode((example.default if is_full else example.simple).replace("1.4", token).encode())
     assert isinstance(event, MyAssetEvent)
     assert event.assets[0].balance.as_tuple() == Decimal(token).as_tuple()
-    assert event.with_numbers(float).assets[0].balance == float(Decimal(token))
+    if math.isinf(float(token)):
+        with pytest.raises(RemoteProtocolError, match="beyond the floats"):
+            _ = event.with_numbers(float).assets
+    else:
+        assert event.with_numbers(float).assets[0].balance == float(Decimal(token))
 
 
 def assets(sent: str) -> MyAssetEvent:
@@ -73,12 +78,19 @@ def test_an_asset_is_a_value_with_three_names() -> None:
 
 
 def test_amounts_are_floats_where_floats_are_asked_for() -> None:
-    event = assets('[{"cu":"ETH","b":1.40,"l":"0.1"},{"cu":"KRW","b":-0,"l":1e400}]')
+    event = assets('[{"cu":"ETH","b":1.40,"l":"0.1"},{"cu":"KRW","b":-0,"l":1e300}]')
     floats: list[float] = []
     for asset in event.with_numbers(float).assets:
         floats += [asset.balance, asset.locked]  # type: ignore[list-item]
     assert [type(value) for value in floats] == [float] * 4
-    assert [str(value) for value in floats] == ["1.4", "0.1", "-0.0", "inf"]
+    assert [str(value) for value in floats] == ["1.4", "0.1", "-0.0", "1e+300"]
+
+
+def test_amounts_beyond_the_floats_are_malformed_as_floats_alone() -> None:
+    event = assets('[{"cu":"ETH","b":1e400,"l":"0.1"}]')
+    assert event.assets[0].balance == Decimal("1e400")
+    with pytest.raises(RemoteProtocolError, match="beyond the floats"):
+        _ = event.with_numbers(float).assets
 
 
 @pytest.mark.parametrize("sent", ["null", "[]"])

@@ -1,7 +1,9 @@
 """One pass over a message, exact in every spelling and order; what it decodes is a matter of speed, never of values."""
 
 import json
+import math
 import pickle
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -309,8 +311,49 @@ def test_floats_are_the_nearest_to_the_exact_value(type_: str, data: st.DataObje
     for name, kind in data.draw(st.permutations(sorted(kinds(type_).items()))):
         if kind is float:
             value = expected.get(name)
+            if value is not None and math.isinf(float(value)):
+                with pytest.raises(RemoteProtocolError):
+                    getattr(floats, name)
+                continue
             assert getattr(floats, name) == (None if value is None else float(value)), name
             assert value is None or type(getattr(floats, name)) is float
+
+
+# Numbers that no float is near to, as JSON may spell them.
+beyond_floats = st.one_of(
+    st.builds("{}{}e{}".format, st.sampled_from(["", "-"]), st.integers(1, 10**20), st.integers(309, 10**9)),
+    st.integers(310, 100_000).map(lambda digits: "9" * digits),
+    st.integers(310, 5_000).map(lambda digits: "1" * digits + ".5"),
+)
+
+
+@each_example()
+@pytest.mark.parametrize("is_full", [True, False])
+@quickly
+@given(data=st.data())
+def test_no_number_becomes_infinite(example: Example, is_full: bool, data: st.DataObject) -> None:
+    """A price that is beyond the floats is malformed, in whatever field it stands; it is no price of infinity."""
+    text = example.default if is_full else example.simple
+    found = data.draw(st.sampled_from(list(re.finditer(r"(?<=:)-?[0-9][0-9.eE+-]*", text))))
+    sent = data.draw(beyond_floats)
+    message = text[: found.start()] + sent + text[found.end() :]
+    try:
+        event = decode(message.encode()).with_numbers(float)
+        if data.draw(st.booleans()):
+            event.load()
+        fields = event.asdict()
+    except RemoteProtocolError:
+        return
+    assert "inf" not in repr(fields)
+
+
+@pytest.mark.parametrize("sent", ["1e999999", "-1e400", "9" * 400, '"1e999"'])
+def test_a_number_beyond_the_floats_is_malformed_as_a_float_alone(sent: str) -> None:
+    event = ticker('"tp":3875000.0', f'"tp":{sent}')
+    assert event.trade_price == Decimal(sent.strip('"'))
+    assert event.with_numbers(float).opening_price
+    with pytest.raises(RemoteProtocolError, match="beyond the floats"):
+        _ = event.with_numbers(float).trade_price
 
 
 def test_a_codec_knows_its_fields_and_is_itself_in_a_pickle() -> None:
@@ -389,6 +432,6 @@ def test_unsound_text_is_a_remote_error(payload: bytes) -> None:
 
 
 def test_an_error_holds_no_more_than_a_cut_of_the_message() -> None:
-    error = malformed("trade", b"a" * 80 + b"b", "why")
-    assert str(error) == f"malformed trade: {b'a' * 80!r}: why"
+    error = malformed("trade", b"a " * 80 + b"b", "why " * 100)
+    assert str(error) == f"malformed trade: {'a ' * 38 + 'a...'!r}: {'why ' * 49}w..."
     assert error.close_code is None

@@ -1,5 +1,6 @@
 """Order books: every level exact, the empty ones left out, and no more of them decoded than is read."""
 
+import math
 from decimal import Decimal
 
 import pytest
@@ -112,9 +113,12 @@ def test_levels_are_exact_and_empty_slots_are_left_out(
         assert all(same(one, other) for one, other in zip(unit, numbers_, strict=True))
     assert event.total_ask_size.as_tuple() == Decimal("-0").as_tuple()
     floats = event.with_numbers(float)
-    assert [tuple(unit.asdict().values()) for unit in floats.orderbook_units] == [
-        tuple(None if value is None else float(value) for value in level) for level in kept
-    ]
+    nearest = [tuple(None if value is None else float(value) for value in level) for level in kept]
+    if any(value is not None and math.isinf(value) for level in nearest for value in level):
+        with pytest.raises(RemoteProtocolError, match="beyond the floats"):
+            _ = floats.orderbook_units
+    else:
+        assert [tuple(unit.asdict().values()) for unit in floats.orderbook_units] == nearest
     if len(kept) == len(expected):
         assert event.with_depth(depth).orderbook_units == event.orderbook_units[:depth]
         assert event.best() == (event.orderbook_units[0] if kept else None)
@@ -161,10 +165,17 @@ def test_levels_that_are_none_fail_alone_and_when_they_are_read(sent: str, numbe
 
 
 def test_floats_take_what_only_exact_numbers_can_tell() -> None:
-    beyond, one_sided = '{"ap":1e400,"bp":"2.5","as":1e-400,"bs":-0}', '{"ap":0,"bp":1,"as":0,"bs":1}'
-    event = with_levels(f'[{beyond},{one_sided},{{"ap":3,"bp":null,"as":1,"bs":null}}]', float)
+    odd, one_sided = '{"ap":1e300,"bp":"2.5","as":1e-400,"bs":-0}', '{"ap":0,"bp":1,"as":0,"bs":1}'
+    event = with_levels(f'[{odd},{one_sided},{{"ap":3,"bp":null,"as":1,"bs":null}}]', float)
     units = [tuple(unit.asdict().values()) for unit in event.orderbook_units]
-    assert repr(units) == repr([(float("inf"), 2.5, 0.0, -0.0), (None, 1.0, None, 1.0), (3.0, None, 1.0, None)])
+    assert repr(units) == repr([(1e300, 2.5, 0.0, -0.0), (None, 1.0, None, 1.0), (3.0, None, 1.0, None)])
+
+
+def test_levels_beyond_the_floats_are_malformed_as_floats_alone() -> None:
+    text = '[{"ap":1e400,"bp":2.5,"as":1,"bs":1}]'
+    assert with_levels(text).orderbook_units[0].ask_price == Decimal("1e400")
+    with pytest.raises(RemoteProtocolError, match="beyond the floats"):
+        _ = with_levels(text, float).orderbook_units
 
 
 def test_a_side_of_a_price_without_size_is_kept() -> None:

@@ -11,7 +11,6 @@ from websocket_v6.protocol.exchange.envelope import (
     StatusUp,
     SubscribedEntry,
     SubscriptionList,
-    excerpt,
     read_envelope,
 )
 
@@ -70,15 +69,37 @@ def test_the_words_of_a_stream_have_up_to_64_characters_and_the_whole_256() -> N
     name = read_envelope(indicator % (b"x" * room))
     assert isinstance(name, str)
     assert len(name) == 256
-    assert read_envelope(indicator % (b"x" * (room + 1))) == Malformed(
-        "bad indicator", (indicator % (b"x" * 99))[:80].decode()
+    notice = read_envelope(indicator % (b"x" * (room + 1)))
+    assert isinstance(notice, Malformed)
+    assert notice.kind == "bad indicator"
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ('{"ty":"tick\\u001b[31m"}', "no type"),
+        ('{"ty":"ticker","cd":"KRW-\u202eBTC"}', "no code"),
+        ('{"ty":"indicator","cd":"KRW-BTC","tf":"5m","ind":"rsi","p":{"\\n":5}}', "bad indicator"),
+    ],
+)
+def test_the_name_of_a_stream_can_be_told_anywhere(message: str, kind: str) -> None:
+    notice = read_envelope(message.encode())
+    assert isinstance(notice, Malformed)
+    assert notice.kind == kind
+    assert notice.excerpt.isprintable()
+
+
+def test_what_the_exchange_says_is_fit_to_be_told() -> None:
+    notice = read_envelope(('{"error":{"name":"A\\nB","message":"\\u001b[2J' + "x " * 100_000 + '"}}').encode())
+    assert isinstance(notice, ErrorNotice)
+    assert (notice.name, len(notice.text)) == ("A B", 200)
+    assert notice.text.startswith("\\x1b[2Jx x")
+    listed = read_envelope(
+        b'{"method":"LIST_SUBSCRIPTIONS","result":[{"type":"\\u001bx","codes":["a\\nb",5]}],"ticket":5}'
     )
-
-
-def test_an_excerpt_has_80_characters_however_many_bytes_those_take() -> None:
-    assert excerpt("한".encode() * 100) == "한" * 80
-    assert excerpt("😀".encode() * 100) == "😀" * 80
-    assert excerpt(b"x" * 79) == "x" * 79
+    assert isinstance(listed, SubscriptionList)
+    assert listed.ticket == ""
+    assert listed.subscriptions[0][:2] == ("\\x1bx", ("a b", ""))
 
 
 def test_messages_of_2018_are_told_apart_by_their_fields() -> None:
@@ -185,7 +206,7 @@ def test_what_cannot_be_sorted_is_malformed_with_a_cut(message: bytes, kind: str
     assert isinstance(notice, Malformed)
     assert notice.kind == kind
     assert len(notice.excerpt) <= 80
-    assert notice.excerpt in message.decode(errors="replace")
+    assert notice.excerpt[:20] == message.decode(errors="replace")[:20]
 
 
 def test_types_of_tomorrow_are_data() -> None:

@@ -144,7 +144,7 @@ def test_a_list_holds_data_and_notices_and_no_lists() -> None:
     assert notice_of(b"[5]") == Malformed("not an object", "5")
     assert notice_of(b"[{]") == Malformed("not JSON", "[{]")
     deep = notice_of(b"[" * 100_000)
-    assert deep == Malformed("not JSON", "[" * 80)
+    assert deep == Malformed("not JSON", "[" * 77 + "...")
 
 
 def test_a_learned_head_says_nothing_of_other_messages() -> None:

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from websocket_v6.protocol.errors import ConfigError
-from websocket_v6.protocol.exchange.tokens import Keys, Token, is_key, make_proof, make_token
+from websocket_v6.protocol.exchange.tokens import Keys, is_key, make_proof, make_token
+from websocket_v6.protocol.secret import Secret
 
 SECRET = "SECRET" + "s" * 34  # as long as the exchange's
 NONCE = "3f0c7d52-9a41-4f0e-8e0a-6f0b2b7d1c11"
@@ -78,7 +79,7 @@ def test_a_refused_key_is_not_in_the_traceback() -> None:
     assert SECRET not in told
 
 
-@pytest.mark.parametrize("make", [lambda: Keys(SECRET, SECRET), lambda: Token(SECRET)])
+@pytest.mark.parametrize("make", [lambda: Keys(SECRET, SECRET), lambda: Secret(SECRET)])
 def test_secrets_show_nowhere_and_stay(make: Callable[[], object]) -> None:
     secret = make()
     for text in (repr(secret), str(secret), f"{secret}", f"{[secret]}"):

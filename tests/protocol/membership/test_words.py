@@ -137,3 +137,14 @@ def test_the_longest_words_fit() -> None:
         Welcome(2**53, "\u20ac" * 1024, True, "\u20ac" * 1024, b"c" * 64, 2**53),
     ]
     assert max(len(encode(word)) for word in longest) <= MAX_WORD
+
+
+@pytest.mark.parametrize(
+    "word", [Keys(b"k" * 32), Ready(3, "/run", b"k" * 32), Welcome(1, "", True, "m", b"k" * 32, 7)]
+)
+def test_keys_are_said_and_not_shown(word: FromGuest | FromHost) -> None:
+    read: object = decode_from_guest(encode(word)) if isinstance(word, FromGuest) else decode_from_host(encode(word))
+    for one in (word, read):
+        assert "kkkk" not in repr(one)
+        with pytest.raises(TypeError):
+            msgspec.json.encode(one)

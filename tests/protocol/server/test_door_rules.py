@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.server.door_rules import CONNECTS, LOOKS, Doorkeeper, Rules, Visit, endpoint_at
 
 RULES = Rules()
@@ -68,7 +69,7 @@ def test_another_host_is_not_this_one(host: str, answer: int) -> None:
 
 
 def test_a_door_has_the_names_it_was_given_and_the_address_it_was_reached_at() -> None:
-    rules = Rules(names=frozenset({"Feeds.example"}), token="t")
+    rules = Rules(names=frozenset({"Feeds.example"}), token=Secret("t"))
     visit = VISIT._replace(query="token=t", reached="::ffff:192.168.0.7")
     for host in ("feeds.example", "feeds.example:8080", "feeds.example:443", "192.168.0.7:8080"):
         assert status(visit._replace(headers={"host": host}), rules) == 101
@@ -131,12 +132,12 @@ def test_there_are_the_exchange_s_paths(path: str, endpoint: str | None) -> None
 )
 def test_a_door_with_a_token_wants_to_see_it(headers: dict[str, str], query: str, answer: int) -> None:
     visit = with_headers(**headers)._replace(query=query)
-    assert status(visit, RULES._replace(token="s3cret+&")) == answer
+    assert status(visit, RULES._replace(token=Secret("s3cret+&"))) == answer
     assert status(visit) == 101
 
 
 def test_no_refusal_shows_the_token() -> None:
-    rules = RULES._replace(token="s3cret")
+    rules = RULES._replace(token=Secret("s3cret"))
     for visit in (VISIT, VISIT._replace(query="token=guess")):
         refusal = Doorkeeper(rules).refusal(visit, 0.0)
         assert refusal is not None
@@ -173,7 +174,7 @@ def test_a_page_that_knocks_locks_nobody_out() -> None:
 
 
 def test_whoever_guesses_at_the_token_is_counted() -> None:
-    keeper = Doorkeeper(RULES._replace(token="s3cret"))
+    keeper = Doorkeeper(RULES._replace(token=Secret("s3cret")))
     found: list[Any] = [keeper.refusal(VISIT._replace(query=f"token={number}"), 0.0) for number in range(CONNECTS + 1)]
     assert [one.status for one in found] == [401] * CONNECTS + [429]
 
@@ -195,7 +196,7 @@ def test_addresses_without_end_are_counted_together() -> None:
     st.text(max_size=20),
 )
 def test_whatever_a_visitor_says_is_answered(headers: dict[str, str], path: str, query: str) -> None:
-    rules = RULES._replace(token="t")
+    rules = RULES._replace(token=Secret("t"))
     assert 400 <= status(VISIT._replace(headers=headers, path=path, query=query), rules) <= 503
     assert status(with_headers(authorization=f"Bearer x{query}")._replace(query=f"token=x{query}"), rules) == 401
 
@@ -242,7 +243,7 @@ def test_a_page_that_a_trick_of_dns_brought_here_is_not_the_doors_own() -> None:
 
 
 def test_who_only_looks_shows_the_token_too_and_is_let_in_when_the_door_is_full() -> None:
-    rules = RULES._replace(token="a token", most_clients=1)
+    rules = RULES._replace(token=Secret("a token"), most_clients=1)
     assert status(LOOK, rules) == 401
     assert status(LOOK._replace(query="token=a%20token", clients=1), rules) == 101
     assert status(VISIT._replace(query="token=a%20token", clients=1), rules) == 503
@@ -260,4 +261,4 @@ def test_who_only_looks_takes_nothing_from_those_who_connect() -> None:
 
 
 def test_rules_do_not_show_their_token() -> None:
-    assert "secret" not in repr(RULES._replace(token="secret"))
+    assert "secret" not in repr(RULES._replace(token=Secret("secret")))

@@ -24,7 +24,7 @@ def as_sent(word: Word) -> bytes:
 
 
 times = st.integers(0, 2**63 - 1)
-texts = st.text("aZ 한€", max_size=8)
+texts = st.text("aZ한€", max_size=8)
 columns = st.lists(st.tuples(texts, st.binary(max_size=8)), max_size=4)
 rows = st.builds(
     lambda at, both, replayed, backfilled: Rows(at, [a for a, _ in both], [b for _, b in both], replayed, backfilled),
@@ -154,8 +154,11 @@ def test_reasons_cannot_steer_whoever_prints_them(bad: str) -> None:
 
 
 def test_reasons_are_no_essays_and_half_characters_none() -> None:
-    word = decode(encode(State("lost", 7, 5, "\ud800" * 10_000, "E" * 1000, False, 9)))
+    word = decode(encode(State("lost", 7, 5, "\ud800" * 10_000, "한" * 1000, False, 9)))
     assert isinstance(word, State)
     assert (len(word.reason), len(word.error)) == (500, 64)
+    word = decode(encode(State("lost", 7, 5, "said Bearer eyJhbGciOiJIUzUxMiJ9.e30.x", "", False, 9)))
+    assert isinstance(word, State)
+    assert word.reason == "said Bearer <cut>"
     assert decode(encode(OPEN)) == OPEN
     assert decode(encode(REFUSED)) == REFUSED

@@ -151,7 +151,8 @@ def test_pings_and_pongs_carry_up_to_125_bytes(size: int) -> None:
         (b"", Closed(1005, "")),
         (close_payload(1000), Closed(1000, "")),
         (close_payload(1001, "점검"), Closed(1001, "점검")),
-        (close_payload(4999, "r" * 123), Closed(4999, "r" * 123)),
+        (close_payload(4999, "r " * 61 + "r"), Closed(4999, "r " * 61 + "r")),
+        (close_payload(4000, "\x1b[2J\nbye eyJhbGciOiJIUzUxMiJ9.e30.x"), Closed(4000, "\\x1b[2J bye <cut>")),
     ],
 )
 def test_a_close_frame_ends_the_stream(payload: bytes, closed: Closed) -> None:

@@ -183,7 +183,7 @@ def test_any_refusal_is_an_error_of_ours(status: int, headers: dict[str, str], b
 
 def test_two_hundred_characters_of_the_words_are_shown() -> None:
     words = "ab " * 200
-    assert f"HTTP 404 ({words[:200]})" in str(refusal(404, {}, words.encode()))
+    assert f"HTTP 404 ({words[:197]}...)" in str(refusal(404, {}, words.encode()))
 
 
 def test_a_hostile_body_is_only_cut() -> None:

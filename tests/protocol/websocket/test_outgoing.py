@@ -8,8 +8,18 @@ from hypothesis import strategies as st
 
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.websocket.deflate import Inflater
-from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Text
-from websocket_v6.protocol.websocket.outgoing import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame, head
+from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Text, Violation
+from websocket_v6.protocol.websocket.outgoing import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    close_frame,
+    frame,
+    head,
+    masked_frame,
+)
 
 
 @pytest.mark.parametrize(
@@ -90,12 +100,12 @@ def test_a_code_that_must_not_be_sent_is_not(code: int) -> None:
 @pytest.mark.parametrize(
     ("reason", "kept"),
     [
-        ("x" * 123, "x" * 123),
-        ("x" * 124, "x" * 123),
+        ("x" + " x" * 61, "x" + " x" * 61),
+        ("x" + " x" * 61 + "y", "x" + " x" * 61),
         ("한" * 41, "한" * 41),
         ("한" * 42, "한" * 41),
         ("x" + "한" * 41, "x" + "한" * 40),
-        ("x" * 122 + "😀", "x" * 122),
+        ("x." * 3 + " x" * 58 + "😀", "x." * 3 + " x" * 58),
         ("\ud800", "?"),
     ],
 )
@@ -105,11 +115,32 @@ def test_a_reason_is_cut_at_a_character(reason: str, kept: str) -> None:
     assert decoder.controls == [Closed(1000, kept)]
 
 
-@given(st.text(max_size=200))
+@given(st.text(st.sampled_from("a. 한😀") | st.characters(categories=("Lo", "So")), max_size=200))
 def test_any_reason_makes_a_close_frame(reason: str) -> None:
     decoder = FrameDecoder()
     decoder.receive(close_frame(4001, reason))
     [closed] = decoder.controls
     assert isinstance(closed, Closed)
-    assert reason.startswith(closed.reason)
-    assert closed.reason == reason or len(closed.reason.encode()) > 119
+    shown = " ".join(reason.split())  # as whoever reads it shows it
+    assert shown.startswith(closed.reason)
+    assert closed.reason == shown or len(reason.encode()) > 119
+
+
+@given(
+    st.sampled_from([TEXT, BINARY]),
+    st.text(max_size=300).map(str.encode) | st.just(b"x" * 70_000),
+    st.binary(min_size=4, max_size=4),
+)
+def test_a_client_s_frame_is_masked(opcode: int, payload: bytes, mask: bytes) -> None:
+    sent = masked_frame(opcode, payload, mask)
+    assert FrameDecoder(masked=True).receive(sent) == [payload]
+    assert sent.startswith(bytes([0x80 | opcode]))
+    strict = FrameDecoder()
+    assert strict.receive(sent) == []
+    [violation] = strict.controls
+    assert isinstance(violation, Violation)
+
+
+def test_a_client_s_control_frame_is_small() -> None:
+    with pytest.raises(LocalProtocolError, match="125"):
+        masked_frame(PING, b"x" * 126, b"mask")

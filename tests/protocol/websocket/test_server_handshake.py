@@ -462,3 +462,13 @@ def test_whatever_is_put_into_a_response_is_there_or_refused(value: str, extensi
     assert len(headers) == 5
     assert headers[name] == value
     assert headers["Sec-WebSocket-Extensions"] == extensions
+
+
+def test_what_may_be_a_token_is_read_and_not_shown() -> None:
+    secrets = {"Authorization": "Bearer t0ken-a", "Cookie": "t0ken-b", "X-V6-Auth": "t0ken-c", "X-V6-Proof": "t0ken-d"}
+    lines = ["GET /?token=t0ken-e HTTP/1.1", "Host: a", *(f"{name}: {value}" for name, value in secrets.items())]
+    found = read_head("\r\n".join([*lines, "", ""]).encode())
+    assert found is not None
+    head, _ = found
+    assert (head.query, head.headers["authorization"]) == ("token=t0ken-e", "Bearer t0ken-a")
+    assert "t0ken" not in repr(head)
