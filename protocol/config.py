@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from .dialing.proxies import DIRECT, PROXY_FORM, parse_proxy, without_password
 from .errors import ConfigError
 from .exchange.tokens import KEY_FORM, is_key
 
@@ -35,6 +36,8 @@ VARIABLES = {
     "mode": "WEBSOCKET_V6_MODE",
     "runtime_dir": "WEBSOCKET_V6_RUNTIME_DIR",
     "backfill": "WEBSOCKET_V6_BACKFILL",
+    "ca_file": "WEBSOCKET_V6_CA_FILE",
+    "proxy": "WEBSOCKET_V6_PROXY",
 }
 
 _KEYS = ("access_key", "secret_key")
@@ -79,7 +82,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     runtime_dir: Path | None = None
     jwt_algorithm: Algorithm = "HS512"
     token_lifetime: float = 600.0  # a prepared token older than 80 % of this is made anew
-    connect_timeout: float = 10.0
+    connect_timeout: float = 10.0  # for all of an attempt: name, addresses, proxy, TLS, the answer to the handshake
     ping_interval: float = 20.0
     ping_timeout: float = 10.0
     backoff_initial: float = 0.5
@@ -95,10 +98,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     redundancy: int = 1
     # Seconds after which a connection is replaced by a new one, which takes over before the old one ends.
     max_age: float | None = None
+    # Who is trusted to vouch for the exchange, instead of those whom the system trusts; a PEM file.
+    ca_file: Path | str | None = None
+    # http://, socks5:// or socks5h://[user:password@]host:port; "direct": none, whatever the environment says.
+    proxy: str | None = None
 
     def __post_init__(self) -> None:
         """Check every field; fill in the region's URL."""
-        for name in _SECRETS:
+        for name in (*_SECRETS, "proxy", "ca_file"):
             msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
         url = self.url or f"wss://{_HOSTS.get(self.region)}/websocket/v1"
         msgspec.structs.force_setattr(self, "url", url.rstrip("/") if isinstance(url, str) else url)
@@ -151,8 +158,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         # What msgspec provides would show the keys.
-        fields = msgspec.structs.asdict(self).items()
-        return [(name, "set" if name in _SECRETS and value else value) for name, value in fields]
+        return [(name, _shown(name, value)) for name, value in msgspec.structs.asdict(self).items()]
 
     def __reduce__(self) -> Any:
         if self.access_key or self.token:
@@ -160,6 +166,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 "keys do not leave their process: send config.without_keys(), or use Config.from_env() there"
             )
         return super().__reduce__()
+
+
+def _shown(field: str, value: Any) -> Any:
+    if not value:
+        return value
+    return "set" if field in _SECRETS else without_password(value) if field == "proxy" else value
 
 
 def _value(field: str, text: str) -> Any:
@@ -222,6 +234,11 @@ def _accepted(field: str, value: object) -> str | None:
     if field == "runtime_dir":
         is_folder = value is None or (isinstance(value, Path) and value.is_absolute())
         return None if is_folder else "the absolute path of a folder"
+    if field == "ca_file":
+        return None if value is None or isinstance(value, Path | str) else "the path of a file of certificates (PEM)"
+    if field == "proxy":
+        is_proxy = value in (None, DIRECT) or (isinstance(value, str) and parse_proxy(value) is not None)
+        return None if is_proxy else PROXY_FORM
     if field == "rest_url":
         is_base = value == "" or _is_url(value, "http", "https")
         return None if is_base else f"the base of REST calls, such as https://{_HOSTS['kr']}"

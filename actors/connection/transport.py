@@ -7,16 +7,16 @@ everything a socket read brought. One thread does both because an SSL object is 
 import contextlib
 import logging
 import queue
-import select
-import socket
 import ssl
 import threading
 import time
-import weakref
+import zlib
 
+import msgspec
 import websocket
 
 from websocket_v6.actors.base import tell
+from websocket_v6.actors.dialing.boundary import outside, words_of
 from websocket_v6.actors.messages.common import Credits, Ref
 from websocket_v6.actors.messages.connection import (
     TransportEnded,
@@ -39,10 +39,11 @@ from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, P
 from .commands import Close, SendPing, Text
 from .intake import DoorIntake, ExchangeIntake, Intake, error_of
 from .opening import Opening, bare, socket_of
+from .waiter import Waiter
 from .wholeness import Wholeness
 from .writer import Writer
 
-__all__ = ["CREDITS", "Transport", "abandon_sockets"]
+__all__ = ["CREDITS", "Transport"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,17 +51,17 @@ CHUNK = 256 * 1024  # bytes of one read at most
 CREDITS = 8  # batches that may be on their way to the router
 DOOR_CREDITS = 32  # the same of a door, which sends them as they came: one may hold a single message
 CLOSE_WAIT = 0.5  # seconds for the peer to answer our close frame
-
-_open_sockets: "weakref.WeakSet[socket.socket]" = weakref.WeakSet()
-
-
-def abandon_sockets() -> None:
-    """Close a forked child's copies of the sockets: the connections are the parent's, and live as long as a copy does.
-
-    Only the descriptor is closed; nothing is sent.
-    """
-    for sock in list(_open_sockets):
-        sock.close()
+# What a peer can bring about by what it sends, or by how much: the end of the connection, and no bug.
+PEER_MAY_CAUSE = (
+    OSError,
+    websocket.WebSocketException,
+    zlib.error,
+    msgspec.MsgspecError,
+    UnicodeError,
+    MemoryError,
+    RecursionError,
+    OverflowError,
+)
 
 
 class _Over(Exception):  # noqa: N818 - not an error: how the loop hears that it is over
@@ -102,11 +103,9 @@ class Transport(threading.Thread):
         self._intake: Intake = (
             DoorIntake(endpoint, is_remote=target.is_remote) if target.is_door else ExchangeIntake(endpoint, attachment)
         )
-        self._writer = Writer()
+        self._writer = Writer(f"{endpoint} connection")
         self._commands: queue.SimpleQueue[Text | SendPing | Close] = queue.SimpleQueue()
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
+        self._waiter: Waiter | None = None  # its thread's to make, which can say so if it cannot
         # One is taken before each read and comes back once the router has delivered what it brought. Without any the
         # socket is left alone, the kernel's buffer fills and the exchange waits. A False is no credit: see to commands.
         self.credits: Credits = queue.SimpleQueue()
@@ -138,6 +137,7 @@ class Transport(threading.Thread):
 
         `is_stalled`: what else it brought than data shows nothing of what is missing.
         """
+        self._opening.give_up()  # if it is open by now it deserves its close frame
         self._command(Close(error, is_stalled))
 
     def abort(self) -> None:
@@ -148,8 +148,8 @@ class Transport(threading.Thread):
     def _command(self, command: Text | SendPing | Close) -> None:
         self._commands.put(command)
         self.credits.put(False)
-        with contextlib.suppress(OSError):  # full: it will wake anyway; closed: it is over
-            self._waker.send(b"\0")
+        if self._waiter is not None:  # else it looks at the commands before it waits
+            self._waiter.wake()
 
     # --- the thread
 
@@ -161,9 +161,8 @@ class Transport(threading.Thread):
             logger.exception("the thread of a connection to the %s endpoint failed; this is a bug", self._endpoint)
             error = TransportError(f"the {self._endpoint} connection failed through a bug: {exc!r}")
             end = TransportEnded(self._number, error, is_bug=True)
-        finally:
-            self._waker.close()
-            self._woken.close()
+        if self._waiter is not None:
+            self._waiter.close()
         self._tell_end(end)
         tell(self._owner, end)
 
@@ -180,20 +179,24 @@ class Transport(threading.Thread):
     def _run(self) -> TransportFailed | TransportEnded:
         opening = self._opening
         try:
+            with outside(f"no {self._endpoint} connection"):  # no descriptor is left, perhaps
+                self._waiter = waiter = Waiter()
             agreed = opening.open()
         except WebSocketV6Error as exc:
             return TransportFailed(self._number, bare(exc), opening.keys)
         try:
-            self._opened(socket_of(opening.ws))
+            self._opened()
             self._writer.deflater = agreed.deflater if agreed else None
-            self._carry(opening.ws, FrameDecoder(deflate=agreed.inflater if agreed else None))
+            self._carry(opening.ws, FrameDecoder(deflate=agreed.inflater if agreed else None), waiter)
         except _Over as over:
             error: WebSocketV6Error = over.error
         except RemoteProtocolError as exc:  # no word of a door's
             self._writer.close(opening.ws, 1002)
             error = exc
-        except (OSError, websocket.WebSocketException) as exc:
-            error = TransportError(f"{self._endpoint} connection lost: {exc}")
+        except TransportError as exc:
+            error = exc
+        except PEER_MAY_CAUSE as exc:
+            error = TransportError(f"{self._endpoint} connection lost: {words_of(exc)}")
         finally:
             self._wholeness.close(opening.ws.sock)
             opening.close()
@@ -201,8 +204,7 @@ class Transport(threading.Thread):
             error = self._said
         return TransportEnded(self._number, bare(error))
 
-    def _opened(self, sock: socket.socket) -> None:
-        _open_sockets.add(sock)
+    def _opened(self) -> None:
         now_ns = time.time_ns()
         self._wholeness.open(now_ns)
         self._bytes_at = self._data_at = time.monotonic()
@@ -213,13 +215,11 @@ class Transport(threading.Thread):
         else:
             self._reading_since = self._bytes_at  # until it is attached there is nothing to hold back
 
-    def _carry(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
-        """Read until the connection ends; what ends it is raised as _Over or as the socket's own error."""
+    def _carry(self, ws: websocket.WebSocket, decoder: FrameDecoder, waiter: Waiter) -> None:
+        """Read until the connection ends; what ends it is raised as _Over or as what the peer may cause."""
         sock = socket_of(ws)
         is_tls = isinstance(sock, ssl.SSLSocket)
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        poll.register(self._woken, select.POLLIN)
+        waiter.watch(sock)
         buffer = bytearray(CHUNK)
         view = memoryview(buffer)
         while True:
@@ -229,6 +229,8 @@ class Transport(threading.Thread):
                 count = sock.recv_into(buffer)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 count = -1
+            except Exception as exc:  # noqa: BLE001 - nothing here is ours
+                raise _Over(TransportError(f"{self._endpoint} connection lost: {words_of(exc)}")) from None
             now_ns = time.time_ns()
             if count > 0:
                 self._receive(ws, decoder, decoder.receive(view[:count]), now_ns)
@@ -240,9 +242,9 @@ class Transport(threading.Thread):
                 self._wholeness.empty(now_ns)
             if not self._commands.empty():
                 self._obey(ws, decoder)
-            # A TLS record may lie decrypted in the SSL object where poll cannot see it: read until it has none.
+            # A TLS record may lie decrypted in the SSL object where no selector can see it: read until it has none.
             if self._reading_since is not None and (count < 0 or not is_tls):
-                self._wait(poll)
+                self._wait(waiter)
 
     def _await_credit(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         """Leave the socket alone until there is a credit for what it brings; see to commands meanwhile."""
@@ -251,13 +253,12 @@ class Transport(threading.Thread):
             self._obey(ws, decoder)
         self._reading_since = time.monotonic()
 
-    def _wait(self, poll: select.poll) -> None:
+    def _wait(self, waiter: Waiter) -> None:
         """Wait for bytes or a command. While it waits, the socket is known to be empty."""
         before_ns = time.time_ns()
-        for fd, _ in poll.poll():
-            if fd == self._woken.fileno():
-                self._woken.recv(64)
-                self._collect_credits()  # also the mark of a command that was seen to before it was made
+        _, is_woken = waiter.wait()
+        if is_woken:
+            self._collect_credits()  # also the mark of a command that was seen to before it was made
         self._wholeness.waited(before_ns, time.time_ns())
 
     def _receive(self, ws: websocket.WebSocket, decoder: FrameDecoder, messages: list[bytes], now_ns: int) -> None:

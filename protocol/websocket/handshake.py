@@ -1,9 +1,10 @@
-"""The opening handshake, as far as websocket-client leaves it to us: strict checks of the response, and refusals.
+"""The opening handshake, what an answer means: strict checks of one that opens a connection, and refusals.
 
     check_response(headers: Mapping[str, str], *, key: str, subprotocols: Collection[str] = ()) -> None
     refusal(status: int, headers: Mapping[str, str], body: bytes) -> WebSocketV6Error
 
-Headers may have their names in any case. Extensions are checked by `deflate.negotiate`.
+Headers may have their names in any case; `client_handshake.py` reads them. Extensions are checked by
+`deflate.negotiate`.
 
 Source: RFC 6455, section 4.1; RFC 9110, 10.2.3 (Retry-After); Upbit REST reference, "Error codes"; Upbit WebSocket
 reference, "Error" and "Rate limits".
@@ -23,10 +24,12 @@ from websocket_v6.protocol.errors import (
     TransportError,
     WebSocketV6Error,
 )
+from websocket_v6.protocol.limits import RETRY_AFTER
 
-__all__ = ["accept_for", "check_response", "refusal"]
+__all__ = ["accept_for", "check_response", "clean", "refusal"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_UPGRADE = {"upgrade": "websocket", "connection": "upgrade"}
 _MAX_BODY = 16 * 1024  # bytes of an error's body that are looked at
 _MAX_TEXT = 200  # characters of the exchange's words that go into a message
 # How long a block lasts, in the body's words, English or Korean.
@@ -55,11 +58,16 @@ def check_response(headers: Mapping[str, str], *, key: str, subprotocols: Collec
     """Check the headers of a 101 response to a request with Sec-WebSocket-Key `key`, to the letter.
 
     Raises:
-        RemoteProtocolError: if Sec-WebSocket-Accept does not answer `key`, or the server chose a subprotocol that
-            nobody asked for.
+        RemoteProtocolError: if it is no upgrade, Sec-WebSocket-Accept does not answer `key`, or the server chose a
+            subprotocol that nobody asked for.
     """
+    for name, word in _UPGRADE.items():
+        if word not in (part.strip().lower() for part in (_header(headers, name) or "").split(",")):
+            raise RemoteProtocolError(
+                f"the answer to the handshake lacks {name.title()}: {word}: look for a proxy in between",
+                close_code=1002,
+            )
     accept = _header(headers, "sec-websocket-accept")
-    # Exactly: websocket-client compares base64 without regard to case.
     if accept != accept_for(key):
         raise RemoteProtocolError(
             "the answer to the handshake is not for our key (Sec-WebSocket-Accept): look for a proxy in between",
@@ -110,21 +118,30 @@ def _error(body: bytes) -> tuple[str | None, str]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        return None, _clean(text)
+        return None, clean(text)
     error = document.get("error") if isinstance(document, dict) else None
     if not isinstance(error, dict):
-        return None, _clean(text)
+        return None, clean(text)
     name, message = error.get("name"), error.get("message")
-    return None if name is None else _clean(str(name)), _clean(str(message or ""))
+    return None if name is None else clean(str(name)), clean(str(message or ""))
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Return what the outside said as it may be told: one short line, without what may be a token or a key."""
     text = " ".join(_SECRET.sub("<cut>", text).split())
     return "".join(c for c in text if c.isprintable())[:_MAX_TEXT]
 
 
 def _retry_after(headers: Mapping[str, str], text: str) -> float | None:
-    """Return the seconds to wait, from the header or, as the exchange does it, from the words of the body."""
+    """Return the seconds to wait, from the header or, as the exchange does it, from the words of the body.
+
+    A wrong number must not silence a program for ever: it is bounded here, where it enters.
+    """
+    seconds = _seconds(headers, text)
+    return None if seconds is None else min(max(seconds, 0.0), RETRY_AFTER)
+
+
+def _seconds(headers: Mapping[str, str], text: str) -> float | None:
     value = _header(headers, "retry-after") or ""
     if re.fullmatch(r"[0-9]{1,9}", value):
         return float(value)
@@ -132,7 +149,7 @@ def _retry_after(headers: Mapping[str, str], text: str) -> float | None:
         # A date, which only the server's own clock makes a duration.
         try:
             wait = parsedate_to_datetime(value) - parsedate_to_datetime(_header(headers, "date") or "")
-            return max(wait.total_seconds(), 0.0)
+            return wait.total_seconds()
         except (TypeError, ValueError, OverflowError):
             pass  # no date, or one with a zone and one without
     if match := _DURATION.search(text):

@@ -71,6 +71,8 @@ def test_every_variable_is_read() -> None:
         "WEBSOCKET_V6_MODE": "Embedded",
         "WEBSOCKET_V6_RUNTIME_DIR": "/run/user/1000/websocket_v6",
         "WEBSOCKET_V6_BACKFILL": "on",
+        "WEBSOCKET_V6_CA_FILE": "/etc/company.pem",
+        "WEBSOCKET_V6_PROXY": "http://proxy:3128",
     }
     assert set(environ) == set(VARIABLES.values())
     assert Config.from_env(environ) == Config(
@@ -84,6 +86,8 @@ def test_every_variable_is_read() -> None:
         mode="embedded",
         runtime_dir=Path("/run/user/1000/websocket_v6"),
         backfill=True,
+        ca_file="/etc/company.pem",
+        proxy="http://proxy:3128",
     )
 
 

@@ -20,6 +20,7 @@ from websocket_v6.protocol.websocket.handshake import accept_for, check_response
 # The example of RFC 6455, 1.3.
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+UPGRADE = {"upgrade": "websocket", "connection": "Upgrade"}
 
 
 def error_body(name: object, message: str = "a message") -> bytes:
@@ -31,8 +32,10 @@ def error_body(name: object, message: str = "a message") -> bytes:
 
 def test_the_example_of_the_rfc_is_accepted() -> None:
     assert accept_for(KEY) == ACCEPT
-    check_response({"sec-websocket-accept": ACCEPT}, key=KEY)
-    check_response({"Sec-WebSocket-Accept": f" {ACCEPT} "}, key=KEY)
+    check_response({**UPGRADE, "sec-websocket-accept": ACCEPT}, key=KEY)
+    check_response(
+        {"Upgrade": "WebSocket", "Connection": "keep-alive, upgrade", "Sec-WebSocket-Accept": f" {ACCEPT} "}, key=KEY
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,12 +52,28 @@ def test_the_example_of_the_rfc_is_accepted() -> None:
 )
 def test_a_wrong_accept_is_a_remote_error(headers: Mapping[str, str]) -> None:
     with pytest.raises(RemoteProtocolError, match="Sec-WebSocket-Accept") as raised:
-        check_response(headers, key=KEY)
+        check_response(UPGRADE | dict(headers), key=KEY)
+    assert raised.value.close_code == 1002
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"upgrade": "h2c", "connection": "upgrade"},
+        {"upgrade": "websocket", "connection": "keep-alive"},
+        {"connection": "upgrade"},
+        {"upgrade": "websocket"},
+    ],
+)
+def test_an_answer_that_upgrades_to_nothing_is_a_remote_error(headers: Mapping[str, str]) -> None:
+    with pytest.raises(RemoteProtocolError, match="lacks") as raised:
+        check_response({**headers, "sec-websocket-accept": ACCEPT}, key=KEY)
     assert raised.value.close_code == 1002
 
 
 def test_a_subprotocol_never_asked_for_is_a_remote_error() -> None:
-    headers = {"sec-websocket-accept": ACCEPT, "Sec-WebSocket-Protocol": "chat"}
+    headers = {**UPGRADE, "sec-websocket-accept": ACCEPT, "Sec-WebSocket-Protocol": "chat"}
     check_response(headers, key=KEY, subprotocols=["soap", "chat"])
     for asked in ([], ["soap"], ["Chat"]):
         with pytest.raises(RemoteProtocolError, match="chat"):
@@ -77,12 +96,12 @@ def test_a_subprotocol_never_asked_for_is_a_remote_error() -> None:
         ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT", "Date": "some day"}, b"", None),
         ({"Retry-After": "-1"}, b"", None),
         ({}, error_body(418, "Too many requests, blocked for 10 seconds"), 10.0),
-        ({}, error_body(418, "try again in 1.5 hours"), 5400.0),
+        ({}, error_body(418, "try again in 1.5 hours"), 600.0),
         ({}, error_body(418, "blocked for 90s."), 90.0),
         ({}, error_body(418, "요청이 너무 많습니다. 10분 후에 다시 시도해 주세요."), 600.0),
         ({}, error_body(418, "30초간 차단되었습니다"), 30.0),
-        ({}, error_body(418, "2시간 동안 차단"), 7200.0),
-        ({}, error_body(418, "1 Hour"), 3600.0),
+        ({}, error_body(418, "2시간 동안 차단"), 600.0),
+        ({}, error_body(418, "1 Hour"), 600.0),
         ({}, error_body(418, "0.5 Minutes"), 30.0),
         ({}, error_body(429, "more than 5 requests"), None),
         ({}, b"I'm a teapot, come back in 3 min", 180.0),
