@@ -15,6 +15,7 @@ from websocket_v6.protocol.errors import (
     TransportError,
     WebSocketV6Error,
 )
+from websocket_v6.protocol.limits import RETRY_AFTER
 from websocket_v6.protocol.websocket.handshake import accept_for, check_response, refusal
 
 # The example of RFC 6455, 1.3.
@@ -81,6 +82,28 @@ def test_a_subprotocol_never_asked_for_is_a_remote_error() -> None:
 
 
 # --- refusals
+
+
+@pytest.mark.parametrize("status", [418, 429, 503])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry-after": "999999999"},
+        {"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"},
+        {"retry-after": "Fri, 31 Dec 9999 23:59:59 -2359", "date": "Mon, 01 Jan 0001 00:00:00 +2359"},
+        {"retry-after": "Mon, 01 Jan 0001 00:00:00 GMT", "date": "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {"retry-after": "9" * 100},
+    ],
+)
+@pytest.mark.parametrize("body", [b"", error_body(418, "blocked for 999999999 hours")])
+def test_no_wait_is_longer_than_the_limit_in_whatever_form_it_is_told(
+    status: int, headers: Mapping[str, str], body: bytes
+) -> None:
+    for given_ in (headers, {}):
+        error = refusal(status, given_, body)
+        assert isinstance(error, TransportError)
+        assert error.retry_after is None or 0.0 <= error.retry_after <= RETRY_AFTER
+        assert "e+" not in str(error)
 
 
 @pytest.mark.parametrize("status", [429, 418])
