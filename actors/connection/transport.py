@@ -10,13 +10,11 @@ import queue
 import ssl
 import threading
 import time
-import zlib
 
-import msgspec
 import websocket
 
 from websocket_v6.actors.base import tell
-from websocket_v6.actors.dialing.boundary import outside, words_of
+from websocket_v6.actors.dialing.boundary import PEER_MAY_CAUSE, outside, words_of
 from websocket_v6.actors.messages.common import Credits, Ref
 from websocket_v6.actors.messages.connection import (
     TransportEnded,
@@ -51,17 +49,6 @@ CHUNK = 256 * 1024  # bytes of one read at most
 CREDITS = 8  # batches that may be on their way to the router
 DOOR_CREDITS = 32  # the same of a door, which sends them as they came: one may hold a single message
 CLOSE_WAIT = 0.5  # seconds for the peer to answer our close frame
-# What a peer can bring about by what it sends, or by how much: the end of the connection, and no bug.
-PEER_MAY_CAUSE = (
-    OSError,
-    websocket.WebSocketException,
-    zlib.error,
-    msgspec.MsgspecError,
-    UnicodeError,
-    MemoryError,
-    RecursionError,
-    OverflowError,
-)
 
 
 class _Over(Exception):  # noqa: N818 - not an error: how the loop hears that it is over
@@ -153,6 +140,14 @@ class Transport(threading.Thread):
 
     # --- the thread
 
+    def start(self) -> None:
+        """Begin; where no thread is left for it, tell that as any other failure."""
+        try:
+            super().start()
+        except RuntimeError as exc:
+            text = f"no {self._endpoint} connection: {words_of(exc)}"
+            self._end(TransportFailed(self._number, TransportError(text), 0))
+
     def run(self) -> None:
         """Connect, carry, close; say how it ended whatever happens."""
         try:
@@ -163,6 +158,9 @@ class Transport(threading.Thread):
             end = TransportEnded(self._number, error, is_bug=True)
         if self._waiter is not None:
             self._waiter.close()
+        self._end(end)
+
+    def _end(self, end: TransportFailed | TransportEnded) -> None:
         self._tell_end(end)
         tell(self._owner, end)
 

@@ -2,17 +2,34 @@
 
 What connects, reads and asks stands on ssl, socket, http.client, zlib, python-socks, websocket-client and the resolver.
 None says all that it raises, and the peer chooses what they have to read. So within `outside` there is little but calls
-of theirs, and all that comes out is a TransportError: told, and tried again, never taken for a bug of ours.
+of theirs, and all that comes out is a TransportError: told, and tried again, never taken for a bug of ours. Where code
+of ours is among it, as in reading an open connection, PEER_MAY_CAUSE is what counts as theirs.
 """
 
 import contextlib
 import ssl
+import zlib
 from collections.abc import Iterable, Iterator
+
+import msgspec
+import websocket
 
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.websocket.handshake import clean
 
-__all__ = ["outside", "words_of"]
+__all__ = ["PEER_MAY_CAUSE", "outside", "words_of"]
+
+# What a peer can bring about by what it sends, or by how much: the end of the connection, and no bug.
+PEER_MAY_CAUSE = (
+    OSError,
+    websocket.WebSocketException,
+    zlib.error,
+    msgspec.MsgspecError,
+    UnicodeError,
+    MemoryError,
+    RecursionError,
+    OverflowError,
+)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.dialing.attempt import Attempt
-from websocket_v6.actors.dialing.boundary import outside
+from websocket_v6.actors.dialing.boundary import outside, words_of
 from websocket_v6.actors.dialing.bounded_socket import BoundedSocket
 from websocket_v6.actors.dialing.dial import dial
 from websocket_v6.actors.messages.common import Ref
@@ -70,10 +70,21 @@ class RestReader(threading.Thread):
         self._is_finished = False
         self._attempt: Attempt | None = None
         self._sock: BoundedSocket | None = None  # if the exchange keeps the connection
+        self._problem = ""
+
+    def start(self) -> None:
+        """Begin; where no thread is left for it, each call is told to be unanswered."""
+        try:
+            super().start()
+        except RuntimeError as exc:
+            self._problem = words_of(exc)
 
     def ask(self, call: Call) -> None:
         """Make `call` once those before it are answered."""
-        self._calls.put(call)
+        if self._problem:
+            tell(self._owner, Unanswered(call, self._problem))
+        else:
+            self._calls.put(call)
 
     def finish(self) -> None:
         """End the thread; a call under way is given up, and nothing more is told."""
@@ -114,8 +125,8 @@ class RestReader(threading.Thread):
         connection = http.client.HTTPConnection(place.host, place.port)
         connection.sock = self._sock
         path = f"{place.path.rstrip('/')}{_PATH}?{urlencode(call.query.parameters())}"
-        headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
-        connection.request("GET", path, headers=headers)
+        headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept": "application/json"}
+        connection.request("GET", path, headers=headers | {"Accept-Encoding": "gzip"})
         with contextlib.closing(connection.getresponse()) as response:
             body = _read(response)
             found = {name.lower(): value for name, value in response.headers.items()}

@@ -16,6 +16,7 @@ from websocket_v6.actors.base import tell
 from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.connection.door_handshake import open_door
 from websocket_v6.actors.connection.waiter import Waiter
+from websocket_v6.actors.dialing.boundary import PEER_MAY_CAUSE, words_of
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import MEMBER_PATH, Door, DoorError, DoorProblem
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
@@ -136,8 +137,9 @@ class MemberSocket(threading.Thread):
         except RemoteProtocolError as exc:
             self._write_close(1002)
             return self._end(exc)
-        except (OSError, websocket.WebSocketException) as exc:
-            return self._end(TransportError(f"the socket to {self._host} is lost: {exc}"), is_gone=not self._is_open)
+        except PEER_MAY_CAUSE as exc:
+            text = f"the socket to {self._host} is lost: {words_of(exc)}"
+            return self._end(TransportError(text), is_gone=not self._is_open)
 
     @property
     def _host(self) -> str:

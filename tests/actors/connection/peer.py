@@ -152,7 +152,10 @@ class Meeting:
         if self.transport.is_alive():
             self.transport.abort()
         self.transport.join(TIMEOUT)
-        self.peer.join()
+        self.close()
+
+    def close(self) -> None:
+        self.peer.close()
         for ref in self._refs:
             assert stop_and_join(ref, TIMEOUT)
 

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,10 @@ from tests.actors.connection.peer import Meeting, binary, until_hung_up
 from tests.foreign_errors import FOREIGN, made
 from websocket_v6.actors.connection import waiter
 from websocket_v6.actors.connection.opening import socket_of
-from websocket_v6.actors.connection.transport import PEER_MAY_CAUSE
 from websocket_v6.actors.connection.writer import Writer
+from websocket_v6.actors.dialing.boundary import PEER_MAY_CAUSE
 from websocket_v6.actors.messages.connection import TransportEnded, TransportFailed
+from websocket_v6.actors.messages.router import SourceEnded
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.websocket.frames import FrameDecoder
 
@@ -106,3 +108,20 @@ def test_without_descriptors_for_a_moment_there_is_no_connection_and_no_bug(monk
     assert isinstance(failed, TransportFailed)
     assert isinstance(failed.error, WebSocketV6Error)
     assert str(failed.error) == "no public connection: Too many open files"
+
+
+def test_without_a_thread_for_a_moment_there_is_no_connection_and_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    meeting = Meeting()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none)
+        meeting.transport.start()
+    try:
+        (ended,), (failed,) = meeting.end()
+    finally:
+        meeting.close()
+    assert isinstance(ended, SourceEnded), "the router forgets the attachment"
+    assert isinstance(failed, TransportFailed)
+    assert str(failed.error) == "no public connection: RuntimeError: can't start new thread"

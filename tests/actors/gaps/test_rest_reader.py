@@ -367,6 +367,20 @@ def test_told_to_finish_before_it_begins_it_asks_nothing(exchange: Exchange) -> 
     assert exchange.asked == []
 
 
+def test_without_a_thread_for_it_no_call_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    owner = Ear()
+    reader = RestReader(config("http://127.0.0.1:1"), owner.ref)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none)
+        reader.start()
+    reader.ask(call())
+    assert owner.heard() == [Unanswered(call(), "RuntimeError: can't start new thread")]
+    reader.finish()
+
+
 def test_once_its_owner_is_gone_it_ends(exchange: Exchange) -> None:
     class Gone(Ear):
         def tell(self, message: object) -> None:
