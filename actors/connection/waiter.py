@@ -25,6 +25,7 @@ class Waiter:
             self._woken.setblocking(False)
             self._selector = selectors.DefaultSelector()
             self._selector.register(self._woken, selectors.EVENT_READ)
+            self._key: selectors.SelectorKey | None = None  # of the socket
             failing.pop_all()
 
     def wake(self) -> None:
@@ -34,19 +35,18 @@ class Waiter:
 
     def watch(self, sock: socket.socket) -> None:
         """Wait for the bytes of `sock`, too, from now on."""
-        self._selector.register(sock, selectors.EVENT_READ)
+        self._key = self._selector.register(sock, selectors.EVENT_READ)
 
     def wait(self, timeout: float | None = None) -> tuple[bool, bool]:
         """Wait for `timeout` seconds at most; return whether there are bytes, and whether it was woken."""
-        has_bytes = is_woken = False
-        for key, _ in self._selector.select(timeout):
-            if key.fileobj is self._woken:
-                is_woken = True
-                with contextlib.suppress(OSError):
-                    self._woken.recv(64)
-            else:
-                has_bytes = True
-        return has_bytes, is_woken
+        ready = self._selector.select(timeout)
+        if len(ready) == 1 and ready[0][0] is self._key:  # nearly always: keep it quick
+            return True, False
+        is_woken = any(key.fileobj is self._woken for key, _ in ready)
+        if is_woken:
+            with contextlib.suppress(OSError):
+                self._woken.recv(64)
+        return len(ready) > is_woken, is_woken
 
     def close(self) -> None:
         """Close what it waits with; the socket is left as it is."""
