@@ -1,6 +1,6 @@
 """The thread that owns one socket from handshake to close: the only one that reads it, writes it or closes it.
 
-websocket-client makes the connection (`opening.py`) and sends; reading is `protocol/websocket/frames.py`, one call for
+The connection is made in `opening.py`, websocket-client sends; reading is `protocol/websocket/frames.py`, one call for
 everything a socket read brought. One thread does both because an SSL object is not made for two.
 """
 
