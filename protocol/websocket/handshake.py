@@ -107,6 +107,11 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> WebSocketV6
         # Only the header: a gateway's page may speak of any time.
         wait = _retry_after(headers, "")
         return TransportError(f"the exchange is out of order: {said}; it is tried again", retry_after=wait)
+    if 300 <= status < 400:
+        return TransportError(
+            f"the exchange did not open a WebSocket: {said}, a redirect, which is followed nowhere; check the "
+            "configured URL, and whether this network wants a login first"
+        )
     if status == 403:
         return TransportError(f"a gateway forbids the connection: {said}; check whether this address is let in")
     return TransportError(f"the exchange did not open a WebSocket: {said}; check the configured URL")

@@ -187,7 +187,7 @@ def test_rest_that_is_down_is_told(sim: Simulator, filling: Config, component: C
         port = closed.getsockname()[1]
     bot = component(msgspec.structs.replace(filling, rest_url=f"http://127.0.0.1:{port}"))
     lost = missing_after(sim, bot)
-    assert lost.reason.startswith(f"no answer from http://127.0.0.1:{port}: ConnectError")
+    assert lost.reason.startswith(f"no answer from http://127.0.0.1:{port}: GET /v1/trades/ticks: ")
     assert lost.symbol == "KRW-BTC"
 
 

@@ -242,3 +242,11 @@ def test_an_exchange_that_is_out_of_order_may_say_for_how_long(
     error = refusal(503, headers, body)
     assert isinstance(error, TransportError)
     assert error.retry_after == wait, "only the header is meant for us"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_says_that_nobody_follows_it(status: int) -> None:
+    error = refusal(status, {"location": "https://login.hotel.example/"}, b"<html>welcome</html>")
+    assert type(error) is TransportError
+    assert f"HTTP {status} (<html>welcome</html>), a redirect" in str(error)
+    assert "hotel" not in str(error)
