@@ -67,11 +67,11 @@ bench: $(VENV)/.with-cli $(VENV)/.with-bench  ## Ratios against what a user coul
 soak: $(VENV)/.with-cli $(VENV)/.with-bench  ## Thirty minutes at full speed: memory and threads, as a plot
 	$(BIN)/python -m bench.long soak
 
-chaos: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-backfill  ## Each fault at each moment, some ten minutes; writes docs/chaos.md
+chaos: $(VENV)/.with-cli $(VENV)/.with-test  ## Each fault at each moment, some ten minutes; writes docs/chaos.md
 	$(BIN)/python -m tests.chaos.table
 	$(BIN)/python -m tests.chaos.day
 
-hostile: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-backfill  ## Thirty minutes against a server that does all that hostile ones do
+hostile: $(VENV)/.with-cli $(VENV)/.with-test  ## Thirty minutes against a server that does all that hostile ones do
 	$(BIN)/python -m tests.chaos.hostile
 
 clean:  ## Remove what make made

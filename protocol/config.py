@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from .dialing.proxies import DIRECT, PROXY_FORM, parse_proxy, without_password
 from .errors import ConfigError
 from .exchange.tokens import KEY_FORM, is_key
 from .loopback import is_loopback
@@ -38,6 +39,8 @@ VARIABLES = {
     "runtime_dir": "WEBSOCKET_V6_RUNTIME_DIR",
     "backfill": "WEBSOCKET_V6_BACKFILL",
     "allow_plaintext": "WEBSOCKET_V6_ALLOW_PLAINTEXT",
+    "ca_file": "WEBSOCKET_V6_CA_FILE",
+    "proxy": "WEBSOCKET_V6_PROXY",
 }
 
 _KEYS = ("access_key", "secret_key")
@@ -87,7 +90,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     runtime_dir: Path | None = None
     jwt_algorithm: Algorithm = "HS512"
     token_lifetime: float = 600.0  # a prepared token older than 80 % of this is made anew
-    connect_timeout: float = 10.0
+    connect_timeout: float = 10.0  # for all of an attempt: name, addresses, proxy, TLS, the answer to the handshake
     ping_interval: float = 20.0
     ping_timeout: float = 10.0
     backoff_initial: float = 0.5
@@ -105,11 +108,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_age: float | None = None
     # Send tokens over a connection without TLS to another machine, where whoever is in between reads them.
     allow_plaintext: bool = False
+    # Who is trusted to vouch for the exchange, instead of those whom the system trusts; a PEM file.
+    ca_file: Path | str | None = None
+    # http://, socks5:// or socks5h://[user:password@]host:port; "direct": none, whatever the environment says.
+    proxy: str | Secret | None = None
 
     def __post_init__(self) -> None:
         """Check every field; fill in the region's URL."""
         for name in _SECRETS:
             msgspec.structs.force_setattr(self, name, _hidden(getattr(self, name)))
+        for name in ("proxy", "ca_file"):
+            msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
+        if isinstance(self.proxy, str) and "@" in self.proxy:
+            msgspec.structs.force_setattr(self, "proxy", Secret(self.proxy))
         url = self.url or f"wss://{_HOSTS.get(self.region)}/websocket/v1"
         msgspec.structs.force_setattr(self, "url", url.rstrip("/") if isinstance(url, str) else url)
         problem = _problem(msgspec.structs.asdict(self), {})
@@ -133,6 +144,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             del given  # a URL that is refused may hold a password
             raise ConfigError(problem)
         return cls(**given)
+
+    @property
+    def proxy_url(self) -> str | None:
+        """The proxy with its password, for whoever connects."""
+        return self.proxy.reveal() if isinstance(self.proxy, Secret) else self.proxy
 
     @property
     def private_url(self) -> str:
@@ -172,14 +188,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return f"Config({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return list(msgspec.structs.asdict(self).items())
+        return [(name, _shown(name, value)) for name, value in msgspec.structs.asdict(self).items()]
 
     def __reduce__(self) -> Any:
-        if self.access_key or self.token:
+        if self.access_key or self.token or isinstance(self.proxy, Secret):
             raise TypeError(
                 "keys do not leave their process: send config.without_keys(), or use Config.from_env() there"
             )
         return super().__reduce__()
+
+
+def _shown(field: str, value: Any) -> Any:
+    return without_password(value.reveal()) if field == "proxy" and isinstance(value, Secret) else value
 
 
 def _value(field: str, text: str) -> Any:
@@ -251,6 +271,12 @@ def _accepted(field: str, value: object) -> str | None:
     if field == "runtime_dir":
         is_folder = value is None or (isinstance(value, Path) and value.is_absolute())
         return None if is_folder else "the absolute path of a folder"
+    if field == "ca_file":
+        return None if value is None or isinstance(value, Path | str) else "the path of a file of certificates (PEM)"
+    if field == "proxy":
+        text = value.reveal() if isinstance(value, Secret) else value
+        is_proxy = text in (None, DIRECT) or (isinstance(text, str) and parse_proxy(text) is not None)
+        return None if is_proxy else PROXY_FORM
     if field == "rest_url":
         is_base = value == "" or _is_url(value, "http", "https")
         return None if is_base else f"the base of REST calls, such as https://{_HOSTS['kr']}"

@@ -20,7 +20,6 @@ from typing import Any, Protocol
 import pykka
 
 from .actors.base import ask, stop_and_join, tell
-from .actors.connection.transport import abandon_sockets
 from .actors.forks import no_fork
 from .actors.membership.place import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
@@ -354,7 +353,6 @@ def _after_fork() -> None:
     _engines.clear()
     _open.clear()
     _exits.clear()
-    abandon_sockets()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,6 +1,5 @@
 """What a component holds: subscribe, take snapshots, see how things stand, leave."""
 
-import importlib.util
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +17,7 @@ from .component import CALLBACK_TIMEOUT, Component
 from .health import Health, gather, is_open
 from .options import Options, PublicOptions, Settings, Symbols
 from .protocol.config import Config
-from .protocol.errors import ClosedError, ConfigError, LocalProtocolError, TransportError
+from .protocol.errors import ClosedError, LocalProtocolError, TransportError
 from .protocol.events import (
     AnnouncementEvent,
     CandleEvent,
@@ -69,10 +68,6 @@ class WebSocketClientProxy:
         if not isinstance(component_id, str) or not component_id:
             raise LocalProtocolError(f"component_id={component_id!r:.60} must be a name, such as 'my_chart'")
         self._config = Config.from_env() if config is None else config
-        if self._config.backfill and importlib.util.find_spec("httpx") is None:
-            raise ConfigError(
-                "backfill=True (WEBSOCKET_V6_BACKFILL) needs an extra: pip install 'websocket-v6[backfill]'"
-            )
         self._finalizer: weakref.finalize[Any, Any] | None = None
         # Two threads may make the first call at once; only they ever wait for it.
         self._starting = threading.Lock()

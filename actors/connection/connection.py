@@ -158,7 +158,7 @@ class Connection(Actor):
         is_connecting = self._machine.state is State.CONNECTING
         self._handle(steps.Finish())
         transport = self._transport
-        if transport is None:
+        if transport is None or transport.ident is None:  # it never began, and has said so
             return
         transport.join(ABORT_TIMEOUT if is_connecting else JOIN_TIMEOUT)
         if transport.is_alive():

@@ -1,26 +1,36 @@
-"""The way to an open connection: token, handshake, what was agreed; websocket-client makes the connection."""
+"""The way to an open connection: a socket to the target, token, handshake, what was agreed; all of it in one time.
+
+All that libraries raise on this way becomes an error of ours here, in `Opening._ask` (and for a door in
+`door_handshake.py`). websocket-client is handed what is open, and sends on it.
+"""
 
 import base64
 import contextlib
 import os
 import socket
+from collections.abc import Iterable
 
 import pykka
 import websocket
 
 from websocket_v6.actors.base import ask
+from websocket_v6.actors.dialing.attempt import Attempt
+from websocket_v6.actors.dialing.boundary import outside
+from websocket_v6.actors.dialing.bounded_socket import BoundedSocket
+from websocket_v6.actors.dialing.dial import dial
+from websocket_v6.actors.dialing.first_words import ask_for, read_refusal
 from websocket_v6.actors.jwt import TokenWanted
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import SUBPROTOCOLS, Door
 from websocket_v6.protocol.connection.target import DOOR_PATHS, Target
+from websocket_v6.protocol.dialing.place import place_of
 from websocket_v6.protocol.errors import AuthenticationError, TransportError, WebSocketV6Error
-from websocket_v6.protocol.outside_text import outside_text
 from websocket_v6.protocol.secret import HiddenText
 from websocket_v6.protocol.websocket import deflate, handshake
+from websocket_v6.protocol.websocket.client_handshake import Answer, encode_request
 
-from .door_handshake import open_door
-from .library_trace import hide_headers
+from .door_handshake import hand_over, open_door
 from .remote_handshake import challenge_of, remedy, remote_headers
 
 __all__ = ["Opening", "bare", "socket_of"]
@@ -29,30 +39,33 @@ TOKEN_TIMEOUT = 5.0
 DOOR_TIMEOUT = 5.0  # seconds for another process of this machine to let this one in
 USER_AGENT = "websocket_v6"
 
-hide_headers()
-
 
 class Opening:
-    """One attempt to connect `endpoint` to `target`. `abort` may be called from another thread; the rest is one's own.
+    """One attempt to connect `endpoint` to `target`. `abort` and `give_up` may be called from another thread.
 
-    `ws` is the connection, once `open` has returned.
+    Its time begins when it is made. `ws` is the connection, once `open` has returned.
     """
 
     def __init__(self, endpoint: str, target: Target, config: Config, jwt: Ref) -> None:
-        self.ws = websocket.WebSocket(
-            sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
-            enable_multithread=False,
-        )
+        self.ws = websocket.WebSocket(enable_multithread=False)
         self.keys = 0
+        self.is_aborted = False
         self._endpoint = endpoint
         self._target = target
         self._config = config
         self._jwt = jwt
-        self.is_aborted = False
+        timeout = config.connect_timeout
+        self._attempt = Attempt(timeout if target.door is None else min(DOOR_TIMEOUT, timeout))
+        self._sock: BoundedSocket | None = None  # until it is open
+
+    def give_up(self) -> None:
+        """Have `open` fail soon, if it has not come to an answer yet."""
+        self._attempt.abort()
 
     def abort(self) -> None:
         """Have `open` fail soon, or the connection end, without another word to the peer."""
         self.is_aborted = True
+        self._attempt.abort()
         sock = self.ws.sock
         if sock is not None:
             # The descriptor stays its thread's to close; a blocked read there ends.
@@ -65,29 +78,39 @@ class Opening:
         Raises:
             WebSocketV6Error: why there is no connection; nothing of it is left open.
         """
-        # Our own key, since websocket-client checks the answer to its own without regard to case.
-        key = base64.b64encode(os.urandom(16)).decode("ascii")
         try:
             if self._target.door is not None:
                 self._enter(self._target.door)
                 return None
-            self._connect(self._headers(key))
-            return self._check(key)
+            key = base64.b64encode(os.urandom(16)).decode("ascii")
+            return self._open(self._ask(self._headers(key)), key)
         except BaseException:
             self.close()
             raise
 
     def _enter(self, door: Door) -> None:
-        timeout = min(DOOR_TIMEOUT, self._config.connect_timeout)
-        open_door(self.ws, door, DOOR_PATHS[self._endpoint], timeout=timeout)
+        open_door(self.ws, door, DOOR_PATHS[self._endpoint], attempt=self._attempt)
         self._check_abort()
 
     def close(self) -> None:
         """Close the socket."""
+        self._hang_up()
         self.ws.shutdown()  # type: ignore[no-untyped-call]
 
+    def _hang_up(self) -> None:
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()
+
     def _headers(self, key: str) -> dict[str, str]:
-        headers = {"User-Agent": USER_AGENT, "Sec-WebSocket-Key": key}
+        # No Origin: the exchange counts any request with one in a bucket of one each 10 s.
+        headers = {
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Key": key,
+            "Sec-WebSocket-Version": "13",
+            "User-Agent": USER_AGENT,
+        }
         if self._is_compressed:
             headers["Sec-WebSocket-Extensions"] = deflate.OFFER
         if self._target.is_remote:
@@ -100,51 +123,52 @@ class Opening:
     def _is_compressed(self) -> bool:
         return self._config.compression and self._target.compresses
 
-    def _connect(self, headers: dict[str, str], *, may_be_challenged: bool = True) -> None:
-        ws = self.ws
-        ws.settimeout(self._config.connect_timeout)
-        try:
-            # The exchange counts any request with an Origin in a bucket of one each 10 s.
-            ws.connect(  # type: ignore[no-untyped-call]
-                self._target.url, header=headers, suppress_origin=True, redirect_limit=0
-            )
-        except websocket.WebSocketBadStatusException as exc:
-            is_asked = self._target.is_remote and self._target.needs_keys and may_be_challenged
-            challenge = challenge_of(exc) if is_asked else ""
-            if not challenge:
-                raise self._refusal(exc.status_code, exc.resp_headers, exc.resp_body) from None
-            ws.shutdown()  # type: ignore[no-untyped-call]
-            answering = remote_headers(self._jwt, challenge)
-            self.keys = answering.keys
-            self._connect(headers | answering.headers, may_be_challenged=False)
-        except (OSError, websocket.WebSocketException, ValueError, LookupError) as exc:
-            raise TransportError(
-                f"cannot connect to the {self._endpoint} endpoint {self._target.url}: {outside_text(exc)}"
-            ) from None
-        self._check_abort()
+    def _ask(self, headers: dict[str, str], *, may_be_challenged: bool = True) -> Answer:
+        """Connect and ask for a WebSocket; return the answer that there is one."""
+        what = f"cannot connect to the {self._endpoint} endpoint {self._target.url}"
+        body, secrets = b"", [HiddenText(word) for word in headers.get("Authorization", "").split()[1:]]
+        with outside(what, secrets):
+            place = place_of(self._target.url)
+            request = encode_request(place.path, {"Host": place.authority} | headers)
+            config = self._config
+            self._sock = dial(place, self._attempt, proxy=config.proxy_url, ca_file=config.ca_file)
+            self._attempt.doing = "waiting for the answer to the handshake"
+            answer = ask_for(self._sock, request)
+            if answer.status != 101:
+                body = read_refusal(self._sock, answer)
+        answer, body = _without(secrets, answer, body)
+        if answer.status == 101:
+            return answer
+        is_asked = self._target.is_remote and self._target.needs_keys and may_be_challenged
+        challenge = challenge_of(answer) if is_asked else ""
+        if not challenge:
+            raise self._refusal(answer, body)
+        self._hang_up()
+        answering = remote_headers(self._jwt, challenge)
+        self.keys = answering.keys
+        return self._ask(headers | answering.headers, may_be_challenged=False)
 
     def _check_abort(self) -> None:
         if self.is_aborted:
             raise TransportError(f"the attempt to connect to {self._target.url} was given up")
 
-    def _check(self, key: str) -> deflate.Agreement | None:
-        ws = self.ws
-        if ws.getstatus() != 101:  # before 1.9.2 websocket-client takes a redirect for a connection
-            raise self._refusal(ws.getstatus(), ws.getheaders(), None)
-        response = ws.getheaders() or {}
+    def _open(self, answer: Answer, key: str) -> deflate.Agreement | None:
         subprotocols = SUBPROTOCOLS if self._target.is_remote else ()
-        handshake.check_response(response, key=key, subprotocols=subprotocols)
-        if self._target.is_remote and not response.get("sec-websocket-protocol"):
+        handshake.check_response(answer.headers, key=key, subprotocols=subprotocols)
+        if self._target.is_remote and not answer.headers.get("sec-websocket-protocol"):
             where = self._target.url
             raise TransportError(f"{where} is no door of a host that this one understands: look at its version and url")
-        agreed = deflate.negotiate(response.get("sec-websocket-extensions"), offered=self._is_compressed)
-        socket_of(ws).setblocking(False)
+        agreed = deflate.negotiate(answer.headers.get("sec-websocket-extensions"), offered=self._is_compressed)
+        assert self._sock is not None
+        hand_over(self._sock, self.ws)
+        self._check_abort()
         return agreed
 
-    def _refusal(self, status: int | None, headers: dict[str, str] | None, body: bytes | None) -> WebSocketV6Error:
-        error = handshake.refusal(status or 0, headers or {}, body or b"")
+    def _refusal(self, answer: Answer, body: bytes) -> WebSocketV6Error:
+        status, headers = answer
+        error = handshake.refusal(status, headers, body)
         if self._target.is_remote:
-            why = remedy(status or 0, headers or {}) or error
+            why = remedy(status, headers) or error
             return TransportError(f"the door {self._target.url} answered HTTP {status}: {why}")
         if isinstance(error, AuthenticationError) and not self._target.needs_keys:
             # It takes no keys, so this came from something in between, a firewall or a proxy.
@@ -155,11 +179,20 @@ class Opening:
 
     def _token(self) -> str:
         try:
-            grant = ask(self._jwt, TokenWanted(), TOKEN_TIMEOUT)
+            grant = ask(self._jwt, TokenWanted(), min(TOKEN_TIMEOUT, self._config.connect_timeout))
         except (pykka.ActorDeadError, pykka.Timeout) as exc:
             raise TransportError(f"no token for the {self._endpoint} endpoint: its maker is being restarted") from exc
         self.keys = grant.generation
         return str(grant.token.reveal())
+
+
+def _without(secrets: Iterable[str], answer: Answer, body: bytes) -> tuple[Answer, bytes]:
+    """Cut the secrets out of what was answered: some echo all that they were asked, and their words are told."""
+    headers = dict(answer.headers)
+    for secret in secrets:
+        headers = {name: value.replace(secret, "<cut>") for name, value in headers.items()}
+        body = body.replace(secret.encode(), b"<cut>")
+    return Answer(answer.status, headers), body
 
 
 def socket_of(ws: websocket.WebSocket) -> socket.socket:

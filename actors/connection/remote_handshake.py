@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import pykka
-import websocket
 
 from websocket_v6.actors.base import ask
 from websocket_v6.actors.jwt import GetDoorToken, GetProof, Proof
@@ -15,6 +14,7 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF, SUBPROTOCOLS
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.secret import HiddenText, Secret
+from websocket_v6.protocol.websocket.client_handshake import Answer
 
 __all__ = ["RemoteHeaders", "challenge_of", "remedy", "remote_headers"]
 
@@ -58,12 +58,11 @@ def remote_headers(jwt: Ref, challenge: str = "") -> RemoteHeaders:
     return RemoteHeaders(headers, keys)
 
 
-def challenge_of(refusal: websocket.WebSocketBadStatusException) -> str:
+def challenge_of(refusal: Answer) -> str:
     """Return what a door asks to be answered before it lets anybody in to private data; empty if it does not."""
-    headers: Mapping[str, str] = refusal.resp_headers or {}
-    challenge = headers.get(CHALLENGE.lower(), "")
+    challenge = refusal.headers.get(CHALLENGE.lower(), "")
     is_good = len(challenge) <= MAX_CHALLENGE and len(challenge) % 2 == 0 and set(challenge) <= set("0123456789abcdef")
-    return challenge if refusal.status_code == 401 and is_good else ""
+    return challenge if refusal.status == 401 and is_good else ""
 
 
 def remedy(status: int, headers: Mapping[str, str]) -> str | None:

@@ -1,22 +1,19 @@
 """The thread that owns one socket from handshake to close: the only one that reads it, writes it or closes it.
 
-websocket-client makes the connection (`opening.py`) and sends; reading is `protocol/websocket/frames.py`, one call for
+The connection is made in `opening.py`, websocket-client sends; reading is `protocol/websocket/frames.py`, one call for
 everything a socket read brought. One thread does both because an SSL object is not made for two.
 """
 
-import contextlib
 import logging
 import queue
-import select
-import socket
 import ssl
 import threading
 import time
-import weakref
 
 import websocket
 
 from websocket_v6.actors.base import tell
+from websocket_v6.actors.dialing.boundary import PEER_MAY_CAUSE, outside, words_of
 from websocket_v6.actors.messages.common import Credits, Ref
 from websocket_v6.actors.messages.connection import (
     TransportEnded,
@@ -42,26 +39,16 @@ from .allowance import DOOR_CREDITS, Allowance
 from .commands import Close, SendPing, Text
 from .intake import DoorIntake, ExchangeIntake, Intake, error_of
 from .opening import Opening, bare, socket_of
+from .waiter import Waiter
 from .wholeness import Wholeness
 from .writer import Writer
 
-__all__ = ["Transport", "abandon_sockets"]
+__all__ = ["Transport"]
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 256 * 1024  # bytes of one read at most
 CLOSE_WAIT = 0.5  # seconds for the peer to answer our close frame
-
-_open_sockets: "weakref.WeakSet[socket.socket]" = weakref.WeakSet()
-
-
-def abandon_sockets() -> None:
-    """Close a forked child's copies of the sockets: the connections are the parent's, and live as long as a copy does.
-
-    Only the descriptor is closed; nothing is sent.
-    """
-    for sock in list(_open_sockets):
-        sock.close()
 
 
 class _Over(Exception):  # noqa: N818 - not an error: how the loop hears that it is over
@@ -103,11 +90,9 @@ class Transport(threading.Thread):
         self._intake: Intake = (
             DoorIntake(endpoint, is_remote=target.is_remote) if target.is_door else ExchangeIntake(endpoint, attachment)
         )
-        self._writer = Writer()
+        self._writer = Writer(f"{endpoint} connection")
         self._commands: queue.SimpleQueue[Text | SendPing | Close] = queue.SimpleQueue()
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
+        self._waiter: Waiter | None = None  # its thread's to make, which can say so if it cannot
         self._allowance = Allowance()
         self._wholeness = Wholeness()
         self._attached_whole_ns = 0  # up to when all of a door's attachment was handed on
@@ -141,6 +126,7 @@ class Transport(threading.Thread):
 
         `is_stalled`: what else it brought than data shows nothing of what is missing.
         """
+        self._opening.give_up()  # if it is open by now it deserves its close frame
         self._command(Close(error, is_stalled))
 
     def abort(self) -> None:
@@ -151,10 +137,18 @@ class Transport(threading.Thread):
     def _command(self, command: Text | SendPing | Close) -> None:
         self._commands.put(command)
         self._allowance.mark()
-        with contextlib.suppress(OSError):  # full: it will wake anyway; closed: it is over
-            self._waker.send(b"\0")
+        if self._waiter is not None:  # else it looks at the commands before it waits
+            self._waiter.wake()
 
     # --- the thread
+
+    def start(self) -> None:
+        """Begin; where no thread is left for it, tell that as any other failure."""
+        try:
+            super().start()
+        except RuntimeError as exc:
+            text = f"no {self._endpoint} connection: {words_of(exc)}"
+            self._end(TransportFailed(self._number, TransportError(text), 0))
 
     def run(self) -> None:
         """Connect, carry, close; say how it ended whatever happens."""
@@ -164,9 +158,11 @@ class Transport(threading.Thread):
             logger.exception("the thread of a connection to the %s endpoint failed; this is a bug", self._endpoint)
             error = TransportError(f"the {self._endpoint} connection failed through a bug: {outside_text(repr(exc))}")
             end = TransportEnded(self._number, error, is_bug=True)
-        finally:
-            self._waker.close()
-            self._woken.close()
+        if self._waiter is not None:
+            self._waiter.close()
+        self._end(end)
+
+    def _end(self, end: TransportFailed | TransportEnded) -> None:
         self._tell_end(end)
         tell(self._owner, end)
 
@@ -183,21 +179,25 @@ class Transport(threading.Thread):
     def _run(self) -> TransportFailed | TransportEnded:
         opening = self._opening
         try:
+            with outside(f"no {self._endpoint} connection"):  # no descriptor is left, perhaps
+                self._waiter = waiter = Waiter()
             agreed = opening.open()
         except WebSocketV6Error as exc:
             return TransportFailed(self._number, bare(exc), opening.keys)
         try:
-            self._opened(socket_of(opening.ws))
+            self._opened()
             self._writer.deflater = agreed.deflater if agreed else None
             inflater = agreed.inflater if agreed else None
-            self._carry(opening.ws, FrameDecoder(deflate=inflater, max_read_bytes=READ_BYTES))
+            self._carry(opening.ws, FrameDecoder(deflate=inflater, max_read_bytes=READ_BYTES), waiter)
         except _Over as over:
             error: WebSocketV6Error = over.error
         except RemoteProtocolError as exc:  # no word of a door's, or too much at once
             self._writer.close(opening.ws, exc.close_code or 1002)
             error = exc
-        except (OSError, websocket.WebSocketException) as exc:
-            error = TransportError(f"{self._endpoint} connection lost: {outside_text(exc)}")
+        except TransportError as exc:
+            error = exc
+        except PEER_MAY_CAUSE as exc:
+            error = TransportError(f"{self._endpoint} connection lost: {words_of(exc)}")
         finally:
             self._wholeness.close(opening.ws.sock)
             opening.close()
@@ -205,8 +205,7 @@ class Transport(threading.Thread):
             error = self._said
         return TransportEnded(self._number, bare(error))
 
-    def _opened(self, sock: socket.socket) -> None:
-        _open_sockets.add(sock)
+    def _opened(self) -> None:
         now_ns = time.time_ns()
         self._wholeness.open(now_ns)
         self._bytes_at = self._data_at = time.monotonic()
@@ -217,13 +216,11 @@ class Transport(threading.Thread):
         else:
             self._reading_since = self._bytes_at  # until it is attached there is nothing to hold back
 
-    def _carry(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
-        """Read until the connection ends; what ends it is raised as _Over or as the socket's own error."""
+    def _carry(self, ws: websocket.WebSocket, decoder: FrameDecoder, waiter: Waiter) -> None:
+        """Read until the connection ends; what ends it is raised as _Over or as what the peer may cause."""
         sock = socket_of(ws)
         is_tls = isinstance(sock, ssl.SSLSocket)
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        poll.register(self._woken, select.POLLIN)
+        waiter.watch(sock)
         buffer = bytearray(CHUNK)
         view = memoryview(buffer)
         while True:
@@ -233,6 +230,8 @@ class Transport(threading.Thread):
                 count = sock.recv_into(buffer)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 count = -1
+            except Exception as exc:  # noqa: BLE001 - nothing here is ours
+                raise _Over(TransportError(f"{self._endpoint} connection lost: {words_of(exc)}")) from None
             now_ns = time.time_ns()
             if count > 0:
                 self._receive(ws, decoder, view[:count], now_ns)
@@ -244,9 +243,9 @@ class Transport(threading.Thread):
                 self._wholeness.empty(now_ns)
             if not self._commands.empty():
                 self._obey(ws, decoder)
-            # A TLS record may lie decrypted in the SSL object where poll cannot see it: read until it has none.
+            # A TLS record may lie decrypted in the SSL object where no selector can see it: read until it has none.
             if self._reading_since is not None and (count < 0 or not is_tls):
-                self._wait(poll)
+                self._wait(waiter)
 
     def _await_credit(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         """Leave the socket alone until there is a credit for what it brings; see to commands meanwhile."""
@@ -255,13 +254,12 @@ class Transport(threading.Thread):
             self._obey(ws, decoder)
         self._reading_since = time.monotonic()
 
-    def _wait(self, poll: select.poll) -> None:
+    def _wait(self, waiter: Waiter) -> None:
         """Wait for bytes or a command. While it waits, the socket is known to be empty."""
         before_ns = time.time_ns()
-        for fd, _ in poll.poll():
-            if fd == self._woken.fileno():
-                self._woken.recv(64)
-                self._allowance.collect()  # also the mark of a command that was seen to before it was made
+        _, is_woken = waiter.wait()
+        if is_woken:
+            self._allowance.collect()  # also the mark of a command that was seen to before it was made
         self._wholeness.waited(before_ns, time.time_ns())
 
     def _receive(self, ws: websocket.WebSocket, decoder: FrameDecoder, data: memoryview, now_ns: int) -> None:

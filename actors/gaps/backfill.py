@@ -247,7 +247,7 @@ class Backfill(Actor):
             self._timer = self.after(due - now, CallDue())
             return
         if self._reader is None:
-            self._reader = RestReader(self._config.rest_base, self.actor_ref)
+            self._reader = RestReader(self._config, self.actor_ref)
             self._reader.start()
         stream = job.ready[0]
         self._asked = Call(job.epoch, stream, job.fills[stream].query())

@@ -1,28 +1,38 @@
 """The thread that makes REST calls, one after the other, and tells its owner how each was answered.
 
-httpx does the work; it is imported by the thread, since only who wants backfill must have it.
+It connects as a Transport does (`actors/dialing/`), so names, proxies and certificates are the same for both. Each call
+has one deadline and one bound; redirects are not followed. All that the libraries raise ends here, in `_make`.
 """
 
 import contextlib
+import http.client
 import queue
 import threading
+import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+from urllib.parse import urlencode
 
 from websocket_v6.actors.base import tell
-from websocket_v6.actors.forks import no_fork
+from websocket_v6.actors.dialing.attempt import Attempt
+from websocket_v6.actors.dialing.boundary import outside, words_of
+from websocket_v6.actors.dialing.bounded_socket import BoundedSocket
+from websocket_v6.actors.dialing.dial import dial
 from websocket_v6.actors.messages.common import Ref
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.dialing.place import place_of
+from websocket_v6.protocol.errors import RemoteProtocolError, WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.gaps.fill import Query
-from websocket_v6.protocol.outside_text import outside_text
-
-if TYPE_CHECKING:
-    import httpx
+from websocket_v6.protocol.limits import HANDSHAKE_BYTES, REST_BYTES, REST_SECONDS
 
 __all__ = ["Answered", "Call", "RestReader", "Unanswered"]
 
-TIMEOUT = 5.0  # seconds to connect, and for each read
+TIMEOUT = REST_SECONDS
 USER_AGENT = "websocket_v6"
+_PATH = "/v1/trades/ticks"
+_PIECE = 16 * 1024  # bytes that are read and inflated at a time
+_GZIP = zlib.MAX_WBITS | 16
 
 
 class Call(NamedTuple):
@@ -34,7 +44,7 @@ class Call(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """The exchange answered the call."""
+    """The exchange answered the call. The headers' names are in small letters."""
 
     call: Call
     status: int
@@ -50,41 +60,103 @@ class Unanswered(NamedTuple):
 
 
 class RestReader(threading.Thread):
-    """Makes calls until it is told to finish, which it does at the latest when the one under way times out."""
+    """Makes calls until it is told to finish, which also ends the one under way. `ask` and `finish`: its owner's."""
 
-    def __init__(self, base_url: str, owner: Ref) -> None:
+    def __init__(self, config: Config, owner: Ref) -> None:
         super().__init__(name="rest", daemon=True)
-        self._url = f"{base_url}/v1/trades/ticks"
+        self._config = config
         self._owner = owner
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._is_finished = False
+        self._attempt: Attempt | None = None
+        self._sock: BoundedSocket | None = None  # if the exchange keeps the connection
+        self._problem = ""
+
+    def start(self) -> None:
+        """Begin; where no thread is left for it, each call is told to be unanswered."""
+        try:
+            super().start()
+        except RuntimeError as exc:
+            self._problem = words_of(exc)
 
     def ask(self, call: Call) -> None:
         """Make `call` once those before it are answered."""
-        self._calls.put(call)
+        if self._problem:
+            tell(self._owner, Unanswered(call, self._problem))
+        else:
+            self._calls.put(call)
 
     def finish(self) -> None:
-        """End the thread."""
+        """End the thread; a call under way is given up, and nothing more is told."""
+        self._is_finished = True
         self._calls.put(None)
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.abort()
 
     def run(self) -> None:
         """Make the calls."""
-        client: httpx.Client | None = None
-        with contextlib.ExitStack() as stack:
+        try:
             while (call := self._calls.get()) is not None:
-                answer: Answered | Unanswered
-                try:
-                    client = client or stack.enter_context(_new_client())
-                    response = client.get(self._url, params=call.query.parameters())
-                    answer = Answered(call, response.status_code, response.headers, response.content)
-                # Not its own errors alone: a name that IDNA cannot spell, a proxy or a certificate of the environment.
-                except Exception as exc:  # noqa: BLE001
-                    answer = Unanswered(call, f"{type(exc).__name__}: {outside_text(exc)}")
-                if not tell(self._owner, answer):
+                answer = self._make(call)
+                if self._is_finished or not tell(self._owner, answer):
                     return
+        finally:
+            self._hang_up()
+
+    def _make(self, call: Call) -> Answered | Unanswered:
+        self._attempt = attempt = Attempt(TIMEOUT)
+        if self._is_finished:  # before there was anything to abort
+            attempt.abort()
+        try:
+            with outside(f"GET {_PATH}"):
+                return self._get(call, attempt)
+        except WebSocketV6Error as exc:
+            self._hang_up()
+            return Unanswered(call, str(exc))
+
+    def _get(self, call: Call, attempt: Attempt) -> Answered:
+        place = place_of(self._config.rest_base)
+        room = REST_BYTES + HANDSHAKE_BYTES
+        if self._sock is None:
+            self._sock = dial(place, attempt, proxy=self._config.proxy_url, ca_file=self._config.ca_file)
+        self._sock.begin(attempt, room)
+        attempt.doing = "waiting for the answer"
+        connection = http.client.HTTPConnection(place.host, place.port)
+        connection.sock = self._sock
+        path = f"{place.path.rstrip('/')}{_PATH}?{urlencode(call.query.parameters())}"
+        headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept": "application/json"}
+        connection.request("GET", path, headers=headers | {"Accept-Encoding": "gzip"})
+        with contextlib.closing(connection.getresponse()) as response:
+            body = _read(response)
+            found = {name.lower(): value for name, value in response.headers.items()}
+            answer = Answered(call, response.status, found, body)
+        if connection.sock is None:  # the exchange does not keep it
+            self._sock = None
+        return answer
+
+    def _hang_up(self) -> None:
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            sock.close()
 
 
-def _new_client() -> "httpx.Client":
-    with no_fork():
-        import httpx
+def _read(response: http.client.HTTPResponse) -> bytes:
+    """Return the body, inflated piece by piece: a few bytes on the wire may be a thousand times as many.
 
-        return httpx.Client(timeout=TIMEOUT, headers={"User-Agent": USER_AGENT})
+    Raises:
+        RemoteProtocolError: if it is too long, cut short, or coded in a way that was not asked for.
+    """
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("gzip", "identity"):
+        raise RemoteProtocolError(f"a body coded as {coding:.40}, never asked for")
+    inflater = zlib.decompressobj(_GZIP) if coding == "gzip" else None
+    body = bytearray()
+    while piece := response.read(_PIECE):
+        # One byte beyond the bound shows that there is more.
+        body += piece if inflater is None else inflater.decompress(piece, REST_BYTES + 1 - len(body))
+        if len(body) > REST_BYTES:
+            raise RemoteProtocolError(f"a body of more than {REST_BYTES} bytes")
+    if response.length or (inflater is not None and not inflater.eof):
+        raise RemoteProtocolError("a body that is cut short")
+    return bytes(body)

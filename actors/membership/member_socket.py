@@ -7,8 +7,6 @@ import contextlib
 import logging
 import os
 import queue
-import select
-import socket
 import threading
 import time
 from typing import NamedTuple, NoReturn
@@ -18,6 +16,8 @@ import websocket
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.connection.door_handshake import open_door
+from websocket_v6.actors.connection.waiter import Waiter
+from websocket_v6.actors.dialing.boundary import PEER_MAY_CAUSE, words_of
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import MEMBER_PATH, Door, DoorError, DoorProblem
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
@@ -97,9 +97,7 @@ class MemberSocket(threading.Thread):
         self._words: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._is_closed = False
         self._is_open = False
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
+        self._waiter = Waiter()
 
     # --- for the owner
 
@@ -114,8 +112,7 @@ class MemberSocket(threading.Thread):
         self._wake()
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: it will wake anyway; closed: it is over
-            self._waker.send(b"\0")
+        self._waiter.wake()
 
     # --- the thread
 
@@ -128,8 +125,7 @@ class MemberSocket(threading.Thread):
             end = self._end(TransportError(f"the member socket failed through a bug: {outside_text(repr(exc))}"))
         finally:
             self._ws.shutdown()  # type: ignore[no-untyped-call]
-            self._waker.close()
-            self._woken.close()
+            self._waiter.close()
         end.error.__traceback__ = end.error.__cause__ = end.error.__context__ = None
         if not self._is_closed:
             tell(self._owner, end)
@@ -145,10 +141,9 @@ class MemberSocket(threading.Thread):
         except RemoteProtocolError as exc:
             self._write_close(1002)
             return self._end(exc)
-        except (OSError, websocket.WebSocketException) as exc:
-            return self._end(
-                TransportError(f"the socket to {self._host} is lost: {outside_text(exc)}"), is_gone=not self._is_open
-            )
+        except PEER_MAY_CAUSE as exc:
+            text = f"the socket to {self._host} is lost: {words_of(exc)}"
+            return self._end(TransportError(text), is_gone=not self._is_open)
 
     @property
     def _host(self) -> str:
@@ -171,6 +166,8 @@ class MemberSocket(threading.Thread):
     def _open(self) -> None:
         deadline = time.monotonic() + self._timeout
         open_door(self._ws, self.door, MEMBER_PATH, timeout=self._timeout)
+        assert self._ws.sock is not None
+        self._waiter.watch(self._ws.sock)
         self.heard_at = clock()
         self._write(BINARY, self._hello)
         while not self._is_open:
@@ -198,11 +195,8 @@ class MemberSocket(threading.Thread):
         sock = self._ws.sock
         if sock is None:
             raise OSError("it is closed")
-        readable = _wait(sock, self._woken, timeout)
-        if self._woken in readable:
-            with contextlib.suppress(OSError):
-                self._woken.recv(64)
-        if sock not in readable:
+        has_bytes, _ = self._waiter.wait(timeout)
+        if not has_bytes:
             return False
         try:
             data = sock.recv(CHUNK)
@@ -270,14 +264,3 @@ class MemberSocket(threading.Thread):
             sock.sendall(masked_frame(opcode, payload, os.urandom(4)))
         finally:
             sock.setblocking(False)
-
-
-def _wait(sock: socket.socket, woken: socket.socket, timeout: float) -> set[socket.socket]:
-    """Wait until either can be read, and return which."""
-    if not hasattr(select, "poll"):
-        return set(select.select([sock, woken], [], [], timeout)[0])
-    poll = select.poll()  # select takes no descriptors above 1,023
-    for one in (sock, woken):
-        poll.register(one, select.POLLIN)
-    ready = {fd for fd, _ in poll.poll(timeout * 1000)}
-    return {one for one in (sock, woken) if one.fileno() in ready}

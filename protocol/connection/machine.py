@@ -269,7 +269,7 @@ class ConnectionMachine:
         return [Tell("closed")]
 
     def _give_up(self, _event: Unwanted, now: float) -> list[Action]:
-        # Not aborted: to the exchange it may be open already, and deserves a close frame.
+        # Not aborted: the exchange may have opened it by now, and then it deserves a close frame.
         return self._close(now)
 
     def _linger(self, event: Unwanted, now: float) -> list[Action]:

@@ -1,9 +1,10 @@
-"""The opening handshake, as far as websocket-client leaves it to us: strict checks of the response, and refusals.
+"""The opening handshake, what an answer means: strict checks of one that opens a connection, and refusals.
 
     check_response(headers: Mapping[str, str], *, key: str, subprotocols: Collection[str] = ()) -> None
     refusal(status: int, headers: Mapping[str, str], body: bytes) -> WebSocketV6Error
 
-Headers may have their names in any case. Extensions are checked by `deflate.negotiate`.
+Headers may have their names in any case; `client_handshake.py` reads them. Extensions are checked by
+`deflate.negotiate`.
 
 Source: RFC 6455, section 4.1; RFC 9110, 10.2.3 (Retry-After); Upbit REST reference, "Error codes"; Upbit WebSocket
 reference, "Error" and "Rate limits".
@@ -23,12 +24,13 @@ from websocket_v6.protocol.errors import (
     TransportError,
     WebSocketV6Error,
 )
-from websocket_v6.protocol.limits import NAME_CHARACTERS
+from websocket_v6.protocol.limits import NAME_CHARACTERS, RETRY_AFTER
 from websocket_v6.protocol.outside_text import outside_text
 
 __all__ = ["accept_for", "check_response", "refusal"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_UPGRADE = {"upgrade": "websocket", "connection": "upgrade"}
 _MAX_BODY = 16 * 1024  # bytes of an error's body that are looked at
 # How long a block lasts, in the body's words, English or Korean.
 _DURATION = re.compile(
@@ -54,11 +56,16 @@ def check_response(headers: Mapping[str, str], *, key: str, subprotocols: Collec
     """Check the headers of a 101 response to a request with Sec-WebSocket-Key `key`, to the letter.
 
     Raises:
-        RemoteProtocolError: if Sec-WebSocket-Accept does not answer `key`, or the server chose a subprotocol that
-            nobody asked for.
+        RemoteProtocolError: if it is no upgrade, Sec-WebSocket-Accept does not answer `key`, or the server chose a
+            subprotocol that nobody asked for.
     """
+    for name, word in _UPGRADE.items():
+        if word not in (part.strip().lower() for part in (_header(headers, name) or "").split(",")):
+            raise RemoteProtocolError(
+                f"the answer to the handshake lacks {name.title()}: {word}: look for a proxy in between",
+                close_code=1002,
+            )
     accept = _header(headers, "sec-websocket-accept")
-    # Exactly: websocket-client compares base64 without regard to case.
     if accept != accept_for(key):
         raise RemoteProtocolError(
             "the answer to the handshake is not for our key (Sec-WebSocket-Accept): look for a proxy in between",
@@ -100,6 +107,11 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> WebSocketV6
         # Only the header: a gateway's page may speak of any time.
         wait = _retry_after(headers, "")
         return TransportError(f"the exchange is out of order: {said}; it is tried again", retry_after=wait)
+    if 300 <= status < 400:
+        return TransportError(
+            f"the exchange did not open a WebSocket: {said}, a redirect, which is followed nowhere; check the "
+            "configured URL, and whether this network wants a login first"
+        )
     if status == 403:
         return TransportError(f"a gateway forbids the connection: {said}; check whether this address is let in")
     return TransportError(f"the exchange did not open a WebSocket: {said}; check the configured URL")
@@ -120,7 +132,15 @@ def _error(body: bytes) -> tuple[str | None, str]:
 
 
 def _retry_after(headers: Mapping[str, str], text: str) -> float | None:
-    """Return the seconds to wait, from the header or, as the exchange does it, from the words of the body."""
+    """Return the seconds to wait, from the header or, as the exchange does it, from the words of the body.
+
+    A wrong number must not silence a program for ever: it is bounded here, where it enters.
+    """
+    seconds = _seconds(headers, text)
+    return None if seconds is None else min(max(seconds, 0.0), RETRY_AFTER)
+
+
+def _seconds(headers: Mapping[str, str], text: str) -> float | None:
     value = _header(headers, "retry-after") or ""
     if re.fullmatch(r"[0-9]{1,9}", value):
         return float(value)
@@ -128,7 +148,7 @@ def _retry_after(headers: Mapping[str, str], text: str) -> float | None:
         # A date, which only the server's own clock makes a duration.
         try:
             wait = parsedate_to_datetime(value) - parsedate_to_datetime(_header(headers, "date") or "")
-            return max(wait.total_seconds(), 0.0)
+            return wait.total_seconds()
         except (TypeError, ValueError, OverflowError):
             pass  # no date, or one with a zone and one without
     if match := _DURATION.search(text):

@@ -32,13 +32,13 @@ def test_data_flows_over_tls(
 ) -> None:
     bundle = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(bundle))
-    monkeypatch.setenv("WEBSOCKET_CLIENT_CA_BUNDLE", str(bundle))
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     with Simulator(markets=CODES, tls=certificate) as sim:
         config = Config(url=sim.url, access_key=sim.access_key, secret_key=sim.secret_key, ping_interval=0.1)
         assert config.url.startswith("wss://")
         with WebSocketClientProxy("secure", config=config) as proxy:
             private: Any = proxy.subscribe_my_asset()
-            # Whole books of many markets are several TLS records: some lie decrypted where poll does not see them.
+            # Whole books of many markets are several TLS records: some lie decrypted where no selector sees them.
             books = proxy.subscribe_orderbook(CODES)
             assert {books.get(5).symbol for _ in CODES} == set(CODES)
             sim.tick(20)

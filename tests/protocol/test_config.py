@@ -76,6 +76,8 @@ def test_every_variable_is_read() -> None:
         "WEBSOCKET_V6_RUNTIME_DIR": "/run/user/1000/websocket_v6",
         "WEBSOCKET_V6_BACKFILL": "on",
         "WEBSOCKET_V6_ALLOW_PLAINTEXT": "on",
+        "WEBSOCKET_V6_CA_FILE": "/etc/company.pem",
+        "WEBSOCKET_V6_PROXY": "http://proxy:3128",
     }
     assert set(environ) == set(VARIABLES.values())
     assert Config.from_env(environ) == Config(
@@ -90,6 +92,8 @@ def test_every_variable_is_read() -> None:
         runtime_dir=Path("/run/user/1000/websocket_v6"),
         backfill=True,
         allow_plaintext=True,
+        ca_file="/etc/company.pem",
+        proxy="http://proxy:3128",
     )
 
 
@@ -368,3 +372,45 @@ def test_any_environment_is_accepted_or_refused_by_name(environ: dict[str, str])
         assert msgspec.structs.replace(config) == config
         assert config.url.startswith(("ws://", "wss://"))
     assert not told or any(variable in told for variable in VARIABLES.values())
+
+
+# --- proxies and certificates
+
+
+@pytest.mark.parametrize(
+    "proxy", [None, "", "direct", "http://proxy:3128", "proxy:3128", "socks5://me:hunter2@proxy", "socks5h://[::1]:9"]
+)
+def test_proxies_that_are_accepted(proxy: str | None) -> None:
+    assert Config(proxy=proxy).proxy == (proxy or None)
+
+
+@pytest.mark.parametrize("proxy", ["https://me:hunter2@proxy", "socks4://me:hunter2@proxy", "http://me:hunter2@", 5])
+def test_proxies_that_are_not_are_refused_without_their_password(proxy: Any) -> None:
+    accepted = r"socks5h://\[user:password@\]host:port"
+    with pytest.raises(ConfigError, match=accepted) as caught:
+        Config(proxy=proxy)
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigError, match=f"WEBSOCKET_V6_PROXY.*{accepted}") as caught:
+        Config.from_env({"WEBSOCKET_V6_PROXY": f"{proxy}://"})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("show", [repr, str, "{}".format, pretty_repr])
+def test_the_password_of_a_proxy_never_shows(show: Any) -> None:
+    config = Config(proxy="http://somebody:hunter2@proxy:3128")
+    for one in (config, config.without_keys()):
+        text = show(one)
+        assert "hunter2" not in text
+        assert "somebody" not in text
+        assert "http://***@proxy:3128" in text
+        assert one.proxy == "http://somebody:hunter2@proxy:3128", "whoever connects needs it"
+
+
+@pytest.mark.parametrize("ca_file", [None, "company.pem", Path("/etc/ssl/company.pem")])
+def test_a_file_of_certificates(ca_file: Path | str | None) -> None:
+    assert Config(ca_file=ca_file).ca_file == ca_file
+
+
+def test_what_is_no_file_of_certificates_is_refused() -> None:
+    with pytest.raises(ConfigError, match="ca_file=5 is not accepted"):
+        Config(ca_file=5)  # type: ignore[arg-type]

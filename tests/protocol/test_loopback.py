@@ -12,6 +12,8 @@ def test_what_stays_on_this_machine(host: str) -> None:
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize("host", ["", "10.0.0.1", "::", "api.upbit.com", "localhost.example", "::ffff:10.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["", "10.0.0.1", "::", "fe80::1", "api.upbit.com", "localhost.example", "notlocalhost", "::ffff:10.0.0.1"]
+)
 def test_what_does_not(host: str) -> None:
     assert not is_loopback(host)

@@ -68,6 +68,7 @@ class Noted:
     clocks: Clocks
 
     def __init__(self, **arguments: Any) -> None:
+        self.ident = 1
         self.attachment: int = arguments["attachment"]
         self.router: Ref = arguments["router"]
         self.target: Target = arguments["target"]

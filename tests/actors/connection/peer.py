@@ -78,6 +78,7 @@ class Peer:
         self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(TIMEOUT)
         self._answer, self._then = answer, then
+        self._address = self._listener.getsockname()
         self.url = f"ws://127.0.0.1:{self._listener.getsockname()[1]}/websocket/v1"
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -96,6 +97,12 @@ class Peer:
 
     def join(self) -> None:
         self._thread.join(TIMEOUT)
+
+    def close(self) -> None:
+        """Wait for the end, also if nobody ever came."""
+        with contextlib.suppress(OSError), socket.create_connection(self._address, TIMEOUT):
+            pass
+        self.join()
 
 
 class Note(Actor):
@@ -146,7 +153,10 @@ class Meeting:
         if self.transport.is_alive():
             self.transport.abort()
         self.transport.join(TIMEOUT)
-        self.peer.join()
+        self.close()
+
+    def close(self) -> None:
+        self.peer.close()
         for ref in self._refs:
             assert stop_and_join(ref, TIMEOUT)
 

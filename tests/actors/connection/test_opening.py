@@ -76,7 +76,7 @@ class World:
 
     def close(self) -> None:
         self.opening.close()
-        self.peer.join()
+        self.peer.close()
 
 
 @pytest.fixture
@@ -228,18 +228,6 @@ def test_a_redirect_is_followed_nowhere(worlds: Callable[..., World]) -> None:
             elsewhere.accept()
 
 
-@pytest.mark.parametrize("status", [302, None])
-def test_a_redirect_that_is_taken_for_a_connection_is_none(
-    worlds: Callable[..., World], monkeypatch: pytest.MonkeyPatch, status: int | None
-) -> None:
-    # As websocket-client before 1.9.2 has it.
-    monkeypatch.setattr(websocket.WebSocket, "getstatus", lambda _: status)
-    monkeypatch.setattr(websocket.WebSocket, "getheaders", lambda _: None)
-    error = worlds().fails()
-    assert isinstance(error, TransportError)
-    assert f"HTTP {status or 0}" in str(error)
-
-
 def test_an_answer_to_another_key_is_none(worlds: Callable[..., World]) -> None:
     error = worlds(lambda request: answered(accept_of(key_of(request)).swapcase())).fails()
     assert isinstance(error, RemoteProtocolError)
@@ -270,7 +258,7 @@ def test_a_url_that_is_none_is_no_bug() -> None:
 def test_who_does_not_answer_is_waited_for_no_longer_than_configured(worlds: Callable[..., World]) -> None:
     error = worlds(lambda _: b"", config=Config(connect_timeout=0.1)).fails()
     assert type(error) is TransportError
-    assert "timed out" in str(error)
+    assert "not done within 0.1 s, it was waiting for the answer to the handshake" in str(error)
 
 
 # --- given up, at each stage
@@ -307,19 +295,30 @@ def test_given_up_while_it_waits_for_the_answer(worlds: Callable[..., World]) ->
         error = world.fails()
     finally:
         ended.set()
-    assert type(error) is TransportError
+    assert isinstance(error, TransportError)
+    assert "was given up" in str(error)
 
 
 def test_given_up_when_the_answer_was_there(worlds: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
+    def negotiate(*_: object, **__: object) -> None:
+        world.opening.abort()  # from another thread, which has not come to the socket yet
+
     world = worlds()
-    connect = world.opening.ws.connect
-
-    def connected(*args: Any, **options: Any) -> None:
-        connect(*args, **options)  # type: ignore[no-untyped-call]
-        world.opening.is_aborted = True  # another thread, which has not come to the socket yet
-
-    monkeypatch.setattr(world.opening.ws, "connect", connected)
+    monkeypatch.setattr(deflate, "negotiate", negotiate)
     assert "was given up" in str(world.fails())
+
+
+def test_what_nobody_wants_any_more_ends_at_once_or_opens_in_peace(worlds: Callable[..., World]) -> None:
+    def answer(request: bytes) -> bytes:
+        world.opening.give_up()
+        return b""
+
+    world = worlds(answer)
+    assert "was given up" in str(world.fails())
+    world = worlds()
+    world.opening.open()
+    world.opening.give_up()
+    assert socket_of(world.opening.ws).getpeername(), "it is the transport's to close, with a close frame"
 
 
 def test_given_up_once_it_is_open(worlds: Callable[..., World]) -> None:

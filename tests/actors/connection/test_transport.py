@@ -173,7 +173,7 @@ def test_pings_of_the_peer_are_answered() -> None:
 
 def test_a_close_that_cannot_be_answered_keeps_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
-        raise BrokenPipeError("gone")
+        raise TransportError("gone")
 
     monkeypatch.setattr(Writer, "frame", fail)
     with Meeting(then=lambda sock: sock.sendall(b"\x88\x05\x0f\xa1bye")) as meeting:

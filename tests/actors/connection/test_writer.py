@@ -8,6 +8,7 @@ import websocket
 from tests.actors.connection.peer import read_frame
 from websocket_v6.actors.connection import writer as subject
 from websocket_v6.actors.connection.writer import Writer
+from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.websocket import deflate
 
 TEXT = b'[{"ticket":"x"},{"type":"ticker","codes":["KRW-BTC"]}]'
@@ -64,7 +65,7 @@ def test_a_close_frame_bears_its_code_and_what_is_gone_needs_none() -> None:
 def test_a_peer_that_reads_nothing_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "SEND_TIMEOUT", 0.05)
     with Line() as line:
-        with pytest.raises(websocket.WebSocketTimeoutException):
+        with pytest.raises(TransportError, match="timed out"):
             Writer().frame(line.ws, websocket.ABNF.OPCODE_TEXT, b"x" * 8 * 1024 * 1024)
         sock = line.ws.sock
         assert sock is not None

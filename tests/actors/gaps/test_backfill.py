@@ -36,8 +36,8 @@ class StandIn:
 
     made: "list[StandIn]"
 
-    def __init__(self, base_url: str, owner: Ref) -> None:
-        self.base_url = base_url
+    def __init__(self, config: Config, owner: Ref) -> None:
+        self.base_url = config.rest_base
         self.owner = owner
         self.calls = Ear()
         self.is_started = self.is_finished = False

@@ -3,8 +3,9 @@
 from websocket_v6.protocol.connection.door import MEMBER_PATH, Door
 from websocket_v6.protocol.connection.target import DOOR_PATHS, Target, door_target
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
+from websocket_v6.protocol.secret import HiddenBytes
 
-DOOR = Door("/run/somewhere", b"secret" * 6, 3, "member", 4711)
+DOOR = Door("/run/somewhere", HiddenBytes(b"secret" * 6), 3, "member", 4711)
 
 
 def test_the_exchange_is_paced_judged_by_its_silence_renewed_and_compressed() -> None:

@@ -108,6 +108,18 @@ def test_a_row_with_a_wrong_field_is_a_remote_error(change: dict[str, Any]) -> N
 # --- pages
 
 
+@pytest.mark.parametrize("key", ["trade_price", "unknown"])
+def test_a_page_nested_without_an_end_is_a_remote_error(key: str) -> None:
+    row = ROW % "0"
+    for deep in ("[" * 5000, '{"a":' * 5000, "[" * 5000 + "]" * 5000):
+        body = f'[{row[:-1]},"{key}":{deep}'.encode()
+        with pytest.raises(RemoteProtocolError, match="not a page of trades") as caught:
+            read_page(body, "KRW-ETH")
+        assert len(str(caught.value)) < 500
+        with pytest.raises(RemoteProtocolError):
+            read_page(deep.encode(), "KRW-ETH")
+
+
 def test_what_lies_between_the_known_and_the_first_live_trade_is_missing() -> None:
     exchange = Exchange({number: NOON - 10_000 + number for number in range(90, 111)})
     fill = make([97, 98, 99], first=105)

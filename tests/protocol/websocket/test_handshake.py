@@ -15,11 +15,13 @@ from websocket_v6.protocol.errors import (
     TransportError,
     WebSocketV6Error,
 )
+from websocket_v6.protocol.limits import RETRY_AFTER
 from websocket_v6.protocol.websocket.handshake import accept_for, check_response, refusal
 
 # The example of RFC 6455, 1.3.
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+UPGRADE = {"upgrade": "websocket", "connection": "Upgrade"}
 
 
 def error_body(name: object, message: str = "a message") -> bytes:
@@ -31,8 +33,10 @@ def error_body(name: object, message: str = "a message") -> bytes:
 
 def test_the_example_of_the_rfc_is_accepted() -> None:
     assert accept_for(KEY) == ACCEPT
-    check_response({"sec-websocket-accept": ACCEPT}, key=KEY)
-    check_response({"Sec-WebSocket-Accept": f" {ACCEPT} "}, key=KEY)
+    check_response({**UPGRADE, "sec-websocket-accept": ACCEPT}, key=KEY)
+    check_response(
+        {"Upgrade": "WebSocket", "Connection": "keep-alive, upgrade", "Sec-WebSocket-Accept": f" {ACCEPT} "}, key=KEY
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,12 +53,28 @@ def test_the_example_of_the_rfc_is_accepted() -> None:
 )
 def test_a_wrong_accept_is_a_remote_error(headers: Mapping[str, str]) -> None:
     with pytest.raises(RemoteProtocolError, match="Sec-WebSocket-Accept") as raised:
-        check_response(headers, key=KEY)
+        check_response(UPGRADE | dict(headers), key=KEY)
+    assert raised.value.close_code == 1002
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"upgrade": "h2c", "connection": "upgrade"},
+        {"upgrade": "websocket", "connection": "keep-alive"},
+        {"connection": "upgrade"},
+        {"upgrade": "websocket"},
+    ],
+)
+def test_an_answer_that_upgrades_to_nothing_is_a_remote_error(headers: Mapping[str, str]) -> None:
+    with pytest.raises(RemoteProtocolError, match="lacks") as raised:
+        check_response({**headers, "sec-websocket-accept": ACCEPT}, key=KEY)
     assert raised.value.close_code == 1002
 
 
 def test_a_subprotocol_never_asked_for_is_a_remote_error() -> None:
-    headers = {"sec-websocket-accept": ACCEPT, "Sec-WebSocket-Protocol": "chat"}
+    headers = {**UPGRADE, "sec-websocket-accept": ACCEPT, "Sec-WebSocket-Protocol": "chat"}
     check_response(headers, key=KEY, subprotocols=["soap", "chat"])
     for asked in ([], ["soap"], ["Chat"]):
         with pytest.raises(RemoteProtocolError, match="chat"):
@@ -62,6 +82,28 @@ def test_a_subprotocol_never_asked_for_is_a_remote_error() -> None:
 
 
 # --- refusals
+
+
+@pytest.mark.parametrize("status", [418, 429, 503])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry-after": "999999999"},
+        {"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"},
+        {"retry-after": "Fri, 31 Dec 9999 23:59:59 -2359", "date": "Mon, 01 Jan 0001 00:00:00 +2359"},
+        {"retry-after": "Mon, 01 Jan 0001 00:00:00 GMT", "date": "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {"retry-after": "9" * 100},
+    ],
+)
+@pytest.mark.parametrize("body", [b"", error_body(418, "blocked for 999999999 hours")])
+def test_no_wait_is_longer_than_the_limit_in_whatever_form_it_is_told(
+    status: int, headers: Mapping[str, str], body: bytes
+) -> None:
+    for given_ in (headers, {}):
+        error = refusal(status, given_, body)
+        assert isinstance(error, TransportError)
+        assert error.retry_after is None or 0.0 <= error.retry_after <= RETRY_AFTER
+        assert "e+" not in str(error)
 
 
 @pytest.mark.parametrize("status", [429, 418])
@@ -77,12 +119,12 @@ def test_a_subprotocol_never_asked_for_is_a_remote_error() -> None:
         ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT", "Date": "some day"}, b"", None),
         ({"Retry-After": "-1"}, b"", None),
         ({}, error_body(418, "Too many requests, blocked for 10 seconds"), 10.0),
-        ({}, error_body(418, "try again in 1.5 hours"), 5400.0),
+        ({}, error_body(418, "try again in 1.5 hours"), 600.0),
         ({}, error_body(418, "blocked for 90s."), 90.0),
         ({}, error_body(418, "요청이 너무 많습니다. 10분 후에 다시 시도해 주세요."), 600.0),
         ({}, error_body(418, "30초간 차단되었습니다"), 30.0),
-        ({}, error_body(418, "2시간 동안 차단"), 7200.0),
-        ({}, error_body(418, "1 Hour"), 3600.0),
+        ({}, error_body(418, "2시간 동안 차단"), 600.0),
+        ({}, error_body(418, "1 Hour"), 600.0),
         ({}, error_body(418, "0.5 Minutes"), 30.0),
         ({}, error_body(429, "more than 5 requests"), None),
         ({}, b"I'm a teapot, come back in 3 min", 180.0),
@@ -200,3 +242,11 @@ def test_an_exchange_that_is_out_of_order_may_say_for_how_long(
     error = refusal(503, headers, body)
     assert isinstance(error, TransportError)
     assert error.retry_after == wait, "only the header is meant for us"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_says_that_nobody_follows_it(status: int) -> None:
+    error = refusal(status, {"location": "https://login.hotel.example/"}, b"<html>welcome</html>")
+    assert type(error) is TransportError
+    assert f"HTTP {status} (<html>welcome</html>), a redirect" in str(error)
+    assert "hotel" not in str(error)
