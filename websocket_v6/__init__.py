@@ -7,8 +7,6 @@ with WebSocketClientProxy("my_chart") as proxy:
     tickers = proxy.get_ticker_snapshot(["KRW-BTC"])
 """
 
-import logging
-
 from ._version import __version__
 from .health import Health
 from .protocol.config import Config
@@ -34,6 +32,7 @@ from .protocol.events import (
     AnnouncementEvent,
     CandleEvent,
     ConnectionEvent,
+    ConnectionState,
     GenericEvent,
     IndicatorEvent,
     IndicatorSignalEvent,
@@ -57,6 +56,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "ConnectionEvent",
+    "ConnectionState",
     "EngineError",
     "ExchangeError",
     "GenericEvent",
@@ -86,6 +86,3 @@ __all__ = [
     "WebSocketV6Error",
     "__version__",
 ]
-
-# Quiet unless the program sets up logging.
-logging.getLogger(__name__).addHandler(logging.NullHandler())

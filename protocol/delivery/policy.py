@@ -17,13 +17,16 @@ _COUNTED = {"drop_oldest": "events", "lossless": "bytes", "block": "events"}
 class Mailbox(msgspec.Struct, frozen=True):
     """A mailbox policy. Make one with the class methods; equal policies are equal values.
 
+    What is dropped is counted in `stats` and told to `on_overflow`; with `notify=True` it is told by an OverflowEvent
+    in the stream instead, in the place of what is missing.
+
     Raises:
         LocalProtocolError: if it makes no sense.
     """
 
     kind: Kind
     limit: float = 0  # events, bytes or seconds, as the kind has it; 0 where it has none
-    notify: bool = True  # whether an OverflowEvent in the stream tells what was dropped
+    notify: bool = False  # whether an OverflowEvent in the stream tells what was dropped
 
     def __post_init__(self) -> None:
         """Refuse nonsense, whichever way it was made."""
@@ -44,17 +47,17 @@ class Mailbox(msgspec.Struct, frozen=True):
             raise LocalProtocolError(f"Mailbox.{self.kind}({limit!r:.60}) makes no sense: {problem}")
 
     @classmethod
-    def latest(cls, *, notify: bool = True) -> "Mailbox":
+    def latest(cls, *, notify: bool = False) -> "Mailbox":
         """Keep the newest event of each code. What that drops is told at most once a second."""
         return cls("latest", notify=notify)
 
     @classmethod
-    def drop_oldest(cls, n: int) -> "Mailbox":
-        """Keep the newest `n` events. What that drops is told before the next event."""
-        return cls("drop_oldest", n)
+    def drop_oldest(cls, n: int, *, notify: bool = False) -> "Mailbox":
+        """Keep the newest `n` events. What that drops is told before the next event, and logged."""
+        return cls("drop_oldest", n, notify)
 
     @classmethod
-    def throttle(cls, seconds: float, *, notify: bool = True) -> "Mailbox":
+    def throttle(cls, seconds: float, *, notify: bool = False) -> "Mailbox":
         """Deliver the newest event of each code, at most one every `seconds`: the first at once, the last for sure.
 
         What that drops is told at most once a second.
@@ -62,9 +65,9 @@ class Mailbox(msgspec.Struct, frozen=True):
         return cls("throttle", seconds, notify)
 
     @classmethod
-    def lossless(cls, max_bytes: int) -> "Mailbox":
+    def lossless(cls, max_bytes: int, *, notify: bool = False) -> "Mailbox":
         """Drop nothing. Once messages of more than `max_bytes` wait, the subscription ends with MailboxFullError."""
-        return cls("lossless", max_bytes)
+        return cls("lossless", max_bytes, notify)
 
     @classmethod
     def block(cls, n: int) -> "Mailbox":
@@ -73,7 +76,7 @@ class Mailbox(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         limit = "" if self.kind == "latest" else repr(self.limit)
-        told = "" if self.notify else "notify=False"
+        told = "notify=True" if self.notify else ""
         return f"Mailbox.{self.kind}({', '.join(filter(None, (limit, told)))})"
 
 
@@ -84,7 +87,7 @@ DEFAULT_POLICIES = {
     "ticker": Mailbox.drop_oldest(4096),
     "trade": Mailbox.drop_oldest(16_384),
     "candle": Mailbox.drop_oldest(4096),
-    "orderbook": Mailbox.latest(notify=False),
+    "orderbook": Mailbox.latest(),
     "myOrder": _LOSSLESS,
     "myAsset": _LOSSLESS,
     "announcement": _LOSSLESS,
