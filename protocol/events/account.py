@@ -21,6 +21,7 @@ from .fields import (
     optional_text,
     text,
 )
+from .plain import plain
 
 __all__ = ["MyAsset", "MyAssetEvent", "MyOrderEvent"]
 
@@ -89,8 +90,7 @@ def _make_asset(asset: MyAsset | _ShortAsset, number: Number) -> MyAsset:
     amounts: list[Any] = [asset.balance, asset.locked]
     if not all(amount.is_finite() for amount in amounts):
         raise ValueError("an amount that is not finite")
-    if number is not Decimal:
-        amounts = [number(str(amount)) for amount in amounts]
+    amounts = [plain(amount) if number is Decimal else number(str(amount)) for amount in amounts]
     return MyAsset(asset.currency, *amounts)
 
 

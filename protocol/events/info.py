@@ -15,6 +15,7 @@ from websocket_v6.protocol.exchange import short_names
 from .base import COMMON, Event, MarketEvent
 from .codec import MALFORMED, checked_text, keep_minus_zero, malformed
 from .fields import Field, Number, optional_text, text
+from .plain import plain
 
 __all__ = ["AnnouncementEvent", "GenericEvent", "IndicatorEvent", "IndicatorSignalEvent"]
 
@@ -69,8 +70,8 @@ def _named(names: Mapping[str, str], values: Mapping[str, Any] | None, number: N
     full = {names.get(name, name): value for name, value in (values or {}).items()}
     if type(full.get("multiplier")) is int:  # 2 and 2.0 are one multiplier
         full["multiplier"] = Decimal(full["multiplier"])
-    if number is not Decimal:
-        full = {name: number(str(value)) if isinstance(value, Decimal) else value for name, value in full.items()}
+    shown: Any = plain if number is Decimal else lambda value: number(str(value))
+    full = {name: shown(value) if isinstance(value, Decimal) else value for name, value in full.items()}
     return MappingProxyType(full)
 
 

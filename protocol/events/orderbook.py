@@ -15,6 +15,7 @@ from ..errors import RemoteProtocolError
 from .base import COMMON, Event, MarketEvent
 from .codec import MALFORMED, has_full_names, keep_minus_zero, malformed
 from .fields import Field, Number, number, optional_number
+from .plain import may_be_shown_with_exponent, plain
 
 __all__ = ["OrderbookEvent", "OrderbookUnit"]
 
@@ -136,6 +137,9 @@ def _exact_units(levels: str, is_full: bool, count: int | None) -> tuple[Orderbo
     # msgspec takes "NaN" for a decimal. Eight quotes a level are those of its keys: then no number is a string.
     if levels.count('"') != 8 * len(rows) and not all(map(_is_finite, rows)):
         raise ValueError("a number that is not finite")
+    if may_be_shown_with_exponent(levels, 4 * len(rows) if is_full else 0):  # ask_price, ...
+        for row in rows:
+            _spell_out(row)
     units = tuple(rows) if is_full else _public(rows)
     if all(unit.ask_price and unit.bid_price for unit in units):
         return units
@@ -162,6 +166,13 @@ def _counted(rows: list[Any], count: int | None) -> list[Any]:
 
 def _public(rows: list[Any]) -> tuple[OrderbookUnit, ...]:
     return tuple(starmap(OrderbookUnit, map(_values, rows)))
+
+
+def _spell_out(row: Any) -> None:
+    for name in row.__struct_fields__:
+        value = getattr(row, name)
+        if value is not None and (shown := plain(value)) is not value:
+            msgspec.structs.force_setattr(row, name, shown)
 
 
 def _as_float(value: Any) -> Any:
