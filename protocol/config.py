@@ -61,7 +61,39 @@ _SECONDS = {
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """How the engine reaches the exchange and behaves. Durations are seconds; keys never show.
+    """How the engine reaches the exchange and behaves. Nothing is required; durations are seconds; keys never show.
+
+    Which exchange:
+        region: whose markets, `kr`, `sg`, `id` or `th`.
+        url: the public endpoint, by default the region's; the private and the info endpoint follow from it.
+        access_key, secret_key: the account's; without them there is public data alone.
+        token: of the host of another machine, whose door `url` is (`websocket-v6 serve --port`).
+        rest_url: the base of the REST calls, without "/v1"; by default it follows from `url`.
+        jwt_algorithm: of the private endpoints' tokens, `HS512` or `HS256`.
+        token_lifetime: a prepared token older than 80 % of this is made anew.
+
+    On the wire:
+        format: `SIMPLE` (short names), `DEFAULT`, `JSON_LIST` or `SIMPLE_LIST`; the events are the same.
+        compression: whether messages come deflated, fewer bytes for a little more CPU.
+        gather: changes of what is wanted within this time become one request.
+
+    Sharing connections:
+        mode: `auto` uses the host of this user's processes or becomes it, `embedded` shares with nobody, `attach`
+            needs a host that is there.
+        runtime_dir: the folder where the processes meet, a short absolute path with mode 700.
+        redundancy: connections for each endpoint, 1 to 3, with the same wants: the loss of one loses nothing.
+        max_age: after which a connection is replaced by a new one, which takes over before the old one ends.
+
+    When something is wrong:
+        connect_timeout: for one attempt to connect.
+        ping_interval, ping_timeout: a silent connection is pinged so often, and ended without an answer.
+        backoff_initial, backoff_max: from the first attempt in vain to the next, and at most.
+        silent_code_timeout: a code that has sent nothing for so long is reported as unknown.
+
+    Trades missed in a gap:
+        backfill: fetch them over REST; needs the extra of that name.
+        backfill_max_gap: nothing is fetched of a longer gap.
+        backfill_timeout: live trades wait no longer than this for those before them.
 
     Raises:
         ConfigError: if a value makes no sense.
@@ -76,7 +108,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     format: Format = "SIMPLE"
     compression: bool = True
     mode: Mode = "auto"
-    runtime_dir: Path | None = None
+    runtime_dir: str | Path | None = None
     jwt_algorithm: Algorithm = "HS512"
     token_lifetime: float = 600.0  # a prepared token older than 80 % of this is made anew
     connect_timeout: float = 10.0
@@ -100,7 +132,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Check every field; fill in the region's URL."""
         for name in _SECRETS:
             msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
-        url = self.url or f"wss://{_HOSTS.get(self.region)}/websocket/v1"
+        if isinstance(self.runtime_dir, str):
+            msgspec.structs.force_setattr(self, "runtime_dir", Path(self.runtime_dir))
+        host = _HOSTS.get(self.region) if isinstance(self.region, str) else None  # else it is refused below
+        url = self.url or f"wss://{host}/websocket/v1"
         msgspec.structs.force_setattr(self, "url", url.rstrip("/") if isinstance(url, str) else url)
         problem = _problem(msgspec.structs.asdict(self), {})
         if problem:

@@ -4,6 +4,7 @@ A proxy makes one when it first needs it. It belongs to the process that made it
 whoever asks something of that hears whose it is.
 """
 
+import gc
 import itertools
 import logging
 import weakref
@@ -67,6 +68,7 @@ class Component:
         self._id = f"{name}#{next(_numbers)}"
         self._edges: dict[int, Edge] = {}
         self._is_left = False
+        self.has_left = False  # or is about to
         in_child(self)
         self._subscriber = Subscriber.start(name, self._forget, self.standing)
         try:
@@ -80,7 +82,10 @@ class Component:
     def _tell_if_there_twice(self) -> None:
         """Say once if a component of this name is there already: a cell run twice, a script run again."""
         before, _named[self.name] = _named.get(self.name), self
-        if before is not None and not before._is_left and self.name not in _told_twice:
+        if before is None or before.has_left or self.name in _told_twice:
+            return
+        gc.collect()  # a script that is run again has let go of the first one, but perhaps nobody has noticed
+        if not before.has_left:
             _told_twice.add(self.name)
             logger.warning(
                 "component %r is there twice: one was made at %s and has not ended, this one at %s; each has the "
@@ -212,13 +217,14 @@ class Component:
 
     def leave_soon(self) -> None:
         """Have the component's own thread do all that `end` does. For the garbage collector, which must not wait."""
+        self.has_left = True
         tell(self._subscriber, Leave(self._leave))
 
     def _leave(self) -> None:
         """Take back all wants and let go of the engine."""
         if self._is_left:
             return
-        self._is_left = True
+        self._is_left = self.has_left = True
         edges = self.edges
         for edge in edges:
             self._let_go(edge)
@@ -258,5 +264,5 @@ class Component:
 
     def _after_fork(self) -> None:
         self.is_the_parents = True
-        self._is_left = True
+        self._is_left = self.has_left = True
         self._edges.clear()

@@ -40,12 +40,16 @@ class _EventType(msgspec.StructMeta):
 
     @property
     def __match_args__(self) -> tuple[str, ...]:  # type: ignore[override]
-        fields: tuple[str, ...] = self._fields  # type: ignore[attr-defined]
+        fields: tuple[str, ...] = self._names  # type: ignore[attr-defined]
         return fields
 
 
 class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=False):
     """One message of the exchange; the subclasses add the fields of their type under the exchange's full names.
+
+    Every event has `symbol` (the code; the category of an announcement; "*" where there is neither), `timestamp` (the
+    exchange's, Unix milliseconds), `received_at` (this machine's clock, Unix nanoseconds), `epoch` (rises whenever
+    messages may be missing), `stream_type` ("SNAPSHOT" or "REALTIME") and `type` ("ticker", "candle.1m").
 
     A field that the exchange left out or sent as null is None, whatever its declared type: the types are what the
     exchange documents. Reading a field raises RemoteProtocolError if the message holds something else there.
@@ -63,10 +67,10 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
     _views: Any = None  # the view that was made last, another event
     _sibling: Any = None  # of a view, the one that was made before it
 
-    timestamp = integer("tms")
-    stream_type = text("st")
+    timestamp = integer("tms", "When the exchange made the message, Unix milliseconds")
+    stream_type = text("st", "SNAPSHOT, the present state, or REALTIME, a change")
 
-    _fields: ClassVar[tuple[str, ...]] = ()
+    _names: ClassVar[tuple[str, ...]] = ()
     _codecs: ClassVar[dict[Number, Codec]] = {}  # by what its numbers are
     _undecoded: ClassVar[dict[str, None]] = dict.fromkeys(("_values", "_views", "_sibling"))
 
@@ -75,7 +79,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         own: dict[str, Any] = {}
         for base in reversed(cls.__mro__[: cls.__mro__.index(Event)]):
             own |= {name: value for name, value in vars(base).items() if isinstance(value, Field | property)}
-        cls._fields = tuple(dict.fromkeys((*COMMON, *(name for name in own if name[0] != "_"))))
+        cls._names = tuple(dict.fromkeys((*COMMON, *(name for name in own if name[0] != "_"))))
         fields = {"timestamp": Event.timestamp, "stream_type": Event.stream_type, **own}
         fields = {name: field for name, field in fields.items() if isinstance(field, Field)}
         cls._codecs = {number: Codec(cls, fields, number) for number in (Decimal, float)}
@@ -223,7 +227,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         self.load()
         if len(self._values.__struct_fields__) < len(self._codec):
             self._keep(self._codec.decode_all(self._payload))
-        return [(name, getattr(self, name)) for name in self._fields]
+        return [(name, getattr(self, name)) for name in self._names]
 
     def _keep(self, values: Any) -> None:
         for name, value in self._fixed:

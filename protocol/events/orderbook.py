@@ -45,8 +45,8 @@ class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
     _depth: int | None = None
     _units: tuple[OrderbookUnit, ...] | None = None  # once they are decoded
 
-    total_ask_size = number("tas")
-    total_bid_size = number("tbs")
+    total_ask_size = number("tas", "Size of all asks, whatever the depth, in the base currency")
+    total_bid_size = number("tbs", "Size of all bids, whatever the depth, in the base currency")
 
     @property
     def orderbook_units(self) -> tuple[OrderbookUnit, ...]:
@@ -57,8 +57,10 @@ class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
             msgspec.structs.force_setattr(self, "_units", units)
         return units
 
-    level = optional_number("lv")
-    _levels = Field[msgspec.Raw]("obu", msgspec.Raw, full="orderbook_units")
+    level = optional_number("lv", "Step by which prices are grouped, in the quote currency; 0 for none")
+    _levels = Field[msgspec.Raw](
+        "obu", msgspec.Raw, full="orderbook_units", meaning="The levels, not decoded", kind="JSON"
+    )
 
     _undecoded: ClassVar[dict[str, None]] = {**Event._undecoded, "_units": None}
 

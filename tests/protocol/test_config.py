@@ -1,5 +1,6 @@
 import copy
 import pickle
+import re
 import traceback
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ def test_durations_are_taken_up_to_their_bounds(field: str, least: float, most: 
         ("compression", "on"),
         ("compression", 1),
         ("mode", ""),
-        ("runtime_dir", "/run/user/1000"),
+        ("runtime_dir", "run/user/1000"),
         ("jwt_algorithm", "none"),
         ("token_lifetime", 59.9),
         ("token_lifetime", 86_401),
@@ -331,3 +332,13 @@ def test_any_environment_is_accepted_or_refused_by_name(environ: dict[str, str])
         assert msgspec.structs.replace(config) == config
         assert config.url.startswith(("ws://", "wss://"))
     assert not told or any(variable in told for variable in VARIABLES.values())
+
+
+def test_a_folder_may_be_given_as_text() -> None:
+    assert Config(runtime_dir="/run/mine") == Config(runtime_dir=Path("/run/mine"))
+    assert Config(runtime_dir="/run/mine").runtime_dir == Path("/run/mine")
+
+
+def test_its_help_explains_every_field() -> None:
+    for field in Config.__struct_fields__:
+        assert re.search(rf"^        ([\w, ]+, )?{field}(, [\w, ]+)?: ", Config.__doc__ or "", re.MULTILINE), field

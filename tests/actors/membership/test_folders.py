@@ -1,6 +1,7 @@
 """Where processes meet by default, and where else they might."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,14 @@ def test_a_folder_is_made_for_the_user_alone(tmp_path: Path) -> None:
     folder.chmod(0o750)
     with pytest.raises(ConfigError, match="is open to others"):
         check_folder(folder)
+
+
+def test_without_any_folder_to_write_in_it_says_what_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    with pytest.raises(ConfigError, match="WEBSOCKET_V6_RUNTIME_DIR"):
+        default_folder()
+    assert all(folder.is_relative_to("/run/user") for folder in other_folders(Path("/elsewhere")))
