@@ -29,10 +29,7 @@ __all__ = ["Wanted", "watch", "watch_json"]
 HEADS = {"ticker": "Turnover 24 h", "trade": "Last trade", "orderbook": "Best ask, levels", "candle": "Low..high"}
 
 # A program that reads lines wants them all, order books too.
-EVERY_EVENT = Mailbox.drop_oldest(16_384)
-
-# Numbers as JSON numbers with every digit, as the exchange writes them.
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+EVERY_EVENT = Mailbox.drop_oldest(16_384, notify=True)
 
 
 class Wanted(NamedTuple):
@@ -108,8 +105,9 @@ def watch_json(wanted: Wanted, config: Config, out: TextIO, err: Console, second
 
 def _json(event: Event | OverflowEvent) -> str:
     # What was dropped is told by a line of its own, in the place of what is missing.
-    kind = {"type": "overflow"} if isinstance(event, OverflowEvent) else {}
-    return _encode(kind | event.asdict()).decode()
+    if isinstance(event, OverflowEvent):
+        return msgspec.json.encode(event.asdict() | {"type": "overflow"}).decode()
+    return event.json()
 
 
 class _Verdict:
