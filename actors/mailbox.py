@@ -2,8 +2,8 @@
 
 One producer puts batches in, one consumer takes events out one at a time, so that a policy such as `latest` holds up
 to the very moment of delivery. What is kept of the events is the store's business (`protocol/delivery/stores.py`);
-here they are counted, the consumer is woken, and drops are told to it in its own stream. At any moment, whatever the
-threads do, received == delivered + dropped + queued.
+here they are counted, the consumer is woken, and drops are told to it, in its own stream if it wants that. At any
+moment, whatever the threads do, received == delivered + dropped + queued.
 
 In a forked child a mailbox is closed: what would fill it is the parent's.
 """
@@ -11,6 +11,7 @@ In a forked child a mailbox is closed: what would fill it is the parent's.
 import copy
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ OF_THE_PARENT = (
     "this subscription is the parent process's: make a new WebSocketClientProxy in the forked child and subscribe there"
 )
 
+MOST_FAILURES = 16  # that wait for who pulls; beyond, the oldest are forgotten
 NOTICE_INTERVAL = 1.0  # seconds between two notices of a policy that drops by design
 
 
@@ -53,10 +55,13 @@ class MailboxQueue:
         self._store = make_store(policy)
         self._received = self._delivered = 0
         self._told = 0  # of the dropped
-        self._has_news = False  # there is something to tell
+        self._has_news = False  # there is something to tell in the stream, or the end of a lossless one
+        self.has_overflowed = False  # there is something to tell, not in the stream: see `overflow`
+        self._failures: deque[WebSocketV6Error] = deque(maxlen=MOST_FAILURES)
         self._notice_due = NOW
         self._sleeps_until = NEVER  # when the consumer looks again by itself; NOW: it is awake, or about to be
         self._full_at = policy.limit if policy.kind == "block" else NEVER  # the others drop something, or end
+        self._tells = policy.notify or policy.kind == "lossless"  # which ends, whoever is to hear of it
         self._was_full = False
         self._error: WebSocketV6Error | None = None  # set: nothing comes in any more
         self.is_closed = False  # and nothing comes out
@@ -76,7 +81,9 @@ class MailboxQueue:
                 return False
             self._received += len(events)
             self._store.put_many(events, weight)
-            self._has_news = self.policy.notify and self._told != self._received - self._delivered - len(self._store)
+            has_dropped = self._told != self._received - self._delivered - len(self._store)
+            self._has_news = has_dropped and self._tells
+            self.has_overflowed = has_dropped and not self._tells
             if self._sleeps_until == NOW or self._due() >= self._sleeps_until:
                 return False
             self._sleeps_until = NOW
@@ -96,7 +103,9 @@ class MailboxQueue:
         """Return the next event to hand out. `None`: none is due, and `put_many` says when one is before `next_due`."""
         with self._lock:
             if self._has_news and self._may_tell(now):
-                return self._notice(now)
+                notice = self._notice(now)
+                if self.policy.notify:
+                    return notice
             event = self._store.take(now)
             if event is None:
                 self._sleeps_until = self._due()
@@ -140,12 +149,18 @@ class MailboxQueue:
 
         Raises:
             TimeoutError: if there is none within `timeout` seconds.
+            WebSocketV6Error: what `fail` was given, once.
             MailboxFullError: once nothing is left, if more came than a `lossless` mailbox may hold.
             WebSocketV6Error: once nothing is left, what `close` was given; ClosedError if it was given nothing.
         """
         now = self._clock()
         deadline = NEVER if timeout is None else now + timeout
-        while (event := self.take(now)) is None:
+        while True:
+            if self._failures:
+                raise self._failures.popleft()
+            event = self.take(now)
+            if event is not None:
+                return event
             with self._lock:
                 error = self._ending()
                 if error is not None:
@@ -153,10 +168,18 @@ class MailboxQueue:
                     raise copy.copy(error)
                 if now >= deadline:
                     raise TimeoutError(f"no event within {timeout:g} s")
-                # Not at all if something came since `take`: then this is NOW.
-                self._changed.wait(min(self._sleeps_until, deadline, now + threading.TIMEOUT_MAX) - now)
+                if not self._failures:
+                    # Not at all if something came since `take`: then this is NOW.
+                    self._changed.wait(min(self._sleeps_until, deadline, now + threading.TIMEOUT_MAX) - now)
             now = self._clock()
-        return event
+
+    def overflow(self, now: float) -> OverflowEvent | None:
+        """Return what was dropped since the last call, where the stream itself does not tell; `None` if it is early."""
+        with self._lock:
+            if not self.has_overflowed or not self._may_tell(now):
+                return None
+            self.has_overflowed = False
+            return self._notice(now)
 
     def next_due(self) -> float | None:
         """Return when `take` will have something, in monotonic seconds; `None` if it depends on what comes in."""
@@ -171,6 +194,13 @@ class MailboxQueue:
             return self._ending()
 
     # --- either side
+
+    def fail(self, error: WebSocketV6Error) -> None:
+        """Have `error` raised by the next `get`, once; what comes after it is as before."""
+        with self._lock:
+            if all(str(error) != str(one) for one in self._failures):
+                self._failures.append(error)
+            self._changed.notify_all()
 
     def close(self, error: WebSocketV6Error | None = None, *, drain: bool = False) -> None:
         """End it: nothing more comes in and, unless `drain`, nothing more comes out. The first call counts.
@@ -188,7 +218,7 @@ class MailboxQueue:
                 self._notice_due = NOW
             else:
                 self.is_closed = True
-                self._told, self._has_news = self._dropped(), False
+                self._told, self._has_news, self.has_overflowed = self._dropped(), False, False
             self._sleeps_until = NOW
             self._changed.notify_all()
             was_full, self._was_full = self._was_full, False

@@ -17,7 +17,7 @@ from typing import Any
 
 from websocket_v6.actors.base import Actor
 from websocket_v6.actors.delivery import subscriber
-from websocket_v6.actors.delivery.edge import Edge
+from websocket_v6.actors.delivery.edge import Calls, Edge
 from websocket_v6.actors.delivery.router import Router
 from websocket_v6.actors.delivery.subscriber import Subscriber
 from websocket_v6.actors.mailbox import MailboxQueue
@@ -61,7 +61,9 @@ class HotPath:
             AddRoutes(SUBSCRIPTION, "public", streams, mailbox, None, replay=True, snapshots=True, realtime=True),
         ):
             self._router.on_receive(message)
-        edge = Edge(SUBSCRIPTION, ticker_want(messages.codes), mailbox, numbers=numbers, callback=self._callback)
+        calls = Calls(self._callback)
+        want = ticker_want(messages.codes)
+        edge = Edge(SUBSCRIPTION, want, mailbox, numbers=numbers, calls=lambda: calls, is_pushed=True)
         self._subscriber._attached[SUBSCRIPTION] = edge
 
     def deliver(self) -> None:

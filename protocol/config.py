@@ -70,9 +70,46 @@ _SECONDS = {
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """How the engine reaches the exchange and behaves. Durations are seconds.
+    """How the engine reaches the exchange and behaves. Nothing is required; durations are seconds; keys never show.
 
-    Keys and the token are kept as `Secret`: they show in no repr, traceback, JSON or pickle.
+    Keys, the token and a proxy's password are kept as `Secret`: they are in no repr, traceback, JSON or pickle.
+
+    Which exchange:
+        region: whose markets, `kr`, `sg`, `id` or `th`.
+        url: the public endpoint, by default the region's; the private and the info endpoint follow from it.
+        access_key, secret_key: the account's; without them there is public data alone.
+        token: of the host of another machine, whose door `url` is (`websocket-v6 serve --port`).
+        rest_url: the base of the REST calls, without "/v1"; by default it follows from `url`.
+        jwt_algorithm: of the private endpoints' tokens, `HS512` or `HS256`.
+        token_lifetime: a prepared token older than 80 % of this is made anew.
+
+    On the wire:
+        format: `SIMPLE` (short names), `DEFAULT`, `JSON_LIST` or `SIMPLE_LIST`; the events are the same.
+        compression: whether messages come deflated, fewer bytes for a little more CPU.
+        gather: changes of what is wanted within this time become one request.
+
+    Sharing connections:
+        mode: `auto` uses the host of this user's processes or becomes it, `embedded` shares with nobody, `attach`
+            needs a host that is there.
+        runtime_dir: the folder where the processes meet, a short absolute path with mode 700.
+        redundancy: connections for each endpoint, 1 to 3, with the same wants: the loss of one loses nothing.
+        max_age: after which a connection is replaced by a new one, which takes over before the old one ends.
+
+    When something is wrong:
+        connect_timeout: for all of an attempt: name, addresses, proxy, TLS, the answer to the handshake.
+        ping_interval, ping_timeout: a silent connection is pinged so often, and ended without an answer.
+        backoff_initial, backoff_max: from the first attempt in vain to the next, and at most.
+        silent_code_timeout: a code that has sent nothing for so long is reported as unknown.
+
+    On the way there:
+        proxy: http://, socks5:// or socks5h://[user:password@]host:port; "direct": none, whatever the environment says.
+        ca_file: who is trusted to vouch for the exchange, instead of those whom the system trusts; a PEM file.
+        allow_plaintext: send tokens to another machine without TLS, where whoever is in between reads them.
+
+    Trades missed in a gap:
+        backfill: fetch them over REST.
+        backfill_max_gap: nothing is fetched of a longer gap.
+        backfill_timeout: live trades wait no longer than this for those before them.
 
     Raises:
         ConfigError: if a value makes no sense.
@@ -81,36 +118,29 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     access_key: str | Secret | None = None
     secret_key: str | Secret | None = None
     region: Region = "kr"
-    url: str = ""  # of the public endpoint; by default the region's
-    # Of the host of another machine, whose door `url` is (`websocket-v6 serve --port`), instead of the exchange.
+    url: str = ""
     token: str | Secret | None = None
     format: Format = "SIMPLE"
     compression: bool = True
     mode: Mode = "auto"
-    runtime_dir: Path | None = None
+    runtime_dir: str | Path | None = None
     jwt_algorithm: Algorithm = "HS512"
-    token_lifetime: float = 600.0  # a prepared token older than 80 % of this is made anew
-    connect_timeout: float = 10.0  # for all of an attempt: name, addresses, proxy, TLS, the answer to the handshake
+    token_lifetime: float = 600.0
+    connect_timeout: float = 10.0
     ping_interval: float = 20.0
     ping_timeout: float = 10.0
     backoff_initial: float = 0.5
     backoff_max: float = 30.0
-    # All snapshots come within half a second; whoever wants an unknown code is to hear of it within 10.
     silent_code_timeout: float = 5.0
-    gather: float = 0.005  # changes within this time become one request
-    backfill: bool = False  # fetch the trades missed in a gap over REST; needs the extra of that name
-    backfill_max_gap: float = 3600.0  # of a longer gap nothing is fetched
-    backfill_timeout: float = 15.0  # live trades wait no longer than this for those before them
-    rest_url: str = ""  # of the REST calls, without "/v1"; by default it follows from `url`
-    # Connections for each endpoint, all with the same wants: the loss of one loses nothing.
+    gather: float = 0.005
+    backfill: bool = False
+    backfill_max_gap: float = 3600.0
+    backfill_timeout: float = 15.0
+    rest_url: str = ""
     redundancy: int = 1
-    # Seconds after which a connection is replaced by a new one, which takes over before the old one ends.
     max_age: float | None = None
-    # Send tokens over a connection without TLS to another machine, where whoever is in between reads them.
     allow_plaintext: bool = False
-    # Who is trusted to vouch for the exchange, instead of those whom the system trusts; a PEM file.
     ca_file: Path | str | None = None
-    # http://, socks5:// or socks5h://[user:password@]host:port; "direct": none, whatever the environment says.
     proxy: str | Secret | None = None
 
     def __post_init__(self) -> None:
@@ -121,7 +151,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
         if isinstance(self.proxy, str) and "@" in self.proxy:
             msgspec.structs.force_setattr(self, "proxy", Secret(self.proxy))
-        url = self.url or f"wss://{_HOSTS.get(self.region)}/websocket/v1"
+        if isinstance(self.runtime_dir, str):
+            msgspec.structs.force_setattr(self, "runtime_dir", Path(self.runtime_dir))
+        host = _HOSTS.get(self.region) if isinstance(self.region, str) else None  # else it is refused below
+        url = self.url or f"wss://{host}/websocket/v1"
         msgspec.structs.force_setattr(self, "url", url.rstrip("/") if isinstance(url, str) else url)
         problem = _problem(msgspec.structs.asdict(self), {})
         if problem:

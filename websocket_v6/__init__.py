@@ -1,91 +1,66 @@
 """Upbit's WebSocket feeds for synchronous programs: one connection, many components.
 
-from websocket_v6 import WebSocketClientProxy
+    from websocket_v6 import WebSocketClientProxy
 
-with WebSocketClientProxy("my_chart") as proxy:
-    proxy.subscribe_ticker(["KRW-BTC", "KRW-ETH"], callback=lambda event: print(event.symbol, event.trade_price))
-    tickers = proxy.get_ticker_snapshot(["KRW-BTC"])
+    with WebSocketClientProxy("my_chart") as proxy:
+        for event in proxy.subscribe_ticker(["KRW-BTC", "KRW-ETH"]):
+            print(event.symbol, event.trade_price)
+
+Begin with help(websocket_v6.WebSocketClientProxy): all calls. help() of each of these says more:
+
+    Config                what may be set, field by field; Config.from_env() is what a proxy without one uses
+    Subscription          what subscribe_... returns: get(), iteration, add, remove, stats, close
+    Mailbox               what happens when events come faster than they are taken
+    Health                what proxy.health() returns
+
+    TickerEvent, TradeEvent, OrderbookEvent (OrderbookUnit), CandleEvent          public data, field by field
+    MyOrderEvent, MyAssetEvent (MyAsset), AnnouncementEvent                       with keys
+    IndicatorEvent, IndicatorSignalEvent                                          with keys
+    GenericEvent          a type that the exchange has added since
+    ConnectionEvent       what on_connection tells; its state is a ConnectionState
+    OverflowEvent         what on_overflow tells
+
+    WebSocketV6Error      all that is raised or reported; below it, the common ones first:
+    UnknownCodeError, AuthenticationError, TransportError (RateLimitedError), SnapshotTimeoutError, ClosedError,
+    MailboxFullError, LocalProtocolError, ConfigError, EngineError, RemoteProtocolError (ExchangeError), StreamError
+
+websocket_v6.simulator.Simulator is a local exchange for tests.
 """
 
-import logging
-
-from ._version import __version__
-from .health import Health
-from .protocol.config import Config
-from .protocol.delivery.policy import Mailbox
-from .protocol.errors import (
-    AuthenticationError,
-    ClosedError,
-    ConfigError,
-    EngineError,
-    ExchangeError,
-    LocalProtocolError,
-    MailboxFullError,
-    ProtocolError,
-    RateLimitedError,
-    RemoteProtocolError,
-    SnapshotTimeoutError,
-    StreamError,
-    TransportError,
-    UnknownCodeError,
-    WebSocketV6Error,
-)
-from .protocol.events import (
-    AnnouncementEvent,
-    CandleEvent,
-    ConnectionEvent,
-    GenericEvent,
-    IndicatorEvent,
-    IndicatorSignalEvent,
-    MyAsset,
-    MyAssetEvent,
-    MyOrderEvent,
-    OrderbookEvent,
-    OrderbookUnit,
-    OverflowEvent,
-    TickerEvent,
-    TradeEvent,
-)
-from .proxy import WebSocketClientProxy
-from .subscription import Subscription
-
-__all__ = [
-    "AnnouncementEvent",
-    "AuthenticationError",
-    "CandleEvent",
-    "ClosedError",
-    "Config",
-    "ConfigError",
-    "ConnectionEvent",
-    "EngineError",
-    "ExchangeError",
-    "GenericEvent",
-    "Health",
-    "IndicatorEvent",
-    "IndicatorSignalEvent",
-    "LocalProtocolError",
-    "Mailbox",
-    "MailboxFullError",
-    "MyAsset",
-    "MyAssetEvent",
-    "MyOrderEvent",
-    "OrderbookEvent",
-    "OrderbookUnit",
-    "OverflowEvent",
-    "ProtocolError",
-    "RateLimitedError",
-    "RemoteProtocolError",
-    "SnapshotTimeoutError",
-    "StreamError",
-    "Subscription",
-    "TickerEvent",
-    "TradeEvent",
-    "TransportError",
-    "UnknownCodeError",
-    "WebSocketClientProxy",
-    "WebSocketV6Error",
-    "__version__",
-]
-
-# Quiet unless the program sets up logging.
-logging.getLogger(__name__).addHandler(logging.NullHandler())
+from . import dependencies as _dependencies  # noqa: F401 - first: what is `websocket`?
+from ._version import __version__ as __version__
+from .health import Health as Health
+from .protocol.config import Config as Config
+from .protocol.delivery.policy import Mailbox as Mailbox
+from .protocol.errors import AuthenticationError as AuthenticationError
+from .protocol.errors import ClosedError as ClosedError
+from .protocol.errors import ConfigError as ConfigError
+from .protocol.errors import EngineError as EngineError
+from .protocol.errors import ExchangeError as ExchangeError
+from .protocol.errors import LocalProtocolError as LocalProtocolError
+from .protocol.errors import MailboxFullError as MailboxFullError
+from .protocol.errors import ProtocolError as ProtocolError
+from .protocol.errors import RateLimitedError as RateLimitedError
+from .protocol.errors import RemoteProtocolError as RemoteProtocolError
+from .protocol.errors import SnapshotTimeoutError as SnapshotTimeoutError
+from .protocol.errors import StreamError as StreamError
+from .protocol.errors import TransportError as TransportError
+from .protocol.errors import UnknownCodeError as UnknownCodeError
+from .protocol.errors import WebSocketV6Error as WebSocketV6Error
+from .protocol.events import AnnouncementEvent as AnnouncementEvent
+from .protocol.events import CandleEvent as CandleEvent
+from .protocol.events import ConnectionEvent as ConnectionEvent
+from .protocol.events import ConnectionState as ConnectionState
+from .protocol.events import GenericEvent as GenericEvent
+from .protocol.events import IndicatorEvent as IndicatorEvent
+from .protocol.events import IndicatorSignalEvent as IndicatorSignalEvent
+from .protocol.events import MyAsset as MyAsset
+from .protocol.events import MyAssetEvent as MyAssetEvent
+from .protocol.events import MyOrderEvent as MyOrderEvent
+from .protocol.events import OrderbookEvent as OrderbookEvent
+from .protocol.events import OrderbookUnit as OrderbookUnit
+from .protocol.events import OverflowEvent as OverflowEvent
+from .protocol.events import TickerEvent as TickerEvent
+from .protocol.events import TradeEvent as TradeEvent
+from .proxy import WebSocketClientProxy as WebSocketClientProxy
+from .subscription import Subscription as Subscription

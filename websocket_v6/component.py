@@ -4,14 +4,17 @@ A proxy makes one when it first needs it. It belongs to the process that made it
 whoever asks something of that hears whose it is.
 """
 
+import gc
 import itertools
 import logging
+import weakref
 from collections.abc import Callable
 
 from . import engine
 from .actors.base import stop_and_join, tell
-from .actors.delivery.edge import Edge
-from .actors.delivery.subscriber import Attach, Detach, Leave, OnConnection, Subscriber
+from .actors.delivery.edge import Calls, Edge
+from .actors.delivery.standing import Standing
+from .actors.delivery.subscriber import Attach, Detach, Leave, OnConnection, OnOverflow, Overflowed, Subscriber
 from .actors.forks import in_child
 from .actors.jwt import HasKeys
 from .actors.mailbox import OF_THE_PARENT, MailboxQueue
@@ -20,10 +23,10 @@ from .options import Settings, Symbols, same_kind
 from .protocol.config import Config
 from .protocol.delivery.policy import default_policy
 from .protocol.errors import AuthenticationError, ClosedError, EngineError
-from .protocol.events import ConnectionEvent
+from .protocol.events import ConnectionEvent, OverflowEvent
 from .protocol.exchange.wants import Want
 
-__all__ = ["CALLBACK_TIMEOUT", "Component"]
+__all__ = ["CALLBACK_TIMEOUT", "Component", "Held"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,28 +36,64 @@ CALLBACK_TIMEOUT = 5.0
 _numbers = itertools.count(1)
 
 
+# The component of each name that began last, and the names that were given twice and told.
+_named: "weakref.WeakValueDictionary[str, Component]" = weakref.WeakValueDictionary()
+_told_twice: set[str] = set()
+
+
+class Held:
+    """The user code that a component calls, held by its proxy and by nothing that outlives that (see `Calls`)."""
+
+    def __init__(self) -> None:
+        self.subscriptions: dict[int, Calls] = {}
+        self.listeners: list[Calls] = []
+
+
 class Component:
     """One component's part in the engine, from its first want to its end. Safe to use from any thread.
+
+    `held` is the proxy's, `made_at` the place of the program that made it.
 
     Raises:
         EngineError: if the engine has given up.
         ConfigError: if processes cannot meet as `config` says.
     """
 
-    def __init__(self, name: str, config: Config) -> None:
+    def __init__(self, name: str, config: Config, held: Held, made_at: str) -> None:
         self.name = name
+        self.made_at = made_at
+        self.standing = Standing()
+        self._held = weakref.ref(held)
         self.is_the_parents = False  # this is a forked child of the process that it belongs to
         self._id = f"{name}#{next(_numbers)}"
         self._edges: dict[int, Edge] = {}
         self._is_left = False
+        self.has_left = False  # or is about to
         in_child(self)
-        self._subscriber = Subscriber.start(name, self._forget)
+        self._subscriber = Subscriber.start(name, self._forget, self.standing)
         try:
             self.link = engine.join(config, self._id, self._subscriber)
         except BaseException:
             stop_and_join(self._subscriber, CALLBACK_TIMEOUT)
             raise
         engine.at_exit(self)
+        self._tell_if_there_twice()
+
+    def _tell_if_there_twice(self) -> None:
+        """Say once if a component of this name is there already: a cell run twice, a script run again."""
+        before, _named[self.name] = _named.get(self.name), self
+        if before is None or before.has_left or self.name in _told_twice:
+            return
+        gc.collect()  # a script that is run again has let go of the first one, but perhaps nobody has noticed
+        if not before.has_left:
+            _told_twice.add(self.name)
+            logger.warning(
+                "component %r is there twice: one was made at %s and has not ended, this one at %s; each has the "
+                "events of its own subscriptions. End the first with cleanup(), or give them different names",
+                self.name,
+                before.made_at,
+                self.made_at,
+            )
 
     # --- what it wants
 
@@ -70,15 +109,20 @@ class Component:
             EngineError: if the engine has given up, or does not answer.
         """
         mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
+        number, calls = next_subscription_id(), Calls(settings.callback, settings.error_handler)
         edge = Edge(
-            next_subscription_id(),
+            number,
             want,
             mailbox,
             numbers=settings.numbers,
-            callback=settings.callback,
-            error_handler=settings.error_handler,
+            calls=weakref.ref(calls),
+            is_pushed=settings.callback is not None,
             router=lambda: self.link.router,
+            on_overflow=lambda event: tell(self._subscriber, Overflowed(number, event)),
         )
+        held = self._held()
+        if held is not None:
+            held.subscriptions[number] = calls
         # Told first: the router may wake it for this subscription before the registry's answer is here.
         tell(self._subscriber, Attach(edge))
         self._edges[edge.subscription_id] = edge
@@ -127,13 +171,23 @@ class Component:
     def close(self, edge: Edge) -> None:
         """Want nothing of a subscription any more; idempotent."""
         edge.mailbox.close(ClosedError(f"this {edge.want.type} subscription of {self.name!r} is closed"))
-        if self._edges.pop(edge.subscription_id, None) is not None:
+        if self._let_go(edge):
             tell(self._subscriber, Detach(edge.subscription_id))
             self.link.ask_registry(Unsubscribe(self._id, edge.subscription_id))
 
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
         """Have `callback` called with what happens to connections."""
-        tell(self._subscriber, OnConnection(callback))
+        tell(self._subscriber, OnConnection(self._listener(callback)))
+
+    def on_overflow(self, callback: Callable[[OverflowEvent], object]) -> None:
+        """Have `callback` called with what mailboxes drop."""
+        tell(self._subscriber, OnOverflow(self._listener(callback)))
+
+    def _listener(self, callback: Callable[..., object]) -> Callable[[], Calls | None]:
+        calls, held = Calls(callback), self._held()
+        if held is not None:
+            held.listeners.append(calls)
+        return weakref.ref(calls)
 
     def check_keys(self, what: str) -> None:
         """Make sure that there are keys.
@@ -163,16 +217,17 @@ class Component:
 
     def leave_soon(self) -> None:
         """Have the component's own thread do all that `end` does. For the garbage collector, which must not wait."""
+        self.has_left = True
         tell(self._subscriber, Leave(self._leave))
 
     def _leave(self) -> None:
         """Take back all wants and let go of the engine."""
         if self._is_left:
             return
-        self._is_left = True
+        self._is_left = self.has_left = True
         edges = self.edges
-        self._edges.clear()
         for edge in edges:
+            self._let_go(edge)
             edge.mailbox.close(ClosedError(f"component {self.name!r} is closed"))
         try:
             self.link.ask_registry(ComponentGone(self._id))
@@ -184,7 +239,7 @@ class Component:
     # --- inside
 
     def _claim(self, edge: Edge, want: Want) -> None:
-        component = None if edge.callback is None else self._subscriber
+        component = self._subscriber if edge.is_pushed else None
         self.link.ask_registry(Subscribe(self._id, edge.subscription_id, want, edge.mailbox, component))
         self._check_open(edge)  # another thread may have closed it since, and been heeded before
 
@@ -196,11 +251,18 @@ class Component:
 
     def _forget(self, edge: Edge) -> None:
         """Close a subscription without waiting for anybody."""
-        self._edges.pop(edge.subscription_id, None)
+        self._let_go(edge)
         tell(self._subscriber, Detach(edge.subscription_id))
         self.link.tell_registry(Unsubscribe(self._id, edge.subscription_id))
 
+    def _let_go(self, edge: Edge) -> bool:
+        """Forget a subscription and what it called; return whether it was there."""
+        held = self._held()
+        if held is not None:
+            held.subscriptions.pop(edge.subscription_id, None)
+        return self._edges.pop(edge.subscription_id, None) is not None
+
     def _after_fork(self) -> None:
         self.is_the_parents = True
-        self._is_left = True
+        self._is_left = self.has_left = True
         self._edges.clear()

@@ -273,9 +273,9 @@ def _meeting_folder(config: Config) -> Path | None:
     """
     if config.mode == "embedded":
         return None
-    with no_fork():  # tempfile looks for its folder under a lock of its own, the first time
-        folder = config.runtime_dir or default_folder()
     try:
+        with no_fork():  # tempfile looks for its folder under a lock of its own, the first time
+            folder = Path(config.runtime_dir) if config.runtime_dir else default_folder()
         Rendezvous(folder, config.url)
     except ConfigError as exc:
         if config.runtime_dir is not None or config.mode == "attach":

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, TypedDict
 
 from .actors.delivery.edge import Callback, ErrorHandler
+from .arguments import check_callable, check_flag
 from .protocol.delivery.policy import Mailbox
 from .protocol.errors import LocalProtocolError
 from .protocol.exchange.wants import Want, indicator_want, orderbook_want, ticker_want
@@ -51,12 +52,12 @@ class Settings:
         self.mailbox: Mailbox | None = options.get("mailbox")
         self.numbers: type = options.get("numbers", Decimal)
         self.flags: dict[str, bool] = {
-            name: bool(options[name]) for name in ("snapshot", "realtime") if name in options
+            name: check_flag(name, options[name]) for name in ("snapshot", "realtime") if name in options
         }
-        if callback is not None and not callable(callback):
-            raise LocalProtocolError(f"callback={callback!r:.60} cannot be called: give a function, or none to pull")
-        if self.error_handler is not None and not callable(self.error_handler):
-            raise LocalProtocolError(f"error_handler={self.error_handler!r:.60} cannot be called: give a function")
+        if callback is not None:
+            check_callable("callback", callback)
+        if self.error_handler is not None:
+            check_callable("error_handler", self.error_handler)
         if self.mailbox is not None and not isinstance(self.mailbox, Mailbox):
             raise LocalProtocolError(f"mailbox={self.mailbox!r:.60} is not a policy: give one such as Mailbox.latest()")
         if self.numbers not in (Decimal, float):

@@ -13,11 +13,12 @@ from .actors.delivery.edge import Callback
 from .actors.forks import in_child
 from .actors.jwt import Keys, ReplaceKeys
 from .actors.messages.registry import AskExchange
-from .component import CALLBACK_TIMEOUT, Component
+from .arguments import caller, check_callable, check_flag, check_seconds
+from .component import CALLBACK_TIMEOUT, Component, Held
 from .health import Health, gather, is_open
 from .options import Options, PublicOptions, Settings, Symbols
 from .protocol.config import Config
-from .protocol.errors import ClosedError, LocalProtocolError, TransportError
+from .protocol.errors import ClosedError, ConfigError, LocalProtocolError, TransportError
 from .protocol.events import (
     AnnouncementEvent,
     CandleEvent,
@@ -28,11 +29,13 @@ from .protocol.events import (
     MyAssetEvent,
     MyOrderEvent,
     OrderbookEvent,
+    OverflowEvent,
     TickerEvent,
     TradeEvent,
 )
 from .protocol.exchange.heads import SubscriptionList
 from .protocol.exchange.wants import (
+    ENDPOINTS,
     Want,
     announcement_want,
     candle_want,
@@ -67,7 +70,11 @@ class WebSocketClientProxy:
         self._is_closed = False  # all that `repr` needs comes first: who shows a traceback may show what failed
         if not isinstance(component_id, str) or not component_id:
             raise LocalProtocolError(f"component_id={component_id!r:.60} must be a name, such as 'my_chart'")
+        if not isinstance(config, Config | None):  # not shown: it may hold keys
+            raise ConfigError(f"config is of type {type(config).__name__}: give a Config, such as Config(region='kr')")
         self._config = Config.from_env() if config is None else config
+        self._held = Held()
+        self._made_at = caller()
         self._finalizer: weakref.finalize[Any, Any] | None = None
         # Two threads may make the first call at once; only they ever wait for it.
         self._starting = threading.Lock()
@@ -144,7 +151,7 @@ class WebSocketClientProxy:
         **options: Unpack[Options],
     ) -> Subscription[AnnouncementEvent]:
         """Subscribe to the exchange's notices, of all categories unless `categories` says which. Needs keys."""
-        region = self._config.region
+        region, include_body = self._config.region, check_flag("include_body", include_body)
         return self._subscribe(
             AnnouncementEvent,
             lambda _: announcement_want(categories, include_body=include_body, region=region),
@@ -230,6 +237,10 @@ class WebSocketClientProxy:
 
     def unsubscribe(self, subscription: Subscription[Any]) -> None:
         """Close one subscription of this proxy. Closing it twice is no error."""
+        if not isinstance(subscription, Subscription):
+            raise LocalProtocolError(
+                f"subscription={subscription!r:.60} is none: give what subscribe_... returned, or use unsubscribe_all()"
+            )
         subscription.close()
 
     def unsubscribe_all(self) -> None:
@@ -251,8 +262,19 @@ class WebSocketClientProxy:
         return self._is_open("private")
 
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
-        """Have `callback` called, on the component's thread, with what happens to the connections it uses."""
-        self._engaged().on_connection(callback)
+        """Have `callback` called, on the component's thread, with what happens to the connections it uses.
+
+        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed" or "backfilled".
+        """
+        self._engaged_for(callback).on_connection(callback)
+
+    def on_overflow(self, callback: Callable[[OverflowEvent], object]) -> None:
+        """Have `callback` called, on the component's thread, with what its mailboxes drop.
+
+        `event.type` names the data type, `dropped` counts since the last call. Policies that drop by design (`latest`,
+        `throttle`) tell at most once a second; a mailbox with `notify=True` tells in its own stream instead.
+        """
+        self._engaged_for(callback).on_overflow(callback)
 
     def list_subscriptions(self, endpoint: str = "public", *, timeout: float = LIST_TIMEOUT) -> SubscriptionList:
         """Ask the exchange what it serves on `endpoint` (LIST_SUBSCRIPTIONS), to all components together.
@@ -260,15 +282,18 @@ class WebSocketClientProxy:
         Raises:
             TransportError: if the endpoint is not connected, or does not answer within `timeout` seconds.
         """
+        if endpoint not in ENDPOINTS:
+            raise LocalProtocolError(f"endpoint={endpoint!r:.60} is not known: choose {', '.join(ENDPOINTS)}")
+        check_seconds("timeout", timeout)
         component = self._engaged()
-        if endpoint not in ("public", "private", "info"):
-            raise LocalProtocolError(f"endpoint={endpoint!r:.60} is not known: choose public, private or info")
         answer: pykka.Future[SubscriptionList] = pykka.ThreadingFuture()
         component.link.ask_registry(AskExchange(endpoint, answer))
         try:
             return answer.get(timeout=timeout)
         except pykka.Timeout as exc:
-            raise TransportError(f"the exchange did not list its subscriptions within {timeout:g} s") from exc
+            standing = component.standing.describe(endpoint)
+            text = f"the exchange did not list its subscriptions within {timeout:g} s: {standing}"
+            raise TransportError(text) from exc
 
     def set_keys(self, access_key: str, secret_key: str) -> None:
         """Replace the account's keys; private connections connect again with the new ones.
@@ -307,6 +332,11 @@ class WebSocketClientProxy:
     ) -> None:
         self.cleanup()
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a WebSocketClientProxy stays in its process and is not copied: make one in the child, with the same Config"
+        )
+
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else f"{len(self.subscriptions())} subscriptions"
         return f"<WebSocketClientProxy {self.component_id!r}, {state}>"
@@ -319,7 +349,7 @@ class WebSocketClientProxy:
             self._check_open()
             component = self._component
             if component is None:
-                component = self._component = Component(self.component_id, self._config)
+                component = self._component = Component(self.component_id, self._config, self._held, self._made_at)
                 # Collected without cleanup, the component is ended by its own thread.
                 self._finalizer = weakref.finalize(self, component.leave_soon)
                 self._finalizer.atexit = False
@@ -327,6 +357,10 @@ class WebSocketClientProxy:
                     self.cleanup()
                     self._check_open()
             return component
+
+    def _engaged_for(self, callback: object) -> Component:
+        check_callable("callback", callback)
+        return self._engaged()
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -348,6 +382,7 @@ class WebSocketClientProxy:
         return Subscription(component, component.subscribe(want, settings), self)
 
     def _snapshot(self, kind: type[E], want: Want, timeout: float) -> list[E]:
+        check_seconds("timeout", timeout)
         return take_snapshot(self._engaged(), want, kind, timeout)
 
     def _is_open(self, endpoint: str) -> bool:
@@ -358,5 +393,6 @@ class WebSocketClientProxy:
         # The parent's engine is not here, nor is whoever may have held the lock.
         self._starting = threading.Lock()
         self._component = None
+        self._held = Held()
         if self._finalizer is not None:
             self._finalizer.detach()

@@ -34,7 +34,7 @@ def take_snapshot(component: Component, want: Want, kind: type[E], timeout: floa
             event = edge.pull(max(0.0, deadline - time.monotonic()))
             if isinstance(event, kind):
                 found.setdefault(event.symbol, event)
-    except TimeoutError:
+    except (TimeoutError, UnknownCodeError):
         raise _missing(component, want, found, timeout) from None
     finally:
         component.close(edge)
@@ -44,9 +44,8 @@ def take_snapshot(component: Component, want: Want, kind: type[E], timeout: floa
 def _missing(component: Component, want: Want, found: Mapping[str, Event], timeout: float) -> Exception:
     missing = [code for code in want.codes if code not in found]
     if not is_open(component, "public"):
-        return SnapshotTimeoutError(
-            f"no {want.type} snapshot within {timeout:g} s: the public connection is not open; health() says why"
-        )
+        standing = component.standing.describe("public")
+        return SnapshotTimeoutError(f"no {want.type} snapshot within {timeout:g} s: {standing}")
     level = f" with level={want.level}" if want.level else ""
     return UnknownCodeError(
         f"the exchange sent no {want.type} snapshot of {', '.join(missing)}{level} within {timeout:g} s: "

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from .actors.delivery.edge import Edge
+from .arguments import check_seconds
 from .component import Component
 from .options import Symbols
 from .protocol.errors import ClosedError, LocalProtocolError, MailboxFullError
-from .protocol.events import Event, OverflowEvent
+from .protocol.events import Event
 
 __all__ = ["Subscription", "SubscriptionStats"]
 
@@ -31,8 +32,9 @@ class SubscriptionStats(NamedTuple):
 class Subscription(Generic[E]):
     """One subscription of a component, to events of type `E`.
 
-    Without a callback it is pulled, by `for event in subscription` or `get`. It keeps its proxy alive. Two handles of
-    the same subscription are equal. In a forked child it is closed: the child subscribes for itself.
+    Without a callback it is pulled, by `for event in subscription` or `get`; what has no `error_handler` to go to is
+    raised there. It keeps its proxy alive. Two handles of the same subscription are equal. In a forked child it is
+    closed: the child subscribes for itself.
     """
 
     def __init__(self, component: Component, edge: Edge, proxy: object) -> None:
@@ -40,23 +42,31 @@ class Subscription(Generic[E]):
         self._edge = edge
         self._proxy = proxy  # held, so that it is not collected while somebody can pull; nothing is asked of it
 
-    def get(self, timeout: float | None = None) -> E | OverflowEvent:
-        """Wait for the next event and return it.
+    def get(self, timeout: float | None = None) -> E:
+        """Wait for the next event and return it; with `Mailbox(..., notify=True)` it may be an OverflowEvent.
 
         Raises:
-            TimeoutError: if there is none within `timeout` seconds.
+            TimeoutError: if there is none within `timeout` seconds; it says how the connection stands.
+            UnknownCodeError: once for codes that the exchange sends nothing for; the others go on: `get` again.
+            AuthenticationError: the exchange refuses the keys; they are tried again, and other keys at once.
             ClosedError: once it is closed and everything has been taken; in a forked child, always.
             StreamError: what ended the stream, such as a mailbox that ran over its budget.
         """
         self._check_pulled()
+        if timeout is not None:
+            check_seconds("timeout", timeout)
         try:
-            return cast(E | OverflowEvent, self._edge.pull(timeout))
+            return cast(E, self._edge.pull(timeout))
         except MailboxFullError:
             self.close()
             raise
+        except TimeoutError as exc:
+            # Without it, "from None": the mailbox's own lines say nothing more.
+            standing = self._component.standing.describe(self._edge.want.endpoint)
+            raise TimeoutError(f"{exc} for {self!r}: {standing}") from None
 
-    def __iter__(self) -> Iterator[E | OverflowEvent]:
-        """Yield events as they come, until it is closed."""
+    def __iter__(self) -> Iterator[E]:
+        """Yield events as they come, until it is closed. Raises as `get` does; iterate again to go on after that."""
         self._check_pulled()
         while True:
             try:
@@ -115,6 +125,9 @@ class Subscription(Generic[E]):
         codes = ", ".join(self.symbols[:3]) + (", ..." if len(self.symbols) > 3 else "")
         return f"<Subscription {self.data_type} {codes or 'all'} of {self._component.name!r}>"
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a Subscription stays in its process and is not copied: make a proxy there and subscribe")
+
     def _check_pulled(self) -> None:
-        if self._edge.callback is not None:
+        if self._edge.is_pushed:
             raise LocalProtocolError("this subscription has a callback: events go there and cannot be pulled as well")

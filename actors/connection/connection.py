@@ -19,6 +19,7 @@ from websocket_v6.actors.messages.connection import (
     KeysChanged,
     ListSubscriptions,
     SendRequest,
+    Suspect,
     TransportEnded,
     TransportFailed,
     TransportOpened,
@@ -79,8 +80,9 @@ class TimeCame(NamedTuple):
 class Connection(Actor):
     """Keeps one source of an endpoint connected while someone wants it.
 
-    Receives Connect, Disconnect, SendRequest and ListSubscriptions from the registry, KeysChanged and Resign from the
-    supervisor, Transport* from its transport. Sends Attach, SourceState and End to the router, Renew to the supervisor.
+    Receives Connect, Disconnect, SendRequest, ListSubscriptions and Suspect from the registry, KeysChanged and Resign
+    from the supervisor, Transport* from its transport. Sends Attach, SourceState and End to the router, Renew to the
+    supervisor.
     """
 
     def __init__(
@@ -138,6 +140,9 @@ class Connection(Actor):
                 self._send(encode_list_subscriptions(ticket, self._config.format), attachment, ticket)
             case TransportOpened() | TransportServes() | TransportSaid() | TransportFailed() | TransportEnded():
                 self._hear(message)
+            case Suspect(_, attachment, reason):
+                if attachment == self._serves != 0:
+                    self._handle(steps.Suspected(reason))
             case TimeCame():
                 self._time_came()
             case KeysChanged(generation):
@@ -297,7 +302,10 @@ class Connection(Actor):
 
     def _tell(self, state: str, error: WebSocketV6Error | None = None) -> None:
         reason = "" if error is None else str(error)
-        tell(self._router, SourceState(self._endpoint, self._source, state, time.time_ns(), reason, error))
+        # The machine has decided all that follows from what is told.
+        due = None if error is None else self._machine.next_due
+        retry_in = None if due is None else max(0.0, due - time.monotonic())
+        tell(self._router, SourceState(self._endpoint, self._source, state, time.time_ns(), reason, error, retry_in))
 
     def _health(self) -> ConnectionHealth:
         machine = self._machine

@@ -17,7 +17,7 @@ from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import AnnouncementEvent, Event, OrderbookEvent, OverflowEvent
 from websocket_v6.protocol.exchange.wants import Want
 
-__all__ = ["Callback", "Delivered", "Edge", "ErrorHandler"]
+__all__ = ["Callback", "Calls", "Delivered", "Edge", "ErrorHandler"]
 
 Delivered = Event | OverflowEvent
 Callback = Callable[[Any], object]  # takes Delivered; a component knows which events it subscribed to
@@ -25,10 +25,25 @@ ErrorHandler = Callable[[Exception], object]
 FULL_DEPTH = 30  # a full book may be what the exchange sends for want of a smaller one, so this cuts nothing
 
 
+class Calls:
+    """What of user code a subscription calls.
+
+    The proxy alone holds it, and the engine knows it weakly: so a bot that holds its proxy and gives it `self.on_tick`
+    refers to itself and to nothing that lives on, and is collected once nobody else refers to it.
+    """
+
+    __slots__ = ("__weakref__", "callback", "error_handler")
+
+    def __init__(self, callback: Callback | None = None, error_handler: ErrorHandler | None = None) -> None:
+        self.callback = callback
+        self.error_handler = error_handler
+
+
 class Edge:
     """One subscription as the engine's side knows it. `want` changes as codes are added and removed.
 
     Events are shared by all components; each sees them its own way: its depth of order books, floats, no long texts.
+    `calls` returns what it calls, None once the proxy is gone; without a callback (not `is_pushed`) it is pulled.
     """
 
     __slots__ = (
@@ -37,10 +52,11 @@ class Edge:
         "_has_view",
         "_no_body",
         "_router",
-        "callback",
-        "error_handler",
+        "calls",
+        "is_pushed",
         "lag_ns",
         "mailbox",
+        "on_overflow",
         "subscription_id",
         "want",
     )
@@ -52,15 +68,17 @@ class Edge:
         mailbox: MailboxQueue,
         *,
         numbers: type = Decimal,
-        callback: Callback | None = None,
-        error_handler: ErrorHandler | None = None,
+        calls: Callable[[], Calls | None] = lambda: None,
+        is_pushed: bool = False,
         router: Callable[[], Ref | None] = lambda: None,
+        on_overflow: Callable[[OverflowEvent], object] = lambda _: None,
     ) -> None:
         self.subscription_id = subscription_id
         self.want = want
         self.mailbox = mailbox
-        self.callback = callback
-        self.error_handler = error_handler
+        self.calls = calls
+        self.is_pushed = is_pushed
+        self.on_overflow = on_overflow  # where a drop is told that who pulls has found
         self.lag_ns = 0  # of the last event: from the socket to here
         self._router = router
         self._depth = 0 if want.depth == FULL_DEPTH else want.depth
@@ -73,6 +91,8 @@ class Edge:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             event = self.mailbox.get(timeout)
+            if self.mailbox.has_overflowed and (overflow := self.mailbox.overflow(time.monotonic())):
+                self.on_overflow(overflow)
             self.note_lag(event)
             shown = self.prepare(event)
             if shown is not None:

@@ -130,6 +130,7 @@ class Holds:
                 if found is not None and is_snapshot:
                     # It came as a snapshot alone, so who takes none gets it as it was fetched.
                     self._hand(found[0], tuple(route.realtime.values()), hold, position)
+                    recovered += not route.takers
                 takers = self._routes.takers(stream, route, event, is_snapshot=is_snapshot)
             self._hand(event, takers, hold, position)
             if route.trades is not None:

@@ -8,14 +8,18 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
-from websocket_v6.protocol.events import ConnectionEvent, Event
+from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, OverflowEvent
+from websocket_v6.protocol.telling import Tellings, Told
 
-from .edge import Edge
+from .edge import Calls, Edge
+from .standing import Standing
 
-__all__ = ["Attach", "Detach", "Leave", "OnConnection", "Subscriber"]
+__all__ = ["Attach", "Detach", "Leave", "OnConnection", "OnOverflow", "Overflowed", "Subscriber"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +42,22 @@ class Detach(NamedTuple):
 
 
 class OnConnection(NamedTuple):
-    """Call this with what happens to connections (live)."""
+    """Call this with what happens to connections (live), for as long as there is any."""
 
-    callback: Callable[[ConnectionEvent], object]
+    calls: Callable[[], Calls | None]
+
+
+class OnOverflow(NamedTuple):
+    """Call this with what mailboxes drop (live), for as long as there is any."""
+
+    calls: Callable[[], Calls | None]
+
+
+class Overflowed(NamedTuple):
+    """Who pulls has found that its mailbox dropped something."""
+
+    subscription_id: int
+    event: OverflowEvent
 
 
 class Leave(NamedTuple):
@@ -52,18 +69,21 @@ class Leave(NamedTuple):
 class Subscriber(Actor):
     """Calls one component's callbacks, one at a time, in the order of the exchange.
 
-    Receives Attach, Detach, OnConnection and Leave from the proxy, Ready from the router, ConnectionChanged,
-    StreamFailed and EngineFailed from the registry and the supervisor. Calls `cut_off` to have the want taken back of
-    which the mailbox has ended by itself.
+    Receives Attach, Detach, OnConnection, OnOverflow, Overflowed and Leave from the proxy, Ready from the router,
+    ConnectionChanged, StreamFailed and EngineFailed from the registry and the supervisor. Calls `cut_off` to have the
+    want taken back of which the mailbox has ended by itself. What it hears of connections it notes in `standing`.
     """
 
-    def __init__(self, component_id: str, cut_off: Callable[[Edge], object]) -> None:
+    def __init__(self, component_id: str, cut_off: Callable[[Edge], object], standing: Standing | None = None) -> None:
         super().__init__()
         self._component_id = component_id
         self._cut_off = cut_off
+        self._standing = standing or Standing()
+        self._tellings = Tellings()
         self._attached: dict[int, Edge] = {}
         self._timers: dict[int, Timer] = {}
-        self._on_connection: list[Callable[[ConnectionEvent], object]] = []
+        self._on_connection: list[Callable[[], Calls | None]] = []
+        self._on_overflow: list[Callable[[], Calls | None]] = []
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
@@ -75,8 +95,12 @@ class Subscriber(Actor):
                 self._attached[edge.subscription_id] = edge
             case Detach(subscription_id):
                 self._detach(subscription_id)
-            case OnConnection(callback):
-                self._on_connection.append(callback)
+            case OnConnection(calls):
+                self._on_connection.append(calls)
+            case OnOverflow(calls):
+                self._on_overflow.append(calls)
+            case Overflowed(subscription_id, event):
+                self._overflowed(self._attached.get(subscription_id), event)
             case ConnectionChanged():
                 self._connection_changed(message)
             case StreamFailed(subscription_id, error, final):
@@ -102,13 +126,16 @@ class Subscriber(Actor):
     def _drain(self, subscription_id: int) -> bool:
         """Deliver what is due, up to a burst; return whether there may be more."""
         edge = self._attached.get(subscription_id)
-        if edge is None or edge.callback is None:
+        calls = edge.calls() if edge is not None and edge.is_pushed else None
+        if edge is None or calls is None or calls.callback is None:
             return False
-        mailbox, callback = edge.mailbox, edge.callback
+        mailbox, callback = edge.mailbox, calls.callback
         left, limit = BURST, 1
         now = time.monotonic()
         while left > 0:
             events = mailbox.take_many(now, limit)
+            if mailbox.has_overflowed and (overflow := mailbox.overflow(now)):
+                self._overflowed(edge, overflow)
             if not events:
                 self._rest(edge)
                 return False
@@ -125,7 +152,7 @@ class Subscriber(Actor):
                     callback(shown)
                 # A component's code may raise anything, SystemExit too, which would stop every actor of the process.
                 except BaseException as exc:  # noqa: BLE001
-                    self._report(edge, exc)
+                    self._raised(edge, exc)
             left -= len(events)
             now, before = time.monotonic(), now
             # What is taken out cannot be dropped any more, so a slow callback gets one at a time.
@@ -156,11 +183,12 @@ class Subscriber(Actor):
     # --- what happened to the stream itself
 
     def _connection_changed(self, change: ConnectionChanged) -> None:
+        self._standing.note(change)
         backfill = change.backfill
         ended_ns = change.at_ns if backfill is None else backfill.ended_ns
         event = ConnectionEvent(
             endpoint=change.endpoint,
-            state=change.state,
+            state=ConnectionState(change.state),
             epoch=change.epoch,
             received_at=change.at_ns,
             gap=None if change.gap_started_ns is None else (ended_ns - change.gap_started_ns) / 1e9,
@@ -170,11 +198,34 @@ class Subscriber(Actor):
             recovered=None if backfill is None else sum(backfill.recovered.values()),
             unrecovered=() if backfill is None else backfill.unrecovered,
         )
-        for callback in self._on_connection:
+        self._call_all("on_connection", self._on_connection, event)
+
+    def _overflowed(self, edge: Edge | None, event: OverflowEvent) -> None:
+        """Tell what a mailbox dropped; without anybody to tell, the log, unless its policy means to drop."""
+        if edge is None:
+            return
+        event = msgspec.structs.replace(event, type=edge.want.type)
+        if self._on_overflow:
+            self._call_all("on_overflow", self._on_overflow, event)
+        elif event.policy == "drop_oldest" and (told := self._failed("overflow", edge.subscription_id)):
+            logger.warning(
+                "component %r is too slow for its %s: %d events were dropped, %d in all%s",
+                self._component_id,
+                edge.want.type,
+                event.dropped,
+                event.dropped_total,
+                told,
+            )
+
+    def _call_all(self, name: str, listeners: list[Callable[[], Calls | None]], event: object) -> None:
+        for listener in listeners:
+            calls = listener()
+            if calls is None or calls.callback is None:
+                continue
             try:
-                callback(event)
-            except BaseException:
-                logger.exception("on_connection callback of component %r raised", self._component_id)
+                calls.callback(event)
+            except BaseException as exc:  # noqa: BLE001 - as above
+                self._log_raised(f"the {name} callback", exc, (name, id(calls)))
 
     def _stream_failed(self, subscription_id: int, error: WebSocketV6Error, final: bool) -> None:
         edge = self._attached.get(subscription_id)
@@ -185,24 +236,47 @@ class Subscriber(Actor):
             while self._drain(subscription_id):
                 pass
             self._detach(subscription_id)
-        self._report(edge, error)
+        self._report(edge, error, is_final=final)
 
-    def _report(self, edge: Edge, error: BaseException) -> None:
-        """Give `error` to the component's handler; without one, or if it raises too, to the log."""
-        handler = edge.error_handler
-        if handler is None:
-            is_ours = isinstance(error, WebSocketV6Error)
-            logger.error(
-                "subscription of %s of component %r: %s",
-                edge.want.type,
-                self._component_id,
-                error,
-                exc_info=None if is_ours else error,
-            )
+    # --- what goes wrong
+
+    def _raised(self, edge: Edge, error: BaseException) -> None:
+        """Give what the callback raised to the component's handler; without one to the log."""
+        if not self._handle(edge, error):
+            self._log_raised(f"the callback for {edge.want.type}", error, (type(error), edge.subscription_id))
+
+    def _report(self, edge: Edge, error: WebSocketV6Error, *, is_final: bool = False) -> None:
+        """Give `error` to the component's handler; without one to whoever pulls, or to the log."""
+        if self._handle(edge, error):
             return
+        if not edge.is_pushed:
+            if not is_final:  # else the mailbox itself has it
+                edge.mailbox.fail(error)
+        elif told := self._failed(type(error), edge.subscription_id):
+            text = "subscription of %s of component %r: %s%s"
+            logger.error(text, edge.want.type, self._component_id, error, told)
+
+    def _handle(self, edge: Edge, error: BaseException) -> bool:
+        """Call the component's handler, if it has one; that raises too is logged."""
+        calls = edge.calls()
+        if calls is None or calls.error_handler is None:
+            return False
         try:
-            handler(error if isinstance(error, Exception) else RuntimeError(f"the callback raised {error!r}"))
-        except BaseException:
-            logger.exception(
-                "error_handler of subscription of %s of component %r raised", edge.want.type, self._component_id
+            calls.error_handler(
+                error if isinstance(error, Exception) else RuntimeError(f"the callback raised {error!r}")
             )
+        except BaseException as exc:  # noqa: BLE001 - as above
+            key = ("error_handler", edge.subscription_id)
+            self._log_raised(f"the error_handler for {edge.want.type}", exc, key)
+        return True
+
+    def _log_raised(self, what: str, error: BaseException, key: tuple[object, int]) -> None:
+        told = self._failed(*key)
+        if told:
+            # The trace once: it is the same each time.
+            trace = error if told.is_first and not isinstance(error, WebSocketV6Error) else None
+            shown = f"{type(error).__name__}: {error}"
+            logger.error("%s of component %r raised %s%s", what, self._component_id, shown, told, exc_info=trace)
+
+    def _failed(self, what: object, whose: int) -> Told | None:
+        return self._tellings.failed((what, whose), time.monotonic())

@@ -4,15 +4,13 @@ What is wanted, asked and told, and when, is `protocol/demand/endpoint.py`'s bus
 """
 
 import itertools
-import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import pykka
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages import connection as to_source
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
@@ -51,21 +49,22 @@ from websocket_v6.protocol.demand.commands import (
     Route,
     SendRequest,
     Serves,
+    Suspect,
     Tell,
     Unroute,
 )
-from websocket_v6.protocol.demand.endpoint import Endpoint, EndpointHealth, EndpointInheritance
-from websocket_v6.protocol.demand.source import Traits
+from websocket_v6.protocol.demand.endpoint import Endpoint, EndpointHealth
+from websocket_v6.protocol.demand.source import Traits, What
 from websocket_v6.protocol.errors import LocalProtocolError, TransportError
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscriptionList
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
 from websocket_v6.protocol.server.words import Refused
 
+from .inheritance import Claim, RegistryInheritance, inherit
+from .news import News
 from .onlookers import Onlookers
 
 __all__ = ["Registry", "RegistryHealth", "RegistryInheritance"]
-
-logger = logging.getLogger(__name__)
 
 
 class RegistryHealth(NamedTuple):
@@ -74,23 +73,6 @@ class RegistryHealth(NamedTuple):
     components: int
     endpoints: tuple[EndpointHealth, ...]
     malformed: int
-
-
-class Claim(NamedTuple):
-    """Whose a lease is, and where it goes (live)."""
-
-    component_id: str
-    endpoint: str
-    mailbox: MailboxQueue | Way
-    component: Ref | None  # who is woken for it; None: the mailbox is pulled
-
-
-class RegistryInheritance(NamedTuple):
-    """What outlives a registry (live)."""
-
-    claims: Mapping[int, Claim]
-    watchers: Mapping[str, Ref | Way]
-    endpoints: Mapping[str, EndpointInheritance]
 
 
 class Due(NamedTuple):
@@ -113,7 +95,7 @@ class Registry(Actor):
         super().__init__()
         self._supervisor = supervisor
         self._router: Ref | None = None
-        claims, self._watchers, endpoints = _copied(inheritance)
+        claims, self._watchers, endpoints = inherit(inheritance)
         self._claims: dict[int, Claim] = {}
         # The same by component: it must cost no more to leave among ten thousand than among ten.
         self._by_component: dict[str, set[int]] = {}
@@ -124,7 +106,7 @@ class Registry(Actor):
         self._timers: dict[str, Timer] = {}
         self._onlookers = Onlookers(lambda message: tell(self._router, message))
         self._malformed = 0
-        self._told: set[str] = set()  # kinds of malformed messages that were logged
+        self._news = News()
         for lease, claim in claims.items():
             self._claim(lease, claim)
 
@@ -188,8 +170,8 @@ class Registry(Actor):
     def _hear(self, message: SourceState | SourceOpened | SourceSaid | SourceEnded | StreamsSeen | Marked) -> None:
         endpoint, now, now_ns = self._endpoints[message.endpoint], time.monotonic(), time.time_ns()
         match message:
-            case SourceState(name, source, state, at_ns, reason, error):
-                commands = endpoint.state(source, state, at_ns, reason, error, now)
+            case SourceState(name, source, state, at_ns, reason, error, retry_in):
+                commands = endpoint.state(source, state, What(at_ns, reason, error, retry_in), now)
             case SourceOpened(name, source, attachment, at_ns, backfills):
                 commands = endpoint.opened(attachment, source, at_ns, now, backfills=backfills)
             case SourceEnded(name, _, attachment, whole_ns, at_ns, reason, error):
@@ -207,15 +189,13 @@ class Registry(Actor):
             case SubscriptionList():
                 return endpoint.answered(attachment, notice, now, now_ns)
             case ErrorNotice(name, text):
-                logger.warning("the exchange answered on the %s connection: %s, %s", endpoint.name, name, text)
+                self._news.error(endpoint.name, notice)
                 return endpoint.refused(attachment, name, text, (), now)
             case Refused(streams, name, text):
                 return endpoint.refused(attachment, name, text, streams, now)
-            case Malformed(kind, excerpt, times):
-                self._malformed += times
-                if kind not in self._told:
-                    self._told.add(kind)
-                    logger.warning("a malformed message (%s) was skipped on %s: %s", kind, endpoint.name, excerpt)
+            case Malformed():
+                self._malformed += notice.times
+                self._news.malformed(endpoint.name, notice)
             case _:
                 pass
         return []
@@ -250,8 +230,11 @@ class Registry(Actor):
         is_first = not self._uses(component_id, want.endpoint)
         if lease not in self._claims:
             self._claim(lease, Claim(component_id, want.endpoint, mailbox, component))
-        # A component that has something of the endpoint already knows that it is open.
-        self._do(want.endpoint, (one for one in commands if is_first or not isinstance(one, Tell)))
+        # A component that has something of the endpoint already knows how it stands; clients hear of what is open.
+        untold: tuple[type, ...] = () if is_first else (Tell,)
+        if isinstance(mailbox, Way) and not self._endpoints[want.endpoint].is_open:
+            untold = (Tell, Report)
+        self._do(want.endpoint, (one for one in commands if not isinstance(one, untold)))
 
     def _uses(self, component_id: str, endpoint: str) -> bool:
         own = self._by_component.get(component_id, ())
@@ -295,7 +278,7 @@ class Registry(Actor):
 
     def _carry_out(self, name: str, command: Command) -> None:
         match command:
-            case Connect() | Disconnect() | SendRequest() | ListSubscriptions():
+            case Connect() | Disconnect() | SendRequest() | ListSubscriptions() | Suspect():
                 self._tell_source(name, command)
             case Route() | Unroute():
                 self._tell_routes(command)
@@ -313,7 +296,9 @@ class Registry(Actor):
             case _:  # the rest is the router's, as it is
                 tell(self._router, command)
 
-    def _tell_source(self, name: str, command: Connect | Disconnect | SendRequest | ListSubscriptions) -> None:
+    def _tell_source(
+        self, name: str, command: Connect | Disconnect | SendRequest | ListSubscriptions | Suspect
+    ) -> None:
         message: object
         match command:
             case Connect(source, types):
@@ -324,6 +309,8 @@ class Registry(Actor):
                 message = to_source.SendRequest(name, number, types, attachment)
             case ListSubscriptions(source, ticket, attachment):
                 message = to_source.ListSubscriptions(name, ticket, attachment)
+            case Suspect(source, attachment, reason):
+                message = to_source.Suspect(name, attachment, reason)
         tell(self._sources.get(source), message)
 
     def _tell_routes(self, command: Route | Unroute) -> None:
@@ -342,12 +329,21 @@ class Registry(Actor):
 
     def _tell_of(self, name: str, told: Tell) -> None:
         change = ConnectionChanged(
-            name, told.state, told.epoch, told.at_ns, told.gap_started_ns, told.reason, told.error
+            name,
+            told.state,
+            told.epoch,
+            told.at_ns,
+            told.gap_started_ns,
+            told.reason,
+            told.error,
+            retry_in=told.retry_in,
         )
         if told.lease is None:
             concerned = {claim.component_id for claim in self._claims.values() if claim.endpoint == name}
         else:
             concerned = {claim.component_id for claim in (self._claims.get(told.lease),) if claim is not None}
+        if concerned or told.state == "closed":
+            self._news.told(name, told)
         for component_id in concerned:
             self._tell_watcher(self._watchers.get(component_id), change)
 
@@ -384,17 +380,3 @@ class Registry(Actor):
                     "public", "backfilled", ended.epoch, time.time_ns(), ended.started_ns, backfill=part
                 )
                 self._tell_watcher(self._watchers.get(component_id), change)
-
-
-def _copied(
-    inheritance: RegistryInheritance | None,
-) -> tuple[dict[int, Claim], dict[str, Ref | Way], dict[str, EndpointInheritance]]:
-    """Return what is inherited; of leases only what both the registry and the endpoint knew, when the bug struck."""
-    claims, watchers, endpoints = inheritance or RegistryInheritance({}, {}, {})
-    kept: dict[str, EndpointInheritance] = {}
-    known: dict[int, Claim] = {}
-    for name, endpoint in endpoints.items():
-        leases = {lease: one for lease, one in endpoint.leases.leases.items() if lease in claims}
-        kept[name] = endpoint._replace(leases=endpoint.leases._replace(leases=leases))
-        known.update((lease, claims[lease]) for lease in leases)
-    return known, dict(watchers), kept

@@ -22,6 +22,7 @@ from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.gaps.fill import Fill
 from websocket_v6.protocol.gaps.rest_pace import RestPace
+from websocket_v6.protocol.telling import Telling
 from websocket_v6.protocol.websocket.handshake import refusal
 
 from .rest_reader import Answered, Call, RestReader, Unanswered
@@ -103,6 +104,7 @@ class Backfill(Actor):
         self._reader: RestReader | None = None
         self._asked: Call | None = None  # that is not answered yet
         self._timer: Timer | None = None
+        self._telling = Telling()  # of calls without an answer
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
@@ -301,7 +303,9 @@ class Backfill(Actor):
         job.failures += 1
         self._pace.failed(time.monotonic(), job.failures)
         if job.failures >= TRIES:
-            logger.warning("missed trades cannot be fetched from %s: %s", self._config.rest_base, reason)
+            told = self._telling.failed(time.monotonic())
+            if told:
+                logger.warning("missed trades cannot be fetched from %s: %s%s", self._config.rest_base, reason, told)
             self._give_up(f"no answer from {self._config.rest_base}: {reason}")
 
     def _fill(self, epoch: int, stream: Stream) -> Fill | None:

@@ -1,5 +1,6 @@
 """The folders in which processes of one user meet, and whether one is the user's alone."""
 
+import contextlib
 import logging
 import os
 import stat
@@ -18,7 +19,11 @@ _IS_WINDOWS = sys.platform == "win32"
 
 
 def default_folder() -> Path:
-    """Return the folder that is used unless the configuration names one: the session's, else one of the user's own."""
+    """Return the folder that is used unless the configuration names one: the session's, else one of the user's own.
+
+    Raises:
+        ConfigError: if there is no folder at all where anything may be written.
+    """
     session = os.environ.get("XDG_RUNTIME_DIR")
     if session and Path(session).is_dir():
         return Path(session) / "websocket_v6"
@@ -27,7 +32,13 @@ def default_folder() -> Path:
 
 def _folder_without_session() -> Path:
     user = os.environ.get("USERNAME", "user") if _IS_WINDOWS else str(os.getuid())
-    return Path(tempfile.gettempdir()) / f"websocket_v6-{user}"
+    try:
+        return Path(tempfile.gettempdir()) / f"websocket_v6-{user}"
+    except OSError as exc:
+        raise ConfigError(
+            "there is no folder for temporary files that may be written in: give the processes one to meet in, with "
+            "WEBSOCKET_V6_RUNTIME_DIR or XDG_RUNTIME_DIR, or say WEBSOCKET_V6_MODE=embedded if they need not meet"
+        ) from exc
 
 
 def other_folders(folder: Path) -> tuple[Path, ...]:
@@ -35,7 +46,9 @@ def other_folders(folder: Path) -> tuple[Path, ...]:
 
     A login has a session and with it XDG_RUNTIME_DIR; what cron or a service starts may have none.
     """
-    known = [_folder_without_session()]
+    known = []
+    with contextlib.suppress(ConfigError):
+        known.append(_folder_without_session())
     if not _IS_WINDOWS:
         known.append(Path(f"/run/user/{os.getuid()}/websocket_v6"))
     return tuple(one for one in known if one != folder)

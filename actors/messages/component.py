@@ -39,6 +39,7 @@ class ConnectionChanged(NamedTuple):
     reason: str = ""
     error: WebSocketV6Error | None = None
     backfill: BackfillEnded | None = None  # of state "backfilled"
+    retry_in: float | None = None  # seconds to the next attempt, where that is known
 
 
 class EngineFailed(NamedTuple):

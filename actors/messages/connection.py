@@ -16,6 +16,7 @@ __all__ = [
     "KeysChanged",
     "ListSubscriptions",
     "SendRequest",
+    "Suspect",
     "TransportEnded",
     "TransportFailed",
     "TransportOpened",
@@ -67,6 +68,14 @@ class ListSubscriptions(NamedTuple):
     endpoint: str
     ticket: str
     attachment: int
+
+
+class Suspect(NamedTuple):
+    """Make the connection anew, for this reason: it is open and brings nothing. Void as SendRequest is."""
+
+    endpoint: str
+    attachment: int
+    reason: str
 
 
 # --- transport (the socket's thread) to connection

@@ -103,6 +103,7 @@ class SourceState(NamedTuple):
     at_ns: int
     reason: str = ""
     error: WebSocketV6Error | None = None  # (live)
+    retry_in: float | None = None  # seconds to the next attempt, where that is known
 
 
 class SourceOpened(NamedTuple):

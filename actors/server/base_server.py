@@ -17,6 +17,7 @@ from websocket_v6.actors.messages.router import Beat
 from websocket_v6.actors.messages.server import Beaten, Dismiss, DoorFailed, DoorOpened
 from websocket_v6.actors.ways import Mouth
 from websocket_v6.protocol.membership.patience import Patience, Verdict
+from websocket_v6.protocol.telling import Tellings
 from websocket_v6.protocol.websocket.outgoing import close_frame
 from websocket_v6.protocol.websocket.server_handshake import Head
 
@@ -65,6 +66,7 @@ class BaseServer(Actor):
         self._listener: Listener | None = None
         self._sockets = Sockets(self.actor_inbox.selector, self, mouth, self._called, most_clients())
         self._is_dismissed = False
+        self._tellings = Tellings()  # of clients that are cut off
         now = clock()
         self._patience = Patience(DEAD, LOOK, now)  # with the router
         self._beaten_at = now
@@ -151,7 +153,9 @@ class BaseServer(Actor):
 
     def cut(self, client: Client, reason: str) -> None:
         """Log that a client is closed for what it did."""
-        logger.warning("%s is cut off: %s", client.name, reason)
+        told = self._tellings.failed(reason, clock())
+        if told:
+            logger.warning("%s is cut off: %s%s", client.name, reason, told)
 
     def _called(self, number: int) -> None:
         tell(self.actor_ref, Behind(number))

@@ -37,6 +37,7 @@ from .steps import (
     Renew,
     Said,
     Sample,
+    Suspected,
     TakeTurn,
     Tell,
     TurnGiven,
@@ -235,6 +236,9 @@ class ConnectionMachine:
         # It closes after an error; if it ever does not, the request it refused would go on being missing.
         error = error_of(event.name, event.text, self._name, needs_keys=self.target.needs_keys)
         return self._fault(error, now)
+
+    def _suspected(self, event: Suspected, now: float) -> list[Action]:
+        return self._fault(TransportError(f"the {self._name} is mute: {event.reason}"), now, is_stalled=True)
 
     def _fault(self, error: WebSocketV6Error, now: float, *, is_stalled: bool = False) -> list[Action]:
         self.error = self._verdict = error

@@ -29,6 +29,7 @@ __all__ = [
     "Sample",
     "SendPing",
     "SendQuestion",
+    "Suspected",
     "TakeTurn",
     "Tell",
     "TurnGiven",
@@ -97,6 +98,12 @@ class Said(NamedTuple):
     text: str
 
 
+class Suspected(NamedTuple):
+    """What it was asked for has not come, whatever else it answers: for this reason it is to be made anew."""
+
+    reason: str
+
+
 class NewKeys(NamedTuple):
     """The account's keys are of this generation now."""
 
@@ -116,7 +123,9 @@ class Due(NamedTuple):
     stuck: int = 0  # transports that were abandoned and whose threads still run
 
 
-Event: TypeAlias = Wanted | Unwanted | TurnGiven | Opened | Failed | Ended | Answered | Said | NewKeys | Finish | Due
+Event: TypeAlias = (
+    Wanted | Unwanted | TurnGiven | Opened | Failed | Ended | Answered | Said | Suspected | NewKeys | Finish | Due
+)
 
 
 # --- actions, in the order in which they must be done

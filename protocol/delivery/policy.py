@@ -18,13 +18,16 @@ _COUNTED = {"drop_oldest": "events", "lossless": "bytes", "block": "events"}
 class Mailbox(msgspec.Struct, frozen=True):
     """A mailbox policy. Make one with the class methods; equal policies are equal values.
 
+    What is dropped is counted in `stats` and told to `on_overflow`; with `notify=True` it is told by an OverflowEvent
+    in the stream instead, in the place of what is missing.
+
     Raises:
         LocalProtocolError: if it makes no sense.
     """
 
     kind: Kind
     limit: float = 0  # events, bytes or seconds, as the kind has it; 0 where it has none
-    notify: bool = True  # whether an OverflowEvent in the stream tells what was dropped
+    notify: bool = False  # whether an OverflowEvent in the stream tells what was dropped
     max_bytes: int | None = None  # what may wait, 256 bytes for each event included; None: enough for any real traffic
 
     def __post_init__(self) -> None:
@@ -60,7 +63,7 @@ class Mailbox(msgspec.Struct, frozen=True):
         return max(MAILBOX_BYTES, int(self.limit) * MAILBOX_EVENT_BYTES) if self.kind in _COUNTED else MAILBOX_BYTES
 
     @classmethod
-    def latest(cls, *, notify: bool = True, max_bytes: int | None = None) -> "Mailbox":
+    def latest(cls, *, notify: bool = False, max_bytes: int | None = None) -> "Mailbox":
         """Keep the newest event of each code. What that drops is told at most once a second.
 
         Beyond `max_bytes` (32 MiB if not given) the codes that have waited longest are dropped, and told.
@@ -68,15 +71,15 @@ class Mailbox(msgspec.Struct, frozen=True):
         return cls("latest", notify=notify, max_bytes=max_bytes)
 
     @classmethod
-    def drop_oldest(cls, n: int, *, max_bytes: int | None = None) -> "Mailbox":
-        """Keep the newest `n` events within `max_bytes`. What that drops is told before the next event.
+    def drop_oldest(cls, n: int, *, notify: bool = False, max_bytes: int | None = None) -> "Mailbox":
+        """Keep the newest `n` events within `max_bytes`. What that drops is told before the next event, and logged.
 
         `max_bytes` is 8 KiB for each of `n` if not given, and 32 MiB at least: only what no real event has is too much.
         """
-        return cls("drop_oldest", n, max_bytes=max_bytes)
+        return cls("drop_oldest", n, notify, max_bytes)
 
     @classmethod
-    def throttle(cls, seconds: float, *, notify: bool = True, max_bytes: int | None = None) -> "Mailbox":
+    def throttle(cls, seconds: float, *, notify: bool = False, max_bytes: int | None = None) -> "Mailbox":
         """Deliver the newest event of each code, at most one every `seconds`: the first at once, the last for sure.
 
         What that drops is told at most once a second. `max_bytes` is as for `latest`.
@@ -84,12 +87,12 @@ class Mailbox(msgspec.Struct, frozen=True):
         return cls("throttle", seconds, notify, max_bytes)
 
     @classmethod
-    def lossless(cls, max_bytes: int) -> "Mailbox":
+    def lossless(cls, max_bytes: int, *, notify: bool = False) -> "Mailbox":
         """Drop nothing. Once events of more than `max_bytes` wait, the subscription ends with MailboxFullError.
 
         What counts is memory: each message's bytes and 256 for its event.
         """
-        return cls("lossless", max_bytes)
+        return cls("lossless", max_bytes, notify)
 
     @classmethod
     def block(cls, n: int, *, max_bytes: int | None = None) -> "Mailbox":
@@ -101,7 +104,7 @@ class Mailbox(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         limit = "" if self.kind == "latest" else repr(self.limit)
-        told = "" if self.notify else "notify=False"
+        told = "notify=True" if self.notify else ""
         budget = "" if self.max_bytes is None else f"max_bytes={self.max_bytes}"
         return f"Mailbox.{self.kind}({', '.join(filter(None, (limit, told, budget)))})"
 
@@ -115,7 +118,7 @@ DEFAULT_POLICIES = {
     "ticker": Mailbox.drop_oldest(4096, max_bytes=16 * _MIB),
     "trade": Mailbox.drop_oldest(16_384, max_bytes=24 * _MIB),
     "candle": Mailbox.drop_oldest(4096, max_bytes=16 * _MIB),
-    "orderbook": Mailbox.latest(notify=False),
+    "orderbook": Mailbox.latest(),
     "myOrder": _LOSSLESS,
     "myAsset": _LOSSLESS,
     "announcement": _LOSSLESS,

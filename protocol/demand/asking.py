@@ -42,8 +42,6 @@ class Asking:
         self._silence = silence
         self._out = out
         self._unasked: deque[Question] = deque()  # that any source may answer
-        # Streams that somebody is to have from their next snapshot on, for before it they come too shallow.
-        self._awaited: set[Stream] = set()
 
     # --- where it goes
 
@@ -53,7 +51,6 @@ class Asking:
         shallow = tuple(stream for stream in streams if self._sources.is_shallow(stream, want.depth))
         deep = tuple(stream for stream in streams if stream not in shallow)
         if shallow:
-            self._awaited.update(shallow)
             self._out.append(_route(lease, want, shallow)._replace(replay=False, begins="next snapshot"))
         if deep:
             route = _route(lease, want, deep)
@@ -61,7 +58,6 @@ class Asking:
 
     def route_anew(self) -> None:
         """Tell a router that is new all routes. Nothing comes too shallow: all that will come is asked for anew."""
-        self._awaited.clear()
         for number, lease in self._leases:
             if lease.open:
                 self._out.append(_route(number, lease.want, tuple(lease.open))._replace(replay=False))
@@ -118,7 +114,7 @@ class Asking:
         """Have an attachment serve the union as it is now, unless it was asked that already."""
         if not len(self._leases.union):
             return
-        plan = one.coverage.plan(self._leases.union, self._awaited)
+        plan = one.coverage.plan(self._leases.union)
         if plan is not None and not plan.is_empty:
             self._send(one, plan, now)
         one.suspects = set(self._leases.probation.suspects)
@@ -137,7 +133,6 @@ class Asking:
             stream for stream in deeper if self._sources.depth_asked(stream, but=one) < plan.asked[stream].depth
         )
         if expected:
-            self._awaited.update(expected)
             self._out.append(Expect(expected))
         one.requests += 1
         one.is_excused = False
@@ -164,13 +159,6 @@ class Asking:
         for one in self._sources.open():
             one.coverage.forget(gone)
         self.retire(gone)
-
-    def saw(self, one: Attachment, streams: Iterable[Stream]) -> None:
-        """Note that `streams` have delivered: those that were awaited have begun, if it was deep enough."""
-        demands = self._leases.union.demands
-        for stream in self._awaited.intersection(streams) if not one.is_held else ():
-            if stream in demands and one.coverage.depth_asked(stream) >= demands[stream].depth:
-                self._awaited.discard(stream)
 
     # --- questions
 

@@ -25,6 +25,7 @@ __all__ = [
     "RouterCommand",
     "SendRequest",
     "Serves",
+    "Suspect",
     "Tell",
     "Unroute",
 ]
@@ -89,6 +90,14 @@ class ListSubscriptions(NamedTuple):
     attachment: int
 
 
+class Suspect(NamedTuple):
+    """Have this source make its connection anew: it is open and brings nothing. Void if that attachment has ended."""
+
+    source: int
+    attachment: int
+    reason: str
+
+
 class Tell(NamedTuple):
     """Tell components what happened to the endpoint: all that want something of it, or the owner of one lease."""
 
@@ -99,6 +108,7 @@ class Tell(NamedTuple):
     reason: str
     error: WebSocketV6Error | None
     lease: int | None
+    retry_in: float | None = None  # seconds to the next attempt, where that is known
 
 
 class Report(NamedTuple):
@@ -154,6 +164,7 @@ Command: TypeAlias = (
     | Disconnect
     | SendRequest
     | ListSubscriptions
+    | Suspect
     | Tell
     | Report
     | Serves

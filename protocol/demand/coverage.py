@@ -1,12 +1,13 @@
 """What one attachment was asked for and has delivered, and the one request that makes it serve the union.
 
 A request replaces the whole subscription of its connection, so each names everything: codes that already stream are
-marked realtime-only, codes that someone needs a snapshot of are not, and codes of which only a snapshot is wanted are
-snapshot-only. An order book is asked for at the greatest depth anyone wants; the others get their share cut from it.
+marked realtime-only, codes that have said nothing yet are not, whoever wants their snapshot, and codes of which only a
+snapshot is wanted are snapshot-only. An order book is asked for at the greatest depth anyone wants; the others get
+their share cut from it.
 Source: Upbit WebSocket reference, "Semantics", "Order-book extras", "indicator".
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -106,6 +107,11 @@ class Coverage:
             if asked is not None and stream in self._acknowledged and asked.depth <= depth:
                 self._seen.setdefault(stream, asked.depth)
 
+    @property
+    def has_seen_any(self) -> bool:
+        """Whether anything was delivered of what is asked for."""
+        return bool(self._seen)
+
     def has_seen(self, stream: Stream) -> bool:
         """Whether `stream` has delivered, at the depth at which it was last asked."""
         return stream in self._seen
@@ -115,12 +121,9 @@ class Coverage:
         asked = self._asked.get(stream)
         return -1 if asked is None else asked.depth
 
-    def plan(self, union: Union, awaited: Collection[Stream] = ()) -> Plan | None:
-        """Return the request to send, `None` if what is wanted is served already.
-
-        `awaited` are the streams that somebody is to have from their next snapshot on: so there must be one.
-        """
-        asked = {stream: self._ask(stream, demand, stream in awaited) for stream, demand in union.demands.items()}
+    def plan(self, union: Union) -> Plan | None:
+        """Return the request to send, `None` if what is wanted is served already."""
+        asked = {stream: self._ask(stream, demand) for stream, demand in union.demands.items()}
         wanted = {stream: one for stream, one in asked.items() if one.live or one.snapshot}
         if not self._differs(wanted):
             return None
@@ -151,11 +154,10 @@ class Coverage:
                 self._seen.pop(stream, None)
                 self._acknowledged.discard(stream)
 
-    def _ask(self, stream: Stream, demand: Demand, is_awaited: bool) -> Asked:
-        depth, seen = demand.depth, self._seen.get(stream, -1)
-        # What was shallow begins anew with a snapshot, whoever wants it.
-        wished = demand.snapshot > 0 or bool(demand.once) or is_awaited or 0 <= seen < depth
-        return Asked(depth, bool(demand.live), seen < depth and wished)
+    def _ask(self, stream: Stream, demand: Demand) -> Asked:
+        # A snapshot of all that has not been seen as deep as that, whoever wants it: what was shallow begins anew with
+        # one, and it is the only proof that the exchange knows the code. Who wants none is not given it.
+        return Asked(demand.depth, bool(demand.live), self._seen.get(stream, -1) < demand.depth)
 
     def _differs(self, wanted: dict[Stream, Asked]) -> bool:
         if any(one.live and not _is_live(wanted.get(stream)) for stream, one in self._asked.items()):

@@ -20,14 +20,14 @@ from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
 
 from .asking import Asking
-from .commands import Command, Deny, Report, Unroute
+from .commands import Command, Deny, Unroute
 from .continuity import Continuity
 from .deadlines import Deadline, Deadlines, Kind
 from .epochs import Epochs, KnownGap
 from .interest import Interest, Told
 from .joining import Joining
 from .lease import Leases, LeasesInheritance
-from .silence import Silence, unknown_code
+from .silence import Silence
 from .source import Attachment, Sources, Traits, What
 from .trials import Trials
 
@@ -92,6 +92,11 @@ class Endpoint:
         return self._leases.union.demands.keys()
 
     @property
+    def is_open(self) -> bool:
+        """Whether any source is."""
+        return self._sources.is_open
+
+    @property
     def next_due(self) -> float | None:
         """When `due` is to be called, monotonic seconds; `None`: nothing waits for a time."""
         return self._deadlines.next_due
@@ -127,9 +132,7 @@ class Endpoint:
                 if one is not None and one.requests == deadline.number and self._trials.proven(one):
                     self._changed(now)
             case Kind.SILENT:
-                for lease, want, silent in self._silence.judge(deadline.number):
-                    error = unknown_code(want, silent, self._silence.timeout)
-                    self._out.append(Report(lease, error, is_final=False))
+                self._out.extend(self._silence.verdict(one, deadline.number, now))
             case _:  # PATIENCE, PROOF
                 self._joining.join(deadline.attachment, now_ns)
 
@@ -154,8 +157,8 @@ class Endpoint:
         new = self._leases.want(lease, want)
         if new is None:
             return []
-        if is_new and self._sources.is_open:
-            self._epochs.tell("open", self._epochs.opened_at_ns, lease=lease)
+        if is_new:
+            self._epochs.tell_newcomer(lease)
         streams = tuple(dict.fromkeys(new.streams()))
         self._trials.grown(lease)
         self._asking.route(lease, new, streams, replays=replays)
@@ -242,9 +245,7 @@ class Endpoint:
         if dropped and not self._sources.is_open:
             self._epochs.tell_refusals()
 
-    def state(
-        self, source: int, state: str, at_ns: int, reason: str, error: WebSocketV6Error | None, now: float
-    ) -> list[Command]:
+    def state(self, source: int, state: str, what: What, now: float) -> list[Command]:
         """Take note of what happened to a source that is not open: connecting, lost (an attempt), refused, closed.
 
         Raises:
@@ -257,7 +258,7 @@ class Endpoint:
             return []
         if known.attachment is not None:
             raise LocalProtocolError(f"source {source} is {state} before the end of its attachment was told")
-        self._epochs.noted(known, state, What(at_ns, reason, error))
+        self._epochs.noted(known, state, what)
         return self._commands(now)
 
     def opened(self, attachment: int, source: int, at_ns: int, now: float, *, backfills: bool = False) -> list[Command]:
@@ -327,8 +328,8 @@ class Endpoint:
         if one is None:
             return []
         is_sign = one.coverage.saw(streams)
+        one.source.was_suspected = False
         self._silence.saw(streams)
-        self._asking.saw(one, streams)
         is_asked = any(one.coverage.depth_asked(stream) >= 0 for stream in streams)
         self._shown_in_force(one, one.requests if is_sign else int(is_asked), now)
         self._joining.settled(one, now, now_ns)

@@ -56,6 +56,7 @@ class Epochs:
         self._gaps: deque[KnownGap] = deque(maxlen=REMEMBERED_GAPS)
         self._told = ""  # the last state that all were told
         self._lost_for = ""  # why, when that was last the case
+        self._trouble: tuple[str, What] | None = None  # "lost" or "refused", and why, while it goes on
         self._name = name
         self._config = config
         self._leases = leases
@@ -161,16 +162,30 @@ class Epochs:
         at_ns: int,
         reason: str = "",
         error: WebSocketV6Error | None = None,
+        retry_in: float | None = None,
         *,
         epoch: int | None = None,
         lease: int | None = None,
     ) -> None:
         """Tell all that want something of the endpoint, or the owner of one lease, what happened to it."""
         epoch = self._continuity.epoch if epoch is None else epoch
-        self._out.append(Tell(state, epoch, at_ns, self._continuity.gap_started_ns, reason, error, lease))
+        self._out.append(Tell(state, epoch, at_ns, self._continuity.gap_started_ns, reason, error, lease, retry_in))
         if state == "lost" and self._told in ("open", ""):  # what comes after that are vain attempts
             self._lost_for = reason or str(error or "")
-        self._told = state if lease is None else self._told
+        if lease is None:
+            self._told = state
+            if state != "connecting":  # an attempt, and the trouble is not over
+                self._trouble = (state, What(at_ns, reason, error)) if state in ("lost", "refused") else None
+
+    def tell_newcomer(self, lease: int) -> None:
+        """Tell the owner of a new lease how it stands, if that is known."""
+        if self._sources.is_open:
+            self.tell("open", self.opened_at_ns, lease=lease)
+        elif self._trouble is not None:
+            state, what = self._trouble
+            self.tell(state, *what, lease=lease)
+            if state == "refused" and what.error is not None:
+                self._out.append(Report(lease, what.error, is_final=False))
 
     def noted(self, source: Source, state: str, what: What) -> None:
         """Tell what happened to a source that is not open; that its keys are refused, only once it matters."""

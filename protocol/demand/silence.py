@@ -1,7 +1,8 @@
 """Who asked for something that the exchange does not know: it answers with silence.
 
-A code that is wanted with a snapshot is heard of within half a second. What has said nothing long after the request for
-it came into force is reported to whoever asked, and goes on being asked for.
+Every code is asked for with a snapshot at first, and heard of within half a second. What has said nothing long after
+the request for it came into force is reported, once, to whoever asked, and goes on being asked for. If nothing at all
+has come of a connection, that is suspected before the codes: a new one is made, once, before anything is reported.
 Source: Upbit WebSocket reference, "Codes", "Order-book extras".
 """
 
@@ -12,11 +13,15 @@ from websocket_v6.protocol.errors import UnknownCodeError
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import Want
 
+from .commands import Report, Suspect
 from .deadlines import Deadline, Deadlines, Kind
 from .lease import Leases
 from .source import Attachment, Sources
 
 __all__ = ["Silence", "unknown_code"]
+
+MUTE = "nothing that was asked for has come through it, though it is open"
+SUSPECT_AFTER = 0.4  # of the time after which a code is reported
 
 
 class Watch:
@@ -39,11 +44,12 @@ class Silence:
         self._deadlines = deadlines
         self._unwatched: dict[Stream, set[int]] = {}  # not asked for yet
         self._watches: dict[int, Watch] = {}
+        self._reported: dict[Stream, set[int]] = {}  # to whom, since the stream last said something
         self._numbers = itertools.count(1)
 
     def expect(self, lease: int, want: Want, streams: Iterable[Stream]) -> None:
-        """Note that a lease is to have a snapshot of `streams`, once they are asked for. Others may be silent."""
-        if want.is_public and want.snapshot:
+        """Note that `streams` are to say something, once they are asked for. What has no snapshots may be silent."""
+        if want.is_public:
             for stream in streams:
                 self._unwatched.setdefault(stream, set()).add(lease)
 
@@ -56,11 +62,12 @@ class Silence:
     def forget(self, lease: int, streams: Iterable[Stream]) -> None:
         """Forget what a lease wants no more."""
         for stream in streams:
-            waiting = self._unwatched.get(stream)
-            if waiting is not None:
-                waiting.discard(lease)
-                if not waiting:
-                    del self._unwatched[stream]
+            for known in (self._unwatched, self._reported):
+                waiting = known.get(stream)
+                if waiting is not None:
+                    waiting.discard(lease)
+                    if not waiting:
+                        del known[stream]
 
     def asked(self, one: Attachment, now: float) -> None:
         """Note that all that is wanted has been asked for; the last request did so at the latest."""
@@ -76,7 +83,9 @@ class Silence:
             number = next(self._numbers)
             watch = self._watches[number] = Watch(one.number, one.requests, pending)
             watch.is_in_force = one.in_force >= one.requests
-            self._deadlines.set(Deadline(Kind.SILENT, one.number, number), now, self.timeout)
+            # A connection that has brought nothing at all is replaced first, which must leave time for the report.
+            length = self.timeout * SUSPECT_AFTER if self._is_suspect(one) else self.timeout
+            self._deadlines.set(Deadline(Kind.SILENT, one.number, number), now, length)
 
     def in_force(self, one: Attachment, now: float) -> None:
         """Note the first sign that a request is in force: the time runs from now on."""
@@ -87,6 +96,8 @@ class Silence:
 
     def saw(self, streams: Iterable[Stream]) -> None:
         """Note that `streams` have said something."""
+        for stream in streams:
+            self._reported.pop(stream, None)
         for number, watch in list(self._watches.items()):
             for stream in streams:
                 watch.pending.pop(stream, None)
@@ -102,18 +113,38 @@ class Silence:
                 self._unwatched.setdefault(stream, set()).update(who)
         return bool(ended)
 
+    def _is_suspect(self, one: Attachment) -> bool:
+        return not (one.coverage.has_seen_any or one.source.was_suspected)
+
+    def verdict(self, one: Attachment | None, number: int, now: float) -> list[Suspect | Report]:
+        """Return what follows from a watch that is over: a new connection if this one has brought nothing, or reports.
+
+        The new one once only: if it brings nothing either, it is the codes.
+        """
+        if one is not None and self._is_suspect(one):
+            one.source.was_suspected = True
+            # Its end moves the watch on; should it not come to that, the codes are judged all the same.
+            self._deadlines.set(Deadline(Kind.SILENT, one.number, number), now, self.timeout)
+            return [Suspect(one.source.number, one.number, MUTE)]
+        return [
+            Report(lease, unknown_code(want, silent, self.timeout), is_final=False)
+            for lease, want, silent in self.judge(number)
+        ]
+
     def judge(self, number: int) -> list[tuple[int, Want, list[Stream]]]:
         """Return the leases that have waited in vain, and for what."""
         watch = self._watches.pop(number, None)
         silent: dict[int, set[Stream]] = {}
         for stream, who in watch.pending.items() if watch is not None else ():
-            for lease in who:
+            for lease in who - self._reported.get(stream, set()):
                 silent.setdefault(lease, set()).add(stream)
         found = []
         for lease, streams in sorted(silent.items()):
             known = self._leases.get(lease)
             still = [stream for stream in known.open if stream in streams] if known and not known.is_apart else []
             if known is not None and still:
+                for stream in still:
+                    self._reported.setdefault(stream, set()).add(lease)
                 found.append((lease, known.want, still))
         return found
 

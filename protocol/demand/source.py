@@ -42,6 +42,7 @@ class What(NamedTuple):
     at_ns: int
     reason: str
     error: WebSocketV6Error | None
+    retry_in: float | None = None  # seconds to the next attempt, where that is known
 
 
 class Attachment:
@@ -80,6 +81,7 @@ class Source:
         self.pace = RequestPace(gather, is_limited=traits.is_paced)
         self.attachment: Attachment | None = None  # while it is open
         self.refusal: What | None = None  # of its keys, and nobody was told, for another one served
+        self.was_suspected = False  # of being mute, and was replaced for it, since it last brought anything
         self.is_dropped = False  # it is to go, and its attachment was ended
 
     def opened(self, number: int, *, is_held: bool, backfills: bool = False) -> Attachment:

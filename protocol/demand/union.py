@@ -15,16 +15,15 @@ __all__ = ["Demand", "Union"]
 
 
 class Demand:
-    """Who wants one stream: how many, at which depth, and how many wait for its snapshot."""
+    """Who wants one stream: how many, and at which depth."""
 
-    __slots__ = ("body", "indicator", "live", "once", "snapshot", "want")
+    __slots__ = ("body", "indicator", "live", "once", "want")
 
     def __init__(self, want: Want, indicator: Indicator | None) -> None:
         self.want = want  # any of the wants: type, level and timeframe are the same in all
         self.indicator = indicator
         self.live: dict[int, int] = {}  # depth -> wants that go on
         self.once: dict[int, int] = {}  # depth -> wants of a snapshot alone
-        self.snapshot = 0  # live wants that begin with a snapshot
         self.body = 0  # wants of announcements with their text
 
     @property
@@ -69,7 +68,6 @@ class Union:
             if demand is None:
                 demand = self._demands[stream] = Demand(want, indicators[stream])
             _count(demand.live if want.realtime else demand.once, want.depth, 1)
-            demand.snapshot += want.snapshot and want.realtime
             demand.body += want.include_body
         return streams
 
@@ -79,7 +77,6 @@ class Union:
         for stream in dict.fromkeys(want.streams() if streams is None else streams):
             demand = self._demands[stream]
             _count(demand.live if want.realtime else demand.once, want.depth, -1)
-            demand.snapshot -= want.snapshot and want.realtime
             demand.body -= want.include_body
             if not demand.live and not demand.once:
                 del self._demands[stream]

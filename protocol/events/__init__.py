@@ -12,13 +12,14 @@ from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSign
 from .make import event_class, make_event
 from .market import CandleEvent, TickerEvent, TradeEvent
 from .orderbook import OrderbookEvent, OrderbookUnit
-from .stream import ConnectionEvent, OverflowEvent, Unrecovered
+from .stream import ConnectionEvent, ConnectionState, OverflowEvent, Unrecovered
 
 __all__ = [
     "EVENT_BYTES",
     "AnnouncementEvent",
     "CandleEvent",
     "ConnectionEvent",
+    "ConnectionState",
     "Event",
     "GenericEvent",
     "IndicatorEvent",

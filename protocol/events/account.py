@@ -22,6 +22,7 @@ from .fields import (
     text,
     to_kind,
 )
+from .plain import plain
 
 __all__ = ["MyAsset", "MyAssetEvent", "MyOrderEvent"]
 
@@ -31,31 +32,31 @@ class MyOrderEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     __match_args__ = COMMON
 
-    uuid = text("uid")
-    ask_bid = text("ab")  # ASK, BID
-    order_type = text("ot")  # limit, price, market, best
-    state = text("s")  # wait, watch, trade, done, cancel, prevented
-    trade_uuid = optional_text("tuid")
-    price = optional_number("p")
-    avg_price = optional_number("ap")
-    volume = optional_number("v")
-    remaining_volume = optional_number("rv")
-    executed_volume = optional_number("ev")
-    trades_count = integer("tc")
-    reserved_fee = number("rsf")
-    remaining_fee = number("rmf")
-    paid_fee = number("pf")
-    locked = number("l")
-    executed_funds = number("ef")
-    time_in_force = optional_text("tif")  # ioc, fok, post_only
-    trade_fee = optional_number("tf")
-    is_maker = optional_flag("im")
-    identifier = optional_text("id")
-    smp_type = optional_text("smpt")  # reduce, cancel_maker, cancel_taker, none
-    prevented_volume = optional_number("pv")
-    prevented_locked = optional_number("pl")
-    trade_timestamp = optional_integer("ttms")
-    order_timestamp = integer("otms")
+    uuid = text("uid", "Identifies the order")
+    ask_bid = text("ab", "ASK: sell, BID: buy")
+    order_type = text("ot", "limit, price (market buy), market (market sell) or best")
+    state = text("s", "wait, watch (reserved), trade (an execution), done, cancel or prevented")
+    trade_uuid = optional_text("tuid", "Identifies the execution, where state is trade")
+    price = optional_number("p", "Price of the order, of the execution where state is trade, in the quote currency")
+    avg_price = optional_number("ap", "Average price of the executions, in the quote currency")
+    volume = optional_number("v", "Volume of the order, of the execution where state is trade, in the base currency")
+    remaining_volume = optional_number("rv", "Volume that is left, in the base currency")
+    executed_volume = optional_number("ev", "Volume that was executed, in the base currency")
+    trades_count = integer("tc", "Executions so far")
+    reserved_fee = number("rsf", "Fee that was reserved")
+    remaining_fee = number("rmf", "Fee that is still reserved")
+    paid_fee = number("pf", "Fee paid so far")
+    locked = number("l", "What the order locks, an amount (buy) or a size (sell)")
+    executed_funds = number("ef", "Amount that was executed, in the quote currency")
+    time_in_force = optional_text("tif", "ioc, fok or post_only")
+    trade_fee = optional_number("tf", "Fee of the execution, where state is trade")
+    is_maker = optional_flag("im", "Whether the execution was as a maker")
+    identifier = optional_text("id", "The order's own name, given by whoever made it")
+    smp_type = optional_text("smpt", "Mode of self-match prevention: reduce, cancel_maker, cancel_taker or none")
+    prevented_volume = optional_number("pv", "Size cancelled by self-match prevention, in the base currency")
+    prevented_locked = optional_number("pl", "Amount (buy) or size (sell) cancelled by it")
+    trade_timestamp = optional_integer("ttms", "Time of the execution, Unix milliseconds")
+    order_timestamp = integer("otms", "Time of the order, Unix milliseconds")
 
 
 class MyAsset(msgspec.Struct, frozen=True):
@@ -90,7 +91,7 @@ def _make_asset(asset: MyAsset | _ShortAsset, number: Number) -> MyAsset:
     amounts = (asset.balance, asset.locked)
     if not all(amount.is_finite() for amount in amounts):
         raise ValueError("an amount that is not finite")
-    shown: list[Any] = [to_kind(amount, number) for amount in amounts]
+    shown: list[Any] = [plain(amount) if number is Decimal else to_kind(amount, number) for amount in amounts]
     return MyAsset(asset.currency, *shown)
 
 
@@ -99,6 +100,8 @@ class MyAssetEvent(Event, frozen=True, gc=False, eq=False):
 
     __match_args__ = COMMON
 
-    asset_uuid = text("astuid")
-    assets = Field("ast", msgspec.Raw, convert=_read_assets)
-    asset_timestamp = integer("asttms")
+    asset_uuid = text("astuid", "Identifies this change of assets")
+    assets = Field(
+        "ast", msgspec.Raw, _read_assets, meaning="What each currency concerned has now", kind="tuple of MyAsset"
+    )
+    asset_timestamp = integer("asttms", "Time of the change, Unix milliseconds")

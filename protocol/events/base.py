@@ -8,7 +8,8 @@ Events are nothing to the garbage collector (`gc=False`): thousands may wait in 
 again and again. So none may ever be part of a cycle, and there is nothing in one that could refer to it.
 """
 
-from collections.abc import Mapping, Sequence
+import builtins
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
@@ -16,9 +17,10 @@ import msgspec
 
 from websocket_v6.protocol.exchange.streams import Stream
 
-from ..errors import RemoteProtocolError
-from .codec import HEAD, MALFORMED, Codec, may_have_minus_zero
+from ..errors import LocalProtocolError, RemoteProtocolError
+from .codec import HEAD, MALFORMED, Codec
 from .fields import Field, Number, integer, text
+from .plain import LARGE, SMALL, PlainDecimal, raw, spelled
 
 __all__ = ["COMMON", "EVENT_BYTES", "Event", "MarketEvent", "weigh"]
 
@@ -42,12 +44,16 @@ class _EventType(msgspec.StructMeta):
 
     @property
     def __match_args__(self) -> tuple[str, ...]:  # type: ignore[override]
-        fields: tuple[str, ...] = self._fields  # type: ignore[attr-defined]
+        fields: tuple[str, ...] = self._names  # type: ignore[attr-defined]
         return fields
 
 
 class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=False):
     """One message of the exchange; the subclasses add the fields of their type under the exchange's full names.
+
+    Every event has `symbol` (the code; the category of an announcement; "*" where there is neither), `timestamp` (the
+    exchange's, Unix milliseconds), `received_at` (this machine's clock, Unix nanoseconds), `epoch` (rises whenever
+    messages may be missing), `stream_type` ("SNAPSHOT" or "REALTIME") and `type` ("ticker", "candle.1m").
 
     A field that the exchange left out or sent as null is None, whatever its declared type: the types are what the
     exchange documents. Reading a field raises RemoteProtocolError if the message holds something else there.
@@ -65,10 +71,10 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
     _views: Any = None  # the view that was made last, another event
     _sibling: Any = None  # of a view, the one that was made before it
 
-    timestamp = integer("tms")
-    stream_type = text("st")
+    timestamp = integer("tms", "When the exchange made the message, Unix milliseconds")
+    stream_type = text("st", "SNAPSHOT, the present state, or REALTIME, a change")
 
-    _fields: ClassVar[tuple[str, ...]] = ()
+    _names: ClassVar[tuple[str, ...]] = ()
     _codecs: ClassVar[dict[Number, Codec]] = {}  # by what its numbers are
     _undecoded: ClassVar[dict[str, None]] = dict.fromkeys(("_values", "_views", "_sibling"))
 
@@ -77,7 +83,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         own: dict[str, Any] = {}
         for base in reversed(cls.__mro__[: cls.__mro__.index(Event)]):
             own |= {name: value for name, value in vars(base).items() if isinstance(value, Field | property)}
-        cls._fields = tuple(dict.fromkeys((*COMMON, *(name for name in own if name[0] != "_"))))
+        cls._names = tuple(dict.fromkeys((*COMMON, *(name for name in own if name[0] != "_"))))
         fields = {"timestamp": Event.timestamp, "stream_type": Event.stream_type, **own}
         fields = {name: field for name, field in fields.items() if isinstance(field, Field)}
         cls._codecs = {number: Codec(cls, fields, number) for number in (Decimal, float)}
@@ -131,11 +137,9 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
             values = decode(payload)
             if exact_numbers is not None:
                 for number in exact_numbers(values):
-                    if not number:
-                        if number is not None and may_have_minus_zero(payload):
-                            raise ValueError
-                    elif not number.is_finite():
-                        raise ValueError
+                    if number is not None and not SMALL <= number < LARGE:  # NaN raises
+                        codec.spell_out(values, payload)
+                        break
             if not payload.isascii():
                 payload.decode()  # msgspec does not look at what it skips
         except StopIteration:
@@ -160,9 +164,20 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         """Return this event, a snapshot, as the latest of a stream that runs."""
         return self._view_with("stream_type", "REALTIME")
 
-    def asdict(self) -> dict[str, Any]:
-        """Return all public fields by name, order book units and assets as dicts too."""
-        return {name: _plain(value) for name, value in self._items()}
+    def asdict(self, numbers: "builtins.type[Decimal | float | str]" = Decimal) -> dict[str, Any]:
+        """Return all public fields by name, order book units and assets as dicts too.
+
+        `numbers` is what prices and sizes become: `Decimal` (exact, as they are), `float`, or `str` in plain digits.
+        With `float` or `str` the result goes as it is to json, csv, sqlite3, pandas and polars.
+
+        Raises:
+            LocalProtocolError: if `numbers` is anything else.
+        """
+        return _as_dict(self._items(), numbers)
+
+    def json(self) -> str:
+        """Return all public fields as one JSON object, under the exchange's full names, numbers in plain digits."""
+        return msgspec.json.encode({name: _converted(value, raw) for name, value in self._items()}).decode()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Event) or type(self) is not type(other):
@@ -219,7 +234,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         self.load()
         if len(self._values.__struct_fields__) < len(self._codec):
             self._keep(self._codec.decode_all(self._payload))
-        return [(name, getattr(self, name)) for name in self._fields]
+        return [(name, getattr(self, name)) for name in self._names]
 
     def _keep(self, values: Any) -> None:
         for name, value in self._fixed:
@@ -273,14 +288,27 @@ def _shown(value: object) -> str:
     return str(value) if isinstance(value, Decimal) else repr(value)
 
 
-_PLAIN = frozenset({Decimal, str, int, float, bool, type(None)})  # nearly all; to ask about a Mapping is slow
+_CONVERSIONS: dict[type, Callable[[Any], Any]] = {
+    Decimal: lambda value: value,
+    float: lambda value: float(value) if isinstance(value, Decimal) else value,
+    str: lambda value: spelled(value) if isinstance(value, Decimal | float) else value,
+}
+# Nearly all; to ask about a Mapping is slow.
+_SINGLE = frozenset({Decimal, PlainDecimal, str, int, float, bool, type(None)})
 
 
-def _plain(value: Any) -> Any:
-    if type(value) in _PLAIN:
-        return value
-    if isinstance(value, tuple):
-        return tuple(_plain(item) for item in value)
+def _as_dict(items: Iterable[tuple[str, Any]], numbers: type) -> dict[str, Any]:
+    if not isinstance(numbers, type) or numbers not in _CONVERSIONS:
+        raise LocalProtocolError(f"numbers={numbers!r:.60} is not offered: choose Decimal, float or str")
+    convert = _CONVERSIONS[numbers]
+    return {name: _converted(value, convert) for name, value in items}
+
+
+def _converted(value: Any, convert: Callable[[Any], Any]) -> Any:
+    if type(value) in _SINGLE:
+        return convert(value)
+    if isinstance(value, tuple | list):
+        return tuple(_converted(item, convert) for item in value)
     if isinstance(value, Mapping):
-        return dict(value)
-    return value.asdict() if hasattr(value, "asdict") else value
+        return {name: _converted(item, convert) for name, item in value.items()}
+    return _converted(value.asdict(), convert) if hasattr(value, "asdict") else value

@@ -17,6 +17,7 @@ from ..errors import RemoteProtocolError
 from ..limits import EXCERPT_CHARACTERS
 from ..outside_text import excerpt, outside_text
 from .fields import Field, Number, to_kind
+from .plain import plain
 
 __all__ = [
     "HEAD",
@@ -44,7 +45,6 @@ MEMORY = 256  # messages from one sample of what is read to the next
 _MANY = 8  # fields beyond which all are decoded
 _SETS = 64  # of decoders; who reads ever other fields has them all decoded for a while
 
-_is_finite = Decimal.is_finite
 _values = msgspec.structs.astuple
 
 Decode = Callable[[bytes | str], Any]
@@ -92,6 +92,20 @@ class Codec:
     def __contains__(self, name: object) -> bool:
         """Whether there is a field of this name."""
         return name in self._all
+
+    def spell_out(self, values: Any, payload: bytes) -> None:
+        """Look at the numbers of a message one by one, and have those shown in plain digits that were not.
+
+        Raises:
+            ValueError: if one is not finite, or a zero whose sign may be lost.
+        """
+        for name in values.__struct_fields__:
+            number = getattr(values, name)
+            if isinstance(number, Decimal):
+                if not number.is_finite() or (not number and may_have_minus_zero(payload)):
+                    raise ValueError
+                if "E" in str(number):
+                    setattr(values, name, plain(number))
 
     def sample(self, payload: bytes) -> Any:
         """Check a message and decode nothing of it, so that whatever is read of it is noticed.
@@ -200,9 +214,12 @@ class Codec:
     def _exactly(self, text: str, names: frozenset[str], is_full: bool) -> Any:
         values = self._decoder(names, is_full, Decimal)(keep_minus_zero(text))
         # msgspec takes "NaN" for a decimal.
-        numbers = [getattr(values, name) for name in self._numbers(names)]
-        if not all(map(_is_finite, filter(None, numbers))):
-            raise ValueError("a number that is not finite")
+        for name in self._numbers(names):
+            number = getattr(values, name)
+            if number is not None:
+                if not number.is_finite():
+                    raise ValueError("a number that is not finite")
+                setattr(values, name, plain(number))
         return values
 
     def _inexactly(self, text: str, names: frozenset[str], is_full: bool) -> Any:

@@ -49,16 +49,25 @@ def to_kind(value: Decimal, number: Number) -> Decimal | float:
 
 
 class Field(_Property, Generic[T]):
-    """One field of an event, under its DEFAULT name or `full`; `short` is its SIMPLE name.
+    """One field of an event, under its DEFAULT name or `full`; `short` is its SIMPLE name, `meaning` what it holds.
 
     `wire` is what msgspec expects in the message, without it a number of the event's own kind, and `convert` makes the
     value of that and of the event's kind of numbers.
     """
 
     def __init__(
-        self, short: str, wire: Any = None, convert: Callable[[Any, Number], T] | None = None, full: str = ""
+        self,
+        short: str,
+        wire: Any = None,
+        convert: Callable[[Any, Number], T] | None = None,
+        full: str = "",
+        *,
+        meaning: str = "",
+        kind: str = "",
     ) -> None:
         self.short = short
+        self.meaning = meaning
+        self.kind = kind
         self.full = full
         self.wire = wire
         self.convert = convert
@@ -66,7 +75,9 @@ class Field(_Property, Generic[T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self.full = self.full or name
         if not TYPE_CHECKING:
+            shown = f"{self.meaning} ({self.kind}; the exchange's `{self.full}`, `{self.short}` in SIMPLE.)"
             super().__init__(attrgetter(f"_values.{name}"))
+            self.__doc__ = shown
 
     if TYPE_CHECKING:
 
@@ -77,36 +88,36 @@ class Field(_Property, Generic[T]):
         def __get__(self, event: object, owner: type) -> "Field[T] | T": ...
 
 
-def number(short: str) -> Field[Decimal]:
+def number(short: str, meaning: str) -> Field[Decimal]:
     """A number, exact: `Decimal` of its text in the message."""
-    return Field(short)
+    return Field(short, meaning=meaning, kind="Decimal")
 
 
-def integer(short: str) -> Field[int]:
+def integer(short: str, meaning: str) -> Field[int]:
     """An integer: a time in milliseconds, an id, a count."""
-    return Field(short, int | None)
+    return Field(short, int | None, meaning=meaning, kind="int")
 
 
-def text(short: str) -> Field[str]:
+def text(short: str, meaning: str) -> Field[str]:
     """A string."""
-    return Field(short, str | None)
+    return Field(short, str | None, meaning=meaning, kind="str")
 
 
-def optional_number(short: str) -> Field[Decimal | None]:
+def optional_number(short: str, meaning: str) -> Field[Decimal | None]:
     """A number that the exchange leaves out or sends as null at times."""
-    return Field(short)
+    return Field(short, meaning=meaning, kind="Decimal or None")
 
 
-def optional_integer(short: str) -> Field[int | None]:
+def optional_integer(short: str, meaning: str) -> Field[int | None]:
     """An integer that the exchange leaves out or sends as null at times."""
-    return Field(short, int | None)
+    return Field(short, int | None, meaning=meaning, kind="int or None")
 
 
-def optional_text(short: str) -> Field[str | None]:
+def optional_text(short: str, meaning: str) -> Field[str | None]:
     """A string that the exchange leaves out or sends as null at times."""
-    return Field(short, str | None)
+    return Field(short, str | None, meaning=meaning, kind="str or None")
 
 
-def optional_flag(short: str) -> Field[bool | None]:
+def optional_flag(short: str, meaning: str) -> Field[bool | None]:
     """A truth value that the exchange leaves out or sends as null at times."""
-    return Field(short, bool | None)
+    return Field(short, bool | None, meaning=meaning, kind="bool or None")

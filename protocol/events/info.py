@@ -15,6 +15,7 @@ from websocket_v6.protocol.exchange import short_names
 from .base import COMMON, Event, MarketEvent
 from .codec import MALFORMED, checked_text, keep_minus_zero, malformed
 from .fields import Field, Number, optional_text, text, to_kind
+from .plain import plain
 
 __all__ = ["AnnouncementEvent", "GenericEvent", "IndicatorEvent", "IndicatorSignalEvent"]
 
@@ -28,14 +29,14 @@ class AnnouncementEvent(Event, frozen=True, gc=False, eq=False):
 
     __match_args__ = COMMON
 
-    event_type = text("et")  # CREATED, UPDATED
-    uuid = text("uid")
-    title = text("tt")
-    category = text("cat")
-    url = text("url")
-    first_listed_at = text("flat")
-    listed_at = text("lat")
-    body = optional_text("bd")
+    event_type = text("et", "CREATED or UPDATED")
+    uuid = text("uid", "Identifies the notice")
+    title = text("tt", "Its title")
+    category = text("cat", "Its category, such as trade or maintenance")
+    url = text("url", "Where it is on the exchange's site")
+    first_listed_at = text("flat", "When it was first listed, ISO 8601 with +09:00")
+    listed_at = text("lat", "When it was listed last, ISO 8601 with +09:00")
+    body = optional_text("bd", "Its text, Markdown, where it was asked for and is not too large")
 
     def without_body(self) -> Self:
         """Return this event as those get it who did not ask for bodies."""
@@ -69,8 +70,8 @@ def _named(names: Mapping[str, str], values: Mapping[str, Any] | None, number: N
     full = {names.get(name, name): value for name, value in (values or {}).items()}
     if type(full.get("multiplier")) is int:  # 2 and 2.0 are one multiplier
         full["multiplier"] = Decimal(full["multiplier"])
-    if number is not Decimal:
-        full = {name: to_kind(value, number) if isinstance(value, Decimal) else value for name, value in full.items()}
+    shown: Any = plain if number is Decimal else lambda value: to_kind(value, number)
+    full = {name: shown(value) if isinstance(value, Decimal) else value for name, value in full.items()}
     return MappingProxyType(full)
 
 
@@ -83,11 +84,11 @@ class IndicatorEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     __match_args__ = COMMON
 
-    timeframe = text("tf")
-    indicator = text("ind")
-    params = Field("p", msgspec.Raw, convert=_read_params)
-    candle_date_time_utc = text("cdttmu")
-    value = Field("v", msgspec.Raw, convert=_read_value)
+    timeframe = text("tf", "5m, 15m, 60m, 240m or 1d")
+    indicator = text("ind", "Which one: volume, rsi, moving_average, ma_crossover, bollinger_bands or macd")
+    params = Field("p", msgspec.Raw, _read_params, meaning="What it is computed with, by name", kind="mapping")
+    candle_date_time_utc = text("cdttmu", "Start of the candle, UTC, yyyy-MM-ddTHH:mm:ss")
+    value = Field("v", msgspec.Raw, _read_value, meaning="What it is, by name", kind="mapping of Decimal")
 
 
 class IndicatorSignalEvent(MarketEvent, frozen=True, gc=False, eq=False):
@@ -98,13 +99,15 @@ class IndicatorSignalEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     __match_args__ = COMMON
 
-    timeframe = text("tf")
-    indicator = text("ind")
-    params = Field("p", msgspec.Raw, convert=_read_params)
-    trigger = text("tr")
-    event_params = Field("ep", msgspec.Raw, convert=_read_event_params)
-    candle_date_time_utc = text("cdttmu")
-    value = Field("v", msgspec.Raw, convert=_read_value)
+    timeframe = text("tf", "5m, 15m, 60m, 240m or 1d")
+    indicator = text("ind", "Which one: volume, rsi, moving_average, ma_crossover, bollinger_bands or macd")
+    params = Field("p", msgspec.Raw, _read_params, meaning="What it is computed with, by name", kind="mapping")
+    trigger = text("tr", "The condition that came true, such as oversold")
+    event_params = Field(
+        "ep", msgspec.Raw, _read_event_params, meaning="What the trigger was given, by name", kind="mapping"
+    )
+    candle_date_time_utc = text("cdttmu", "Start of the candle, UTC, yyyy-MM-ddTHH:mm:ss")
+    value = Field("v", msgspec.Raw, _read_value, meaning="What it is, by name", kind="mapping of Decimal")
 
 
 class GenericEvent(Event, frozen=True, gc=False, eq=False):
@@ -113,8 +116,20 @@ class GenericEvent(Event, frozen=True, gc=False, eq=False):
     __match_args__ = COMMON
 
     # These keys may mean anything in a message of an unknown type.
-    timestamp = Field[Any]("tms", Any, lambda value, _: value if type(value) is int else None)
-    stream_type = Field[Any]("st", Any, lambda value, _: value if isinstance(value, str) else None)
+    timestamp = Field[Any](
+        "tms",
+        Any,
+        lambda value, _: value if type(value) is int else None,
+        meaning="Unix milliseconds, presumably",
+        kind="int or None",
+    )
+    stream_type = Field[Any](
+        "st",
+        Any,
+        lambda value, _: value if isinstance(value, str) else None,
+        meaning="SNAPSHOT or REALTIME, presumably",
+        kind="str or None",
+    )
 
     @property
     def fields(self) -> Mapping[str, Any]:

@@ -29,35 +29,41 @@ class TickerEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     __match_args__ = COMMON
 
-    opening_price = number("op")
-    high_price = number("hp")
-    low_price = number("lp")
-    trade_price = number("tp")
-    prev_closing_price = number("pcp")
-    acc_trade_price = number("atp")
-    change = text("c")  # RISE, EVEN, FALL
-    change_price = number("cp")
-    signed_change_price = number("scp")
-    change_rate = number("cr")
-    signed_change_rate = number("scr")
-    ask_bid = text("ab")  # ASK, BID
-    trade_volume = number("tv")
-    acc_trade_volume = number("atv")
-    trade_date = text("tdt")
-    trade_time = text("ttm")
-    trade_timestamp = integer("ttms")
-    acc_ask_volume = number("aav")
-    acc_bid_volume = number("abv")
-    highest_52_week_price = number("h52wp")
-    highest_52_week_date = optional_text("h52wdt")
-    lowest_52_week_price = number("l52wp")
-    lowest_52_week_date = optional_text("l52wdt")
-    market_state = text("ms")  # PREVIEW, ACTIVE, DELISTED
-    is_trading_suspended = optional_flag("its")  # deprecated
-    delisting_date = Field("dd", Any, _plain_date)
-    market_warning = optional_text("mw")  # deprecated
-    acc_trade_price_24h = number("atp24h")
-    acc_trade_volume_24h = number("atv24h")
+    opening_price = number("op", "Price at the day's opening, 00:00 UTC, in the quote currency")
+    high_price = number("hp", "Highest price of the day, in the quote currency")
+    low_price = number("lp", "Lowest price of the day, in the quote currency")
+    trade_price = number("tp", "Price of the last trade, in the quote currency")
+    prev_closing_price = number("pcp", "Closing price of the day before, in the quote currency")
+    acc_trade_price = number("atp", "Turnover since 00:00 UTC, in the quote currency")
+    change = text("c", "Against the day before: RISE, EVEN or FALL")
+    change_price = number("cp", "Change against the day before, without sign, in the quote currency")
+    signed_change_price = number("scp", "Change against the day before, in the quote currency")
+    change_rate = number("cr", "Change against the day before, without sign, as a fraction")
+    signed_change_rate = number("scr", "Change against the day before, as a fraction: 0.01 is one percent")
+    ask_bid = text("ab", "Side of the last trade: ASK, a sell, or BID, a buy")
+    trade_volume = number("tv", "Volume of the last trade, in the base currency")
+    acc_trade_volume = number("atv", "Volume since 00:00 UTC, in the base currency")
+    trade_date = text("tdt", "Day of the last trade, UTC, yyyyMMdd")
+    trade_time = text("ttm", "Time of the last trade, UTC, HHmmss")
+    trade_timestamp = integer("ttms", "Time of the last trade, Unix milliseconds")
+    acc_ask_volume = number("aav", "Sell volume of the day, in the base currency")
+    acc_bid_volume = number("abv", "Buy volume of the day, in the base currency")
+    highest_52_week_price = number("h52wp", "Highest price of 52 weeks, in the quote currency")
+    highest_52_week_date = optional_text("h52wdt", "Day of that, yyyy-MM-dd")
+    lowest_52_week_price = number("l52wp", "Lowest price of 52 weeks, in the quote currency")
+    lowest_52_week_date = optional_text("l52wdt", "Day of that, yyyy-MM-dd")
+    market_state = text("ms", "PREVIEW, ACTIVE or DELISTED")
+    is_trading_suspended = optional_flag("its", "Whether trading is suspended; deprecated by the exchange")
+    delisting_date = Field(
+        "dd",
+        Any,
+        _plain_date,
+        meaning="End of support, yyyy-MM-dd where the exchange sends an object",
+        kind="str or None",
+    )
+    market_warning = optional_text("mw", "NONE or CAUTION; deprecated by the exchange")
+    acc_trade_price_24h = number("atp24h", "Turnover of the last 24 hours, in the quote currency")
+    acc_trade_volume_24h = number("atv24h", "Volume of the last 24 hours, in the base currency")
 
 
 class TradeEvent(MarketEvent, frozen=True, gc=False, eq=False):
@@ -69,20 +75,20 @@ class TradeEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     __match_args__ = COMMON
 
-    trade_date = text("td")
-    trade_time = text("ttm")
-    trade_timestamp = integer("ttms")
-    trade_price = number("tp")
-    trade_volume = number("tv")
-    ask_bid = text("ab")  # ASK: the taker sold, BID: the taker bought
-    prev_closing_price = number("pcp")
-    change = text("c")  # RISE, EVEN, FALL
-    change_price = number("cp")
-    sequential_id = integer("sid")
-    best_ask_price = optional_number("bap")
-    best_ask_size = optional_number("bas")
-    best_bid_price = optional_number("bbp")
-    best_bid_size = optional_number("bbs")
+    trade_date = text("td", "Day of the trade, UTC, yyyy-MM-dd")
+    trade_time = text("ttm", "Time of the trade, UTC, HH:mm:ss")
+    trade_timestamp = integer("ttms", "Time of the trade, Unix milliseconds")
+    trade_price = number("tp", "Price, in the quote currency")
+    trade_volume = number("tv", "Volume, in the base currency")
+    ask_bid = text("ab", "ASK: the taker sold, BID: the taker bought")
+    prev_closing_price = number("pcp", "Closing price of the day before, in the quote currency")
+    change = text("c", "Against the day before: RISE, EVEN or FALL")
+    change_price = number("cp", "Change against the day before, without sign, in the quote currency")
+    sequential_id = integer("sid", "Identifies the trade within its code; says nothing of the order")
+    best_ask_price = optional_number("bap", "Best asking price at that moment, in the quote currency")
+    best_ask_size = optional_number("bas", "Size at the best asking price, in the base currency")
+    best_bid_price = optional_number("bbp", "Best bid at that moment, in the quote currency")
+    best_bid_size = optional_number("bbs", "Size at the best bid, in the base currency")
     backfilled = Event.backfilled  # here to be shown: what is fetched is trades, and they lack the best levels
 
 
@@ -95,11 +101,11 @@ class CandleEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     __match_args__ = COMMON
 
-    candle_date_time_utc = text("cdttmu")
-    candle_date_time_kst = optional_text("cdttmk")
-    opening_price = number("op")
-    high_price = number("hp")
-    low_price = number("lp")
-    trade_price = number("tp")
-    candle_acc_trade_volume = number("catv")
-    candle_acc_trade_price = number("catp")
+    candle_date_time_utc = text("cdttmu", "Start of the candle, UTC, yyyy-MM-ddTHH:mm:ss")
+    candle_date_time_kst = optional_text("cdttmk", "Start of the candle, Korean time, yyyy-MM-ddTHH:mm:ss")
+    opening_price = number("op", "First price, in the quote currency")
+    high_price = number("hp", "Highest price, in the quote currency")
+    low_price = number("lp", "Lowest price, in the quote currency")
+    trade_price = number("tp", "Last price so far, in the quote currency")
+    candle_acc_trade_volume = number("catv", "Volume so far, in the base currency")
+    candle_acc_trade_price = number("catp", "Turnover so far, in the quote currency")

@@ -15,6 +15,7 @@ from ..errors import RemoteProtocolError
 from .base import COMMON, Event, MarketEvent
 from .codec import MALFORMED, has_full_names, keep_minus_zero, malformed
 from .fields import Field, Number, number, optional_number, to_kind
+from .plain import may_be_shown_with_exponent, plain
 
 __all__ = ["OrderbookEvent", "OrderbookUnit"]
 
@@ -44,8 +45,8 @@ class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
     _depth: int | None = None
     _units: tuple[OrderbookUnit, ...] | None = None  # once they are decoded
 
-    total_ask_size = number("tas")
-    total_bid_size = number("tbs")
+    total_ask_size = number("tas", "Size of all asks, whatever the depth, in the base currency")
+    total_bid_size = number("tbs", "Size of all bids, whatever the depth, in the base currency")
 
     @property
     def orderbook_units(self) -> tuple[OrderbookUnit, ...]:
@@ -56,8 +57,10 @@ class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
             msgspec.structs.force_setattr(self, "_units", units)
         return units
 
-    level = optional_number("lv")
-    _levels = Field[msgspec.Raw]("obu", msgspec.Raw, full="orderbook_units")
+    level = optional_number("lv", "Step by which prices are grouped, in the quote currency; 0 for none")
+    _levels = Field[msgspec.Raw](
+        "obu", msgspec.Raw, full="orderbook_units", meaning="The levels, not decoded", kind="JSON"
+    )
 
     _undecoded: ClassVar[dict[str, None]] = {**Event._undecoded, "_units": None}
 
@@ -136,6 +139,9 @@ def _exact_units(levels: str, is_full: bool, count: int | None) -> tuple[Orderbo
     # msgspec takes "NaN" for a decimal. Eight quotes a level are those of its keys: then no number is a string.
     if levels.count('"') != 8 * len(rows) and not all(map(_is_finite, rows)):
         raise ValueError("a number that is not finite")
+    if may_be_shown_with_exponent(levels, 4 * len(rows) if is_full else 0):  # ask_price, ...
+        for row in rows:
+            _spell_out(row)
     units = tuple(rows) if is_full else _public(rows)
     if all(unit.ask_price and unit.bid_price for unit in units):
         return units
@@ -162,6 +168,13 @@ def _counted(rows: list[Any], count: int | None) -> list[Any]:
 
 def _public(rows: list[Any]) -> tuple[OrderbookUnit, ...]:
     return tuple(starmap(OrderbookUnit, map(_values, rows)))
+
+
+def _spell_out(row: Any) -> None:
+    for name in row.__struct_fields__:
+        value = getattr(row, name)
+        if value is not None and (shown := plain(value)) is not value:
+            msgspec.structs.force_setattr(row, name, shown)
 
 
 def _as_float(value: Any) -> Any:

@@ -1,10 +1,28 @@
 """What happened to the stream itself: the connection came or went, a mailbox overflowed. Not from the exchange."""
 
+from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, final
 
 import msgspec
 
-__all__ = ["ConnectionEvent", "OverflowEvent", "Unrecovered"]
+__all__ = ["ConnectionEvent", "ConnectionState", "OverflowEvent", "Unrecovered"]
+
+
+class ConnectionState(StrEnum):
+    """What `on_connection` tells; each is its own word, so that `event.state == "open"` holds as well."""
+
+    CONNECTING = "connecting"
+    """An attempt has begun."""
+    OPEN = "open"
+    """Connected, and everything is asked for; `gap` tells what may be missing before it."""
+    LOST = "lost"
+    """The connection, or an attempt, has failed; it is tried again by itself. `reason` says why."""
+    REFUSED = "refused"
+    """The exchange refuses the keys; they are tried again rarely, or once others are set."""
+    CLOSED = "closed"
+    """Nothing is wanted of the endpoint any more."""
+    BACKFILLED = "backfilled"
+    """The gap of an open connection has been seen to: what was `recovered`, and what was not."""
 
 
 class Unrecovered(NamedTuple):
@@ -17,10 +35,13 @@ class Unrecovered(NamedTuple):
 
 
 class ConnectionEvent(msgspec.Struct, frozen=True):
-    """The connection of an endpoint changed its state; messages may be missing where `gap` is given."""
+    """The connection of an endpoint changed its state; messages may be missing where `gap` is given.
+
+    `state` is a ConnectionState: "connecting", "open", "lost", "refused", "closed" or "backfilled".
+    """
 
     endpoint: str  # "public", "private", "info"
-    state: str  # the connection's new state; "backfilled" once the gap of an open one has been seen to
+    state: ConnectionState
     epoch: int  # of the endpoint: rises whenever messages may be missing
     gap: float | None = None  # seconds without a connection
     gap_started_at: int | None = None  # Unix nanoseconds: all from before it was delivered
@@ -45,7 +66,10 @@ class ConnectionEvent(msgspec.Struct, frozen=True):
 
 @final
 class OverflowEvent(msgspec.Struct, frozen=True):
-    """A mailbox dropped events because its reader is too slow; it stands where they would have been."""
+    """A mailbox dropped events because its reader is too slow, or because its policy means to.
+
+    It goes to `on_overflow`; with `notify=True`, it stands in the stream where they would have been.
+    """
 
     symbol: str | None  # the code whose events were dropped, None for several
     dropped: int  # since the last OverflowEvent
@@ -53,6 +77,7 @@ class OverflowEvent(msgspec.Struct, frozen=True):
     policy: str  # "latest", "drop_oldest", "throttle", "lossless", "block"
     epoch: int = 0
     received_at: int = 0  # Unix nanoseconds
+    type: str = ""  # of the subscription, such as "ticker" or "candle.1m"; empty in the stream itself
 
     stream_type: ClassVar[str] = "REALTIME"
 

@@ -29,14 +29,18 @@ KOREAN_CATEGORIES = ("notice", "trade", "wallet", "maintenance", "digital_asset"
 REGIONAL_CATEGORIES = ("note", "trading", "airdrop", "feature", "disclosure")
 
 
+# Currencies of states: they are quotes, never bases. The order of most other exchanges is the other way round.
+STATE_CURRENCIES = ("KRW", "SGD", "IDR", "THB")
+
+
 def check_codes(symbols: str | Iterable[str]) -> tuple[str, ...]:
     """Return the codes in upper case, each once, in the order given.
 
     Raises:
         LocalProtocolError: if there is none or one is not of the form QUOTE-BASE.
     """
-    if isinstance(symbols, str):
-        symbols = (symbols,)
+    if isinstance(symbols, str | bytes):
+        symbols = (symbols,)  # bytes are refused as what they are
     try:
         codes = tuple(dict.fromkeys(_check_code(symbol) for symbol in symbols))
     except TypeError as exc:
@@ -52,14 +56,17 @@ def _check_code(symbol: object) -> str:
     code = symbol.strip().upper()
     if not CODE.fullmatch(code):
         raise LocalProtocolError(f"{symbol!r:.60} is not a code: write QUOTE-BASE, such as 'KRW-BTC'")
+    quote, _, base = code.partition("-")
+    if base in STATE_CURRENCIES:
+        raise LocalProtocolError(f"{symbol!r:.60} has its currencies the wrong way round: write '{base}-{quote}'")
     return code
 
 
 def check_depth(depth: int) -> int:
     """Return `depth` if the exchange has it; it would silently send 30 levels for any other number."""
-    if depth not in DEPTHS or isinstance(depth, bool):
+    if type(depth) is not int or depth not in DEPTHS:
         raise LocalProtocolError(f"depth={depth!r:.60} is not offered: choose one of {_listed(DEPTHS)}")
-    return int(depth)
+    return depth
 
 
 def check_level(level: float | str | Decimal, codes: Iterable[str]) -> Decimal:
@@ -101,11 +108,14 @@ def check_categories(categories: str | Iterable[str] | None, region: str) -> tup
     """
     if categories is None:
         return ()
-    wanted = (categories,) if isinstance(categories, str) else tuple(dict.fromkeys(categories))
+    if not isinstance(categories, Iterable):
+        raise LocalProtocolError(f"categories={categories!r:.60} makes no sense: give names such as 'trade', or None")
+    wanted = (categories,) if isinstance(categories, str) else tuple(categories)
     known = KOREAN_CATEGORIES if region == "kr" else KOREAN_CATEGORIES + REGIONAL_CATEGORIES
     for category in wanted:
         if category not in known:
             raise LocalProtocolError(f"category {category!r:.60} is not known: choose from {_listed(known)}")
+    wanted = tuple(dict.fromkeys(wanted))
     if not wanted:
         raise LocalProtocolError("no categories given: leave categories out for all of them")
     return wanted

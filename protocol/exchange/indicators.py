@@ -93,8 +93,11 @@ def check_indicators(
     Raises:
         LocalProtocolError: if the exchange would refuse one.
     """
-    if isinstance(indicators, Mapping):
-        indicators = (indicators,)
+    if isinstance(indicators, Mapping | str):
+        indicators = (indicators,)  # a name alone is refused as what it is
+    if not isinstance(indicators, Iterable):
+        text = f"indicators={indicators!r:.60} makes no sense"
+        raise LocalProtocolError(f'{text}: give objects such as {{"type": "rsi", "params": {{"period": 14}}}}')
     checked = tuple(dict.fromkeys(_check(indicator, signal) for indicator in indicators))
     if not checked:
         raise LocalProtocolError(

@@ -1,5 +1,6 @@
 """Each policy by example, all of them against a naive model, and all of them under a producer that is too fast."""
 
+import contextlib
 import gc
 import queue
 import signal
@@ -15,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.mailbox import MOST_FAILURES, MailboxQueue
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError, EngineError, MailboxFullError, StreamError
 from websocket_v6.protocol.events import Event, OverflowEvent, make_event, weigh
@@ -44,14 +45,14 @@ def drain(mailbox: MailboxQueue, now: float = 0.0) -> list[Taken]:
 
 
 def test_latest_keeps_the_newest_of_each_code_and_its_place() -> None:
-    mailbox = MailboxQueue(Mailbox.latest(notify=False))
+    mailbox = MailboxQueue(Mailbox.latest())
     mailbox.put_many([event(1), event(2, "KRW-ETH"), event(3), event(4)])
     assert numbers(drain(mailbox)) == [4, 2]
     assert mailbox.stats == (4, 2, 2, 0)
 
 
 def test_latest_is_the_newest_at_the_moment_of_delivery() -> None:
-    mailbox = MailboxQueue(Mailbox.latest(notify=False))
+    mailbox = MailboxQueue(Mailbox.latest())
     mailbox.put_many([event(1), event(2, "KRW-ETH")])
     assert numbers([mailbox.take(0.0)]) == [1]
     mailbox.put_many([event(3, "KRW-ETH")])
@@ -59,7 +60,7 @@ def test_latest_is_the_newest_at_the_moment_of_delivery() -> None:
 
 
 def test_latest_tells_what_it_dropped_at_most_once_a_second_and_in_the_end() -> None:
-    mailbox = MailboxQueue(Mailbox.latest())
+    mailbox = MailboxQueue(Mailbox.latest(notify=True))
     taken: list[Taken] = []
     for step in range(25):
         mailbox.put_many([event(2 * step), event(2 * step + 1)])
@@ -73,7 +74,7 @@ def test_latest_tells_what_it_dropped_at_most_once_a_second_and_in_the_end() -> 
 
 
 def test_drop_oldest_keeps_the_newest_and_tells_before_the_next() -> None:
-    mailbox = MailboxQueue(Mailbox.drop_oldest(3))
+    mailbox = MailboxQueue(Mailbox.drop_oldest(3, notify=True))
     mailbox.put_many([event(number) for number in range(10)])
     overflow, *rest = drain(mailbox)
     assert isinstance(overflow, OverflowEvent)
@@ -89,7 +90,7 @@ def test_drop_oldest_keeps_the_newest_and_tells_before_the_next() -> None:
 
 
 def test_throttle_delivers_at_once_and_then_the_newest_when_its_time_comes() -> None:
-    mailbox = MailboxQueue(Mailbox.throttle(0.5, notify=False))
+    mailbox = MailboxQueue(Mailbox.throttle(0.5))
     mailbox.put_many([event(1), event(2, "KRW-ETH")])
     assert numbers(drain(mailbox, 10.0)) == [1, 2]
     mailbox.put_many([event(3), event(4)])
@@ -100,7 +101,7 @@ def test_throttle_delivers_at_once_and_then_the_newest_when_its_time_comes() -> 
 
 
 def test_throttle_hands_out_first_what_has_waited_longest() -> None:
-    mailbox = MailboxQueue(Mailbox.throttle(1.0, notify=False))
+    mailbox = MailboxQueue(Mailbox.throttle(1.0))
     mailbox.put_many([event(1, "A"), event(2, "B")])
     assert numbers([mailbox.take(10.0), mailbox.take(10.4)]) == [1, 2]
     mailbox.put_many([event(3, "B"), event(4, "A"), event(5, "C")])
@@ -109,7 +110,7 @@ def test_throttle_hands_out_first_what_has_waited_longest() -> None:
 
 def test_lossless_delivers_what_fits_and_then_ends() -> None:
     size = weigh([event(1)])
-    mailbox = MailboxQueue(Mailbox.lossless(size * 2))
+    mailbox = MailboxQueue(Mailbox.lossless(size * 2, notify=True))
     mailbox.put_many([event(1), event(2), event(3)])
     mailbox.put_many([event(4)])
     assert mailbox.error is None, "what fits is still to be delivered"
@@ -125,7 +126,7 @@ def test_lossless_delivers_what_fits_and_then_ends() -> None:
 
 
 def test_lossless_within_its_budget_goes_on_for_ever() -> None:
-    mailbox = MailboxQueue(Mailbox.lossless(2 * weigh([event(1)])))
+    mailbox = MailboxQueue(Mailbox.lossless(2 * weigh([event(1)]), notify=True))
     mailbox.put_many([event(0)])
     for number in range(1, 1000):
         mailbox.put_many([event(number)])
@@ -134,14 +135,14 @@ def test_lossless_within_its_budget_goes_on_for_ever() -> None:
 
 
 def test_lossless_takes_nothing_smaller_in_after_what_did_not_fit() -> None:
-    mailbox = MailboxQueue(Mailbox.lossless(weigh([event(1)]) + 5))
+    mailbox = MailboxQueue(Mailbox.lossless(weigh([event(1)]) + 5, notify=True))
     assert mailbox.put_many([event(1, text="too long to fit"), event(2)]) is True
     assert told(drain(mailbox)) == [2]
     assert isinstance(mailbox.error, MailboxFullError)
 
 
 def test_lossless_that_ran_over_says_so_even_if_it_is_closed_then() -> None:
-    mailbox = MailboxQueue(Mailbox.lossless(weigh([event(1)])))
+    mailbox = MailboxQueue(Mailbox.lossless(weigh([event(1)]), notify=True))
     mailbox.put_many([event(1), event(2)])
     mailbox.close(drain=True)
     taken = drain(mailbox)
@@ -168,7 +169,12 @@ def test_block_says_when_it_is_full_and_when_there_is_room() -> None:
 
 
 def test_only_block_is_ever_full() -> None:
-    for policy in (Mailbox.drop_oldest(1), Mailbox.latest(), Mailbox.throttle(1), Mailbox.lossless(1)):
+    for policy in (
+        Mailbox.drop_oldest(1, notify=True),
+        Mailbox.latest(notify=True),
+        Mailbox.throttle(1, notify=True),
+        Mailbox.lossless(1, notify=True),
+    ):
         mailbox = MailboxQueue(policy)
         mailbox.put_many([event(1), event(2)])
         assert not mailbox.full
@@ -189,7 +195,7 @@ def test_a_full_mailbox_that_closes_lets_its_source_go(drained: bool) -> None:
 
 
 def test_the_consumer_is_woken_once() -> None:
-    mailbox = MailboxQueue(Mailbox.drop_oldest(10))
+    mailbox = MailboxQueue(Mailbox.drop_oldest(10, notify=True))
     assert mailbox.put_many([event(1)]) is True
     assert mailbox.put_many([event(2)]) is False, "it is awake, or about to be"
     mailbox.take(0.0)
@@ -199,7 +205,7 @@ def test_the_consumer_is_woken_once() -> None:
 
 
 def test_nobody_is_woken_for_what_is_due_later_than_they_look_anyway() -> None:
-    mailbox = MailboxQueue(Mailbox.throttle(1.0, notify=False))
+    mailbox = MailboxQueue(Mailbox.throttle(1.0))
     mailbox.put_many([event(1)])
     assert numbers(drain(mailbox, 10.0)) == [1]
     assert mailbox.put_many([event(2)]) is True, "due at 11, nobody knows"
@@ -209,7 +215,7 @@ def test_nobody_is_woken_for_what_is_due_later_than_they_look_anyway() -> None:
 
 
 def test_a_drop_with_nothing_left_wakes_too() -> None:
-    mailbox = MailboxQueue(Mailbox.lossless(1))
+    mailbox = MailboxQueue(Mailbox.lossless(1, notify=True))
     assert mailbox.put_many([event(1)]) is True
     assert told(drain(mailbox)) == [1]
 
@@ -218,7 +224,7 @@ def test_a_drop_with_nothing_left_wakes_too() -> None:
 
 
 def test_get_waits_and_gives_up() -> None:
-    mailbox = MailboxQueue(Mailbox.drop_oldest(10))
+    mailbox = MailboxQueue(Mailbox.drop_oldest(10, notify=True))
     for timeout in (0.01, 0, -1):
         with pytest.raises(TimeoutError, match=r"no event within"):
             mailbox.get(timeout)
@@ -249,14 +255,14 @@ class Caller(threading.Thread):
 
 @pytest.mark.parametrize("timeout", [None, 20, 1e300, NEVER])
 def test_get_is_woken_by_an_event(timeout: float | None) -> None:
-    mailbox = MailboxQueue(Mailbox.latest())
+    mailbox = MailboxQueue(Mailbox.latest(notify=True))
     caller = Caller(lambda: mailbox.get(timeout))
     mailbox.put_many([event(7)])
     assert caller.outcome() == event(7)
 
 
 def test_get_is_woken_when_a_throttled_event_is_due() -> None:
-    mailbox = MailboxQueue(Mailbox.throttle(0.05, notify=False))
+    mailbox = MailboxQueue(Mailbox.throttle(0.05))
     mailbox.put_many([event(1)])
     mailbox.get(20)
     mailbox.put_many([event(2)])
@@ -264,14 +270,14 @@ def test_get_is_woken_when_a_throttled_event_is_due() -> None:
 
 
 def test_several_threads_may_pull() -> None:
-    mailbox = MailboxQueue(Mailbox.drop_oldest(10))
+    mailbox = MailboxQueue(Mailbox.drop_oldest(10, notify=True))
     callers = [Caller(lambda: mailbox.get(20)) for _ in range(3)]
     mailbox.put_many([event(1), event(2), event(3)])
     assert sorted(numbers([caller.outcome() for caller in callers])) == [1, 2, 3]
 
 
 def test_ctrl_c_interrupts_get() -> None:
-    mailbox = MailboxQueue(Mailbox.latest())
+    mailbox = MailboxQueue(Mailbox.latest(notify=True))
     main = threading.main_thread()
     assert main is threading.current_thread()
     assert main.ident is not None
@@ -288,7 +294,7 @@ def test_ctrl_c_interrupts_get() -> None:
 
 
 def test_close_ends_waiting() -> None:
-    mailbox = MailboxQueue(Mailbox.latest())
+    mailbox = MailboxQueue(Mailbox.latest(notify=True))
     caller = Caller(mailbox.get)
     mailbox.close(ClosedError("over"))
     assert isinstance(caller.outcome(), ClosedError)
@@ -296,7 +302,7 @@ def test_close_ends_waiting() -> None:
 
 
 def test_closing_drops_what_waits() -> None:
-    mailbox = MailboxQueue(Mailbox.drop_oldest(2))
+    mailbox = MailboxQueue(Mailbox.drop_oldest(2, notify=True))
     mailbox.put_many([event(1), event(2), event(3)])
     mailbox.close()
     assert mailbox.put_many([event(4)]) is False
@@ -306,7 +312,7 @@ def test_closing_drops_what_waits() -> None:
         mailbox.get()
 
 
-@pytest.mark.parametrize("policy", [Mailbox.latest(), Mailbox.throttle(60.0)])
+@pytest.mark.parametrize("policy", [Mailbox.latest(notify=True), Mailbox.throttle(60.0, notify=True)])
 def test_closing_with_drain_hands_out_at_once_all_that_waits(policy: Mailbox) -> None:
     mailbox = MailboxQueue(policy)
     mailbox.put_many([event(1), event(2)])
@@ -329,7 +335,7 @@ def test_an_error_raised_many_times_keeps_no_frames() -> None:
     class Local:
         pass
 
-    mailbox = MailboxQueue(Mailbox.latest())
+    mailbox = MailboxQueue(Mailbox.latest(notify=True))
     mailbox.close()
     lengths = []
     for _ in range(3):
@@ -359,7 +365,7 @@ class Garbage:
         return "trade KRW-BTC"
 
 
-@pytest.mark.parametrize("policy", [Mailbox.latest(), Mailbox.throttle(1.0)])
+@pytest.mark.parametrize("policy", [Mailbox.latest(notify=True), Mailbox.throttle(1.0, notify=True)])
 def test_a_mailbox_may_be_closed_from_within_itself(policy: Mailbox) -> None:
     mailbox = MailboxQueue(policy)
     garbage: Any = Garbage(mailbox.close)
@@ -372,13 +378,13 @@ def test_a_mailbox_may_be_closed_from_within_itself(policy: Mailbox) -> None:
 
 CODES = ["KRW-BTC", "KRW-ETH", "KRW-XRP"]
 POLICIES = [
+    Mailbox.latest(notify=True),
     Mailbox.latest(),
-    Mailbox.latest(notify=False),
-    Mailbox.drop_oldest(1),
-    Mailbox.drop_oldest(5),
-    Mailbox.throttle(0.5),
-    Mailbox.throttle(2.5, notify=False),
-    Mailbox.lossless(1500),
+    Mailbox.drop_oldest(1, notify=True),
+    Mailbox.drop_oldest(5, notify=True),
+    Mailbox.throttle(0.5, notify=True),
+    Mailbox.throttle(2.5),
+    Mailbox.lossless(1500, notify=True),
     Mailbox.block(3),
 ]
 
@@ -595,7 +601,13 @@ def pushed(mailbox: MailboxQueue, woken: "queue.SimpleQueue[None]") -> Iterator[
 @pytest.mark.parametrize("consume", [pulled, pushed])
 @pytest.mark.parametrize(
     "policy",
-    [Mailbox.latest(), Mailbox.drop_oldest(100), Mailbox.throttle(0.001), Mailbox.lossless(150_000), Mailbox.block(50)],
+    [
+        Mailbox.latest(notify=True),
+        Mailbox.drop_oldest(100, notify=True),
+        Mailbox.throttle(0.001, notify=True),
+        Mailbox.lossless(150_000, notify=True),
+        Mailbox.block(50),
+    ],
     ids=repr,
 )
 def test_counts_are_exact_under_a_producer_ten_times_too_fast(
@@ -650,3 +662,65 @@ def test_counts_are_exact_under_a_producer_ten_times_too_fast(
     else:
         assert stats.dropped > TOTAL / 2
         assert longest <= {"latest": 3, "throttle": 3, "drop_oldest": 100}[policy.kind]
+
+
+@pytest.mark.parametrize("policy", [Mailbox.drop_oldest(1), Mailbox.latest(), Mailbox.throttle(1e-9)])
+def test_without_notify_the_stream_holds_events_alone(policy: Mailbox) -> None:
+    mailbox = MailboxQueue(policy)
+    mailbox.put_many([event(number) for number in (1, 2, 3)])
+    assert mailbox.has_overflowed
+    taken = mailbox.take_many(1.0, 10)
+    assert [one.received_at for one in taken] == [3]
+    told = mailbox.overflow(1.0)
+    assert told is not None
+    assert (told.dropped, told.dropped_total, told.policy) == (2, 2, policy.kind)
+    assert not mailbox.has_overflowed
+    assert mailbox.overflow(1.0) is None
+    mailbox.put_many([event(number) for number in (4, 5)])
+    is_by_design = policy.kind != "drop_oldest"
+    assert (mailbox.overflow(1.5) is None) == is_by_design, "what is meant is told once a second"
+    assert (mailbox.overflow(2.0) is None) != is_by_design
+
+
+def test_a_lossless_mailbox_ends_without_a_word_in_the_stream() -> None:
+    mailbox = MailboxQueue(Mailbox.lossless(event(1).size))
+    mailbox.put_many([event(1), event(2)])
+    assert mailbox.get(0) == event(1)
+    with pytest.raises(MailboxFullError, match="1 events were delivered, 1 were lost"):
+        mailbox.get(0)
+    assert mailbox.overflow(9.0) is None
+
+
+def test_a_failure_wakes_who_waits_and_is_raised_once() -> None:
+    mailbox = MailboxQueue(Mailbox.drop_oldest(10))
+    heard: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            mailbox.get(20)
+        except StreamError as exc:
+            heard.append(exc)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    error = StreamError("no such code")
+    mailbox.fail(error)
+    reader.join(20)
+    assert heard == [error]
+    mailbox.put_many([event(1)])
+    assert mailbox.get(0) == event(1)
+
+
+def test_failures_that_nobody_hears_are_few() -> None:
+    mailbox = MailboxQueue(Mailbox.drop_oldest(10))
+    for number in range(MOST_FAILURES + 5):
+        mailbox.fail(StreamError(f"number {number}"))
+        mailbox.fail(StreamError(f"number {number}"))
+    heard = 0
+    with contextlib.suppress(TimeoutError):
+        while True:
+            try:
+                mailbox.get(0)
+            except StreamError:
+                heard += 1
+    assert heard == MOST_FAILURES

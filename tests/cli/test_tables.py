@@ -17,7 +17,7 @@ from websocket_v6.cli.line import ConnectionLine
 from websocket_v6.cli.quote import percent_text, price_text, quote_of, seconds_text
 from websocket_v6.cli.watch import Wanted
 from websocket_v6.protocol.errors import TransportError
-from websocket_v6.protocol.events import ConnectionEvent, Event, OverflowEvent
+from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, OverflowEvent
 from websocket_v6.protocol.events.make import make_event
 
 NOW = 1_700_000_000
@@ -128,7 +128,7 @@ def test_the_line_tells_why_it_is_connecting_again() -> None:
         ("lost", "refused", 0.1),
         ("connecting", "", 0.2),
     ]:
-        line.take(ConnectionEvent(endpoint="public", state=state, epoch=0, reason=reason, gap=gap))
+        line.take(ConnectionEvent(endpoint="public", state=ConnectionState(state), epoch=0, reason=reason, gap=gap))
     assert said == [
         "connecting to ws://here ...",
         "no connection, trying again: refused",
@@ -137,11 +137,11 @@ def test_the_line_tells_why_it_is_connecting_again() -> None:
     assert str(line) == "connecting to ws://here ...\nbefore: refused"
     with pytest.raises(TransportError, match="refused"):
         line.check()
-    line.take(ConnectionEvent(endpoint="private", state="open", epoch=1))
-    line.take(ConnectionEvent(endpoint="public", state="open", epoch=1, gap=1.25))
+    line.take(ConnectionEvent(endpoint="private", state=ConnectionState.OPEN, epoch=1))
+    line.take(ConnectionEvent(endpoint="public", state=ConnectionState.OPEN, epoch=1, gap=1.25))
     line.check()
     assert str(line) == "connected to ws://here again after a gap of 1.2 s"
-    line.take(ConnectionEvent(endpoint="public", state="lost", epoch=1, reason="reset"))
+    line.take(ConnectionEvent(endpoint="public", state=ConnectionState.LOST, epoch=1, reason="reset"))
     assert str(line) == "connection lost, trying again: reset"
 
 

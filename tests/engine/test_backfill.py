@@ -95,7 +95,7 @@ def test_missed_trades_arrive_once_in_order_and_marked(
     # Who takes snapshots has had one, of a trade before all these.
     assert (ids[1:] if snapshot else ids) == before + missed + after
     assert ids == sorted(set(ids))
-    # The newest came as the snapshot of the new connection, if that was asked for.
+    # The newest came as the snapshot of the new connection, for those who take any.
     assert bot.marked("KRW-BTC") == (missed[:-1] if snapshot else missed)
     assert {one.epoch for one in bot.events if one.sequential_id in missed} == {2}
     assert (event.endpoint, event.epoch, event.unrecovered) == ("public", 2, ())

@@ -57,9 +57,9 @@ def check_counts(events: list[Any], subscription: Any) -> None:
 @pytest.mark.parametrize(
     ("mailbox", "delivered"),
     [
-        (Mailbox.drop_oldest(50), 51),
-        (Mailbox.latest(), 3),
-        (Mailbox.throttle(0.05), 3),
+        (Mailbox.drop_oldest(50, notify=True), 51),
+        (Mailbox.latest(notify=True), 3),
+        (Mailbox.throttle(0.05, notify=True), 3),
         (Mailbox.lossless(1 << 24), FAST),
         (Mailbox.block(FAST + 1), FAST),
         (None, FAST),

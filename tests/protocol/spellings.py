@@ -6,6 +6,8 @@ from typing import Any
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
+from websocket_v6.protocol.events.plain import plain
+
 __all__ = ["numbers", "quickly", "same", "spaces"]
 
 SPELLINGS = [
@@ -23,9 +25,9 @@ spaces = st.sampled_from(["", "", "", " ", "\n\t"])
 
 
 def same(read: Any, expected: Any) -> bool:
-    """Tell whether a field holds exactly this: a decimal with these very digits, or an equal value of its type."""
+    """Tell whether a field holds exactly this: a decimal with these very digits, spelled out, or an equal value."""
     if isinstance(read, Decimal) and isinstance(expected, Decimal):
-        return read.as_tuple() == expected.as_tuple()
+        return read.as_tuple() == plain(expected).as_tuple()
     if type(read) is int:
         return isinstance(expected, Decimal) and read == expected
     return type(read) is type(expected) and bool(read == expected)

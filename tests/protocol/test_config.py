@@ -1,6 +1,7 @@
 import copy
 import json
 import pickle
+import re
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -173,7 +174,7 @@ def test_durations_are_taken_up_to_their_bounds(field: str, least: float, most: 
         ("compression", "on"),
         ("compression", 1),
         ("mode", ""),
-        ("runtime_dir", "/run/user/1000"),
+        ("runtime_dir", "run/user/1000"),
         ("jwt_algorithm", "none"),
         ("token_lifetime", 59.9),
         ("token_lifetime", 86_401),
@@ -414,3 +415,13 @@ def test_a_file_of_certificates(ca_file: Path | str | None) -> None:
 def test_what_is_no_file_of_certificates_is_refused() -> None:
     with pytest.raises(ConfigError, match="ca_file=5 is not accepted"):
         Config(ca_file=5)  # type: ignore[arg-type]
+
+
+def test_a_folder_may_be_given_as_text() -> None:
+    assert Config(runtime_dir="/run/mine") == Config(runtime_dir=Path("/run/mine"))
+    assert Config(runtime_dir="/run/mine").runtime_dir == Path("/run/mine")
+
+
+def test_its_help_explains_every_field() -> None:
+    for field in Config.__struct_fields__:
+        assert re.search(rf"^        ([\w, ]+, )?{field}(, [\w, ]+)?: ", Config.__doc__ or "", re.MULTILINE), field

@@ -3,6 +3,7 @@
 Exit codes: 0 done, or told to end by SIGTERM; 1 it could not be done, 2 wrong arguments, 130 ended by Ctrl-C.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,11 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
+def _keep_log_off_screen() -> None:
+    """Say nothing through the log that Python would write by itself: the command shows all of it in its own words."""
+    logging.getLogger("websocket_v6").addHandler(logging.NullHandler())
+
+
 @app.command("watch")
 def _watch(
     codes: Annotated[list[str], typer.Argument(metavar="CODE...", help="Market codes, such as KRW-BTC.")],
@@ -66,6 +72,7 @@ def _watch(
     """Watch markets live. Without --url and WEBSOCKET_V6_URL that is the real exchange."""
     from .watch import Wanted, watch, watch_json
 
+    _keep_log_off_screen()
     if interval is not None and type_ is not DataType.CANDLE:
         raise typer.BadParameter("--interval goes with --type candle")
     if depth is not None and type_ is not DataType.ORDERBOOK:
@@ -176,6 +183,7 @@ def _demo(
     ] = None,
 ) -> None:
     """See two components share one connection, and what a plain client would have lost."""
+    _keep_log_off_screen()
     from .demo import demo
 
     with _ends_well():

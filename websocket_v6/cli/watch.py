@@ -30,12 +30,11 @@ __all__ = ["Wanted", "watch", "watch_json"]
 HEADS = {"ticker": "Turnover 24 h", "trade": "Last trade", "orderbook": "Best ask, levels", "candle": "Low..high"}
 
 # A program that reads lines wants them all, order books too.
-EVERY_EVENT = Mailbox.drop_oldest(16_384)
+EVERY_EVENT = Mailbox.drop_oldest(16_384, notify=True)
 
-# Numbers as JSON numbers with every digit, as the exchange writes them.
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 # What steers a terminal and stands in JSON as it is: control characters beyond ASCII, and those that turn a line.
 _STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+EVERY_EVENT = Mailbox.drop_oldest(16_384, notify=True)
 
 
 class Wanted(NamedTuple):
@@ -111,8 +110,9 @@ def watch_json(wanted: Wanted, config: Config, out: TextIO, err: Console, second
 
 def _json(event: Event | OverflowEvent) -> str:
     # What was dropped is told by a line of its own, in the place of what is missing.
-    kind = {"type": "overflow"} if isinstance(event, OverflowEvent) else {}
-    return _STEERING.sub(_escaped, _encode(kind | event.asdict()).decode())
+    if isinstance(event, OverflowEvent):
+        return msgspec.json.encode(event.asdict() | {"type": "overflow"}).decode()
+    return _STEERING.sub(_escaped, event.json())
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -131,7 +131,7 @@ class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
     def url(self) -> str:
         """The public endpoint."""
         scheme = "ws" if self._settings.tls is None else "wss"
-        return f"{scheme}://{self._settings.host}:{self._port}/websocket/v1"
+        return f"{scheme}://{self._shown_host}:{self._port}/websocket/v1"
 
     @property
     def private_url(self) -> str:
@@ -145,4 +145,9 @@ class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
     def rest_url(self) -> str:
         """The base of the REST calls, without the `/v1`."""
         scheme = "http" if self._settings.tls is None else "https"
-        return f"{scheme}://{self._settings.host}:{self._port}"
+        return f"{scheme}://{self._shown_host}:{self._port}"
+
+    @property
+    def _shown_host(self) -> str:
+        host = self._settings.host
+        return f"[{host}]" if ":" in host else host  # IPv6 (RFC 3986)

@@ -156,7 +156,7 @@ def test_an_attempt_that_fails_is_told_and_made_again(it: Subject) -> None:
     it.tell(Connect("private"))
     transport = it.connect()
     it.tell(TransportFailed(transport.attachment, LOST, 1))
-    assert it.told[-1] == SourceState("private", 7, "lost", it.clocks.time_ns(), "lost", LOST)
+    assert it.told[-1] == SourceState("private", 7, "lost", it.clocks.time_ns(), "lost", LOST, 0.5)
     assert it.due_in() == 0.5
     assert it.health().error == "lost"
     it.connect()

@@ -2,13 +2,14 @@
 
 import json
 import time
+import weakref
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.actors.ear import Ear
-from websocket_v6.actors.delivery.edge import Edge
+from websocket_v6.actors.delivery.edge import Calls, Edge
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.router import Malformed
 from websocket_v6.protocol.delivery.policy import Mailbox
@@ -52,10 +53,13 @@ def notice() -> Event:
 
 def test_it_keeps_what_the_thread_of_the_component_needs() -> None:
     mailbox, want, calls = Noting(), Want("ticker", ("KRW-BTC",)), Ear()
-    one = edge(want, mailbox, callback=calls.tell, error_handler=print)
+    user_code = Calls(calls.tell, print)
+    one = edge(want, mailbox, calls=weakref.ref(user_code), is_pushed=True)
     assert (one.subscription_id, one.want, one.mailbox) == (7, want, mailbox)
-    assert (one.callback, one.error_handler) == (calls.tell, print)
-    assert (edge().callback, edge().error_handler) == (None, None), "it is pulled"
+    assert (one.calls(), one.is_pushed) == (user_code, True)
+    assert (edge().calls(), edge().is_pushed) == (None, False), "it is pulled"
+    del user_code
+    assert one.calls() is None, "the proxy alone holds it"
 
 
 # --- views

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,14 +11,30 @@ import pytest
 from tests.conftest import wait_until
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.delivery import subscriber as subject
-from websocket_v6.actors.delivery.edge import Edge
-from websocket_v6.actors.delivery.subscriber import Attach, Detach, Leave, OnConnection, Subscriber
+from websocket_v6.actors.delivery.edge import Calls, Edge
+from websocket_v6.actors.delivery.subscriber import (
+    Attach,
+    Detach,
+    Leave,
+    OnConnection,
+    OnOverflow,
+    Overflowed,
+    Subscriber,
+)
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
 from websocket_v6.actors.messages.registry import BackfillEnded
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError, EngineError, MailboxFullError, StreamError, TransportError
-from websocket_v6.protocol.events import ConnectionEvent, Event, OverflowEvent, Unrecovered, make_event, weigh
+from websocket_v6.protocol.events import (
+    ConnectionEvent,
+    ConnectionState,
+    Event,
+    OverflowEvent,
+    Unrecovered,
+    make_event,
+    weigh,
+)
 from websocket_v6.protocol.exchange.wants import Want
 
 PLENTY = Mailbox.drop_oldest(10_000)
@@ -49,10 +66,12 @@ class World:
 
     def attach(self, number: int, mailbox: MailboxQueue | None = None, **options: Any) -> MailboxQueue:
         """Add a subscription that notes its events and errors."""
-        options.setdefault("callback", lambda event: self.calls.append((number, event)))
-        options.setdefault("error_handler", lambda error: self.errors.append((number, error)))
-        mailbox = mailbox or Noting()
-        tell(self.ref, Attach(Edge(number, Want("ticker"), mailbox, **options)))
+        callback = options.pop("callback", lambda event: self.calls.append((number, event)))
+        error_handler = options.pop("error_handler", lambda error: self.errors.append((number, error)))
+        mailbox, calls = mailbox or Noting(), Calls(callback, error_handler)
+        pushed = callback is not None
+        edge = Edge(number, Want("ticker"), mailbox, calls=lambda: calls, is_pushed=pushed, **options)
+        tell(self.ref, Attach(edge))
         return mailbox
 
     def put(self, number: int, mailbox: MailboxQueue, *events: int) -> None:
@@ -83,6 +102,12 @@ def world() -> Iterator[World]:
 def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.WARNING)
     return caplog
+
+
+def held(callback: Callable[[Any], object]) -> Callable[[], Calls]:
+    """Return how the engine gets at a callback; it is held for as long as the test needs it."""
+    calls = Calls(callback)
+    return lambda: calls
 
 
 def event(number: int, payload: bytes = b'{"ty":"ticker","tp":1}') -> Event:
@@ -122,7 +147,7 @@ def test_a_malformed_message_is_skipped(world: World) -> None:
 
 def test_the_lag_is_that_of_the_newest(world: World) -> None:
     mailbox = Noting()
-    edge = Edge(1, Want("ticker"), mailbox, callback=lambda event: None)
+    edge = Edge(1, Want("ticker"), mailbox, calls=held(lambda event: None), is_pushed=True)
     world.tell(Attach(edge))
     world.put(1, mailbox, 10**18)
     world.settle()
@@ -154,7 +179,7 @@ def test_after_a_burst_the_others_have_their_turn(world: World, monkeypatch: pyt
     monkeypatch.setattr(subject, "QUICK", 0.0)
     monkeypatch.setattr(subject, "BURST", 3)
     gate = threading.Event()
-    world.tell(OnConnection(lambda _: gate.wait(10)), ConnectionChanged("public", "open", 1, 1))
+    world.tell(OnConnection(held(lambda _: gate.wait(10))), ConnectionChanged("public", "open", 1, 1))
     for number in (1, 2):
         world.put(number, world.attach(number), *range(7))
     gate.set()
@@ -184,7 +209,7 @@ def test_a_callback_that_closes_its_subscription_gets_no_more(world: World, monk
 
 
 def test_a_notice_that_is_not_shown_does_not_count_as_an_event(world: World) -> None:
-    mailbox = Noting(Mailbox.drop_oldest(1))
+    mailbox = Noting(Mailbox.drop_oldest(1, notify=True))
     mailbox.taken = lambda events: mailbox.close()
     world.attach(1, mailbox)
     world.put(1, mailbox, 1, 2)
@@ -203,7 +228,7 @@ def test_an_event_that_is_not_shown_counts_as_dropped(world: World) -> None:
 
 
 def test_what_a_mailbox_dropped_is_shown_in_its_place(world: World) -> None:
-    mailbox = world.attach(1, MailboxQueue(Mailbox.drop_oldest(1)))
+    mailbox = world.attach(1, MailboxQueue(Mailbox.drop_oldest(1, notify=True)))
     world.put(1, mailbox, 1, 2, 3)
     world.settle()
     (_, overflow), (_, last) = world.calls
@@ -222,7 +247,7 @@ def test_a_detached_subscription_is_called_no_more(world: World) -> None:
 
 
 def test_what_is_due_later_comes_then(world: World) -> None:
-    mailbox = world.attach(1, MailboxQueue(Mailbox.throttle(0.05, notify=False)))
+    mailbox = world.attach(1, MailboxQueue(Mailbox.throttle(0.05)))
     world.put(1, mailbox, 1)
     world.put(1, mailbox, 2)
     world.put(1, mailbox, 3)
@@ -234,7 +259,7 @@ def test_what_is_due_later_comes_then(world: World) -> None:
 
 
 def test_there_is_one_timer_for_each_mailbox(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    mailbox = world.attach(1, MailboxQueue(Mailbox.throttle(60, notify=False)))
+    mailbox = world.attach(1, MailboxQueue(Mailbox.throttle(60)))
     world.put(1, mailbox, 1)
     world.settle()
     world.put(1, mailbox, 2)
@@ -294,7 +319,7 @@ def test_without_a_handler_it_is_logged(
     world.put(1, mailbox, 1)
     world.settle()
     (record,) = logged.records
-    assert record.getMessage() == "subscription of ticker of component 'bot': no"
+    assert record.getMessage() == f"the callback for ticker of component 'bot' raised {type(raised).__name__}: no"
     assert record.levelno == logging.ERROR
     assert bool(record.exc_info) == has_trace
 
@@ -310,7 +335,7 @@ def test_a_handler_that_raises_is_logged(
     world.put(1, mailbox, 1)
     world.settle()
     (record,) = logged.records
-    assert record.getMessage() == "error_handler of subscription of ticker of component 'bot' raised"
+    assert record.getMessage() == f"the error_handler for ticker of component 'bot' raised {kind.__name__}: as well"
     assert record.exc_info
     assert mailbox.stats.delivered == 1
 
@@ -319,7 +344,7 @@ def test_a_handler_that_raises_is_logged(
 
 
 def test_a_lossless_mailbox_that_ran_over_is_cut_off(world: World) -> None:
-    mailbox = MailboxQueue(Mailbox.lossless(weigh([event(1)])))
+    mailbox = MailboxQueue(Mailbox.lossless(weigh([event(1)]), notify=True))
     world.attach(1, mailbox)
     world.put(1, mailbox, 1, 2)
     world.settle()
@@ -354,7 +379,7 @@ def test_a_failure_that_is_not_final_is_told_and_the_stream_goes_on(world: World
 def test_a_final_failure_comes_behind_all_that_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "BURST", 2)
     order: list[Any] = []
-    mailbox = MailboxQueue(Mailbox.throttle(60, notify=False))
+    mailbox = MailboxQueue(Mailbox.throttle(60))
     world.attach(1, mailbox, callback=order.append, error_handler=order.append)
     error = StreamError("over")
     world.put(1, mailbox, 1)
@@ -371,6 +396,69 @@ def test_a_final_failure_comes_behind_all_that_waits(world: World, monkeypatch: 
     world.tell(StreamFailed(1, error, final=True))
     world.settle()
     assert len(order) == 8, "it is over"
+
+
+def test_what_goes_wrong_again_and_again_does_not_flood(
+    world: World, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(one: Event) -> None:
+        monkeypatch.setattr(time, "monotonic", lambda: 100.0 + one.received_at)
+        raise ValueError("no")
+
+    mailbox = world.attach(1, callback=fail, error_handler=None)
+    world.put(1, mailbox, *range(40))
+    world.settle()
+    monkeypatch.undo()
+    told = [record.getMessage().partition("ValueError: ")[2] for record in logged.records]
+    assert told == ["no", "no (11 times in 10 s)", "no (31 times in 30 s)"]
+    assert [bool(record.exc_info) for record in logged.records] == [True, False, False], "one trace is enough"
+
+
+def test_who_pulls_without_a_handler_is_told_once_and_goes_on(world: World, logged: pytest.LogCaptureFixture) -> None:
+    mailbox = world.attach(1, callback=None, error_handler=None)
+    world.put(1, mailbox, 1)
+    error = StreamError("no such code")
+    world.tell(*[StreamFailed(1, error, final=False)] * 3)
+    world.settle()
+    with pytest.raises(StreamError, match="no such code"):
+        mailbox.get(0)
+    assert mailbox.get(0) == event(1)
+    with pytest.raises(TimeoutError):
+        mailbox.get(0)
+    assert not logged.records
+
+
+def test_what_is_dropped_is_told_beside_the_stream(world: World) -> None:
+    told: list[OverflowEvent] = []
+    world.tell(OnOverflow(held(told.append)))
+    mailbox = world.attach(1, MailboxQueue(Mailbox.drop_oldest(1)))
+    world.put(1, mailbox, 1, 2, 3)
+    world.settle()
+    assert world.numbers() == [3]
+    assert [(one.type, one.dropped, one.dropped_total, one.policy) for one in told] == [("ticker", 2, 2, "drop_oldest")]
+    world.tell(Overflowed(1, told[0]), Overflowed(9, told[0]))
+    world.settle()
+    assert len(told) == 2, "who pulls finds it itself"
+
+
+@pytest.mark.parametrize(("policy", "lines"), [(Mailbox.drop_oldest(1), 1), (Mailbox.latest(), 0)])
+def test_what_is_dropped_and_was_not_meant_to_be_is_logged(
+    world: World, logged: pytest.LogCaptureFixture, policy: Mailbox, lines: int
+) -> None:
+    mailbox = world.attach(1, MailboxQueue(policy))
+    world.put(1, mailbox, 1, 2, 3)
+    world.settle()
+    told = [record.getMessage() for record in logged.records]
+    assert told == ["component 'bot' is too slow for its ticker: 2 events were dropped, 2 in all"] * lines
+
+
+def test_callbacks_of_a_proxy_that_is_gone_are_not_called(world: World) -> None:
+    mailbox = MailboxQueue(PLENTY)
+    tell(world.ref, Attach(Edge(1, Want("ticker"), mailbox, calls=lambda: None, is_pushed=True)))
+    world.tell(OnConnection(lambda: None), ConnectionChanged("public", "open", 1, 1))
+    world.put(1, mailbox, 1)
+    world.settle()
+    assert mailbox.stats.queued == 1
 
 
 def test_who_pulls_gets_what_waits_and_then_the_final_failure(world: World) -> None:
@@ -424,26 +512,41 @@ FILLED = BackfillEnded(2, LOST_NS, BACK_NS, {"KRW-BTC": 3, "KRW-ETH": 4}, (Unrec
 CHANGES = {
     "begins": (
         ConnectionChanged("public", "open", 1, BACK_NS),
-        ConnectionEvent("public", "open", 1, received_at=BACK_NS),
+        ConnectionEvent("public", ConnectionState.OPEN, 1, received_at=BACK_NS),
     ),
     "lost": (
         ConnectionChanged("private", "lost", 1, LOST_NS, LOST_NS, "it was reset"),
         ConnectionEvent(
-            "private", "lost", 1, gap=0.0, gap_started_at=LOST_NS, reason="it was reset", received_at=LOST_NS
+            "private",
+            ConnectionState.LOST,
+            1,
+            gap=0.0,
+            gap_started_at=LOST_NS,
+            reason="it was reset",
+            received_at=LOST_NS,
         ),
     ),
     "refused": (
         ConnectionChanged("public", "refused", 1, BACK_NS, LOST_NS, "HTTP 503"),
-        ConnectionEvent("public", "refused", 1, 2.5, LOST_NS, None, "HTTP 503", BACK_NS),
+        ConnectionEvent("public", ConnectionState.REFUSED, 1, 2.5, LOST_NS, None, "HTTP 503", BACK_NS),
     ),
     "back": (
         ConnectionChanged("public", "open", 2, BACK_NS, LOST_NS),
-        ConnectionEvent("public", "open", 2, 2.5, LOST_NS, BACK_NS, "", BACK_NS),
+        ConnectionEvent("public", ConnectionState.OPEN, 2, 2.5, LOST_NS, BACK_NS, "", BACK_NS),
     ),
     "backfilled": (
         ConnectionChanged("public", "backfilled", 2, FILLED_NS, LOST_NS, backfill=FILLED),
         ConnectionEvent(
-            "public", "backfilled", 2, 2.5, LOST_NS, BACK_NS, "", FILLED_NS, 7, (Unrecovered("KRW-XRP", 1, 2, "no"),)
+            "public",
+            ConnectionState.BACKFILLED,
+            2,
+            2.5,
+            LOST_NS,
+            BACK_NS,
+            "",
+            FILLED_NS,
+            7,
+            (Unrecovered("KRW-XRP", 1, 2, "no"),),
         ),
     ),
 }
@@ -453,7 +556,7 @@ CHANGES = {
 def test_a_change_of_a_connection_becomes_an_event(world: World, name: str) -> None:
     change, expected = CHANGES[name]
     told: list[ConnectionEvent] = []
-    world.tell(OnConnection(told.append), change)
+    world.tell(OnConnection(held(told.append)), change)
     world.settle()
     assert told == [expected]
 
@@ -466,10 +569,9 @@ def test_all_who_listen_are_told_whatever_one_of_them_raises(
         raise kind("no")
 
     told: list[ConnectionEvent] = []
-    world.tell(OnConnection(fail), OnConnection(told.append))
+    world.tell(OnConnection(held(fail)), OnConnection(held(told.append)))
     world.tell(*[ConnectionChanged("public", "open", number, 1) for number in (1, 2)])
     world.settle()
     assert [one.epoch for one in told] == [1, 2]
-    assert [record.getMessage() for record in logged.records] == [
-        "on_connection callback of component 'bot' raised"
-    ] * 2
+    (record,) = logged.records
+    assert record.getMessage() == f"the on_connection callback of component 'bot' raised {kind.__name__}: no"

@@ -1,6 +1,7 @@
 """Where processes meet by default, and where else they might."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,14 @@ def test_a_folder_that_was_given_away_is_not_believed(tmp_path: Path) -> None:
     check_folder(folder)
     os.chown(folder, 12345, 12345)
     assert not keep_private(folder)
+
+
+def test_without_any_folder_to_write_in_it_says_what_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    with pytest.raises(ConfigError, match="WEBSOCKET_V6_RUNTIME_DIR"):
+        default_folder()
+    assert all(folder.is_relative_to("/run/user") for folder in other_folders(Path("/elsewhere")))

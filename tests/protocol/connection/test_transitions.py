@@ -21,6 +21,7 @@ from websocket_v6.protocol.connection.steps import (
     Renew,
     Said,
     Sample,
+    Suspected,
     TakeTurn,
     Tell,
     TurnGiven,
@@ -30,6 +31,7 @@ from websocket_v6.protocol.connection.steps import (
 from websocket_v6.protocol.errors import (
     ExchangeError,
     LocalProtocolError,
+    TransportError,
 )
 
 OTHER = EXCHANGE._replace(url="wss://elsewhere")
@@ -44,6 +46,7 @@ EVENTS: dict[str, Event] = {
     "Due": Due(),
     "Answered": Answered("ticket-1"),
     "Said": Said("WRONG_FORMAT", "no"),
+    "Suspected": Suspected("why"),
     "NewKeys": NewKeys(2),
     "Finish": Finish(),
 }
@@ -61,6 +64,7 @@ LEADS_TO = {
     "Due": ". QUEUED CONNECTING QUEUED REOPENING . IDLE WAITING DONE .",
     "Answered": ". . . . . . . . . .",
     "Said": ". . . . . REOPENING . . . .",
+    "Suspected": ". . . . . REOPENING . . . .",
     "NewKeys": ". . . WAITING . . . . . .",
     "Finish": "DONE DONE DONE DONE FINISHING FINISHING FINISHING FINISHING . .",
 }
@@ -123,10 +127,11 @@ def test_each_event_in_each_state(state: State, name: str, to: str) -> None:
         return
     actions = it.tell(EVENTS[name])
     assert it.state is (state if to == "." else State[to])
-    if state is State.OPEN and name == "Said":
+    if state is State.OPEN and name in ("Said", "Suspected"):
         (finish,) = actions
         assert isinstance(finish, FinishTransport)
-        assert isinstance(finish.error, ExchangeError)
+        assert isinstance(finish.error, ExchangeError if name == "Said" else TransportError)
+        assert finish.is_stalled == (name == "Suspected"), "only its data shows up to when nothing was missed"
     else:
         assert actions == DOES.get((state.name, name), [])
     assert (it.machine.next_due is None) == (it.state in (State.IDLE, State.DONE))

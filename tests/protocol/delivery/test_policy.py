@@ -30,8 +30,8 @@ def test_repr_is_the_call_that_makes_an_equal_policy(policy: Mailbox) -> None:
 
 def test_repr_reads_well() -> None:
     assert repr(Mailbox.latest()) == "Mailbox.latest()"
-    assert repr(Mailbox.latest(notify=False)) == "Mailbox.latest(notify=False)"
-    assert repr(Mailbox.throttle(0.25, notify=False)) == "Mailbox.throttle(0.25, notify=False)"
+    assert repr(Mailbox.latest(notify=True)) == "Mailbox.latest(notify=True)"
+    assert repr(Mailbox.throttle(0.25, notify=True)) == "Mailbox.throttle(0.25, notify=True)"
     assert repr(Mailbox.drop_oldest(4096)) == "Mailbox.drop_oldest(4096)"
 
 
@@ -79,7 +79,7 @@ def test_policies_are_immutable() -> None:
 
 
 def test_every_type_has_a_default_and_private_data_is_never_thinned_out() -> None:
-    assert default_policy("orderbook") == Mailbox.latest(notify=False)
+    assert default_policy("orderbook") == Mailbox.latest()
     assert default_policy("ticker") == default_policy("candle.1m")
     assert default_policy("ticker") == Mailbox.drop_oldest(4096, max_bytes=16 * 1024 * 1024)
     assert default_policy("trade").kind == "drop_oldest"

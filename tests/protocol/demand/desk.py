@@ -7,7 +7,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.commands import Mark
 from websocket_v6.protocol.demand.commands import Command, ListSubscriptions, Report, SendRequest, Serves, Tell
 from websocket_v6.protocol.demand.endpoint import Endpoint, EndpointInheritance
-from websocket_v6.protocol.demand.source import Traits
+from websocket_v6.protocol.demand.source import Traits, What
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.exchange.requests import encode_request
@@ -78,7 +78,7 @@ class Desk:
         return self.heed(self.endpoint.ended(attachment, whole_ns, self.now_ns, reason, None, self.now))
 
     def state(self, source: int, state: str, error: WebSocketV6Error | None = None) -> list[Command]:
-        return self.heed(self.endpoint.state(source, state, self.now_ns, "", error, self.now))
+        return self.heed(self.endpoint.state(source, state, What(self.now_ns, "", error), self.now))
 
     def see(self, attachment: int, *streams: str) -> list[Command]:
         return self.heed(self.endpoint.seen(attachment, streams, self.now, self.now_ns))

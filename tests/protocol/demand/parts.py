@@ -39,6 +39,7 @@ class Parts:
     def open(self, source: int, attachment: int, *, is_held: bool = False) -> Attachment:
         """Open a source, which is added first if it is not there; its attachment is asked nothing yet."""
         known = self.sources.get(source) or self.source(source)
+        known.was_suspected = True  # what follows from that is for the tests of silence
         return self.sources.opened(known, attachment, is_held=is_held)
 
     def told(self) -> list[Command]:

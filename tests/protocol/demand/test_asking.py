@@ -32,7 +32,6 @@ def types(parts: Parts) -> list[list[dict[str, object]]]:
 
 def see(parts: Parts, one: Attachment, *streams: Stream) -> None:
     one.coverage.saw(streams)
-    parts.asking.saw(one, streams)
 
 
 def answer(ticket: str) -> SubscriptionList:
@@ -85,66 +84,6 @@ def awaited_book(parts: Parts, one: Attachment) -> None:
     parts.told()
 
 
-def asked_by_another(parts: Parts, source: int = 9) -> dict[str, object]:
-    """Return what a source that opens now is asked of the one book."""
-    parts.asking.ask(parts.open(source, source), 50.0)
-    ((one,),) = types(parts)
-    return one
-
-
-WITH, WITHOUT = (
-    {"type": "orderbook", "codes": ["KRW-BTC.15"]},
-    {"type": "orderbook", "codes": ["KRW-BTC.15"], "is_only_realtime": True},
-)
-
-
-def test_who_waits_for_the_next_snapshot_gets_one_though_nobody_wants_it() -> None:
-    parts = Parts()
-    one = parts.open(1, 5)
-    awaited_book(parts, one)
-    parts.asking.ask(one, 11.0)
-    assert types(parts) == [[WITH]]
-    assert asked_by_another(parts) == WITH, "it has not come yet"
-
-
-def test_what_has_come_deep_enough_is_awaited_no_more() -> None:
-    parts = Parts()
-    one = parts.open(1, 5)
-    awaited_book(parts, one)
-    see(parts, one, BOOK)
-    assert asked_by_another(parts, 7) == WITH, "this was still the shallow one"
-    parts.asking.ask(one, 11.0)
-    parts.told()
-    see(parts, one, OTHER_BOOK)
-    assert asked_by_another(parts, 8) == WITH, "this is another"
-    see(parts, one, BOOK)
-    assert asked_by_another(parts, 9) == WITHOUT
-
-
-def test_what_comes_deep_from_one_that_is_held_begins_nothing() -> None:
-    parts = Parts()
-    one = parts.open(1, 5)
-    awaited_book(parts, one)
-    held = parts.open(2, 6, is_held=True)
-    parts.asking.ask(held, 11.0)
-    see(parts, held, BOOK)
-    parts.told()
-    assert asked_by_another(parts) == WITH
-
-
-def test_what_nobody_wants_any_more_stays_awaited_for_whoever_wants_it_again() -> None:
-    parts = Parts()
-    one = parts.open(1, 5)
-    awaited_book(parts, one)
-    parts.asking.ask(one, 11.0)
-    for number in (1, 2):
-        parts.leases.drop(number)
-    see(parts, one, BOOK)
-    parts.want(3, book(15, snapshot=False))
-    parts.told()
-    assert asked_by_another(parts) == WITH
-
-
 def test_a_new_router_is_told_of_all_that_is_open_and_awaits_nothing() -> None:
     parts = Parts()
     awaited_book(parts, parts.open(1, 5))
@@ -158,8 +97,6 @@ def test_a_new_router_is_told_of_all_that_is_open_and_awaits_nothing() -> None:
         Route(2, (BOOK,), False, False, True, "now"),
         Route(3, (ETH,), False, True, False, "now"),
     ]
-    parts.leases.drop(3)
-    assert asked_by_another(parts) == WITHOUT
 
 
 # --- when
@@ -383,18 +320,6 @@ def test_what_another_source_brings_as_deep_already_is_not_expected() -> None:
     assert parts.took(Expect) == [Expect((BOOK,))], "the other one is as shallow"
     parts.asking.ask(second, 11.0)
     assert parts.took(Expect) == []
-
-
-def test_what_is_expected_is_awaited() -> None:
-    parts = Parts()
-    one = parts.open(1, 5)
-    parts.want(1, book(5, snapshot=False))
-    parts.asking.ask(one, 10.0)
-    see(parts, one, BOOK)
-    parts.want(2, book(15, snapshot=False))
-    parts.asking.ask(one, 11.0)
-    parts.told()
-    assert asked_by_another(parts) == WITH
 
 
 def test_what_no_source_is_asked_for_any_more_is_retired_after_the_last_request() -> None:

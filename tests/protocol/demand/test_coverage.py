@@ -137,16 +137,6 @@ def test_a_deeper_book_begins_with_a_snapshot_whoever_wants_it() -> None:
     assert plan.types == [{"type": "orderbook", "codes": ["KRW-BTC"]}]
 
 
-def test_an_awaited_snapshot_is_asked_for() -> None:
-    union, served = union_of("KRW-BTC", snapshot=False), Coverage()
-    plan = served.plan(union, {"ticker KRW-BTC"})
-    assert plan is not None
-    assert plan.types == [{"type": "ticker", "codes": ["KRW-BTC"]}]
-    served.sent(plan)
-    served.saw(["ticker KRW-BTC"])
-    assert served.plan(union, {"ticker KRW-BTC"}) is None
-
-
 def test_a_book_that_was_asked_at_fewer_levels_meanwhile_begins_anew() -> None:
     union, served = Union(), Coverage()
     deep, shallow = orderbook_want("KRW-BTC", depth=30), orderbook_want("KRW-BTC", depth=5)
@@ -256,11 +246,9 @@ def test_a_snapshot_alone_is_asked_alone_and_not_asked_again() -> None:
     assert types(one)[1]["is_only_snapshot"], "a later want must not be served an old value"
 
 
-def test_a_newcomer_who_wants_a_snapshot_of_a_silent_code_is_served_one() -> None:
+def test_a_code_that_has_said_nothing_is_asked_for_a_snapshot_whoever_wants_it() -> None:
     one = One()
     one.add(ticker_want("KRW-BTC", snapshot=False))
-    assert types(one) == [{"type": "ticker", "codes": ["KRW-BTC"], "is_only_realtime": True}]
-    one.add(ticker_want("KRW-BTC"))
     assert types(one) == [{"type": "ticker", "codes": ["KRW-BTC"]}]
 
 

@@ -260,7 +260,7 @@ def test_components_hear_of_the_connection() -> None:
     desk.end(one)
     assert desk.heard() == [("lost", 1)]
     desk.want(3, ticker_want("KRW-ETH"))
-    assert not desk.heard()
+    assert desk.heard() == [("lost", 1)], "a newcomer hears why it has to wait"
 
 
 def test_refused_keys_are_told_to_everyone() -> None:

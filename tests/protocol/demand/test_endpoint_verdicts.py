@@ -5,7 +5,7 @@ import pytest
 from tests.protocol.demand.desk import Desk
 from websocket_v6.protocol.delivery.commands import Join, Mark
 from websocket_v6.protocol.demand.asking import ACKNOWLEDGED_AFTER
-from websocket_v6.protocol.demand.commands import Report, SendRequest
+from websocket_v6.protocol.demand.commands import Report, SendRequest, Suspect
 from websocket_v6.protocol.demand.deadlines import PAUSE, Deadline, Deadlines, Kind
 from websocket_v6.protocol.demand.joining import PATIENCE
 from websocket_v6.protocol.errors import UnknownCodeError
@@ -108,8 +108,10 @@ def test_a_code_is_reported_even_if_nothing_else_comes() -> None:
     desk.want(1, orderbook_want("KRW-BTC", level=10))
     desk.open(1)
     desk.run(SILENT - 0.1)
+    (suspect,) = desk.took(Suspect)
+    assert suspect.source == 1, "first the connection"
     assert not desk.reported()
-    desk.run(0.2)
+    desk.run(SILENT)
     (report,) = desk.took(Report)
     assert "level=10" in str(report.error)
 
@@ -129,15 +131,15 @@ def test_a_code_that_was_just_added_is_given_its_own_time() -> None:
     assert [one.error.codes for one in desk.took(Report) if isinstance(one.error, UnknownCodeError)] == [("KRW-ETH",)]
 
 
-def test_who_wants_no_snapshot_may_wait_in_silence_also_after_a_loss() -> None:
+def test_who_wants_no_snapshot_hears_of_an_unknown_code_too() -> None:
     desk = made()
-    desk.want(1, ticker_want("KRW-BTC", snapshot=False))
-    one = desk.open(1)
-    desk.run(2 * SILENT)
-    desk.end(one)
+    desk.want(1, ticker_want("KRW-NONE", snapshot=False))
     desk.open(1)
     desk.run(2 * SILENT)
-    assert not desk.reported()
+    assert desk.reported() == [(1, False)]
+
+
+def test_what_has_no_snapshots_may_be_silent() -> None:
     private = made("private")
     private.want(1, my_asset_want())
     private.open(1)
@@ -279,5 +281,5 @@ def test_a_mark_that_a_router_took_with_it_is_not_waited_for() -> None:
         desk.now = desk.endpoint.next_due
     desk.use_router()
     desk.open(1)
-    desk.run(SILENT + 1)
+    desk.run(2 * SILENT)
     assert desk.reported() == [(1, False)]

@@ -332,6 +332,7 @@ def test_after_the_last_one_all_is_watched_anew_and_before_only_what_it_was_aske
     second.coverage.saw([BTC])
     bench.epochs.down([second], "lost")
     third = bench.begin(3, 7)
+    bench.silence.saw([BTC])  # else it was told already
     bench.silence.asked(third, NOW)
     assert bench.silence.judge(3) == [(1, ticker_want("KRW-BTC"), [BTC])]
 

@@ -14,12 +14,12 @@ from websocket_v6.protocol.exchange.wants import Want, indicator_want, my_order_
 
 BTC, ETH, XRP = "ticker KRW-BTC", "ticker KRW-ETH", "ticker KRW-XRP"
 MOST = 100  # combinations of code and indicator that a connection carries
-Counted = dict[Stream, tuple[Mapping[int, int], Mapping[int, int], int]]
+Counted = dict[Stream, tuple[Mapping[int, int], Mapping[int, int]]]
 
 
 def counted(union: Union) -> Counted:
-    """Return who wants what: how many at which depth, how many of them once, and how many with a snapshot."""
-    return {stream: (one.live, one.once, one.snapshot) for stream, one in union.demands.items()}
+    """Return who wants what: how many at which depth, and how many of them once."""
+    return {stream: (one.live, one.once) for stream, one in union.demands.items()}
 
 
 def open_of(leases: Leases, number: int) -> list[Stream]:
@@ -69,7 +69,7 @@ def test_a_new_want_is_counted_and_suspected() -> None:
     want = ticker_want(["KRW-BTC", "KRW-ETH"])
     assert leases.want(1, want) == want
     assert (len(leases), [(number, lease.want) for number, lease in leases]) == (1, [(1, want)])
-    assert counted(leases.union) == {BTC: ({0: 1}, {}, 1), ETH: ({0: 1}, {}, 1)}
+    assert counted(leases.union) == {BTC: ({0: 1}, {}), ETH: ({0: 1}, {})}
     assert leases.probation.suspects == {1}
 
 
@@ -81,7 +81,7 @@ def test_more_codes_of_a_lease_are_added_behind_those_that_it_has() -> None:
     assert new == ticker_want(["KRW-XRP", "KRW-ETH"])
     assert want_of(leases, 1) == ticker_want(["KRW-BTC", "KRW-XRP", "KRW-ETH"])
     assert open_of(leases, 1) == [BTC, XRP, ETH]
-    assert {stream: live for stream, (live, _, _) in counted(leases.union).items()} == {
+    assert {stream: live for stream, (live, _) in counted(leases.union).items()} == {
         BTC: {0: 1},
         XRP: {0: 1},
         ETH: {0: 1},
@@ -94,7 +94,7 @@ def test_codes_that_a_lease_has_are_no_news() -> None:
     leases.want(1, ticker_want(["KRW-BTC", "KRW-ETH"]))
     leases.probation.proven()
     assert leases.want(1, ticker_want("KRW-ETH")) is None
-    assert counted(leases.union)[ETH] == ({0: 1}, {}, 1)
+    assert counted(leases.union)[ETH] == ({0: 1}, {})
     assert not leases.probation.suspects
 
 
@@ -102,7 +102,7 @@ def test_a_code_that_is_named_twice_counts_once() -> None:
     leases = Leases()
     leases.want(1, Want("ticker", ("KRW-BTC",)))
     assert leases.want(1, Want("ticker", ("KRW-ETH", "KRW-ETH"))) == ticker_want("KRW-ETH")
-    assert counted(leases.union)[ETH] == ({0: 1}, {}, 1)
+    assert counted(leases.union)[ETH] == ({0: 1}, {})
 
 
 def test_a_lease_of_all_codes_has_each() -> None:
@@ -122,7 +122,7 @@ def test_a_lease_does_not_become_one_of_another_kind(other: Want) -> None:
         LocalProtocolError, match=f"a lease of ticker cannot become one of another kind of {other.type}"
     ):
         leases.want(1, other)
-    assert counted(leases.union) == {BTC: ({0: 1}, {}, 1)}
+    assert counted(leases.union) == {BTC: ({0: 1}, {})}
     assert want_of(leases, 1) == ticker_want("KRW-BTC")
 
 
@@ -154,7 +154,7 @@ def test_a_lease_that_is_taken_back_frees_what_nobody_else_wants() -> None:
     leases.want(1, ticker_want(["KRW-BTC", "KRW-ETH"]))
     leases.want(2, ticker_want("KRW-ETH"))
     assert leases.drop(1) == Dropped(None, [BTC])
-    assert (len(leases), leases.get(1), counted(leases.union)) == (1, None, {ETH: ({0: 1}, {}, 1)})
+    assert (len(leases), leases.get(1), counted(leases.union)) == (1, None, {ETH: ({0: 1}, {})})
     assert leases.probation.suspects == {2}
     assert leases.drop(1) is None
     assert leases.drop(9, ticker_want("KRW-BTC")) is None
@@ -194,7 +194,7 @@ def test_a_snapshot_that_was_wanted_alone_counts_no_more_once_delivered() -> Non
     lease = leases.get(1)
     assert lease is not None
     assert (lease.satisfied, list(lease.open)) == ({BTC, ETH}, [])
-    assert counted(leases.union) == {ETH: ({}, {0: 1}, 0)}
+    assert counted(leases.union) == {ETH: ({}, {0: 1})}
 
 
 def test_a_lease_that_waits_for_nothing_is_no_suspect() -> None:
@@ -236,11 +236,11 @@ def test_leases_that_are_set_apart_count_no_more_until_their_trial() -> None:
     leases.want(3, ticker_want(["KRW-ETH", "KRW-XRP"]))
     assert convict_all(leases) == [ETH, XRP]
     assert [lease.is_apart for _, lease in leases] == [False, True, True]
-    assert counted(leases.union) == {BTC: ({0: 1}, {}, 1)}
+    assert counted(leases.union) == {BTC: ({0: 1}, {})}
     assert leases.probation.next_trial() == 2
     lease = leases.try_again(2)
     assert (lease, lease.is_apart, list(lease.open)) == (leases.get(2), False, [BTC, ETH])
-    assert counted(leases.union) == {BTC: ({0: 2}, {}, 2), ETH: ({0: 1}, {}, 1)}
+    assert counted(leases.union) == {BTC: ({0: 2}, {}), ETH: ({0: 1}, {})}
 
 
 def test_a_lease_that_is_set_apart_grows_and_shrinks_without_being_counted() -> None:
@@ -313,7 +313,7 @@ def test_a_successor_counts_anew_what_was_open_and_goes_on_with_trials() -> None
     assert successor.inheritance() == inherited
     assert open_of(successor, 1) == [ETH]
     assert [lease.is_apart for _, lease in successor] == [False, True, True]
-    assert counted(successor.union) == {ETH: ({}, {0: 1}, 0)}
+    assert counted(successor.union) == {ETH: ({}, {0: 1})}
     assert successor.probation.next_trial() == 2
 
 

@@ -3,9 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocol.demand.parts import TIMEOUT, Parts
+from websocket_v6.protocol.demand.commands import Report, Suspect
 from websocket_v6.protocol.demand.deadlines import Deadline, Kind
-from websocket_v6.protocol.demand.silence import unknown_code
+from websocket_v6.protocol.demand.silence import MUTE, SUSPECT_AFTER, unknown_code
 from websocket_v6.protocol.demand.source import Attachment
+from websocket_v6.protocol.errors import UnknownCodeError
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import (
     Want,
@@ -45,7 +47,7 @@ def judged(parts: Parts, number: int) -> list[tuple[int, list[Stream]]]:
     [
         (ticker_want("KRW-BTC"), True),
         (ticker_want("KRW-BTC", realtime=False), True),
-        (ticker_want("KRW-BTC", snapshot=False), False),
+        (ticker_want("KRW-BTC", snapshot=False), True),
         (my_asset_want(), False),
         (my_asset_want()._replace(snapshot=True), False),
         (indicator_want("KRW-BTC", timeframe="5m", indicators={"type": "rsi", "params": {"period": 14}}), False),
@@ -263,10 +265,63 @@ def test_all_is_watched_anew_once_nothing_is_open_any_more() -> None:
     parts.leases.satisfied(9, BTC)
     parts.silence.expect_all()
     request(parts, parts.open(1, 5), 10.0)
-    assert judged(parts, 1) == [(8, [XRP]), (9, [ETH])]
+    assert judged(parts, 1) == [(7, ["ticker KRW-ADA"]), (8, [XRP]), (9, [ETH])]
 
 
-# --- what is told
+# --- what is told, and when the connection is suspected first
+
+
+def test_a_connection_that_brings_nothing_is_suspected_before_the_codes_and_once() -> None:
+    parts = Parts()
+    one = parts.open(1, 5)
+    one.source.was_suspected = False
+    parts.want(9, WANT)
+    request(parts, one, 10.0)
+    assert parts.deadlines.next_due == 10.0 + TIMEOUT * SUSPECT_AFTER
+    assert parts.silence.verdict(one, 1, 12.0) == [Suspect(1, 5, MUTE)]
+    assert parts.deadlines.next_due == 12.0 + TIMEOUT, "if nothing follows from that, the codes are judged"
+    parts.sources.ended(one)
+    parts.silence.ended(one)
+    again = parts.sources.opened(one.source, 6, is_held=False)
+    request(parts, again, 20.0)
+    (report,) = parts.silence.verdict(again, 2, 25.0)
+    assert isinstance(report, Report)
+    assert isinstance(report.error, UnknownCodeError)
+    assert report.error.codes == ("KRW-BTC", "KRW-ETH")
+
+
+def test_a_connection_that_has_brought_anything_is_not_suspected() -> None:
+    parts = Parts()
+    one = parts.open(1, 5)
+    one.source.was_suspected = False
+    parts.want(9, WANT)
+    request(parts, one, 10.0)
+    one.coverage.saw([BTC])
+    parts.silence.saw([BTC])
+    (report,) = parts.silence.verdict(one, 1, 15.0)
+    assert isinstance(report, Report)
+
+
+def test_a_code_is_reported_once_until_it_has_spoken() -> None:
+    parts = Parts()
+    one = parts.open(1, 5)
+    parts.want(9, WANT)
+    request(parts, one, 10.0)
+    assert judged(parts, 1) == [(9, [BTC, ETH])]
+    parts.sources.ended(one)
+    parts.silence.expect_all()
+    one = parts.open(1, 6)
+    request(parts, one, 20.0)
+    assert judged(parts, 2) == []
+    parts.silence.saw([ETH])
+    parts.sources.ended(one)
+    parts.silence.expect_all()
+    request(parts, parts.open(1, 7), 30.0)
+    assert judged(parts, 3) == [(9, [ETH])]
+    parts.silence.forget(9, [BTC, ETH])
+    parts.silence.expect_all()
+    request(parts, parts.open(2, 8), 40.0)
+    assert judged(parts, 4) == [(9, [BTC, ETH])], "asked for anew"
 
 
 @pytest.mark.parametrize(

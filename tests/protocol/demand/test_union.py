@@ -17,9 +17,9 @@ from websocket_v6.protocol.exchange.wants import (
 )
 
 
-def counted(union: Union) -> dict[Stream, tuple[Mapping[int, int], Mapping[int, int], int, int]]:
-    """Return who wants what: how many at which depth, how many of them once, with a snapshot, and with the text."""
-    return {stream: (one.live, one.once, one.snapshot, one.body) for stream, one in union.demands.items()}
+def counted(union: Union) -> dict[Stream, tuple[Mapping[int, int], Mapping[int, int], int]]:
+    """Return who wants what: how many at which depth, how many of them once, and with the text."""
+    return {stream: (one.live, one.once, one.body) for stream, one in union.demands.items()}
 
 
 def union_of(*wants: Want) -> Union:
@@ -61,24 +61,6 @@ def test_who_has_come_and_gone_leaves_nothing_behind(wants: list[Want], data: st
     assert counted(union) == counted(fresh)
     assert len(union) == len(fresh)
     assert all(stream in union for stream in fresh.demands)
-
-
-def test_the_wish_for_a_snapshot_goes_with_who_had_it() -> None:
-    union = Union()
-    union.add(ticker_want("KRW-BTC", snapshot=False))
-    union.add(ticker_want("KRW-BTC"))
-    union.remove(ticker_want("KRW-BTC"))
-    assert counted(union) == counted(union_of(ticker_want("KRW-BTC", snapshot=False)))
-
-
-def test_who_wanted_no_snapshot_takes_none_away() -> None:
-    union = Union()
-    union.add(ticker_want("KRW-BTC", snapshot=False))
-    union.add(ticker_want("KRW-BTC", snapshot=False))
-    union.remove(ticker_want("KRW-BTC", snapshot=False))
-    union.add(ticker_want("KRW-BTC"))
-    assert counted(union) == counted(union_of(ticker_want("KRW-BTC"), ticker_want("KRW-BTC", snapshot=False)))
-    assert union.demands["ticker KRW-BTC"].snapshot == 1
 
 
 def test_the_wish_for_the_text_of_announcements_goes_with_who_had_it() -> None:

@@ -12,7 +12,7 @@ from tests.protocol.demand.walk_sources import BAD, UNKNOWN, Peer, Queue
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.demand import commands as out
 from websocket_v6.protocol.demand.endpoint import Endpoint
-from websocket_v6.protocol.demand.source import Traits
+from websocket_v6.protocol.demand.source import Traits, What
 from websocket_v6.protocol.demand.union import Union
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.exchange.heads import SubscriptionList
@@ -70,7 +70,7 @@ class Walk:
                 self.heed(self.endpoint.ended(rest[0], int(rest[1] * 1e9), self.now_ns, "lost", None, now))
             case "state":
                 error = TransportError("no") if rest[1] == "refused" else None
-                self.heed(self.endpoint.state(rest[0], rest[1], self.now_ns, "", error, now))
+                self.heed(self.endpoint.state(rest[0], rest[1], What(self.now_ns, "", error), now))
             case "seen":
                 self.heed(self.endpoint.seen(rest[0], (rest[1],), now, self.now_ns))
             case "answer":
@@ -104,7 +104,7 @@ class Walk:
     def hear(self, told: out.Tell) -> None:
         assert told.epoch >= self.epoch, "epochs never fall"
         if told.lease is not None:
-            assert self.is_open
+            assert self.is_open == (told.state == "open"), "a newcomer hears how it stands"
             assert told.epoch == self.epoch
         elif told.state == "open":
             assert not self.is_open
@@ -365,4 +365,4 @@ class Walk:
 
 
 def _counts(union: Union) -> dict[str, tuple[Any, ...]]:
-    return {stream: (dict(one.live), dict(one.once), one.snapshot, one.body) for stream, one in union.demands.items()}
+    return {stream: (dict(one.live), dict(one.once), one.body) for stream, one in union.demands.items()}

@@ -5,11 +5,13 @@ import pickle
 
 import pytest
 
-from websocket_v6.protocol.events import ConnectionEvent, OverflowEvent, Unrecovered
+from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, OverflowEvent, Unrecovered
 
 
 def test_events_of_the_stream_itself_are_values_too() -> None:
-    lost = ConnectionEvent("public", "open", 4, 1.5, 10**18, 10**18 + 1_500_000_000, "stalled", 1_500_000_000)
+    lost = ConnectionEvent(
+        "public", ConnectionState.OPEN, 4, 1.5, 10**18, 10**18 + 1_500_000_000, "stalled", 1_500_000_000
+    )
     dropped = OverflowEvent(symbol=None, dropped=3, dropped_total=9, policy="latest", received_at=2_000_000)
     events: tuple[ConnectionEvent | OverflowEvent, ...] = (lost, dropped)
     for event in events:
@@ -32,7 +34,7 @@ COMMON = ("symbol", "timestamp", "received_at", "epoch", "stream_type")
 def test_a_connection_event_shows_all_there_is() -> None:
     missing = Unrecovered("KRW-BTC", 5, 7, "too old")
     event = ConnectionEvent(
-        "public", "backfilled", 4, 1.5, 10, 12, "stalled", 2_999_999, recovered=3, unrecovered=(missing,)
+        "public", ConnectionState.BACKFILLED, 4, 1.5, 10, 12, "stalled", 2_999_999, recovered=3, unrecovered=(missing,)
     )
     assert event.asdict() == {
         "symbol": None,
@@ -63,24 +65,25 @@ def test_an_overflow_event_shows_all_there_is() -> None:
         "dropped": 3,
         "dropped_total": 9,
         "policy": "drop_oldest",
+        "type": "",
     }
 
 
 def test_a_connection_without_a_gap_says_so() -> None:
-    event = ConnectionEvent("private", "connecting", 1)
+    event = ConnectionEvent("private", ConnectionState.CONNECTING, 1)
     assert (event.gap, event.gap_started_at, event.gap_ended_at) == (None, None, None)
     assert (event.reason, event.received_at, event.recovered, event.unrecovered) == ("", 0, None, ())
     assert tuple(event.asdict())[:5] == COMMON
 
 
 def test_events_differ_by_any_of_their_values() -> None:
-    lost = ConnectionEvent("public", "open", 4, received_at=5)
-    assert lost == ConnectionEvent("public", "open", 4, received_at=5)
+    lost = ConnectionEvent("public", ConnectionState.OPEN, 4, received_at=5)
+    assert lost == ConnectionEvent("public", ConnectionState.OPEN, 4, received_at=5)
     others = [
-        ConnectionEvent("info", "open", 4, received_at=5),
-        ConnectionEvent("public", "closed", 4, received_at=5),
-        ConnectionEvent("public", "open", 5, received_at=5),
-        ConnectionEvent("public", "open", 4, received_at=6),
+        ConnectionEvent("info", ConnectionState.OPEN, 4, received_at=5),
+        ConnectionEvent("public", ConnectionState.CLOSED, 4, received_at=5),
+        ConnectionEvent("public", ConnectionState.OPEN, 5, received_at=5),
+        ConnectionEvent("public", ConnectionState.OPEN, 4, received_at=6),
         OverflowEvent("KRW-BTC", 3, 9, "latest"),
     ]
     assert lost not in others

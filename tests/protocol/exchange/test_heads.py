@@ -227,7 +227,7 @@ def check_whatever(inbound: Inbound, messages: list[bytes]) -> None:
     assert len(found.streams) == len(found.payloads)
     for stream, payload in zip(found.streams, found.payloads, strict=True):
         event = make_event(stream, payload, 0, 0)
-        for name in event._fields:
+        for name in event._names:
             with contextlib.suppress(RemoteProtocolError):
                 getattr(event, name)
         assert repr(event).startswith(type(event).__name__)

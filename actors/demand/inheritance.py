@@ -1,0 +1,42 @@
+"""What outlives a registry that a bug ended: whose leases are whose, who listens, and what the endpoints know."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.demand.endpoint import EndpointInheritance
+
+__all__ = ["Claim", "RegistryInheritance", "inherit"]
+
+
+class Claim(NamedTuple):
+    """Whose a lease is, and where it goes (live)."""
+
+    component_id: str
+    endpoint: str
+    mailbox: MailboxQueue | Way
+    component: Ref | None  # who is woken for it; None: the mailbox is pulled
+
+
+class RegistryInheritance(NamedTuple):
+    """What outlives a registry (live)."""
+
+    claims: Mapping[int, Claim]
+    watchers: Mapping[str, Ref | Way]
+    endpoints: Mapping[str, EndpointInheritance]
+
+
+def inherit(
+    inheritance: RegistryInheritance | None,
+) -> tuple[dict[int, Claim], dict[str, Ref | Way], dict[str, EndpointInheritance]]:
+    """Return what is inherited; of leases only what both the registry and the endpoint knew, when the bug struck."""
+    claims, watchers, endpoints = inheritance or RegistryInheritance({}, {}, {})
+    kept: dict[str, EndpointInheritance] = {}
+    known: dict[int, Claim] = {}
+    for name, endpoint in endpoints.items():
+        leases = {lease: one for lease, one in endpoint.leases.leases.items() if lease in claims}
+        kept[name] = endpoint._replace(leases=endpoint.leases._replace(leases=leases))
+        known.update((lease, claims[lease]) for lease in leases)
+    return known, dict(watchers), kept
