@@ -34,7 +34,7 @@ class Answers:
     notice_frames: Literal["binary", "text"] = "binary"
     """The frame type of errors, `UP` and `LIST_SUBSCRIPTIONS` answers."""
     numbers: Literal["2026", "doubles", "zeros"] = "2026"
-    """The spelling: as measured in 2026, as Java doubles throughout, or with eight decimals throughout (as in 2021)."""
+    """The spelling: of each field as last seen, as Java doubles throughout, or with eight decimals throughout."""
     list_batch: int = 1
     """How many messages that wait together share one array in the list formats."""
     wrap_errors: bool = False

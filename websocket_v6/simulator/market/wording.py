@@ -81,7 +81,7 @@ class Wording:
     def _object(self, kind: str, value: object) -> str:
         assert isinstance(value, Mapping)
         keys = INNER[kind] if self.short else {}
-        spell = self._spellers["money"] if kind == "value" else _param
+        spell = self._spellers["value"] if kind == "value" else _param
         pairs = (
             f'"{keys.get(key, key)}":{spell(inner) if isinstance(inner, Decimal) else _as_is(inner)}'
             for key, inner in value.items()
@@ -103,7 +103,7 @@ class Wording:
         assert isinstance(value, Iterable)
         keys = INNER["units"]
         ask_price, bid_price, ask_size, bid_size = keys.values() if self.short else keys
-        spelling = (id(self), self._spellers["price"], self._spellers["size"])
+        spelling = (id(self), self._spellers["quote"], self._spellers["size"])
         parts = []
         for ask, bid in value:
             price_above, size_above = ask.spelled(*spelling)
