@@ -28,7 +28,6 @@ ABOUT_KEYS = ("auth_", "nonce_", "key_", "missing_", "my_")
 OPEN_VALUES: dict[str, tuple[Any, ...]] = {
     "list_batch": (1, 3),
     "rate_error": ("TOO_MANY_REQUEST", "TOO_MANY_REQUESTS"),
-    "second_burst": (0.0, 0.16),
     "stray_frames": (0, 1, 2),
     "my_asset_delay": (0.0, 0.2),
     "idle_timeout": (60.0, 120.0, None),

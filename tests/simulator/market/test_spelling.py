@@ -157,7 +157,7 @@ def test_more_decimals_than_usual_are_kept(value: Decimal) -> None:
 
 
 def test_the_switch_makes_a_difference_for_every_kind() -> None:
-    value = Decimal("123456789")
+    value = Decimal(123456789)
     for short in (False, True):
         for kind in SPELLINGS["2026"][short]:
             texts = {SPELLINGS[numbers][short][kind](value) for numbers in SPELLINGS}

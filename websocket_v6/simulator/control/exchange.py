@@ -7,6 +7,7 @@ Source: Upbit WebSocket reference, throughout; what it leaves open is decided by
 
 from collections.abc import Iterable
 from decimal import Decimal
+from random import Random
 
 from ..account.desk import Desk
 from ..account.keyring import AccessKey, Keyring
@@ -49,6 +50,8 @@ class Exchange:
         self.journal = Journal(settings.record)
         self.house = House(
             answers=self.answers,
+            weather=settings.weather,
+            rng=Random(f"{settings.seed} front"),  # noqa: S311
             limits=settings.limits,
             region=settings.region,
             clock=self.clock,
@@ -62,7 +65,7 @@ class Exchange:
         audience = Audience()
         self.clients = Clients(self.house, audience)
         self.broadcast = Broadcast(self.house, audience)
-        self.faults = Faults(self.clients, self.turnstile, settings.region)
+        self.faults = Faults(self.clients, self.turnstile, self.house)
         self.floor = TradingFloor(
             settings.markets,
             clock=self.clock,
@@ -72,9 +75,12 @@ class Exchange:
             wanted=audience.wanted,
             seed=settings.seed,
             region=settings.region,
-            paced=bool(settings.traffic) if settings.paced is None else settings.paced,
+            paced=settings.paced,
+            weather=settings.weather,
         )
-        self.crowd = Crowd(self.floor, clock=self.clock, agenda=self.agenda, seed=settings.seed)
+        self.crowd = Crowd(
+            self.floor, clock=self.clock, agenda=self.agenda, seed=settings.seed, weather=settings.weather
+        )
         self.desk = Desk(self.floor, self.answers, self.broadcast.publish_private, settings.seed)
         self.desk.open_account(settings.access_key)
         self.board = NoticeBoard(self.clock, self.broadcast.publish_notice)
@@ -92,7 +98,7 @@ class Exchange:
             port=settings.port,
             tls=settings.tls,
         )
-        self._plan_midnight()
+        self._plan_pushes()
         self.crowd.set_traffic(settings.traffic)
 
     # Time.
@@ -112,21 +118,37 @@ class Exchange:
         end = self.closes.prepare(code, timeframe, price)
         self.advance(max(0.0, end - self.clock.now()), idle=False)
 
-    def _plan_midnight(self) -> None:
-        def roll() -> None:
-            if self.answers.day_roll_message:
-                self.floor.roll_day()
-            self._plan_midnight()
+    def _plan_pushes(self) -> None:
+        """Push tickers without a trade at midnight, and every minute as sums of 24 hours fall, if that is the answer.
 
-        self.agenda.at((self.clock.now() // 86_400 + 1) * 86_400, roll)
+        What a snapshot or a REST call says changes with the time in any case.
+        """
+        period = 60 if self.answers.decay_message else 86_400
+        if not (self.answers.day_roll_message or self.answers.decay_message):
+            return
+        due = (self.clock.now() // period + 1) * period
+
+        def push() -> None:
+            if self.answers.decay_message or due % 86_400 == 0:
+                self.floor.push_tickers()
+            self._plan_pushes()
+
+        self.agenda.at(due, push)
 
     # Markets and keys.
 
     def trade(
-        self, code: str, price: Number | None = None, volume: Number | None = None, side: TradeSide | None = None
+        self,
+        code: str,
+        price: Number | None = None,
+        volume: Number | None = None,
+        side: TradeSide | None = None,
+        *,
+        sweep: bool = False,
     ) -> int:
         """Let a trade happen and return its sequential id."""
-        return self.floor.trade(code, decimal_or_none(price), decimal_or_none(volume), side).sequential_id
+        trade = self.floor.trade(code, decimal_or_none(price), decimal_or_none(volume), side, sweep=sweep)
+        return trade.sequential_id
 
     def list_market(self, code: str, price: Number | None = None) -> None:
         """Add a market. Indicators asked for before it existed begin to flow, as is documented for them alone."""

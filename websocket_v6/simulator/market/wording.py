@@ -42,6 +42,10 @@ class Bulletin:
             text = self._texts[key] = wording.spell(self.type, self.fields, stream_type)
         return text
 
+    def told_at(self, ms: int) -> "Bulletin":
+        """Return the message with another `timestamp`."""
+        return Bulletin(self.type, self.code, {**self.fields, "timestamp": ms})
+
 
 class Wording:
     """One way to write messages: long or short keys, and a spelling of numbers."""

@@ -95,7 +95,7 @@ class Client:
         """Send one message of a stream."""
         text = bulletin.text(self._house.wording(self.format), kind)
         binary = self._answers.data_frames == "binary"
-        self.outbox.put(Message(text, stream.name, kind, self.format.endswith("LIST"), binary))
+        self._put(Message(text, stream.name, kind, self.format.endswith("LIST"), binary))
 
     def stray(self, stream: Stream, bulletin: Bulletin) -> None:
         """Send a message of the subscription before this one, if strays are left."""
@@ -106,7 +106,7 @@ class Client:
     def notice(self, text: str, *, wrapped: bool) -> None:
         """Send what is not data; `wrapped` in an array where the format has one."""
         binary = self._answers.notice_frames == "binary"
-        self.outbox.put(Message(text, listed=wrapped and self.format.endswith("LIST"), binary=binary))
+        self._put(Message(text, listed=wrapped and self.format.endswith("LIST"), binary=binary))
 
     def status(self) -> None:
         if self._answers.status_on_subscribed or not self.streams:
@@ -124,9 +124,13 @@ class Client:
     def raw(self, data: str | bytes) -> None:
         """Send a frame as it is given: text as a text frame, bytes as a binary one."""
         binary = isinstance(data, bytes)
-        self.outbox.put(
-            Message(data if isinstance(data, str) else data.decode("utf-8", "surrogateescape"), binary=binary)
-        )
+        self._put(Message(data if isinstance(data, str) else data.decode("utf-8", "surrogateescape"), binary=binary))
+
+    def _put(self, message: Message) -> None:
+        # What can go at once has gone by the simulator's time: that may jump on before the writer has its turn.
+        if self.outbox.flows:
+            self.touch()
+        self.outbox.put(message)
 
     def stall(self, *, data: bool, pongs: bool) -> None:
         self.outbox.stall(data)

@@ -68,11 +68,15 @@ class Entrance:
         self._ending.clear()
         answers = self._house.answers
         factories = [DeflateFactory(answers)] if answers.compression else []
+
+        class FarSocket(ClientSocket):
+            weather, rng = self._house.weather, self._house.rng
+
         self._listener = await serve(
             self._handle,
             self._host,
             self.port,
-            create_connection=ClientSocket,
+            create_connection=FarSocket,
             process_request=self._process_request,
             process_response=self._process_response,
             extensions=factories,
@@ -92,7 +96,7 @@ class Entrance:
         listener, self._listener = self._listener, None
         if listener is not None:
             await _accept_no_more(listener)
-            for client in self._clients.open():
+            for client in (*self._clients.open(), *self._clients.vanished):
                 client.outbox.abort()
             for connection in self._pending:
                 connection.abort()
@@ -161,6 +165,9 @@ async def _accept_no_more(listener: Listener) -> None:
 
 
 def _response(reply: Reply) -> Response:
-    headers = Headers([*reply.headers, ("Content-Type", "application/json"), ("Connection", "close")])
+    headers = Headers([("Content-Type", "application/json"), ("Connection", "close")])
+    for name, value in reply.headers:
+        headers.pop(name, None)
+        headers[name] = value
     headers["Content-Length"] = str(len(reply.body))
     return Response(reply.status, reply.reason, headers, reply.body)
