@@ -12,6 +12,8 @@ import psutil
 import pytest
 from hypothesis import settings
 
+from websocket_v6.simulator import Weather
+
 DEADLINE = 20.0  # seconds: generous, for a condition that comes at once on a quiet machine
 ROOT = Path(__file__).resolve().parent.parent
 # How many examples a property is tried with that does not say it itself. None has a deadline: it would be one of wall
@@ -32,6 +34,16 @@ def wait_until(condition: Callable[[], object], what: str = "the condition", tim
         if time.monotonic() > deadline:
             pytest.fail(f"{what} did not come true within {timeout:g} s")
         pause.wait(0.005)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _weather() -> Iterator[None]:
+    """Let simulators have the weather that the environment names, where a test asks for none: usual or storm."""
+    name = os.environ.get("WEBSOCKET_V6_TEST_WEATHER")
+    with pytest.MonkeyPatch.context() as patch:
+        if name:
+            patch.setattr("websocket_v6.simulator.simulator._weather_for", lambda _traffic: getattr(Weather, name)())
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -114,14 +114,14 @@ _USUAL: dict[str, Any] = {
     # Samples of 2023 to 2025: 31, 34, 34, 35, 38, 38, 40, 131, 131 and 1,701 ms.
     "lag": Spread(least=0.030, typical=0.010, sigma=1.7, most=2.2),
     # Scaled down from 2021 until as many books are in front of their trades as there, 51 of 672.
-    "trade_way": Spread(typical=0.008, sigma=1.3, most=0.5),
+    "trade_way": Spread(typical=0.006, sigma=1.2, most=0.5),
     "book_way": Spread(typical=0.006, sigma=0.8, most=0.5),
     "private_lag": Spread(least=0.008, typical=0.002, sigma=0.5, most=0.5),  # samples of 2025: 8 to 12 ms
     "round_trip": 0.165,  # probe 2026
     "jitter": 0.008,  # probe 2026: snapshots 172 to 188 ms after the request
     "second_burst": 0.16,  # probe 2026
     # Ticks 2026: runs of 1, 2, 3, 4, 5 ... are 86, 6, 3.5, 2.2, 1.1 ... % of all runs.
-    "burst": 0.14,
+    "burst": 0.18,  # where the first trade leaves something of its level, as four of five do
     "burst_on": 0.60,
     "burst_most": 36,
     "level_step": 0.055,
@@ -132,7 +132,7 @@ _USUAL: dict[str, Any] = {
 }
 _STORM: dict[str, Any] = {
     # Capture 2021, whose trade times are whole seconds: what is left of 110 to 2,220 ms without up to a second of that.
-    "lag": Spread(least=0.105, typical=0.21, sigma=0.9, most=2.2),
+    "lag": Spread(least=0.105, typical=0.10, sigma=1.1, most=1.4),
     # Capture 2021, received less `timestamp`: trades 37 to 492 ms, half above 114; books 94 to 566, half above 286.
     "trade_way": Spread(typical=0.077, sigma=0.9, most=0.5),
     "book_way": Spread(least=0.057, typical=0.19, sigma=0.45, most=0.6),

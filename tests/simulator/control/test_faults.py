@@ -109,7 +109,7 @@ def test_maintenance_ends_all_and_comes_to_an_end(simulator: Make, client: Make)
             client(sim.url)
         assert caught.value.response.status_code == 503
     with pytest.raises(HTTPError) as refused:
-        urlopen(f"{sim.rest_url}/v1/market/all")
+        urlopen(f"{sim.rest_url}/v1/market/all")  # noqa: S310
     with refused.value:
         assert (refused.value.code, refused.value.headers["Content-Type"]) == (503, "text/html")
     sim.advance(600.0)

@@ -110,7 +110,7 @@ def test_the_day_begins_at_midnight_and_its_prices_with_the_first_trade(
     sim.advance(6.0)
 
     def ticker() -> Any:
-        with urlopen(f"{sim.rest_url}/v1/ticker?markets=KRW-BTC") as answer:
+        with urlopen(f"{sim.rest_url}/v1/ticker?markets=KRW-BTC") as answer:  # noqa: S310
             over_rest = json.loads(answer.read())[0]
         reader = client(sim.url)
         reader.ask({"type": "ticker", "codes": ["KRW-BTC"], "is_only_snapshot": True})

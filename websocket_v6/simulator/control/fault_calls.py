@@ -80,7 +80,8 @@ class FaultCalls(Remote):
     ) -> None:
         """Answer the next `times` handshakes with an HTTP status; `times=None` until `accept`.
 
-        Without a `body`, 502, 503 and 504 have a balancer's HTML page and others an error of the exchange. With the endpoint `"rest"` it is the next REST calls.
+        Without a `body`, 502, 503 and 504 have a balancer's HTML page and others an error of the exchange.
+        With the endpoint `"rest"` it is the next REST calls.
         """
         self._call("turnstile.refuse", status, times, body, headers, endpoint)
 

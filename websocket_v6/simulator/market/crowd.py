@@ -64,8 +64,10 @@ class Crowd:
             self._floor.execute(market, side=side)
             return
         ms = self._clock.now_ms()
-        side = self._floor.execute(market, None, self._volume(market), side, ms=ms).side
-        if rng.random() < weather.burst:
+        first = self._floor.execute(market, None, self._volume(market), side, ms=ms)
+        side = first.side
+        best = market.against(side).best
+        if rng.random() < weather.burst and best is not None and best.price == first.price:
             self._burst(market, side, ms)
         if rng.random() < weather.echo:
             self._agenda.after(weather.echo_gap.draw(rng), lambda: self._echo(market, side))

@@ -35,10 +35,13 @@ class Service:
         client.strays = self._answers.stray_frames if old else 0
         self._audience.replace(client, old)
         wanted, pause = client.streams, self._house.weather.second_burst
-        half = (len(wanted) + 1) // 2 if pause else len(wanted)
-        late = self._begin(client, wanted[:half])
-        if late or wanted[half:]:
-            self._house.agenda.after(pause, lambda: self._begin_late(client, wanted, late, wanted[half:]))
+        shown = [stream for stream in wanted if stream.part.snapshot and client.endpoint == "public"]
+        # Only what has a snapshot waits for it.
+        later = shown[(len(shown) + 1) // 2 :] if pause else []
+        waiting = {id(stream) for stream in later}
+        late = self._begin(client, [stream for stream in wanted if id(stream) not in waiting])
+        if late or later:
+            self._house.agenda.after(pause, lambda: self._begin_late(client, wanted, late, later))
         self._house.journal.changed()
 
     def refresh(self, client: Client) -> None:
