@@ -7,6 +7,7 @@ Source: Upbit WebSocket reference, throughout; what it leaves open is decided by
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 from random import Random
 
 from ..account.desk import Desk
@@ -31,6 +32,7 @@ from ..wire.service import Service
 from ..wire.turnstile import Turnstile
 from .faults import Faults
 from .player import Player
+from .scenarios import SCENARIOS, Stage, play_scenario
 from .settings import Settings
 from .timekeeper import Timekeeper
 
@@ -45,7 +47,9 @@ class Exchange:
         self.time = Timekeeper(settings.start, frozen=settings.frozen)
         self.clock, self.agenda = self.time.clock, self.time.agenda
         self.keys = Keyring()
-        self.keys.add(AccessKey(settings.access_key, settings.secret_key))
+        self._key = AccessKey(settings.access_key, settings.secret_key)
+        self._seed = settings.seed
+        self.keys.add(self._key)
         self.turnstile = Turnstile()
         self.journal = Journal(settings.record)
         self.house = House(
@@ -176,6 +180,25 @@ class Exchange:
         if self.answers.key_end_closes:
             for client in self.clients.of(access_key):
                 client.outbox.close(1000, "")
+
+    def scenario(self, name: str, code: str | None = None) -> float:
+        """Begin a scenario and return how many seconds it lasts."""
+        if name not in SCENARIOS:
+            raise ValueError(f"there is no scenario {name!r}: choose one of {', '.join(SCENARIOS)}")
+        stage = Stage(
+            code=code or SCENARIOS[name].code,
+            key=self._key,
+            rng=Random(f"{self._seed} {name}"),  # noqa: S311
+            floor=self.floor,
+            board=self.board,
+            faults=self.faults,
+            keys=self.keys,
+            time=self.time,
+            list_market=self.list_market,
+            end_key=self.end_key,
+            skip=partial(self.advance, idle=False),
+        )
+        return play_scenario(stage, name)
 
     def current(self, stream: str, format_: str = "DEFAULT") -> str:
         """Return what a snapshot of a stream would say now."""

@@ -52,6 +52,15 @@ class MarketCalls(Remote):
         """
         self._call("advance", seconds, idle=idle)
 
+    def scenario(self, name: str, code: str | None = None) -> float:
+        """Begin a scripted sequence and return how many seconds of the simulator's time it lasts.
+
+        "flash crash", "listing", "delisting", "maintenance", "midnight" or "key expires"; docs/simulator.md has the
+        scripts. `code` is another market than the script's.
+        """
+        seconds: float = self._call("scenario", name, code)
+        return seconds
+
     def now(self) -> float:
         """Return the simulator's time, seconds since 1970."""
         seconds: float = self._call("clock.now")

@@ -33,6 +33,7 @@ class Client:
         self.close_code: int | None = None
         self.parts: tuple[Part, ...] = ()  # of the newest request
         self.streams: tuple[Stream, ...] = ()
+        self.later: list[Stream] = []  # those that begin with the second burst of snapshots
         self.strays = 0  # how many messages of the subscription before this one may still come
         self.format = "DEFAULT"
         self.pings = 0
@@ -140,8 +141,9 @@ class Client:
 
     @property
     def served(self) -> frozenset[str]:
-        """The streams that go on; snapshot-only ones do not count."""
-        return frozenset(stream.name for stream in self.streams if stream.part.realtime)
+        """The streams that go on; snapshot-only ones do not count, nor those that have not begun."""
+        later = {id(stream) for stream in self.later}
+        return frozenset(stream.name for stream in self.streams if stream.part.realtime and id(stream) not in later)
 
     def info(self) -> ConnectionInfo:
         return ConnectionInfo(

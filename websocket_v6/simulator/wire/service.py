@@ -37,7 +37,7 @@ class Service:
         wanted, pause = client.streams, self._house.weather.second_burst
         shown = [stream for stream in wanted if stream.part.snapshot and client.endpoint == "public"]
         # Only what has a snapshot waits for it.
-        later = shown[(len(shown) + 1) // 2 :] if pause else []
+        later = client.later = shown[(len(shown) + 1) // 2 :] if pause else []
         waiting = {id(stream) for stream in later}
         late = self._begin(client, [stream for stream in wanted if id(stream) not in waiting])
         if late or later:
@@ -96,10 +96,12 @@ class Service:
         """Send the second burst: what is `late` flows already, the other streams begin."""
         # Another request may have replaced this one in the meantime.
         if client.is_open and client.streams is wanted:
+            client.later = []
             for stream in late:
                 self._send_snapshots(client, stream)
             for stream in self._begin(client, streams):
                 self._send_snapshots(client, stream)
+            self._house.journal.changed()
 
     def _begin(self, client: Client, streams: Iterable[Stream]) -> list[Stream]:
         """Begin streams with their snapshots; return those whose snapshot comes later, as the weather is."""
