@@ -46,7 +46,7 @@ class Makers:
 
     def volume_worth(self, krw: float, price: Decimal) -> Decimal:
         """Return the size that is worth so many KRW at `price`."""
-        return max(_EIGHT, Decimal(krw / float(price) / self._worth).quantize(_EIGHT))
+        return Decimal(max(1, round(krw / float(price) / self._worth * 1e8))).scaleb(-8)
 
     # Trades.
 

@@ -45,7 +45,7 @@ class ClientSocket(ServerConnection):
 
     async def send_all(self, messages: Iterable[str | bytes]) -> None:
         """Send messages in one write; the library's own `send` makes one, and a system call, for each."""
-        if self.protocol.state is not State.OPEN:
+        if self.protocol.state is not State.OPEN or self.transport.is_closing():
             await self.wait_closed()
             return
         for message in messages:
