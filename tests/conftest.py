@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from hypothesis import settings
 
-from websocket_v6.simulator import Weather
+from websocket_v6.simulator import Simulator, Weather
 
 DEADLINE = 20.0  # seconds: generous, for a condition that comes at once on a quiet machine
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,11 +39,21 @@ def wait_until(condition: Callable[[], object], what: str = "the condition", tim
 
 @pytest.fixture(scope="session", autouse=True)
 def _weather() -> Iterator[None]:
-    """Let simulators have the weather that the environment names, where a test asks for none: usual or storm."""
+    """Let simulators have the weather that the environment names, usual or storm, where a test asks for none.
+
+    One whose time stands is left calm: without `advance` nothing would come.
+    """
     name = os.environ.get("WEBSOCKET_V6_TEST_WEATHER")
+    made = Simulator.__init__
+
+    def make(self: Simulator, *args: Any, **options: Any) -> None:
+        if not options.get("frozen"):
+            options.setdefault("weather", getattr(Weather, name or "calm")())
+        made(self, *args, **options)
+
     with pytest.MonkeyPatch.context() as patch:
         if name:
-            patch.setattr("websocket_v6.simulator.simulator._weather_for", lambda _traffic: getattr(Weather, name)())
+            patch.setattr(Simulator, "__init__", make)
         yield
 
 

@@ -65,7 +65,7 @@ class Weather:
     burst: float = 0.0
     """The chance that a trade is the first of several in its millisecond, as one order meets many."""
     burst_on: float = 0.0
-    """The chance that such a burst goes on after each further trade."""
+    """The chance that such a burst goes on after its second trade; it grows with each further one."""
     burst_most: int = 1
     """The most trades of a burst."""
     level_step: float = 0.0
@@ -122,7 +122,7 @@ _USUAL: dict[str, Any] = {
     "second_burst": 0.16,  # probe 2026
     # Ticks 2026: runs of 1, 2, 3, 4, 5 ... are 86, 6, 3.5, 2.2, 1.1 ... % of all runs.
     "burst": 0.18,  # where the first trade leaves something of its level, as four of five do
-    "burst_on": 0.60,
+    "burst_on": 0.55,
     "burst_most": 36,
     "level_step": 0.055,
     "echo": 0.25,  # ticks 2026: a quarter of the gaps within a market are below 20 ms

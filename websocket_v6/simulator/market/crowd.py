@@ -19,6 +19,7 @@ __all__ = ["Crowd"]
 _PUMP_SECONDS = 0.01
 _PUMP_BUDGET = 0.004  # seconds of work at a time; what was made must also be sent
 _SMALLEST = Decimal("0.00000001")
+_LONGER = 0.05
 _MOST_OF_LEVEL = Decimal("0.9")
 _MOST_OWED = 0.2  # seconds of traffic that are made up for
 
@@ -74,14 +75,16 @@ class Crowd:
 
     def _burst(self, market: Market, side: TradeSide, ms: int) -> None:
         """Let one order meet many: trades of one millisecond, each at the level that the one before has left."""
-        for _ in range(self._weather.burst_most - 1):
+        on = self._weather.burst_on
+        for count in range(1, self._weather.burst_most):
             best = market.against(side).best
             if best is None:
                 return
             whole = self._rng.random() < self._weather.level_step
             part = max(_SMALLEST, min(self._volume(market), best.size * _MOST_OF_LEVEL).quantize(_SMALLEST))
             self._floor.execute(market, best.price, best.size if whole else part, side, ms=ms)
-            if self._rng.random() >= self._weather.burst_on:
+            # The longer it is, the likelier it goes on: it is a large order.
+            if self._rng.random() >= on + (1 - on) * _LONGER * min(count, 10):
                 return
 
     def _echo(self, market: Market, side: TradeSide) -> None:
