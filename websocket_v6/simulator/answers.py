@@ -44,7 +44,7 @@ class Answers:
     notice_frames: Literal["binary", "text"] = "binary"
     """The frame type of errors, `UP` and `LIST_SUBSCRIPTIONS` answers."""
     numbers: Literal["2026", "doubles", "zeros"] = "2026"
-    """The spelling: as measured in 2026, as Java doubles throughout, or with eight decimals throughout (as in 2021)."""
+    """The spelling: of each field as last seen, as Java doubles throughout, or with eight decimals throughout."""
     list_batch: int = 1
     """How many messages that wait together share one array in the list formats."""
     wrap_errors: bool = False
@@ -87,8 +87,6 @@ class Answers:
     """Whether a message over the limit counts too."""
 
     # Snapshots and streams.
-    second_burst: float = 0.0
-    """Seconds after which the second half of the snapshots follows the first; 0.16 was measured, 0 is one burst."""
     stray_frames: int = 0
     """How many messages of the old subscription may still come after a replacement: 0 and 2 were seen."""
     totals: Literal["shown", "all"] = "shown"
@@ -116,7 +114,12 @@ class Answers:
     candle_timestamp: Literal["last_trade", "sent"] = "last_trade"
     """What the `timestamp` of a candle is: the time of its last trade, as over REST, or of the message."""
     day_roll_message: bool = False
-    """Whether a ticker is pushed at 00:00 UTC without a trade."""
+    """Whether a ticker is pushed at 00:00 UTC without a trade; snapshots and REST roll over then in any case."""
+    decay_message: bool = False
+    """Whether a ticker is pushed, once a minute, as sums of 24 hours fall without a trade."""
+    candle_flush: Literal["each", "newest_first", "newest"] = "each"
+    """What a flush sends where a trade closed a candle: every one that changed since the last, oldest or newest first,
+    or the newest alone, and what was traded before the boundary is never told."""
 
     # REST.
     rest_lag: float = 0.0

@@ -209,7 +209,7 @@ def test_an_origin_header_has_a_bucket_of_its_own(simulator: Make, client: Make)
     client(sim.url, origin="http://example.com")
 
 
-@pytest.mark.parametrize("status", [401, 418, 429, 503])
+@pytest.mark.parametrize("status", [401, 418, 429, 500])
 def test_refusals_can_be_planned(simulator: Make, client: Make, bearer: Make, status: int) -> None:
     sim = simulator()
     sim.refuse(status, times=2, headers={"Retry-After": "3"})
@@ -224,6 +224,18 @@ def test_refusals_can_be_planned(simulator: Make, client: Make, bearer: Make, st
         assert refused(client, sim.private_url, **options)[2] == {"error": {"name": "maintenance"}}
     sim.accept()
     client(sim.private_url, additional_headers=bearer(sim))
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_balancer_answers_with_a_page(simulator: Make, client: Make, status: int) -> None:
+    sim = simulator()
+    sim.refuse(status)
+    with pytest.raises(InvalidStatus) as caught:
+        client(sim.url)
+    response = caught.value.response
+    assert (response.status_code, response.headers["Content-Type"]) == (status, "text/html")
+    assert f"<title>{status} ".encode() in response.body
+    client(sim.url)
 
 
 def test_a_handshake_can_stay_without_an_answer(simulator: Make, client: Make) -> None:

@@ -29,7 +29,8 @@ def test_all_four_formats_say_the_same(simulator: Make, client: Make) -> None:
     for long, short in zip(texts["DEFAULT"], texts["SIMPLE"], strict=True):
         assert len(json.loads(long)) == len(json.loads(short))
         assert len(short) < len(long)
-    assert re.search(r'"trade_price":1\.\d+E8', texts["DEFAULT"][0])
+    assert re.search(r'"trade_price":1\d{8}\.0{8}[,}]', texts["DEFAULT"][0])
+    assert re.search(r'"ask_price":1\.\d+E8', texts["DEFAULT"][2])
     assert re.search(r'"tp":1\d{8}[,}]', texts["SIMPLE"][0])
     assert [info.format for info in sim.connections()] == list(texts)
 

@@ -103,3 +103,25 @@ def test_the_exchange_sends_no_pings(simulator: Make, client: Make) -> None:
     sim.advance(300)
     assert reader.is_silent()
     assert reader.connection.protocol.state.name == "OPEN"
+
+
+def test_a_running_series_keeps_a_socket_open_however_far_the_time_jumps(simulator: Make, client: Make) -> None:
+    sim = simulator(frozen=True, start_time=1_795_176_003.0)
+    reader = client(sim.url)
+    reader.connection.send("PING")
+    sim.wait(lambda sim: sim.connections()[0].open)
+    assert reader.is_silent()
+    sim.advance(61.0)
+    sim.advance(600.0)
+    assert sim.connections()[0].open
+    assert [reader.text() for _ in range(66)] == ['{"status":"UP"}'] * 66
+
+
+def test_what_a_stalled_socket_is_to_be_sent_keeps_it_not_open(simulator: Make, client: Make) -> None:
+    sim = simulator(frozen=True, start_time=1_795_176_003.0)
+    reader = client(sim.url)
+    reader.connection.send("PING")
+    assert reader.is_silent()
+    sim.stall()
+    sim.advance(61.0)
+    assert reader.ended() is None

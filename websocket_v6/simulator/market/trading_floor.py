@@ -10,9 +10,11 @@ from random import Random
 
 from ..answers import Answers
 from ..clock import Agenda, Clock
+from ..weather import Weather
 from .catalog import CAUTIONS, Listing, is_code
 from .display import Display
 from .one_market import Market
+from .passage import Lateness
 from .tape import Publish, Tape
 from .trades import Trade, TradeSide
 
@@ -36,8 +38,10 @@ class TradingFloor:
         seed: int = 0,
         region: str = "kr",
         paced: bool = False,
+        weather: Weather | None = None,
     ) -> None:
         self.clock = clock
+        self._weather = weather or Weather.calm()
         self.markets: dict[str, Market] = {}
         self.order: list[Market] = []  # those that trade, as they were listed; one that begins anew keeps its place
         self.display = Display(self.markets, clock=clock, answers=answers, region=region)
@@ -50,6 +54,8 @@ class TradingFloor:
             publish=publish,
             wanted=wanted,
             paced=paced,
+            weather=self._weather,
+            rng=Random(f"{seed} way"),  # noqa: S311
         )
         self._seed = seed
         # The order desk's: called before a trade at a given price, and after every trade.
@@ -79,9 +85,19 @@ class TradingFloor:
         rng = Random(f"{self._seed} {code}")  # noqa: S311
         # Every third BTC market is thin, so that its books have empty slots.
         thin = code.startswith("BTC-") and rng.random() < 0.34
-        depth = 12 if thin else 40
-        market = Market(Listing.of(code, rng, price), rng, ms or self.clock.now_ms(), depth=depth, days=days)
+        market = Market(
+            Listing.of(code, rng, price),
+            rng,
+            ms or self.clock.now_ms(),
+            depth=12 if thin else 40,
+            days=days,
+            # A market of a recording has its own time.
+            now=self.clock.now_ms if ms is None else None,
+            stamp=self._stamp(code) if ms is None and self._weather.delays else lambda at: at,
+        )
         market.market_state = state
+        for type_ in ("trade", "ticker", "orderbook"):
+            self.display.told.pop((type_, code), None)
         before = self.markets.get(code)
         if not traded:
             market.hush()
@@ -93,6 +109,9 @@ class TradingFloor:
             self.order.append(market)
         self.markets[code] = market
         return market
+
+    def _stamp(self, code: str) -> Callable[[int], int]:
+        return Lateness(self._weather, Random(f"{self._seed} lag {code}")).stamp  # noqa: S311
 
     def remove_market(self, code: str) -> None:
         market = self.market(code)
@@ -137,21 +156,42 @@ class TradingFloor:
     # What happens in them.
 
     def trade(
-        self, code: str, price: Decimal | None = None, volume: Decimal | None = None, side: TradeSide | None = None
+        self,
+        code: str,
+        price: Decimal | None = None,
+        volume: Decimal | None = None,
+        side: TradeSide | None = None,
+        *,
+        sweep: bool = False,
     ) -> Trade:
-        """Let a trade happen; at a given price, what rests in between is filled first."""
+        """Let a trade happen and return it; at a given price, what rests in between is filled first.
+
+        With `sweep` that is all of it, each level by a trade of its own in the same millisecond; else only the orders
+        placed through the simulator, and the rest of the book gives way.
+        """
         market = self.market(code)
+        ms = self.clock.now_ms()
         if price is not None:
             side = side or market.side_for(price)
-            self.on_sweep(market, price, side)
-        return self.execute(market, price, volume, side)
+            if sweep:
+                for level in market.against(side).better_than(price):
+                    self.execute(market, level.price, level.size, side, ms=ms)
+            else:
+                self.on_sweep(market, price, side)
+        return self.execute(market, price, volume, side, ms=ms)
 
     def execute(
-        self, market: Market, price: Decimal | None = None, volume: Decimal | None = None, side: TradeSide | None = None
+        self,
+        market: Market,
+        price: Decimal | None = None,
+        volume: Decimal | None = None,
+        side: TradeSide | None = None,
+        *,
+        ms: int | None = None,
     ) -> Trade:
         if market.quiet:
             self.order.append(market)
-        trade = market.trade(self.clock.now_ms(), price, volume, side)
+        trade = market.trade(self.clock.now_ms() if ms is None else ms, price, volume, side)
         self.tape.send_trade(market, trade)
         self.on_trade(market, trade)
         return trade
@@ -171,10 +211,12 @@ class TradingFloor:
         """Send the candle before the newest once more."""
         self.tape.repeat_candle(self.market(code), unit)
 
-    def roll_day(self) -> None:
-        """Begin the new trading day in every market and, if the exchange does so, say it without a trade."""
+    def push_tickers(self) -> None:
+        """Say without a trade what the passing of time has done to every market."""
         now_ms = self.clock.now_ms()
         for market in self.markets.values():
-            if market.figures.roll(now_ms):
-                market.ticker_ms = now_ms
-                self.tape.send_current("ticker", market.code)
+            market.pass_time()
+            if market.quiet:
+                continue
+            market.ticker_ms = now_ms
+            self.tape.send_current("ticker", market.code)
