@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from websocket_v6.simulator import Simulator, Weather
-from websocket_v6.simulator.control.control_server import ControlServer
+from websocket_v6.simulator.control_server import ControlServer
 
 from .board import Meter
 from .quote import count_text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from websocket_v6.simulator import Simulator
-from websocket_v6.simulator.control.control_server import CALLS, ControlServer
+from websocket_v6.simulator.control_server import CALLS, ControlServer
 
 Make = Callable[..., Any]
 JSON = {"Content-Type": "application/json"}

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from ..simulator import Simulator
+from .simulator import Simulator
 
 __all__ = ["CALLS", "ControlServer"]
 
