@@ -222,7 +222,7 @@ def test_a_reader_that_leaves_ends_it_quietly(exchange: Simulator) -> None:
 
 
 def test_the_simulator_says_where_it_is_and_ends_at_ctrl_c() -> None:
-    with start("simulate", "KRW-BTC", "--traffic", "50") as process:
+    with start("simulate", "KRW-BTC", "--traffic", "50", "--weather", "calm") as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
         code, out, err = run("watch", "KRW-BTC", "--json", "--seconds", "1", "--url", url)

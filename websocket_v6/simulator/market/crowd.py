@@ -70,7 +70,7 @@ class Crowd:
         best = market.against(side).best
         if rng.random() < weather.burst and best is not None and best.price == first.price:
             self._burst(market, side, ms)
-        if rng.random() < weather.echo:
+        if self._rate > 0 and rng.random() < weather.echo:
             self._agenda.after(weather.echo_gap.draw(rng), lambda: self._echo(market, side))
 
     def _burst(self, market: Market, side: TradeSide, ms: int) -> None:
@@ -88,7 +88,8 @@ class Crowd:
                 return
 
     def _echo(self, market: Market, side: TradeSide) -> None:
-        if self._floor.markets.get(market.code) is market:
+        # Traffic may have been stopped meanwhile, or the market taken off the list.
+        if self._rate > 0 and self._floor.markets.get(market.code) is market:
             self._trade(market, side)
 
     def _volume(self, market: Market) -> Decimal:
