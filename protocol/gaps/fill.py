@@ -8,7 +8,7 @@ Source: Upbit WebSocket reference, "REST for an engine" (the recipe, and how a r
 """
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
@@ -83,6 +83,7 @@ class _Trade(msgspec.Struct, omit_defaults=False):
     stream_type: str
 
 
+_MALFORMED = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 _decode = msgspec.json.Decoder(list[_Tick]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -98,7 +99,7 @@ def read_page(body: bytes, market: str) -> list[Row]:
         if any(tick.market != market for tick in ticks):
             raise ValueError(f"trades of another market than {market}")
         rows = [Row(tick.sequential_id, tick.timestamp, _message(tick)) for tick in ticks]
-    except (msgspec.MsgspecError, ValueError, InvalidOperation) as exc:
+    except _MALFORMED as exc:
         raise RemoteProtocolError(f"not a page of trades: {excerpt(body)!r}: {outside_text(exc)}") from exc
     return sorted(rows, key=lambda row: row.id, reverse=True)
 
