@@ -18,6 +18,7 @@ __all__ = [
     "ID_BYTES",
     "LAST_VALUES_BYTES",
     "LEARNED_HEADS",
+    "LEARNED_STREAMS",
     "LEVEL_CHARACTERS",
     "LIMITS",
     "LIST_ELEMENTS",
@@ -66,6 +67,7 @@ ID_BYTES: Final = 64  # a UUID has 36, and the longest state 9
 HELD_BYTES: Final = 64 * MIB
 LAST_VALUES_BYTES: Final = 64 * MIB  # all streams of the exchange hold 10
 DOOR_ROWS: Final = 10_000
+LEARNED_STREAMS: Final = 65_536  # several times all streams of the exchange
 LEARNED_HEADS: Final = 16_384  # several times the heads of all markets and types, and the levels of their books
 MAILBOX_BYTES: Final = 32 * MIB  # several times what 4,096 tickers, or the books of all markets, hold
 MAILBOX_EVENT_BYTES: Final = 8192  # for each event that a mailbox counts: a book of 30 levels has 5,000
@@ -186,6 +188,13 @@ LIMITS: Final = (
         "count",
         "they are forgotten and learned anew",
         "tests/protocol/exchange/test_heads_bounds.py::test_what_is_learned_of_heads_and_levels_is_bounded_together",
+    ),
+    Limit(
+        "streams whose kind of event is known at once",
+        LEARNED_STREAMS,
+        "count",
+        "they are forgotten and learned anew",
+        "tests/protocol/events/test_make.py::test_what_is_known_of_streams_is_bounded",
     ),
     Limit(
         "codes that only a wildcard takes, each with its last value",

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from websocket_v6.protocol.exchange.streams import Stream, split
+from websocket_v6.protocol.limits import LEARNED_STREAMS
 
 from .account import MyAssetEvent, MyOrderEvent
 from .base import Event
@@ -26,7 +27,6 @@ _CLASSES: dict[str, type[Event]] = {
 
 _Made = tuple[type[Event], str, Codec]
 _made: dict[Stream, _Made] = {}
-_MADE_BOUND = 65_536  # several times all streams of the exchange
 
 
 def event_class(type_: str) -> type[Event]:
@@ -45,7 +45,7 @@ def make_event(stream: Stream, payload: bytes, epoch: int, received_at: int) -> 
 
 def _learn(stream: Stream) -> _Made:
     type_, symbol = split(stream)
-    if len(_made) >= _MADE_BOUND:
+    if len(_made) >= LEARNED_STREAMS:
         _made.clear()
     cls = event_class(type_)
     made = _made[stream] = cls, symbol, cls._codecs[Decimal]

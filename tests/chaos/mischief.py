@@ -4,7 +4,7 @@ Each stands for a kind that once ended an engine, or made it grow. `Hostile` dra
 """
 
 import asyncio
-import gzip
+import functools
 import random
 import re
 import struct
@@ -70,12 +70,19 @@ ANSWERS: dict[str, Callable[[Connection], bytes]] = {
     "nothing": lambda _: b"",
 }
 
-_BOMB: bytes = gzip.compress(b"[" + b"0," * 30_000_000 + b"0]", 9)
+
+@functools.cache
+def _bomb() -> bytes:
+    """Return a page of 60 kB that inflates to 60 MB; made when it is first asked for."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = [packer.compress(b"0," * 1_000_000) for _ in range(30)]
+    return b"".join([packer.compress(b"["), *packed, packer.compress(b"0]"), packer.flush()])
+
 
 # Name -> what REST answers.
 REST: dict[str, Callable[[], bytes]] = {
     "nesting": lambda: _refusal(b"200 OK", b'[{"trade_price":' + b"[" * 5000, b"Content-Type: application/json"),
-    "a bomb": lambda: _refusal(b"200 OK", _BOMB, b"Content-Type: application/json", b"Content-Encoding: gzip"),
+    "a bomb": lambda: _refusal(b"200 OK", _bomb(), b"Content-Type: application/json", b"Content-Encoding: gzip"),
     "no gzip": lambda: _refusal(b"200 OK", b"[]", b"Content-Encoding: gzip"),
     "a limit until the end of days": lambda: _refusal(
         b"429 Too Many Requests",

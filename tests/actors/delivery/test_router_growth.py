@@ -36,7 +36,7 @@ def _low_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything reach its bound soon."""
     for module, name in (
         (heads, "LEARNED_HEADS"),
-        (make, "_MADE_BOUND"),
+        (make, "LEARNED_STREAMS"),
         (merger, "REMEMBERED_STREAMS"),
         (merger, "REMEMBERED_IDS"),
         (routes, "WILDCARD_CODES"),

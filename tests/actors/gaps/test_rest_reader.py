@@ -245,7 +245,8 @@ def test_an_answer_that_drips_is_none(exchange: Exchange, monkeypatch: pytest.Mo
         b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n[]",
         b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 1000 + b"\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 20\r\n\r\n" + gzip.compress(b"[1, 2, 3]")[:20],
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 20\r\n\r\n"
+        + gzip.compress(b"[1, 2, 3]", mtime=0)[:20],
     ],
 )
 def test_an_answer_that_is_none_is_said_to_be_so(exchange: Exchange, answer: bytes) -> None:
