@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -81,6 +82,13 @@ def test_trades_are_told_late_and_share_milliseconds() -> None:
     assert 0.2 < same_millisecond(trades) < 0.36
     assert max(run_lengths(trades)) > 7
     assert 0 < books_in_front(usual()) < 0.2
+
+
+def test_a_busy_market_is_told_no_later_than_a_quiet_one() -> None:
+    trades = simulate(Weather.usual(**NEAR), seconds=6, traffic=1500).trades
+    late = lags(trades)
+    assert 34 <= quantile(late, 0.5) <= 55
+    assert quantile(late, 0.9) <= 300
 
 
 def test_streams_keep_their_order_in_a_storm() -> None:
@@ -282,6 +290,16 @@ def test_a_snapshot_of_what_nobody_takes_is_of_now_and_nothing_older_follows(sim
     assert newcomer.read()["sequential_id"] == newest
     sim.advance(2.0)
     assert newcomer.is_silent()
+
+
+def test_a_snapshot_of_what_nobody_takes_is_not_of_the_future(simulator: Make, client: Make) -> None:
+    sim = simulator(weather=Weather.calm(lag=Spread(least=2.0)), start_time=START, frozen=True)
+    sim.trade("KRW-BTC")
+    reader = client(sim.url)
+    ask(reader, "trade", "ticker", codes=["KRW-BTC"])
+    assert [event["timestamp"] for event in reader.read_many(2)] == [round(START * 1000)] * 2
+    (row,) = json.loads(urlopen(f"{sim.rest_url}/v1/ticker?markets=KRW-BTC").read())  # noqa: S310
+    assert row["timestamp"] == round(START * 1000)
 
 
 def test_what_an_account_is_told_comes_a_little_later_and_in_order(simulator: Make, client: Make, bearer: Make) -> None:

@@ -59,9 +59,9 @@ class Display:
             bulletin = told(level, units)
             return self._ticker_now(market, bulletin) if type_ == "ticker" else bulletin
         if type_ == "ticker":
-            return self.ticker(market)
+            return self._ticker_at(market, market.shown_ms(market.ticker_ms))
         if type_ == "trade":
-            return self.trade(market.last)
+            return self.trade(market.last._replace(told_ms=market.shown_ms(market.last.told_ms)))
         if type_ == "orderbook":
             return self.book(market, market.book, market.book_ms, level, units)
         unit = type_.partition(".")[2]
@@ -84,13 +84,16 @@ class Display:
             fields["market_warning"] = "CAUTION" if market.warning else "NONE"
         return Bulletin("ticker", market.code, fields)
 
+    def _ticker_at(self, market: Market, ms: int) -> Bulletin:
+        return Bulletin("ticker", market.code, {**self.ticker(market).fields, "timestamp": ms})
+
     def _ticker_now(self, market: Market, told: Bulletin) -> Bulletin:
         """Return a ticker that was told with what the passing of time has done to it."""
         now = self.ticker(market).fields
         told_ms, now_ms = told.fields["timestamp"], self._clock.now_ms()
         assert isinstance(told_ms, int)
         if told_ms // DAY_MS < now_ms // DAY_MS:
-            return Bulletin("ticker", market.code, {**now, "timestamp": min(market.ticker_ms, now_ms)})
+            return self._ticker_at(market, min(market.ticker_ms, now_ms))
         sums = {key: now[key] for key in ("acc_trade_price_24h", "acc_trade_volume_24h")}
         return Bulletin("ticker", market.code, {**told.fields, **sums})
 

@@ -143,6 +143,10 @@ class Market:
         if self._now is not None:
             self.figures.pass_to(max(self._now(), self.last.ms))
 
+    def shown_ms(self, told_ms: int) -> int:
+        """Return the `timestamp` that who asks now is shown: nothing is told ahead of its time."""
+        return told_ms if self._now is None else min(told_ms, self._now())
+
     def hush(self) -> None:
         """Be on the list and say nothing, as a market before its first trade."""
         self.quiet, self.made_up = True, None

@@ -19,23 +19,35 @@ __all__ = ["Lateness", "Make", "Passage"]
 # Makes a message for (level, units).
 Make = Callable[[Decimal, int], Bulletin]
 _NO_WAY = Spread()
+_LAG_LASTS_MS = 1000
+_CATCH_UP = 4
 
 
 class Lateness:
-    """When a market's trades are told: their `timestamp`, which never goes back."""
+    """When a market's trades are told: their `timestamp`, which never goes back.
+
+    A lag is of a moment, not of a trade: a draw for each would keep a busy market behind its longest one for ever. In
+    the capture of 2021 none of 205 trades has the `timestamp` of the one before it in another second.
+    """
 
     def __init__(self, weather: Weather, rng: Random) -> None:
         self._lag = weather.lag
         self._rng = rng
         self._ms, self._stamp = 0, 0
+        self._lag_ms, self._until_ms = 0, 0
 
     def stamp(self, ms: int) -> int:
         """Return the `timestamp` of what is said of a trade at `ms`."""
         if ms == self._ms and self._stamp:
             # Trades of one millisecond are told together, or a moment apart.
             self._stamp += self._rng.random() < 0.3
-        else:
-            self._stamp = max(self._stamp, ms + round(self._lag.draw(self._rng) * 1000))
+            return self._stamp
+        if ms >= self._until_ms:
+            self._lag_ms = round(self._lag.draw(self._rng) * 1000)
+            self._until_ms = ms + _LAG_LASTS_MS
+        # Who is behind works off what waits, some times as fast as it came.
+        behind = self._stamp + (ms - self._ms) // _CATCH_UP
+        self._stamp = max(behind if self._stamp > ms else 0, ms + self._lag_ms)
         self._ms = ms
         return self._stamp
 

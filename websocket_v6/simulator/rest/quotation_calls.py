@@ -130,7 +130,8 @@ def _ticker(market: Market, *, korean: bool) -> Mapping[str, object]:
     kst = {"trade_date_kst": local.strftime("%Y%m%d"), "trade_time_kst": local.strftime("%H%M%S")} if korean else {}
     # On the socket only.
     left_out = {"ask_bid", "market_state", "acc_ask_volume", "acc_bid_volume"}
-    return {"market": market.code, **{key: value for key, value in fields.items() if key not in left_out}, **kst}
+    shown = {key: value for key, value in fields.items() if key not in left_out}
+    return {"market": market.code, **shown, "timestamp": market.shown_ms(market.ticker_ms), **kst}
 
 
 def list_orderbooks(visit: Visit) -> object:
