@@ -38,8 +38,13 @@ def call(
         connection.close()
 
 
-def test_every_call_is_a_method_of_the_simulator() -> None:
-    assert all(callable(getattr(Simulator, name)) for name in CALLS)
+# What a program elsewhere has no use for: its life, what takes a callable, a path or an endless list, `/state`.
+NOT_CALLED = {"shut_down", "port", "url", "private_url", "info_url", "rest_url", "play", "sent", "connections"}
+
+
+def test_every_method_is_a_call_and_every_call_a_method() -> None:
+    methods = {name for name in dir(Simulator) if not name.startswith(("_", "wait"))}
+    assert methods - NOT_CALLED == CALLS
 
 
 def test_markets_are_moved_with_exact_numbers(sim: Simulator, control: ControlServer, client: Make) -> None:
@@ -55,6 +60,27 @@ def test_markets_are_moved_with_exact_numbers(sim: Simulator, control: ControlSe
     assert call(control, "/scenario", '{"name": "flash crash"}') == (200, {"result": 28.0})
     assert call(control, "/drop", '{"how": "end"}') == (200, {"result": 1})
     assert reader.ended() is None
+
+
+def test_what_the_list_and_the_frames_say_of_a_market(sim: Simulator, control: ControlServer, client: Make) -> None:
+    reader = client(sim.url)
+    reader.ask({"type": "ticker", "codes": ["KRW-BTC"], "is_only_realtime": True})
+    sim.wait_served({"ticker KRW-BTC"})
+    assert call(control, "/warn", '{"code": "KRW-BTC", "cautions": ["PRICE_FLUCTUATIONS"]}')[0] == 200
+    assert call(control, "/suspend", '{"code": "KRW-BTC"}')[0] == 200
+    delisting = '{"code": "KRW-BTC", "state": "DELISTED", "delisting": "2026-12-31T00:00:00+00:00"}'
+    assert call(control, "/set_market_state", delisting)[0] == 200
+    warned, suspended, delisted = reader.read_many(3)
+    assert (warned["market_warning"], suspended["is_trading_suspended"]) == ("CAUTION", True)
+    assert (delisted["market_state"], delisted["delisting_date"]["day"]) == ("DELISTED", 31)
+
+
+def test_it_may_be_away_for_a_while(sim: Simulator, control: ControlServer, client: Make) -> None:
+    assert call(control, "/stop", "{}")[0] == 200
+    with pytest.raises(OSError, match="refused"):
+        client(sim.url)
+    assert call(control, "/start", "{}") == (200, {"result": sim.url})
+    client(sim.url)
 
 
 def test_the_state_says_where_it_is_and_who_is_there(sim: Simulator, control: ControlServer, client: Make) -> None:

@@ -13,6 +13,7 @@ reach it through a browser: a request with an `Origin`, with another host's name
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -30,10 +31,13 @@ _HOSTS = {LOOPBACK, "localhost"}
 CALLS = frozenset(
     {
         *("trade", "tick", "flush", "advance", "now", "set_traffic", "scenario"),
-        *("list_market", "remove_market", "announce", "mute", "unmute", "duplicate_last_trade"),
-        *("place_order", "cancel_order", "orders", "deposit", "balances", "expire_key", "revoke_key"),
-        *("drop", "close", "stall", "resume", "deploy", "maintain", "refuse", "accept", "send_raw", "send_error"),
-        *("served", "current", "notices", "rest_calls"),
+        *("list_market", "remove_market", "set_market_state", "warn", "suspend", "mute", "unmute"),
+        *("duplicate_last_trade", "repeat_candle", "close_candle", "indicate", "announce"),
+        *("place_order", "cancel_order", "orders", "deposit", "balances", "delay_private"),
+        *("add_key", "expire_key", "revoke_key", "allow_ip"),
+        *("start", "stop", "drop", "close", "stall", "resume", "deploy", "maintain", "refuse", "accept"),
+        *("spoil", "mend", "delay_rest", "send_raw", "send_error"),
+        *("served", "current", "notices", "rest_calls", "is_playing", "stop_playing"),
     }
 )
 
@@ -103,13 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
             arguments = json.loads(body or b"{}", parse_float=Decimal)
             if not isinstance(arguments, dict):
                 raise ValueError("the arguments are a JSON object")
-            result = getattr(self.simulator, name)(
-                # A price is exactly what was written; times are floats everywhere.
-                **{
-                    key: float(one) if isinstance(one, Decimal) and key not in _EXACT else one
-                    for key, one in arguments.items()
-                }
-            )
+            result = getattr(self.simulator, name)(**{key: _argument(key, one) for key, one in arguments.items()})
         except (ValueError, TypeError, ArithmeticError) as error:
             self._answer(400, {"error": str(error)})
         else:
@@ -152,7 +150,16 @@ def _state(sim: Simulator) -> Mapping[str, object]:
     }
 
 
+def _argument(name: str, value: object) -> object:
+    """Return what a member of the JSON object stands for: a price is exactly what was written, times are floats."""
+    if isinstance(value, Decimal) and name not in _EXACT:
+        return float(value)
+    return datetime.fromisoformat(value) if name == "delisting" and isinstance(value, str) else value
+
+
 def _as_json(value: Any) -> object:
     if isinstance(value, frozenset | set):
         return sorted(value)
+    if isinstance(value, Simulator):
+        return value.url
     return str(value)

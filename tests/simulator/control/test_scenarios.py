@@ -1,6 +1,7 @@
 """Scripted sequences: what each does, the same every time, and as the docs have it."""
 
 import json
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -62,7 +63,10 @@ def test_a_listing_is_quiet_at_first_and_then_a_rush(simulator: Make, client: Ma
     with pytest.raises(ValueError, match="not listed"):
         sim.current("ticker KRW-NEW")
     sim.advance(3.0)
-    assert json.loads(sim.current("ticker KRW-NEW"))["market_state"] == "PREVIEW"
+    with urlopen(f"{sim.rest_url}/v1/market/all") as answer:  # noqa: S310
+        assert json.loads(answer.read())[-1]["market"] == "KRW-NEW"
+    with pytest.raises(ValueError, match="has not traded yet"):
+        sim.current("ticker KRW-NEW")
     watch(sim, client, "trade", code="KRW-NEW")
     sim.advance(17.0, idle=False)
     assert json.loads(sim.current("ticker KRW-NEW"))["market_state"] == "ACTIVE"
@@ -109,6 +113,15 @@ def test_midnight_comes_in_five_seconds_and_cuts_nobody(simulator: Make, client:
     assert ticker["acc_trade_volume"] > 0
     assert ticker["change"] == "FALL"
     assert sim.connections()[0].open
+
+
+def test_nobody_trades_on_the_way_to_midnight(simulator: Make) -> None:
+    sim = simulator(traffic=1000, start_time=START + 100)
+    begun = time.monotonic()
+    sim.scenario("midnight")
+    assert sim.now() % 86_400 >= 86_395
+    sim.advance(3600)
+    assert time.monotonic() - begun < 10
 
 
 def test_a_key_expires_and_is_good_again(simulator: Make, client: Make, bearer: Make) -> None:

@@ -7,7 +7,6 @@ Source: Upbit WebSocket reference, throughout; what it leaves open is decided by
 
 from collections.abc import Iterable
 from decimal import Decimal
-from functools import partial
 from random import Random
 
 from ..account.desk import Desk
@@ -114,12 +113,20 @@ class Exchange:
     def advance(self, seconds: float, *, idle: bool = True) -> None:
         """Let `seconds` pass at once: timers, limits and the market's day go on as if they had.
 
-        With `idle`, connections are silent meanwhile, and those that may not be are cut.
+        With `idle`, connections are silent meanwhile, and those that may not be are cut. Where time runs, the crowd
+        rests; where it stands, this is all the time that there is.
         """
-        if idle:
-            self.time.advance(seconds)
+        if self.clock.frozen:
+            self._advance(seconds, idle=idle)
         else:
-            self.time.advance(seconds, self.clients.touch)
+            self._skip(seconds, idle=idle)
+
+    def _skip(self, seconds: float, *, idle: bool = False) -> None:
+        with self.crowd.resting():
+            self._advance(seconds, idle=idle)
+
+    def _advance(self, seconds: float, *, idle: bool) -> None:
+        self.time.advance(seconds, _nothing if idle else self.clients.touch)
 
     def close_candle(self, code: str, timeframe: str, price: Number | None = None) -> None:
         """Let time pass to the end of a candle; meanwhile no connection counts as idle."""
@@ -222,7 +229,7 @@ class Exchange:
             time=self.time,
             list_market=self.list_market,
             end_key=self.end_key,
-            skip=partial(self.advance, idle=False),
+            skip=self._skip,
         )
         return play_scenario(stage, name)
 
@@ -231,6 +238,11 @@ class Exchange:
         type_, _, rest = stream.partition(" ")
         code, _, level = rest.partition("@")
         bare, units = split_suffix(code)
-        self.floor.market(bare)
+        if self.floor.market(bare).quiet:
+            raise ValueError(f"{bare} has not traded yet, and says nothing")
         bulletin = self.floor.display.current(type_, bare, Decimal(level or 0), units)
         return bulletin.text(self.house.wording(format_), "SNAPSHOT")
+
+
+def _nothing() -> None:
+    pass

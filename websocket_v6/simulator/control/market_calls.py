@@ -48,7 +48,8 @@ class MarketCalls(Remote):
     def advance(self, seconds: float, *, idle: bool = True) -> None:
         """Let `seconds` of the simulator's time pass at once: timers, limits, the trading day.
 
-        With `idle`, connections are silent meanwhile, and after 60 s of that they are cut.
+        With `idle`, connections are silent meanwhile, and after 60 s of that they are cut. Traffic rests meanwhile,
+        unless time is frozen.
         """
         self._call("advance", seconds, idle=idle)
 

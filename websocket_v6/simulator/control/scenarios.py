@@ -14,7 +14,6 @@ from random import Random
 from typing import NamedTuple
 
 from ..account.keyring import AccessKey, Keyring
-from ..exact import Number
 from ..market.notices import NoticeBoard
 from ..market.trades import TradeSide
 from ..market.trading_floor import TradingFloor
@@ -38,7 +37,7 @@ class Stage:
     faults: Faults
     keys: Keyring
     time: Timekeeper
-    list_market: Callable[[str, Number], object]
+    list_market: Callable[..., object]
     end_key: Callable[[str], object]
     skip: Callable[[float], object]  # lets seconds pass in which no connection is idle
 
@@ -95,8 +94,7 @@ def _to_midnight(stage: Stage) -> None:
 
 
 def _list(stage: Stage) -> None:
-    stage.list_market(stage.code, 1000)
-    stage.floor.set_state(stage.code, "PREVIEW")
+    stage.list_market(stage.code, 1000, state="PREVIEW", traded=False)
 
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -123,13 +121,13 @@ SCENARIOS: Mapping[str, Scenario] = {
         "A new market opens: a notice, a time without trades, then a rush.",
         (
             Step(0, "a notice (`trade`) tells of it", lambda s: s.notice(f"{s.code} 신규 거래지원 안내", "trade")),
-            Step(2, "the market is on the list, `PREVIEW`, at 1,000", _list),
+            Step(2, "the market is on the list, `PREVIEW`, and silent", _list),
             Step(10, "it is `ACTIVE`", lambda s: s.floor.set_state(s.code, "ACTIVE")),
             *_many(
                 10,
                 50,
                 0.2,
-                "ten seconds of five times five trades a second, through the book, mostly upwards",
+                "ten seconds of five times five trades a second from 1,000, through the book, mostly upwards",
                 lambda s: s.rush(5),
             ),
         ),

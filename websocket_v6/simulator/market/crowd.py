@@ -5,10 +5,12 @@ All is drawn from one seeded generator, so that the same calls give the same mar
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from random import Random
 
-from ..clock import Agenda, Clock
+from ..clock import Agenda, Appointment, Clock
 from ..weather import Weather
 from .one_market import Market
 from .trades import TradeSide
@@ -39,6 +41,7 @@ class Crowd:
         self._rate = 0.0
         self._owed = 0.0
         self._pumped_at = 0.0
+        self._next: Appointment | None = None
         self._swell, self._swell_second = 1.0, 0
 
     def tick(self, count: int, code: str | None = None) -> None:
@@ -103,17 +106,27 @@ class Crowd:
 
     def set_traffic(self, rate: float) -> None:
         """Let about `rate` tickers, trades and books a second happen; 0 stops it."""
-        running = self._rate > 0
-        rate *= self._weather.pace
-        self._rate, self._owed = rate, 0.0
+        self._go_on(rate * self._weather.pace)
         self._tape.paced = self._tape.paced or rate > 0
-        if rate > 0 and not running:
-            self._pumped_at = self._clock.now()
-            self._agenda.after(_PUMP_SECONDS, self._pump)
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Let nothing happen for a while; a day's traffic would take a good part of a day to make."""
+        rate = self._rate
+        self._go_on(0.0)
+        try:
+            yield
+        finally:
+            self._go_on(rate)
+
+    def _go_on(self, rate: float) -> None:
+        self._rate, self._owed = rate, 0.0
+        self._pumped_at = self._clock.now()
+        if self._next is not None:
+            self._next.cancel()
+        self._next = self._agenda.after(_PUMP_SECONDS, self._pump) if rate > 0 else None
 
     def _pump(self) -> None:
-        if self._rate <= 0:
-            return
         tape = self._tape
         now = self._clock.now()
         # A machine that stood still or is too slow, or a clock that jumped, does not owe a flood.
@@ -124,13 +137,13 @@ class Crowd:
         self._owed -= tape.produced
         tape.produced = 0
         deadline = time.monotonic() + _PUMP_BUDGET
-        while self._owed > tape.produced and (self._clock.frozen or time.monotonic() < deadline):
+        while self._owed > tape.produced and self._floor.order and (self._clock.frozen or time.monotonic() < deadline):
             self._step(self._draw())
             if tape.produced == 0 and tape.waiting >= len(self._floor.order):
                 # Every book waits for its grid, so only trades make messages now.
                 self._trade(self._draw())
         behind = self._owed > tape.produced
-        self._agenda.after(_PUMP_BUDGET / 2 if behind else _PUMP_SECONDS, self._pump)
+        self._next = self._agenda.after(_PUMP_BUDGET / 2 if behind else _PUMP_SECONDS, self._pump)
 
     def _swell_at(self, now: float) -> float:
         """Return how busy this second is; over many it is 1 on average."""

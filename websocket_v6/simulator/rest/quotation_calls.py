@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from ..market.catalog import CAUTIONS, korean_name
+from ..market.catalog import CAUTIONS, english_name, korean_name
 from ..market.one_market import Market
 from ..market.spelling import as_plain
 from ..market.trades import Trade
@@ -34,7 +34,7 @@ def _listed(market: Market, *, details: bool) -> Mapping[str, object]:
     row: dict[str, object] = {
         "market": market.code,
         "korean_name": korean_name(market.code),
-        "english_name": market.code.partition("-")[2].title(),
+        "english_name": english_name(market.code),
     }
     if details:
         caution = {name: name in market.cautions for name in CAUTIONS}
