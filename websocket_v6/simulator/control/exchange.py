@@ -7,6 +7,7 @@ Source: Upbit WebSocket reference, throughout; what it leaves open is decided by
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 from random import Random
 
 from ..account.desk import Desk
@@ -25,6 +26,7 @@ from ..rest.rest_side import RestSide
 from ..wire.audience import Audience
 from ..wire.broadcast import Broadcast
 from ..wire.clients import Clients
+from ..wire.distance import round_trip
 from ..wire.entrance import Entrance
 from ..wire.gate import Gate
 from ..wire.house import House
@@ -100,13 +102,19 @@ class Exchange:
             self.house,
             self.clients,
             Reception(self.house, self.service),
-            lambda: HttpSide(self.rest.serve, self.clock.now, settings.limits.request_bytes),
+            self._make_http,
             host=settings.host,
             port=settings.port,
             tls=settings.tls,
         )
+        self._most_bytes = settings.limits.request_bytes
         self._plan_pushes()
         self.crowd.set_traffic(settings.traffic)
+
+    def _make_http(self) -> HttpSide:
+        return HttpSide(
+            self.rest.serve, self.clock.now, self._most_bytes, partial(round_trip, self.house.weather, self.house.rng)
+        )
 
     # Time.
 

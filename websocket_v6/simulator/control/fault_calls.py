@@ -98,7 +98,11 @@ class FaultCalls(Remote):
         self._call("rest.faults.mend")
 
     def delay_rest(self, seconds: float) -> None:
-        """Let REST show what was `seconds` ago, as a replica that lags; calls that change something do so at once."""
+        """Let REST show what was `seconds` ago, as a replica that lags.
+
+        The market list, trades, candles, orders and balances do; tickers and books are of now, and calls that change
+        something do so at once.
+        """
         self._call("rest.faults.delay", seconds)
 
     def accept(self, endpoint: str | None = None) -> None:

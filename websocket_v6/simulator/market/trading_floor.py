@@ -3,6 +3,7 @@
 Source: Upbit WebSocket reference, "ticker", "Market codes".
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ from .trades import Trade, TradeSide
 
 __all__ = ["TradingFloor"]
 
+_ENDED_KEPT = 1000  # markets
 _DAYS = 1000  # for which the markets of the beginning have been listed
 
 
@@ -58,6 +60,8 @@ class TradingFloor:
             rng=Random(f"{seed} way"),  # noqa: S311
         )
         self._seed = seed
+        self._listed_at: dict[str, float] = {}
+        self._ended: deque[tuple[float, float, Market]] = deque(maxlen=_ENDED_KEPT)  # listed at, ended at, which
         # The order desk's: called before a trade at a given price, and after every trade.
         self.on_sweep: Callable[[Market, Decimal, TradeSide], None] = lambda _market, _price, _side: None
         self.on_trade: Callable[[Market, Trade], None] = lambda _market, _trade: None
@@ -108,6 +112,8 @@ class TradingFloor:
         else:
             self.order.append(market)
         self.markets[code] = market
+        if before is None:
+            self._listed_at[code] = 0.0 if days else self.clock.now()
         return market
 
     def _stamp(self, code: str) -> Callable[[int], int]:
@@ -118,6 +124,12 @@ class TradingFloor:
         if market in self.order:
             self.order.remove(market)
         del self.markets[code]
+        self._ended.append((self._listed_at.pop(code), self.clock.now(), market))
+
+    def listed(self, as_of: float) -> list[Market]:
+        """Return the markets that were on the list at a time, as they are called now."""
+        ended = [market for begun, end, market in self._ended if begun <= as_of < end]
+        return [market for code, market in self.markets.items() if self._listed_at[code] <= as_of] + ended
 
     def set_state(self, code: str, state: str, delisting: datetime | None = None) -> None:
         """Set `market_state` (PREVIEW, ACTIVE, DELISTED) and the day the market ends, and send the ticker."""

@@ -27,7 +27,7 @@ def _markets(visit: Visit) -> list[Market]:
 
 def list_markets(visit: Visit) -> object:
     details = visit.params.get("is_details") or visit.params.get("isDetails") or "false"
-    return [_listed(market, details=details.lower() == "true") for market in visit.floor.markets.values()]
+    return [_listed(market, details=details.lower() == "true") for market in visit.floor.listed(visit.as_of)]
 
 
 def _listed(market: Market, *, details: bool) -> Mapping[str, object]:

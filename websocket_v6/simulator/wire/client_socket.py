@@ -19,7 +19,7 @@ from websockets.protocol import Event, State
 from ..weather import Weather
 from .admission import Admission
 from .client import Client
-from .distance import FarTransport, OneWay
+from .distance import HANDSHAKE_TRIPS, FarTransport, OneWay
 
 __all__ = ["ClientSocket"]
 
@@ -89,8 +89,7 @@ class ClientSocket(ServerConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self.weather.round_trip or self.weather.jitter:
             assert isinstance(transport, asyncio.Transport)
-            # A handshake is three round trips, of which TCP and TLS are two.
-            there = OneWay(self.weather, self.rng, extra=2 * self.weather.round_trip)
+            there = OneWay(self.weather, self.rng, extra=(HANDSHAKE_TRIPS - 1) * self.weather.round_trip)
             back = OneWay(self.weather, self.rng)
             self._ways = (there, back)
             transport = cast("asyncio.Transport", FarTransport(transport, back))

@@ -10,7 +10,15 @@ from random import Random
 
 from ..weather import Weather
 
-__all__ = ["FarTransport", "OneWay"]
+__all__ = ["HANDSHAKE_TRIPS", "FarTransport", "OneWay", "round_trip"]
+
+# A handshake, or the first call of a connection, is that many round trips, of which TCP and TLS are two.
+HANDSHAKE_TRIPS = 3
+
+
+def round_trip(weather: Weather, rng: Random) -> float:
+    """Return how long a question and its answer are on their way this time, seconds."""
+    return weather.round_trip + (rng.expovariate(1 / weather.jitter) if weather.jitter else 0.0)
 
 
 class OneWay:

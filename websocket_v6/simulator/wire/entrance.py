@@ -8,6 +8,7 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable
+from email.utils import formatdate
 
 from websockets.asyncio.server import Server as Listener
 from websockets.asyncio.server import ServerConnection, serve
@@ -121,6 +122,9 @@ class Entrance:
 
     def _process_response(self, connection: ServerConnection, _request: Request, response: Response) -> None:
         assert isinstance(connection, ClientSocket)
+        # The exchange's time, by which a client may set its own; the library has put in the machine's.
+        response.headers.pop("Date", None)
+        response.headers["Date"] = formatdate(self._house.clock.now(), usegmt=True)
         if connection.admission is not None:
             for name, value in connection.admission.headers:
                 response.headers[name] = value
