@@ -4,6 +4,7 @@ A proxy makes one when it first needs it. It belongs to the process that made it
 whoever asks something of that hears whose it is.
 """
 
+import contextlib
 import itertools
 import logging
 from collections.abc import Callable
@@ -37,7 +38,7 @@ class Component:
     """One component's part in the engine, from its first want to its end. Safe to use from any thread.
 
     Raises:
-        EngineError: if the engine has given up.
+        EngineError: if the engine cannot be started, or does not answer.
         ConfigError: if processes cannot meet as `config` says.
     """
 
@@ -67,7 +68,7 @@ class Component:
         """Want something more; whatever is raised, nothing of it is wanted then.
 
         Raises:
-            EngineError: if the engine has given up, or does not answer.
+            EngineError: if the engine does not answer, or what it takes is being started again: try again.
         """
         mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
         edge = Edge(
@@ -122,14 +123,14 @@ class Component:
             self.close(edge)
             return
         edge.want = edge.want.with_codes(left)  # also if the answer does not come in time: it is heeded all the same
-        self.link.ask_registry(Unsubscribe(self._id, edge.subscription_id, less))
+        self.link.take_back(Unsubscribe(self._id, edge.subscription_id, less))
 
     def close(self, edge: Edge) -> None:
         """Want nothing of a subscription any more; idempotent."""
         edge.mailbox.close(ClosedError(f"this {edge.want.type} subscription of {self.name!r} is closed"))
         if self._edges.pop(edge.subscription_id, None) is not None:
             tell(self._subscriber, Detach(edge.subscription_id))
-            self.link.ask_registry(Unsubscribe(self._id, edge.subscription_id))
+            self.link.take_back(Unsubscribe(self._id, edge.subscription_id))
 
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
         """Have `callback` called with what happens to connections."""
@@ -175,9 +176,8 @@ class Component:
         for edge in edges:
             edge.mailbox.close(ClosedError(f"component {self.name!r} is closed"))
         try:
-            self.link.ask_registry(ComponentGone(self._id))
-        except EngineError:
-            pass  # it has given up: there is nothing to take the wants back from
+            with contextlib.suppress(EngineError):  # that it is gone is told the supervisor as well
+                self.link.take_back(ComponentGone(self._id))
         finally:
             self.link.leave()
 

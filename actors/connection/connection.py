@@ -167,6 +167,16 @@ class Connection(Actor):
         """Tell the supervisor, and what the successor begins with."""
         tell(self._supervisor, Failed(self._endpoint, self.actor_ref, error, self._left))
 
+    def inheritance(self) -> ConnectionInheritance:
+        return self._left or self._machine.inheritance()
+
+    def give_up(self) -> None:
+        """End the transport as well, which may go on although this one hangs."""
+        super().give_up()
+        transport = self._transport
+        if transport is not None:
+            transport.abort()
+
     # --- to the machine and from it
 
     def _handle(self, event: steps.Event) -> None:

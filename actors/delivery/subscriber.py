@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
+from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, Ready, StreamFailed
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
 from websocket_v6.protocol.events import ConnectionEvent, Event
 
@@ -53,8 +53,8 @@ class Subscriber(Actor):
     """Calls one component's callbacks, one at a time, in the order of the exchange.
 
     Receives Attach, Detach, OnConnection and Leave from the proxy, Ready from the router, ConnectionChanged,
-    StreamFailed and EngineFailed from the registry and the supervisor. Calls `cut_off` to have the want taken back of
-    which the mailbox has ended by itself.
+    StreamFailed, PartFailed and EngineFailed from the registry and the supervisor. Calls `cut_off` to have the
+    want taken back of which the mailbox has ended by itself.
     """
 
     def __init__(self, component_id: str, cut_off: Callable[[Edge], object]) -> None:
@@ -64,6 +64,7 @@ class Subscriber(Actor):
         self._attached: dict[int, Edge] = {}
         self._timers: dict[int, Timer] = {}
         self._on_connection: list[Callable[[ConnectionEvent], object]] = []
+        self._epochs: dict[str, int] = {}  # of each endpoint, as last heard
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
@@ -81,6 +82,8 @@ class Subscriber(Actor):
                 self._connection_changed(message)
             case StreamFailed(subscription_id, error, final):
                 self._stream_failed(subscription_id, error, final)
+            case PartFailed():
+                self._part_failed(message)
             case EngineFailed(error):
                 for subscription_id in list(self._attached):
                     self._stream_failed(subscription_id, error, final=True)
@@ -157,6 +160,7 @@ class Subscriber(Actor):
 
     def _connection_changed(self, change: ConnectionChanged) -> None:
         backfill = change.backfill
+        self._epochs[change.endpoint] = change.epoch
         ended_ns = change.at_ns if backfill is None else backfill.ended_ns
         event = ConnectionEvent(
             endpoint=change.endpoint,
@@ -170,6 +174,19 @@ class Subscriber(Actor):
             recovered=None if backfill is None else sum(backfill.recovered.values()),
             unrecovered=() if backfill is None else backfill.unrecovered,
         )
+        self._call_on_connection(event)
+
+    def _part_failed(self, message: PartFailed) -> None:
+        """Say so of each endpoint that this component uses; that data is missing is told once it is known."""
+        used = {edge.want.endpoint for edge in self._attached.values()}
+        for endpoint in message.endpoints:
+            if endpoint in used:
+                epoch = self._epochs.get(endpoint, 0)
+                self._call_on_connection(
+                    ConnectionEvent(endpoint, "restarting", epoch, reason=message.reason, received_at=message.at_ns)
+                )
+
+    def _call_on_connection(self, event: ConnectionEvent) -> None:
         for callback in self._on_connection:
             try:
                 callback(event)

@@ -17,10 +17,14 @@ class Unrecovered(NamedTuple):
 
 
 class ConnectionEvent(msgspec.Struct, frozen=True):
-    """The connection of an endpoint changed its state; messages may be missing where `gap` is given."""
+    """The connection of an endpoint changed its state; messages may be missing where `gap` is given.
+
+    Of state "restarting": a part of the engine that the endpoint needs has failed and is started again, as `reason`
+    says; what that does to the connection is told beside it.
+    """
 
     endpoint: str  # "public", "private", "info"
-    state: str  # the connection's new state; "backfilled" once the gap of an open one has been seen to
+    state: str  # the connection's new state; "backfilled" once the gap of an open one has been seen to; "restarting"
     epoch: int  # of the endpoint: rises whenever messages may be missing
     gap: float | None = None  # seconds without a connection
     gap_started_at: int | None = None  # Unix nanoseconds: all from before it was delivered
