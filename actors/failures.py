@@ -2,7 +2,8 @@
 
 import logging
 
-from websocket_v6.protocol.supervision.shortages import remedy
+from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.shortages import remedy
 from websocket_v6.protocol.supervision.steps import Failed, Tell
 
 __all__ = ["Death", "Hang", "failed_event", "log_trouble"]
@@ -27,7 +28,10 @@ class Hang(Exception):  # noqa: N818
 
 def failed_event(part: str, error: BaseException) -> Failed:
     """Return what the restarts are told of an error."""
-    return Failed(part, f"{error!r:.500}", _kind(error), remedy(error))
+    helps = remedy(error)
+    if isinstance(error, WebSocketV6Error):  # in words of ours, which say what to do
+        return Failed(part, f"{error!s:.500}", _kind(error), helps or "it is tried until that is mended")
+    return Failed(part, f"{error!r:.500}", _kind(error), helps)
 
 
 def log_trouble(told: Tell, error: BaseException) -> None:

@@ -323,7 +323,7 @@ class Supervisor(Actor):
                 self._bring_up()
             case DoorOpened(ref, address) if ref == server:
                 door.opened(address)
-            case DoorFailed(ref, reason) if ref == server:
+            case DoorFailed(ref, reason, _) if ref == server:
                 self._family.stop("network")
                 if door.failed(reason):
                     self._note(Lost("network", reason, remedy="another program has taken its port: end that one"))

@@ -7,10 +7,11 @@ the test that goes there. What a user chooses (a mailbox's size, a timeout) is `
 
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["LIMITS", "MESSAGE_BYTES", "RETRY_AFTER", "Limit"]
+__all__ = ["HOST_FILE_BYTES", "LIMITS", "MESSAGE_BYTES", "RETRY_AFTER", "Limit"]
 
 MIB: Final = 1024 * 1024
 
+HOST_FILE_BYTES: Final = 64 * 1024  # one has some hundred
 MESSAGE_BYTES: Final = 16 * MIB  # the largest known has about 0.1 MiB
 RETRY_AFTER: Final = 600.0  # a wrong number must not silence a program for ever
 
@@ -32,6 +33,13 @@ LIMITS: Final = (
         "bytes",
         "the connection is closed with 1009 and made anew",
         "tests/protocol/websocket/test_frames.py::test_a_message_over_its_limit_is_too_big",
+    ),
+    Limit(
+        "the file in which a host says where it is",
+        HOST_FILE_BYTES,
+        "bytes",
+        "it is taken as if it were not there",
+        "tests/actors/membership/test_rendezvous.py::test_a_broken_entry_is_no_host",
     ),
     Limit(
         "how long the exchange asks to be left alone (Retry-After, or the words of a 418)",

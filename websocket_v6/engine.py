@@ -35,7 +35,7 @@ from .link import ASK_TIMEOUT, GLANCE, Link
 from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
 from .protocol.server.network import Network
-from .protocol.supervision.shortages import remedy
+from .protocol.shortages import remedy
 
 __all__ = ["Link", "Service", "at_exit", "join", "serve"]
 

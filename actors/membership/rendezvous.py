@@ -14,6 +14,7 @@ Everything rests on the folder being the user's alone: who can read the key can 
 
 import contextlib
 import hashlib
+import logging
 import os
 import secrets
 import socket
@@ -27,11 +28,14 @@ from typing import NamedTuple
 import msgspec
 
 from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.limits import HOST_FILE_BYTES
 from websocket_v6.protocol.membership.host_entry import HostEntry
 
 from .folders import check_folder, default_folder, other_folders
 
 __all__ = ["Findings", "HostEntry", "Rendezvous", "default_folder", "host_elsewhere"]
+
+logger = logging.getLogger(__name__)
 
 # The kernel's bound on a socket's path is 108 bytes, with the zero at its end; 104 on other systems.
 _LONGEST_ADDRESS = 103
@@ -288,10 +292,25 @@ def _name_of(url: str) -> str:
 
 
 def _read(path: Path) -> HostEntry | None:
+    """Return whom a file names; `None` if there is none, or one that is damaged: the next host writes it anew."""
     try:
-        return msgspec.msgpack.decode(path.read_bytes(), type=HostEntry)
-    except (OSError, msgspec.MsgspecError):
+        with path.open("rb") as file:
+            data = file.read(HOST_FILE_BYTES + 1)
+    except OSError:
         return None
+    try:
+        if len(data) > HOST_FILE_BYTES:
+            raise ValueError("it is too long")
+        entry = msgspec.msgpack.decode(data, type=HostEntry)
+        if not entry.address.isprintable():
+            raise ValueError("its address is none")
+    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:  # text that is none, arrays in arrays
+        if path not in _damaged:
+            _damaged.add(path)
+            logger.warning("%s is damaged (%s): it is taken as if it were not there", path, exc)
+        return None
+    _damaged.discard(path)
+    return entry
 
 
 def _is_listening(entry: HostEntry) -> bool:
@@ -312,6 +331,7 @@ def _is_listening(entry: HostEntry) -> bool:
     return True
 
 
+_damaged: set[Path] = set()  # files of which that was told
 _pause = threading.Event()  # that never comes: only its deadline does
 
 # Descriptors of locks that this process holds. A forked child closes its copies: the lock lives as long as any of them.

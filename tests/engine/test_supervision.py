@@ -79,8 +79,8 @@ def test_an_actor_that_dies_is_replaced_with_its_wants_intact(sim: Simulator, co
 @pytest.fixture
 def long_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Have all pauses be of their full length; those in the list are told by what they are multiplied with."""
-    monkeypatch.setattr(supervisor, "random", SimpleNamespace(random=lambda: factor[0]))
     factor = [1.0]
+    monkeypatch.setattr(supervisor, "random", SimpleNamespace(random=lambda: factor[0]))
     return factor
 
 

@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from websocket_v6.protocol.supervision.shortages import remedy
+from websocket_v6.protocol.shortages import remedy
 
 
 @pytest.mark.parametrize(
