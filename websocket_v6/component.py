@@ -99,7 +99,8 @@ class Component:
         """
         self._check_open(edge)
         more = same_kind(edge.want, symbols)
-        new = tuple(code for code in more.codes if code not in edge.want.codes)
+        known = frozenset(edge.want.codes)
+        new = tuple(code for code in more.codes if code not in known)
         if not new:
             return
         try:
@@ -118,7 +119,8 @@ class Component:
         """
         self._check_open(edge)
         less = same_kind(edge.want, symbols)
-        left = tuple(code for code in edge.want.codes if code not in less.codes)
+        going = frozenset(less.codes)
+        left = tuple(code for code in edge.want.codes if code not in going)
         if not left:
             self.close(edge)
             return
