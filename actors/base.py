@@ -42,6 +42,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 5.0
+GLANCE = 0.25  # seconds between two looks whether who was asked is there
 # Seconds that are waited in one go. More overflows in the interpreter (queues, conditions) or in the kernel (an epoll
 # set counts milliseconds in 31 bits), so what is further away is waited for in several goes.
 LONGEST_WAIT = 1_000_000.0
@@ -274,7 +275,21 @@ def ask(ref: "pykka.ActorRef[Any]", message: object, timeout: float) -> Any:
         pykka.Timeout: if it does not answer within `timeout` seconds.
         Exception: whatever it answers with.
     """
-    return ref.ask(message, timeout=bounded(timeout))
+    future = ref.ask(message, block=False)
+    deadline = time.monotonic() + bounded(timeout)
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return await_future(future, min(left, GLANCE))
+        except pykka.Timeout:
+            if left <= GLANCE:
+                raise
+            if not ref.is_alive():  # it was asked as it died: nobody else will say so
+                break
+    try:
+        return await_future(future, GLANCE)  # unless it was just about to
+    except pykka.Timeout:
+        raise pykka.ActorDeadError(f"{ref} died before it answered") from None
 
 
 def await_future(future: "pykka.Future[T]", timeout: float) -> T:

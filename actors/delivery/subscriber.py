@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 BURST = 256  # events of one mailbox before the others have their turn
 BATCH = 32  # events taken out of a mailbox at once, for a callback that is quick
+AGAIN = 0.1  # seconds until a mailbox is looked at again after a bug
 QUICK = 100e-6  # seconds for an event at most
 GAP_OVER = ("open", "backfilled")  # states in which the end of a gap is known
 
@@ -67,7 +68,16 @@ class Subscriber(Actor):
         self._epochs: dict[str, int] = {}  # of each endpoint, as last heard
 
     def on_receive(self, message: object) -> object:
-        """Handle one message."""
+        """Handle one message. A bug at one ends nothing: nobody could start a component's thread again."""
+        try:
+            self._heed(message)
+        except Exception:
+            logger.exception("component %r failed at a message; this is a bug, please report it", self._component_id)
+            if isinstance(message, Ready):
+                self.after(AGAIN, message)  # what waits behind it is delivered all the same
+        return None
+
+    def _heed(self, message: object) -> None:
         match message:
             case Ready(subscription_id):
                 if self._drain(subscription_id):
@@ -92,7 +102,6 @@ class Subscriber(Actor):
                 self.stop()
             case _:
                 super().on_receive(message)
-        return None
 
     def close(self) -> None:
         """Close the mailboxes: whoever pulls from one hears that it is over."""

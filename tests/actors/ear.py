@@ -71,10 +71,13 @@ class StandIn:
     def tell(self, message: object) -> None:
         self._note(message)
 
-    def ask(self, message: object, timeout: float) -> object:
+    def ask(self, message: object, *, block: bool) -> "pykka.Future[object]":
+        assert not block
         self._note(message)
         answer = self.answers.get(type(message))
-        return answer(message) if callable(answer) else answer
+        future: pykka.Future[object] = pykka.ThreadingFuture()
+        future.set(answer(message) if callable(answer) else answer)
+        return future
 
     def stop(self, *, block: bool) -> None:
         assert not block

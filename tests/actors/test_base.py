@@ -278,3 +278,25 @@ def test_a_turn_is_odd_while_a_message_is_handled(out: Out) -> None:
     gate.set()
     wait_until(lambda: inbox.turn == before + 2, "its wait")
     assert stop_and_join(ref, 5.0)
+
+
+def test_who_is_asked_as_it_dies_is_not_waited_for(out: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message was taken out of the inbox, and nobody is left that knows of it."""
+    taken = threading.Event()
+
+    class Forgetful(Echo):
+        def _handle_all(self) -> None:
+            self.actor_inbox.get()
+            taken.set()
+
+        def _end_with(self, error: BaseException) -> None:
+            raise AssertionError
+
+    ref = Forgetful.start(out)
+    future = ref.ask("a question", block=False)
+    assert taken.wait(5)
+    ref.actor_stopped.set()
+    monkeypatch.setattr(pykka.ActorRef, "ask", lambda *_, **__: future)
+    with pytest.raises(pykka.ActorDeadError, match="died before it answered"):
+        ask(ref, "a question", 60.0)
+    assert stop_and_join(ref, 5.0)
