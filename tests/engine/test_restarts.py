@@ -6,6 +6,7 @@ Whatever happens, every component is served again, nothing is told to be over, a
 import ctypes
 import os
 import random
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,13 @@ from websocket_v6.simulator import Simulator
 SECONDS = float(os.environ.get("WEBSOCKET_V6_TEST_KILLS", "15")) / 10
 SUPERVISED = (Jwt, Registry, Router, Connection, Membership, Server)
 THREADS = ("Jwt", "Registry", "Router", "Connection", "Membership", "Server", "Supervisor", "transport-")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return where processes may meet, by a name that is short enough for a socket in it."""
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made) / "meet"
 
 
 @pytest.fixture
@@ -82,9 +90,9 @@ def killer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> K
 @pytest.mark.timeout(120 + 2 * SECONDS)
 @pytest.mark.parametrize("mode", ["embedded", "auto"])
 def test_whoever_is_killed_every_component_is_served_again(
-    sim: Simulator, config: Config, killer: Killer, tmp_path: Path, mode: Any
+    sim: Simulator, config: Config, killer: Killer, folder: Path, mode: Any
 ) -> None:
-    config = msgspec.structs.replace(config, mode=mode, runtime_dir=tmp_path / "meet")
+    config = msgspec.structs.replace(config, mode=mode, runtime_dir=folder)
     with WebSocketClientProxy("pushed", config=config) as one, WebSocketClientProxy("pulled", config=config) as two:
         pushed: list[Any] = []
         errors: list[Exception] = []
@@ -185,9 +193,8 @@ def test_a_shortage_of_descriptors_is_waited_out(
 
 @pytest.mark.usefixtures("quick")
 def test_a_damaged_host_file_keeps_nobody_from_starting(
-    sim: Simulator, config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    sim: Simulator, config: Config, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = tmp_path / "meet"
     config = msgspec.structs.replace(config, mode="auto", runtime_dir=folder)
     with WebSocketClientProxy("first", config=config) as proxy:
         proxy.subscribe_ticker("KRW-BTC").get(10)
@@ -236,7 +243,7 @@ def exit_at(_message: object) -> None:
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("kind", [Router, Registry, Connection, Jwt, Membership])
 def test_what_hangs_is_replaced(
-    sim: Simulator, config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: type[Actor]
+    sim: Simulator, config: Config, monkeypatch: pytest.MonkeyPatch, folder: Path, kind: type[Actor]
 ) -> None:
     monkeypatch.setattr(supervisor, "LOOK", 0.05)
     monkeypatch.setattr(Watchman.__init__, "__defaults__", (0.5,))
@@ -246,7 +253,7 @@ def test_what_hangs_is_replaced(
         return gate.wait(30) if message == "hang" else receive(actor, message)
 
     monkeypatch.setattr(kind, "on_receive", hang)
-    config = msgspec.structs.replace(config, mode="auto", runtime_dir=tmp_path / "meet")
+    config = msgspec.structs.replace(config, mode="auto", runtime_dir=folder)
     with WebSocketClientProxy("patient", config=config) as proxy:
         ticker: Any = proxy.subscribe_ticker("KRW-BTC")
         ticker.get(10)
