@@ -218,7 +218,7 @@ def test_what_an_actor_leaves_that_fails(ears: Ears, monkeypatch: pytest.MonkeyP
 
 
 def _children(config: Config) -> Any:
-    supervisor = _engines[config]._supervisor
+    supervisor = _engines[config].supervisor
     assert supervisor is not None
     from websocket_v6.actors.supervisor import GetChildren
 

@@ -393,14 +393,30 @@ def test_a_host_of_another_exchange_that_lives_is_not_swept(folder: Path) -> Non
     between.unlock()
 
 
-@pytest.mark.parametrize("content", [b"", b"\xc1", b"not msgpack", b"\xdd\xff\xff\xff\xff"])
-def test_a_broken_entry_is_no_host(folder: Path, content: bytes) -> None:
+DAMAGED = {
+    "empty": b"",
+    "no type": b"\xc1",
+    "text": b"not msgpack",
+    "much announced": b"\xdd\xff\xff\xff\xff",
+    "text that is none": b"\x84\xa7address\xa3\xff\xfe\xfd\xa3key\xc4\x01k\xa3pid\x05\xa4term\x01",
+    "nested": b"\x81\xa5other" + b"\x91" * 60_000,
+    "long": b"\x84\xa7address\xa1/\xa3key\xc5\xff\xff" + b"k" * 65_535 + b"\xa3pid\x05\xa4term\x01",
+    "no address": msgspec.msgpack.encode(HostEntry("/a\0b", b"k", 5)),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_broken_entry_is_no_host(folder: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     point = Rendezvous(folder, URL)
     assert point.try_lock()
     point.announce(new_entry(point))
     (path,) = folder.glob("*.host")
     path.write_bytes(content)
-    assert point.find_host() is None
+    for _ in range(3):
+        assert point.find_host() is None
+    assert caplog.text.count("is damaged") == 1, "said once"
+    assert point.announce(new_entry(point)), "and written anew"
+    assert point.find_host() is not None
     point.unlock()
 
 
