@@ -77,8 +77,12 @@ class Sockets:
     def add(
         self, sock: socket.socket, send: Send, account: Account, pid: int, *, stage: Stage = Stage.HANDSHAKE
     ) -> Client | None:
-        """Take in a socket that has just come; if there are too many, it is closed."""
-        if len(self._clients) >= self._most:
+        """Take in a socket that has just come.
+
+        If there are too many, the longest of those that are not let in gives up its place; if all are, this one is
+        closed.
+        """
+        if len(self._clients) >= self._most and not self._make_room():
             sock.close()
             return None
         number = next(self._numbers)
@@ -88,6 +92,14 @@ class Sockets:
         self._clients[number] = client
         self._selector.register(sock, selectors.EVENT_READ, number)
         return client
+
+    def _make_room(self) -> bool:
+        """Close who has been here for the longest and is not let in: who says nothing must not keep out others."""
+        outside = (Stage.TLS, Stage.HANDSHAKE, Stage.CLOSING)
+        longest = next((one for one in self._clients.values() if one.stage in outside), None)
+        if longest is not None:
+            self.gone(longest, "others came who may say more")
+        return longest is not None
 
     def admit(self, client: Client, response: bytes, max_message_bytes: int, inflater: Inflater | None = None) -> None:
         """Answer a handshake: the client is open."""
