@@ -52,4 +52,4 @@ def test_a_death_has_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_what_an_error_says_is_cut() -> None:
-    assert len(failed_event("router", ValueError("x" * 10_000)).error) == 500
+    assert len(failed_event("router", ValueError("x y " * 10_000)).error) == 500
