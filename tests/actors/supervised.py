@@ -14,7 +14,7 @@ from websocket_v6.actors.supervisor import Children, GetChildren, Quit, Supervis
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
 
-TIMEOUT = 10.0
+TIMEOUT = 20.0
 BUG = RuntimeError("a bug, as told")
 
 

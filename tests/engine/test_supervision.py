@@ -40,7 +40,7 @@ def ref_of(proxy: WebSocketClientProxy, name: str) -> Any:
 
 def take_all(subscription: Any) -> None:
     while True:
-        subscription.get(5)
+        subscription.get(20)
 
 
 def is_replaced(proxy: WebSocketClientProxy, router: Any) -> bool:
@@ -63,7 +63,7 @@ def test_an_actor_that_dies_is_replaced_with_its_wants_intact(sim: Simulator, co
         sim.wait_served({"ticker KRW-BTC", "trade KRW-ETH"})
         sim.wait_served({"myAsset *"}, endpoint="private")
         wait_until(lambda: pushed, "the snapshot")
-        pulled.get(5)
+        pulled.get(20)
         before = pushed[-1].epoch
         old = ref_of(proxy, name)
         old.tell(Poison())
@@ -74,15 +74,15 @@ def test_an_actor_that_dies_is_replaced_with_its_wants_intact(sim: Simulator, co
         sim.trade("KRW-ETH")
         sim.deposit("KRW", 1)
         wait_until(lambda: pushed[-1].stream_type == "REALTIME", "the next tick")
-        assert pulled.get(5).stream_type == "REALTIME"
-        assert private.get(5).assets
+        assert pulled.get(20).stream_type == "REALTIME"
+        assert private.get(20).assets
         if name == "jwt":
             assert pushed[-1].epoch == before, "public data does not need keys"
         else:
             assert pushed[-1].epoch == before + 1, "the gap shows in the stream"
             assert states.count("public open") == 2
         later = proxy.subscribe_ticker("KRW-XRP")
-        assert later.get(5).symbol == "KRW-XRP"
+        assert later.get(20).symbol == "KRW-XRP"
 
 
 @pytest.mark.usefixtures("poisonous")
@@ -91,7 +91,7 @@ def test_a_crash_loop_is_given_up_loudly(sim: Simulator, config: Config, caplog:
         errors: list[Exception] = []
         proxy.subscribe_ticker("KRW-BTC", lambda event: None, error_handler=errors.append)
         pulled = proxy.subscribe_trade("KRW-BTC")
-        pulled.get(5)
+        pulled.get(20)
         for _ in range(6):
             router = ref_of(proxy, "router")
             router.tell(Poison())
@@ -113,7 +113,7 @@ def test_a_crash_loop_is_given_up_loudly(sim: Simulator, config: Config, caplog:
 @pytest.mark.usefixtures("poisonous")
 def test_whoever_asks_a_dying_actor_gets_an_answer(sim: Simulator, config: Config) -> None:
     with WebSocketClientProxy("asker", config=config) as proxy:
-        proxy.subscribe_ticker("KRW-BTC").get(5)
+        proxy.subscribe_ticker("KRW-BTC").get(20)
         ref_of(proxy, "registry").tell(Poison())
         for code in ("KRW-ETH", "KRW-XRP", "BTC-ETH"):
             proxy.subscribe_ticker(code)
