@@ -19,7 +19,7 @@ from websocket_v6.simulator import Simulator
 
 __all__ = ["FrontDoor", "front_door"]
 
-TIMEOUT = 10.0
+TIMEOUT = 20.0
 
 
 @dataclass(frozen=True)

@@ -265,7 +265,8 @@ class WebSocketClientProxy:
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
         """Have `callback` called, on the component's thread, with what happens to the connections it uses.
 
-        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed" or "backfilled".
+        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed", "backfilled" or
+        "restarting".
         """
         self._engaged_for(callback).on_connection(callback)
 

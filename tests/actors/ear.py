@@ -37,7 +37,7 @@ class Ear:
             found.append(self._told.get())
         return found
 
-    def hear(self, timeout: float = 10.0) -> Any:
+    def hear(self, timeout: float = 20.0) -> Any:
         """Wait for the next that it is told."""
         return self._told.get(timeout=timeout)
 

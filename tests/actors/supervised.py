@@ -15,7 +15,7 @@ from websocket_v6.actors.supervisor import BringUp, GetChildren, Quit, Superviso
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
 
-TIMEOUT = 10.0
+TIMEOUT = 20.0
 BUG = RuntimeError("a bug, as told")
 
 

@@ -65,20 +65,20 @@ def echo(out: Out) -> Iterator[object]:
 def test_timers_come_in_the_order_of_their_times(echo: object, out: Out) -> None:
     for delay, name in [(0.05, "last"), (0.0, "first"), (0.02, "middle")]:
         tell(echo, ("after", delay, name))  # type: ignore[arg-type]
-    assert [out.get(timeout=5) for _ in range(3)] == ["first", "middle", "last"]
+    assert [out.get(timeout=20) for _ in range(3)] == ["first", "middle", "last"]
 
 
 def test_a_cancelled_timer_says_nothing(echo: object, out: Out) -> None:
     tell(echo, ("after", 0.01, "cancelled"))  # type: ignore[arg-type]
     tell(echo, ("after", 0.03, "kept"))  # type: ignore[arg-type]
     tell(echo, ("cancel", "cancelled"))  # type: ignore[arg-type]
-    assert out.get(timeout=5) == "kept"
+    assert out.get(timeout=20) == "kept"
 
 
 def test_messages_pass_while_a_timer_waits(echo: object, out: Out) -> None:
     tell(echo, ("after", 30.0, "late"))  # type: ignore[arg-type]
     tell(echo, "now")  # type: ignore[arg-type]
-    assert out.get(timeout=5) == "now"
+    assert out.get(timeout=20) == "now"
 
 
 def test_what_came_before_a_timer_was_due_is_handled_before_it(echo: object, out: Out) -> None:
@@ -90,7 +90,7 @@ def test_what_came_before_a_timer_was_due_is_handled_before_it(echo: object, out
     for number in range(3):
         tell(echo, number)  # type: ignore[arg-type]
     gate.set()
-    heard = [out.get(timeout=5) for _ in range(6)]
+    heard = [out.get(timeout=20) for _ in range(6)]
     assert heard.index("third timer") > heard.index(2), "it was set while all of them lay there"
     assert [one for one in heard if isinstance(one, int)] == [0, 1, 2]
 
@@ -106,15 +106,15 @@ def test_a_timer_comes_although_messages_never_end(out: Out) -> None:
     ref = Busy.start(out)
     tell(ref, "again")
     tell(ref, ("after", 0.01, "timer"))
-    assert out.get(timeout=5) == "timer"
+    assert out.get(timeout=20) == "timer"
     assert stop_and_join(ref, 5.0)
 
 
 def test_a_failure_closes_and_is_told(out: Out, caplog: pytest.LogCaptureFixture) -> None:
     ref = Echo.start(out)
     tell(ref, "fail")
-    assert out.get(timeout=5) == "closed"
-    assert isinstance(out.get(timeout=5), RuntimeError)
+    assert out.get(timeout=20) == "closed"
+    assert isinstance(out.get(timeout=20), RuntimeError)
     assert stop_and_join(ref, 5.0)
     assert tell(ref, "anyone there?") is False
 
@@ -122,7 +122,7 @@ def test_a_failure_closes_and_is_told(out: Out, caplog: pytest.LogCaptureFixture
 def test_a_stopped_actor_has_no_thread(out: Out) -> None:
     ref = Echo.start(out)
     assert stop_and_join(ref, 5.0)
-    assert out.get(timeout=5) == "closed"
+    assert out.get(timeout=20) == "closed"
     assert not ref.actor_inbox.thread.is_alive()  # type: ignore[attr-defined]
 
 

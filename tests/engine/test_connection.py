@@ -503,7 +503,7 @@ def test_data_in_text_frames_is_data(fast: Config) -> None:
         WebSocketClientProxy("one", config=msgspec.structs.replace(fast, url=sim.url)) as proxy,
     ):
         ticks = proxy.subscribe_ticker("KRW-BTC")
-        assert ticks.get(10).symbol == "KRW-BTC"
+        assert ticks.get(20).symbol == "KRW-BTC"
         assert proxy.list_subscriptions().subscriptions[0].codes == ("KRW-BTC",)
 
 
@@ -525,7 +525,7 @@ def test_a_connection_nobody_wants_is_closed_and_opened_again(sim: Simulator, fa
     with WebSocketClientProxy("one", config=fast) as proxy:
         for count in (1, 2, 3):
             ticks = proxy.subscribe_ticker("KRW-BTC")
-            assert ticks.get(10).epoch == count
+            assert ticks.get(20).epoch == count
             ticks.close()
             sim.wait_connected(0, 10)
         assert [one.close_code for one in sim.connections()] == [1000, 1000, 1000]

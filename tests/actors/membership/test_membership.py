@@ -92,7 +92,7 @@ class Process:
     def leave(self) -> bool:
         done: pykka.Future[bool] = pykka.ThreadingFuture()
         tell(self.ref, HandOver(done))
-        return bool(done.get(timeout=5))
+        return bool(done.get(timeout=20))
 
     def close(self) -> None:
         assert stop_and_join(self.ref, 10)
