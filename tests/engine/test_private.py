@@ -97,13 +97,8 @@ def test_all_private_types_in_all_formats(sim: Simulator, component: Make, forma
     sim.wait_served({"indicator KRW-BTC", "indicator_signal KRW-BTC"}, 20, endpoint="info")
     assert {info.format for info in sim.connections()} == {format_}
 
-<<<<<<< HEAD
     number = sim.place_order("KRW-ETH", "BID", price="99.5", volume="93.25", identifier="mine")
-    order = subscriptions["order"].get(10)
-=======
-    number = sim.place_order("KRW-ETH", "BID", price="1000.5", volume="3.25", identifier="mine")
     order = subscriptions["order"].get(20)
->>>>>>> ci
     assert (order.symbol, order.uuid, order.state, order.ask_bid) == ("KRW-ETH", number, "wait", "BID")
     assert (order.price, order.volume, order.identifier) == (Decimal("99.5"), Decimal("93.25"), "mine")
     assert order.epoch == 1

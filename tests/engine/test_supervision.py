@@ -41,21 +41,6 @@ def ref_of(proxy: WebSocketClientProxy, name: str) -> Any:
     return children.connections[name][0] if name in children.connections else getattr(children, name)
 
 
-<<<<<<< HEAD
-=======
-def take_all(subscription: Any) -> None:
-    while True:
-        subscription.get(20)
-
-
-def is_replaced(proxy: WebSocketClientProxy, router: Any) -> bool:
-    try:
-        return bool(ref_of(proxy, "router") != router)
-    except EngineError:
-        return True  # given up
-
-
->>>>>>> ci
 @pytest.mark.usefixtures("poisonous")
 @pytest.mark.parametrize("name", ACTORS)
 def test_an_actor_that_dies_is_replaced_with_its_wants_intact(sim: Simulator, config: Config, name: str) -> None:
@@ -119,7 +104,6 @@ def test_a_crash_loop_ends_nothing(
         pushed: list[Any] = []
         proxy.subscribe_ticker("KRW-BTC", pushed.append, error_handler=errors.append)
         pulled = proxy.subscribe_trade("KRW-BTC")
-<<<<<<< HEAD
         pulled.get(5)
         for _ in range(12):
             kill(proxy, "router")
@@ -176,25 +160,6 @@ def test_while_a_part_waits_questions_are_answered_and_wants_are_kept(
         assert late.subscribe_ticker("KRW-BTC").get(5).symbol == "KRW-BTC"
         late.cleanup()
     assert sim.connections()
-=======
-        pulled.get(20)
-        for _ in range(6):
-            router = ref_of(proxy, "router")
-            router.tell(Poison())
-            wait_until(lambda: not router.is_alive(), "its death")  # noqa: B023
-            wait_until(lambda: errors or is_replaced(proxy, router), "what follows")  # noqa: B023
-        wait_until(lambda: errors, "the report")
-        assert isinstance(errors[0], EngineError)
-        assert "gave up" in caplog.text
-        with pytest.raises(EngineError):
-            take_all(pulled)
-        with pytest.raises(EngineError, match="gave up"):
-            proxy.subscribe_ticker("KRW-ETH")
-        with pytest.raises(EngineError):
-            WebSocketClientProxy("late", config=config).subscribe_ticker("KRW-ETH")
-    with WebSocketClientProxy("afterwards", config=config) as proxy:
-        assert proxy.get_ticker_snapshot("KRW-BTC")[0].symbol == "KRW-BTC"
->>>>>>> ci
 
 
 @pytest.mark.usefixtures("poisonous")
