@@ -13,7 +13,7 @@
     │   ├── SnapshotTimeoutError    no snapshot within the time given
     │   ├── MailboxFullError        a lossless mailbox ran out of memory budget
     │   └── ClosedError             the subscription, the proxy or the engine is closed
-    ├── EngineError                 the engine failed and has given up
+    ├── EngineError                 the engine cannot do this now: a part of it is being started again
     └── ConfigError                 a configuration value makes no sense
 
 Each says what happened, to whom, and what to do next. None holds a key, a token or a whole payload.
@@ -134,7 +134,10 @@ class ClosedError(StreamError):
 
 
 class EngineError(WebSocketV6Error):
-    """The engine failed more often than it may restart, and has given up."""
+    """The engine cannot do this now: a part of it failed and is started again, or does not answer.
+
+    What was wanted before is not lost.
+    """
 
 
 class ConfigError(WebSocketV6Error):

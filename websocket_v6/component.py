@@ -4,6 +4,7 @@ A proxy makes one when it first needs it. It belongs to the process that made it
 whoever asks something of that hears whose it is.
 """
 
+import contextlib
 import gc
 import itertools
 import logging
@@ -55,7 +56,7 @@ class Component:
     `held` is the proxy's, `made_at` the place of the program that made it.
 
     Raises:
-        EngineError: if the engine has given up.
+        EngineError: if the engine cannot be started, or does not answer.
         ConfigError: if processes cannot meet as `config` says.
     """
 
@@ -106,7 +107,7 @@ class Component:
         """Want something more; whatever is raised, nothing of it is wanted then.
 
         Raises:
-            EngineError: if the engine has given up, or does not answer.
+            EngineError: if the engine does not answer, or what it takes is being started again: try again.
         """
         mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
         number, calls = next_subscription_id(), Calls(settings.callback, settings.error_handler)
@@ -142,7 +143,8 @@ class Component:
         """
         self._check_open(edge)
         more = same_kind(edge.want, symbols)
-        new = tuple(code for code in more.codes if code not in edge.want.codes)
+        known = frozenset(edge.want.codes)
+        new = tuple(code for code in more.codes if code not in known)
         if not new:
             return
         try:
@@ -161,19 +163,20 @@ class Component:
         """
         self._check_open(edge)
         less = same_kind(edge.want, symbols)
-        left = tuple(code for code in edge.want.codes if code not in less.codes)
+        going = frozenset(less.codes)
+        left = tuple(code for code in edge.want.codes if code not in going)
         if not left:
             self.close(edge)
             return
         edge.want = edge.want.with_codes(left)  # also if the answer does not come in time: it is heeded all the same
-        self.link.ask_registry(Unsubscribe(self._id, edge.subscription_id, less))
+        self.link.take_back(Unsubscribe(self._id, edge.subscription_id, less))
 
     def close(self, edge: Edge) -> None:
         """Want nothing of a subscription any more; idempotent."""
         edge.mailbox.close(ClosedError(f"this {edge.want.type} subscription of {self.name!r} is closed"))
         if self._let_go(edge):
             tell(self._subscriber, Detach(edge.subscription_id))
-            self.link.ask_registry(Unsubscribe(self._id, edge.subscription_id))
+            self.link.take_back(Unsubscribe(self._id, edge.subscription_id))
 
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
         """Have `callback` called with what happens to connections."""
@@ -230,9 +233,8 @@ class Component:
             self._let_go(edge)
             edge.mailbox.close(ClosedError(f"component {self.name!r} is closed"))
         try:
-            self.link.ask_registry(ComponentGone(self._id))
-        except EngineError:
-            pass  # it has given up: there is nothing to take the wants back from
+            with contextlib.suppress(EngineError):  # that it is gone is told the supervisor as well
+                self.link.take_back(ComponentGone(self._id))
         finally:
             self.link.leave()
 

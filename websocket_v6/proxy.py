@@ -9,6 +9,7 @@ from typing import Any, TypeVar, Unpack, cast
 
 import pykka
 
+from .actors.base import await_future
 from .actors.delivery.edge import Callback
 from .actors.forks import in_child
 from .actors.jwt import Keys, ReplaceKeys
@@ -93,7 +94,7 @@ class WebSocketClientProxy:
 
         Raises:
             LocalProtocolError: if a code is nonsense or an option is not known; nothing is subscribed then.
-            EngineError: if the engine has given up.
+            EngineError: if a part of the engine that this takes failed and is started again: try again then.
         """
         return self._subscribe(TickerEvent, lambda flags: ticker_want(symbols, **flags), callback, options)
 
@@ -264,7 +265,8 @@ class WebSocketClientProxy:
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
         """Have `callback` called, on the component's thread, with what happens to the connections it uses.
 
-        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed" or "backfilled".
+        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed", "backfilled" or
+        "restarting".
         """
         self._engaged_for(callback).on_connection(callback)
 
@@ -289,7 +291,7 @@ class WebSocketClientProxy:
         answer: pykka.Future[SubscriptionList] = pykka.ThreadingFuture()
         component.link.ask_registry(AskExchange(endpoint, answer))
         try:
-            return answer.get(timeout=timeout)
+            return await_future(answer, timeout)
         except pykka.Timeout as exc:
             standing = component.standing.describe(endpoint)
             text = f"the exchange did not list its subscriptions within {timeout:g} s: {standing}"

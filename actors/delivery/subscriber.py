@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
+from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, Ready, StreamFailed
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
 from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, OverflowEvent
 from websocket_v6.protocol.telling import Tellings, Told
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 BURST = 256  # events of one mailbox before the others have their turn
 BATCH = 32  # events taken out of a mailbox at once, for a callback that is quick
+AGAIN = 0.1  # seconds until a mailbox is looked at again after a bug
 QUICK = 100e-6  # seconds for an event at most
 GAP_OVER = ("open", "backfilled")  # states in which the end of a gap is known
 
@@ -70,8 +71,9 @@ class Subscriber(Actor):
     """Calls one component's callbacks, one at a time, in the order of the exchange.
 
     Receives Attach, Detach, OnConnection, OnOverflow, Overflowed and Leave from the proxy, Ready from the router,
-    ConnectionChanged, StreamFailed and EngineFailed from the registry and the supervisor. Calls `cut_off` to have the
-    want taken back of which the mailbox has ended by itself. What it hears of connections it notes in `standing`.
+    ConnectionChanged, StreamFailed, PartFailed and EngineFailed from the registry and the supervisor. Calls `cut_off`
+    to have the want taken back of which the mailbox has ended by itself. What it hears of connections it notes in
+    `standing`.
     """
 
     def __init__(self, component_id: str, cut_off: Callable[[Edge], object], standing: Standing | None = None) -> None:
@@ -84,9 +86,19 @@ class Subscriber(Actor):
         self._timers: dict[int, Timer] = {}
         self._on_connection: list[Callable[[], Calls | None]] = []
         self._on_overflow: list[Callable[[], Calls | None]] = []
+        self._epochs: dict[str, int] = {}  # of each endpoint, as last heard
 
     def on_receive(self, message: object) -> object:
-        """Handle one message."""
+        """Handle one message. A bug at one ends nothing: nobody could start a component's thread again."""
+        try:
+            self._heed(message)
+        except Exception:
+            logger.exception("component %r failed at a message; this is a bug, please report it", self._component_id)
+            if isinstance(message, Ready):
+                self.after(AGAIN, message)  # what waits behind it is delivered all the same
+        return None
+
+    def _heed(self, message: object) -> None:
         match message:
             case Ready(subscription_id):
                 if self._drain(subscription_id):
@@ -105,6 +117,8 @@ class Subscriber(Actor):
                 self._connection_changed(message)
             case StreamFailed(subscription_id, error, final):
                 self._stream_failed(subscription_id, error, final)
+            case PartFailed():
+                self._part_failed(message)
             case EngineFailed(error):
                 for subscription_id in list(self._attached):
                     self._stream_failed(subscription_id, error, final=True)
@@ -113,7 +127,6 @@ class Subscriber(Actor):
                 self.stop()
             case _:
                 super().on_receive(message)
-        return None
 
     def close(self) -> None:
         """Close the mailboxes: whoever pulls from one hears that it is over."""
@@ -185,6 +198,7 @@ class Subscriber(Actor):
     def _connection_changed(self, change: ConnectionChanged) -> None:
         self._standing.note(change)
         backfill = change.backfill
+        self._epochs[change.endpoint] = change.epoch
         ended_ns = change.at_ns if backfill is None else backfill.ended_ns
         event = ConnectionEvent(
             endpoint=change.endpoint,
@@ -199,6 +213,15 @@ class Subscriber(Actor):
             unrecovered=() if backfill is None else backfill.unrecovered,
         )
         self._call_all("on_connection", self._on_connection, event)
+
+    def _part_failed(self, message: PartFailed) -> None:
+        """Say so of each endpoint that this component uses; that data is missing is told once it is known."""
+        used = {edge.want.endpoint for edge in self._attached.values()}
+        for endpoint in message.endpoints:
+            if endpoint in used:
+                epoch, state = self._epochs.get(endpoint, 0), ConnectionState.RESTARTING
+                event = ConnectionEvent(endpoint, state, epoch, reason=message.reason, received_at=message.at_ns)
+                self._call_all("on_connection", self._on_connection, event)
 
     def _overflowed(self, edge: Edge | None, event: OverflowEvent) -> None:
         """Tell what a mailbox dropped; without anybody to tell, the log, unless its policy means to drop."""

@@ -683,7 +683,7 @@ def test_without_notify_the_stream_holds_events_alone(policy: Mailbox) -> None:
 
 
 def test_a_lossless_mailbox_ends_without_a_word_in_the_stream() -> None:
-    mailbox = MailboxQueue(Mailbox.lossless(event(1).size))
+    mailbox = MailboxQueue(Mailbox.lossless(weigh([event(1)])))
     mailbox.put_many([event(1), event(2)])
     assert mailbox.get(0) == event(1)
     with pytest.raises(MailboxFullError, match="1 events were delivered, 1 were lost"):
