@@ -71,7 +71,8 @@ def test_private_data_for_a_token_of_its_own(world: Make, format_: str) -> None:
     one.sim.place_order(BTC, "BID", 100_000_000, "0.25", identifier="mine")
     one.sim.trade(BTC, 100_000_000, 1, "ASK")
     one.sim.announce("A notice", "maintenance")
-    both.read_many(6)
+    # Three of the order, one of the asset it locks, two of those that the trade moves, the notice.
+    both.read_many(7)
     assert both.are_silent()
 
 
