@@ -23,11 +23,15 @@ __all__ = ["measure"]
 
 TYPES = ("ticker", "trade", "orderbook")
 MARKETS = 300
+_WINDOWS = 5
 WEATHERS = {"calm": Weather.calm(), "usual": Weather.usual(), "storm": Weather.storm(pace=1.0)}
 
 
 def measure(weather: Weather, types: tuple[str, ...], *, seconds: float, suffix: str = "") -> float:
-    """Return the messages for a second of the simulator's processor time."""
+    """Return the messages for a second of the simulator's processor time, in the best of some windows.
+
+    Other programs share the caches and the clock of the core: they only ever slow it down.
+    """
     with Simulator(MARKETS, process=True, weather=weather, record=False, limits=None) as sim, _client(sim) as client:
         codes = [code + suffix for code in many_markets(MARKETS)]
         parts: list[dict[str, object]] = [
@@ -38,9 +42,12 @@ def measure(weather: Weather, types: tuple[str, ...], *, seconds: float, suffix:
         (child,) = (one for one in psutil.Process().children() if one.pid != os.getpid())
         sim.set_traffic(1_000_000)
         time.sleep(1.0)
-        begun, used = _sent(sim), _processor(child)
-        time.sleep(seconds)
-        return (_sent(sim) - begun) / (_processor(child) - used)
+        rates = []
+        for _ in range(_WINDOWS):
+            begun, used = _sent(sim), _processor(child)
+            time.sleep(seconds / _WINDOWS)
+            rates.append((_sent(sim) - begun) / (_processor(child) - used))
+        return max(rates)
 
 
 def _sent(sim: Simulator) -> int:

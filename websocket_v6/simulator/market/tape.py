@@ -8,7 +8,7 @@ Source: Upbit WebSocket reference, "orderbook" (cadence), "candle"; what it leav
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from random import Random
 
 from ..answers import Answers
@@ -181,8 +181,7 @@ class Tape:
     def _grid(self, code: str, period: int) -> float:
         """Return the next time at which messages of this kind leave; each market has a phase of its own."""
         now_ms = self._clock.now_ms()
-        phase = sum(code.encode()) * 37 % period
-        return (now_ms + (phase - now_ms) % period or period) / 1000
+        return (now_ms + (_phase(code, period) - now_ms) % period or period) / 1000
 
     def _flush(self, type_: str, code: str, due: float | None = None) -> None:
         if (type_, code) not in self._due:
@@ -235,6 +234,11 @@ class Tape:
     def _count(self, type_: str) -> None:
         # Candles are left out: they come on top, at most one a second each.
         self.produced += not type_.startswith("candle")
+
+
+@lru_cache(maxsize=4096)
+def _phase(code: str, period: int) -> int:
+    return sum(code.encode()) * 37 % period
 
 
 def _always(bulletin: Bulletin) -> Make:

@@ -112,17 +112,21 @@ class Wording:
         assert isinstance(value, Iterable)
         keys = INNER["units"]
         ask_price, bid_price, ask_size, bid_size = keys.values() if self.short else keys
-        number = id(self)
+        number, pairs = id(self), -id(self)
         spelling = (number, self._spellers["quote"], self._spellers["size"])
         parts = []
         for ask, bid in value:
-            # Most levels are spelled already; asking them costs a call for each.
-            price_above, size_above = ask.__dict__.get(number) or ask.spelled(*spelling)
-            price_below, size_below = bid.__dict__.get(number) or bid.spelled(*spelling)
-            parts.append(
-                f'{{"{ask_price}":{price_above},"{bid_price}":{price_below},'
-                f'"{ask_size}":{size_above},"{bid_size}":{size_below}}}'
-            )
+            # Most pairs were in the book before; asking their levels costs a call for each.
+            met, text = ask.__dict__.get(pairs) or (None, "")
+            if met is not bid:
+                price_above, size_above = ask.spelled(*spelling)
+                price_below, size_below = bid.spelled(*spelling)
+                text = (
+                    f'{{"{ask_price}":{price_above},"{bid_price}":{price_below},'
+                    f'"{ask_size}":{size_above},"{bid_size}":{size_below}}}'
+                )
+                ask.__dict__[pairs] = (bid, text)
+            parts.append(text)
         return _array(parts)
 
 
