@@ -503,7 +503,7 @@ def test_unknown_types_and_fields_are_no_fault(sim: Simulator, fast: Config, cap
 
 def test_data_in_text_frames_is_data(fast: Config) -> None:
     with (
-        Simulator(markets=CODES, answers=Answers(data_frames="text", notice_frames="text")) as sim,
+        Simulator(markets=CODES, answers=Answers(data_frames="text", subscription_frames="text")) as sim,
         WebSocketClientProxy("one", config=msgspec.structs.replace(fast, url=sim.url)) as proxy,
     ):
         ticks = proxy.subscribe_ticker("KRW-BTC")

@@ -184,6 +184,25 @@ def test_a_flush_over_a_boundary_sends_each_candle_or_the_newest(
     assert [event["candle_acc_trade_volume"] for event in events] == volumes
 
 
+def test_the_units_of_a_flush_come_in_one_order_or_in_any(simulator: Make, client: Make) -> None:
+    units = ["candle.1s", "candle.1m", "candle.3m", "candle.5m", "candle.15m", "candle.240m"]
+    orders = {}
+    for answer in ("short_first", "long_first", "any"):
+        answers = Answers(candle_units=answer)
+        sim = simulator(paced=True, start_time=1_795_176_000.0, frozen=True, answers=answers)
+        reader = client(sim.url)
+        reader.ask(*objects("KRW-BTC", types=units, is_only_realtime=True))
+        sim.wait(lambda sim: len(sim.served()) == len(units))
+        for _ in range(8):
+            sim.trade("KRW-BTC")
+            sim.advance(1.0)
+        types = [sent.stream.split()[0] for sent in sim.sent()]
+        orders[answer] = {tuple(types[at : at + len(units)]) for at in range(0, len(types), len(units))}
+    assert orders["short_first"] == {tuple(units)}
+    assert orders["long_first"] == {tuple(reversed(units))}
+    assert len(orders["any"]) > 2
+
+
 def test_books_of_a_market_have_one_phase_of_the_grid(simulator: Make, client: Make) -> None:
     sim = simulator(paced=True, start_time=1_795_176_000.0, frozen=True)
     reader = client(sim.url)

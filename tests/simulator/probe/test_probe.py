@@ -97,7 +97,7 @@ def test_it_ends_when_the_exchange_has_had_enough() -> None:
 
 def test_it_keeps_to_the_limits_of_the_exchange() -> None:
     # At its own pace nothing is refused; the questions that listen longest are left out to keep this short.
-    quick = ["data_frames", "notice_frames", "list_when_empty", "wrap_errors"]
+    quick = ["data_frames", "subscription_frames", "list_when_empty", "wrap_errors"]
     with Simulator(["KRW-BTC"], traffic=100, limits=Limits(connects_per_second=3, messages_per_second=3)) as sim:
         report = probe(Caller(sim.url, pause=0.35), only=quick)
         assert report.unsettled == {}

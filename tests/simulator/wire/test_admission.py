@@ -93,17 +93,20 @@ def test_extra_claims_and_other_algorithms_are_a_switch(simulator: Make, client:
     client(sim.private_url, additional_headers=bearer(sim, algorithm="HS384", exp=1))
     sim = simulator(answers=Answers(token_expiry_checked=True))
     assert refused(client, sim.private_url, additional_headers=bearer(sim, exp=1))[0] == 401
+    sim = simulator(answers=Answers(extra_claims_refused=True))
+    client(sim.private_url, additional_headers=bearer(sim))
+    assert refused(client, sim.private_url, additional_headers=bearer(sim, iat=1))[0] == 401
 
 
 @pytest.mark.parametrize("when", ["on_open", "on_request"])
 def test_a_bad_token_may_be_refused_in_band(simulator: Make, client: Make, when: str) -> None:
-    sim = simulator(answers=Answers(auth_refusal=when))  # type: ignore[arg-type]
+    sim = simulator(answers=Answers(auth_refusal=when, auth_close_code=1008))  # type: ignore[arg-type]
     reader = client(sim.private_url)
     if when == "on_request":
         assert reader.is_silent()
         reader.ask({"type": "myAsset"})
     assert reader.text() == '{"error":{"name":"INVALID_AUTH","message":"인증 정보가 올바르지 않습니다."}}'
-    assert reader.ended() == (1000, "")
+    assert reader.ended() == (1008, "")
 
 
 def test_keys_end(simulator: Make, client: Make, bearer: Make) -> None:

@@ -68,6 +68,19 @@ def test_the_timer_can_be_another_or_none(simulator: Make, client: Make) -> None
         sim.wait(lambda sim, expected=still_open: sim.connections()[0].open == expected)
 
 
+def test_private_sockets_may_have_a_timer_of_their_own(simulator: Make, client: Make, bearer: Make) -> None:
+    sim = simulator(frozen=True, answers=Answers(private_idle_timeout=120.0))
+    client(sim.url)
+    client(sim.private_url, additional_headers=bearer(sim))
+    client(sim.info_url, additional_headers=bearer(sim))
+    sim.wait_connected(3)
+    sim.advance(100)
+    sim.wait_connected(0, endpoint="public")
+    assert [info.open for info in sim.connections()] == [False, True, True]
+    sim.advance(30)
+    sim.wait_connected(0)
+
+
 def test_the_text_ping_starts_a_series_on_a_ten_second_grid(simulator: Make, client: Make) -> None:
     sim = simulator(frozen=True, start_time=1_795_176_003.0)
     reader = client(sim.url)

@@ -264,6 +264,14 @@ def test_the_record_is_what_the_client_got(simulator: Make, client: Make, proces
     assert json.loads(info.requests[0].text)[1] == {"type": "ticker", "codes": ["KRW-BTC"]}
 
 
+def test_a_request_may_name_too_many_codes(simulator: Make, client: Make) -> None:
+    reader = client(simulator(limits=Limits(request_codes=2)).url)
+    reader.ask({"type": "trade", "codes": ["KRW-BTC"]}, {"type": "ticker", "codes": ["KRW-BTC"]})
+    reader.read_many(2)
+    reader.ask({"type": "trade", "codes": ["KRW-BTC", "KRW-ETH", "KRW-XRP"]})
+    assert reader.read()["error"]["name"] == "INVALID_PARAM"
+
+
 def test_a_market_can_come_and_go(simulator: Make, client: Make) -> None:
     sim = simulator(markets=["KRW-BTC"])
     reader = client(sim.url)

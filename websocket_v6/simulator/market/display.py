@@ -68,7 +68,10 @@ class Display:
         return self.candle(market, unit, market.series[unit].newest)
 
     def trade(self, trade: Trade) -> Bulletin:
-        return trade.bulletin(self._answers.best_prices)
+        share = self._answers.best_null_share
+        # Knuth's multiplicative hash: a trade that is repeated is the same.
+        null = share > 0 and trade.sequential_id * 2_654_435_761 % 2**32 < share * 2**32
+        return trade.bulletin("null" if null else self._answers.best_prices)
 
     def candle(self, market: Market, unit: str, candle: Candle | None) -> Bulletin:
         assert candle is not None, "a market that has traded has a candle of every unit"

@@ -6,7 +6,7 @@ test's next line certain. A candle is sent at most once a second in any case.
 Source: Upbit WebSocket reference, "orderbook" (cadence), "candle"; what it leaves open is decided by `Answers`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
 from random import Random
@@ -58,6 +58,7 @@ class Tape:
         self._publish = publish
         self._wanted = wanted
         self._order = weather.order
+        self._rng = rng
         self._passage: Passage | None = None
         if weather.delays:
             self._passage = Passage(weather, clock=clock, agenda=agenda, rng=rng, send=self._tell)
@@ -153,7 +154,7 @@ class Tape:
 
     def _candles_changed(self, market: Market) -> None:
         code = market.code
-        for type_ in _CANDLES:
+        for type_ in self._candle_types():
             key = (type_, code)
             self._display.recorded.pop(key, None)
             if not self._wanted(type_, code):
@@ -173,6 +174,11 @@ class Tape:
                 self._wait_until(again, type_, code)
             else:
                 self._flush_candles(type_, code)
+
+    def _candle_types(self) -> Sequence[str]:
+        if self._answers.candle_units == "any":
+            return self._rng.sample(_CANDLES, len(_CANDLES))
+        return _CANDLES if self._answers.candle_units == "short_first" else _CANDLES[::-1]
 
     def _wait_until(self, due: float, type_: str, code: str) -> None:
         self._due.add((type_, code))

@@ -105,23 +105,22 @@ class Client:
             self.strays -= 1
             self.deliver(stream, bulletin, "REALTIME")
 
-    def notice(self, text: str, *, wrapped: bool) -> None:
-        """Send what is not data; `wrapped` in an array where the format has one."""
-        binary = self._answers.notice_frames == "binary"
-        self._put(Message(text, listed=wrapped and self.format.endswith("LIST"), binary=binary))
+    def notice(self, text: str, *, wrapped: bool, frames: str) -> None:
+        """Send what is not data, in `frames` of text or binary; `wrapped` in an array where the format has one."""
+        self._put(Message(text, listed=wrapped and self.format.endswith("LIST"), binary=frames == "binary"))
 
     def status(self) -> None:
         if self._answers.status_on_subscribed or not self.streams:
-            self.notice('{"status":"UP"}', wrapped=self._answers.wrap_status)
+            self.notice('{"status":"UP"}', wrapped=self._answers.wrap_status, frames=self._answers.status_frames)
 
     def fail(self, error: RequestError, *, close: bool = True) -> None:
         """Answer an error, and close with 1000 behind it."""
         self.error(error.name, error.text(self._house.region), close=close)
 
     def error(self, name: str, text: str, *, close: bool = True) -> None:
-        self.notice(error_text(name, text), wrapped=self._answers.wrap_errors)
+        self.notice(error_text(name, text), wrapped=self._answers.wrap_errors, frames=self._answers.error_frames)
         if close:
-            self.outbox.close(1000, "")
+            self.outbox.close(self._answers.auth_close_code if name == "INVALID_AUTH" else 1000, "")
 
     def raw(self, data: str | bytes) -> None:
         """Send a frame as it is given: text as a text frame, bytes as a binary one."""

@@ -77,7 +77,8 @@ class Clients:
             await client.outbox.settle()
 
     def _watch_idle(self, client: Client) -> None:
-        timeout = self._house.answers.idle_timeout
+        answers = self._house.answers
+        timeout = answers.idle_timeout if client.endpoint == "public" else answers.private_idle_timeout
         if timeout is None or not client.is_open:
             return
         if self._house.clock.now() >= client.active_at + timeout:
