@@ -210,7 +210,7 @@ class Component:
         try:
             self._leave()
         finally:
-            if not stop_and_join(self._subscriber, timeout):
+            if not stop_and_join(self._subscriber, timeout) and timeout:  # without any time it may be ending just now
                 logger.warning(
                     "a callback of component %r is still running %g s after cleanup(); nothing is delivered to it any "
                     "more",
