@@ -237,6 +237,7 @@ def test_what_was_sent_before_an_answer_is_there_before_it(world: World) -> None
         sent = trades.stats.received
         for _ in range(50):
             world.sim.trade("KRW-BTC")
+        world.sim.flush()  # in any weather
         guest.proxy.list_subscriptions(timeout=20)
         assert trades.stats.received == sent + 50
 

@@ -131,6 +131,7 @@ class World:
         before = {stream: len(self.sim.sent(stream=stream)) for stream in self.union}
         for index in range(count):
             self.sim.trade(CODES[index % len(CODES)])
+        self.sim.flush()  # in any weather
         new = {stream: [one.text for one in self.sim.sent(stream=stream)[start:]] for stream, start in before.items()}
         for taker in self.takers():
             for stream in taker.streams:
