@@ -244,7 +244,7 @@ def test_without_memory_a_lossless_one_ends_with_what_it_has(monkeypatch: pytest
     mailbox.put_many([event(4)])
     assert numbers([mailbox.get(0), mailbox.get(0)]) == [1, 2]
     with pytest.raises(
-        MailboxFullError, match="no memory left for a lossless mailbox: 2 .* 2 were lost .* more memory"
+        MailboxFullError, match=r"no memory left for a lossless mailbox: 2 .* 2 were lost .* more memory"
     ):
         mailbox.get(0)
 
