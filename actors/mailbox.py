@@ -12,6 +12,7 @@ In a forked child a mailbox is closed: what would fill it is the parent's.
 """
 
 import copy
+import sys
 import threading
 import time
 from collections import deque
@@ -30,6 +31,8 @@ OF_THE_PARENT = (
     "this subscription is the parent process's: make a new WebSocketClientProxy in the forked child and subscribe there"
 )
 
+# In one go. Windows interrupts no wait for a lock, so Ctrl-C is heard between two.
+LONGEST_WAIT = 0.25 if sys.platform == "win32" else threading.TIMEOUT_MAX
 MOST_FAILURES = 16  # that wait for who pulls; beyond, the oldest are forgotten
 NOTICE_INTERVAL = 1.0  # seconds between two notices of a policy that drops by design
 
@@ -177,7 +180,7 @@ class MailboxQueue:
                     raise TimeoutError(f"no event within {timeout:g} s")
                 if not self._failures:
                     # Not at all if something came since `take`: then this is NOW.
-                    self._changed.wait(min(self._sleeps_until, deadline, now + threading.TIMEOUT_MAX) - now)
+                    self._changed.wait(min(self._sleeps_until, deadline, now + LONGEST_WAIT) - now)
             now = self._clock()
 
     def overflow(self, now: float) -> OverflowEvent | None:

@@ -21,6 +21,7 @@ from typing import Any
 
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, Mailbox, Subscription, WebSocketClientProxy
+from websocket_v6 import engine as engines
 from websocket_v6.simulator import Simulator
 
 from .cells import FAULTS, HURRY, OTHER
@@ -181,6 +182,10 @@ class Walk:
     def _begin(self) -> None:
         if len(self.components) < COMPONENTS:
             engine = self.random.randrange(len(self.configs))
+            if all(number != engine for number, _ in self.components):
+                # It begins anew, with the keys of its configuration; those that were forgotten may not quite have left.
+                wait_until(lambda: self.configs[engine] not in engines._engines, "the end of an engine", SETTLED)
+                self.accounts[engine] = self.maker.accounts[0]
             self.components.append((engine, Component(f"component-{next(self._names)}", self.configs[engine])))
             self._subscribe_of(self.components[-1][1])
 
