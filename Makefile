@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_ARGS ?=
 MUTANTS ?= 25
+# How long make chaos walks with each of three seeds.
+WALK_SECONDS ?= 300
 COMMA := ,
 MODULES ?=
 # Processes that the tests run in; most wait most of the time. With 0 they run in pytest's own, one after the other:
@@ -35,7 +37,7 @@ $(VENV)/.with-%: setup.cfg pyproject.toml | $(BIN)/python
 demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a live table
 	@$(BIN)/python -m websocket_v6 demo
 
-test: $(VENV)/.with-cli,conformance,fuzz,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
+test: $(VENV)/.with-cli,conformance,fuzz,green,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
 
 lint: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-lint  ## Formatting, lint, who imports whom, types
@@ -66,8 +68,9 @@ bench: $(VENV)/.with-cli $(VENV)/.with-bench  ## Ratios against what a user coul
 soak: $(VENV)/.with-cli $(VENV)/.with-bench  ## Thirty minutes at full speed: memory and threads, as a plot
 	$(BIN)/python -m bench.long soak
 
-chaos: $(VENV)/.with-cli $(VENV)/.with-test  ## Each fault at each moment, some ten minutes; writes docs/chaos.md
+chaos: $(VENV)/.with-cli $(VENV)/.with-test  ## Each fault at each moment, and random walks, half an hour; writes docs/chaos.md
 	$(BIN)/python -m tests.chaos.table
+	for seed in 1 2 3; do $(BIN)/python -m tests.chaos.walk --seed $$seed --seconds $(WALK_SECONDS) || exit 1; done
 	$(BIN)/python -m tests.chaos.day
 
 hostile: $(VENV)/.with-cli $(VENV)/.with-test  ## Thirty minutes against a server that does all that hostile ones do

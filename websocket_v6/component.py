@@ -71,7 +71,13 @@ class Component:
         self._is_left = False
         self.has_left = False  # or is about to
         in_child(self)
-        self._subscriber = Subscriber.start(name, self._forget, self.standing)
+        try:
+            self._subscriber = Subscriber.start(name, self._forget, self.standing)
+        except RuntimeError as exc:  # the interpreter's word for it
+            raise EngineError(
+                f"component {name!r} cannot be started: {exc}; raise the limit (ulimit -u), or end what starts so many "
+                "threads"
+            ) from exc
         try:
             self.link = engine.join(config, self._id, self._subscriber)
         except BaseException:
