@@ -17,10 +17,10 @@ unexport PYTHONDONTWRITEBYTECODE
 FUZZ_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance long fuzz mutants bench soak chaos hostile clean
+.PHONY: help demo test test-lowest lint conformance long fuzz mutants bench soak chaos hostile clean
 
 help:  ## Say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -39,6 +39,18 @@ demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a li
 
 test: $(VENV)/.with-cli,conformance,fuzz,green,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
+
+# The lowest versions that users may have; the tests' own tools are as new as they are.
+LOWEST := .venv-lowest
+$(LOWEST)/.with: setup.cfg tests/lowest.py
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) -m tests.lowest > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat \
+	  -c $(LOWEST)/constraints.txt -e '.[cli,proxy,test]'
+	@touch $@
+
+test-lowest: $(LOWEST)/.with  ## The same with the lowest versions of what the package stands on
+	$(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
 
 lint: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-lint  ## Formatting, lint, who imports whom, types
 	$(BIN)/ruff format --check .
@@ -77,4 +89,4 @@ hostile: $(VENV)/.with-cli $(VENV)/.with-test  ## Thirty minutes against a serve
 	$(BIN)/python -m tests.chaos.hostile
 
 clean:  ## Remove what make made
-	rm -rf $(VENV) build dist reports *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist reports *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -287,10 +287,18 @@ class Walk:
                         del made[:-1]
                     break
             missing = [*self._behind(), *self._too_few()]
-            assert time.monotonic() < deadline, f"not served within {SETTLED:g} s: {missing}"
+            assert time.monotonic() < deadline, f"not served within {SETTLED:g} s: {missing}\n{self._standing()}"
             threading.Event().wait(0.1)
         assert not wrong, "\n".join(wrong)
         self.figures["quiet"] += 1
+
+    def _standing(self) -> str:
+        """Say how everybody stands, for whoever looks into what went wrong."""
+        lines = [f"accounts {self.accounts}; the exchange has {self.sim.connections()}"]
+        for engine, one in self.components:
+            wants = [(want.kind, want.codes, [seen for _, seen in want.seen[-2:]]) for want in one.wants]
+            lines += [f"--- {one.name} of engine {engine}: {wants}", *map(str, one.told[-6:]), str(one.proxy.health())]
+        return "\n".join(lines)
 
     def _waited_for(self, condition: Callable[[], bool]) -> bool:
         end = time.monotonic() + AT_REST
