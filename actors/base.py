@@ -14,16 +14,51 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pykka
 from pykka._envelope import Envelope
 
-__all__ = ["Actor", "TimedInbox", "Timer", "ask", "last_words", "stop_and_join", "stop_child", "tell"]
+__all__ = ["Actor", "Future", "TimedInbox", "Timer", "ask", "last_words", "stop_and_join", "stop_child", "tell"]
 
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 5.0
+
+T = TypeVar("T")
+
+
+class Future(pykka.ThreadingFuture[T]):
+    """An answer to come, for those who wait for it and for those who must not: they have themselves called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = threading.Lock()
+        self._is_done = False
+        self._calls: list[Callable[[], object]] = []
+
+    def then(self, call: Callable[[], object]) -> None:
+        """Have `call` called once the answer is there, in the thread that gives it; at once if it is there already."""
+        with self._told:
+            if not self._is_done:
+                self._calls.append(call)
+                return
+        call()
+
+    def set(self, value: T | None = None) -> None:
+        super().set(value)
+        self._tell()
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        super().set_exception(exc_info)
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._told:
+            self._is_done = True
+            calls, self._calls = self._calls, []
+        for call in calls:
+            call()
 
 
 class Timer:
@@ -54,6 +89,7 @@ class TimedInbox:
         self._due: Timer | None = None  # the timer whose turn it is, once `_ahead` messages are handled
         self._ahead = 0
         self.thread: threading.Thread | None = None  # the actor's, for whoever stops it and waits
+        self.ended: Future[None] = Future()  # set when the actor is done, for whoever cannot wait
         self.put: Callable[[Envelope[Any]], None] = self._queue.put
         self.empty: Callable[[], bool] = self._queue.empty
         self.qsize: Callable[[], int] = self._queue.qsize
@@ -89,6 +125,13 @@ class TimedInbox:
     def add(self, timer: Timer) -> None:
         heapq.heappush(self._heap, (timer.due, next(self._order), timer))
 
+    def join(self, timeout: float) -> bool:
+        """Wait until the actor is done; return whether it is, or will be once it has handled what it is at."""
+        if self.thread is None or self.thread is threading.current_thread():
+            return True
+        self.thread.join(timeout)
+        return not self.thread.is_alive()
+
 
 class Actor(pykka.ThreadingActor):
     """Base of all actors. Subclasses handle messages in `on_receive` and close what they own in `close`.
@@ -104,11 +147,21 @@ class Actor(pykka.ThreadingActor):
     def _create_actor_inbox() -> TimedInbox:
         return TimedInbox()
 
+    @staticmethod
+    def _create_future() -> Future[Any]:
+        return Future()
+
     def _start_actor_loop(self) -> None:
         # pykka keeps no reference to the thread, and a stopped actor's thread lives on for a moment.
-        thread = threading.Thread(target=self._actor_loop, name=type(self).__name__, daemon=self.use_daemon_thread)
+        thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=self.use_daemon_thread)
         self.actor_inbox.thread = thread
         thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._actor_loop()
+        finally:
+            self.actor_inbox.ended.set()
 
     def after(self, delay: float, message: object) -> Timer:
         """Have `message` delivered to this actor in `delay` seconds. Only for the actor's own thread."""
@@ -165,10 +218,7 @@ def stop_and_join(ref: "pykka.ActorRef[Any]", timeout: float) -> bool:
     with contextlib.suppress(pykka.ActorDeadError):
         ref.stop(block=False)
     inbox = ref.actor_inbox
-    if not isinstance(inbox, TimedInbox) or inbox.thread is None or inbox.thread is threading.current_thread():
-        return True
-    inbox.thread.join(timeout)
-    return not inbox.thread.is_alive()
+    return not isinstance(inbox, TimedInbox) or inbox.join(timeout)
 
 
 def last_words(name: str, ref: "pykka.ActorRef[Any]", question: object) -> Any:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import pykka
 
-from .actors.base import ask, stop_and_join, tell
+from .actors.base import Future, tell
 from .actors.forks import no_fork
 from .actors.membership.place import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
@@ -31,6 +31,7 @@ from .actors.supervisor import AwaitPlace, Children, GetChildren, Join, Quit, Su
 from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
 from .protocol.server.network import Network
+from .steps import Answer, Ended, Steps, finish
 
 __all__ = ["Link", "Service", "at_exit", "join", "serve"]
 
@@ -48,7 +49,7 @@ EXIT_TIMEOUT = 0.5  # for all callbacks that run at the interpreter's exit toget
 class Leaver(Protocol):
     """Someone who uses the engine and can be told to stop doing so."""
 
-    def end(self, timeout: float) -> None:
+    def end(self, timeout: float) -> Steps[None]:
         """Leave the engine; wait at most `timeout` seconds for what is running."""
 
 
@@ -62,7 +63,7 @@ class Engine:
         self.config = config
         self.users: set[str] = set()
         self.is_closing = False
-        self.closed = threading.Event()  # its connections are, and another one may begin
+        self.closed: Future[None] = Future()  # set when its connections are, and another one may begin
         self._serves = serves
         self._starting = threading.Lock()
         self._supervisor: Ref | None = None
@@ -82,15 +83,15 @@ class Engine:
         """Tell the supervisor that this component is none any more."""
         tell(self._supervisor, Quit(user))
 
-    def stop(self, timeout: float) -> None:
+    def stop(self, timeout: float) -> Steps[None]:
         """Hand over within `timeout` seconds, and stop. Only whoever set `is_closing` calls this."""
         with self._starting:
             supervisor = self._supervisor
         if supervisor is not None:
             try:
-                _hand_over(supervisor, timeout)
+                yield from _hand_over(supervisor, timeout)
             finally:
-                _stop(supervisor)
+                yield from _stop(supervisor)
 
 
 class Link:
@@ -107,7 +108,7 @@ class Link:
         """The router as last known."""
         return self._children.router
 
-    def ask(self, who: Callable[[Children], Ref], message: object, timeout: float = ASK_TIMEOUT) -> Any:
+    def ask(self, who: Callable[[Children], Ref], message: object, timeout: float = ASK_TIMEOUT) -> Steps[Any]:
         """Ask one of the engine's actors; if it was just replaced, ask its successor.
 
         Raises:
@@ -117,38 +118,41 @@ class Link:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                return ask(who(self._children), message, max(0.001, deadline - time.monotonic()))
+                return (yield Answer.of(who(self._children), message, max(0.001, deadline - time.monotonic())))
             except pykka.ActorDeadError:
-                self._children = self._ask_supervisor(deadline)
+                yield from self._find_children(deadline)
             except pykka.Timeout as exc:
                 raise EngineError(f"the engine did not answer within {timeout:g} s: is the process starved?") from exc
 
-    def ask_registry(self, message: object) -> Any:
+    def ask_registry(self, message: object) -> Steps[Any]:
         """Ask the registry."""
         return self.ask(lambda children: children.registry, message)
 
     def tell_registry(self, message: object) -> None:
-        """Tell the registry, or its successor; no error if there is none."""
+        """Tell the registry; its successor, once that is known, if it has just been replaced."""
         if not tell(self._children.registry, message):
-            with contextlib.suppress(EngineError):
-                tell(self.children.registry, message)
+            found = Answer.of(self._supervisor, GetChildren(), ASK_TIMEOUT).future
+            found.then(lambda: _tell_successor(found, message))
 
-    @property
-    def children(self) -> Children:
-        """The engine's actors as they are now."""
-        self._children = self._ask_supervisor(time.monotonic() + ASK_TIMEOUT)
-        return self._children
+    def children(self) -> Steps[Children]:
+        """Return the engine's actors as they are now."""
+        return self._find_children(time.monotonic() + ASK_TIMEOUT)
 
-    def leave(self) -> None:
+    def leave(self) -> Steps[None]:
         """Let go of the engine; the last one to do so stops it."""
-        _leave(self._engine, self._component_id)
+        return _leave(self._engine, self._component_id)
 
-    def _ask_supervisor(self, deadline: float) -> Children:
+    def _find_children(self, deadline: float) -> Steps[Children]:
         try:
-            children: Children = ask(self._supervisor, GetChildren(), max(0.001, deadline - time.monotonic()))
+            self._children = yield Answer.of(self._supervisor, GetChildren(), max(0.001, deadline - time.monotonic()))
         except (pykka.ActorDeadError, pykka.Timeout) as exc:
             raise EngineError("the engine is stopped or does not answer") from exc
-        return children
+        return self._children
+
+
+def _tell_successor(found: Future[Children], message: object) -> None:
+    with contextlib.suppress(EngineError, pykka.ActorDeadError):  # there is none
+        tell(found.get(timeout=0).registry, message)
 
 
 _lock = threading.Lock()  # of what follows; it is held for as long as it takes to look something up
@@ -157,26 +161,26 @@ _open: set[Engine] = set()  # all that have not closed yet
 _exits: "weakref.WeakSet[Leaver]" = weakref.WeakSet()
 
 
-def join(config: Config, component_id: str, component: Ref) -> Link:
+def join(config: Config, component_id: str, component: Ref) -> Steps[Link]:
     """Start or find the engine for `config` and use it as `component_id`.
 
     Raises:
         EngineError: if it has given up.
         ConfigError: if the folder that the processes meet in cannot be used, or there is no host to attach to.
     """
-    engine = _enter(config, component_id)
+    engine = yield from _enter(config, component_id)
     try:
         supervisor = engine.start()
-        children: Children = ask(supervisor, Join(component_id, component), ASK_TIMEOUT)
+        children: Children = yield Answer.of(supervisor, Join(component_id, component), ASK_TIMEOUT)
         if config.mode == "attach":
-            _await_place(config, supervisor)
+            yield from _await_place(config, supervisor)
     except BaseException:
-        _leave(engine, component_id)
+        yield from _leave(engine, component_id)
         raise
     return Link(engine, supervisor, component_id, children)
 
 
-def _enter(config: Config, user: str, *, serves: bool = False) -> Engine:
+def _enter(config: Config, user: str, *, serves: bool = False) -> Steps[Engine]:
     """Return the engine for `config`, of which `user` is a user now; one that `serves` is always a new one.
 
     One that is closing is waited for: a new one would connect beside it.
@@ -193,15 +197,18 @@ def _enter(config: Config, user: str, *, serves: bool = False) -> Engine:
             if not engine.is_closing:
                 engine.users.add(user)
                 return engine
-        if not engine.closed.wait(CLOSE_TIMEOUT):
-            raise EngineError(f"the engine that was the last to use {config.url} does not stop: start a new process")
+        try:
+            yield Answer(engine.closed, CLOSE_TIMEOUT)
+        except pykka.Timeout as exc:
+            text = f"the engine that was the last to use {config.url} does not stop: start a new process"
+            raise EngineError(text) from exc
 
 
-def _await_place(config: Config, supervisor: Ref) -> Placed:
-    future: pykka.Future[Placed] = pykka.ThreadingFuture()
+def _await_place(config: Config, supervisor: Ref) -> Steps[Placed]:
+    future: Future[Placed] = Future()
     tell(supervisor, AwaitPlace(future))
     try:
-        place = future.get(timeout=ATTACH_TIMEOUT)
+        place: Placed = yield Answer(future, ATTACH_TIMEOUT)
     except pykka.Timeout as exc:
         raise EngineError(f"the host of {config.url} did not answer within {ATTACH_TIMEOUT:g} s") from exc
     if place.error is not None:
@@ -224,7 +231,7 @@ class Service:
             OSError: if it cannot be listened there.
             EngineError: if the engine does not answer.
         """
-        future: pykka.Future[str] = pykka.ThreadingFuture()
+        future: Future[str] = Future()
         tell(self._supervisor, OpenNetwork(opening, future))
         try:
             self.address = future.get(timeout=ASK_TIMEOUT)
@@ -253,16 +260,16 @@ def serve(config: Config, network: Network | None = None) -> Iterator[Service]:
     opening = prepare(network) if network is not None else None
     if config.mode == "embedded" and opening is None:
         raise ConfigError("mode='embedded' (WEBSOCKET_V6_MODE) shares with nobody: use auto to serve other processes")
-    engine = _enter(config, SERVICE, serves=True)
+    engine = finish(_enter(config, SERVICE, serves=True))
     try:
         supervisor = engine.start()
-        ask(supervisor, GetChildren(), ASK_TIMEOUT)
-        service = Service(supervisor, _await_place(config, supervisor).role)
+        Answer.of(supervisor, GetChildren(), ASK_TIMEOUT).wait()
+        service = Service(supervisor, finish(_await_place(config, supervisor)).role)
         if opening is not None and service.role is not Role.GUEST:
             service.open_network(opening)
         yield service
     finally:
-        _leave(engine, SERVICE)
+        finish(_leave(engine, SERVICE))
 
 
 def _meeting_folder(config: Config) -> Path | None:
@@ -285,7 +292,7 @@ def _meeting_folder(config: Config) -> Path | None:
     return folder
 
 
-def _leave(engine: Engine, user: str) -> None:
+def _leave(engine: Engine, user: str) -> Steps[None]:
     """Have `engine` used by `user` no more; the last one closes it, and returns when that is done."""
     engine.forget(user)
     with _lock:
@@ -293,12 +300,12 @@ def _leave(engine: Engine, user: str) -> None:
         if engine.users or engine.is_closing:
             return
         engine.is_closing = True
-    _close(engine, HAND_OVER_TIMEOUT)
+    yield from _close(engine, HAND_OVER_TIMEOUT)
 
 
-def _close(engine: Engine, hand_over_timeout: float) -> None:
+def _close(engine: Engine, hand_over_timeout: float) -> Steps[None]:
     try:
-        engine.stop(hand_over_timeout)
+        yield from engine.stop(hand_over_timeout)
     finally:
         with _lock:
             _open.discard(engine)
@@ -307,20 +314,20 @@ def _close(engine: Engine, hand_over_timeout: float) -> None:
         engine.closed.set()
 
 
-def _hand_over(supervisor: Ref, timeout: float) -> None:
+def _hand_over(supervisor: Ref, timeout: float) -> Steps[None]:
     """Let processes that use this engine's connections go on without a gap."""
-    done: pykka.Future[bool] = pykka.ThreadingFuture()
+    done: Future[bool] = Future()
     if tell(supervisor, HandOver(done)):
         try:
-            is_in_order = done.get(timeout=timeout)
+            is_in_order: bool = yield Answer(done, timeout)
         except pykka.Timeout:
             is_in_order = False
         if not is_in_order:
             logger.warning("other processes did not take over in time; they will notice the gap")
 
 
-def _stop(supervisor: Ref) -> None:
-    if not stop_and_join(supervisor, STOP_TIMEOUT):
+def _stop(supervisor: Ref) -> Steps[None]:
+    if not (yield Ended(supervisor, STOP_TIMEOUT)):
         logger.warning("the engine did not stop within %g s", STOP_TIMEOUT)
 
 
@@ -333,7 +340,7 @@ def at_exit(user: Leaver) -> None:
 def _exit() -> None:
     deadline = time.monotonic() + EXIT_TIMEOUT
     for user in list(_exits):
-        user.end(max(0.0, deadline - time.monotonic()))
+        finish(user.end(max(0.0, deadline - time.monotonic())))
     with _lock:
         left = list(_open)
         closing = [engine for engine in left if engine.is_closing]
@@ -341,9 +348,10 @@ def _exit() -> None:
             engine.is_closing = True
     for engine in left:
         if engine in closing:  # in a thread of its last user, which would end with the interpreter
-            engine.closed.wait(CLOSE_TIMEOUT)
+            with contextlib.suppress(pykka.Timeout):
+                Answer(engine.closed, CLOSE_TIMEOUT).wait()
         else:
-            _close(engine, EXIT_TIMEOUT)
+            finish(_close(engine, EXIT_TIMEOUT))
 
 
 def _after_fork() -> None:

@@ -5,7 +5,6 @@ from typing import NamedTuple, cast
 
 import pykka
 
-from .actors.base import ask
 from .actors.connection.connection import ConnectionHealth
 from .actors.delivery.edge import Edge
 from .actors.delivery.router import RouterHealth
@@ -17,6 +16,7 @@ from .actors.server.server import ClientHealth, ServerHealth
 from .component import Component
 from .engine import ASK_TIMEOUT
 from .protocol.demand.epochs import KnownGap
+from .steps import Answer, Steps
 
 __all__ = [
     "ClientHealth",
@@ -101,20 +101,19 @@ class Health(NamedTuple):
         return "\n".join(lines)
 
 
-def gather(component: Component) -> Health:
+def gather(component: Component) -> Steps[Health]:
     """Ask each of the engine's actors for its part.
 
     Raises:
         EngineError: if the engine has given up, or does not answer.
     """
     link = component.link
-    router: RouterHealth = link.ask(lambda now: now.router, GetHealth())
-    registry: RegistryHealth = link.ask(lambda now: now.registry, GetHealth())
-    connections = tuple(
-        one._replace(epoch=endpoint.epoch, serves=one.source in endpoint.serving)
-        for endpoint in registry.endpoints
-        for one in _connections(component, endpoint.endpoint)
-    )
+    router: RouterHealth = yield from link.ask(lambda now: now.router, GetHealth())
+    registry: RegistryHealth = yield from link.ask(lambda now: now.registry, GetHealth())
+    connections: list[ConnectionHealth] = []
+    for endpoint in registry.endpoints:
+        for one in (yield from _connections(component, endpoint.endpoint)):
+            connections.append(one._replace(epoch=endpoint.epoch, serves=one.source in endpoint.serving))
     subscriptions = tuple(_subscription(edge) for edge in component.edges)
     counters = Counters(
         received=router.received,
@@ -126,14 +125,14 @@ def gather(component: Component) -> Health:
         requests_sent=sum(endpoint.requests_sent for endpoint in registry.endpoints),
     )
     streams = sum(endpoint.streams for endpoint in registry.endpoints)
-    place = _membership(component)
-    members, visitors = _door(place.door), _network(component)
+    place = yield from _membership(component)
+    members, visitors = (yield from _door(place.door)), (yield from _network(component))
     return Health(
         place.role,
         component.name,
         registry.components,
         place.guests,
-        connections,
+        tuple(connections),
         streams,
         counters,
         subscriptions,
@@ -145,38 +144,39 @@ def gather(component: Component) -> Health:
     )
 
 
-def is_open(component: Component, endpoint: str) -> bool:
+def is_open(component: Component, endpoint: str) -> Steps[bool]:
     """Whether a connection of `endpoint` is open now."""
-    return any(one.state == "open" for one in _connections(component, endpoint))
+    return any(one.state == "open" for one in (yield from _connections(component, endpoint)))
 
 
-def _connections(component: Component, endpoint: str) -> list[ConnectionHealth]:
+def _connections(component: Component, endpoint: str) -> Steps[list[ConnectionHealth]]:
     """Ask every source of the endpoint; one that has just been replaced has nothing to say."""
     found: list[ConnectionHealth] = []
-    for ref in component.link.children.connections[endpoint]:
+    for ref in (yield from component.link.children()).connections[endpoint]:
         with contextlib.suppress(pykka.ActorDeadError):
-            found += ask(ref, GetHealth(), ASK_TIMEOUT)
+            found += yield Answer.of(ref, GetHealth(), ASK_TIMEOUT)
     return [one for one in found if one.endpoint == endpoint]
 
 
-def _membership(component: Component) -> MembershipHealth:
-    if component.link.children.membership is None:
+def _membership(component: Component) -> Steps[MembershipHealth]:
+    if (yield from component.link.children()).membership is None:
         return MembershipHealth(Role.EMBEDDED.value, 0)
-    return cast(MembershipHealth, component.link.ask(lambda children: cast(Ref, children.membership), GetHealth()))
+    health = yield from component.link.ask(lambda children: cast(Ref, children.membership), GetHealth())
+    return cast(MembershipHealth, health)
 
 
-def _door(door: Ref | None) -> ServerHealth:
+def _door(door: Ref | None) -> Steps[ServerHealth]:
     with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
         if door is not None:
-            return cast(ServerHealth, ask(door, GetHealth(), ASK_TIMEOUT))
+            return cast(ServerHealth, (yield Answer.of(door, GetHealth(), ASK_TIMEOUT)))
     return ServerHealth((), 0)
 
 
-def _network(component: Component) -> NetworkHealth:
-    network = component.link.children.network
+def _network(component: Component) -> Steps[NetworkHealth]:
+    network = (yield from component.link.children()).network
     with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
         if network is not None:
-            return cast(NetworkHealth, ask(network, GetHealth(), ASK_TIMEOUT))
+            return cast(NetworkHealth, (yield Answer.of(network, GetHealth(), ASK_TIMEOUT)))
     return NetworkHealth((), 0)
 
 

@@ -10,6 +10,7 @@ from .component import Component
 from .options import Symbols
 from .protocol.errors import ClosedError, LocalProtocolError, MailboxFullError
 from .protocol.events import Event
+from .steps import finish
 
 __all__ = ["Subscription", "SubscriptionStats"]
 
@@ -79,15 +80,15 @@ class Subscription(Generic[E]):
 
     def add(self, symbols: Symbols) -> None:
         """Want more codes; those that are already wanted stay as they are."""
-        self._component.add(self._edge, symbols)
+        finish(self._component.add(self._edge, symbols))
 
     def remove(self, symbols: Symbols) -> None:
         """Want these codes no longer; without any left the subscription is closed."""
-        self._component.remove(self._edge, symbols)
+        finish(self._component.remove(self._edge, symbols))
 
     def close(self) -> None:
         """Stop wanting anything: no event follows, and whoever pulls from it hears that it is over. Idempotent."""
-        self._component.close(self._edge)
+        finish(self._component.close(self._edge))
 
     @property
     def symbols(self) -> tuple[str, ...]:
