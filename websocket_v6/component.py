@@ -242,12 +242,12 @@ class Component:
 
     # --- its end
 
-    def end(self, timeout: float) -> Steps[None]:
+    def end(self, timeout: float, *, quietly: bool = False) -> Steps[None]:
         """Leave, and wait at most `timeout` seconds for a callback that is running; idempotent."""
         try:
             yield from self._leave()
         finally:
-            if not (yield Ended(self._subscriber, timeout)):
+            if not (yield Ended(self._subscriber, timeout)) and not quietly:
                 logger.warning(
                     "a callback of component %r is still running %g s after cleanup(); nothing is delivered to it any "
                     "more",

@@ -17,6 +17,7 @@ from .actors.jwt import Keys, ReplaceKeys
 from .actors.messages.registry import AskExchange
 from .arguments import caller, check_callable, check_seconds
 from .component import CALLBACK_TIMEOUT, Component, Held, Place
+from .handle import Handle
 from .health import Health, gather, is_open
 from .options import Options, PublicOptions, Settings
 from .protocol.config import Config
@@ -105,6 +106,19 @@ class Face:
             text = f"the exchange did not list its subscriptions within {timeout:g} s: {standing}"
             raise TransportError(text) from exc
         return listed
+
+    def _unsubscribed(self, subscription: object, kind: type[Handle[Any]]) -> Steps[None]:
+        if not isinstance(subscription, kind):
+            raise LocalProtocolError(
+                f"subscription={subscription!r:.60} is none: give what subscribe_... returned, or use unsubscribe_all()"
+            )
+        yield from subscription._component.close(subscription._edge)
+
+    def _all_unsubscribed(self) -> Steps[None]:
+        component = self._component
+        for edge in self._edges:
+            if component is not None:
+                yield from component.close(edge)
 
     def _keys_replaced(self, keys: Keys) -> Steps[None]:
         self._config.check_secrecy()

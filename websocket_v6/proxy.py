@@ -12,7 +12,6 @@ from .face import LIST_TIMEOUT, Face
 from .health import Health
 from .options import Options, PublicOptions, Symbols
 from .protocol.config import Config
-from .protocol.errors import LocalProtocolError
 from .protocol.events import (
     AnnouncementEvent,
     CandleEvent,
@@ -188,16 +187,11 @@ class WebSocketClientProxy(Face):
 
     def unsubscribe(self, subscription: Subscription[Any]) -> None:
         """Close one subscription of this proxy. Closing it twice is no error."""
-        if not isinstance(subscription, Subscription):
-            raise LocalProtocolError(
-                f"subscription={subscription!r:.60} is none: give what subscribe_... returned, or use unsubscribe_all()"
-            )
-        subscription.close()
+        finish(self._unsubscribed(subscription, Subscription))
 
     def unsubscribe_all(self) -> None:
         """Close all subscriptions; the proxy stays usable."""
-        for subscription in self.subscriptions():
-            subscription.close()
+        finish(self._all_unsubscribed())
 
     def subscriptions(self) -> list[Subscription[Any]]:
         """Return the open subscriptions, oldest first."""
