@@ -15,6 +15,7 @@ from typing import Protocol
 from . import engine
 from .actors.base import tell
 from .actors.delivery.edge import Calls, Edge
+from .actors.delivery.last_values import LastValues
 from .actors.delivery.standing import Standing
 from .actors.delivery.subscriber import Attach, Detach, Leave, OnConnection, OnOverflow, Overflowed, Subscriber
 from .actors.forks import in_child
@@ -88,6 +89,7 @@ class Component:
         self.name = name
         self.made_at = made_at
         self.standing = Standing()
+        self.last_values: LastValues | None = None  # of the router as last known
         self._held = weakref.ref(held)
         self.is_the_parents = False  # this is a forked child of the process that it belongs to
         self._id = f"{name}#{next(_numbers)}"

@@ -15,7 +15,7 @@ from .actors.base import Future, TimedInbox, stop_and_join
 from .actors.delivery.edge import Delivered, Edge
 from .actors.messages.common import Ref
 
-__all__ = ["Answer", "Ended", "Pull", "Steps", "Wait", "finish"]
+__all__ = ["Answer", "Ended", "Pull", "Steps", "Wait", "finish", "pause"]
 
 T = TypeVar("T")
 
@@ -75,6 +75,12 @@ class Ended(NamedTuple):
 
 Wait: TypeAlias = Answer | Pull | Ended
 Steps: TypeAlias = Generator[Wait, Any, T]
+
+
+def pause(seconds: float) -> Steps[None]:
+    """Let some time go by."""
+    with contextlib.suppress(pykka.Timeout):
+        yield Answer(Future(), seconds)  # which nobody gives
 
 
 def finish(steps: Steps[T], wait: Wait | None = None) -> T:

@@ -20,6 +20,7 @@ from websocket_v6.actors.messages.router import (
     Convey,
     DropRoutes,
     Filled,
+    GetLastValues,
     MailboxDrained,
     Malformed,
     RouterInheritance,
@@ -55,6 +56,7 @@ from websocket_v6.protocol.limits import LAST_VALUES_BYTES
 from .careful import CarefulPath, Incoming
 from .deliveries import Delivery, Taker
 from .holds import Holds
+from .last_values import LastValues
 from .routes import Routes
 
 __all__ = ["Router", "RouterHealth"]
@@ -162,6 +164,8 @@ class Router(Actor):
                 self._registry = self._delivery.registry = registry
             case GetInheritance():
                 return self._inheritance()
+            case GetLastValues():
+                return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case GetHealth():
                 return self._health()
             case _:

@@ -109,6 +109,7 @@ class Subscriber(Actor):
                 self._detach(subscription_id)
             case OnConnection(calls):
                 self._on_connection.append(calls)
+                self._do("on_connection", self._tell_present(calls))
             case OnOverflow(calls):
                 self._on_overflow.append(calls)
             case Overflowed(subscription_id, event):
@@ -222,7 +223,15 @@ class Subscriber(Actor):
 
     # --- what happened to the stream itself
 
+    def _tell_present(self, calls: Callable[[], Calls | None]) -> Work[None]:
+        """Tell one that came late how things stand."""
+        for change in self._standing.present():
+            yield from self._tell_change(change, [calls])
+
     def _connection_changed(self, change: ConnectionChanged) -> Work[None]:
+        yield from self._tell_change(change, self._on_connection)
+
+    def _tell_change(self, change: ConnectionChanged, listeners: list[Callable[[], Calls | None]]) -> Work[None]:
         backfill = change.backfill
         ended_ns = change.at_ns if backfill is None else backfill.ended_ns
         event = ConnectionEvent(
@@ -237,7 +246,7 @@ class Subscriber(Actor):
             recovered=None if backfill is None else sum(backfill.recovered.values()),
             unrecovered=() if backfill is None else backfill.unrecovered,
         )
-        yield from self._call_all("on_connection", self._on_connection, event)
+        yield from self._call_all("on_connection", listeners, event)
 
     def _overflow_found(self, subscription_id: int, event: OverflowEvent) -> Work[None]:
         edge = self._attached.get(subscription_id)

@@ -159,6 +159,10 @@ class Home:
         self._taken += 1
         return self._taken > MOST or now > self._until
 
+    def count_taken(self, events: int) -> None:
+        """Note that who pulls has taken so many at once, beside the one that it waited for."""
+        self._taken += events
+
     def _begin_turn(self) -> None:
         self._taken = 0
 
