@@ -100,6 +100,7 @@ class Face:
         return (yield from newest((yield from self._engaged()), wanted))
 
     def _data_awaited(self, timeout: float) -> Steps[None]:
+        check_seconds("timeout", timeout)
         yield from await_data((yield from self._engaged()), timeout)
 
     def _listed(self, endpoint: str, timeout: float) -> Steps[SubscriptionList]:

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from .actors.delivery.edge import Edge
 from .actors.delivery.last_values import LastValues
 from .actors.messages.router import GetLastValues
-from .arguments import check_seconds
 from .component import Component
 from .options import Settings
 from .protocol.errors import ClosedError, EngineError, LocalProtocolError, NotReadyError, RemoteProtocolError
@@ -99,7 +98,6 @@ def await_data(component: Component, timeout: float) -> Steps[None]:
         NotReadyError: if some have none within `timeout` seconds; it names them and says what they wait for.
         ClosedError: if the component ends meanwhile.
     """
-    check_seconds("timeout", timeout)
     deadline = time.monotonic() + timeout
     while missing := _missing(component, (yield from _last_values(component))):
         left = deadline - time.monotonic()
@@ -138,7 +136,7 @@ def _waits(component: Component, endpoint: str, missing: Mapping[Stream, str]) -
     streams = [stream for stream, other in missing.items() if other == endpoint]
     more = f" and {len(streams) - MOST_NAMED} more" if len(streams) > MOST_NAMED else ""
     if component.standing.is_open(endpoint):
-        why = f"the {endpoint} connection is open: unknown or delisted codes, or snapshot=False and no change yet"
+        why = f"the {endpoint} connection is open: unknown or delisted codes, or a price level that the market lacks"
     else:
         why = component.standing.describe(endpoint)
     return f"nothing has come of {', '.join(streams[:MOST_NAMED])}{more}, {why}"
