@@ -9,7 +9,7 @@
 Begin with help(websocket_v6.WebSocketClientProxy): all calls. help() of each of these says more:
 
     Config                what may be set, field by field; Config.from_env() is what a proxy without one uses
-    Subscription          what subscribe_... returns: get(), iteration, add, remove, stats, close
+    Subscription          what subscribe_... returns: get(), get_many(), iteration, add, remove, stats, close
     Mailbox               what happens when events come faster than they are taken
     Health                what proxy.health() returns
 

@@ -265,8 +265,9 @@ class WebSocketClientProxy(Face):
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
         """Have `callback` called, as the component's others are, with what happens to the connections it uses.
 
-        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed" or "backfilled". It is
-        called with the present state of each first, if that is known, whenever it is registered.
+        Whenever it is registered, it is called with the present state of each first, where that is known.
+
+        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed" or "backfilled".
         """
         finish(self._connections_told(callback))
 

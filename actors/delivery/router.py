@@ -156,6 +156,8 @@ class Router(Actor):
                 self._convey_late()
             case Convey():
                 self._convey(message)
+            case GetLastValues():
+                return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case Beat(reply_to):
                 tell(reply_to, Beaten())
             case UseBackfill(backfill):
@@ -164,8 +166,6 @@ class Router(Actor):
                 self._registry = self._delivery.registry = registry
             case GetInheritance():
                 return self._inheritance()
-            case GetLastValues():
-                return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case GetHealth():
                 return self._health()
             case _:
