@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_ARGS ?=
 MUTANTS ?= 25
+# How long make chaos walks with each of three seeds.
+WALK_SECONDS ?= 300
 COMMA := ,
 MODULES ?=
 # Processes that the tests run in; most wait most of the time. With 0 they run in pytest's own, one after the other:
@@ -15,10 +17,10 @@ unexport PYTHONDONTWRITEBYTECODE
 FUZZ_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint conformance long fuzz mutants bench soak chaos hostile clean
+.PHONY: help demo test test-lowest lint conformance long fuzz mutants bench soak chaos hostile clean
 
 help:  ## Say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -35,8 +37,20 @@ $(VENV)/.with-%: setup.cfg pyproject.toml | $(BIN)/python
 demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a live table
 	@$(BIN)/python -m websocket_v6 demo
 
-test: $(VENV)/.with-cli,conformance,fuzz,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
+test: $(VENV)/.with-cli,conformance,fuzz,green,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
+
+# The lowest versions that users may have; the tests' own tools are as new as they are.
+LOWEST := .venv-lowest
+$(LOWEST)/.with: setup.cfg tests/lowest.py
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) -m tests.lowest > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat \
+	  -c $(LOWEST)/constraints.txt -e '.[cli,proxy,test]'
+	@touch $@
+
+test-lowest: $(LOWEST)/.with  ## The same with the lowest versions of what the package stands on
+	$(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
 
 lint: $(VENV)/.with-cli $(VENV)/.with-test $(VENV)/.with-lint  ## Formatting, lint, who imports whom, types
 	$(BIN)/ruff format --check .
@@ -66,12 +80,13 @@ bench: $(VENV)/.with-cli $(VENV)/.with-bench  ## Ratios against what a user coul
 soak: $(VENV)/.with-cli $(VENV)/.with-bench  ## Thirty minutes at full speed: memory and threads, as a plot
 	$(BIN)/python -m bench.long soak
 
-chaos: $(VENV)/.with-cli $(VENV)/.with-test  ## Each fault at each moment, some ten minutes; writes docs/chaos.md
+chaos: $(VENV)/.with-cli $(VENV)/.with-test  ## Each fault at each moment, and random walks, half an hour; writes docs/chaos.md
 	$(BIN)/python -m tests.chaos.table
+	for seed in 1 2 3; do $(BIN)/python -m tests.chaos.walk --seed $$seed --seconds $(WALK_SECONDS) || exit 1; done
 	$(BIN)/python -m tests.chaos.day
 
 hostile: $(VENV)/.with-cli $(VENV)/.with-test  ## Thirty minutes against a server that does all that hostile ones do
 	$(BIN)/python -m tests.chaos.hostile
 
 clean:  ## Remove what make made
-	rm -rf $(VENV) build dist reports *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist reports *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

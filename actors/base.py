@@ -25,12 +25,15 @@ from pykka import messages as pykka_messages
 from pykka._envelope import Envelope
 
 __all__ = [
+    "GLANCE",
     "LONGEST_WAIT",
     "Actor",
+    "Future",
     "TimedInbox",
     "Timer",
     "actor_of",
     "ask",
+    "await_answer",
     "await_future",
     "bounded",
     "last_words",
@@ -54,6 +57,39 @@ T = TypeVar("T")
 def bounded(seconds: float) -> float:
     """Return what may be waited in one go: no less than 0, no more than LONGEST_WAIT, and 0 for what is no number."""
     return min(seconds, LONGEST_WAIT) if seconds > 0 else 0.0
+
+
+class Future(pykka.ThreadingFuture[T]):
+    """An answer to come, for those who wait for it and for those who must not: they have themselves called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = threading.Lock()
+        self._is_done = False
+        self._calls: list[Callable[[], object]] = []
+
+    def then(self, call: Callable[[], object]) -> None:
+        """Have `call` called once the answer is there, in the thread that gives it; at once if it is there already."""
+        with self._told:
+            if not self._is_done:
+                self._calls.append(call)
+                return
+        call()
+
+    def set(self, value: T | None = None) -> None:
+        super().set(value)
+        self._tell()
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        super().set_exception(exc_info)
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._told:
+            self._is_done = True
+            calls, self._calls = self._calls, []
+        for call in calls:
+            call()
 
 
 class Timer:
@@ -87,6 +123,7 @@ class TimedInbox:
         # Odd while a message is handled (before the first, `on_start`), and another number for each: whoever watches
         # sees whether the actor goes on, and the actor has no more to do for that than to count.
         self.turn = 1
+        self.ended: Future[None] = Future()  # set when the actor is done, for whoever cannot wait
         self.put: Callable[[Envelope[Any]], None] = self._queue.put
         self.empty: Callable[[], bool] = self._queue.empty
         self.qsize: Callable[[], int] = self._queue.qsize
@@ -131,6 +168,13 @@ class TimedInbox:
     def close(self) -> None:
         """Close what waiting takes. What lies in the inbox can still be taken out."""
 
+    def join(self, timeout: float) -> bool:
+        """Wait until the actor is done; return whether it is, or will be once it has handled what it is at."""
+        if self.thread is None or self.thread is threading.current_thread():
+            return True
+        self.thread.join(bounded(timeout))
+        return not self.thread.is_alive()
+
 
 class Actor(pykka.ThreadingActor):
     """Base of all actors. Subclasses handle messages in `on_receive` and close what they own in `close`.
@@ -147,14 +191,19 @@ class Actor(pykka.ThreadingActor):
     def _create_actor_inbox() -> TimedInbox:
         return TimedInbox()
 
+    @staticmethod
+    def _create_future() -> Future[Any]:
+        return Future()
+
     def _start_actor_loop(self) -> None:
         # pykka keeps no reference to the thread, and a stopped actor's thread lives on for a moment.
-        thread = threading.Thread(target=self._actor_loop, name=type(self).__name__, daemon=self.use_daemon_thread)
+        thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=self.use_daemon_thread)
         self.actor_inbox.thread = thread
         try:
             thread.start()
         except BaseException:  # no more threads: it never was
             self.actor_inbox.thread = None
+            self.actor_inbox.ended.set()
             pykka.ActorRegistry.unregister(self.actor_ref)
             self.actor_stopped.set()
             self.actor_inbox.close()
@@ -214,6 +263,12 @@ class Actor(pykka.ThreadingActor):
         pykka.ActorRegistry.unregister(self.actor_ref)
         self.actor_stopped.set()
         self.actor_inbox.put(Envelope(pykka_messages._ActorStop()))  # it may be waiting for a message after all
+
+    def _run(self) -> None:
+        try:
+            self._actor_loop()
+        finally:
+            self.actor_inbox.ended.set()
 
     def after(self, delay: float, message: object) -> Timer:
         """Have `message` delivered to this actor in `delay` seconds. Only for the actor's own thread."""
@@ -275,7 +330,11 @@ def ask(ref: "pykka.ActorRef[Any]", message: object, timeout: float) -> Any:
         pykka.Timeout: if it does not answer within `timeout` seconds.
         Exception: whatever it answers with.
     """
-    future = ref.ask(message, block=False)
+    return await_answer(ref, ref.ask(message, block=False), timeout)
+
+
+def await_answer(ref: "pykka.ActorRef[Any]", future: "pykka.Future[T]", timeout: float) -> T:
+    """Wait for the answer of `ref`, as `ask` does."""
     deadline = time.monotonic() + bounded(timeout)
     while True:
         left = deadline - time.monotonic()
@@ -316,10 +375,7 @@ def stop_and_join(ref: "pykka.ActorRef[Any]", timeout: float) -> bool:
     with contextlib.suppress(pykka.ActorDeadError):
         ref.stop(block=False)
     inbox = ref.actor_inbox
-    if not isinstance(inbox, TimedInbox) or inbox.thread is None or inbox.thread is threading.current_thread():
-        return True
-    inbox.thread.join(timeout)
-    return not inbox.thread.is_alive()
+    return not isinstance(inbox, TimedInbox) or inbox.join(timeout)
 
 
 def last_words(name: str, ref: "pykka.ActorRef[Any]", question: object) -> Any:

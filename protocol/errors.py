@@ -11,6 +11,7 @@
     ├── StreamError                 one component's stream cannot go on
     │   ├── UnknownCodeError        the exchange sends nothing for these codes
     │   ├── SnapshotTimeoutError    no snapshot within the time given
+    │   ├── NotReadyError           some streams have had no data within the time given
     │   ├── MailboxFullError        a lossless mailbox ran out of memory budget
     │   └── ClosedError             the subscription, the proxy or the engine is closed
     ├── EngineError                 the engine cannot do this now: a part of it is being started again
@@ -32,6 +33,7 @@ __all__ = [
     "ExchangeError",
     "LocalProtocolError",
     "MailboxFullError",
+    "NotReadyError",
     "ProtocolError",
     "RateLimitedError",
     "RemoteProtocolError",
@@ -123,6 +125,14 @@ class UnknownCodeError(StreamError):
 
 class SnapshotTimeoutError(StreamError):
     """No snapshot came within the time given, for a reason other than the codes."""
+
+
+class NotReadyError(StreamError):
+    """`streams`, such as "ticker KRW-BTC", have had no data in the time given; the message says what they wait for."""
+
+    def __init__(self, message: str, *, streams: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.streams = tuple(streams)
 
 
 class MailboxFullError(StreamError):

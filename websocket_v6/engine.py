@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import pykka
 
-from .actors.base import ask, await_future, stop_and_join, tell
+from .actors.base import Future, tell
 from .actors.children import Children
 from .actors.forks import no_fork
 from .actors.guard import Guard
@@ -35,6 +35,7 @@ from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
 from .protocol.server.network import Network
 from .protocol.shortages import remedy
+from .steps import Answer, Ended, Steps, finish, pause
 
 __all__ = ["Link", "Service", "at_exit", "join", "serve"]
 
@@ -51,7 +52,7 @@ EXIT_TIMEOUT = 0.5  # for all callbacks that run at the interpreter's exit toget
 class Leaver(Protocol):
     """Someone who uses the engine and can be told to stop doing so."""
 
-    def end(self, timeout: float) -> None:
+    def end(self, timeout: float) -> Steps[None]:
         """Leave the engine; wait at most `timeout` seconds for what is running."""
 
 
@@ -65,7 +66,7 @@ class Engine:
         self.config = config
         self.users: set[str] = set()
         self.is_closing = False
-        self.closed = threading.Event()  # its connections are, and another one may begin
+        self.closed: Future[None] = Future()  # set when its connections are, and another one may begin
         self._serves = serves
         self._starting = threading.Lock()
         self._guard: Guard | None = None
@@ -100,18 +101,18 @@ class Engine:
         """Tell the supervisor that this component is none any more."""
         tell(self.supervisor, Quit(user))
 
-    def stop(self, timeout: float) -> None:
+    def stop(self, timeout: float) -> Steps[None]:
         """Hand over within `timeout` seconds, and stop. Only whoever set `is_closing` calls this."""
         with self._starting:
             guard = self._guard
         if guard is not None:
             guard.finish()
             try:
-                _hand_over(guard.supervisor, timeout)
+                yield from _hand_over(guard.supervisor, timeout)
             finally:
-                _stop(guard.supervisor)
+                yield from _stop(guard.supervisor)
 
-    def ask(self, message: object, deadline: float) -> Any:
+    def ask(self, message: object, deadline: float) -> Steps[Any]:
         """Ask the supervisor; if it is being replaced, its successor.
 
         Raises:
@@ -122,13 +123,13 @@ class Engine:
             supervisor = self.supervisor
             try:
                 if supervisor is not None:
-                    return ask(supervisor, message, max(0.001, deadline - time.monotonic()))
+                    return (yield Answer.of(supervisor, message, max(0.001, deadline - time.monotonic())))
             except pykka.Timeout as exc:
                 raise EngineError("the engine does not answer: is the process starved?") from exc
             except pykka.ActorDeadError:
                 if self.is_closing or time.monotonic() > deadline:
                     raise EngineError("the engine is stopped, or is being started again: see the log") from None
-            time.sleep(GLANCE)
+            yield from pause(GLANCE)
 
 
 _lock = threading.Lock()  # of what follows; it is held for as long as it takes to look something up
@@ -137,26 +138,26 @@ _open: set[Engine] = set()  # all that have not closed yet
 _exits: "weakref.WeakSet[Leaver]" = weakref.WeakSet()
 
 
-def join(config: Config, component_id: str, component: Ref) -> Link:
+def join(config: Config, component_id: str, component: Ref) -> Steps[Link]:
     """Start or find the engine for `config` and use it as `component_id`.
 
     Raises:
         EngineError: if it cannot be started, or does not answer.
         ConfigError: if the folder that the processes meet in cannot be used, or there is no host to attach to.
     """
-    engine = _enter(config, component_id)
+    engine = yield from _enter(config, component_id)
     try:
         engine.start()
-        children: Children = engine.ask(Join(component_id, component), time.monotonic() + ASK_TIMEOUT)
+        children: Children = yield from engine.ask(Join(component_id, component), time.monotonic() + ASK_TIMEOUT)
         if config.mode == "attach":
-            _await_place(engine)
+            yield from _await_place(engine)
     except BaseException:
-        _leave(engine, component_id)
+        yield from _leave(engine, component_id)
         raise
     return Link(engine, component_id, children, lambda: _leave(engine, component_id))
 
 
-def _enter(config: Config, user: str, *, serves: bool = False) -> Engine:
+def _enter(config: Config, user: str, *, serves: bool = False) -> Steps[Engine]:
     """Return the engine for `config`, of which `user` is a user now; one that `serves` is always a new one.
 
     One that is closing is waited for: a new one would connect beside it.
@@ -173,17 +174,20 @@ def _enter(config: Config, user: str, *, serves: bool = False) -> Engine:
             if not engine.is_closing:
                 engine.users.add(user)
                 return engine
-        if not engine.closed.wait(CLOSE_TIMEOUT):
-            raise EngineError(f"the engine that was the last to use {config.url} does not stop: start a new process")
+        try:
+            yield Answer(engine.closed, CLOSE_TIMEOUT)
+        except pykka.Timeout as exc:
+            text = f"the engine that was the last to use {config.url} does not stop: start a new process"
+            raise EngineError(text) from exc
 
 
-def _await_place(engine: Engine) -> Placed:
-    future: pykka.Future[Placed] = pykka.ThreadingFuture()
+def _await_place(engine: Engine) -> Steps[Placed]:
+    future: Future[Placed] = Future()
     tell(engine.supervisor, AwaitPlace(future))
     try:
-        place = await_future(future, ATTACH_TIMEOUT)
+        place: Placed = yield Answer(future, ATTACH_TIMEOUT)
     except pykka.Timeout as exc:
-        children: Children = engine.ask(GetChildren(), time.monotonic() + ASK_TIMEOUT)
+        children: Children = yield from engine.ask(GetChildren(), time.monotonic() + ASK_TIMEOUT)
         why = "".join(f"; {one}" for one in children.restarting)
         text = f"the host of {engine.config.url} did not answer within {ATTACH_TIMEOUT:g} s{why}"
         raise EngineError(text) from exc
@@ -207,10 +211,10 @@ class Service:
             OSError: if it cannot be listened there.
             EngineError: if the engine does not answer.
         """
-        future: pykka.Future[str] = pykka.ThreadingFuture()
+        future: Future[str] = Future()
         tell(self._engine.supervisor, OpenNetwork(opening, future))
         try:
-            self.address = await_future(future, ASK_TIMEOUT)
+            self.address = Answer(future, ASK_TIMEOUT).wait()
         except pykka.Timeout as exc:
             raise EngineError(f"the door to the network did not open within {ASK_TIMEOUT:g} s") from exc
         except OSError as exc:
@@ -236,16 +240,16 @@ def serve(config: Config, network: Network | None = None) -> Iterator[Service]:
     opening = prepare(network) if network is not None else None
     if config.mode == "embedded" and opening is None:
         raise ConfigError("mode='embedded' (WEBSOCKET_V6_MODE) shares with nobody: use auto to serve other processes")
-    engine = _enter(config, SERVICE, serves=True)
+    engine = finish(_enter(config, SERVICE, serves=True))
     try:
         engine.start()
-        engine.ask(GetChildren(), time.monotonic() + ASK_TIMEOUT)
-        service = Service(engine, _await_place(engine).role)
+        finish(engine.ask(GetChildren(), time.monotonic() + ASK_TIMEOUT))
+        service = Service(engine, finish(_await_place(engine)).role)
         if opening is not None and service.role is not Role.GUEST:
             service.open_network(opening)
         yield service
     finally:
-        _leave(engine, SERVICE)
+        finish(_leave(engine, SERVICE))
 
 
 def _meeting_folder(config: Config) -> Path | None:
@@ -268,7 +272,7 @@ def _meeting_folder(config: Config) -> Path | None:
     return folder
 
 
-def _leave(engine: Engine, user: str) -> None:
+def _leave(engine: Engine, user: str) -> Steps[None]:
     """Have `engine` used by `user` no more; the last one closes it, and returns when that is done."""
     engine.forget(user)
     with _lock:
@@ -276,12 +280,12 @@ def _leave(engine: Engine, user: str) -> None:
         if engine.users or engine.is_closing:
             return
         engine.is_closing = True
-    _close(engine, HAND_OVER_TIMEOUT)
+    yield from _close(engine, HAND_OVER_TIMEOUT)
 
 
-def _close(engine: Engine, hand_over_timeout: float) -> None:
+def _close(engine: Engine, hand_over_timeout: float) -> Steps[None]:
     try:
-        engine.stop(hand_over_timeout)
+        yield from engine.stop(hand_over_timeout)
     finally:
         with _lock:
             _open.discard(engine)
@@ -290,20 +294,20 @@ def _close(engine: Engine, hand_over_timeout: float) -> None:
         engine.closed.set()
 
 
-def _hand_over(supervisor: Ref, timeout: float) -> None:
+def _hand_over(supervisor: Ref, timeout: float) -> Steps[None]:
     """Let processes that use this engine's connections go on without a gap."""
-    done: pykka.Future[bool] = pykka.ThreadingFuture()
+    done: Future[bool] = Future()
     if tell(supervisor, HandOver(done)):
         try:
-            is_in_order = await_future(done, timeout)
+            is_in_order: bool = yield Answer(done, timeout)
         except pykka.Timeout:
             is_in_order = False
         if not is_in_order:
             logger.warning("other processes did not take over in time; they will notice the gap")
 
 
-def _stop(supervisor: Ref) -> None:
-    if not stop_and_join(supervisor, STOP_TIMEOUT):
+def _stop(supervisor: Ref) -> Steps[None]:
+    if not (yield Ended(supervisor, STOP_TIMEOUT)):
         logger.warning("the engine did not stop within %g s", STOP_TIMEOUT)
 
 
@@ -316,7 +320,7 @@ def at_exit(user: Leaver) -> None:
 def _exit() -> None:
     deadline = time.monotonic() + EXIT_TIMEOUT
     for user in list(_exits):
-        user.end(max(0.0, deadline - time.monotonic()))
+        finish(user.end(max(0.0, deadline - time.monotonic())))
     with _lock:
         left = list(_open)
         closing = [engine for engine in left if engine.is_closing]
@@ -324,9 +328,10 @@ def _exit() -> None:
             engine.is_closing = True
     for engine in left:
         if engine in closing:  # in a thread of its last user, which would end with the interpreter
-            engine.closed.wait(CLOSE_TIMEOUT)
+            with contextlib.suppress(pykka.Timeout):
+                Answer(engine.closed, CLOSE_TIMEOUT).wait()
         else:
-            _close(engine, EXIT_TIMEOUT)
+            finish(_close(engine, EXIT_TIMEOUT))
 
 
 def _after_fork() -> None:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, cast
 
 import pykka
 
-from .actors.base import ask
 from .actors.connection.connection import ConnectionHealth
 from .actors.delivery.edge import Edge
 from .actors.delivery.router import RouterHealth
@@ -19,6 +18,7 @@ from .component import Component
 from .link import ASK_TIMEOUT
 from .protocol.demand.epochs import KnownGap
 from .protocol.errors import EngineError
+from .steps import Answer, Steps
 
 __all__ = [
     "ClientHealth",
@@ -121,19 +121,18 @@ class Health(NamedTuple):
         return "\n".join(lines)
 
 
-def gather(component: Component) -> Health:
+def gather(component: Component) -> Steps[Health]:
     """Ask each of the engine's actors for its part.
 
     Raises:
         EngineError: if the engine does not answer.
     """
-    router: RouterHealth = _ask(component, "router") or RouterHealth(*(0,) * len(RouterHealth._fields))
-    registry: RegistryHealth = _ask(component, "registry") or RegistryHealth(0, (), 0)
-    connections = tuple(
-        one._replace(epoch=endpoint.epoch, serves=one.source in endpoint.serving)
-        for endpoint in registry.endpoints
-        for one in _connections(component, endpoint.endpoint)
-    )
+    router: RouterHealth = (yield from _ask(component, "router")) or RouterHealth(*(0,) * len(RouterHealth._fields))
+    registry: RegistryHealth = (yield from _ask(component, "registry")) or RegistryHealth(0, (), 0)
+    connections: list[ConnectionHealth] = []
+    for endpoint in registry.endpoints:
+        for one in (yield from _connections(component, endpoint.endpoint)):
+            connections.append(one._replace(epoch=endpoint.epoch, serves=one.source in endpoint.serving))
     subscriptions = tuple(_subscription(edge) for edge in component.edges)
     counters = Counters(
         received=router.received,
@@ -145,14 +144,14 @@ def gather(component: Component) -> Health:
         requests_sent=sum(endpoint.requests_sent for endpoint in registry.endpoints),
     )
     streams = sum(endpoint.streams for endpoint in registry.endpoints)
-    place = _membership(component)
-    members, visitors = _door(place.door), _network(component)
+    place = yield from _membership(component)
+    members, visitors = (yield from _door(place.door)), (yield from _network(component))
     return Health(
         place.role,
         component.name,
         registry.components,
         place.guests,
-        connections,
+        tuple(connections),
         streams,
         counters,
         subscriptions,
@@ -161,59 +160,60 @@ def gather(component: Component) -> Health:
         members=members.members,
         visitors=visitors.clients,
         cut_off=members.cut_off + visitors.cut_off,
-        restarts=_restarts(component),
+        restarts=(yield from _restarts(component)),
     )
 
 
-def is_open(component: Component, endpoint: str) -> bool:
+def is_open(component: Component, endpoint: str) -> Steps[bool]:
     """Whether a connection of `endpoint` is open now."""
-    return any(one.state == "open" for one in _connections(component, endpoint))
+    return any(one.state == "open" for one in (yield from _connections(component, endpoint)))
 
 
-def _connections(component: Component, endpoint: str) -> list[ConnectionHealth]:
+def _connections(component: Component, endpoint: str) -> Steps[list[ConnectionHealth]]:
     """Ask every source of the endpoint; one that has just been replaced has nothing to say."""
     found: list[ConnectionHealth] = []
-    for ref in component.link.children.connections[endpoint]:
+    for ref in (yield from component.link.children()).connections[endpoint]:
         with contextlib.suppress(pykka.ActorDeadError):
-            found += ask(ref, GetHealth(), ASK_TIMEOUT)
+            found += yield Answer.of(ref, GetHealth(), ASK_TIMEOUT)
     return [one for one in found if one.endpoint == endpoint]
 
 
-def _ask(component: Component, name: str) -> Any:
+def _ask(component: Component, name: str) -> Steps[Any]:
     """Ask one of the engine's actors; `None` if it is being started again, or there is no such one."""
-    ref = getattr(component.link.children, name)
+    ref = getattr((yield from component.link.children()), name)
     with contextlib.suppress(pykka.ActorDeadError):
         if ref is not None:
             try:
-                return ask(ref, GetHealth(), ASK_TIMEOUT)
+                return (yield Answer.of(ref, GetHealth(), ASK_TIMEOUT))
             except pykka.Timeout as exc:
                 text = f"the engine's {name} did not answer within {ASK_TIMEOUT:g} s: is the process starved?"
                 raise EngineError(text) from exc
     return None
 
 
-def _restarts(component: Component) -> tuple[RestartHealth, ...]:
+def _restarts(component: Component) -> Steps[tuple[RestartHealth, ...]]:
     now = time.monotonic()
     return tuple(
         RestartHealth(one.part, one.times, one.error, None if one.due is None else max(0.0, one.due - now))
-        for one in component.link.children.troubles
+        for one in (yield from component.link.children()).troubles
     )
 
 
-def _membership(component: Component) -> MembershipHealth:
-    role = Role.LOOKING if component.link.children.shares else Role.EMBEDDED
-    return cast(MembershipHealth, _ask(component, "membership") or MembershipHealth(role.value, 0))
+def _membership(component: Component) -> Steps[MembershipHealth]:
+    role = Role.LOOKING if (yield from component.link.children()).shares else Role.EMBEDDED
+    found = yield from _ask(component, "membership")
+    return cast(MembershipHealth, found or MembershipHealth(role.value, 0))
 
 
-def _door(door: Ref | None) -> ServerHealth:
+def _door(door: Ref | None) -> Steps[ServerHealth]:
     with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
         if door is not None:
-            return cast(ServerHealth, ask(door, GetHealth(), ASK_TIMEOUT))
+            return cast(ServerHealth, (yield Answer.of(door, GetHealth(), ASK_TIMEOUT)))
     return ServerHealth((), 0)
 
 
-def _network(component: Component) -> NetworkHealth:
-    return cast(NetworkHealth, _ask(component, "network") or NetworkHealth((), 0))
+def _network(component: Component) -> Steps[NetworkHealth]:
+    return cast(NetworkHealth, (yield from _ask(component, "network")) or NetworkHealth((), 0))
 
 
 def _subscription(edge: Edge) -> SubscriptionHealth:

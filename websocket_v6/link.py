@@ -6,13 +6,14 @@ from typing import Any, Protocol
 
 import pykka
 
-from .actors.base import ask, tell
+from .actors.base import tell
 from .actors.children import Children
 from .actors.messages.common import Ref
 from .actors.messages.registry import ComponentGone, Unsubscribe
 from .actors.messages.supervisor import TakeBack
 from .actors.supervisor import GetChildren
 from .protocol.errors import EngineError
+from .steps import Answer, Steps, pause
 
 __all__ = ["ASK_TIMEOUT", "GLANCE", "Link"]
 
@@ -27,7 +28,7 @@ class Asked(Protocol):
     def supervisor(self) -> Ref | None:
         """The supervisor as it is now."""
 
-    def ask(self, message: object, deadline: float) -> Any:
+    def ask(self, message: object, deadline: float) -> Steps[Any]:
         """Ask the supervisor, whoever it is."""
 
     def forget(self, user: str) -> None:
@@ -40,7 +41,7 @@ class Link:
     `leave` lets go of the engine; the last one to do so stops it.
     """
 
-    def __init__(self, engine: Asked, component_id: str, children: Children, leave: Callable[[], None]) -> None:
+    def __init__(self, engine: Asked, component_id: str, children: Children, leave: Callable[[], Steps[None]]) -> None:
         self._engine = engine
         self._component_id = component_id
         self._children = children
@@ -51,7 +52,7 @@ class Link:
         """The router as last known."""
         return self._children.router
 
-    def ask(self, who: Callable[[Children], Ref | None], message: object, timeout: float = ASK_TIMEOUT) -> Any:
+    def ask(self, who: Callable[[Children], Ref | None], message: object, timeout: float = ASK_TIMEOUT) -> Steps[Any]:
         """Ask one of the engine's actors; if it was just replaced, or is about to be, ask its successor.
 
         Raises:
@@ -63,16 +64,16 @@ class Link:
             ref = who(self._children)
             try:
                 if ref is not None:
-                    return ask(ref, message, max(0.001, deadline - time.monotonic()))
+                    return (yield Answer.of(ref, message, max(0.001, deadline - time.monotonic())))
             except pykka.ActorDeadError:
                 pass
             except pykka.Timeout as exc:
                 raise EngineError(f"the engine did not answer within {timeout:g} s: is the process starved?") from exc
-            self._children = self._ask_supervisor(deadline)
+            self._children = yield from self._ask_supervisor(deadline)
             if who(self._children) in (ref, None):
-                self._await_restart(deadline)
+                yield from self._await_restart(deadline)
 
-    def _await_restart(self, deadline: float) -> None:
+    def _await_restart(self, deadline: float) -> Steps[None]:
         """Wait a moment for an actor that is to be started again.
 
         Raises:
@@ -83,9 +84,9 @@ class Link:
         if max(due, time.monotonic()) >= deadline:
             why = "; ".join(map(str, troubles)) or "a part of it is being started again"
             raise EngineError(f"the engine cannot do this now, try again: {why}")
-        time.sleep(GLANCE)
+        yield from pause(GLANCE)
 
-    def ask_registry(self, message: object) -> Any:
+    def ask_registry(self, message: object) -> Steps[Any]:
         """Ask the registry."""
         return self.ask(lambda children: children.registry, message)
 
@@ -94,15 +95,15 @@ class Link:
         if not tell(self._children.registry, message):
             tell(self._engine.supervisor, TakeBack(message))
 
-    def take_back(self, message: Unsubscribe | ComponentGone) -> None:
+    def take_back(self, message: Unsubscribe | ComponentGone) -> Steps[None]:
         """Have the registry do without something, and wait until it does. If there is none now, the next one will.
 
         Raises:
             EngineError: if it does not answer in time; it is heeded all the same.
         """
         try:
-            if self.children.registry is not None:
-                self.ask_registry(message)
+            if (yield from self.children()).registry is not None:
+                yield from self.ask_registry(message)
                 return
         except EngineError:
             if self._children.registry is not None:
@@ -112,12 +113,11 @@ class Link:
         else:
             self._engine.forget(message.component_id)
 
-    @property
-    def children(self) -> Children:
-        """The engine's actors as they are now."""
-        self._children = self._ask_supervisor(time.monotonic() + ASK_TIMEOUT)
+    def children(self) -> Steps[Children]:
+        """Return the engine's actors as they are now."""
+        self._children = yield from self._ask_supervisor(time.monotonic() + ASK_TIMEOUT)
         return self._children
 
-    def _ask_supervisor(self, deadline: float) -> Children:
-        children: Children = self._engine.ask(GetChildren(), deadline)
+    def _ask_supervisor(self, deadline: float) -> Steps[Children]:
+        children: Children = yield from self._engine.ask(GetChildren(), deadline)
         return children

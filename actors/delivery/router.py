@@ -21,6 +21,7 @@ from websocket_v6.actors.messages.router import (
     Convey,
     DropRoutes,
     Filled,
+    GetLastValues,
     MailboxDrained,
     Malformed,
     RouterInheritance,
@@ -56,6 +57,7 @@ from websocket_v6.protocol.limits import LAST_VALUES_BYTES
 from .careful import CarefulPath, Incoming
 from .deliveries import Delivery, Taker
 from .holds import Holds
+from .last_values import LastValues
 from .routes import Routes
 
 __all__ = ["Router", "RouterHealth"]
@@ -155,6 +157,8 @@ class Router(Actor):
                 self._convey_late()
             case Convey():
                 self._convey(message)
+            case GetLastValues():
+                return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case Beat(reply_to):
                 tell(reply_to, Beaten())
             case UseBackfill(backfill):

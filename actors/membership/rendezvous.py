@@ -22,7 +22,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -212,7 +212,7 @@ class Rendezvous:
             before = self.find_host()
             self._write(entry)
             if not self.is_holder:  # this process was stopped in its turn, and the lock was taken away meanwhile
-                self._host_path.unlink(missing_ok=True)
+                _remove(self._host_path)
                 return False
         if before is not None and before.address != entry.address and before.pid != os.getpid():
             self.sweep(before)
@@ -224,7 +224,7 @@ class Rendezvous:
             fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(fd, "wb") as file:  # noqa: PTH123 - of a descriptor
                 file.write(as_written(entry))
-            draft.replace(self._host_path)
+            _insist(lambda: draft.replace(self._host_path))
         except OSError:
             draft.unlink(missing_ok=True)
             raise
@@ -233,7 +233,7 @@ class Rendezvous:
         """Take back `announce`, unless another is the host by now."""
         with self._turn():
             if self.is_holder and self.find_host() == entry:
-                self._host_path.unlink(missing_ok=True)
+                _remove(self._host_path)
         self.sweep(entry)
 
     def oust(self, entry: HostEntry) -> bool:
@@ -241,7 +241,7 @@ class Rendezvous:
         with self._turn():
             if self.find_host() != entry:
                 return False
-            self._host_path.unlink(missing_ok=True)
+            _remove(self._host_path)
             self._remove_lock()
         return True
 
@@ -312,6 +312,24 @@ def _read(path: Path) -> HostEntry | None:
         _damaged.add(path)
         logger.warning("%s is damaged: it is taken as if it were not there", path)
     return entry
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    _insist(lambda: path.unlink(missing_ok=True))
+
+
+def _insist(change: Callable[[], object]) -> None:
+    """Make a change to a file that somebody may be reading, which Windows refuses for as long as that takes."""
+    deadline = time.monotonic() + TURN
+    while True:
+        try:
+            change()
+            return
+        except PermissionError:
+            if not _IS_WINDOWS or time.monotonic() > deadline:
+                raise
+        _pause.wait(TURN_LOOK)
 
 
 def _is_listening(entry: HostEntry) -> bool:

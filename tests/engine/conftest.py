@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.chaos.slow_calls import stacks_of_slow_calls
 from websocket_v6 import Config
 from websocket_v6.simulator import Simulator
 
@@ -21,3 +22,11 @@ def sim() -> Iterator[Simulator]:
 def config(sim: Simulator) -> Config:
     """How to reach `sim`, with keys that it knows."""
     return Config(url=sim.url, access_key=sim.access_key, secret_key=sim.secret_key)
+
+
+@pytest.fixture(autouse=True)
+def none_hangs() -> Iterator[None]:
+    """Show all stacks as soon as a public call takes over ten seconds, and fail."""
+    with stacks_of_slow_calls() as slow:
+        yield
+    assert not slow, f"these took too long: {slow}"

@@ -18,6 +18,7 @@ from websocket_v6.actors.messages.connection import SendRequest
 from websocket_v6.protocol.delivery.commands import Retire
 from websocket_v6.simulator import Simulator
 from websocket_v6.simulator.answers import Answers
+from websocket_v6.steps import finish
 
 UNION = {"ticker KRW-BTC", "ticker KRW-ETH", "orderbook KRW-ETH", "trade KRW-BTC", "ticker KRW-XRP"}
 CODES = ["KRW-BTC", "KRW-ETH", "KRW-XRP"]
@@ -552,7 +553,7 @@ def test_a_bug_of_ours_is_a_gap_with_its_bounds(sim: Simulator, pair: Pair, name
     sim.trade("KRW-XRP")
     wait_until(lambda: _what(pair.bot.events[-1]) == ("ticker", "KRW-XRP"), "the last message before")
     assert pair.bot.proxy._component is not None
-    children = pair.bot.proxy._component.link.children
+    children = finish(pair.bot.proxy._component.link.children())
     if name == "router":
         there(children.router).tell(Retire(None))  # type: ignore[arg-type] # a bug
     else:

@@ -31,6 +31,7 @@ from websocket_v6.actors.server.server import Server
 from websocket_v6.actors.supervisor import Supervisor
 from websocket_v6.actors.watching import Watchman
 from websocket_v6.simulator import Simulator
+from websocket_v6.steps import finish
 
 SECONDS = float(os.environ.get("WEBSOCKET_V6_TEST_KILLS", "15")) / 10
 SUPERVISED = (Jwt, Registry, Router, Connection, Membership, Server)
@@ -260,7 +261,8 @@ def test_what_hangs_is_replaced(
         assert proxy._component is not None
         link = proxy._component.link
         name = kind.__name__.lower()
-        old: Any = link.children.connections["public"][0] if kind is Connection else getattr(link.children, name)
+        children = finish(link.children())
+        old: Any = children.connections["public"][0] if kind is Connection else getattr(children, name)
         inbox = old.actor_inbox
         assert isinstance(inbox, TimedInbox)
         old.tell("hang")

@@ -14,6 +14,7 @@ from websocket_v6.actors.demand.registry import Registry
 from websocket_v6.actors.jwt import Jwt
 from websocket_v6.protocol.supervision import restarts as restarts_module
 from websocket_v6.simulator import Simulator
+from websocket_v6.steps import finish
 
 ACTORS: dict[str, Any] = {"router": Router, "registry": Registry, "public": Connection, "jwt": Jwt}
 
@@ -37,7 +38,7 @@ def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ref_of(proxy: WebSocketClientProxy, name: str) -> Any:
     assert proxy._component is not None
-    children = proxy._component.link.children
+    children = finish(proxy._component.link.children())
     return children.connections[name][0] if name in children.connections else getattr(children, name)
 
 

@@ -19,9 +19,9 @@ from rich.console import Console
 from websocket_v6._version import __version__
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import ConfigError, LocalProtocolError, WebSocketV6Error
+from websocket_v6.termination import Terminated
 
 from ..protocol.exchange.codes import check_codes, check_depth, check_interval
-from .signals import Terminated
 
 # Each command imports its own module: half a second of a simulator is nothing that `watch` should wait for.
 

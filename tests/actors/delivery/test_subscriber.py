@@ -561,6 +561,17 @@ def test_a_change_of_a_connection_becomes_an_event(world: World, name: str) -> N
     assert told == [expected]
 
 
+def test_who_listens_late_hears_how_it_stands_first(world: World) -> None:
+    early: list[ConnectionEvent] = []
+    late: list[ConnectionEvent] = []
+    world.tell(OnConnection(held(early.append)))
+    world.tell(*[ConnectionChanged("public", state, 1, 1) for state in ("connecting", "open")])
+    world.tell(OnConnection(held(late.append)), ConnectionChanged("public", "lost", 1, 2))
+    world.settle()
+    assert [one.state for one in early] == ["connecting", "open", "lost"], "it hears nothing twice"
+    assert [one.state for one in late] == ["open", "lost"]
+
+
 @pytest.mark.parametrize("kind", [ValueError, SystemExit])
 def test_all_who_listen_are_told_whatever_one_of_them_raises(
     world: World, logged: pytest.LogCaptureFixture, kind: type[BaseException]

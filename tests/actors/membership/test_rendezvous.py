@@ -9,6 +9,7 @@ import sys
 import threading
 from multiprocessing.connection import Listener
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -36,6 +37,39 @@ def new_entry(point: Rendezvous) -> HostEntry:
 def test_the_folder_is_made_for_the_user_alone(folder: Path) -> None:
     Rendezvous(folder, URL)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_file_that_somebody_reads_is_changed_when_that_is_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, which neither replaces nor removes it meanwhile."""
+    reading = {"replace": 3, "unlink": 2}
+
+    def as_there(name: str) -> None:
+        change = getattr(Path, name)
+
+        def refuse(path: Path, *args: Any, **options: Any) -> object:
+            if path.suffix != ".lock" and reading[name]:
+                reading[name] -= 1
+                raise PermissionError(13, "it is being used by another process")
+            return change(path, *args, **options)
+
+        monkeypatch.setattr(Path, name, refuse)
+
+    as_there("replace")
+    as_there("unlink")
+    monkeypatch.setattr(rendezvous, "_IS_WINDOWS", True)
+    point = Rendezvous(folder, URL)
+    assert point.try_lock()
+    entry = new_entry(point)
+    assert point.announce(entry)
+    assert point.find_host() == entry
+    point.withdraw(entry)
+    assert point.find_host() is None
+    assert reading == {"replace": 0, "unlink": 0}
+    reading["replace"] = 1_000_000
+    monkeypatch.setattr(rendezvous, "TURN", 0.02)
+    with pytest.raises(PermissionError):
+        point.announce(entry)
+    point.unlock()
 
 
 def test_a_folder_open_to_others_is_refused(folder: Path) -> None:
