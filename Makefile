@@ -14,6 +14,7 @@ WORKERS ?= auto
 
 # Tests start hundreds of processes, which would each compile all they import.
 unexport PYTHONDONTWRITEBYTECODE
+FUZZ_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-lowest lint conformance long fuzz mutants bench soak chaos hostile clean
@@ -66,11 +67,9 @@ long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make
 	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 $(BIN)/python -m pytest -p no:randomly \
 	  tests/engine/test_sources.py tests/processes $(TEST_ARGS)
 
-fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of the decoders, twenty minutes
-	$(BIN)/python tests/fuzz/fuzz_frames.py -max_total_time=300
-	$(BIN)/python tests/fuzz/fuzz_server.py -max_total_time=300
-	$(BIN)/python tests/fuzz/fuzz_door.py -max_total_time=300
-	$(BIN)/python tests/fuzz/fuzz_events.py -max_total_time=300
+fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of all that is read, FUZZ_SECONDS=300 for each of seven
+	for name in events frames server door handshake pages members; do \
+	  $(BIN)/python -m tests.fuzz.fuzz_$$name -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 mutants: $(VENV)/.with-test $(VENV)/.with-mutants  ## Mutation testing of protocol/: MUTANTS=25 of each module, MODULES='stores union'
 	$(BIN)/python -m tests.mutants --count $(MUTANTS) $(MODULES)

@@ -4,26 +4,92 @@ pykka has no timers. Here they live in the inbox: the actor's own thread, waitin
 timer is due and handles the timer's message like any other. No timer thread, no lock: only the actor touches its heap.
 A timer waits its turn: what lay in the inbox when it was due is handled before it, so that an actor which was held up
 never judges before it has heard what came in time.
+
+The loop is ours as well. pykka's lets some errors pass: those of `on_start` and of the inbox end an actor without a
+word, and SystemExit in a handler ends all actors of the process. Here whatever ends an actor is told, by `failed`.
 """
 
 import contextlib
 import heapq
 import itertools
 import logging
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pykka
+from pykka import messages as pykka_messages
 from pykka._envelope import Envelope
 
-__all__ = ["Actor", "TimedInbox", "Timer", "ask", "last_words", "stop_and_join", "stop_child", "tell"]
+__all__ = [
+    "GLANCE",
+    "LONGEST_WAIT",
+    "Actor",
+    "Future",
+    "TimedInbox",
+    "Timer",
+    "actor_of",
+    "ask",
+    "await_answer",
+    "await_future",
+    "bounded",
+    "last_words",
+    "stop_and_join",
+    "stop_child",
+    "tell",
+]
 
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 5.0
+GLANCE = 0.25  # seconds between two looks whether who was asked is there
+# Seconds that are waited in one go. More overflows in the interpreter (queues, conditions) or in the kernel (an epoll
+# set counts milliseconds in 31 bits), so what is further away is waited for in several goes.
+LONGEST_WAIT = 1_000_000.0
+
+
+T = TypeVar("T")
+
+
+def bounded(seconds: float) -> float:
+    """Return what may be waited in one go: no less than 0, no more than LONGEST_WAIT, and 0 for what is no number."""
+    return min(seconds, LONGEST_WAIT) if seconds > 0 else 0.0
+
+
+class Future(pykka.ThreadingFuture[T]):
+    """An answer to come, for those who wait for it and for those who must not: they have themselves called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = threading.Lock()
+        self._is_done = False
+        self._calls: list[Callable[[], object]] = []
+
+    def then(self, call: Callable[[], object]) -> None:
+        """Have `call` called once the answer is there, in the thread that gives it; at once if it is there already."""
+        with self._told:
+            if not self._is_done:
+                self._calls.append(call)
+                return
+        call()
+
+    def set(self, value: T | None = None) -> None:
+        super().set(value)
+        self._tell()
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        super().set_exception(exc_info)
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._told:
+            self._is_done = True
+            calls, self._calls = self._calls, []
+        for call in calls:
+            call()
 
 
 class Timer:
@@ -54,12 +120,22 @@ class TimedInbox:
         self._due: Timer | None = None  # the timer whose turn it is, once `_ahead` messages are handled
         self._ahead = 0
         self.thread: threading.Thread | None = None  # the actor's, for whoever stops it and waits
+        # Odd while a message is handled (before the first, `on_start`), and another number for each: whoever watches
+        # sees whether the actor goes on, and the actor has no more to do for that than to count.
+        self.turn = 1
+        self.ended: Future[None] = Future()  # set when the actor is done, for whoever cannot wait
         self.put: Callable[[Envelope[Any]], None] = self._queue.put
         self.empty: Callable[[], bool] = self._queue.empty
         self.qsize: Callable[[], int] = self._queue.qsize
 
     def get(self) -> Envelope[Any]:
         """Wait for the next message or the next due timer. What came before a timer was due goes before it."""
+        self.turn += 1
+        envelope = self._next()
+        self.turn += 1
+        return envelope
+
+    def _next(self) -> Envelope[Any]:
         while self._heap:
             due, _, timer = self._heap[0]
             if timer.message is None:
@@ -68,7 +144,7 @@ class TimedInbox:
             remaining = due - time.monotonic()
             if remaining > 0:
                 try:
-                    return self._take(min(remaining, threading.TIMEOUT_MAX))
+                    return self._take(bounded(remaining))
                 except queue.Empty:
                     continue
             if self._due is not timer:
@@ -89,6 +165,16 @@ class TimedInbox:
     def add(self, timer: Timer) -> None:
         heapq.heappush(self._heap, (timer.due, next(self._order), timer))
 
+    def close(self) -> None:
+        """Close what waiting takes. What lies in the inbox can still be taken out."""
+
+    def join(self, timeout: float) -> bool:
+        """Wait until the actor is done; return whether it is, or will be once it has handled what it is at."""
+        if self.thread is None or self.thread is threading.current_thread():
+            return True
+        self.thread.join(bounded(timeout))
+        return not self.thread.is_alive()
+
 
 class Actor(pykka.ThreadingActor):
     """Base of all actors. Subclasses handle messages in `on_receive` and close what they own in `close`.
@@ -99,38 +185,128 @@ class Actor(pykka.ThreadingActor):
 
     use_daemon_thread: ClassVar[bool] = True
     actor_inbox: TimedInbox
+    _has_closed = False
 
     @staticmethod
     def _create_actor_inbox() -> TimedInbox:
         return TimedInbox()
 
+    @staticmethod
+    def _create_future() -> Future[Any]:
+        return Future()
+
     def _start_actor_loop(self) -> None:
         # pykka keeps no reference to the thread, and a stopped actor's thread lives on for a moment.
-        thread = threading.Thread(target=self._actor_loop, name=type(self).__name__, daemon=self.use_daemon_thread)
+        thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=self.use_daemon_thread)
         self.actor_inbox.thread = thread
-        thread.start()
+        try:
+            thread.start()
+        except BaseException:  # no more threads: it never was
+            self.actor_inbox.thread = None
+            self.actor_inbox.ended.set()
+            pykka.ActorRegistry.unregister(self.actor_ref)
+            self.actor_stopped.set()
+            self.actor_inbox.close()
+            raise
+
+    def _actor_loop(self) -> None:
+        """Handle one message after the other, until the actor is stopped or something ends it."""
+        try:
+            self.on_start()
+            self._handle_all()
+            self._close_once()  # it was given up meanwhile
+        except BaseException as exc:  # noqa: BLE001 - whatever it is, it ends this actor and no other
+            self._end_with(exc)
+        finally:
+            self._actor_loop_teardown()
+
+    def _handle_all(self) -> None:
+        inbox, stopped = self.actor_inbox, self.actor_stopped
+        while not stopped.is_set():
+            envelope = inbox.get()
+            message = envelope.message
+            try:
+                if isinstance(message, pykka_messages._ActorStop):
+                    response: object = None
+                    self._stop()
+                else:
+                    response = self.on_receive(message)
+            except BaseException as exc:
+                if envelope.reply_to is not None:  # who asked hears of it, and the actor goes on
+                    envelope.reply_to.set_exception((type(exc), exc, exc.__traceback__))
+                    if isinstance(exc, Exception) and not stopped.is_set():
+                        continue
+                raise
+            if envelope.reply_to is not None:
+                envelope.reply_to.set(response)
+
+    def _stop(self) -> None:
+        pykka.ActorRegistry.unregister(self.actor_ref)
+        if not self.actor_stopped.is_set():
+            self.actor_stopped.set()
+            self.on_stop()
+
+    def _end_with(self, error: BaseException) -> None:
+        is_stopping = self.actor_stopped.is_set()  # in order, or given up: nobody is to replace it
+        pykka.ActorRegistry.unregister(self.actor_ref)
+        self.actor_stopped.set()
+        if is_stopping:
+            logger.error("the end of a %s failed", type(self).__name__, exc_info=error)
+        else:
+            self.on_failure(type(error), error, error.__traceback__)
+
+    def give_up(self) -> None:
+        """Have an actor end that does not end: after the message that it hangs on. Called from another thread.
+
+        What it waits for is let go of where that is possible.
+        """
+        pykka.ActorRegistry.unregister(self.actor_ref)
+        self.actor_stopped.set()
+        self.actor_inbox.put(Envelope(pykka_messages._ActorStop()))  # it may be waiting for a message after all
+
+    def _run(self) -> None:
+        try:
+            self._actor_loop()
+        finally:
+            self.actor_inbox.ended.set()
 
     def after(self, delay: float, message: object) -> Timer:
         """Have `message` delivered to this actor in `delay` seconds. Only for the actor's own thread."""
         return self.at(time.monotonic() + delay, message)
 
     def at(self, due: float, message: object) -> Timer:
-        """Have `message` delivered to this actor at `due` (monotonic seconds). Only for the actor's own thread."""
-        timer = Timer(due, message)
+        """Have `message` delivered to this actor at `due` (monotonic seconds). Only for the actor's own thread.
+
+        Any time will do: one that is infinite never comes, what is no time is now.
+        """
+        timer = Timer(time.monotonic() if math.isnan(due) else due, message)
         self.actor_inbox.add(timer)
         return timer
+
+    def inheritance(self) -> Any:
+        """Return what a successor begins with (live); also called from another thread, of one that is dead or hangs."""
+        return None
 
     def close(self) -> None:
         """Close what this actor owns; called exactly once, however the actor ends."""
 
     def failed(self, error: BaseException) -> None:
-        """Tell whoever must know that a bug ended this actor; called after `close`."""
+        """Tell whoever must know what ended this actor; called after `close`. Without one to tell, log it."""
+        logger.error("a %s failed; this is a bug, please report it", type(self).__name__, exc_info=error)
 
     def on_stop(self) -> None:
-        self.close()
+        self._close_once()
+
+    def _close_once(self) -> None:
+        if not self._has_closed:
+            self._has_closed = True
+            self.close()
 
     def on_failure(self, _type: object, value: BaseException | None, _traceback: object) -> None:
-        self.close()
+        try:
+            self._close_once()
+        except BaseException:  # what ended it is worth more, and must be told
+            logger.exception("a %s that failed could not close all that it owns", type(self).__name__)
         if value is not None:
             self.failed(value)
 
@@ -154,7 +330,41 @@ def ask(ref: "pykka.ActorRef[Any]", message: object, timeout: float) -> Any:
         pykka.Timeout: if it does not answer within `timeout` seconds.
         Exception: whatever it answers with.
     """
-    return ref.ask(message, timeout=timeout)
+    return await_answer(ref, ref.ask(message, block=False), timeout)
+
+
+def await_answer(ref: "pykka.ActorRef[Any]", future: "pykka.Future[T]", timeout: float) -> T:
+    """Wait for the answer of `ref`, as `ask` does."""
+    deadline = time.monotonic() + bounded(timeout)
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return await_future(future, min(left, GLANCE))
+        except pykka.Timeout:
+            if left <= GLANCE:
+                raise
+            if not ref.is_alive():  # it was asked as it died: nobody else will say so
+                break
+    try:
+        return await_future(future, GLANCE)  # unless it was just about to
+    except pykka.Timeout:
+        raise pykka.ActorDeadError(f"{ref} died before it answered") from None
+
+
+def await_future(future: "pykka.Future[T]", timeout: float) -> T:
+    """Wait for what somebody else will say; any number will do as timeout.
+
+    Raises:
+        pykka.Timeout: if it is not said within `timeout` seconds.
+        Exception: whatever is said instead.
+    """
+    return future.get(timeout=bounded(timeout))
+
+
+def actor_of(ref: "pykka.ActorRef[Any]") -> "Actor | None":
+    """Return the actor itself, `None` if it is no more: for what is to be had of one whose thread is dead or hangs."""
+    found = ref._actor_weakref()
+    return found if isinstance(found, Actor) else None
 
 
 def stop_and_join(ref: "pykka.ActorRef[Any]", timeout: float) -> bool:
@@ -165,10 +375,7 @@ def stop_and_join(ref: "pykka.ActorRef[Any]", timeout: float) -> bool:
     with contextlib.suppress(pykka.ActorDeadError):
         ref.stop(block=False)
     inbox = ref.actor_inbox
-    if not isinstance(inbox, TimedInbox) or inbox.thread is None or inbox.thread is threading.current_thread():
-        return True
-    inbox.thread.join(timeout)
-    return not inbox.thread.is_alive()
+    return not isinstance(inbox, TimedInbox) or inbox.join(timeout)
 
 
 def last_words(name: str, ref: "pykka.ActorRef[Any]", question: object) -> Any:
@@ -186,6 +393,9 @@ def last_words(name: str, ref: "pykka.ActorRef[Any]", question: object) -> Any:
 
 
 def stop_child(name: str, ref: "pykka.ActorRef[Any]") -> None:
-    """Stop a child and wait for its thread; one that goes on all the same is named in the log."""
+    """Stop a child and wait for its thread; one that goes on all the same is named in the log, and given up."""
     if not stop_and_join(ref, STOP_TIMEOUT):
         logger.warning("the engine's %s did not stop within %g s", name, STOP_TIMEOUT)
+        actor = actor_of(ref)
+        if actor is not None:
+            actor.give_up()

@@ -56,6 +56,7 @@ class MailboxQueue:
     def __init__(self, policy: Mailbox, clock: Callable[[], float] = time.monotonic) -> None:
         self.policy = policy
         self.on_drained: Callable[[], object] | None = None
+        self.on_changed: Callable[[], object] | None = None  # called when it fails or is closed, in whatever thread
         self._clock = clock
         self._use_new_lock()
         self._store = make_store(policy)
@@ -166,22 +167,30 @@ class MailboxQueue:
         now = self._clock()
         deadline = NEVER if timeout is None else now + timeout
         while True:
-            if self._failures:
-                raise self._failures.popleft()
-            event = self.take(now)
+            event = self.poll(now)
             if event is not None:
                 return event
             with self._lock:
-                error = self._ending()
-                if error is not None:
-                    # A copy, since an error that is raised again and again keeps every traceback.
-                    raise copy.copy(error)
                 if now >= deadline:
                     raise TimeoutError(f"no event within {timeout:g} s")
                 if not self._failures:
                     # Not at all if something came since `take`: then this is NOW.
                     self._changed.wait(min(self._sleeps_until, deadline, now + LONGEST_WAIT) - now)
             now = self._clock()
+
+    def poll(self, now: float) -> Event | OverflowEvent | None:
+        """Return what `get` would at once, or raise what it would; `None` if it would wait."""
+        if self._failures:
+            raise self._failures.popleft()
+        event = self.take(now)
+        if event is not None:
+            return event
+        with self._lock:
+            error = self._ending()
+        if error is not None:
+            # A copy, since an error that is raised again and again keeps every traceback.
+            raise copy.copy(error)
+        return None
 
     def overflow(self, now: float) -> OverflowEvent | None:
         """Return what was dropped since the last call, where the stream itself does not tell; `None` if it is early."""
@@ -211,6 +220,8 @@ class MailboxQueue:
             if all(str(error) != str(one) for one in self._failures):
                 self._failures.append(error)
             self._changed.notify_all()
+        if self.on_changed is not None:
+            self.on_changed()
 
     def close(self, error: WebSocketV6Error | None = None, *, drain: bool = False) -> None:
         """End it: nothing more comes in and, unless `drain`, nothing more comes out. The first call counts.
@@ -234,6 +245,8 @@ class MailboxQueue:
             was_full, self._was_full = self._was_full, False
         if was_full and self.on_drained is not None:
             self.on_drained()
+        if self.on_changed is not None:
+            self.on_changed()
 
     @property
     def stats(self) -> MailboxStats:
@@ -248,7 +261,7 @@ class MailboxQueue:
 
     def _after_fork(self) -> None:
         self._use_new_lock()
-        self.on_drained = None
+        self.on_drained = self.on_changed = None
         self._error = None  # if it was closed before, what is left in it is the parent's all the same
         self.close(ClosedError(OF_THE_PARENT))
 

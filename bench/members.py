@@ -148,6 +148,7 @@ def _open_door(proxy: "WebSocketClientProxy") -> tuple[Any, str]:
     from websocket_v6.actors.server.network_server import NetworkServer
     from websocket_v6.protocol.config import Config
     from websocket_v6.protocol.server.door_rules import Rules
+    from websocket_v6.steps import finish
 
     opened: queue.SimpleQueue[DoorOpened] = queue.SimpleQueue()
 
@@ -158,7 +159,7 @@ def _open_door(proxy: "WebSocketClientProxy") -> tuple[Any, str]:
             if isinstance(message, DoorOpened):
                 opened.put(message)
 
-    children = proxy._engaged().link.children
+    children = finish(finish(proxy._engaged()).link.children())
     NetworkServer.start(
         config=Config(),
         address="127.0.0.1:0",
@@ -181,8 +182,9 @@ def _wait_role(proxy: "WebSocketClientProxy", role: str) -> None:
 def _mailboxes(proxy: "WebSocketClientProxy") -> int:
     """Return how many mailboxes the router serves; a guest's wants have come once it has one."""
     from websocket_v6.actors.messages.common import GetHealth
+    from websocket_v6.steps import finish
 
-    return int(proxy._engaged().link.ask(lambda now: now.router, GetHealth()).mailboxes)
+    return int(finish(finish(proxy._engaged()).link.ask(lambda now: now.router, GetHealth())).mailboxes)
 
 
 # --- what a user could write instead: one process that reads, one that uses

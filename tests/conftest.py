@@ -15,6 +15,8 @@ import psutil
 import pytest
 from hypothesis import settings
 
+from websocket_v6.simulator import Simulator, Weather
+
 DEADLINE = 20.0  # seconds: generous, for a condition that comes at once on a quiet machine
 ROOT = Path(__file__).resolve().parent.parent
 # How many examples a property is tried with that does not say it itself. None has a deadline: it would be one of wall
@@ -57,6 +59,26 @@ class Program(subprocess.Popen[str]):
     def __exit__(self, *exception: Any) -> None:
         self.kill()  # nothing happens if it has ended
         super().__exit__(*exception)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _weather() -> Iterator[None]:
+    """Let simulators have the weather that the environment names, usual or storm, where a test asks for none.
+
+    One whose time stands is left calm: without `advance` nothing would come.
+    """
+    name = os.environ.get("WEBSOCKET_V6_TEST_WEATHER")
+    made = Simulator.__init__
+
+    def make(self: Simulator, *args: Any, **options: Any) -> None:
+        if not options.get("frozen"):
+            options.setdefault("weather", getattr(Weather, name or "calm")())
+        made(self, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if name:
+            patch.setattr(Simulator, "__init__", make)
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

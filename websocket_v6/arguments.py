@@ -8,7 +8,7 @@ from typing import Any
 
 from .protocol.errors import LocalProtocolError
 
-__all__ = ["caller", "check_callable", "check_flag", "check_seconds"]
+__all__ = ["caller", "check_callable", "check_count", "check_flag", "check_seconds"]
 
 
 def check_flag(name: str, value: object) -> bool:
@@ -19,6 +19,17 @@ def check_flag(name: str, value: object) -> bool:
     """
     if not isinstance(value, bool):
         raise LocalProtocolError(f"{name}={value!r:.60} makes no sense: give True or False")
+    return value
+
+
+def check_count(name: str, value: object) -> int:
+    """Return how many there may be.
+
+    Raises:
+        LocalProtocolError: if it is no whole number, or less than one.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise LocalProtocolError(f"{name}={value!r:.60} makes no sense: give a whole number, such as 100")
     return value
 
 
@@ -34,21 +45,23 @@ def check_seconds(name: str, value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
-def check_callable(name: str, value: object) -> Callable[[Any], object]:
+def check_callable(name: str, value: object, *, awaits: bool = False) -> Callable[[Any], object]:
     """Return what is to be called with one argument, if it can be.
 
     Raises:
-        LocalProtocolError: if it cannot, or if calling it would run nothing, as with `async def`.
+        LocalProtocolError: if it cannot, or if calling it would run nothing, as with `async def` unless it `awaits`.
     """
     if not callable(value):
         raise LocalProtocolError(f"{name}={value!r:.60} cannot be called: give a function of one argument")
     called = value if inspect.isroutine(value) else getattr(value, "__call__", value)  # noqa: B004 - an object's own
-    for is_lazy in (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction):
+    if not awaits and (inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(called)):
+        raise LocalProtocolError(
+            f"{name}={value!r:.60} would never run: here callbacks are plain functions, called in the component's own "
+            "thread; in an asyncio program use websocket_v6.aio, which awaits them"
+        )
+    for is_lazy in (inspect.isasyncgenfunction, inspect.isgeneratorfunction):
         if is_lazy(value) or is_lazy(called):
-            raise LocalProtocolError(
-                f"{name}={value!r:.60} would never run: callbacks are plain functions, called in the component's own "
-                "thread; from there hand over to an event loop with loop.call_soon_threadsafe"
-            )
+            raise LocalProtocolError(f"{name}={value!r:.60} would never run: it yields, and callbacks have no reader")
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):  # some of those in C have none

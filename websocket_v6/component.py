@@ -4,29 +4,37 @@ A proxy makes one when it first needs it. It belongs to the process that made it
 whoever asks something of that hears whose it is.
 """
 
+import contextlib
+import functools
 import gc
 import itertools
 import logging
 import weakref
 from collections.abc import Callable
+from typing import Protocol
 
 from . import engine
-from .actors.base import stop_and_join, tell
+from .actors.base import tell
 from .actors.delivery.edge import Calls, Edge
+from .actors.delivery.last_values import LastValues
 from .actors.delivery.standing import Standing
 from .actors.delivery.subscriber import Attach, Detach, Leave, OnConnection, OnOverflow, Overflowed, Subscriber
 from .actors.forks import in_child
 from .actors.jwt import HasKeys
 from .actors.mailbox import OF_THE_PARENT, MailboxQueue
+from .actors.messages.common import Ref
+from .actors.messages.component import Ready
 from .actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, next_subscription_id
+from .link import Link
 from .options import Settings, Symbols, same_kind
 from .protocol.config import Config
 from .protocol.delivery.policy import default_policy
 from .protocol.errors import AuthenticationError, ClosedError, EngineError
 from .protocol.events import ConnectionEvent, OverflowEvent
 from .protocol.exchange.wants import Want
+from .steps import Ended, Steps, finish
 
-__all__ = ["CALLBACK_TIMEOUT", "Component", "Held"]
+__all__ = ["CALLBACK_TIMEOUT", "Component", "Held", "OwnThread", "Place"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,20 +57,41 @@ class Held:
         self.listeners: list[Calls] = []
 
 
+class Place(Protocol):
+    """Where the user code of a component is called: in a thread of its own, or in an event loop."""
+
+    wakes_pullers: bool  # whoever pulls waits for the subscriber to be told; else in the mailbox itself
+
+    def start(self, component: "Component") -> Ref:
+        """Start what calls it, a Subscriber."""
+
+    def run(self, steps: Steps[None]) -> object:
+        """Run `steps` for nobody who waits for them. Called where that Subscriber handles messages."""
+
+
+class OwnThread:
+    """Its own thread, in which `run` may block."""
+
+    wakes_pullers = False
+
+    def start(self, component: "Component") -> Ref:
+        return Subscriber.start(component.name, component.forget, component.standing)
+
+    def run(self, steps: Steps[None]) -> object:
+        return finish(steps)
+
+
 class Component:
     """One component's part in the engine, from its first want to its end. Safe to use from any thread.
 
-    `held` is the proxy's, `made_at` the place of the program that made it.
-
-    Raises:
-        EngineError: if the engine has given up.
-        ConfigError: if processes cannot meet as `config` says.
+    What has to wait is a generator (see `Steps`). `begin` makes one.
     """
 
-    def __init__(self, name: str, config: Config, held: Held, made_at: str) -> None:
+    def __init__(self, name: str, held: Held, made_at: str, place: Place) -> None:
         self.name = name
         self.made_at = made_at
         self.standing = Standing()
+        self.last_values: LastValues | None = None  # of the router as last known
         self._held = weakref.ref(held)
         self.is_the_parents = False  # this is a forked child of the process that it belongs to
         self._id = f"{name}#{next(_numbers)}"
@@ -70,20 +99,33 @@ class Component:
         self._is_left = False
         self.has_left = False  # or is about to
         in_child(self)
+        self._place = place
         try:
-            self._subscriber = Subscriber.start(name, self._forget, self.standing)
+            self._subscriber = place.start(self)
         except RuntimeError as exc:  # the interpreter's word for it
             raise EngineError(
                 f"component {name!r} cannot be started: {exc}; raise the limit (ulimit -u), or end what starts so many "
                 "threads"
             ) from exc
+        self.link: Link
+
+    @classmethod
+    def begin(cls, name: str, config: Config, held: Held, made_at: str, place: Place) -> Steps["Component"]:
+        """Start one. `held` is the proxy's, `made_at` the place of the program that made it.
+
+        Raises:
+            EngineError: if the engine cannot be started, or does not answer.
+            ConfigError: if processes cannot meet as `config` says.
+        """
+        self = cls(name, held, made_at, place)
         try:
-            self.link = engine.join(config, self._id, self._subscriber)
+            self.link = yield from engine.join(config, self._id, self._subscriber)
         except BaseException:
-            stop_and_join(self._subscriber, CALLBACK_TIMEOUT)
+            yield Ended(self._subscriber, CALLBACK_TIMEOUT)
             raise
         engine.at_exit(self)
         self._tell_if_there_twice()
+        return self
 
     def _tell_if_there_twice(self) -> None:
         """Say once if a component of this name is there already: a cell run twice, a script run again."""
@@ -108,11 +150,11 @@ class Component:
         """The subscriptions that are open, oldest first."""
         return list(self._edges.values())
 
-    def subscribe(self, want: Want, settings: Settings) -> Edge:
+    def subscribe(self, want: Want, settings: Settings) -> Steps[Edge]:
         """Want something more; whatever is raised, nothing of it is wanted then.
 
         Raises:
-            EngineError: if the engine has given up, or does not answer.
+            EngineError: if the engine does not answer, or what it takes is being started again: try again.
         """
         mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
         number, calls = next_subscription_id(), Calls(settings.callback, settings.error_handler)
@@ -131,16 +173,18 @@ class Component:
             held.subscriptions[number] = calls
         # Told first: the router may wake it for this subscription before the registry's answer is here.
         tell(self._subscriber, Attach(edge))
+        if self._place.wakes_pullers and not edge.is_pushed:
+            mailbox.on_changed = functools.partial(tell, self._subscriber, Ready(number))
         self._edges[edge.subscription_id] = edge
         try:
-            self._claim(edge, want)
+            yield from self._claim(edge, want)
         except BaseException:
             # Refused, heeded without an answer in time, or yet to be heeded: what this tells comes after all of them.
-            self._forget(edge)
+            self.forget(edge)
             raise
         return edge
 
-    def add(self, edge: Edge, symbols: Symbols) -> None:
+    def add(self, edge: Edge, symbols: Symbols) -> Steps[None]:
         """Want more codes of a subscription.
 
         Raises:
@@ -148,18 +192,19 @@ class Component:
         """
         self._check_open(edge)
         more = same_kind(edge.want, symbols)
-        new = tuple(code for code in more.codes if code not in edge.want.codes)
+        known = frozenset(edge.want.codes)
+        new = tuple(code for code in more.codes if code not in known)
         if not new:
             return
         try:
-            self._claim(edge, more.with_codes(new))
+            yield from self._claim(edge, more.with_codes(new))
         except BaseException:
             part = more.with_codes(new) if edge.subscription_id in self._edges else None
             self.link.tell_registry(Unsubscribe(self._id, edge.subscription_id, part))
             raise
         edge.want = edge.want.with_codes(dict.fromkeys(edge.want.codes + new))
 
-    def remove(self, edge: Edge, symbols: Symbols) -> None:
+    def remove(self, edge: Edge, symbols: Symbols) -> Steps[None]:
         """Want these codes of a subscription no longer; without any left it is closed.
 
         Raises:
@@ -167,19 +212,20 @@ class Component:
         """
         self._check_open(edge)
         less = same_kind(edge.want, symbols)
-        left = tuple(code for code in edge.want.codes if code not in less.codes)
+        going = frozenset(less.codes)
+        left = tuple(code for code in edge.want.codes if code not in going)
         if not left:
-            self.close(edge)
+            yield from self.close(edge)
             return
         edge.want = edge.want.with_codes(left)  # also if the answer does not come in time: it is heeded all the same
-        self.link.ask_registry(Unsubscribe(self._id, edge.subscription_id, less))
+        yield from self.link.take_back(Unsubscribe(self._id, edge.subscription_id, less))
 
-    def close(self, edge: Edge) -> None:
+    def close(self, edge: Edge) -> Steps[None]:
         """Want nothing of a subscription any more; idempotent."""
         edge.mailbox.close(ClosedError(f"this {edge.want.type} subscription of {self.name!r} is closed"))
         if self._let_go(edge):
             tell(self._subscriber, Detach(edge.subscription_id))
-            self.link.ask_registry(Unsubscribe(self._id, edge.subscription_id))
+            yield from self.link.take_back(Unsubscribe(self._id, edge.subscription_id))
 
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
         """Have `callback` called with what happens to connections."""
@@ -195,25 +241,26 @@ class Component:
             held.listeners.append(calls)
         return weakref.ref(calls)
 
-    def check_keys(self, what: str) -> None:
+    def check_keys(self, what: str) -> Steps[None]:
         """Make sure that there are keys.
 
         Raises:
             AuthenticationError: if there are none.
         """
-        if not self.link.ask(lambda children: children.jwt, HasKeys()):
+        if not (yield from self.link.ask(lambda children: children.jwt, HasKeys())):
             raise AuthenticationError(
                 f"{what} needs API keys: set UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY, or give them to Config or set_keys"
             )
 
     # --- its end
 
-    def end(self, timeout: float) -> None:
+    def end(self, timeout: float, *, quietly: bool = False) -> Steps[None]:
         """Leave, and wait at most `timeout` seconds for a callback that is running; idempotent."""
         try:
-            self._leave()
+            yield from self._leave()
         finally:
-            if not stop_and_join(self._subscriber, timeout):
+            # Without any time it may be ending just now.
+            if not (yield Ended(self._subscriber, timeout)) and not quietly and timeout:
                 logger.warning(
                     "a callback of component %r is still running %g s after cleanup(); nothing is delivered to it any "
                     "more",
@@ -222,11 +269,11 @@ class Component:
                 )
 
     def leave_soon(self) -> None:
-        """Have the component's own thread do all that `end` does. For the garbage collector, which must not wait."""
+        """Have all done that `end` does, where callbacks are called. For the garbage collector, which must not wait."""
         self.has_left = True
-        tell(self._subscriber, Leave(self._leave))
+        tell(self._subscriber, Leave(lambda: self._place.run(self._leave())))
 
-    def _leave(self) -> None:
+    def _leave(self) -> Steps[None]:
         """Take back all wants and let go of the engine."""
         if self._is_left:
             return
@@ -236,17 +283,16 @@ class Component:
             self._let_go(edge)
             edge.mailbox.close(ClosedError(f"component {self.name!r} is closed"))
         try:
-            self.link.ask_registry(ComponentGone(self._id))
-        except EngineError:
-            pass  # it has given up: there is nothing to take the wants back from
+            with contextlib.suppress(EngineError):  # that it is gone is told the supervisor as well
+                yield from self.link.take_back(ComponentGone(self._id))
         finally:
-            self.link.leave()
+            yield from self.link.leave()
 
     # --- inside
 
-    def _claim(self, edge: Edge, want: Want) -> None:
-        component = self._subscriber if edge.is_pushed else None
-        self.link.ask_registry(Subscribe(self._id, edge.subscription_id, want, edge.mailbox, component))
+    def _claim(self, edge: Edge, want: Want) -> Steps[None]:
+        component = self._subscriber if edge.is_pushed or self._place.wakes_pullers else None
+        yield from self.link.ask_registry(Subscribe(self._id, edge.subscription_id, want, edge.mailbox, component))
         self._check_open(edge)  # another thread may have closed it since, and been heeded before
 
     def _check_open(self, edge: Edge) -> None:
@@ -255,7 +301,7 @@ class Component:
         if edge.subscription_id not in self._edges:
             raise ClosedError(f"this {edge.want.type} subscription of {self.name!r} is closed: subscribe again")
 
-    def _forget(self, edge: Edge) -> None:
+    def forget(self, edge: Edge) -> None:
         """Close a subscription without waiting for anybody."""
         self._let_go(edge)
         tell(self._subscriber, Detach(edge.subscription_id))

@@ -13,30 +13,34 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pykka
 
-from .actors.base import ask, stop_and_join, tell
+from .actors.base import Future, tell
+from .actors.children import Children
 from .actors.forks import no_fork
+from .actors.guard import Guard
 from .actors.membership.place import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
 from .actors.messages.supervisor import OpenNetwork
 from .actors.server.network_server import ShowState
 from .actors.server.opening import Opening, prepare
-from .actors.supervisor import AwaitPlace, Children, GetChildren, Join, Quit, Supervisor
+from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supervisor
+from .link import ASK_TIMEOUT, GLANCE, Link
 from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
 from .protocol.server.network import Network
+from .protocol.shortages import remedy
+from .steps import Answer, Ended, Steps, finish, pause
 
 __all__ = ["Link", "Service", "at_exit", "join", "serve"]
 
 logger = logging.getLogger(__name__)
 
-ASK_TIMEOUT = 10.0
 STOP_TIMEOUT = 10.0
 SERVICE = "websocket-v6 serve"
 ATTACH_TIMEOUT = 20.0
@@ -48,12 +52,12 @@ EXIT_TIMEOUT = 0.5  # for all callbacks that run at the interpreter's exit toget
 class Leaver(Protocol):
     """Someone who uses the engine and can be told to stop doing so."""
 
-    def end(self, timeout: float) -> None:
+    def end(self, timeout: float) -> Steps[None]:
         """Leave the engine; wait at most `timeout` seconds for what is running."""
 
 
 class Engine:
-    """A supervisor, started by whoever uses it first, and who uses it.
+    """A supervisor and its guard, started by whoever uses it first, and who uses it.
 
     `users` and `is_closing` are the module's, under its lock; it ends once, whoever ends it.
     """
@@ -62,93 +66,70 @@ class Engine:
         self.config = config
         self.users: set[str] = set()
         self.is_closing = False
-        self.closed = threading.Event()  # its connections are, and another one may begin
+        self.closed: Future[None] = Future()  # set when its connections are, and another one may begin
         self._serves = serves
         self._starting = threading.Lock()
-        self._supervisor: Ref | None = None
+        self._guard: Guard | None = None
 
-    def start(self) -> Ref:
-        """Return the supervisor, started if need be.
+    def start(self) -> None:
+        """Start the supervisor, if need be.
 
         Raises:
             ConfigError: if the folder that the processes meet in cannot be used.
+            EngineError: if no thread can be started.
         """
         with self._starting:
-            if self._supervisor is None:
-                self._supervisor = Supervisor.start(self.config, _meeting_folder(self.config), serves=self._serves)
-            return self._supervisor
+            if self._guard is None:
+                folder = _meeting_folder(self.config)
+
+                def start_one(legacy: Legacy | None) -> Ref:
+                    return Supervisor.start(self.config, folder, serves=self._serves, legacy=legacy)
+
+                try:
+                    guard = Guard(start_one)
+                    guard.start()
+                except (RuntimeError, OSError, MemoryError) as exc:
+                    raise EngineError(f"the engine cannot be started: {exc}; {remedy(exc) or 'try again'}") from exc
+                self._guard = guard
+
+    @property
+    def supervisor(self) -> Ref | None:
+        """The supervisor as it is now."""
+        return None if self._guard is None else self._guard.supervisor
 
     def forget(self, user: str) -> None:
         """Tell the supervisor that this component is none any more."""
-        tell(self._supervisor, Quit(user))
+        tell(self.supervisor, Quit(user))
 
-    def stop(self, timeout: float) -> None:
+    def stop(self, timeout: float) -> Steps[None]:
         """Hand over within `timeout` seconds, and stop. Only whoever set `is_closing` calls this."""
         with self._starting:
-            supervisor = self._supervisor
-        if supervisor is not None:
+            guard = self._guard
+        if guard is not None:
+            guard.finish()
             try:
-                _hand_over(supervisor, timeout)
+                yield from _hand_over(guard.supervisor, timeout)
             finally:
-                _stop(supervisor)
+                yield from _stop(guard.supervisor)
 
-
-class Link:
-    """A component's link to the engine: the engine lives while there are links."""
-
-    def __init__(self, engine: Engine, supervisor: Ref, component_id: str, children: Children) -> None:
-        self._engine = engine
-        self._supervisor = supervisor
-        self._component_id = component_id
-        self._children = children
-
-    @property
-    def router(self) -> Ref:
-        """The router as last known."""
-        return self._children.router
-
-    def ask(self, who: Callable[[Children], Ref], message: object, timeout: float = ASK_TIMEOUT) -> Any:
-        """Ask one of the engine's actors; if it was just replaced, ask its successor.
+    def ask(self, message: object, deadline: float) -> Steps[Any]:
+        """Ask the supervisor; if it is being replaced, its successor.
 
         Raises:
-            EngineError: if the engine has given up or does not answer.
-            Exception: whatever the actor answers with.
+            EngineError: if it does not answer until `deadline`, or the engine is stopped.
+            Exception: whatever it answers with.
         """
-        deadline = time.monotonic() + timeout
         while True:
+            supervisor = self.supervisor
             try:
-                return ask(who(self._children), message, max(0.001, deadline - time.monotonic()))
-            except pykka.ActorDeadError:
-                self._children = self._ask_supervisor(deadline)
+                if supervisor is not None:
+                    return (yield Answer.of(supervisor, message, max(0.001, deadline - time.monotonic())))
             except pykka.Timeout as exc:
-                raise EngineError(f"the engine did not answer within {timeout:g} s: is the process starved?") from exc
-
-    def ask_registry(self, message: object) -> Any:
-        """Ask the registry."""
-        return self.ask(lambda children: children.registry, message)
-
-    def tell_registry(self, message: object) -> None:
-        """Tell the registry, or its successor; no error if there is none."""
-        if not tell(self._children.registry, message):
-            with contextlib.suppress(EngineError):
-                tell(self.children.registry, message)
-
-    @property
-    def children(self) -> Children:
-        """The engine's actors as they are now."""
-        self._children = self._ask_supervisor(time.monotonic() + ASK_TIMEOUT)
-        return self._children
-
-    def leave(self) -> None:
-        """Let go of the engine; the last one to do so stops it."""
-        _leave(self._engine, self._component_id)
-
-    def _ask_supervisor(self, deadline: float) -> Children:
-        try:
-            children: Children = ask(self._supervisor, GetChildren(), max(0.001, deadline - time.monotonic()))
-        except (pykka.ActorDeadError, pykka.Timeout) as exc:
-            raise EngineError("the engine is stopped or does not answer") from exc
-        return children
+                raise EngineError("the engine does not answer: is the process starved?") from exc
+            except pykka.ActorDeadError:
+                if self.is_closing or time.monotonic() > deadline:
+                    raise EngineError("the engine is stopped, or is being started again: see the log") from None
+            yield from pause(GLANCE)
 
 
 _lock = threading.Lock()  # of what follows; it is held for as long as it takes to look something up
@@ -157,26 +138,26 @@ _open: set[Engine] = set()  # all that have not closed yet
 _exits: "weakref.WeakSet[Leaver]" = weakref.WeakSet()
 
 
-def join(config: Config, component_id: str, component: Ref) -> Link:
+def join(config: Config, component_id: str, component: Ref) -> Steps[Link]:
     """Start or find the engine for `config` and use it as `component_id`.
 
     Raises:
-        EngineError: if it has given up.
+        EngineError: if it cannot be started, or does not answer.
         ConfigError: if the folder that the processes meet in cannot be used, or there is no host to attach to.
     """
-    engine = _enter(config, component_id)
+    engine = yield from _enter(config, component_id)
     try:
-        supervisor = engine.start()
-        children: Children = ask(supervisor, Join(component_id, component), ASK_TIMEOUT)
+        engine.start()
+        children: Children = yield from engine.ask(Join(component_id, component), time.monotonic() + ASK_TIMEOUT)
         if config.mode == "attach":
-            _await_place(config, supervisor)
+            yield from _await_place(engine)
     except BaseException:
-        _leave(engine, component_id)
+        yield from _leave(engine, component_id)
         raise
-    return Link(engine, supervisor, component_id, children)
+    return Link(engine, component_id, children, lambda: _leave(engine, component_id))
 
 
-def _enter(config: Config, user: str, *, serves: bool = False) -> Engine:
+def _enter(config: Config, user: str, *, serves: bool = False) -> Steps[Engine]:
     """Return the engine for `config`, of which `user` is a user now; one that `serves` is always a new one.
 
     One that is closing is waited for: a new one would connect beside it.
@@ -193,17 +174,23 @@ def _enter(config: Config, user: str, *, serves: bool = False) -> Engine:
             if not engine.is_closing:
                 engine.users.add(user)
                 return engine
-        if not engine.closed.wait(CLOSE_TIMEOUT):
-            raise EngineError(f"the engine that was the last to use {config.url} does not stop: start a new process")
+        try:
+            yield Answer(engine.closed, CLOSE_TIMEOUT)
+        except pykka.Timeout as exc:
+            text = f"the engine that was the last to use {config.url} does not stop: start a new process"
+            raise EngineError(text) from exc
 
 
-def _await_place(config: Config, supervisor: Ref) -> Placed:
-    future: pykka.Future[Placed] = pykka.ThreadingFuture()
-    tell(supervisor, AwaitPlace(future))
+def _await_place(engine: Engine) -> Steps[Placed]:
+    future: Future[Placed] = Future()
+    tell(engine.supervisor, AwaitPlace(future))
     try:
-        place = future.get(timeout=ATTACH_TIMEOUT)
+        place: Placed = yield Answer(future, ATTACH_TIMEOUT)
     except pykka.Timeout as exc:
-        raise EngineError(f"the host of {config.url} did not answer within {ATTACH_TIMEOUT:g} s") from exc
+        children: Children = yield from engine.ask(GetChildren(), time.monotonic() + ASK_TIMEOUT)
+        why = "".join(f"; {one}" for one in children.restarting)
+        text = f"the host of {engine.config.url} did not answer within {ATTACH_TIMEOUT:g} s{why}"
+        raise EngineError(text) from exc
     if place.error is not None:
         raise place.error
     return place
@@ -212,10 +199,10 @@ def _await_place(config: Config, supervisor: Ref) -> Placed:
 class Service:
     """An engine that serves others. `role` is its place among the processes of its user when it had found it."""
 
-    def __init__(self, supervisor: Ref, role: Role) -> None:
+    def __init__(self, engine: Engine, role: Role) -> None:
         self.role = role
         self.address = ""  # where the network is served
-        self._supervisor = supervisor
+        self._engine = engine
 
     def open_network(self, opening: Opening) -> None:
         """Serve the network, too.
@@ -224,10 +211,10 @@ class Service:
             OSError: if it cannot be listened there.
             EngineError: if the engine does not answer.
         """
-        future: pykka.Future[str] = pykka.ThreadingFuture()
-        tell(self._supervisor, OpenNetwork(opening, future))
+        future: Future[str] = Future()
+        tell(self._engine.supervisor, OpenNetwork(opening, future))
         try:
-            self.address = future.get(timeout=ASK_TIMEOUT)
+            self.address = Answer(future, ASK_TIMEOUT).wait()
         except pykka.Timeout as exc:
             raise EngineError(f"the door to the network did not open within {ASK_TIMEOUT:g} s") from exc
         except OSError as exc:
@@ -235,7 +222,7 @@ class Service:
 
     def show(self, state: bytes) -> None:
         """Have the page of the network's door show this, JSON."""
-        tell(self._supervisor, ShowState(state))
+        tell(self._engine.supervisor, ShowState(state))
 
 
 @contextlib.contextmanager
@@ -253,16 +240,16 @@ def serve(config: Config, network: Network | None = None) -> Iterator[Service]:
     opening = prepare(network) if network is not None else None
     if config.mode == "embedded" and opening is None:
         raise ConfigError("mode='embedded' (WEBSOCKET_V6_MODE) shares with nobody: use auto to serve other processes")
-    engine = _enter(config, SERVICE, serves=True)
+    engine = finish(_enter(config, SERVICE, serves=True))
     try:
-        supervisor = engine.start()
-        ask(supervisor, GetChildren(), ASK_TIMEOUT)
-        service = Service(supervisor, _await_place(config, supervisor).role)
+        engine.start()
+        finish(engine.ask(GetChildren(), time.monotonic() + ASK_TIMEOUT))
+        service = Service(engine, finish(_await_place(engine)).role)
         if opening is not None and service.role is not Role.GUEST:
             service.open_network(opening)
         yield service
     finally:
-        _leave(engine, SERVICE)
+        finish(_leave(engine, SERVICE))
 
 
 def _meeting_folder(config: Config) -> Path | None:
@@ -285,7 +272,7 @@ def _meeting_folder(config: Config) -> Path | None:
     return folder
 
 
-def _leave(engine: Engine, user: str) -> None:
+def _leave(engine: Engine, user: str) -> Steps[None]:
     """Have `engine` used by `user` no more; the last one closes it, and returns when that is done."""
     engine.forget(user)
     with _lock:
@@ -293,12 +280,12 @@ def _leave(engine: Engine, user: str) -> None:
         if engine.users or engine.is_closing:
             return
         engine.is_closing = True
-    _close(engine, HAND_OVER_TIMEOUT)
+    yield from _close(engine, HAND_OVER_TIMEOUT)
 
 
-def _close(engine: Engine, hand_over_timeout: float) -> None:
+def _close(engine: Engine, hand_over_timeout: float) -> Steps[None]:
     try:
-        engine.stop(hand_over_timeout)
+        yield from engine.stop(hand_over_timeout)
     finally:
         with _lock:
             _open.discard(engine)
@@ -307,20 +294,20 @@ def _close(engine: Engine, hand_over_timeout: float) -> None:
         engine.closed.set()
 
 
-def _hand_over(supervisor: Ref, timeout: float) -> None:
+def _hand_over(supervisor: Ref, timeout: float) -> Steps[None]:
     """Let processes that use this engine's connections go on without a gap."""
-    done: pykka.Future[bool] = pykka.ThreadingFuture()
+    done: Future[bool] = Future()
     if tell(supervisor, HandOver(done)):
         try:
-            is_in_order = done.get(timeout=timeout)
+            is_in_order: bool = yield Answer(done, timeout)
         except pykka.Timeout:
             is_in_order = False
         if not is_in_order:
             logger.warning("other processes did not take over in time; they will notice the gap")
 
 
-def _stop(supervisor: Ref) -> None:
-    if not stop_and_join(supervisor, STOP_TIMEOUT):
+def _stop(supervisor: Ref) -> Steps[None]:
+    if not (yield Ended(supervisor, STOP_TIMEOUT)):
         logger.warning("the engine did not stop within %g s", STOP_TIMEOUT)
 
 
@@ -333,7 +320,7 @@ def at_exit(user: Leaver) -> None:
 def _exit() -> None:
     deadline = time.monotonic() + EXIT_TIMEOUT
     for user in list(_exits):
-        user.end(max(0.0, deadline - time.monotonic()))
+        finish(user.end(max(0.0, deadline - time.monotonic())))
     with _lock:
         left = list(_open)
         closing = [engine for engine in left if engine.is_closing]
@@ -341,9 +328,10 @@ def _exit() -> None:
             engine.is_closing = True
     for engine in left:
         if engine in closing:  # in a thread of its last user, which would end with the interpreter
-            engine.closed.wait(CLOSE_TIMEOUT)
+            with contextlib.suppress(pykka.Timeout):
+                Answer(engine.closed, CLOSE_TIMEOUT).wait()
         else:
-            _close(engine, EXIT_TIMEOUT)
+            finish(_close(engine, EXIT_TIMEOUT))
 
 
 def _after_fork() -> None:

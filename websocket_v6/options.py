@@ -33,14 +33,19 @@ class PublicOptions(Options, total=False):
 class Settings:
     """The options of a subscription and who is called with its events.
 
-    `flags` are those that are part of the want itself.
+    `flags` are those that are part of the want itself. `awaits` says that callbacks may be `async def`.
 
     Raises:
         LocalProtocolError: if one of them makes no sense.
     """
 
     def __init__(
-        self, callback: Callback | None = None, options: Mapping[str, Any] | None = None, *, private: bool = False
+        self,
+        callback: Callback | None = None,
+        options: Mapping[str, Any] | None = None,
+        *,
+        private: bool = False,
+        awaits: bool = False,
     ) -> None:
         options = options or {}
         known = Options.__annotations__ if private else PublicOptions.__annotations__
@@ -55,9 +60,9 @@ class Settings:
             name: check_flag(name, options[name]) for name in ("snapshot", "realtime") if name in options
         }
         if callback is not None:
-            check_callable("callback", callback)
+            check_callable("callback", callback, awaits=awaits)
         if self.error_handler is not None:
-            check_callable("error_handler", self.error_handler)
+            check_callable("error_handler", self.error_handler, awaits=awaits)
         if self.mailbox is not None and not isinstance(self.mailbox, Mailbox):
             raise LocalProtocolError(f"mailbox={self.mailbox!r:.60} is not a policy: give one such as Mailbox.latest()")
         if self.numbers not in (Decimal, float):

@@ -1,24 +1,19 @@
-"""What a component holds: subscribe, take snapshots, see how things stand, leave."""
+"""What a component of a synchronous program holds: subscribe, take snapshots, see how things stand, leave."""
 
-import threading
-import weakref
-from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar, Unpack, cast
+from typing import Any, Literal, TypeVar, Unpack, overload
 
-import pykka
-
+from . import wanted
 from .actors.delivery.edge import Callback
-from .actors.forks import in_child
-from .actors.jwt import Keys, ReplaceKeys
-from .actors.messages.registry import AskExchange
-from .arguments import caller, check_callable, check_flag, check_seconds
-from .component import CALLBACK_TIMEOUT, Component, Held
-from .health import Health, gather, is_open
-from .options import Options, PublicOptions, Settings, Symbols
+from .actors.jwt import Keys
+from .component import OwnThread, Place
+from .ending import run_until
+from .face import LIST_TIMEOUT, READY_TIMEOUT, Face
+from .health import Health
+from .newest import wanted_book, wanted_value
+from .options import Options, PublicOptions, Symbols
 from .protocol.config import Config
-from .protocol.errors import ClosedError, ConfigError, LocalProtocolError, TransportError
 from .protocol.events import (
     AnnouncementEvent,
     CandleEvent,
@@ -34,51 +29,29 @@ from .protocol.events import (
     TradeEvent,
 )
 from .protocol.exchange.heads import SubscriptionList
-from .protocol.exchange.wants import (
-    ENDPOINTS,
-    Want,
-    announcement_want,
-    candle_want,
-    indicator_want,
-    my_asset_want,
-    my_order_want,
-    orderbook_want,
-    ticker_want,
-    trade_want,
-)
-from .snapshots import take_snapshot
+from .snapshots import ONCE
+from .steps import finish
 from .subscription import Subscription
+from .wanted import Indicators, Level, Wanted
 
 __all__ = ["WebSocketClientProxy"]
-
-LIST_TIMEOUT = 10.0
 
 E = TypeVar("E", bound=Event)
 
 
-class WebSocketClientProxy:
+class WebSocketClientProxy(Face):
     """One component's access to Upbit's feeds.
 
     Cheap to make: the engine starts, or is found, at the first call that needs it. A context manager; leaving it is
     `cleanup()`. `component_id` names the component in logs and errors. Without `config` the environment decides
     (`Config.from_env`). Safe to use from any thread, and from its own callbacks. In a forked child it starts afresh.
+    In an asyncio program it is `websocket_v6.aio.WebSocketClientProxy`.
     """
 
+    _awaits = False
+
     def __init__(self, component_id: str, *, config: Config | None = None) -> None:
-        self.component_id = component_id
-        self._component: Component | None = None
-        self._is_closed = False  # all that `repr` needs comes first: who shows a traceback may show what failed
-        if not isinstance(component_id, str) or not component_id:
-            raise LocalProtocolError(f"component_id={component_id!r:.60} must be a name, such as 'my_chart'")
-        if not isinstance(config, Config | None):  # not shown: it may hold keys
-            raise ConfigError(f"config is of type {type(config).__name__}: give a Config, such as Config(region='kr')")
-        self._config = Config.from_env() if config is None else config
-        self._held = Held()
-        self._made_at = caller()
-        self._finalizer: weakref.finalize[Any, Any] | None = None
-        # Two threads may make the first call at once; only they ever wait for it.
-        self._starting = threading.Lock()
-        in_child(self)
+        super().__init__(component_id, config=config)
 
     # --- subscribe
 
@@ -93,15 +66,15 @@ class WebSocketClientProxy:
 
         Raises:
             LocalProtocolError: if a code is nonsense or an option is not known; nothing is subscribed then.
-            EngineError: if the engine has given up.
+            EngineError: if a part of the engine that this takes failed and is started again: try again then.
         """
-        return self._subscribe(TickerEvent, lambda flags: ticker_want(symbols, **flags), callback, options)
+        return self._subscribe(wanted.ticker(symbols, self._settings(callback, options)))
 
     def subscribe_trade(
         self, symbols: Symbols, callback: Callback | None = None, **options: Unpack[PublicOptions]
     ) -> Subscription[TradeEvent]:
         """Subscribe to trades, one event for each execution, none left out."""
-        return self._subscribe(TradeEvent, lambda flags: trade_want(symbols, **flags), callback, options)
+        return self._subscribe(wanted.trade(symbols, self._settings(callback, options)))
 
     def subscribe_orderbook(
         self,
@@ -109,13 +82,12 @@ class WebSocketClientProxy:
         callback: Callback | None = None,
         *,
         depth: int = 30,
-        level: float | str | Decimal = 0,
+        level: Level = 0,
         **options: Unpack[PublicOptions],
     ) -> Subscription[OrderbookEvent]:
         """Subscribe to order books: `depth` (1, 5, 15 or 30) levels a side, prices grouped by `level` (KRW markets)."""
-        return self._subscribe(
-            OrderbookEvent, lambda flags: orderbook_want(symbols, depth=depth, level=level, **flags), callback, options
-        )
+        settings = self._settings(callback, options)
+        return self._subscribe(wanted.orderbook(symbols, settings, depth=depth, level=level))
 
     def subscribe_candle(
         self,
@@ -126,21 +98,19 @@ class WebSocketClientProxy:
         **options: Unpack[PublicOptions],
     ) -> Subscription[CandleEvent]:
         """Subscribe to candles of 1s, 1m, 3m, 5m, 10m, 15m, 30m, 60m or 240m, sent as they change."""
-        return self._subscribe(
-            CandleEvent, lambda flags: candle_want(symbols, interval=interval, **flags), callback, options
-        )
+        return self._subscribe(wanted.candle(symbols, self._settings(callback, options), interval=interval))
 
     def subscribe_my_order(
         self, callback: Callback | None = None, *, symbols: Symbols | None = None, **options: Unpack[Options]
     ) -> Subscription[MyOrderEvent]:
         """Subscribe to the account's orders and executions, of all markets unless `symbols` says which. Needs keys."""
-        return self._subscribe(MyOrderEvent, lambda _: my_order_want(symbols), callback, options, private=True)
+        return self._subscribe(wanted.my_order(symbols, self._settings(callback, options, private=True)))
 
     def subscribe_my_asset(
         self, callback: Callback | None = None, **options: Unpack[Options]
     ) -> Subscription[MyAssetEvent]:
         """Subscribe to changes of the account's balances. Needs keys."""
-        return self._subscribe(MyAssetEvent, lambda _: my_asset_want(), callback, options, private=True)
+        return self._subscribe(wanted.my_asset(self._settings(callback, options, private=True)))
 
     def subscribe_announcement(
         self,
@@ -151,14 +121,8 @@ class WebSocketClientProxy:
         **options: Unpack[Options],
     ) -> Subscription[AnnouncementEvent]:
         """Subscribe to the exchange's notices, of all categories unless `categories` says which. Needs keys."""
-        region, include_body = self._config.region, check_flag("include_body", include_body)
-        return self._subscribe(
-            AnnouncementEvent,
-            lambda _: announcement_want(categories, include_body=include_body, region=region),
-            callback,
-            options,
-            private=True,
-        )
+        settings, region = self._settings(callback, options, private=True), self._config.region
+        return self._subscribe(wanted.announcement(categories, settings, include_body=include_body, region=region))
 
     def subscribe_indicator(
         self,
@@ -166,7 +130,7 @@ class WebSocketClientProxy:
         callback: Callback | None = None,
         *,
         timeframe: str,
-        indicators: Mapping[str, object] | Iterable[Mapping[str, object]],
+        indicators: Indicators,
         **options: Unpack[Options],
     ) -> Subscription[IndicatorEvent]:
         """Subscribe to indicators, computed by the exchange at each candle's close. KRW markets, needs keys.
@@ -174,13 +138,8 @@ class WebSocketClientProxy:
         `timeframe` is 5m, 15m, 60m, 240m or 1d; `indicators` are the exchange's own objects, such as
         `{"type": "rsi", "params": {"period": 14}}`. All components together may want 100 of code and indicator.
         """
-        return self._subscribe(
-            IndicatorEvent,
-            lambda _: indicator_want(symbols, timeframe=timeframe, indicators=indicators),
-            callback,
-            options,
-            private=True,
-        )
+        settings = self._settings(callback, options, private=True)
+        return self._subscribe(wanted.indicator(symbols, settings, timeframe=timeframe, indicators=indicators))
 
     def subscribe_indicator_signal(
         self,
@@ -188,7 +147,7 @@ class WebSocketClientProxy:
         callback: Callback | None = None,
         *,
         timeframe: str,
-        indicators: Mapping[str, object] | Iterable[Mapping[str, object]],
+        indicators: Indicators,
         **options: Unpack[Options],
     ) -> Subscription[IndicatorSignalEvent]:
         """Subscribe to the moments at which an indicator's condition comes true; see `subscribe_indicator`.
@@ -196,13 +155,8 @@ class WebSocketClientProxy:
         Each indicator names its `trigger` and, where it has any, `event_params`:
         `{"type": "rsi", "params": {"period": 14}, "trigger": "oversold", "event_params": {"threshold": 30}}`.
         """
-        return self._subscribe(
-            IndicatorSignalEvent,
-            lambda _: indicator_want(symbols, timeframe=timeframe, indicators=indicators, signal=True),
-            callback,
-            options,
-            private=True,
-        )
+        settings = self._settings(callback, options, private=True)
+        return self._subscribe(wanted.indicator_signal(symbols, settings, timeframe=timeframe, indicators=indicators))
 
     # --- snapshots
 
@@ -215,38 +169,85 @@ class WebSocketClientProxy:
             UnknownCodeError: if the exchange sends nothing for a code within `timeout` seconds; it names them.
             SnapshotTimeoutError: if there is no connection.
         """
-        return self._snapshot(TickerEvent, ticker_want(symbols, realtime=False), timeout)
+        return self._snapshot(wanted.ticker(symbols, ONCE), timeout)
 
     def get_trade_snapshot(self, symbols: Symbols, *, timeout: float = 5.0) -> list[TradeEvent]:
         """Return the last trade of each code, in the order asked for; see `get_ticker_snapshot`."""
-        return self._snapshot(TradeEvent, trade_want(symbols, realtime=False), timeout)
+        return self._snapshot(wanted.trade(symbols, ONCE), timeout)
 
     def get_orderbook_snapshot(
-        self, symbols: Symbols, *, depth: int = 30, level: float | str | Decimal = 0, timeout: float = 5.0
+        self, symbols: Symbols, *, depth: int = 30, level: Level = 0, timeout: float = 5.0
     ) -> list[OrderbookEvent]:
         """Return the present order book of each code, in the order asked for; see `get_ticker_snapshot`."""
-        return self._snapshot(
-            OrderbookEvent, orderbook_want(symbols, depth=depth, level=level, realtime=False), timeout
-        )
+        return self._snapshot(wanted.orderbook(symbols, ONCE, depth=depth, level=level), timeout)
 
     def get_candle_snapshot(self, symbols: Symbols, *, interval: str = "1m", timeout: float = 5.0) -> list[CandleEvent]:
         """Return the newest candle of each code, in the order asked for; see `get_ticker_snapshot`."""
-        return self._snapshot(CandleEvent, candle_want(symbols, interval=interval, realtime=False), timeout)
+        return self._snapshot(wanted.candle(symbols, ONCE, interval=interval), timeout)
+
+    # --- the newest values, now
+
+    @overload
+    def last(self, type: Literal["ticker"], code: str) -> TickerEvent | None: ...
+    @overload
+    def last(self, type: Literal["trade"], code: str) -> TradeEvent | None: ...
+    @overload
+    def last(self, type: Literal["orderbook"], code: str) -> OrderbookEvent | None: ...
+    @overload
+    def last(self, type: str, code: str) -> Event | None: ...
+    def last(self, type: str, code: str) -> Event | None:  # noqa: A002 - the exchange's word
+        """Return the newest value of a stream that runs, as it stands now: nothing is waited for and nothing is sent.
+
+        `type` is "ticker", "trade", "orderbook" or a candle's, such as "candle.1m". It has what the newest callback
+        has or is about to have, in the form that this component subscribed to. A stream that only other components of
+        this process subscribed to is known as well.
+
+        `None` if there is none: nobody subscribed, nothing has come yet, or the connection is gone. A value from before
+        that is never given, since it may be wrong by now; after a reconnect it is there again with the first message.
+
+        Raises:
+            LocalProtocolError: if the type has no newest value, or the code is nonsense.
+
+        Example:
+            proxy.subscribe_ticker("KRW-BTC", on_tick)
+            ticker = proxy.last("ticker", "KRW-BTC")
+            price = None if ticker is None else ticker.trade_price
+        """
+        return finish(self._newest(wanted_value(type, code)))
+
+    def book(self, code: str, *, level: Level = 0) -> OrderbookEvent | None:
+        """Return the newest order book that is subscribed to, as `last` does; `level` is that of the subscription.
+
+        Example:
+            proxy.subscribe_orderbook("KRW-BTC", on_book, depth=5)
+            book = proxy.book("KRW-BTC")
+        """
+        return finish(self._newest(wanted_book(code, level)))
+
+    def wait_ready(self, timeout: float = READY_TIMEOUT) -> None:
+        """Wait until every stream that this component subscribed to has data: `last` has a value for each then.
+
+        The exchange sends no present state of private streams: for those it is enough that their connection is open.
+
+        Raises:
+            NotReadyError: if some have none within `timeout` seconds; it names them and says what they wait for.
+            ClosedError: if the component ends meanwhile.
+
+        Example:
+            proxy.subscribe_orderbook(["KRW-BTC", "KRW-ETH"], on_book)
+            proxy.wait_ready(timeout=10.0)
+        """
+        finish(self._data_awaited(timeout))
 
     # --- the rest
 
     def unsubscribe(self, subscription: Subscription[Any]) -> None:
         """Close one subscription of this proxy. Closing it twice is no error."""
-        if not isinstance(subscription, Subscription):
-            raise LocalProtocolError(
-                f"subscription={subscription!r:.60} is none: give what subscribe_... returned, or use unsubscribe_all()"
-            )
-        subscription.close()
+        finish(self._unsubscribed(subscription, Subscription))
 
     def unsubscribe_all(self) -> None:
         """Close all subscriptions; the proxy stays usable."""
-        for subscription in self.subscriptions():
-            subscription.close()
+        finish(self._all_unsubscribed())
 
     def subscriptions(self) -> list[Subscription[Any]]:
         """Return the open subscriptions, oldest first."""
@@ -255,26 +256,29 @@ class WebSocketClientProxy:
 
     def is_public_available(self) -> bool:
         """Whether the public connection is open now."""
-        return self._is_open("public")
+        return finish(self._is_open("public"))
 
     def is_private_available(self) -> bool:
         """Whether the private connection is open now."""
-        return self._is_open("private")
+        return finish(self._is_open("private"))
 
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
-        """Have `callback` called, on the component's thread, with what happens to the connections it uses.
+        """Have `callback` called, as the component's others are, with what happens to the connections it uses.
 
-        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed" or "backfilled".
+        Whenever it is registered, it is called with the present state of each first, where that is known.
+
+        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed", "backfilled" or
+        "restarting".
         """
-        self._engaged_for(callback).on_connection(callback)
+        finish(self._connections_told(callback))
 
     def on_overflow(self, callback: Callable[[OverflowEvent], object]) -> None:
-        """Have `callback` called, on the component's thread, with what its mailboxes drop.
+        """Have `callback` called, as the component's others are, with what its mailboxes drop.
 
         `event.type` names the data type, `dropped` counts since the last call. Policies that drop by design (`latest`,
         `throttle`) tell at most once a second; a mailbox with `notify=True` tells in its own stream instead.
         """
-        self._engaged_for(callback).on_overflow(callback)
+        finish(self._overflows_told(callback))
 
     def list_subscriptions(self, endpoint: str = "public", *, timeout: float = LIST_TIMEOUT) -> SubscriptionList:
         """Ask the exchange what it serves on `endpoint` (LIST_SUBSCRIPTIONS), to all components together.
@@ -282,18 +286,7 @@ class WebSocketClientProxy:
         Raises:
             TransportError: if the endpoint is not connected, or does not answer within `timeout` seconds.
         """
-        if endpoint not in ENDPOINTS:
-            raise LocalProtocolError(f"endpoint={endpoint!r:.60} is not known: choose {', '.join(ENDPOINTS)}")
-        check_seconds("timeout", timeout)
-        component = self._engaged()
-        answer: pykka.Future[SubscriptionList] = pykka.ThreadingFuture()
-        component.link.ask_registry(AskExchange(endpoint, answer))
-        try:
-            return answer.get(timeout=timeout)
-        except pykka.Timeout as exc:
-            standing = component.standing.describe(endpoint)
-            text = f"the exchange did not list its subscriptions within {timeout:g} s: {standing}"
-            raise TransportError(text) from exc
+        return finish(self._listed(endpoint, timeout))
 
     def set_keys(self, access_key: str, secret_key: str) -> None:
         """Replace the account's keys; private connections connect again with the new ones.
@@ -304,12 +297,28 @@ class WebSocketClientProxy:
             keys = Keys(access_key, secret_key)
         finally:
             del access_key, secret_key  # tracebacks are sometimes printed with all local variables
-        self._config.check_secrecy()
-        self._engaged().link.ask(lambda children: children.jwt, ReplaceKeys(keys))
+        finish(self._keys_replaced(keys))
 
     def health(self) -> Health:
         """Return how the engine and this component are doing; `str()` of it reads well."""
-        return gather(self._engaged())
+        return finish(self._gathered())
+
+    def run(self) -> int:
+        """Wait until Ctrl-C, SIGTERM (or SIGHUP) or `stop()`, then `cleanup()`: the last line of a script.
+
+        Returns the exit status for whoever supervises the process: 0, or 130 after Ctrl-C, as a shell has it. A second
+        Ctrl-C ends the process at once. Handlers of signals are what they were when this returns. In another thread
+        than the main one signals are not heard: it waits for `stop()`, or for a `cleanup()` elsewhere.
+
+        Example:
+            proxy.subscribe_ticker("KRW-BTC", on_tick)
+            sys.exit(proxy.run())
+        """
+        return run_until(self._stop, lambda: finish(self._ended()))
+
+    def stop(self) -> None:
+        """Have `run` end, now or as soon as it is called. From any thread, a callback or a signal's handler."""
+        self._stop.set()
 
     def cleanup(self) -> None:
         """End the component: callbacks stop, wants leave the union, the last one stops the engine.
@@ -317,12 +326,7 @@ class WebSocketClientProxy:
         Idempotent; may be called from any thread and from a callback. Waits for a callback that is running, but not
         longer than 5 s.
         """
-        self._is_closed = True
-        component, self._component = self._component, None
-        if self._finalizer is not None:
-            self._finalizer.detach()
-        if component is not None:
-            component.end(CALLBACK_TIMEOUT)
+        finish(self._ended())
 
     def __enter__(self) -> "WebSocketClientProxy":
         return self
@@ -332,67 +336,13 @@ class WebSocketClientProxy:
     ) -> None:
         self.cleanup()
 
-    def __reduce__(self) -> Any:
-        raise TypeError(
-            "a WebSocketClientProxy stays in its process and is not copied: make one in the child, with the same Config"
-        )
-
-    def __repr__(self) -> str:
-        state = "closed" if self._is_closed else f"{len(self.subscriptions())} subscriptions"
-        return f"<WebSocketClientProxy {self.component_id!r}, {state}>"
-
     # --- inside
 
-    def _engaged(self) -> Component:
-        """Return this component's part in the engine, starting both if need be."""
-        with self._starting:
-            self._check_open()
-            component = self._component
-            if component is None:
-                component = self._component = Component(self.component_id, self._config, self._held, self._made_at)
-                # Collected without cleanup, the component is ended by its own thread.
-                self._finalizer = weakref.finalize(self, component.leave_soon)
-                self._finalizer.atexit = False
-                if self._is_closed:  # another thread cleaned up meanwhile, and may have found nothing
-                    self.cleanup()
-                    self._check_open()
-            return component
+    def _place(self) -> Place:
+        return OwnThread()
 
-    def _engaged_for(self, callback: object) -> Component:
-        check_callable("callback", callback)
-        return self._engaged()
+    def _subscribe(self, what: Wanted[E]) -> Subscription[E]:
+        return Subscription(*finish(self._subscribed(what)), self)
 
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise ClosedError(f"component {self.component_id!r} is closed: make a new WebSocketClientProxy")
-
-    def _subscribe(
-        self,
-        kind: type[E],  # noqa: ARG002 - what the caller's type checker learns of the events
-        make_want: Callable[[dict[str, bool]], Want],
-        callback: Callback | None,
-        options: Options | PublicOptions,
-        private: bool = False,
-    ) -> Subscription[E]:
-        settings = Settings(callback, cast(Mapping[str, Any], options), private=private)
-        want = make_want(settings.flags)
-        component = self._engaged()
-        if private:
-            component.check_keys(want.type)
-        return Subscription(component, component.subscribe(want, settings), self)
-
-    def _snapshot(self, kind: type[E], want: Want, timeout: float) -> list[E]:
-        check_seconds("timeout", timeout)
-        return take_snapshot(self._engaged(), want, kind, timeout)
-
-    def _is_open(self, endpoint: str) -> bool:
-        component = self._component
-        return component is not None and is_open(component, endpoint)
-
-    def _after_fork(self) -> None:
-        # The parent's engine is not here, nor is whoever may have held the lock.
-        self._starting = threading.Lock()
-        self._component = None
-        self._held = Held()
-        if self._finalizer is not None:
-            self._finalizer.detach()
+    def _snapshot(self, what: Wanted[E], timeout: float) -> list[E]:
+        return finish(self._snapshot_taken(what, timeout))

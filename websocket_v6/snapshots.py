@@ -11,39 +11,42 @@ from .protocol.delivery.policy import Mailbox
 from .protocol.errors import SnapshotTimeoutError, UnknownCodeError
 from .protocol.events import Event
 from .protocol.exchange.wants import Want
+from .steps import Pull, Steps
+from .wanted import Wanted
 
-__all__ = ["take_snapshot"]
+__all__ = ["ONCE", "take_snapshot"]
 
-MEMORY = 64 * 1024 * 1024
+ONCE = Settings(options={"realtime": False, "mailbox": Mailbox.lossless(64 * 1024 * 1024)})
 
 E = TypeVar("E", bound=Event)
 
 
-def take_snapshot(component: Component, want: Want, kind: type[E], timeout: float) -> list[E]:
-    """Return one event for each code of `want`, which is for the present state alone, in the order of the codes.
+def take_snapshot(component: Component, wanted: Wanted[E], timeout: float) -> Steps[list[E]]:
+    """Return one event for each code that is wanted (`ONCE`), in the order of the codes.
 
     Raises:
         UnknownCodeError: if the exchange sends nothing for a code within `timeout` seconds; it names them.
         SnapshotTimeoutError: if there is no connection.
     """
-    edge = component.subscribe(want, Settings(options={"mailbox": Mailbox.lossless(MEMORY)}))
+    want, kind = wanted.want, wanted.kind
+    edge = yield from component.subscribe(want, wanted.settings)
     found: dict[str, E] = {}
     deadline = time.monotonic() + timeout
     try:
         while len(found) < len(want.codes):
-            event = edge.pull(max(0.0, deadline - time.monotonic()))
+            event = yield Pull(edge, max(0.0, deadline - time.monotonic()))
             if isinstance(event, kind):
                 found.setdefault(event.symbol, event)
     except (TimeoutError, UnknownCodeError):
-        raise _missing(component, want, found, timeout) from None
+        raise (yield from _missing(component, want, found, timeout)) from None
     finally:
-        component.close(edge)
+        yield from component.close(edge)
     return [found[code] for code in want.codes]
 
 
-def _missing(component: Component, want: Want, found: Mapping[str, Event], timeout: float) -> Exception:
+def _missing(component: Component, want: Want, found: Mapping[str, Event], timeout: float) -> Steps[Exception]:
     missing = [code for code in want.codes if code not in found]
-    if not is_open(component, "public"):
+    if not (yield from is_open(component, "public")):
         standing = component.standing.describe("public")
         return SnapshotTimeoutError(f"no {want.type} snapshot within {timeout:g} s: {standing}")
     level = f" with level={want.level}" if want.level else ""

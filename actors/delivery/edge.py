@@ -90,15 +90,35 @@ class Edge:
         """Wait for the next event and return it; raises what `MailboxQueue.get` raises."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            event = self.mailbox.get(timeout)
-            if self.mailbox.has_overflowed and (overflow := self.mailbox.overflow(time.monotonic())):
-                self.on_overflow(overflow)
-            self.note_lag(event)
-            shown = self.prepare(event)
+            shown = self._pulled(self.mailbox.get(timeout))
             if shown is not None:
                 return shown
             if deadline is not None:
                 timeout = max(0.0, deadline - time.monotonic())
+
+    def poll(self) -> Delivered | None:
+        """Return the next event if it is there, None if `pull` would wait; raises what that raises, at once."""
+        while (event := self.mailbox.poll(time.monotonic())) is not None:
+            shown = self._pulled(event)
+            if shown is not None:
+                return shown
+        return None
+
+    def poll_more(self, limit: int) -> list[Delivered]:
+        """Return up to `limit` events that are there. Raises nothing: what is to be raised waits for the next pull."""
+        shown: list[Delivered] = []
+        while len(shown) < limit:
+            events = self.mailbox.take_many(time.monotonic(), limit - len(shown))
+            if not events:
+                break
+            shown.extend(one for one in map(self._pulled, events) if one is not None)
+        return shown
+
+    def _pulled(self, event: Delivered) -> Delivered | None:
+        if self.mailbox.has_overflowed and (overflow := self.mailbox.overflow(time.monotonic())):
+            self.on_overflow(overflow)
+        self.note_lag(event)
+        return self.prepare(event)
 
     def prepare(self, event: Delivered) -> Delivered | None:
         """Decode `event` and return the component's view of it; `None` if it is malformed, which is reported."""

@@ -3,30 +3,38 @@
 What a subscription is, and the last step of an event before user code, is `Edge` (`edge.py`).
 """
 
+import inspect
 import logging
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
-from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
+from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, Ready, StreamFailed
+from websocket_v6.protocol.delivery.stores import NEVER
+from websocket_v6.protocol.errors import ClosedError, LocalProtocolError, MailboxFullError, WebSocketV6Error
 from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, OverflowEvent
 from websocket_v6.protocol.telling import Tellings, Told
 
 from .edge import Calls, Edge
 from .standing import Standing
 
-__all__ = ["Attach", "Detach", "Leave", "OnConnection", "OnOverflow", "Overflowed", "Subscriber"]
+__all__ = ["Attach", "Detach", "Leave", "OnConnection", "OnOverflow", "Overflowed", "Subscriber", "Work"]
 
 logger = logging.getLogger(__name__)
 
 BURST = 256  # events of one mailbox before the others have their turn
 BATCH = 32  # events taken out of a mailbox at once, for a callback that is quick
+AGAIN = 0.1  # seconds until a mailbox is looked at again after a bug
 QUICK = 100e-6  # seconds for an event at most
+NOT_AWAITED = "nobody awaits what a callback returns here: use websocket_v6.aio for that, or a plain function"
 GAP_OVER = ("open", "backfilled")  # states in which the end of a gap is known
+
+T = TypeVar("T")
+Work: TypeAlias = Generator[Awaitable[Any], None, T]  # calls user code; yields what that returned to be awaited
 
 
 class Attach(NamedTuple):
@@ -70,9 +78,15 @@ class Subscriber(Actor):
     """Calls one component's callbacks, one at a time, in the order of the exchange.
 
     Receives Attach, Detach, OnConnection, OnOverflow, Overflowed and Leave from the proxy, Ready from the router,
-    ConnectionChanged, StreamFailed and EngineFailed from the registry and the supervisor. Calls `cut_off` to have the
-    want taken back of which the mailbox has ended by itself. What it hears of connections it notes in `standing`.
+    ConnectionChanged, StreamFailed, PartFailed and EngineFailed from the registry and the supervisor. Calls `cut_off`
+    to have the want taken back of which the mailbox has ended by itself. What it hears of connections it notes in
+    `standing`.
+
+    What calls user code is `Work`, so that a callback may be awaited where that can be done (`aio/subscriber.py`): what
+    the callback returned is yielded, and what comes of it is sent or thrown in.
     """
+
+    lets_through: ClassVar[tuple[type[BaseException], ...]] = ()  # of what callbacks raise
 
     def __init__(self, component_id: str, cut_off: Callable[[Edge], object], standing: Standing | None = None) -> None:
         super().__init__()
@@ -84,36 +98,49 @@ class Subscriber(Actor):
         self._timers: dict[int, Timer] = {}
         self._on_connection: list[Callable[[], Calls | None]] = []
         self._on_overflow: list[Callable[[], Calls | None]] = []
+        self._epochs: dict[str, int] = {}  # of each endpoint, as last heard
+        self._taken = 0  # events, in all
 
     def on_receive(self, message: object) -> object:
-        """Handle one message."""
+        """Handle one message. A bug at one ends nothing: nobody could start a component's thread again."""
+        try:
+            self._heed(message)
+        except Exception:
+            logger.exception("component %r failed at a message; this is a bug, please report it", self._component_id)
+            if isinstance(message, Ready):
+                self.after(AGAIN, message)  # what waits behind it is delivered all the same
+        return None
+
+    def _heed(self, message: object) -> None:
         match message:
             case Ready(subscription_id):
-                if self._drain(subscription_id):
-                    tell(self.actor_ref, message)  # the others have their turn first
+                self._do(subscription_id, self._ready(message))
             case Attach(edge):
                 self._attached[edge.subscription_id] = edge
             case Detach(subscription_id):
                 self._detach(subscription_id)
             case OnConnection(calls):
                 self._on_connection.append(calls)
+                self._do("on_connection", self._tell_present(calls))
             case OnOverflow(calls):
                 self._on_overflow.append(calls)
             case Overflowed(subscription_id, event):
-                self._overflowed(self._attached.get(subscription_id), event)
+                self._do("on_overflow", self._overflow_found(subscription_id, event))
             case ConnectionChanged():
-                self._connection_changed(message)
+                self._standing.note(message)
+                self._do("on_connection", self._connection_changed(message))
             case StreamFailed(subscription_id, error, final):
-                self._stream_failed(subscription_id, error, final)
+                self._do(subscription_id, self._stream_failed(subscription_id, error, final))
+            case PartFailed():
+                self._do("on_connection", self._part_failed(message))
             case EngineFailed(error):
                 for subscription_id in list(self._attached):
-                    self._stream_failed(subscription_id, error, final=True)
+                    self._do(subscription_id, self._stream_failed(subscription_id, error, final=True))
             case Leave(last):
                 last()
                 self.stop()
             case _:
                 super().on_receive(message)
-        return None
 
     def close(self) -> None:
         """Close the mailboxes: whoever pulls from one hears that it is over."""
@@ -121,45 +148,72 @@ class Subscriber(Actor):
             edge.mailbox.close(ClosedError(f"component {self._component_id!r} is closed"))
         self._attached.clear()
 
+    def _do(self, lane: object, work: Work[object]) -> None:  # noqa: ARG002
+        """Do `work` to its end. What is of one `lane` is done one after the other, also where it takes a while."""
+        try:
+            awaited = next(work)
+            while True:  # here nobody can await it, in the middle of a thread's work
+                if inspect.iscoroutine(awaited):
+                    awaited.close()
+                awaited = work.throw(LocalProtocolError(f"{NOT_AWAITED}: it returned {awaited!r:.80}"))
+        except StopIteration:
+            pass
+
     # --- events
 
-    def _drain(self, subscription_id: int) -> bool:
+    def _ready(self, message: Ready) -> Work[None]:
+        if (yield from self._drain(message.subscription_id)):
+            tell(self.actor_ref, message)  # the others have their turn first
+
+    def _drain(self, subscription_id: int) -> Work[bool]:
         """Deliver what is due, up to a burst; return whether there may be more."""
         edge = self._attached.get(subscription_id)
         calls = edge.calls() if edge is not None and edge.is_pushed else None
         if edge is None or calls is None or calls.callback is None:
             return False
         mailbox, callback = edge.mailbox, calls.callback
-        left, limit = BURST, 1
+        (left, until), limit = self._budget(), 1
         now = time.monotonic()
-        while left > 0:
+        while left > 0 and now <= until:
             events = mailbox.take_many(now, limit)
             if mailbox.has_overflowed and (overflow := mailbox.overflow(now)):
-                self._overflowed(edge, overflow)
+                yield from self._overflowed(edge, overflow)
             if not events:
-                self._rest(edge)
+                yield from self._rest(edge)
                 return False
+            self._taken += len(events)
+            is_awaited = False
             edge.note_lag(events[-1])
             for index, event in enumerate(events):
                 if mailbox.is_closed:
-                    mailbox.not_delivered(sum(isinstance(one, Event) for one in events[index:]))
+                    _not_delivered(mailbox, events[index:])
                     return False
                 # Each just before its call: what the callback reads is then known when the next one is decoded.
                 shown = edge.prepare(event)
                 if shown is None:
                     continue
                 try:
-                    callback(shown)
+                    result = callback(shown)
+                    if result is not None and isinstance(result, Awaitable):
+                        is_awaited = True
+                        yield result
+                except self.lets_through:
+                    _not_delivered(mailbox, events[index + 1 :])
+                    raise
                 # A component's code may raise anything, SystemExit too, which would stop every actor of the process.
                 except BaseException as exc:  # noqa: BLE001
-                    self._raised(edge, exc)
+                    yield from self._raised(edge, exc)
             left -= len(events)
             now, before = time.monotonic(), now
             # What is taken out cannot be dropped any more, so a slow callback gets one at a time.
-            limit = min(BATCH, limit * 2) if now - before < QUICK * len(events) else 1
+            limit = min(BATCH, limit * 2, max(1, left)) if now - before < QUICK * len(events) and not is_awaited else 1
         return True
 
-    def _rest(self, edge: Edge) -> None:
+    def _budget(self) -> tuple[int, float]:
+        """Return how many events one mailbox may hand out before the others have their turn, and until when."""
+        return BURST, NEVER
+
+    def _rest(self, edge: Edge) -> Work[None]:
         """Nothing is due now: come back when something will be, or end what has ended."""
         subscription_id, mailbox = edge.subscription_id, edge.mailbox
         timer = self._timers.pop(subscription_id, None)
@@ -172,7 +226,7 @@ class Subscriber(Actor):
         elif isinstance(error, MailboxFullError) and subscription_id in self._attached:
             self._detach(subscription_id)
             self._cut_off(edge)
-            self._report(edge, error)
+            yield from self._report(edge, error)
 
     def _detach(self, subscription_id: int) -> None:
         self._attached.pop(subscription_id, None)
@@ -182,9 +236,17 @@ class Subscriber(Actor):
 
     # --- what happened to the stream itself
 
-    def _connection_changed(self, change: ConnectionChanged) -> None:
-        self._standing.note(change)
+    def _tell_present(self, calls: Callable[[], Calls | None]) -> Work[None]:
+        """Tell one that came late how things stand."""
+        for change in self._standing.present():
+            yield from self._tell_change(change, [calls])
+
+    def _connection_changed(self, change: ConnectionChanged) -> Work[None]:
+        yield from self._tell_change(change, self._on_connection)
+
+    def _tell_change(self, change: ConnectionChanged, listeners: list[Callable[[], Calls | None]]) -> Work[None]:
         backfill = change.backfill
+        self._epochs[change.endpoint] = change.epoch
         ended_ns = change.at_ns if backfill is None else backfill.ended_ns
         event = ConnectionEvent(
             endpoint=change.endpoint,
@@ -198,15 +260,27 @@ class Subscriber(Actor):
             recovered=None if backfill is None else sum(backfill.recovered.values()),
             unrecovered=() if backfill is None else backfill.unrecovered,
         )
-        self._call_all("on_connection", self._on_connection, event)
+        yield from self._call_all("on_connection", listeners, event)
 
-    def _overflowed(self, edge: Edge | None, event: OverflowEvent) -> None:
+    def _part_failed(self, message: PartFailed) -> Work[None]:
+        """Say so of each endpoint that this component uses; that data is missing is told once it is known."""
+        used = {edge.want.endpoint for edge in self._attached.values()}
+        for endpoint in message.endpoints:
+            if endpoint in used:
+                epoch, state = self._epochs.get(endpoint, 0), ConnectionState.RESTARTING
+                event = ConnectionEvent(endpoint, state, epoch, reason=message.reason, received_at=message.at_ns)
+                yield from self._call_all("on_connection", self._on_connection, event)
+
+    def _overflow_found(self, subscription_id: int, event: OverflowEvent) -> Work[None]:
+        edge = self._attached.get(subscription_id)
+        if edge is not None:
+            yield from self._overflowed(edge, event)
+
+    def _overflowed(self, edge: Edge, event: OverflowEvent) -> Work[None]:
         """Tell what a mailbox dropped; without anybody to tell, the log, unless its policy means to drop."""
-        if edge is None:
-            return
         event = msgspec.structs.replace(event, type=edge.want.type)
         if self._on_overflow:
-            self._call_all("on_overflow", self._on_overflow, event)
+            yield from self._call_all("on_overflow", self._on_overflow, event)
         elif event.policy == "drop_oldest" and (told := self._failed("overflow", edge.subscription_id)):
             logger.warning(
                 "component %r is too slow for its %s: %d events were dropped, %d in all%s",
@@ -217,37 +291,43 @@ class Subscriber(Actor):
                 told,
             )
 
-    def _call_all(self, name: str, listeners: list[Callable[[], Calls | None]], event: object) -> None:
-        for listener in listeners:
+    def _call_all(self, name: str, listeners: list[Callable[[], Calls | None]], event: object) -> Work[None]:
+        for listener in list(listeners):
             calls = listener()
             if calls is None or calls.callback is None:
                 continue
             try:
-                calls.callback(event)
+                yield from _awaited(calls.callback(event))
+            except self.lets_through:
+                raise
             except BaseException as exc:  # noqa: BLE001 - as above
                 self._log_raised(f"the {name} callback", exc, (name, id(calls)))
 
-    def _stream_failed(self, subscription_id: int, error: WebSocketV6Error, final: bool) -> None:
+    def _stream_failed(self, subscription_id: int, error: WebSocketV6Error, final: bool) -> Work[None]:
         edge = self._attached.get(subscription_id)
         if edge is None:
             return
         if final:
             edge.mailbox.close(error, drain=True)
-            while self._drain(subscription_id):
-                pass
+            while (yield from self._drain(subscription_id)):
+                yield from _awaited(self._pause())
             self._detach(subscription_id)
-        self._report(edge, error, is_final=final)
+        yield from self._report(edge, error, is_final=final)
+
+    def _pause(self) -> object:
+        """Return what gives way to others when it is awaited; None where others have threads of their own."""
+        return None
 
     # --- what goes wrong
 
-    def _raised(self, edge: Edge, error: BaseException) -> None:
+    def _raised(self, edge: Edge, error: BaseException) -> Work[None]:
         """Give what the callback raised to the component's handler; without one to the log."""
-        if not self._handle(edge, error):
+        if not (yield from self._handle(edge, error)):
             self._log_raised(f"the callback for {edge.want.type}", error, (type(error), edge.subscription_id))
 
-    def _report(self, edge: Edge, error: WebSocketV6Error, *, is_final: bool = False) -> None:
+    def _report(self, edge: Edge, error: WebSocketV6Error, *, is_final: bool = False) -> Work[None]:
         """Give `error` to the component's handler; without one to whoever pulls, or to the log."""
-        if self._handle(edge, error):
+        if (yield from self._handle(edge, error)):
             return
         if not edge.is_pushed:
             if not is_final:  # else the mailbox itself has it
@@ -256,15 +336,16 @@ class Subscriber(Actor):
             text = "subscription of %s of component %r: %s%s"
             logger.error(text, edge.want.type, self._component_id, error, told)
 
-    def _handle(self, edge: Edge, error: BaseException) -> bool:
+    def _handle(self, edge: Edge, error: BaseException) -> Work[bool]:
         """Call the component's handler, if it has one; that raises too is logged."""
         calls = edge.calls()
         if calls is None or calls.error_handler is None:
             return False
         try:
-            calls.error_handler(
-                error if isinstance(error, Exception) else RuntimeError(f"the callback raised {error!r}")
-            )
+            shown = error if isinstance(error, Exception) else RuntimeError(f"the callback raised {error!r}")
+            yield from _awaited(calls.error_handler(shown))
+        except self.lets_through:
+            raise
         except BaseException as exc:  # noqa: BLE001 - as above
             key = ("error_handler", edge.subscription_id)
             self._log_raised(f"the error_handler for {edge.want.type}", exc, key)
@@ -280,3 +361,13 @@ class Subscriber(Actor):
 
     def _failed(self, what: object, whose: int) -> Told | None:
         return self._tellings.failed((what, whose), time.monotonic())
+
+
+def _awaited(result: object) -> Work[None]:
+    """Have `result` awaited if it can be."""
+    if isinstance(result, Awaitable):
+        yield result
+
+
+def _not_delivered(mailbox: MailboxQueue, events: Sequence[Event | OverflowEvent]) -> None:
+    mailbox.not_delivered(sum(isinstance(one, Event) for one in events))

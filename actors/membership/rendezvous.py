@@ -14,6 +14,7 @@ Everything rests on the folder being the user's alone: who can read the key can 
 
 import contextlib
 import hashlib
+import logging
 import os
 import secrets
 import socket
@@ -32,6 +33,8 @@ from websocket_v6.protocol.membership.host_entry import HostEntry, as_written, r
 from .folders import check_folder, default_folder, keep_private, other_folders
 
 __all__ = ["Findings", "HostEntry", "Rendezvous", "default_folder", "host_elsewhere"]
+
+logger = logging.getLogger(__name__)
 
 # The kernel's bound on a socket's path is 108 bytes, with the zero at its end; 104 on other systems.
 _LONGEST_ADDRESS = 103
@@ -297,11 +300,18 @@ def _read(path: Path) -> HostEntry | None:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or (not _IS_WINDOWS and found.st_uid != os.getuid()):
             return None
-        return read_entry(os.read(fd, HOST_FILE_BYTES + 1))
+        data = os.read(fd, HOST_FILE_BYTES + 1)
     except OSError:
         return None
     finally:
         os.close(fd)
+    entry = read_entry(data)
+    if entry is not None:
+        _damaged.discard(path)
+    elif path not in _damaged:
+        _damaged.add(path)
+        logger.warning("%s is damaged: it is taken as if it were not there", path)
+    return entry
 
 
 def _remove(path: Path) -> None:
@@ -340,6 +350,7 @@ def _is_listening(entry: HostEntry) -> bool:
     return True
 
 
+_damaged: set[Path] = set()  # files of which that was told
 _pause = threading.Event()  # that never comes: only its deadline does
 
 # Descriptors of locks that this process holds. A forked child closes its copies: the lock lives as long as any of them.

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from websocket_v6 import WebSocketClientProxy
 from websocket_v6.simulator import Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,16 @@ def exchange(monkeypatch: pytest.MonkeyPatch) -> Any:
         yield sim
 
 
-def test_every_example_runs(exchange: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_example_runs(
+    exchange: Simulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = WebSocketClientProxy.run
+
+    def stopped(proxy: WebSocketClientProxy) -> int:
+        proxy.stop()  # else it goes on until Ctrl-C, as it should
+        return run(proxy)
+
+    monkeypatch.setattr(WebSocketClientProxy, "run", stopped)
     names: dict[str, Any] = {"__name__": "readme"}
     examples = blocks("README.md", "python")
     assert len(examples) >= 10

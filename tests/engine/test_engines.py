@@ -15,6 +15,7 @@ from websocket_v6.actors.demand.registry import Registry
 from websocket_v6.actors.membership.place import Role
 from websocket_v6.actors.messages.registry import Subscribe
 from websocket_v6.simulator import Simulator
+from websocket_v6.steps import Steps
 
 PATIENCE = 30.0
 
@@ -33,16 +34,16 @@ class Slow:
         self.proxy = WebSocketClientProxy("slow", config=config)
         self.proxy.subscribe_ticker("KRW-BTC").get(PATIENCE)
         self._is_stopping = threading.Event()
-        self._supervisor = engine._engines[config]._supervisor
+        self._supervisor = engine._engines[config].supervisor
         self._stop = engine._stop
         monkeypatch.setattr(engine, "_stop", self._stop_late)
         self._thread = threading.Thread(target=self.proxy.cleanup)
 
-    def _stop_late(self, supervisor: Any) -> None:
+    def _stop_late(self, supervisor: Any) -> Steps[None]:
         if supervisor is self._supervisor:
             self._is_stopping.set()
             self.gate.wait(PATIENCE)
-        self._stop(supervisor)
+        return self._stop(supervisor)
 
     def leave(self) -> None:
         self._thread.start()
@@ -136,7 +137,7 @@ def test_a_proxy_that_is_closed_while_it_starts(config: Config, monkeypatch: pyt
     proxy = WebSocketClientProxy("brief", config=config)
     join = engine.join
 
-    def close_and_join(*arguments: Any) -> engine.Link:
+    def close_and_join(*arguments: Any) -> Steps[engine.Link]:
         proxy.cleanup()
         return join(*arguments)
 
@@ -159,7 +160,7 @@ stop, is_stopping = engine._stop, threading.Event()
 def stop_late(supervisor):
     is_stopping.set()
     time.sleep(0.5)
-    stop(supervisor)
+    return stop(supervisor)
 
 engine._stop = stop_late
 threading.Thread(target=proxy.cleanup, daemon=True).start()

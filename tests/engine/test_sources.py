@@ -11,12 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.actors.ear import there
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, Mailbox, WebSocketClientProxy
 from websocket_v6.actors.messages.connection import SendRequest
 from websocket_v6.protocol.delivery.commands import Retire
 from websocket_v6.protocol.exchange.identity import identity_of
 from websocket_v6.simulator import Simulator
+from websocket_v6.steps import finish
 
 CODES = ["KRW-BTC", "KRW-ETH"]
 STREAMS = {f"{type_} {code}" for type_ in ("trade", "ticker", "orderbook") for code in CODES}
@@ -194,7 +196,7 @@ def test_a_bug_in_one_of_two_lines_is_no_gap(sim: Simulator, fast: Config) -> No
         sim.set_traffic(RATE)
         for _ in range(3):
             assert taker.proxy._component is not None
-            broken, _ = taker.proxy._component.link.children.connections["public"]
+            broken, _ = finish(taker.proxy._component.link.children()).connections["public"]
             broken.tell(SendRequest("public", 1, None, 0))  # type: ignore[arg-type] # a bug
             wait_until(lambda: not broken.is_alive(), "its end")  # noqa: B023
             wait_until(lambda: len(taker.open()) == 2, "its successor")
@@ -207,7 +209,7 @@ def test_a_bug_in_the_router_is_one_gap_for_all_lines(sim: Simulator, fast: Conf
     taker = Taker(sim, msgspec.structs.replace(fast, redundancy=2, max_age=5.0), 2)
     with taker.proxy:
         assert taker.proxy._component is not None
-        taker.proxy._component.link.children.router.tell(Retire(None))  # type: ignore[arg-type] # a bug
+        there(finish(taker.proxy._component.link.children()).router).tell(Retire(None))  # type: ignore[arg-type] # a bug
         wait_until(lambda: taker.told[-1].epoch == 2, "the next epoch")
         taker.wait_whole()
         number = sim.trade("KRW-BTC")

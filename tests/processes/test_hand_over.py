@@ -95,7 +95,10 @@ def test_nothing_is_left_behind(sim: Simulator, start: Start, folder: Path, orde
         case _:
             host.kill()
             guest.wait_role("host")
-            assert guest.leave() == ""
+            said = guest.leave().splitlines()
+            # That it was lost, and perhaps that it is open again: nothing else goes wrong.
+            assert all("public connection" in line for line in said), said
+            assert "hung up" in said[0]
     assert list(folder.iterdir()) == []
     wait_until(lambda: open_connections(sim) == 0, "the end of all connections")
     assert not [one for one in psutil.Process().children(recursive=True) if one.pid in (host.pid, guest.pid)]

@@ -37,20 +37,20 @@ class Client:
         tail = [] if format is None else [{"format": format}]
         self.connection.send(json.dumps([{"ticket": ticket}, *parts, *tail]))
 
-    def raw(self, timeout: float = 5.0) -> str | bytes:
+    def raw(self, timeout: float = 20.0) -> str | bytes:
         return self.connection.recv(timeout)
 
-    def text(self, timeout: float = 5.0) -> str:
+    def text(self, timeout: float = 20.0) -> str:
         message = self.raw(timeout)
         return message if isinstance(message, str) else message.decode()
 
-    def read(self, timeout: float = 5.0) -> Any:
+    def read(self, timeout: float = 20.0) -> Any:
         return json.loads(self.text(timeout))
 
     def read_many(self, count: int) -> list[Any]:
         return [self.read() for _ in range(count)]
 
-    def ended(self, timeout: float = 5.0) -> tuple[int, str] | None:
+    def ended(self, timeout: float = 20.0) -> tuple[int, str] | None:
         """Wait for the end and return the close frame's code and reason, `None` if there was no close frame."""
         try:
             while True:

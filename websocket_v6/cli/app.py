@@ -19,9 +19,9 @@ from rich.console import Console
 from websocket_v6._version import __version__
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import ConfigError, LocalProtocolError, WebSocketV6Error
+from websocket_v6.termination import Terminated
 
 from ..protocol.exchange.codes import check_codes, check_depth, check_interval
-from .signals import Terminated
 
 # Each command imports its own module: half a second of a simulator is nothing that `watch` should wait for.
 
@@ -36,6 +36,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Upbit's WebSocket feeds for synchronous programs: one connection, many components.",
 )
+
+
+class WeatherName(StrEnum):
+    """How late, bunched and out of order a simulated exchange is."""
+
+    CALM = "calm"
+    USUAL = "usual"
+    STORM = "storm"
 
 
 class DataType(StrEnum):
@@ -142,6 +150,15 @@ def _simulate(
     ] = None,
     speed: Annotated[float, typer.Option(min=0.001, help="How many times its own pace the recording has.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same markets.")] = 0,
+    weather: Annotated[
+        WeatherName | None, typer.Option(help="How late and bunched messages come. [usual; calm without traffic]")
+    ] = None,
+    scenario: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Begin with this, such as 'flash crash'. May be repeated.")
+    ] = None,
+    control: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Take calls as HTTP with JSON there, from this machine.")
+    ] = None,
 ) -> None:
     """Run a local exchange until Ctrl-C, to try programs on."""
     from .simulate import Exchange, simulate
@@ -150,7 +167,9 @@ def _simulate(
         raise typer.BadParameter("give codes or --markets, not both")
     with _ends_well():
         chosen = check_codes(codes) if codes else markets
-        simulate(Exchange(chosen, port, traffic, capture, speed, seed), Console())
+        name = None if weather is None else weather.value
+        exchange = Exchange(chosen, port, traffic, capture, speed, seed, name, tuple(scenario or ()), control)
+        simulate(exchange, Console())
 
 
 @app.command("probe")

@@ -21,13 +21,13 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.server.network import WILDCARDS, Network, web_url
 from websocket_v6.proxy import WebSocketClientProxy
+from websocket_v6.termination import Signals
 
 from ..actors.membership.place import Role
 from .board import Meter
 from .page_state import page_state
 from .quote import count_text
 from .screen import PERIOD, Screen
-from .signals import Signals
 
 __all__ = ["serve", "serve_json"]
 

@@ -63,7 +63,7 @@ def watch(wanted: Wanted, config: Config, console: Console, seconds: float | Non
 
     Raises:
         WebSocketV6Error: if there was nothing to show: no connection in all that time, none of the codes is known to
-            the exchange, or the engine gave up.
+            the exchange, or the engine was stopped.
     """
     with Screen(console) as screen, WebSocketClientProxy("watch", config=config) as proxy:
         board = Board(wanted.codes)

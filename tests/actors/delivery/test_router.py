@@ -254,7 +254,7 @@ def test_a_bug_is_told_with_what_a_successor_begins_with(world: World) -> None:
     world.deliver(trade(7))
     world.tell(Admit(1, 1, False))
     wait_until(lambda: not world.router.is_alive(), "the end of the router")
-    while not isinstance(failed := world.told.get(timeout=5), Failed):
+    while not isinstance(failed := world.told.get(timeout=20), Failed):
         pass
     assert (failed.name, failed.ref) == ("router", world.router)
     assert "admitted twice" in str(failed.error)

@@ -47,7 +47,7 @@ def test_what_ends_a_program_passes() -> None:
 def test_words_are_short_clean_and_without_secrets() -> None:
     token = "a.token"
     text = words_of(ValueError(f"bad \x1b[31m{token}\r\n{'x y ' * 10_000} eyJhbGci.eyJub25j.c2ln"), [token])
-    assert text.startswith("ValueError: bad \\x1b[31m<cut> x y")
+    assert text.startswith(r"ValueError: bad \x1b[31m<cut> x y")
     assert len(text) <= 200
     assert words_of(ConnectionRefusedError(111, "Connection refused")) == "Connection refused"
     assert words_of(socket.gaierror(-2, "Name or service not known")) == "Name or service not known"

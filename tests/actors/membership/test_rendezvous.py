@@ -18,6 +18,7 @@ from tests.conftest import ROOT, Program, wait_until
 from websocket_v6 import ConfigError
 from websocket_v6.actors.membership import rendezvous
 from websocket_v6.actors.membership.rendezvous import Findings, HostEntry, Rendezvous, host_elsewhere
+from websocket_v6.protocol.membership.host_entry import as_written
 
 URL = "wss://api.example/websocket/v1"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files and owners as on POSIX")
@@ -133,6 +134,7 @@ def test_a_lock_on_a_file_that_was_removed_is_no_lock(folder: Path) -> None:
 HOLDER = """
 import sys, threading
 from pathlib import Path
+from websocket_v6.protocol.membership.host_entry import as_written
 from websocket_v6.actors.membership.rendezvous import Rendezvous
 point = Rendezvous(Path(sys.argv[1]), sys.argv[2])
 print(point.try_lock(), flush=True)
@@ -384,6 +386,7 @@ def test_a_port_where_nobody_listens_is_no_host(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from websocket_v6.protocol.membership.host_entry import as_written
 from websocket_v6.actors.membership.rendezvous import HostEntry, Rendezvous
 point = Rendezvous(Path(sys.argv[1]), sys.argv[2])
 point.try_lock()
@@ -427,14 +430,30 @@ def test_a_host_of_another_exchange_that_lives_is_not_swept(folder: Path) -> Non
     between.unlock()
 
 
-@pytest.mark.parametrize("content", [b"", b"\xc1", b"not msgpack", b"\xdd\xff\xff\xff\xff"])
-def test_a_broken_entry_is_no_host(folder: Path, content: bytes) -> None:
+DAMAGED = {
+    "empty": b"",
+    "no type": b"\xc1",
+    "text": b"not msgpack",
+    "much announced": b"\xdd\xff\xff\xff\xff",
+    "text that is none": b"\x84\xa7address\xa3\xff\xfe\xfd\xa3key\xc4\x01k\xa3pid\x05\xa4term\x01",
+    "nested": b"\x81\xa5other" + b"\x91" * 60_000,
+    "long": b"\x84\xa7address\xa1/\xa3key\xc5\xff\xff" + b"k" * 65_535 + b"\xa3pid\x05\xa4term\x01",
+    "no address": as_written(HostEntry("/a\0b", b"k", 5)),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_broken_entry_is_no_host(folder: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     point = Rendezvous(folder, URL)
     assert point.try_lock()
     point.announce(new_entry(point))
     (path,) = folder.glob("*.host")
     path.write_bytes(content)
-    assert point.find_host() is None
+    for _ in range(3):
+        assert point.find_host() is None
+    assert caplog.text.count("is damaged") == 1, "said once"
+    assert point.announce(new_entry(point)), "and written anew"
+    assert point.find_host() is not None
     point.unlock()
 
 

@@ -153,7 +153,7 @@ def test_trades_made_while_nobody_is_connected_are_kept(simulator: Make) -> None
 
 def test_calls_are_noted_and_can_be_refused(simulator: Make) -> None:
     sim = simulator()
-    sim.refuse(503, endpoint="rest")
+    sim.refuse(500, endpoint="rest")
     sim.refuse(401)  # a handshake, and no call
-    assert [get(sim, "/v1/market/all")[0] for _ in range(2)] == [503, 200]
+    assert [get(sim, "/v1/market/all")[0] for _ in range(2)] == [500, 200]
     assert sim.rest_calls() == ["/v1/market/all"] * 2

@@ -1,0 +1,74 @@
+"""What a subscription is to its user on either face: what it wants, how it goes, and which one it is."""
+
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from .actors.delivery.edge import Edge
+from .component import Component
+from .protocol.errors import LocalProtocolError
+from .protocol.events import Event
+
+__all__ = ["Handle", "SubscriptionStats"]
+
+E = TypeVar("E", bound=Event)
+
+
+class SubscriptionStats(NamedTuple):
+    """Counts of one subscription: `received == delivered + dropped + queued` at any moment.
+
+    `lag` is how long the last event took from the socket to user code, in seconds.
+    """
+
+    received: int
+    delivered: int
+    dropped: int
+    queued: int
+    lag: float
+
+
+class Handle(Generic[E]):
+    """A handle to one subscription. Two of the same subscription are equal."""
+
+    def __init__(self, component: Component, edge: Edge, proxy: object) -> None:
+        self._component = component
+        self._edge = edge
+        self._proxy = proxy  # held, so that it is not collected while somebody can pull; nothing is asked of it
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The codes wanted now; empty where the type has none or all are wanted."""
+        return self._edge.want.codes
+
+    @property
+    def data_type(self) -> str:
+        """The exchange's word for the data type, such as `ticker` or `candle.1m`."""
+        return self._edge.want.type
+
+    @property
+    def stats(self) -> SubscriptionStats:
+        """What has come, gone and is waiting."""
+        counts = self._edge.mailbox.stats
+        return SubscriptionStats(
+            counts.received, counts.delivered, counts.dropped, counts.queued, self._edge.lag_ns / 1e9
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._edge is self._edge
+
+    def __hash__(self) -> int:
+        return hash(self._edge.subscription_id)
+
+    def __repr__(self) -> str:
+        codes = ", ".join(self.symbols[:3]) + (", ..." if len(self.symbols) > 3 else "")
+        return f"<Subscription {self.data_type} {codes or 'all'} of {self._component.name!r}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Subscription stays in its process and is not copied: make a proxy there and subscribe")
+
+    def _check_pulled(self) -> None:
+        if self._edge.is_pushed:
+            raise LocalProtocolError("this subscription has a callback: events go there and cannot be pulled as well")
+
+    def _in_vain(self, error: TimeoutError) -> TimeoutError:
+        """Say how the connection stands, too: raise it "from None", since the mailbox's own lines say nothing more."""
+        standing = self._component.standing.describe(self._edge.want.endpoint)
+        return TimeoutError(f"{error} for {self!r}: {standing}")
