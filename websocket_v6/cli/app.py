@@ -139,6 +139,20 @@ def _serve(
             serve(config, Console(), seconds, network)
 
 
+@app.command("doctor")
+def _doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="What it finds, as one JSON object.")] = False,
+    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+) -> None:
+    """Check versions, network, clock, keys, permissions and host; exit status 1 if anything fails."""
+    from .doctor import doctor, doctor_json
+
+    with _ends_well():
+        config = _config(url)
+        is_well = doctor_json(config, sys.stdout) if as_json else doctor(config, Console())
+    raise typer.Exit(0 if is_well else 1)
+
+
 @app.command("simulate")
 def _simulate(
     codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE...]", help="The markets; by default 20.")] = None,
