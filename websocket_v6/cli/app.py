@@ -139,6 +139,26 @@ def _serve(
             serve(config, Console(), seconds, network)
 
 
+@app.command("top")
+def _top(
+    url: Annotated[str, typer.Argument(metavar="[URL]", help="The page of a host.")] = "http://127.0.0.1:8080",
+    token_file: Annotated[Path | None, typer.Option(help="What the host was given as --token-file.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="End after so long; by default at q or Ctrl-C.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a second.")] = False,
+) -> None:
+    """See what a host (`serve --port 8080`) is doing, live."""
+    from .top import Top, top, top_json
+
+    with _ends_well():
+        host = Top(url, Config.from_env(), token_file)
+        if as_json:
+            top_json(host, sys.stdout, seconds)
+        else:
+            top(host, Console(), seconds)
+
+
 @app.command("doctor")
 def _doctor(
     as_json: Annotated[bool, typer.Option("--json", help="What it finds, as one JSON object.")] = False,
