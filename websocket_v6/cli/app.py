@@ -139,6 +139,40 @@ def _serve(
             serve(config, Console(), seconds, network)
 
 
+@app.command("top")
+def _top(
+    url: Annotated[str, typer.Argument(metavar="[URL]", help="The page of a host.")] = "http://127.0.0.1:8080",
+    token_file: Annotated[Path | None, typer.Option(help="What the host was given as --token-file.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="End after so long; by default at q or Ctrl-C.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a second.")] = False,
+) -> None:
+    """See what a host (`serve --port 8080`) is doing, live."""
+    from .top import Top, top, top_json
+
+    with _ends_well():
+        host = Top(url, Config.from_env(), token_file)
+        if as_json:
+            top_json(host, sys.stdout, seconds)
+        else:
+            top(host, Console(), seconds)
+
+
+@app.command("doctor")
+def _doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="What it finds, as one JSON object.")] = False,
+    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+) -> None:
+    """Check versions, network, clock, keys, permissions and host; exit status 1 if anything fails."""
+    from .doctor import doctor, doctor_json
+
+    with _ends_well():
+        config = _config(url)
+        is_well = doctor_json(config, sys.stdout) if as_json else doctor(config, Console())
+    raise typer.Exit(0 if is_well else 1)
+
+
 @app.command("simulate")
 def _simulate(
     codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE...]", help="The markets; by default 20.")] = None,
