@@ -25,7 +25,7 @@ Begin with help(websocket_v6.WebSocketClientProxy): all calls. help() of each of
     NotReadyError, MailboxFullError, LocalProtocolError, ConfigError, EngineError, RemoteProtocolError (ExchangeError),
     StreamError
 
-websocket_v6.simulator.Simulator is a local exchange for tests.
+websocket_v6.aio has the same for asyncio; websocket_v6.simulator.Simulator is a local exchange for tests.
 """
 
 from . import dependencies as _dependencies  # noqa: F401 - first: what is `websocket`?
