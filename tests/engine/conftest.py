@@ -25,7 +25,7 @@ def config(sim: Simulator) -> Config:
 
 
 # Files whose tests hold for both faces. The others are of one: of threads, of forks, of the engine behind a face.
-BOTH = {"answers", "compression", "delivery", "isolation", "life", "private", "telling"}
+BOTH = {"answers", "compression", "delivery", "isolation", "life", "newest", "private", "telling"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
