@@ -53,3 +53,5 @@ def test_the_site_builds_without_a_warning_or_a_foreign_address(tmp_path: Path) 
     for html in (tmp_path / "site").rglob("*.html"):
         fetched = re.findall(r'<(?:script|link|img)[^>]* (?:src|href)="?(https?://[^" >]+)', html.read_text("utf-8"))
         assert not fetched, html
+    reference = (tmp_path / "site" / "reference" / "index.html").read_text("utf-8")
+    assert "Price of the last trade, in the quote currency" in reference, "fields of events have their meaning"
