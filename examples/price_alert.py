@@ -7,6 +7,7 @@ trembles around the bound.
 """
 
 import argparse
+import contextlib
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
@@ -41,4 +42,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(KeyboardInterrupt):
+        main()
