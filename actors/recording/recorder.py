@@ -13,7 +13,7 @@ from typing import NamedTuple
 from websocket_v6.actors.base import Actor, tell
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, StreamFailed
 from websocket_v6.actors.ways import Way
-from websocket_v6.protocol.errors import RecordingError, WebSocketV6Error
+from websocket_v6.protocol.errors import RecordingError, UnknownCodeError, WebSocketV6Error
 from websocket_v6.protocol.outside_text import printable
 from websocket_v6.protocol.recording.key_state import KeyStates
 from websocket_v6.protocol.recording.records import Hole, Record, Standing, Value, Wants, rows_of
@@ -52,7 +52,7 @@ class Progress:
         self.dropped = 0  # messages that found no room
         self.states: dict[str, str] = {}  # of each endpoint, as last heard
         self.error: RecordingError | None = None  # that ended it
-        self.failed: dict[str, str] = {}  # streams that are not served, and why
+        self.failed: dict[str, str] = {}  # streams, or codes, that are not served, and why
 
 
 class GetWay(NamedTuple):
@@ -90,6 +90,7 @@ class Recorder(Actor):
         self.mouth = RecordingMouth(lambda: tell(self.actor_ref, _Hurry()))
         self.way = Way(0, self.mouth)
         self._file: RecordingFile | None = first
+        self._path = first.path
         self._open_file = open_file
         self._header = header
         self._rotation = rotation
@@ -134,6 +135,11 @@ class Recorder(Actor):
         """Write what is left, and end the file in order."""
         self._guarded(self._end)
 
+    def failed(self, error: BaseException) -> None:
+        """Say that it has ended by a bug; what is written can be read."""
+        super().failed(error)
+        self._conclude("a bug, see above")
+
     def _guarded(self, step: Callable[[], object]) -> None:
         """Do it, if there is a file; a disk that is full ends the recording, and nothing else."""
         if self._file is not None:
@@ -147,13 +153,15 @@ class Recorder(Actor):
         file, self._file = self._file, None
         if file is None:
             return
-        self.mouth.close()
         with contextlib.suppress(OSError):  # why it ended is known
             file.close()
-        reason = (why.strerror or str(why)) if isinstance(why, OSError) else str(why)
-        text = (
-            f"the recording {printable(str(file.path), 200)} has ended: {reason}; what is written up to now can be read"
-        )
+        self._conclude(printable(str(why)))
+
+    def _conclude(self, reason: str) -> None:
+        """Tell why it has ended, and take nothing more."""
+        self.mouth.close()
+        path = printable(str(self._path), 200)
+        text = f"the recording {path} has ended: {reason}; what is written up to now can be read"
         self._progress.error = RecordingError(text)
         logger.error("%s", text)
         self._ended()
@@ -171,14 +179,15 @@ class Recorder(Actor):
     def _end(self) -> None:
         self._take()
         self._write(self._writer.end(time.time_ns()))
-        if self._file is not None:
-            self._file.close()
+        file = self._file
+        if file is not None:
+            file.close()
             self._file = None
 
     def _rotate(self) -> None:
         self._write(self._writer.end(time.time_ns()))
         next_ = self._open_file(self._progress.files + 1)
-        before, self._file = self._file, next_
+        before, self._file, self._path = self._file, next_, next_.path
         if before is not None:
             before.close()
         self._written += self._writer.size
@@ -224,8 +233,9 @@ class Recorder(Actor):
             case ConnectionChanged():
                 self._stands(mono_ns, wall_ns, what)
             case StreamFailed(_, error, _, streams):
-                logger.warning("the recording goes on without %s: %s", ", ".join(streams) or "some streams", error)
-                self._progress.failed.update(dict.fromkeys(streams or ("",), str(error)))
+                names = streams or (error.codes if isinstance(error, UnknownCodeError) else ()) or ("a stream",)
+                logger.warning("the recording goes on without %s: %s", ", ".join(names), error)
+                self._progress.failed.update(dict.fromkeys(names, str(error)))
 
     def _stands(self, mono_ns: int, wall_ns: int, change: ConnectionChanged) -> None:
         endpoint, epoch = change.endpoint, change.epoch if change.state == "open" else None

@@ -6,7 +6,6 @@ of the size that a frame a second has.
 
 import hashlib
 import struct
-from collections import Counter
 from typing import Final
 
 import msgspec
@@ -65,7 +64,7 @@ class RecordingWriter:
         self.header = header
         self.size = 0  # bytes of the file so far
         self.messages = 0
-        self._counts: Counter[str] = Counter()
+        self._counts: dict[str, int] = {}
         self._hash = hashlib.sha256()
         self._frames: list[FrameEntry] = []
         self._compressor: Compressor | None = None  # of the frame that is open
@@ -97,7 +96,9 @@ class RecordingWriter:
             self._repeated -= 1  # said again, and counted already
         elif isinstance(record.value, Rows):
             self.messages += len(record.value.streams)
-            self._counts.update(record.value.streams)
+            counts = self._counts
+            for stream in record.value.streams:
+                counts[stream] = counts.get(stream, 0) + 1
 
     @property
     def is_frame_full(self) -> bool:
@@ -138,7 +139,7 @@ class RecordingWriter:
         """Return what is left, and the index."""
         last = self.flush(ends_frame=True)
         at = self.size
-        index = Index(frames=self._frames, messages=dict(self._counts), sha256=self._hash.digest())
+        index = Index(frames=self._frames, messages=self._counts, sha256=self._hash.digest())
         closing = encode_chunk(Kind.INDEX, wall_ns, _pack(index))
         closing += encode_chunk(Kind.END, wall_ns, struct.pack("<Q", at))
         return last + self._out(closing)

@@ -23,7 +23,7 @@ from websocket_v6.protocol.recording.records import KeyState, Rows, Standing, ev
 from websocket_v6.recording import Recording, numbered, read_recording
 from websocket_v6.simulator import Simulator
 
-KILLS = int(os.environ.get("WEBSOCKET_V6_TEST_KILLS", "2"))
+KILLS = min(50, int(os.environ.get("WEBSOCKET_V6_TEST_KILLS", "2")))
 
 CHILD = """
 import sys, time

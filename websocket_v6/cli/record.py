@@ -166,15 +166,15 @@ def show(path: Path, console: Console) -> None:
         return
     total = sum(counts.values())
     lines = [
-        f"{path}: {header.host} ({header.region}), recorded by version {header.engine}",
+        f"{path}: {printable(f'{header.host} ({header.region})')}, recorded by version {printable(header.engine)}",
         f"from {_moment(first)} to {_moment(last)}" if total else "no message",
         f"{count_text(total, 'message')} in {path.stat().st_size / 1e6:,.2f} MB, {count_text(gaps, 'gap')}",
-        *(f"  {count:>12,}  {stream}" for stream, count in sorted(counts.items())),
+        *(f"  {count:>12,}  {printable(stream)}" for stream, count in sorted(counts.items())),
         *([f"{count_text(holes, 'hole')}: something is missing there"] if holes else []),
         "it was ended in order" if ending.is_whole else f"it ends without an index, {ending.unread:,} bytes unread",
     ]
     for line in lines:
-        console.print(printable(line, 400), markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _moment(at_ns: int) -> str:

@@ -177,6 +177,17 @@ def test_a_rotated_recording_has_everything_once_and_each_file_stands_alone(tmp_
     assert sum(desk.folder.joinpath(str(n)).stat().st_size for n in files) == desk.progress.size
 
 
+def test_the_next_file_that_is_there_already_ends_the_recording(tmp_path: Path, quick: None) -> None:
+    (tmp_path / "2").write_text("mine")
+    desk = Desk(tmp_path, rotation=Rotation(size=1))
+    wait_until(lambda: desk.ended, "the end")
+    desk.stop()
+    assert "File exists" in str(desk.progress.error)
+    assert str(tmp_path / "2") in str(desk.progress.error)
+    assert (tmp_path / "2").read_text() == "mine"
+    assert desk.values()
+
+
 def test_key_states_come_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KeyStates, "is_due", lambda self, now_ns: self._since > 0)
     desk.deliver(event(5))
@@ -222,6 +233,33 @@ def test_a_new_registry_is_told_the_way(desk: Desk) -> None:
     wait_until(lambda: desk.progress.failed, "the word of it")
     assert desk.watched == [desk.way]
     assert desk.progress.states == {"public": "lost"}
+
+
+@pytest.mark.parametrize(
+    ("failed", "name"),
+    [
+        (StreamFailed(1, UnknownCodeError("unknown", codes=["KRW-X"]), False), "KRW-X"),
+        (StreamFailed(1, EngineError("no"), True), "a stream"),
+    ],
+)
+def test_what_is_not_served_has_a_name(desk: Desk, failed: StreamFailed, name: str) -> None:
+    desk.convey(failed)
+    wait_until(lambda: desk.progress.failed, "the word of it")
+    assert list(desk.progress.failed) == [name]
+
+
+def test_a_bug_ends_it_and_is_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.deliver(event(1))
+    wait_until(lambda: desk.progress.messages == 1, "the message in the file")
+    monkeypatch.setattr(KeyStates, "heard", None)
+    desk.deliver(event(2))
+    wait_until(lambda: desk.ended, "the end")
+    assert "a bug" in str(desk.progress.error)
+    assert "a Recorder failed; this is a bug" in caplog.text
+    monkeypatch.undo()
+    assert event(1).payload in [payload for one in desk.values() if isinstance(one, Rows) for payload in one.payloads]
 
 
 def test_an_engine_that_fails_ends_it(desk: Desk) -> None:

@@ -130,3 +130,18 @@ def test_twenty_lines_are_enough_to_read_it() -> None:
     expected = [(one.stream, one.epoch, one.received_at, one.payload) for one in made]
     assert list(names["messages"](DATA)) == expected
     assert list(names["messages"](b"".join(WRITTEN[:3]) + WRITTEN[3][:-1])) == expected[: 3 * 3 * 2]
+
+
+def test_a_file_that_the_first_version_wrote_is_read() -> None:
+    """Kept as it was written: a later version may not change it, only read it."""
+    records, reader = read((ROOT / "tests" / "protocol" / "recording" / "version_1.wsr").read_bytes())
+    assert reader.header == HEADER
+    assert reader.ending == (True, 0)
+    assert [type(one.value).__name__ for one in records] == [
+        *("KeyState", "Wants", "Standing", "Rows", "Standing", "Standing", "Hole")
+    ]
+    events = [event for one in records if isinstance(one.value, Rows) for event in events_of(one.value)]
+    assert [event.stream for event in events] == ["ticker KRW-BTC", "trade KRW-BTC"]
+    assert all(event.timestamp for event in events)
+    assert reader.index is not None
+    assert reader.index.messages == {"ticker KRW-BTC": 1, "trade KRW-BTC": 1}
