@@ -25,6 +25,7 @@ from .protocol.recording.reader import RecordingReader
 from .protocol.recording.records import Record
 from .protocol.recording.writer import Header
 from .protocol.recording.zstd import check_zstd
+from .steps import Steps, finish
 
 __all__ = ["Recording", "read_recording"]
 
@@ -59,6 +60,7 @@ class Recording:
         self._streams = list(dict.fromkeys(stream for want in wants for stream in want.streams()))
         self._id = f"recording {path.name}#{next(_numbers)}"
         self._link: Link | None = None
+        self._at_exit = _AtExit(self)
         check_zstd()
         self._recorder: Ref = Recorder.start(
             first=RecordingFile(path),
@@ -71,15 +73,15 @@ class Recording:
         )
         way = ask(self._recorder, GetWay(), STOP_TIMEOUT)
         try:
-            self._link = engine.join(config, self._id, self._recorder)
+            self._link = finish(engine.join(config, self._id, self._recorder))
             self._watch(way)
             for want in wants:
-                self._link.ask_registry(Subscribe(self._id, next_subscription_id(), want, way, None))
+                finish(self._link.ask_registry(Subscribe(self._id, next_subscription_id(), want, way, None)))
         except BaseException:
             self.end()
             path.unlink(missing_ok=True)  # nothing is in it
             raise
-        engine.at_exit(self)
+        engine.at_exit(self._at_exit)
         if self.progress.error is not None:  # it ended before there was anything to leave
             self._leave()
 
@@ -100,7 +102,7 @@ class Recording:
         if link is None:
             return
         with contextlib.suppress(EngineError):  # it is stopping, or tells of connections later
-            tell(link.children.registry, Watch(self._id, way))
+            tell(finish(link.children()).registry, Watch(self._id, way))
 
     def _leave(self) -> None:
         """Want nothing any more, and let go of the engine."""
@@ -109,9 +111,9 @@ class Recording:
             return
         try:
             with contextlib.suppress(EngineError):
-                link.take_back(ComponentGone(self._id))
+                finish(link.take_back(ComponentGone(self._id)))
         finally:
-            link.leave()
+            finish(link.leave())
 
     def _header(self, previous: str) -> Header:
         return Header(
@@ -124,6 +126,17 @@ class Recording:
             wall_ns=time.time_ns(),
             mono_ns=time.monotonic_ns(),
         )
+
+
+class _AtExit:
+    """Ends a recording before the interpreter ends."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def end(self, timeout: float) -> Steps[None]:
+        self._recording.end(timeout)
+        yield from ()
 
 
 def numbered(path: Path, number: int) -> Path:
