@@ -54,7 +54,7 @@ from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import endpoint_of
 from websocket_v6.protocol.limits import LAST_VALUES_BYTES
 
-from .careful import CarefulPath, Incoming
+from .careful import SNAPSHOT, CarefulPath, Incoming
 from .deliveries import Delivery, Taker
 from .holds import Holds
 from .last_values import LastValues
@@ -215,7 +215,9 @@ class Router(Actor):
         routes, touched, delivered = self._routes.by_stream, self._delivery.touched, 0
         for stream, payload in zip(batch.streams, batch.payloads, strict=True):
             route = routes.get(stream)
-            if route is None or not route.is_plain or is_careful:
+            # A snapshot of trades that run was asked for while the first one was on its way: it may be one of them.
+            is_again = route is not None and route.trades is not None and SNAPSHOT in payload
+            if route is None or not route.is_plain or is_careful or is_again:
                 incoming = incoming or _incoming(batch, epoch)
                 self._careful.message(stream, payload, incoming)
                 continue

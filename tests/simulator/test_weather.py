@@ -28,7 +28,7 @@ from bench.recordings import (
     steps_in_runs,
 )
 from tests.conftest import SHARED_DATA
-from websocket_v6.simulator import Spread, Weather
+from websocket_v6.simulator import Answers, Spread, Weather
 
 Make = Callable[..., Any]
 NEAR = {"round_trip": 0.0, "jitter": 0.0}
@@ -290,6 +290,47 @@ def test_a_snapshot_of_what_nobody_takes_is_of_now_and_nothing_older_follows(sim
     assert newcomer.read()["sequential_id"] == newest
     sim.advance(2.0)
     assert newcomer.is_silent()
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_snapshot_is_not_of_what_is_on_its_way_to_be_told_first(simulator: Make, client: Make, quiet: bool) -> None:
+    lag = Spread(least=0.5)
+    sim = simulator(weather=Weather.calm(lag=lag, trade_way=lag), start_time=START, frozen=True)
+    if quiet:
+        sim.list_market("KRW-BTC", traded=False)
+    before = None if quiet else json.loads(sim.current("trade KRW-BTC"))["sequential_id"]
+    early, late = client(sim.url), client(sim.url)
+    ask(early, "trade", codes=["KRW-BTC"], is_only_realtime=True)
+    sim.wait_served({"trade KRW-BTC"})
+    number = sim.trade("KRW-BTC")
+    ask(late, "trade", codes=["KRW-BTC"])
+    if before is not None:
+        assert late.read()["sequential_id"] == before
+    assert late.is_silent()
+    sim.advance(2.0)
+    for reader in (early, late):
+        event = reader.read()
+        assert (event["stream_type"], event["sequential_id"]) == ("REALTIME", number)
+        assert reader.is_silent()
+
+
+@pytest.mark.parametrize("pauses", [False, True])
+def test_what_runs_goes_on_until_the_second_burst_or_pauses(simulator: Make, client: Make, pauses: bool) -> None:
+    sim = simulator(weather=Weather.calm(second_burst=5.0), frozen=True, answers=Answers(second_burst_pauses=pauses))
+    reader = client(sim.url)
+    ask(reader, "trade", codes=CODES[:2])
+    reader.read()
+    sim.advance(5.0)
+    reader.read()
+    ask(reader, "trade", codes=CODES[:2])
+    assert reader.read()["code"] == CODES[0]
+    number = sim.trade(CODES[1])
+    kinds = ["SNAPSHOT"] if pauses else ["REALTIME", "SNAPSHOT"]
+    sim.advance(5.0)
+    assert [(event["stream_type"], event["sequential_id"]) for event in reader.read_many(len(kinds))] == [
+        (kind, number) for kind in kinds
+    ]
+    assert reader.is_silent()
 
 
 def test_a_snapshot_of_what_nobody_takes_is_not_of_the_future(simulator: Make, client: Make) -> None:

@@ -95,6 +95,8 @@ class Answers:
     # Snapshots and streams.
     stray_frames: int = 0
     """How many messages of the old subscription may still come after a replacement: 0 and 2 were seen."""
+    second_burst_pauses: bool = False
+    """Whether a stream that ran before a request pauses until its snapshot, where that is in the second burst."""
     totals: Literal["shown", "all"] = "shown"
     """Whether `total_*_size` sums the levels that are sent, or always thirty."""
     best_prices: Literal["after", "before", "null"] = "after"

@@ -6,6 +6,7 @@ Source: Upbit WebSocket reference, "ticker", "orderbook", "candle"; what it leav
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 from ..answers import Answers
@@ -18,7 +19,10 @@ from .passage import Make
 from .trades import Trade
 from .wording import Bulletin
 
-__all__ = ["Display", "Recorded"]
+__all__ = ["TOLD", "Display", "Recorded"]
+
+# Types whose messages may be late; candles are not.
+TOLD = ("trade", "ticker", "orderbook")
 
 
 class Recorded(Protocol):
@@ -66,6 +70,13 @@ class Display:
             return self.book(market, market.book, market.book_ms, level, units)
         unit = type_.partition(".")[2]
         return self.candle(market, unit, market.series[unit].newest)
+
+    def kept(self, type_: str, market: Market) -> Make:
+        """Return a maker of what a stream of `TOLD` would say now, whatever happens later."""
+        if type_ == "orderbook":
+            return partial(self.book, market, market.book.copy(), market.book_ms)
+        bulletin = self.current(type_, market.code)
+        return lambda _level, _units: bulletin
 
     def trade(self, trade: Trade) -> Bulletin:
         share = self._answers.best_null_share

@@ -19,6 +19,7 @@ __all__ = ["Lateness", "Make", "Passage"]
 # Makes a message for (level, units).
 Make = Callable[[Decimal, int], Bulletin]
 _NO_WAY = Spread()
+_NEVER = (0.0, -1)
 _LAG_LASTS_MS = 1000
 _CATCH_UP = 4
 
@@ -65,15 +66,16 @@ class Passage:
         self._send = send
         self._waiting: list[tuple[float, int, str, str, Make]] = []
         self._numbers = itertools.count()
-        self._last: dict[tuple[str, str], float] = {}  # when the newest message of a stream leaves
+        self._last: dict[tuple[str, str], tuple[float, int]] = {}  # when the newest message of a stream leaves
         self._voided: dict[tuple[str, str], int] = {}  # messages of a stream with smaller numbers are not sent
         self._alarm: Appointment | None = None
 
     def put(self, type_: str, code: str, stamp: int, make: Make) -> None:
         """Send a message some time after its `timestamp`, ms, and after those of its stream before it."""
         due = max(stamp, self._clock.now_ms()) / 1000 + self._ways.get(type_, _NO_WAY).draw(self._rng)
-        due = self._last[type_, code] = max(due, self._last.get((type_, code), 0.0))
-        heapq.heappush(self._waiting, (due, next(self._numbers), type_, code, make))
+        due, number = max(due, self._last.get((type_, code), _NEVER)[0]), next(self._numbers)
+        self._last[type_, code] = due, number
+        heapq.heappush(self._waiting, (due, number, type_, code, make))
         if self._waiting[0][0] == due:
             self._set_alarm()
 
@@ -81,6 +83,11 @@ class Passage:
         """Forget what is on its way of a stream."""
         if (type_, code) in self._last:
             self._voided[type_, code] = next(self._numbers)
+
+    def is_waiting(self, type_: str, code: str) -> bool:
+        """Whether a message of a stream is on its way."""
+        due, number = self._last.get((type_, code), _NEVER)
+        return due > self._clock.now() and number > self._voided.get((type_, code), -1)
 
     def flush(self) -> None:
         """Send all that is on its way, in its order."""

@@ -15,7 +15,7 @@ from ..answers import Answers
 from ..clock import Agenda, Clock
 from ..weather import Weather
 from .candles import SECONDS, Candle
-from .display import Display, Recorded
+from .display import TOLD, Display, Recorded
 from .one_market import Market
 from .passage import Make, Passage
 from .trades import Trade
@@ -135,6 +135,22 @@ class Tape:
         if not closed:
             raise ValueError(f"{code} has no closed {unit} candle yet: trade, advance() the clock, and trade again")
         self._send_candle(market, unit, closed[-1])
+
+    # Where messages are late.
+
+    def begin(self, type_: str, code: str) -> None:
+        """Note that somebody takes a stream from now on: what it would say now counts as told."""
+        market = self._markets[code]
+        key = (type_, code)
+        if self._passage is None or market.quiet or type_ not in TOLD or key in self._display.told:
+            return
+        if not self._passage.is_waiting(type_, code):
+            self._display.told[key] = self._display.kept(type_, market)
+
+    def is_first_on_its_way(self, type_: str, code: str) -> bool:
+        """Whether a stream has not told anything yet, and is about to."""
+        key = (type_, code)
+        return self._passage is not None and key not in self._display.told and self._passage.is_waiting(type_, code)
 
     # The pace.
 

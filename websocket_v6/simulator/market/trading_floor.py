@@ -13,7 +13,7 @@ from ..answers import Answers
 from ..clock import Agenda, Clock
 from ..weather import Weather
 from .catalog import CAUTIONS, Listing, is_code
-from .display import Display
+from .display import TOLD, Display
 from .one_market import Market
 from .passage import Lateness
 from .tape import Publish, Tape
@@ -100,7 +100,7 @@ class TradingFloor:
             stamp=self._stamp(code) if ms is None and self._weather.delays else lambda at: at,
         )
         market.market_state = state
-        for type_ in ("trade", "ticker", "orderbook"):
+        for type_ in TOLD:
             self.display.told.pop((type_, code), None)
         before = self.markets.get(code)
         if not traded:
