@@ -85,13 +85,10 @@ class Engine:
                 def start_one(legacy: Legacy | None) -> Ref:
                     return Supervisor.start(self.config, folder, serves=self._serves, legacy=legacy)
 
-                guard = None
                 try:
                     guard = Guard(start_one)
                     guard.start()
                 except (RuntimeError, OSError, MemoryError) as exc:
-                    if guard is not None:  # nobody would end the one that is there
-                        stop_and_join(guard.supervisor, STOP_TIMEOUT)
                     raise EngineError(f"the engine cannot be started: {exc}; {remedy(exc) or 'try again'}") from exc
                 self._guard = guard
 
