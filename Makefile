@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FUZZ_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint conformance long fuzz mutants bench soak chaos hostile clean
+.PHONY: help demo test test-lowest lint conformance long fuzz mutants bench soak chaos hostile docs dist sbom clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,7 +37,7 @@ $(VENV)/.with-%: setup.cfg pyproject.toml | $(BIN)/python
 demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a live table
 	@$(BIN)/python -m websocket_v6 demo
 
-test: $(VENV)/.with-cli,conformance,fuzz,green,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
+test: $(VENV)/.with-cli,conformance,docs,examples,fuzz,green,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
 
 # The lowest versions that users may have; the tests' own tools are as new as they are.
@@ -65,7 +65,7 @@ conformance: $(VENV)/.with-test $(VENV)/.with-conformance  ## All 517 Autobahn c
 long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make test runs short: properties, random walks, lost lines, killed processes
 	WEBSOCKET_V6_TEST_WALKS=1000 $(BIN)/python -m pytest -p no:randomly --timeout 900 tests/protocol $(TEST_ARGS)
 	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 $(BIN)/python -m pytest -p no:randomly \
-	  tests/engine/test_sources.py tests/processes $(TEST_ARGS)
+	  tests/engine/test_sources.py tests/engine/test_recording.py tests/processes $(TEST_ARGS)
 
 fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of all that is read, FUZZ_SECONDS=300 for each of seven
 	for name in events frames server door handshake pages members; do \
@@ -88,5 +88,19 @@ chaos: $(VENV)/.with-cli $(VENV)/.with-test  ## Each fault at each moment, and r
 hostile: $(VENV)/.with-cli $(VENV)/.with-test  ## Thirty minutes against a server that does all that hostile ones do
 	$(BIN)/python -m tests.chaos.hostile
 
+docs: $(VENV)/.with-cli $(VENV)/.with-docs  ## The documentation site into site/, strictly and without a network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+dist: $(VENV)/.with-dist  ## Build what would be released into dist/, and check it
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+
+# Of a fresh environment with the wheel and what it needs, nothing of a developer's.
+sbom: $(VENV)/.with-dist dist  ## A software bill of materials (CycloneDX) of an install: dist/sbom.json
+	rm -rf build/sbom && $(PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check "$$(ls dist/*.whl)[cli,metrics,proxy,record]"
+	$(BIN)/python -m cyclonedx_py environment --output-reproducible --of JSON -o dist/sbom.json build/sbom/bin/python
+
 clean:  ## Remove what make made
-	rm -rf $(VENV) $(LOWEST) build dist reports *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist site reports *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

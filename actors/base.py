@@ -50,7 +50,6 @@ GLANCE = 0.25  # seconds between two looks whether who was asked is there
 # set counts milliseconds in 31 bits), so what is further away is waited for in several goes.
 LONGEST_WAIT = 1_000_000.0
 
-
 T = TypeVar("T")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from websocket_v6.protocol.supervision.restarts import Restarts
 from websocket_v6.protocol.supervision.steps import Due, Started
 
-from .base import actor_of, bounded
+from .base import actor_of, bounded, stop_child
 from .boot_clock import clock
 from .failures import failed_event, log_trouble
 from .messages.common import Ref
@@ -42,6 +42,14 @@ class Guard(threading.Thread):
         self._restarts = Restarts(random.random)
         self._watchman = Watchman(clock(), HANG)
         self._is_over = threading.Event()
+
+    def start(self) -> None:
+        """Begin to watch; where no thread is left for that, there is no supervisor either."""
+        try:
+            super().start()
+        except BaseException:
+            stop_child(PART, self.supervisor)
+            raise
 
     def finish(self) -> None:
         """Watch no more: it is about to be stopped. Returns once no other takes its place any more."""

@@ -113,6 +113,8 @@ class Sources:
         for endpoint in ENDPOINTS:
             present = [source for source in self._sources if source.endpoint == endpoint]
             door = place.door if endpoint in place.shared else None
+            if door is None and self._end_vain_heirs(present):
+                continue
             if any(source.door == door for source in present):
                 continue
             if place.role is Role.GUEST and door is None:
@@ -125,6 +127,22 @@ class Sources:
                     self.end(source)
             for index in range(1 if door is not None or self._is_remote else self._config.redundancy):
                 self.start(endpoint, heir_of=_line(*present) if index == 0 else (), door=door)
+
+    def _end_vain_heirs(self, present: list[Source]) -> bool:
+        """End those that were to take the place of own connections through a door, and never will; True if there were.
+
+        The keys are others now, or were: what serves may be of the old ones, and was not renewed since it had an heir.
+        """
+        own = [source for source in present if source.door is None]
+        numbers = {source.number for source in own}
+        vain = [source for source in present if source.door is not None and numbers & set(source.heir_of)]
+        for source in vain:
+            self.end(source)
+        if vain:
+            self.start(own[0].endpoint, heir_of=_line(*own), outlives_refusal=False)
+            for _ in range(self._config.redundancy - 1):
+                self.start(own[0].endpoint)
+        return bool(vain)
 
     def use(self, settings: UseSettings) -> None:
         """Have this process's own connections be what the processes that use them want together."""

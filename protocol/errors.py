@@ -15,6 +15,7 @@
     │   ├── MailboxFullError        a lossless mailbox ran out of memory budget
     │   └── ClosedError             the subscription, the proxy or the engine is closed
     ├── EngineError                 the engine cannot do this now: a part of it is being started again
+    ├── RecordingError              a file is no recording, or one cannot be written any more
     └── ConfigError                 a configuration value makes no sense
 
 Each says what happened, to whom, and what to do next. None holds a key, a token or a whole payload.
@@ -36,6 +37,7 @@ __all__ = [
     "NotReadyError",
     "ProtocolError",
     "RateLimitedError",
+    "RecordingError",
     "RemoteProtocolError",
     "SnapshotTimeoutError",
     "StreamError",
@@ -148,6 +150,10 @@ class EngineError(WebSocketV6Error):
 
     What was wanted before is not lost.
     """
+
+
+class RecordingError(WebSocketV6Error):
+    """A file is no recording that this version reads, or a recording cannot be written any more."""
 
 
 class ConfigError(WebSocketV6Error):

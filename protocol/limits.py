@@ -30,6 +30,7 @@ __all__ = [
     "NOTICES",
     "READ_BYTES",
     "REASON_CHARACTERS",
+    "RECORDING_CHUNK_BYTES",
     "REFUSAL_BYTES",
     "REMEMBERED_IDS",
     "REMEMBERED_STREAMS",
@@ -77,6 +78,7 @@ TEXT_CHARACTERS: Final = 200  # enough for every error that the exchange documen
 NAME_CHARACTERS: Final = 64
 EXCERPT_CHARACTERS: Final = 80
 HOST_FILE_BYTES: Final = 4096  # a path, a key and two numbers
+RECORDING_CHUNK_BYTES: Final = 32 * MIB  # what is written at once: 1 MiB, or a single message that has more
 REASON_CHARACTERS: Final = 500  # a sentence of ours around a text of TEXT_CHARACTERS
 
 
@@ -196,5 +198,12 @@ LIMITS: Final = (
         "characters",
         "it is cut, and cleaned likewise",
         "tests/protocol/server/test_words.py::test_reasons_are_no_essays_and_half_characters_none",
+    ),
+    Limit(
+        "what one chunk of a recording that is read holds, as it lies in the file and decompressed",
+        RECORDING_CHUNK_BYTES,
+        "bytes",
+        "it counts as broken: the reader goes on behind it and tells",
+        "tests/protocol/recording/test_reader.py::test_a_chunk_that_inflates_beyond_the_limit_is_broken",
     ),
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 __all__ = ["lowest"]
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("simulator", "cli", "proxy")
+EXTRAS = ("simulator", "cli", "metrics", "proxy")
 
 
 def lowest(text: str) -> list[str]:

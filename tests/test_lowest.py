@@ -12,6 +12,7 @@ def test_every_requirement_of_users_has_a_lower_bound() -> None:
         "h11",
         "msgpack",
         "msgspec",
+        "prometheus-client",
         "pykka",
         "python-socks",
         "rich",
@@ -28,6 +29,7 @@ install_requires =
 [options.extras_require]
 simulator =
 cli =
+metrics =
 proxy =
 """
 

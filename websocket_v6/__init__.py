@@ -23,9 +23,9 @@ Begin with help(websocket_v6.WebSocketClientProxy): all calls. help() of each of
     WebSocketV6Error      all that is raised or reported; below it, the common ones first:
     UnknownCodeError, AuthenticationError, TransportError (RateLimitedError), SnapshotTimeoutError, ClosedError,
     NotReadyError, MailboxFullError, LocalProtocolError, ConfigError, EngineError, RemoteProtocolError (ExchangeError),
-    StreamError
+    StreamError, RecordingError
 
-websocket_v6.simulator.Simulator is a local exchange for tests.
+websocket_v6.aio has the same for asyncio; websocket_v6.simulator.Simulator is a local exchange for tests.
 """
 
 from . import dependencies as _dependencies  # noqa: F401 - first: what is `websocket`?
@@ -43,6 +43,7 @@ from .protocol.errors import MailboxFullError as MailboxFullError
 from .protocol.errors import NotReadyError as NotReadyError
 from .protocol.errors import ProtocolError as ProtocolError
 from .protocol.errors import RateLimitedError as RateLimitedError
+from .protocol.errors import RecordingError as RecordingError
 from .protocol.errors import RemoteProtocolError as RemoteProtocolError
 from .protocol.errors import SnapshotTimeoutError as SnapshotTimeoutError
 from .protocol.errors import StreamError as StreamError

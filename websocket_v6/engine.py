@@ -220,9 +220,9 @@ class Service:
         except OSError as exc:
             raise OSError(f"{exc}: give another --port or --bind, or end what listens there") from None
 
-    def show(self, state: bytes) -> None:
-        """Have the page of the network's door show this, JSON."""
-        tell(self._engine.supervisor, ShowState(state))
+    def show(self, state: ShowState) -> None:
+        """Have the network's door show this to whoever looks."""
+        tell(self._engine.supervisor, state)
 
 
 @contextlib.contextmanager

@@ -245,6 +245,28 @@ def test_what_is_shared_again_takes_the_place_of_the_own_connection(world: World
     assert world.told("registry") == ["registry: use door private 4 for (2,)", "registry: use door info 5 for (3,)"]
 
 
+@pytest.mark.parametrize("redundancy", [1, 2])
+def test_what_was_to_be_shared_and_is_not_after_all_is_renewed(make: Make, redundancy: int) -> None:
+    """Keys that were the host's for a moment: the old ones' connection is there still, and nobody was to renew it."""
+    world = make(redundancy=redundancy)
+    world.guest("public", "info")
+    world.guest(*ENDPOINTS)
+    own = [one for one in world.present() if one.startswith("private")][:redundancy]
+    world.renew(own[0], "keys")
+    world.told()
+    world.guest("public", "info")
+    there = [one for one in world.present() if one.startswith("private") and one not in own]
+    assert len(there) == redundancy
+    heir = world.named(there[0])
+    assert heir.door is None
+    assert [f"private {number}" for number in heir.heir_of] == own
+    world.sources.serves(SourceServes(heir.number, is_refused=True))
+    assert not set(own) & set(world.present()), "nothing of the old keys goes on"
+    world.told()
+    world.guest("public", "info")
+    assert world.told() == [], "as it is"
+
+
 def test_who_has_lost_its_host_keeps_what_there_is_until_it_knows_more(world: World) -> None:
     world.guest("public", "info")
     world.told()

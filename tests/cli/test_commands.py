@@ -90,7 +90,10 @@ def interrupt(process: Program) -> tuple[float, str, str]:
         (["simulate", "nonsense"], "'nonsense' is not a code"),
         (["simulate", "--capture", "no/such/file"], "--capture"),
         (["demo", "--seconds", "0"], "--seconds"),
-        (["record", "file"], "No such command"),
+        (["record", "file"], "CODE"),
+        (["record", "file", "KRW-BTC", "--interval", "1m"], "--interval goes with --type candle"),
+        (["recording", "no/such/file"], "FILE"),
+        (["replay", "file"], "No such command"),
     ],
 )
 def test_wrong_arguments_are_named_and_exit_with_2(arguments: list[str], complaint: str) -> None:
@@ -109,8 +112,8 @@ def test_a_nonsensical_environment_is_named() -> None:
 def test_the_help_lists_what_there_is_and_nothing_else() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    assert all(command in result.output for command in ("watch", "serve", "simulate", "demo"))
-    assert not any(command in result.output for command in ("record", "replay", "doctor"))
+    assert all(command in result.output for command in ("watch", "serve", "record", "recording", "simulate", "demo"))
+    assert "replay" not in result.output
 
 
 def test_the_version_is_the_packages() -> None:

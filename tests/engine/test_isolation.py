@@ -89,6 +89,7 @@ def test_an_unsupported_level_is_reported(sim: Simulator, good: Any) -> None:
         assert "level=7" in str(errors[0])
 
 
+@pytest.mark.faces("threads")
 def test_a_callback_that_raises_is_reported_and_the_stream_goes_on(
     sim: Simulator, good: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_callback_that_raises_is_reported_and_the_stream_goes_on(
     wait_until(lambda: "as told" in caplog.text or "SystemExit" in caplog.text, "the traceback in the log")
 
 
+@pytest.mark.faces("threads", "awaited")
 def test_an_error_handler_that_raises_is_logged(sim: Simulator, good: Any, caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: object) -> None:
         raise ValueError("worse")
@@ -121,6 +123,7 @@ def test_an_error_handler_that_raises_is_logged(sim: Simulator, good: Any, caplo
     wait_until(lambda: seen.stats.delivered == 2, "the stream going on")
 
 
+@pytest.mark.faces("threads", "awaited")
 def test_a_callback_that_blocks_holds_up_only_its_own_component(sim: Simulator, config: Config, good: Any) -> None:
     release = threading.Event()
     ticks = good.subscribe_ticker("KRW-BTC", mailbox=Mailbox.lossless(1 << 24))
@@ -140,6 +143,7 @@ def test_a_callback_that_blocks_holds_up_only_its_own_component(sim: Simulator, 
             release.set()
 
 
+@pytest.mark.faces("threads", "awaited")
 def test_a_component_may_end_itself_from_its_callback(sim: Simulator, config: Config, good: Any) -> None:
     ticks = good.subscribe_ticker("KRW-BTC")
     ticks.get(20)
@@ -158,6 +162,7 @@ def test_a_component_may_end_itself_from_its_callback(sim: Simulator, config: Co
     assert len(calls) == 1
 
 
+@pytest.mark.faces("threads", "awaited")
 def test_a_component_may_subscribe_from_its_callback(sim: Simulator, good: Any) -> None:
     found: list[Any] = []
 
@@ -170,6 +175,7 @@ def test_a_component_may_subscribe_from_its_callback(sim: Simulator, good: Any) 
     wait_until(lambda: len(found) == 2, "the trade")
 
 
+@pytest.mark.faces("threads", "awaited")
 def test_a_lossless_mailbox_over_its_budget_is_cut_off_with_an_error(sim: Simulator, config: Config, good: Any) -> None:
     ticks = good.subscribe_ticker("KRW-BTC")
     ticks.get(20)
@@ -217,6 +223,7 @@ def test_a_request_that_the_exchange_refuses_although_it_was_checked_harms_only_
         assert private.get(20).assets
 
 
+@pytest.mark.faces("threads", "awaited")
 def test_a_public_component_that_hangs_holds_up_nobody_s_orders(sim: Simulator, config: Config, good: Any) -> None:
     """Back-pressure is an endpoint's: what one component does to public data touches no orders."""
     orders = good.subscribe_my_order()

@@ -130,6 +130,7 @@ def use(number: int, config: Config) -> None:
             proxy.subscribe_ticker("KRW-ETH", lambda event: None)
 
 
+@pytest.mark.faces("threads")
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_thousand_components_leave_nothing(sim: Simulator, config: Config) -> None:
@@ -221,6 +222,7 @@ def test_a_killed_program_ends_its_wants(sim: Simulator) -> None:
     wait_until(lambda: not sim.served(), "nothing served")
 
 
+@pytest.mark.faces("threads")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 def test_a_forked_child_has_a_link_of_its_own(sim: Simulator, config: Config) -> None:

@@ -12,6 +12,8 @@ from websocket_v6 import (
     TickerEvent,
     WebSocketClientProxy,
 )
+from websocket_v6.actors.base import tell
+from websocket_v6.protocol.delivery.commands import Retire
 from websocket_v6.simulator import Simulator
 
 SOON = 15.0  # seconds, for what comes at once on a quiet machine
@@ -76,6 +78,16 @@ def test_without_a_connection_there_is_no_value(sim: Simulator, config: Config) 
         event = proxy.last("ticker", "KRW-BTC")
         assert event is not None
         assert event.epoch == 2
+
+
+def test_a_router_that_is_gone_is_not_read_any_more(sim: Simulator, config: Config) -> None:
+    with WebSocketClientProxy("bot", config=config) as proxy:
+        proxy.subscribe_ticker("KRW-BTC", ignore)
+        proxy.wait_ready(SOON)
+        assert getattr(proxy.last("ticker", "KRW-BTC"), "epoch", 0) == 1
+        assert proxy._component is not None
+        tell(proxy._component.link.router, Retire(None))  # type: ignore[arg-type] # a bug
+        wait_until(lambda: getattr(proxy.last("ticker", "KRW-BTC"), "epoch", 0) == 2, "the next one's value")
 
 
 def test_no_value_is_asked_of_the_exchange(sim: Simulator, config: Config) -> None:

@@ -30,6 +30,8 @@ IMPATIENT = {
     "actors.membership.member_socket.PING_INTERVAL": 0.2,
     "actors.membership.member_socket.PIECE": 0.1,
 }
+# Warnings are errors there as well, but the one of Python 3.12 on, of every fork beside threads: some children do that.
+FORKS = ("-W", "ignore:This process:DeprecationWarning")
 ANSWER = 30.0  # seconds for a child to answer, on a machine that does much else
 
 
@@ -38,7 +40,7 @@ class Process:
 
     def __init__(self, **settings: Any) -> None:
         self.popen = subprocess.Popen(
-            [sys.executable, str(CHILD), json.dumps(settings)],
+            [sys.executable, "-W", "error", *FORKS, str(CHILD), json.dumps(settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if settings.get("log") else subprocess.PIPE,

@@ -24,6 +24,7 @@ from websocket_v6.protocol.errors import (
     NotReadyError,
     ProtocolError,
     RateLimitedError,
+    RecordingError,
     RemoteProtocolError,
     SnapshotTimeoutError,
     StreamError,
@@ -59,6 +60,7 @@ MADE: list[tuple[WebSocketV6Error, dict[str, object]]] = [
     (MailboxFullError("text"), {}),
     (ClosedError("text"), {}),
     (EngineError("text"), {}),
+    (RecordingError("text"), {}),
     (ConfigError("text"), {}),
 ]
 each_error = pytest.mark.parametrize(("error", "fields"), MADE, ids=[type(error).__name__ for error, _ in MADE])

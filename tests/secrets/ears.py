@@ -30,6 +30,7 @@ _INCOMING = {
     "data",
     "decoder",
     "envelope",
+    "head",
     "message",
     "messages",
     "payload",

@@ -1,6 +1,5 @@
 """No more threads, no more memory: an error of ours or a told fallback, and all is well once there is some again."""
 
-import importlib.util
 import logging
 import threading
 from collections.abc import Iterator
@@ -16,9 +15,6 @@ from websocket_v6.protocol.delivery import stores
 from websocket_v6.simulator import Simulator
 
 CODE = "KRW-BTC"
-restarts_for_ever = pytest.mark.skipif(
-    importlib.util.find_spec("websocket_v6.protocol.shortages") is None, reason="an engine that gives up after six"
-)
 
 
 @pytest.fixture(params=["embedded", "auto"])
@@ -61,7 +57,6 @@ def test_without_a_thread_for_the_component(sim: Simulator, config: Config, monk
         assert proxy.subscribe_ticker(CODE).get(timeout=20).symbol == CODE
 
 
-@restarts_for_ever
 @pytest.mark.parametrize("count", range(1, 14))
 def test_the_limit_of_threads(sim: Simulator, config: Config, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """Wherever the last thread goes, calls fail with an error of ours or work, and soon all is well."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from websocket_v6.actors.delivery.edge import Delivered, Edge
 from websocket_v6.actors.forks import in_child
 from websocket_v6.protocol.errors import LocalProtocolError
+from websocket_v6.steps import Steps
 
 __all__ = ["LONGEST", "MOST", "Home"]
 
@@ -26,6 +27,9 @@ class Home:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tasks: set[asyncio.Task[None]] = set()  # in which callbacks are awaited
+        self.runs: set[object] = set()  # steps that are under way
+        self.end: Callable[[], Steps[None]] | None = None  # what ends the component that lives here, if there is one
+        self._idle: asyncio.Future[None] | None = None
         self._loop = weakref.ref(loop)
         self._context = contextvars.copy_context()
         self._waiting: dict[int, set[Callable[[], object]]] = {}
@@ -91,6 +95,18 @@ class Home:
         """Have `callback` called in `delay` seconds."""
         return self.loop.call_later(delay, callback, context=self._context.copy())
 
+    def run_over(self, one: object) -> None:
+        """Note that some steps have come to their end."""
+        self.runs.discard(one)
+        if not self.runs and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    async def wait_idle(self) -> None:
+        """Wait until no steps are under way."""
+        while self.runs:
+            self._idle = self.loop.create_future()
+            await self._idle
+
     # --- waiting for events
 
     def wake(self, subscription_id: int) -> None:
@@ -123,7 +139,7 @@ class Home:
     async def pull(self, edge: Edge, timeout: float | None) -> Delivered:
         """Wait for the next event of `edge`; raises what `Edge.pull` does. Cancelled, it has taken nothing."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        if self.is_turn_over():
+        while self._is_turn_over():
             await asyncio.sleep(0)
         while (event := edge.poll()) is None:
             if deadline is not None and time.monotonic() >= deadline:
@@ -150,8 +166,8 @@ class Home:
 
     # --- giving way
 
-    def is_turn_over(self) -> bool:
-        """Whether those who pull have had their share of this turn of the loop, one more event not counted."""
+    def _is_turn_over(self) -> bool:
+        """Count an event that is about to be pulled; return whether that is too much for this turn of the loop."""
         now = time.monotonic()
         if not self._taken:
             self.loop.call_soon(self._begin_turn)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncGenerator
 
@@ -10,7 +11,7 @@ from websocket_v6.component import Component
 from websocket_v6.steps import Steps, finish
 
 from .home import Home
-from .running import Run, in_a_thread, run_whole
+from .running import Run, in_a_thread
 from .subscriber import LoopSubscriber
 
 __all__ = ["LoopPlace", "Watch"]
@@ -31,6 +32,7 @@ class LoopPlace:
             component.has_left = True
             in_a_thread(lambda: finish(component.end(0.0, quietly=True)))
 
+        self._home.end = functools.partial(component.end, 0.0, quietly=True)
         return LoopSubscriber.start(component.name, component.forget, component.standing, self._home, found_gone)
 
     def run(self, steps: Steps[None]) -> None:
@@ -43,30 +45,23 @@ def _log_failure(done: "asyncio.Future[None]") -> None:
 
 
 class Watch:
-    """Ends a component in order when its loop ends without its cleanup.
+    """Ends the component of `home` in order if its loop ends without its cleanup, and lets no steps stay half done.
 
     A loop that is ended by `asyncio.run`, or by whoever else does it as it should be done, closes the asynchronous
     generators that it knows: one that waits for nothing else is told so, and may still wait for what it has to do.
+    It is the proxy's: it holds the loop.
     """
 
-    def __init__(self, home: Home, component: Component) -> None:
-        self._home = home
-        self._component = component
-        self._generator = self._wait_for_the_end()
+    def __init__(self, home: Home) -> None:
+        self._generator = _wait_for_the_end(home)
         with contextlib.suppress(StopIteration):
             self._generator.__anext__().send(None)  # now the loop knows it
 
-    def stop(self) -> None:
-        """Watch no longer: the component ends, or has ended."""
-        self._component.has_left = True
-        with contextlib.suppress(StopIteration, RuntimeError):  # the loop is at it
-            self._generator.aclose().send(None)
 
-    async def _wait_for_the_end(self) -> AsyncGenerator[None, None]:
-        home, component = self._home, self._component  # not `self`: this is not to be part of a cycle
-        try:
-            yield
-        finally:
-            if not component.has_left:
-                component.has_left = True
-                await run_whole(Run(home, component.end(0.0, quietly=True)))
+async def _wait_for_the_end(home: Home) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        if home.end is not None:
+            Run(home, home.end())  # of one that has ended, it does nothing
+        await home.wait_idle()

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, Unpack, overload
 from websocket_v6 import wanted
 from websocket_v6.actors.delivery.edge import Callback
 from websocket_v6.actors.jwt import Keys
-from websocket_v6.component import CALLBACK_TIMEOUT, Component, Place
+from websocket_v6.component import Place
 from websocket_v6.face import LIST_TIMEOUT, READY_TIMEOUT, Face
 from websocket_v6.health import Health
 from websocket_v6.newest import wanted_book, wanted_value
@@ -277,22 +277,12 @@ class WebSocketClientProxy(Face):
         """Return the loop it belongs to, which is this one."""
         if self._home is None:
             self._home = Home(asyncio.get_running_loop())
+            self._watch = Watch(self._home)
         self._home.check_here(self.component_id)
         return self._home
 
     def _place(self) -> Place:
         return LoopPlace(self._at_home())
-
-    def _begin(self) -> Steps[Component]:
-        component = yield from super()._begin()
-        self._watch = Watch(self._at_home(), component)
-        return component
-
-    def _ended(self, timeout: float = CALLBACK_TIMEOUT) -> Steps[None]:
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.stop()
-        yield from super()._ended(timeout)
 
     async def _run(self, steps: Steps[T]) -> T:
         return await run(self._at_home(), steps)

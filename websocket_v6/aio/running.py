@@ -42,6 +42,8 @@ class Run(Generic[T]):
         self._timer: asyncio.TimerHandle | None = None
         self._take_back: Callable[[], object] | None = None
         self._is_dying = False  # who was asked
+        self.outcome: tuple[T] | None = None  # also if nobody waits for it any more
+        home.runs.add(self)
         _unfinished.add(self)
         self._resume(functools.partial(next, steps))
 
@@ -63,16 +65,21 @@ class Run(Generic[T]):
         try:
             wait = step()
         except StopIteration as stop:
-            _unfinished.discard(self)
+            self._over()
+            self.outcome = (stop.value,)
             if not self.done.done():
                 self.done.set_result(stop.value)
         except BaseException as exc:  # noqa: BLE001 - whoever waits has it
-            _unfinished.discard(self)
+            self._over()
             if not self.done.done():
                 self.done.set_exception(exc)
                 self.done.exception()  # perhaps nobody waits: then asyncio is not to complain
         else:
             self._begin(wait)
+
+    def _over(self) -> None:
+        _unfinished.discard(self)
+        self._home.run_over(self)
 
     def _begin(self, wait: Wait) -> None:
         self._wait, self._is_dying = wait, False
@@ -160,10 +167,10 @@ async def run(home: Home, steps: Steps[T], undo: Callable[[T], Steps[None]] | No
     try:
         return await one.done
     except asyncio.CancelledError:
-        if one.done.cancelled():
+        if one.outcome is None:
             one.cancel()
-        elif undo is not None and one.done.done() and one.done.exception() is None:
-            Run(home, undo(one.done.result()))
+        elif undo is not None:
+            Run(home, undo(one.outcome[0]))
         raise
 
 

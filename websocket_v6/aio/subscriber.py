@@ -104,6 +104,8 @@ class LoopInbox(TimedInbox):
         # Whoever clears this looks for messages after that: one of the two sees the other.
         if not self._is_rung:
             self._ring()
+        elif self._home is not None and self._home.is_gone:  # it was closed before it looked
+            self._found_gone()
 
     def _ring(self) -> None:
         self._is_rung = True
