@@ -116,7 +116,7 @@ class Departing(Sleeper):
 
 
 def test_what_a_dead_one_leaves_is_there_however_late_it_is_asked_for() -> None:
-    """A thread that ends lets go of its actor, and nobody else holds one: the collector takes it, and what it leaves."""
+    """A thread that ends lets go of its actor, and nobody else holds one: it was collected, with what it leaves."""
     watchman, ref = Watchman(0.0), Departing.start()
     watchman.look({"a": ref}, 0.0)
     tell(ref, "go")
