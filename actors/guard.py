@@ -12,7 +12,7 @@ from collections.abc import Callable
 from websocket_v6.protocol.supervision.restarts import Restarts
 from websocket_v6.protocol.supervision.steps import Due, Started
 
-from .base import bounded, stop_child
+from .base import actor_of, bounded, stop_child
 from .boot_clock import clock
 from .failures import failed_event, log_trouble
 from .messages.common import Ref
@@ -39,6 +39,8 @@ class Guard(threading.Thread):
         super().__init__(name="guard", daemon=True)
         self._start_one = start_one
         self.supervisor: Ref = start_one(None)
+        # Itself: once its thread has ended nobody else holds it, and what it leaves is wanted.
+        self._actor = actor_of(self.supervisor)
         self._restarts = Restarts(random.random)
         self._watchman = Watchman(clock(), HANG)
         self._is_over = threading.Event()
@@ -60,7 +62,6 @@ class Guard(threading.Thread):
     def run(self) -> None:
         """Look, until it is over."""
         self._restarts.handle(Started(PART), time.monotonic())
-        self._look()
         while not self._is_over.wait(LOOK):
             try:
                 self._look()
@@ -76,7 +77,7 @@ class Guard(threading.Thread):
         old = self.supervisor
         for told in self._restarts.handle(failed_event(PART, error), time.monotonic()):
             log_trouble(told, error)
-        actor = self._watchman.actor_of(old)
+        actor = self._actor
         self._watchman.give_up(old, is_alive=True)
         legacy = actor.bequeath() if isinstance(actor, Supervisor) else None
         # From here on nothing is left of the old one but its legacy, so this does not end before another is there.
@@ -87,6 +88,7 @@ class Guard(threading.Thread):
             self._restarts.handle(Due(), time.monotonic())
             try:
                 self.supervisor = self._start_one(legacy)
+                self._actor = actor_of(self.supervisor)
             except Exception as exc:  # noqa: BLE001
                 for told in self._restarts.handle(failed_event(PART, exc), time.monotonic()):
                     log_trouble(told, exc)
