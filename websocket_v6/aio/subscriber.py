@@ -46,21 +46,15 @@ class LoopInbox(TimedInbox):
         self._is_rung = True  # the loop is about to look; not before `open`
         self._home: Home | None = None
         self._turn: Callable[[], object] = lambda: None
-        self._found_gone: Callable[[], object] = lambda: None
         self._bury: Callable[[], object] = lambda: None
         self.may_go_on: Callable[[], bool] = lambda: True
         self.put = self._put
         self.empty = lambda: not self._messages
         self.qsize = lambda: len(self._messages)
 
-    def open(
-        self, home: Home, turn: Callable[[], object], found_gone: Callable[[], object], bury: Callable[[], object]
-    ) -> None:
-        """Have `turn` called in the loop when there is something.
-
-        If the loop is gone `found_gone` is, and `bury` by who stops the actor then.
-        """
-        self._home, self._turn, self._found_gone, self._bury = home, turn, found_gone, bury
+    def open(self, home: Home, turn: Callable[[], object], bury: Callable[[], object]) -> None:
+        """Have `turn` called in the loop when there is something; if that is gone, who stops the actor calls `bury`."""
+        self._home, self._turn, self._bury = home, turn, bury
         self.turn_over()
 
     def turn_over(self) -> None:
@@ -104,13 +98,11 @@ class LoopInbox(TimedInbox):
         # Whoever clears this looks for messages after that: one of the two sees the other.
         if not self._is_rung:
             self._ring()
-        elif self._home is not None and self._home.is_gone:  # it was closed before it looked
-            self._found_gone()
 
     def _ring(self) -> None:
         self._is_rung = True
-        if self._home is not None and not self._home.call(self._turn):
-            self._found_gone()
+        if self._home is not None:
+            self._home.call(self._turn)
 
     def _due_now(self, timer: Timer) -> None:
         if timer.message is not None:
@@ -118,7 +110,7 @@ class LoopInbox(TimedInbox):
 
 
 class LoopSubscriber(Subscriber):
-    """Calls one component's callbacks in the loop of `home`; `found_gone` is called once if that is gone."""
+    """Calls one component's callbacks in the loop of `home`."""
 
     lets_through: ClassVar[tuple[type[BaseException], ...]] = (KeyboardInterrupt, SystemExit, Abandoned)
     actor_inbox: LoopInbox
@@ -129,11 +121,9 @@ class LoopSubscriber(Subscriber):
         cut_off: Callable[[Edge], object],
         standing: Standing,
         home: Home,
-        found_gone: Callable[[], object],
     ) -> None:
         super().__init__(component_id, cut_off, standing)
         self._home = home
-        self._found_gone: Callable[[], object] | None = found_gone
         self._lanes: dict[object, deque[Work[object]]] = {}  # those with a task, and what waits behind it
         self._limit = self._until = 0.0  # of this turn
         self._is_in_turn = self._has_ended = False
@@ -153,7 +143,7 @@ class LoopSubscriber(Subscriber):
 
     def _start_actor_loop(self) -> None:
         self.actor_inbox.may_go_on = self._may_go_on
-        self.actor_inbox.open(self._home, self._turn, self._hear_gone, self._stop_without_loop)
+        self.actor_inbox.open(self._home, self._turn, self._stop_without_loop)
 
     def _turn(self) -> None:
         self._limit, self._until, self._is_in_turn = self._taken + MOST, time.monotonic() + LONGEST, True
@@ -182,12 +172,6 @@ class LoopSubscriber(Subscriber):
         if self.actor_stopped.is_set() and not self._home.tasks and not self._has_ended:
             self._has_ended = True
             self.actor_inbox.ended.set()
-
-    def _hear_gone(self) -> None:
-        """Hear that the loop is, in whatever thread has found it."""
-        found_gone, self._found_gone = self._found_gone, None
-        if found_gone is not None:
-            found_gone()
 
     def _stop_without_loop(self) -> None:
         """Stop, in whatever thread: the loop is gone, and nothing runs in it."""
