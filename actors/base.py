@@ -4,12 +4,16 @@ pykka has no timers. Here they live in the inbox: the actor's own thread, waitin
 timer is due and handles the timer's message like any other. No timer thread, no lock: only the actor touches its heap.
 A timer waits its turn: what lay in the inbox when it was due is handled before it, so that an actor which was held up
 never judges before it has heard what came in time.
+
+The loop is ours as well. pykka's lets some errors pass: those of `on_start` and of the inbox end an actor without a
+word, and SystemExit in a handler ends all actors of the process. Here whatever ends an actor is told, by `failed`.
 """
 
 import contextlib
 import heapq
 import itertools
 import logging
+import math
 import queue
 import threading
 import time
@@ -17,15 +21,41 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 import pykka
+from pykka import messages as pykka_messages
 from pykka._envelope import Envelope
 
-__all__ = ["Actor", "Future", "TimedInbox", "Timer", "ask", "last_words", "stop_and_join", "stop_child", "tell"]
+__all__ = [
+    "GLANCE",
+    "LONGEST_WAIT",
+    "Actor",
+    "Future",
+    "TimedInbox",
+    "Timer",
+    "actor_of",
+    "ask",
+    "await_answer",
+    "await_future",
+    "bounded",
+    "last_words",
+    "stop_and_join",
+    "stop_child",
+    "tell",
+]
 
 logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT = 5.0
+GLANCE = 0.25  # seconds between two looks whether who was asked is there
+# Seconds that are waited in one go. More overflows in the interpreter (queues, conditions) or in the kernel (an epoll
+# set counts milliseconds in 31 bits), so what is further away is waited for in several goes.
+LONGEST_WAIT = 1_000_000.0
 
 T = TypeVar("T")
+
+
+def bounded(seconds: float) -> float:
+    """Return what may be waited in one go: no less than 0, no more than LONGEST_WAIT, and 0 for what is no number."""
+    return min(seconds, LONGEST_WAIT) if seconds > 0 else 0.0
 
 
 class Future(pykka.ThreadingFuture[T]):
@@ -89,6 +119,9 @@ class TimedInbox:
         self._due: Timer | None = None  # the timer whose turn it is, once `_ahead` messages are handled
         self._ahead = 0
         self.thread: threading.Thread | None = None  # the actor's, for whoever stops it and waits
+        # Odd while a message is handled (before the first, `on_start`), and another number for each: whoever watches
+        # sees whether the actor goes on, and the actor has no more to do for that than to count.
+        self.turn = 1
         self.ended: Future[None] = Future()  # set when the actor is done, for whoever cannot wait
         self.put: Callable[[Envelope[Any]], None] = self._queue.put
         self.empty: Callable[[], bool] = self._queue.empty
@@ -96,6 +129,12 @@ class TimedInbox:
 
     def get(self) -> Envelope[Any]:
         """Wait for the next message or the next due timer. What came before a timer was due goes before it."""
+        self.turn += 1
+        envelope = self._next()
+        self.turn += 1
+        return envelope
+
+    def _next(self) -> Envelope[Any]:
         while self._heap:
             due, _, timer = self._heap[0]
             if timer.message is None:
@@ -104,7 +143,7 @@ class TimedInbox:
             remaining = due - time.monotonic()
             if remaining > 0:
                 try:
-                    return self._take(min(remaining, threading.TIMEOUT_MAX))
+                    return self._take(bounded(remaining))
                 except queue.Empty:
                     continue
             if self._due is not timer:
@@ -125,11 +164,14 @@ class TimedInbox:
     def add(self, timer: Timer) -> None:
         heapq.heappush(self._heap, (timer.due, next(self._order), timer))
 
+    def close(self) -> None:
+        """Close what waiting takes. What lies in the inbox can still be taken out."""
+
     def join(self, timeout: float) -> bool:
         """Wait until the actor is done; return whether it is, or will be once it has handled what it is at."""
         if self.thread is None or self.thread is threading.current_thread():
             return True
-        self.thread.join(timeout)
+        self.thread.join(bounded(timeout))
         return not self.thread.is_alive()
 
 
@@ -142,6 +184,7 @@ class Actor(pykka.ThreadingActor):
 
     use_daemon_thread: ClassVar[bool] = True
     actor_inbox: TimedInbox
+    _has_closed = False
 
     @staticmethod
     def _create_actor_inbox() -> TimedInbox:
@@ -155,7 +198,70 @@ class Actor(pykka.ThreadingActor):
         # pykka keeps no reference to the thread, and a stopped actor's thread lives on for a moment.
         thread = threading.Thread(target=self._run, name=type(self).__name__, daemon=self.use_daemon_thread)
         self.actor_inbox.thread = thread
-        thread.start()
+        try:
+            thread.start()
+        except BaseException:  # no more threads: it never was
+            self.actor_inbox.thread = None
+            self.actor_inbox.ended.set()
+            pykka.ActorRegistry.unregister(self.actor_ref)
+            self.actor_stopped.set()
+            self.actor_inbox.close()
+            raise
+
+    def _actor_loop(self) -> None:
+        """Handle one message after the other, until the actor is stopped or something ends it."""
+        try:
+            self.on_start()
+            self._handle_all()
+            self._close_once()  # it was given up meanwhile
+        except BaseException as exc:  # noqa: BLE001 - whatever it is, it ends this actor and no other
+            self._end_with(exc)
+        finally:
+            self._actor_loop_teardown()
+
+    def _handle_all(self) -> None:
+        inbox, stopped = self.actor_inbox, self.actor_stopped
+        while not stopped.is_set():
+            envelope = inbox.get()
+            message = envelope.message
+            try:
+                if isinstance(message, pykka_messages._ActorStop):
+                    response: object = None
+                    self._stop()
+                else:
+                    response = self.on_receive(message)
+            except BaseException as exc:
+                if envelope.reply_to is not None:  # who asked hears of it, and the actor goes on
+                    envelope.reply_to.set_exception((type(exc), exc, exc.__traceback__))
+                    if isinstance(exc, Exception) and not stopped.is_set():
+                        continue
+                raise
+            if envelope.reply_to is not None:
+                envelope.reply_to.set(response)
+
+    def _stop(self) -> None:
+        pykka.ActorRegistry.unregister(self.actor_ref)
+        if not self.actor_stopped.is_set():
+            self.actor_stopped.set()
+            self.on_stop()
+
+    def _end_with(self, error: BaseException) -> None:
+        is_stopping = self.actor_stopped.is_set()  # in order, or given up: nobody is to replace it
+        pykka.ActorRegistry.unregister(self.actor_ref)
+        self.actor_stopped.set()
+        if is_stopping:
+            logger.error("the end of a %s failed", type(self).__name__, exc_info=error)
+        else:
+            self.on_failure(type(error), error, error.__traceback__)
+
+    def give_up(self) -> None:
+        """Have an actor end that does not end: after the message that it hangs on. Called from another thread.
+
+        What it waits for is let go of where that is possible.
+        """
+        pykka.ActorRegistry.unregister(self.actor_ref)
+        self.actor_stopped.set()
+        self.actor_inbox.put(Envelope(pykka_messages._ActorStop()))  # it may be waiting for a message after all
 
     def _run(self) -> None:
         try:
@@ -168,22 +274,38 @@ class Actor(pykka.ThreadingActor):
         return self.at(time.monotonic() + delay, message)
 
     def at(self, due: float, message: object) -> Timer:
-        """Have `message` delivered to this actor at `due` (monotonic seconds). Only for the actor's own thread."""
-        timer = Timer(due, message)
+        """Have `message` delivered to this actor at `due` (monotonic seconds). Only for the actor's own thread.
+
+        Any time will do: one that is infinite never comes, what is no time is now.
+        """
+        timer = Timer(time.monotonic() if math.isnan(due) else due, message)
         self.actor_inbox.add(timer)
         return timer
+
+    def inheritance(self) -> Any:
+        """Return what a successor begins with (live); also called from another thread, of one that is dead or hangs."""
+        return None
 
     def close(self) -> None:
         """Close what this actor owns; called exactly once, however the actor ends."""
 
     def failed(self, error: BaseException) -> None:
-        """Tell whoever must know that a bug ended this actor; called after `close`."""
+        """Tell whoever must know what ended this actor; called after `close`. Without one to tell, log it."""
+        logger.error("a %s failed; this is a bug, please report it", type(self).__name__, exc_info=error)
 
     def on_stop(self) -> None:
-        self.close()
+        self._close_once()
+
+    def _close_once(self) -> None:
+        if not self._has_closed:
+            self._has_closed = True
+            self.close()
 
     def on_failure(self, _type: object, value: BaseException | None, _traceback: object) -> None:
-        self.close()
+        try:
+            self._close_once()
+        except BaseException:  # what ended it is worth more, and must be told
+            logger.exception("a %s that failed could not close all that it owns", type(self).__name__)
         if value is not None:
             self.failed(value)
 
@@ -207,7 +329,41 @@ def ask(ref: "pykka.ActorRef[Any]", message: object, timeout: float) -> Any:
         pykka.Timeout: if it does not answer within `timeout` seconds.
         Exception: whatever it answers with.
     """
-    return ref.ask(message, timeout=timeout)
+    return await_answer(ref, ref.ask(message, block=False), timeout)
+
+
+def await_answer(ref: "pykka.ActorRef[Any]", future: "pykka.Future[T]", timeout: float) -> T:
+    """Wait for the answer of `ref`, as `ask` does."""
+    deadline = time.monotonic() + bounded(timeout)
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return await_future(future, min(left, GLANCE))
+        except pykka.Timeout:
+            if left <= GLANCE:
+                raise
+            if not ref.is_alive():  # it was asked as it died: nobody else will say so
+                break
+    try:
+        return await_future(future, GLANCE)  # unless it was just about to
+    except pykka.Timeout:
+        raise pykka.ActorDeadError(f"{ref} died before it answered") from None
+
+
+def await_future(future: "pykka.Future[T]", timeout: float) -> T:
+    """Wait for what somebody else will say; any number will do as timeout.
+
+    Raises:
+        pykka.Timeout: if it is not said within `timeout` seconds.
+        Exception: whatever is said instead.
+    """
+    return future.get(timeout=bounded(timeout))
+
+
+def actor_of(ref: "pykka.ActorRef[Any]") -> "Actor | None":
+    """Return the actor itself, `None` if it is no more: for what is to be had of one whose thread is dead or hangs."""
+    found = ref._actor_weakref()
+    return found if isinstance(found, Actor) else None
 
 
 def stop_and_join(ref: "pykka.ActorRef[Any]", timeout: float) -> bool:
@@ -236,6 +392,9 @@ def last_words(name: str, ref: "pykka.ActorRef[Any]", question: object) -> Any:
 
 
 def stop_child(name: str, ref: "pykka.ActorRef[Any]") -> None:
-    """Stop a child and wait for its thread; one that goes on all the same is named in the log."""
+    """Stop a child and wait for its thread; one that goes on all the same is named in the log, and given up."""
     if not stop_and_join(ref, STOP_TIMEOUT):
         logger.warning("the engine's %s did not stop within %g s", name, STOP_TIMEOUT)
+        actor = actor_of(ref)
+        if actor is not None:
+            actor.give_up()

@@ -191,7 +191,10 @@ class Jwt(Actor):
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor, and leave the keys to the successor."""
-        tell(self._owner, Failed("jwt", self.actor_ref, error, JwtInheritance(self._keys, self._generation)))
+        tell(self._owner, Failed("jwt", self.actor_ref, error, self.inheritance()))
+
+    def inheritance(self) -> JwtInheritance:
+        return JwtInheritance(self._keys, self._generation)
 
     def _hand_out(self) -> Grant:
         if self._keys is None:

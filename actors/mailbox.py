@@ -5,10 +5,14 @@ to the very moment of delivery. What is kept of the events is the store's busine
 here they are counted, the consumer is woken, and drops are told to it, in its own stream if it wants that. At any
 moment, whatever the threads do, received == delivered + dropped + queued.
 
+Where there is no memory for what comes, it is dropped with what waits, and told as any other drop: the memory is free
+again, and no other mailbox hears of it. A lossless one ends with what it has.
+
 In a forked child a mailbox is closed: what would fill it is the parent's.
 """
 
 import copy
+import sys
 import threading
 import time
 from collections import deque
@@ -17,7 +21,7 @@ from typing import NamedTuple
 
 from websocket_v6.actors.forks import in_child
 from websocket_v6.protocol.delivery.policy import Mailbox
-from websocket_v6.protocol.delivery.stores import NEVER, NOW, Fifo, make_store
+from websocket_v6.protocol.delivery.stores import NEVER, NOW, Fifo, Lossless, make_store
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
 from websocket_v6.protocol.events import Event, OverflowEvent, weigh
 
@@ -27,6 +31,8 @@ OF_THE_PARENT = (
     "this subscription is the parent process's: make a new WebSocketClientProxy in the forked child and subscribe there"
 )
 
+# In one go. Windows interrupts no wait for a lock, so Ctrl-C is heard between two.
+LONGEST_WAIT = 0.25 if sys.platform == "win32" else threading.TIMEOUT_MAX
 MOST_FAILURES = 16  # that wait for who pulls; beyond, the oldest are forgotten
 NOTICE_INTERVAL = 1.0  # seconds between two notices of a policy that drops by design
 
@@ -64,6 +70,7 @@ class MailboxQueue:
         self._full_at = policy.limit if policy.kind == "block" else NEVER  # the others drop something, or end
         self._tells = policy.notify or policy.kind == "lossless"  # which ends, whoever is to hear of it
         self._was_full = False
+        self._is_out_of_memory = False  # that is why a lossless one ends
         self._error: WebSocketV6Error | None = None  # set: nothing comes in any more
         self.is_closed = False  # and nothing comes out
         in_child(self)
@@ -81,7 +88,10 @@ class MailboxQueue:
             if self._error is not None:
                 return False
             self._received += len(events)
-            self._store.put_many(events, weight)
+            try:
+                self._store.put_many(events, weight)
+            except MemoryError:
+                self._shed()
             has_dropped = self._told != self._received - self._delivered - len(self._store)
             self._has_news = has_dropped and self._tells
             self.has_overflowed = has_dropped and not self._tells
@@ -165,7 +175,7 @@ class MailboxQueue:
                     raise TimeoutError(f"no event within {timeout:g} s")
                 if not self._failures:
                     # Not at all if something came since `take`: then this is NOW.
-                    self._changed.wait(min(self._sleeps_until, deadline, now + threading.TIMEOUT_MAX) - now)
+                    self._changed.wait(min(self._sleeps_until, deadline, now + LONGEST_WAIT) - now)
             now = self._clock()
 
     def poll(self, now: float) -> Event | OverflowEvent | None:
@@ -257,6 +267,17 @@ class MailboxQueue:
 
     # --- under the lock
 
+    def _shed(self) -> None:
+        """Make room: there is no memory for what came."""
+        if isinstance(self._store, Lossless):
+            self._store.is_over = self._is_out_of_memory = True
+            return
+        self._store = make_store(self.policy)
+        if self._was_full:
+            self._was_full = False
+            if self.on_drained is not None:
+                self.on_drained()
+
     def _is_full(self) -> bool:
         if self._full_at == NEVER:
             return False
@@ -280,10 +301,12 @@ class MailboxQueue:
             self._notice_due = now + NOTICE_INTERVAL
         elif self.policy.kind == "lossless":
             # Also if it was closed since: it had come to its end before.
+            what, then = f"more than {self.policy.limit} bytes waited in", "subscribe with a larger Mailbox.lossless"
+            if self._is_out_of_memory:
+                what, then = "there was no memory left for", "give the process more memory"
             self._error = MailboxFullError(
-                f"more than {self.policy.limit} bytes waited in a lossless mailbox: {self._delivered} events "
-                f"were delivered, {total} were lost after them, and none will follow; take them faster, or subscribe "
-                "with a larger Mailbox.lossless"
+                f"{what} a lossless mailbox: {self._delivered} events were delivered, {total} were lost after them, "
+                f"and none will follow; take them faster, or {then}"
             )
         return OverflowEvent(
             symbol=None, dropped=new, dropped_total=total, policy=self.policy.kind, received_at=time.time_ns()

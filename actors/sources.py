@@ -2,13 +2,14 @@
 
 Not an actor: the supervisor owns one `Sources`. Usually an endpoint has one source. There are more with
 `Config(redundancy=2)` or 3, and for a moment whenever one is replaced while it serves: the new one is there first, and
-the old one ends when the registry says that the new one serves.
+the old one ends when the registry says that the new one serves. One that has failed, or cannot be started, is a source
+all the same, without a ref until it runs again.
 """
 
+import functools
 import itertools
-import logging
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -16,6 +17,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.connection.target import Target, door_target, remote_target
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
+from websocket_v6.protocol.supervision.steps import Gone, Stopped
 
 from .base import last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
@@ -25,50 +27,74 @@ from .messages.connection import KeysChanged
 from .messages.registry import DropSource, UseSource
 from .messages.supervisor import Renew, SourceServes, UseSettings
 
-__all__ = ["Source", "Sources", "next_source"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Neighbours", "Source", "Sources", "next_source"]
 
 # Sources are told apart by number in the whole process, however many engines it has.
 next_source: Callable[[], int] = itertools.count(1).__next__
 
 
 class Source(NamedTuple):
-    """One source of an endpoint: a connection, to the exchange or through `door` to another process."""
+    """One source of an endpoint: a connection, to the exchange or through `door` to another process.
+
+    `ref` is `None` while it is to be started. `part` is what it is called when it fails, it and its successors.
+    """
 
     endpoint: str
     number: int
-    ref: Ref
+    ref: Ref | None
+    part: str
     heir_of: tuple[int, ...] = ()  # the numbers of the sources that end as soon as this one serves
     door: Door | None = None
     outlives_refusal: bool = True  # of its keys; else those it replaces end with that too
+    inheritance: ConnectionInheritance | None = None  # what it is to begin with
 
 
 class Neighbours(NamedTuple):
-    """The actors that sources talk to, as they are now (live)."""
+    """The actors that sources talk to, as they are now (live); `None` for one that is being started again.
 
-    registry: Ref
-    router: Ref
-    jwt: Ref
+    Of `jwt` the last there was, whether or not it `has_keys`: who needs none does not ask it.
+    """
+
+    registry: Ref | None
+    router: Ref | None
+    jwt: Ref | None
     membership: Ref | None
+    has_keys: bool = True
+
+
+Attempt: TypeAlias = Callable[[str, Callable[[], None]], bool]
 
 
 class Sources:
-    """Starts, renews and ends the sources of all endpoints. `neighbours` says whom they talk to at the moment."""
+    """Starts, renews and ends the sources of all endpoints. `neighbours` says whom they talk to at the moment.
 
-    def __init__(self, config: Config, supervisor: Ref, neighbours: Callable[[], Neighbours]) -> None:
+    `attempt` is the supervisor's: it is given a part and how to start it, and returns whether it runs; it may be too
+    soon for another attempt. `note` is told which parts are stopped, or gone for good.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        supervisor: Ref,
+        neighbours: Callable[[], Neighbours],
+        attempt: Attempt,
+        note: Callable[[Stopped | Gone], None],
+    ) -> None:
         self._config = config.without_keys()  # keys are Jwt's alone
         self._is_remote = config.token is not None  # what it connects to is a door, and no exchange
         self._supervisor = supervisor
         self._neighbours = neighbours
+        self._attempt = attempt
+        self._note = note
         self._sources: list[Source] = []
+        self._dropped: list[Source] = []  # that the registry is to hear of once the router is there
 
     def __iter__(self) -> Iterator[Source]:
         return iter(list(self._sources))
 
     def of(self, endpoint: str) -> tuple[Ref, ...]:
         """Return the refs of one endpoint's sources."""
-        return tuple(source.ref for source in self._sources if source.endpoint == endpoint)
+        return tuple(one.ref for one in self._sources if one.endpoint == endpoint and one.ref is not None)
 
     def by_ref(self, ref: Ref) -> Source | None:
         """Return the connection `ref`, if it is still one of the sources."""
@@ -87,6 +113,8 @@ class Sources:
         for endpoint in ENDPOINTS:
             present = [source for source in self._sources if source.endpoint == endpoint]
             door = place.door if endpoint in place.shared else None
+            if door is None and self._end_vain_heirs(present):
+                continue
             if any(source.door == door for source in present):
                 continue
             if place.role is Role.GUEST and door is None:
@@ -94,8 +122,27 @@ class Sources:
                 for source in present:
                     self.end(source)
                 present = []
+            for source in present:
+                if source.ref is None:  # it was to lead elsewhere
+                    self.end(source)
             for index in range(1 if door is not None or self._is_remote else self._config.redundancy):
                 self.start(endpoint, heir_of=_line(*present) if index == 0 else (), door=door)
+
+    def _end_vain_heirs(self, present: list[Source]) -> bool:
+        """End those that were to take the place of own connections through a door, and never will; True if there were.
+
+        The keys are others now, or were: what serves may be of the old ones, and was not renewed since it had an heir.
+        """
+        own = [source for source in present if source.door is None]
+        numbers = {source.number for source in own}
+        vain = [source for source in present if source.door is not None and numbers & set(source.heir_of)]
+        for source in vain:
+            self.end(source)
+        if vain:
+            self.start(own[0].endpoint, heir_of=_line(*own), outlives_refusal=False)
+            for _ in range(self._config.redundancy - 1):
+                self.start(own[0].endpoint)
+        return bool(vain)
 
     def use(self, settings: UseSettings) -> None:
         """Have this process's own connections be what the processes that use them want together."""
@@ -118,27 +165,46 @@ class Sources:
                 self.start(endpoint, heir_of=_line(source))
 
     def start(
-        self,
-        endpoint: str,
-        inheritance: ConnectionInheritance | None = None,
-        heir_of: tuple[int, ...] = (),
-        *,
-        outlives_refusal: bool = True,
-        door: Door | None = None,
+        self, endpoint: str, *, heir_of: tuple[int, ...] = (), outlives_refusal: bool = True, door: Door | None = None
     ) -> None:
-        """Start a connection for `endpoint`: to the exchange, or through a door."""
-        neighbours, number = self._neighbours(), next_source()
+        """Have one more source for `endpoint`: to the exchange, or through a door."""
+        self._plan(Source(endpoint, 0, None, "", heir_of, door, outlives_refusal))
+        self.bring_up()
+
+    def _plan(self, source: Source) -> None:
+        """Have a source that is to be started as soon as it can be."""
+        number = next_source()
+        part = source.part or f"{source.endpoint} connection {number}"
+        self._sources.append(source._replace(number=number, ref=None, part=part))
+
+    def bring_up(self) -> None:
+        """Start all that are to be started, as far as their neighbours are there."""
+        neighbours = self._neighbours()
+        if neighbours.registry is None or neighbours.router is None:
+            return
+        dropped, self._dropped = self._dropped, []
+        for source in dropped:
+            tell(neighbours.registry, DropSource(source.endpoint, source.number))
+        for source in self:
+            needs_keys = source.endpoint != "public" or self._is_remote
+            can_be = neighbours.jwt is not None and (neighbours.has_keys or not needs_keys)
+            if source.ref is None and can_be:
+                self._attempt(source.part, functools.partial(self._begin, source, neighbours))
+
+    def _begin(self, source: Source, neighbours: Neighbours) -> None:
         ref = Connection.start(
-            endpoint=endpoint,
-            source=number,
-            target=self._target(endpoint, door),
+            endpoint=source.endpoint,
+            source=source.number,
+            target=self._target(source.endpoint, source.door),
             config=self._config,
             router=neighbours.router,
             jwt=neighbours.jwt,
             supervisor=self._supervisor,
-            inheritance=inheritance,
+            inheritance=source.inheritance,
         )
-        self._add(Source(endpoint, number, ref, heir_of, door, outlives_refusal))
+        self._sources[self._sources.index(source)] = source._replace(ref=ref, inheritance=None)
+        is_door = source.door is not None or self._is_remote
+        tell(neighbours.registry, UseSource(source.endpoint, ref, source.number, not is_door, is_door, source.heir_of))
 
     def _target(self, endpoint: str, door: Door | None) -> Target:
         if door is not None:
@@ -148,12 +214,6 @@ class Sources:
         if self._is_remote:
             return remote_target(urls[endpoint], needs_keys=needs_keys)
         return Target(urls[endpoint], needs_keys=needs_keys)
-
-    def _add(self, source: Source) -> None:
-        self._sources.append(source)
-        is_door = source.door is not None or self._is_remote
-        use = UseSource(source.endpoint, source.ref, source.number, not is_door, is_door, source.heir_of)
-        tell(self._neighbours().registry, use)
 
     # --- one after the other
 
@@ -192,21 +252,59 @@ class Sources:
 
     def end(self, source: Source) -> None:
         """Do without a source from now on."""
-        self.stop(source)
-        self.drop(source)
+        self._stop(source)
+        self._drop(source)
+        self._note(Gone(source.part))
 
-    def stop(self, source: Source) -> ConnectionInheritance | None:
-        """Stop a source; return what a successor begins with. The registry still counts on it until `drop`."""
-        self._sources.remove(source)
-        inheritance: ConnectionInheritance | None = last_words(source.endpoint, source.ref, Resign())
-        stop_child(source.endpoint, source.ref)
-        if source.door is not None and all(other.door != source.door for other in self._sources):
-            tell(self._neighbours().membership, Released(source.door))
+    def lost(self, source: Source, inheritance: ConnectionInheritance | None) -> None:
+        """Do without one that has failed, and have another in its place, unless its heir is on the way."""
+        self._remove(source)
+        self._drop(source)
+        if self.has_heir(source):
+            self._note(Gone(source.part))
+        else:
+            self._plan(source._replace(inheritance=inheritance))
+
+    def take_down(self, endpoints: Collection[str]) -> None:
+        """Stop all sources of `endpoints`: what they lean on is no more. Others are to take their places.
+
+        The registry still counts on them until the router that they told everything has a successor.
+        """
+        stopped = [source for source in self if source.endpoint in endpoints]
+        inheritances = [self._stop(source) for source in stopped]
+        self._dropped += [source for source in stopped if source.ref is not None]
+        for source, inheritance in zip(stopped, inheritances, strict=True):
+            # An heir needs no successor beside that of whom it was to replace; what led through that door has none.
+            follows = any(other.number in source.heir_of and other.door is None for other in stopped)
+            if source.door is None and not follows:
+                self._note(Stopped(source.part))
+                self._plan(source._replace(heir_of=(), inheritance=inheritance, outlives_refusal=True))
+            else:
+                self._note(Gone(source.part))
+
+    def _stop(self, source: Source) -> ConnectionInheritance | None:
+        """Stop a source; return what a successor begins with."""
+        inheritance = source.inheritance
+        if source.ref is not None:
+            inheritance = last_words(source.endpoint, source.ref, Resign())
+            stop_child(source.endpoint, source.ref)
+        self._remove(source)
         return inheritance
 
-    def drop(self, source: Source) -> None:
-        """Tell the registry that a source is gone for good."""
-        tell(self._neighbours().registry, DropSource(source.endpoint, source.number))
+    def _remove(self, source: Source) -> None:
+        self._sources.remove(source)
+        if source.door is not None and all(other.door != source.door for other in self._sources):
+            tell(self._neighbours().membership, Released(source.door))
+
+    def _drop(self, source: Source) -> None:
+        """Tell the registry that a source is gone for good; if there is no router, once there is one."""
+        neighbours = self._neighbours()
+        if source.ref is None:
+            return
+        if neighbours.registry is not None and neighbours.router is not None:
+            tell(neighbours.registry, DropSource(source.endpoint, source.number))
+        else:
+            self._dropped.append(source)
 
 
 def _line(*sources: Source) -> tuple[int, ...]:

@@ -1,83 +1,59 @@
-"""The others' lives: starts them in order of dependency, replaces one that a bug ended, stops them in reverse.
+"""The others' lives: starts them in order of dependency, replaces one that failed or hangs, stops them in reverse.
 
-As OTP's supervisors: a child that fails is replaced together with those that lean on it (the table below), with fresh
-state; what must outlive it (the components' wants, epochs, the keys) it leaves as its inheritance. More than
-MAX_RESTARTS within MAX_SECONDS is a crash loop: everything stops and every component is told. What brings the data is
-`sources.py`.
+As OTP's supervisors: a child that fails is replaced together with those that lean on it (`WITH` in `children.py`), with
+fresh state; what must outlive it (the components' wants, epochs, the keys) it leaves as its inheritance. When that
+happens is decided in `protocol/supervision`: at once, then after growing pauses, for ever. What is to be there and is
+not, it starts again at each look around, so that an attempt that comes to nothing in the middle is made whole later.
+What brings the data is `sources.py`; who watches this one is `guard.py`.
 """
 
-import functools
 import logging
+import random
 import time
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pykka
 
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
-from websocket_v6.protocol.outside_text import outside_text
+from websocket_v6.protocol.supervision.restarts import Restarts
+from websocket_v6.protocol.supervision.steps import Due, Event, Gone, Started, Stopped, Tell
+from websocket_v6.protocol.supervision.steps import Failed as Lost
 
-from .base import Actor, last_words, stop_child, tell
-from .delivery.router import Router
-from .demand.registry import Registry, RegistryInheritance
-from .gaps.backfill import Backfill
-from .jwt import Jwt, KeysReplaced
-from .membership.membership import Membership
+from .base import Actor, Timer, actor_of, tell
+from .boot_clock import clock
+from .children import ORDER, WITH, Children, Family
+from .failures import Hang, failed_event, log_trouble
+from .jwt import KeysReplaced
 from .membership.place import HandOver, Placed, Role
-from .messages.common import GetInheritance, Ref
-from .messages.component import EngineFailed
+from .messages.common import Ref
+from .messages.component import PartFailed
 from .messages.connection import KeysChanged
-from .messages.registry import ComponentGone, UseRouter, Watch
-from .messages.router import RouterInheritance, UseBackfill, UseRegistry
+from .messages.registry import ComponentGone, Watch
 from .messages.server import DoorFailed, DoorOpened
-from .messages.supervisor import Failed, OpenNetwork, Renew, SourceServes, UseSettings
+from .messages.supervisor import Failed, OpenNetwork, Renew, SourceServes, TakeBack, UseSettings
 from .server.network_door import NetworkDoor
 from .server.network_server import ShowState
-from .server.server import Server
-from .sources import Neighbours, Source, Sources
+from .sources import Neighbours, Sources
+from .watching import LOOK, Watchman
 
-__all__ = ["AwaitPlace", "Children", "GetChildren", "Join", "Quit", "Supervisor"]
+__all__ = ["AwaitPlace", "GetChildren", "Join", "Legacy", "Quit", "Supervisor"]
 
 logger = logging.getLogger(__name__)
 
-MAX_RESTARTS = 5
-MAX_SECONDS = 60.0
-REOPEN = 1.0  # seconds until a port that was lost is tried again
-
-ORDER = ("jwt", "registry", "router", "backfill", "membership", "network")
-# Child -> those that are replaced with it, because they hold its ref or lean on its state, and the endpoints all
-# connections of which are. A connection is replaced alone.
-WITH = {
-    "jwt": (("jwt", "membership", "network"), ("private", "info")),
-    "registry": (("registry", "router", "backfill", "membership", "network"), ENDPOINTS),
-    "router": (("router", "backfill", "membership", "network"), ENDPOINTS),
-    "backfill": (("backfill",), ()),
-    "membership": (("membership",), ()),
-    "network": (("network",), ()),
-}
-
-
-class Children(NamedTuple):
-    """The engine's actors as they are now (live)."""
-
-    jwt: Ref
-    registry: Ref
-    router: Ref
-    connections: Mapping[str, tuple[Ref, ...]]  # by endpoint, its sources
-    membership: Ref | None  # if this process shares with others
-    network: Ref | None = None  # if it serves the network
-
 
 class GetChildren(NamedTuple):
-    """Who are the engine's actors now? Asked; fails with EngineError once the engine has given up."""
+    """Who are the engine's actors now? Asked."""
 
 
-class ReopenNetwork(NamedTuple):
-    """Try again to listen for the network."""
+class LookAround(NamedTuple):
+    """Who is dead, who hangs, who may be started again?"""
+
+
+class BringUp(NamedTuple):
+    """A part may be started again."""
 
 
 class Join(NamedTuple):
@@ -99,53 +75,91 @@ class AwaitPlace(NamedTuple):
     place: "pykka.Future[Placed]"
 
 
+class Legacy(NamedTuple):
+    """What a supervisor leaves that failed itself (live)."""
+
+    components: dict[str, Ref]
+    inheritances: dict[str, object]
+    door: NetworkDoor
+    awaiting: list["pykka.Future[Placed]"]
+
+
 class Supervisor(Actor):
     """Starts, watches, replaces and stops the engine's actors.
 
-    Receives Join, Quit, GetChildren, AwaitPlace, HandOver, OpenNetwork and ShowState from proxies, Failed from
-    children, KeysReplaced from Jwt, Renew from connections, SourceServes from the registry, Placed and UseSettings from
-    the membership, DoorOpened and DoorFailed from the network's server. `folder` is where this process meets others to
-    share connections with; without one it does not. `serves` says that it is there to be their host.
+    Receives Join, Quit, GetChildren, TakeBack, AwaitPlace, HandOver, OpenNetwork and ShowState from proxies, Failed
+    from children, KeysReplaced from Jwt, Renew from connections, SourceServes from the registry, Placed and UseSettings
+    from the membership, DoorOpened and DoorFailed from the network's server. Sends PartFailed to components. `folder`
+    is where this process meets others to share connections with; without one it does not. `serves` says that it is
+    there to be their host. `legacy` is that of the one before it.
     """
 
-    def __init__(self, config: Config, folder: Path | None = None, *, serves: bool = False) -> None:
+    def __init__(
+        self, config: Config, folder: Path | None = None, *, serves: bool = False, legacy: Legacy | None = None
+    ) -> None:
         super().__init__()
         self._config = config
-        self._folder = folder
-        self._serves = serves
-        self._place = Placed(Role.EMBEDDED if folder is None else Role.LOOKING)
+        self._shares = folder is not None
+        self._place = Placed(Role.LOOKING if self._shares else Role.EMBEDDED)
         self._awaiting: list[pykka.Future[Placed]] = []
-        self._components: dict[str, Ref] = {}
-        self._children: dict[str, Ref] = {}
-        self._sources = Sources(config, self.actor_ref, self._neighbours)
-        self._inheritances: dict[str, Any] = {}
-        self._door = NetworkDoor()
-        self._restarts: deque[float] = deque(maxlen=MAX_RESTARTS)
-        self._failure: EngineError | None = None
+        self._family = Family(config, folder, self.actor_ref, serves=serves)
+        self._last_jwt: Ref | None = None
+        self._sources = Sources(config, self.actor_ref, self._neighbours, self._attempt, self._note)
+        self._restarts = Restarts(random.random)
+        self._watchman = Watchman(clock())
+        self._timer: Timer | None = None
+        self._has_begun = False
+        self._told: set[str] = set()  # of its own failures, those that were logged with their traceback
+        if legacy is not None:
+            self._family.inherit(*legacy[:3])
+            self._awaiting = legacy.awaiting
+            self.after(0.0, BringUp())
 
     def on_receive(self, message: object) -> object:
-        """Handle one message."""
+        """Handle one message. What fails in here ends nothing: what is not whole then is made so at the next look."""
+        if isinstance(message, GetChildren | Join):
+            return self._answer(message)
+        try:
+            self._heed(message)
+        except Exception as exc:
+            kind = f"{type(message).__name__} {type(exc).__name__}"
+            shown = None if kind in self._told else exc
+            self._told.add(kind)
+            text = "the engine's supervisor failed at %s: %r; it goes on; this is a bug, please report it"
+            logger.error(text, type(message).__name__, exc, exc_info=shown)
+        return None
+
+    def _answer(self, message: GetChildren | Join) -> Children:
+        self._begin()
+        if isinstance(message, Join):
+            component_id, component = message
+            self._family.components[component_id] = component
+            tell(self._family.refs.get("registry"), Watch(component_id, component))
+        return self._children()
+
+    def _heed(self, message: object) -> None:
         match message:
-            case GetChildren():
-                return self._get_children()
-            case Join(component_id, component):
-                children = self._get_children()
-                self._components[component_id] = component
-                tell(children.registry, Watch(component_id, component))
-                return children
+            case LookAround():
+                self.after(LOOK, LookAround())
+                self._look_around()
+            case BringUp():
+                self._begin()
+                self._bring_up()
             case Quit(component_id):
-                self._components.pop(component_id, None)
-                tell(self._children.get("registry"), ComponentGone(component_id))  # it may not have heard
-            case Failed():
-                self._replace(message)
+                self._family.components.pop(component_id, None)
+                tell(self._family.refs.get("registry"), ComponentGone(component_id))  # it may not have heard
+            case TakeBack(taken):
+                self._family.take_back(taken)
+            case Failed(name, ref, error, inheritance):
+                self._replace(name, ref, error, inheritance)
             case Renew():
                 self._sources.renew(message)
             case SourceServes():
                 self._sources.serves(message)
             case KeysReplaced(generation):
                 self._sources.tell_keys(KeysChanged(generation))
-                tell(self._children.get("membership"), KeysChanged(generation))
-                tell(self._children.get("network"), KeysChanged(generation))
+                for name in ("membership", "network"):
+                    tell(self._family.refs.get(name), KeysChanged(generation))
             case Placed():
                 self._placed(message)
             case UseSettings():
@@ -153,231 +167,186 @@ class Supervisor(Actor):
             case AwaitPlace(place):
                 self._awaiting.append(place)
                 self._answer_place()
-            case OpenNetwork(opening, address):
-                self._door.open(opening, address)
-                self._open_network()
-            case DoorOpened() | DoorFailed():
-                self._hear_of_door(message)
-            case ReopenNetwork():
-                self._open_network()
             case ShowState():
-                tell(self._children.get("network"), message)
+                tell(self._family.refs.get("network"), message)
             case HandOver(done):
-                if not tell(self._children.get("membership"), message):
+                if not tell(self._family.refs.get("membership"), message):
                     done.set(True)
+            case OpenNetwork() | DoorOpened() | DoorFailed():
+                self._see_to_network(message)
             case _:
                 super().on_receive(message)
-        return None
 
     def close(self) -> None:
         """Stop all children, those that lean on others first."""
         self._sources.close()
         for name in reversed(ORDER):
-            self._stop_child(name)
+            self._family.stop(name)
 
-    # --- children
+    # --- who is there
 
-    def _get_children(self) -> Children:
-        if self._failure is not None:
-            raise EngineError(str(self._failure))
-        if not self._children:
-            self._start(ORDER)
+    def _begin(self) -> None:
+        """Start the engine, when somebody needs it for the first time."""
+        if not self._has_begun:
+            self._has_begun = True
+            self.after(LOOK, LookAround())
+            self._bring_up()
             self._sources.arrange(self._place)
-        children = self._children
-        connections = {endpoint: self._sources.of(endpoint) for endpoint in ENDPOINTS}
+
+    def _children(self) -> Children:
+        refs = self._family.refs
         return Children(
-            children["jwt"],
-            children["registry"],
-            children["router"],
-            connections,
-            children.get("membership"),
-            children.get("network"),
+            refs.get("jwt"),
+            refs.get("registry"),
+            refs.get("router"),
+            {endpoint: self._sources.of(endpoint) for endpoint in ENDPOINTS},
+            refs.get("membership"),
+            refs.get("network"),
+            self._restarts.troubles,
+            self._shares,
         )
 
     def _neighbours(self) -> Neighbours:
-        children = self._children
-        return Neighbours(children["registry"], children["router"], children["jwt"], children.get("membership"))
+        refs = self._family.refs
+        jwt = self._last_jwt = refs.get("jwt", self._last_jwt)
+        return Neighbours(refs.get("registry"), refs.get("router"), jwt, refs.get("membership"), "jwt" in refs)
 
-    def _start(self, names: tuple[str, ...]) -> None:
-        """Start `names`, which are in order, and make them and the others known to each other."""
-        left: RouterInheritance | None = self._inheritances.get("router")
-        inherited: RegistryInheritance | None = self._inheritances.get("registry")
-        for name in names:
-            if self._is_needed(name):
-                self._children[name] = self._start_child(name)
-        registry, router = self._children["registry"], self._children["router"]
-        if "registry" in names:
-            self._tell_components(registry, inherited)
-        if "router" in names:
-            tell(router, UseRegistry(registry))
-            tell(registry, UseRouter(router, left.whole_ns if left is not None else {}))
-        if "backfill" in names and self._config.backfill:
-            tell(router, UseBackfill(self._children["backfill"]))
+    def _bring_up(self) -> None:
+        """Start whatever is to be there and is not, if what it leans on is there and it is not too soon."""
+        self._note(Due())
+        for name in self._family.missing():
+            self._attempt(name, lambda name=name: self._family.start(name))  # type: ignore[misc]
+        self._sources.bring_up()
+        self._set_timer()
 
-    def _tell_components(self, registry: Ref, inherited: RegistryInheritance | None) -> None:
-        """Tell a registry who is there: what lay in the inbox of the one before it, and came there since, is lost."""
-        for component_id, component in self._components.items():
-            tell(registry, Watch(component_id, component))
-        known = (
-            {claim.component_id for claim in inherited.claims.values()} | set(inherited.watchers) if inherited else ()
-        )
-        for component_id in sorted(set(known) - set(self._components)):  # also guests: their sessions end with it
-            tell(registry, ComponentGone(component_id))
+    def _attempt(self, part: str, start: Callable[[], None]) -> bool:
+        """Start a part, unless it is too soon; return whether it runs."""
+        if not self._restarts.may_start(part):
+            return False
+        try:
+            start()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the others go on
+            self._note_failure(part, exc)
+            return False
+        self._note(Started(part))
+        return True
 
-    def _is_needed(self, name: str) -> bool:
-        needed = {
-            "membership": self._folder is not None,
-            "backfill": self._config.backfill,
-            "network": self._door.opening is not None,
-        }
-        return needed.get(name, True)
+    def _note(self, event: Event) -> None:
+        self._restarts.handle(event, time.monotonic())
 
-    def _start_child(self, name: str) -> Ref:
-        inheritance = self._inheritances.pop(name, None)
-        match name:
-            case "jwt":
-                return Jwt.start(config=self._config, owner=self.actor_ref, inheritance=inheritance)
-            case "registry":
-                return Registry.start(
-                    config=self._config.without_keys(), supervisor=self.actor_ref, inheritance=inheritance
-                )
-            case "router":
-                return Router.start(supervisor=self.actor_ref, inheritance=inheritance)
-            case "backfill":
-                return Backfill.start(
-                    config=self._config.without_keys(),
-                    router=self._children["router"],
-                    registry=self._children["registry"],
-                    supervisor=self.actor_ref,
-                )
-            case "network":
-                return self._door.start(self._config.without_keys(), self._children, self.actor_ref)
-            case _:
-                return self._start_membership()
+    def _set_timer(self) -> None:
+        due = self._restarts.next_due
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if due is None else self.at(due, BringUp())
 
-    def _start_membership(self) -> Ref:
-        if self._folder is None:
-            raise LookupError("a process that does not share has no membership")
-        children = self._children
-        config = self._config.without_keys()
-        return Membership.start(
-            config=config,
-            folder=self._folder,
-            jwt=children["jwt"],
-            supervisor=self.actor_ref,
-            start_server=functools.partial(
-                Server.start, config=config, registry=children["registry"], router=children["router"]
-            ),
-            serves=self._serves,
-        )
+    # --- who fails
 
-    def _stop_child(self, name: str) -> None:
-        ref = self._children.pop(name, None)
-        if ref is None:
-            return
-        if name == "router":
-            inheritance = last_words(name, ref, GetInheritance())
-            if inheritance is not None:
-                self._inheritances[name] = inheritance
-        stop_child(name, ref)
+    def _look_around(self) -> None:
+        """Replace who is dead without a word, and who hangs; start who may be started."""
+        parts = dict(self._family.refs) | {one.part: one.ref for one in self._sources if one.ref is not None}
+        for part, error in self._watchman.look(parts, clock()).items():
+            ref = parts[part]
+            heir = self._watchman.give_up(ref, is_alive=isinstance(error, Hang))
+            self._replace(part if part in WITH else part.split()[0], ref, error, heir)
+        self._note(Due(self._watchman.was_away))
+        self._bring_up()
+        self._sources.arrange(self._place)  # nothing is left to do, unless something went wrong before
+
+    def _replace(self, name: str, ref: Ref, error: BaseException, inheritance: object) -> None:
+        source = self._sources.by_ref(ref)
+        if source is not None:
+            self._note_failure(source.part, error)
+            self._sources.lost(source, inheritance)  # type: ignore[arg-type]
+        elif self._family.refs.get(name) == ref:
+            self._note_failure(name, error)
+            self._take_down(name, inheritance)
+        else:
+            return  # replaced already, with another one
+        self._bring_up()
+
+    def _take_down(self, name: str, inheritance: object) -> None:
+        """Stop a child that has failed, and all that lean on it."""
+        names, endpoints = WITH[name]
+        if self._config.token is not None and name == "jwt":
+            endpoints = ENDPOINTS  # the door of another machine asks for a token at each of them
+        if "membership" in names and self._shares:
+            self._place = Placed(Role.LOOKING)  # its door is its own: the next one says where data comes from then
+        self._sources.take_down(endpoints)
+        self._family.inheritances[name] = inheritance
+        del self._family.refs[name]  # it ends by itself, if it ever does
+        for one in reversed(names):
+            if self._family.stop(one):
+                self._note(Stopped(one))
+
+    def _note_failure(self, part: str, error: BaseException) -> None:
+        """Say what failed and when it is started again: to the log, and to components whose data it brings."""
+        for told in self._restarts.handle(failed_event(part, error), time.monotonic()):
+            log_trouble(told, error)
+            self._tell_components(told)
+            if part == "membership" and told.trouble.wait and self._config.mode != "attach":
+                # Data does not wait for the others: until it has its place, this process has connections of its own.
+                self._sources.arrange(Placed(Role.EMBEDDED))
+        error.__traceback__ = error.__cause__ = error.__context__ = None  # its frames hold whatever they were at
+
+    def _tell_components(self, told: Tell) -> None:
+        part = told.trouble.part
+        endpoints = WITH[part][1] if part in WITH else (part.split()[0],)
+        if endpoints:
+            message = PartFailed(endpoints, time.time_ns(), str(told.trouble))
+            for component in self._family.components.values():
+                tell(component, message)
 
     # --- this process among others
 
     def _placed(self, place: Placed) -> None:
-        if place.membership is None or place.membership != self._children.get("membership"):
-            return  # from one that was replaced, or the engine has given up
+        if place.membership is None or place.membership != self._family.refs.get("membership"):
+            return  # from one that was replaced
         self._place = place
         self._sources.arrange(place)
         self._answer_place()
 
     def _answer_place(self) -> None:
-        if self._place.role is Role.LOOKING and self._failure is None:
-            return
-        for one in self._awaiting:
-            if self._failure is None:
+        if self._place.role is not Role.LOOKING:
+            for one in self._awaiting:
                 one.set(self._place)
-            else:
-                one.set_exception((EngineError, self._failure, None))
-        self._awaiting.clear()
+            self._awaiting.clear()
 
     # --- the network
 
-    def _open_network(self) -> None:
-        if self._failure is not None:
-            self._door.give_up(self._failure)
-        elif "network" not in self._children and self._door.opening is not None:
-            self._get_children()
-            if "network" not in self._children:
-                self._start(("network",))
-
-    def _hear_of_door(self, message: DoorOpened | DoorFailed) -> None:
-        if message.server != self._children.get("network"):
-            return  # from one that was replaced
+    def _see_to_network(self, message: OpenNetwork | DoorOpened | DoorFailed) -> None:
+        door, server = self._family.door, self._family.refs.get("network")
         match message:
-            case DoorOpened(_, address):
-                self._door.opened(address)
-            case DoorFailed(_, reason):
-                self._stop_child("network")
-                if self._door.failed(reason):
-                    self.after(REOPEN, ReopenNetwork())
+            case OpenNetwork(opening, address):
+                door.open(opening, address)
+                self._begin()
+                self._bring_up()
+            case DoorOpened(ref, address) if ref == server:
+                door.opened(address)
+            case DoorFailed(ref, reason, _) if ref == server:
+                self._family.stop("network")
+                if door.failed(reason):
+                    self._note(Lost("network", reason, remedy="another program has taken its port: end that one"))
+                else:
+                    self._note(Gone("network"))
+                self._bring_up()
 
-    # --- failures
+    # --- its own end
 
-    def _replace(self, failed: Failed) -> None:
-        source = self._sources.by_ref(failed.ref)
-        if source is None and self._children.get(failed.name) != failed.ref:
-            return  # replaced already, with another one
-        now = time.monotonic()
-        if len(self._restarts) == MAX_RESTARTS and now - self._restarts[0] < MAX_SECONDS:
-            self._give_up(failed)
-            return
-        self._restarts.append(now)
-        logger.error("the engine's %s failed and is replaced: %s", failed.name, outside_text(repr(failed.error)))
-        if source is not None:
-            self._replace_source(source, failed)
-        else:
-            self._replace_child(failed)
+    def on_failure(self, _type: object, value: BaseException | None, _traceback: object) -> None:
+        """Leave all to the guard, which sees that this one is dead."""
+        logger.critical("the engine's supervisor failed; this is a bug, please report it", exc_info=value)
 
-    def _replace_source(self, source: Source, failed: Failed) -> None:
-        has_heir = self._sources.has_heir(source)
-        self._sources.end(source)
-        if not has_heir:
-            self._sources.start(
-                source.endpoint,
-                failed.inheritance,
-                source.heir_of,
-                outlives_refusal=source.outlives_refusal,
-                door=source.door,
-            )
-
-    def _replace_child(self, failed: Failed) -> None:
-        names, endpoints = WITH[failed.name]
-        if "membership" in names and self._folder is not None:
-            self._place = Placed(Role.LOOKING)  # its door is its own: the next one says where data comes from then
-        stopped = {source: self._sources.stop(source) for source in self._sources if source.endpoint in endpoints}
-        self._inheritances[failed.name] = failed.inheritance
-        for name in reversed(names):
-            self._stop_child(name)
-        self._start(names)
-        # Only now: a registry that goes on must know first that the router which they told everything is gone.
-        for source in stopped:
-            self._sources.drop(source)
-        for source, inheritance in stopped.items():
-            # An heir needs no successor beside that of whom it was to replace; what led through that door has none.
-            follows = any(other.number in source.heir_of and other.door is None for other in stopped)
-            if source.door is None and not follows:
-                self._sources.start(source.endpoint, inheritance)
-
-    def _give_up(self, failed: Failed) -> None:
-        text = (
-            f"the engine gave up: its {failed.name} failed {MAX_RESTARTS + 1} times within {MAX_SECONDS:g} s, "
-            f"the last time with {outside_text(repr(failed.error))}; this is a bug, please report it, then start the "
-            "program again"
-        )
-        logger.critical(text)
-        self._failure = EngineError(text)
-        self.close()
-        self._door.give_up(self._failure)
-        self._answer_place()
-        for component in self._components.values():
-            tell(component, EngineFailed(self._failure))
+    def bequeath(self) -> Legacy:
+        """End a supervisor that is dead or hangs; return what another begins with. Called by the guard, once."""
+        family = self._family
+        try:
+            self._sources.close()
+            for name in reversed(ORDER):
+                actor = actor_of(family.refs[name]) if name in family.refs else None
+                family.stop(name)
+                if name in ("jwt", "registry") and actor is not None:  # once it is stopped: this is its last word
+                    family.inheritances[name] = actor.inheritance()
+        except Exception:
+            logger.exception("what the engine's supervisor leaves cannot be put in order; this is a bug")
+        return Legacy(family.components, family.inheritances, family.door, self._awaiting)

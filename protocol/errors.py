@@ -11,9 +11,11 @@
     ├── StreamError                 one component's stream cannot go on
     │   ├── UnknownCodeError        the exchange sends nothing for these codes
     │   ├── SnapshotTimeoutError    no snapshot within the time given
+    │   ├── NotReadyError           some streams have had no data within the time given
     │   ├── MailboxFullError        a lossless mailbox ran out of memory budget
     │   └── ClosedError             the subscription, the proxy or the engine is closed
-    ├── EngineError                 the engine failed and has given up
+    ├── EngineError                 the engine cannot do this now: a part of it is being started again
+    ├── RecordingError              a file is no recording, or one cannot be written any more
     └── ConfigError                 a configuration value makes no sense
 
 Each says what happened, to whom, and what to do next. None holds a key, a token or a whole payload.
@@ -32,8 +34,10 @@ __all__ = [
     "ExchangeError",
     "LocalProtocolError",
     "MailboxFullError",
+    "NotReadyError",
     "ProtocolError",
     "RateLimitedError",
+    "RecordingError",
     "RemoteProtocolError",
     "SnapshotTimeoutError",
     "StreamError",
@@ -125,6 +129,14 @@ class SnapshotTimeoutError(StreamError):
     """No snapshot came within the time given, for a reason other than the codes."""
 
 
+class NotReadyError(StreamError):
+    """`streams`, such as "ticker KRW-BTC", have had no data in the time given; the message says what they wait for."""
+
+    def __init__(self, message: str, *, streams: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.streams = tuple(streams)
+
+
 class MailboxFullError(StreamError):
     """A lossless mailbox outgrew its memory budget and its subscription was cut off."""
 
@@ -134,7 +146,14 @@ class ClosedError(StreamError):
 
 
 class EngineError(WebSocketV6Error):
-    """The engine failed more often than it may restart, and has given up."""
+    """The engine cannot do this now: a part of it failed and is started again, or does not answer.
+
+    What was wanted before is not lost.
+    """
+
+
+class RecordingError(WebSocketV6Error):
+    """A file is no recording that this version reads, or a recording cannot be written any more."""
 
 
 class ConfigError(WebSocketV6Error):

@@ -30,6 +30,7 @@ __all__ = [
     "NOTICES",
     "READ_BYTES",
     "REASON_CHARACTERS",
+    "RECORDING_CHUNK_BYTES",
     "REFUSAL_BYTES",
     "REMEMBERED_IDS",
     "REMEMBERED_STREAMS",
@@ -77,6 +78,7 @@ TEXT_CHARACTERS: Final = 200  # enough for every error that the exchange documen
 NAME_CHARACTERS: Final = 64
 EXCERPT_CHARACTERS: Final = 80
 HOST_FILE_BYTES: Final = 4096  # a path, a key and two numbers
+RECORDING_CHUNK_BYTES: Final = 32 * MIB  # what is written at once: 1 MiB, or a single message that has more
 REASON_CHARACTERS: Final = 500  # a sentence of ours around a text of TEXT_CHARACTERS
 
 
@@ -141,112 +143,6 @@ LIMITS: Final = (
         "tests/protocol/websocket/test_frames.py::test_a_message_over_its_limit_is_too_big",
     ),
     Limit(
-        "what one read of a socket becomes when it is inflated, beside its last message",
-        READ_BYTES,
-        "bytes",
-        "the rest is inflated when there is room for it; what follows is not read before",
-        "tests/protocol/websocket/test_frames_bound.py::test_what_one_read_inflates_to_comes_in_parts",
-    ),
-    Limit(
-        "memory of the messages of one connection on their way to the router, beside its last read",
-        FLIGHT_BYTES,
-        "bytes",
-        "nothing more is read until some of them are delivered",
-        "tests/actors/connection/test_transport_bound.py::test_no_more_is_read_than_may_be_on_its_way",
-    ),
-    Limit(
-        "elements of a message that is a list",
-        LIST_ELEMENTS,
-        "count",
-        "the connection is closed with 1009 and made anew",
-        "tests/protocol/exchange/test_heads_bounds.py::test_a_list_of_too_many_elements_is_too_big",
-    ),
-    Limit(
-        "answers and errors of the exchange in one read",
-        NOTICES,
-        "count",
-        "the rest is skipped and counted as malformed",
-        "tests/protocol/exchange/test_heads_bounds.py::test_a_read_brings_few_notices",
-    ),
-    Limit(
-        "the level of an order book, as it is written",
-        LEVEL_CHARACTERS,
-        "characters",
-        "the message is skipped as malformed",
-        "tests/protocol/exchange/test_heads_bounds.py::test_a_level_too_long_for_a_price_is_malformed_and_not_learned",
-    ),
-    Limit(
-        "the name of a stream: what an indicator's parameters make it",
-        STREAM_CHARACTERS,
-        "characters",
-        "the message is skipped as malformed",
-        "tests/protocol/exchange/test_heads_bounds.py::test_a_stream_has_no_longer_name_than_an_indicators",
-    ),
-    Limit(
-        "heads of messages and levels of books by which a connection knows streams at once",
-        LEARNED_HEADS,
-        "count",
-        "they are forgotten and learned anew",
-        "tests/protocol/exchange/test_heads_bounds.py::test_what_is_learned_of_heads_and_levels_is_bounded_together",
-    ),
-    Limit(
-        "streams whose kind of event is known at once",
-        LEARNED_STREAMS,
-        "count",
-        "they are forgotten and learned anew",
-        "tests/protocol/events/test_make.py::test_what_is_known_of_streams_is_bounded",
-    ),
-    Limit(
-        "codes that only a wildcard takes, each with its last value",
-        WILDCARD_CODES,
-        "count",
-        "those longest without a message are forgotten; their next one is delivered like any other",
-        "tests/actors/delivery/test_routes_bound.py::test_codes_of_a_wildcard_are_bounded_and_nothing_is_lost",
-    ),
-    Limit(
-        "memory of last values and last trades, beside what comes between two looks at them (half of it)",
-        LAST_VALUES_BYTES,
-        "bytes",
-        "the largest are forgotten: who comes new to those streams waits for the next message",
-        "tests/actors/delivery/test_routes_bound.py::test_last_values_are_bounded_in_bytes",
-    ),
-    Limit(
-        "memory of what waits to be delivered: trades behind a gap, and what a source brings before it joins",
-        HELD_BYTES,
-        "bytes",
-        "the stream with most goes on with its gap; of a source the oldest is dropped, which the others have brought",
-        "tests/actors/delivery/test_holds_bound.py::test_trades_that_wait_are_bounded_in_bytes",
-    ),
-    Limit(
-        "messages remembered of an endpoint with several sources, of 30 seconds",
-        REMEMBERED_IDS,
-        "count",
-        "the older half is forgotten. Of a source that has not brought that yet, what is older than the last message "
-        "delivered counts as a repeat until it has caught up: nothing comes twice",
-        "tests/protocol/delivery/test_merger_bounds.py::test_a_source_that_is_far_behind_brings_nothing_twice",
-    ),
-    Limit(
-        "streams of which several sources' messages are remembered",
-        REMEMBERED_STREAMS,
-        "count",
-        "those longest without a message are forgotten",
-        "tests/protocol/delivery/test_merger_bounds.py::test_streams_are_bounded",
-    ),
-    Limit(
-        "an id of a message that is remembered",
-        ID_BYTES,
-        "bytes",
-        "its hash stands for it",
-        "tests/protocol/delivery/test_merger_bounds.py::test_a_long_id_is_remembered_by_its_hash",
-    ),
-    Limit(
-        "messages in one word of a host's",
-        DOOR_ROWS,
-        "count",
-        "the guest closes the socket with 1002 and connects anew",
-        "tests/protocol/server/test_words_bound.py::test_rows_are_refused_by_their_number",
-    ),
-    Limit(
         "how long the exchange asks to be left alone (Retry-After, or the words of a 418)",
         RETRY_AFTER,
         "seconds",
@@ -302,5 +198,12 @@ LIMITS: Final = (
         "characters",
         "it is cut, and cleaned likewise",
         "tests/protocol/server/test_words.py::test_reasons_are_no_essays_and_half_characters_none",
+    ),
+    Limit(
+        "what one chunk of a recording that is read holds, as it lies in the file and decompressed",
+        RECORDING_CHUNK_BYTES,
+        "bytes",
+        "it counts as broken: the reader goes on behind it and tells",
+        "tests/protocol/recording/test_reader.py::test_a_chunk_that_inflates_beyond_the_limit_is_broken",
     ),
 )

@@ -22,14 +22,13 @@ class Secret:
         return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
+        text = other._text if isinstance(other, Secret) else other
+        if not isinstance(text, str):
             return NotImplemented
-        return hmac.compare_digest(
-            self._text.encode("utf-8", "surrogatepass"), other._text.encode("utf-8", "surrogatepass")
-        )
+        return hmac.compare_digest(self._text.encode("utf-8", "surrogatepass"), text.encode("utf-8", "surrogatepass"))
 
     def __hash__(self) -> int:
-        return hash((Secret, self._text))
+        return hash(self._text)
 
     def __repr__(self) -> str:
         return "'set'" if self._text else "''"

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Any
 
-from tests.actors.ear import Ear
+from tests.actors.ear import Ear, there
 from websocket_v6 import Config
 from websocket_v6.actors.base import ask, stop_and_join
+from websocket_v6.actors.children import Children
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.server import DoorOpened
 from websocket_v6.actors.server.network_server import NetworkServer
-from websocket_v6.actors.supervisor import Children, GetChildren, Supervisor
+from websocket_v6.actors.supervisor import GetChildren, Supervisor
 from websocket_v6.protocol.server.door_rules import Rules
 from websocket_v6.simulator import Simulator
 
 __all__ = ["FrontDoor", "front_door"]
 
-TIMEOUT = 10.0
+TIMEOUT = 20.0
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ class FrontDoor:
     def settle(self) -> None:
         """Wait until what the server has told the engine is done, and what that did to the router as well."""
         self.health()
-        ask(self.children.registry, GetHealth(), TIMEOUT)
-        ask(self.children.router, GetHealth(), TIMEOUT)
+        ask(there(self.children.registry), GetHealth(), TIMEOUT)
+        ask(there(self.children.router), GetHealth(), TIMEOUT)
 
     def serving(self, endpoint: str = "public") -> int:
         """Return how many of its engine's connections have all that is wanted."""
-        health = ask(self.children.registry, GetHealth(), TIMEOUT)
+        health = ask(there(self.children.registry), GetHealth(), TIMEOUT)
         return next(len(one.serving) for one in health.endpoints if one.endpoint == endpoint)
 
     def health(self) -> Any:

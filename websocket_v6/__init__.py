@@ -9,7 +9,7 @@
 Begin with help(websocket_v6.WebSocketClientProxy): all calls. help() of each of these says more:
 
     Config                what may be set, field by field; Config.from_env() is what a proxy without one uses
-    Subscription          what subscribe_... returns: get(), iteration, add, remove, stats, close
+    Subscription          what subscribe_... returns: get(), get_many(), iteration, add, remove, stats, close
     Mailbox               what happens when events come faster than they are taken
     Health                what proxy.health() returns
 
@@ -22,7 +22,8 @@ Begin with help(websocket_v6.WebSocketClientProxy): all calls. help() of each of
 
     WebSocketV6Error      all that is raised or reported; below it, the common ones first:
     UnknownCodeError, AuthenticationError, TransportError (RateLimitedError), SnapshotTimeoutError, ClosedError,
-    MailboxFullError, LocalProtocolError, ConfigError, EngineError, RemoteProtocolError (ExchangeError), StreamError
+    NotReadyError, MailboxFullError, LocalProtocolError, ConfigError, EngineError, RemoteProtocolError (ExchangeError),
+    StreamError, RecordingError
 
 websocket_v6.aio has the same for asyncio; websocket_v6.simulator.Simulator is a local exchange for tests.
 """
@@ -39,8 +40,10 @@ from .protocol.errors import EngineError as EngineError
 from .protocol.errors import ExchangeError as ExchangeError
 from .protocol.errors import LocalProtocolError as LocalProtocolError
 from .protocol.errors import MailboxFullError as MailboxFullError
+from .protocol.errors import NotReadyError as NotReadyError
 from .protocol.errors import ProtocolError as ProtocolError
 from .protocol.errors import RateLimitedError as RateLimitedError
+from .protocol.errors import RecordingError as RecordingError
 from .protocol.errors import RemoteProtocolError as RemoteProtocolError
 from .protocol.errors import SnapshotTimeoutError as SnapshotTimeoutError
 from .protocol.errors import StreamError as StreamError

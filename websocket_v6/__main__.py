@@ -14,7 +14,7 @@ def main() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"websocket-v6: the command line needs {', '.join(missing)}: pip install 'websocket-v6[cli]'")
-    if sys.argv[1:2] == ["serve"]:
+    if sys.argv[1:2] == ["serve"] and hasattr(signal, "SIGTERM"):
         # Until its own handler is there; to the first process of a container the system gives none.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:

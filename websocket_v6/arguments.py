@@ -8,7 +8,7 @@ from typing import Any
 
 from .protocol.errors import LocalProtocolError
 
-__all__ = ["caller", "check_callable", "check_flag", "check_seconds"]
+__all__ = ["caller", "check_callable", "check_count", "check_flag", "check_seconds"]
 
 
 def check_flag(name: str, value: object) -> bool:
@@ -19,6 +19,17 @@ def check_flag(name: str, value: object) -> bool:
     """
     if not isinstance(value, bool):
         raise LocalProtocolError(f"{name}={value!r:.60} makes no sense: give True or False")
+    return value
+
+
+def check_count(name: str, value: object) -> int:
+    """Return how many there may be.
+
+    Raises:
+        LocalProtocolError: if it is no whole number, or less than one.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise LocalProtocolError(f"{name}={value!r:.60} makes no sense: give a whole number, such as 100")
     return value
 
 

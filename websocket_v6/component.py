@@ -4,6 +4,7 @@ A proxy makes one when it first needs it. It belongs to the process that made it
 whoever asks something of that hears whose it is.
 """
 
+import contextlib
 import functools
 import gc
 import itertools
@@ -15,6 +16,7 @@ from typing import Protocol
 from . import engine
 from .actors.base import tell
 from .actors.delivery.edge import Calls, Edge
+from .actors.delivery.last_values import LastValues
 from .actors.delivery.standing import Standing
 from .actors.delivery.subscriber import Attach, Detach, Leave, OnConnection, OnOverflow, Overflowed, Subscriber
 from .actors.forks import in_child
@@ -23,6 +25,7 @@ from .actors.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.messages.common import Ref
 from .actors.messages.component import Ready
 from .actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, next_subscription_id
+from .link import Link
 from .options import Settings, Symbols, same_kind
 from .protocol.config import Config
 from .protocol.delivery.policy import default_policy
@@ -88,6 +91,7 @@ class Component:
         self.name = name
         self.made_at = made_at
         self.standing = Standing()
+        self.last_values: LastValues | None = None  # of the router as last known
         self._held = weakref.ref(held)
         self.is_the_parents = False  # this is a forked child of the process that it belongs to
         self._id = f"{name}#{next(_numbers)}"
@@ -96,15 +100,21 @@ class Component:
         self.has_left = False  # or is about to
         in_child(self)
         self._place = place
-        self._subscriber = place.start(self)
-        self.link: engine.Link
+        try:
+            self._subscriber = place.start(self)
+        except RuntimeError as exc:  # the interpreter's word for it
+            raise EngineError(
+                f"component {name!r} cannot be started: {exc}; raise the limit (ulimit -u), or end what starts so many "
+                "threads"
+            ) from exc
+        self.link: Link
 
     @classmethod
     def begin(cls, name: str, config: Config, held: Held, made_at: str, place: Place) -> Steps["Component"]:
         """Start one. `held` is the proxy's, `made_at` the place of the program that made it.
 
         Raises:
-            EngineError: if the engine has given up.
+            EngineError: if the engine cannot be started, or does not answer.
             ConfigError: if processes cannot meet as `config` says.
         """
         self = cls(name, held, made_at, place)
@@ -144,7 +154,7 @@ class Component:
         """Want something more; whatever is raised, nothing of it is wanted then.
 
         Raises:
-            EngineError: if the engine has given up, or does not answer.
+            EngineError: if the engine does not answer, or what it takes is being started again: try again.
         """
         mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
         number, calls = next_subscription_id(), Calls(settings.callback, settings.error_handler)
@@ -182,7 +192,8 @@ class Component:
         """
         self._check_open(edge)
         more = same_kind(edge.want, symbols)
-        new = tuple(code for code in more.codes if code not in edge.want.codes)
+        known = frozenset(edge.want.codes)
+        new = tuple(code for code in more.codes if code not in known)
         if not new:
             return
         try:
@@ -201,19 +212,20 @@ class Component:
         """
         self._check_open(edge)
         less = same_kind(edge.want, symbols)
-        left = tuple(code for code in edge.want.codes if code not in less.codes)
+        going = frozenset(less.codes)
+        left = tuple(code for code in edge.want.codes if code not in going)
         if not left:
             yield from self.close(edge)
             return
         edge.want = edge.want.with_codes(left)  # also if the answer does not come in time: it is heeded all the same
-        yield from self.link.ask_registry(Unsubscribe(self._id, edge.subscription_id, less))
+        yield from self.link.take_back(Unsubscribe(self._id, edge.subscription_id, less))
 
     def close(self, edge: Edge) -> Steps[None]:
         """Want nothing of a subscription any more; idempotent."""
         edge.mailbox.close(ClosedError(f"this {edge.want.type} subscription of {self.name!r} is closed"))
         if self._let_go(edge):
             tell(self._subscriber, Detach(edge.subscription_id))
-            yield from self.link.ask_registry(Unsubscribe(self._id, edge.subscription_id))
+            yield from self.link.take_back(Unsubscribe(self._id, edge.subscription_id))
 
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
         """Have `callback` called with what happens to connections."""
@@ -247,7 +259,8 @@ class Component:
         try:
             yield from self._leave()
         finally:
-            if not (yield Ended(self._subscriber, timeout)) and not quietly:
+            # Without any time it may be ending just now.
+            if not (yield Ended(self._subscriber, timeout)) and not quietly and timeout:
                 logger.warning(
                     "a callback of component %r is still running %g s after cleanup(); nothing is delivered to it any "
                     "more",
@@ -270,9 +283,8 @@ class Component:
             self._let_go(edge)
             edge.mailbox.close(ClosedError(f"component {self.name!r} is closed"))
         try:
-            yield from self.link.ask_registry(ComponentGone(self._id))
-        except EngineError:
-            pass  # it has given up: there is nothing to take the wants back from
+            with contextlib.suppress(EngineError):  # that it is gone is told the supervisor as well
+                yield from self.link.take_back(ComponentGone(self._id))
         finally:
             yield from self.link.leave()
 

@@ -13,31 +13,34 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pykka
 
 from .actors.base import Future, tell
+from .actors.children import Children
 from .actors.forks import no_fork
+from .actors.guard import Guard
 from .actors.membership.place import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
 from .actors.messages.supervisor import OpenNetwork
 from .actors.server.network_server import ShowState
 from .actors.server.opening import Opening, prepare
-from .actors.supervisor import AwaitPlace, Children, GetChildren, Join, Quit, Supervisor
+from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supervisor
+from .link import ASK_TIMEOUT, GLANCE, Link
 from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
 from .protocol.server.network import Network
-from .steps import Answer, Ended, Steps, finish
+from .protocol.shortages import remedy
+from .steps import Answer, Ended, Steps, finish, pause
 
 __all__ = ["Link", "Service", "at_exit", "join", "serve"]
 
 logger = logging.getLogger(__name__)
 
-ASK_TIMEOUT = 10.0
 STOP_TIMEOUT = 10.0
 SERVICE = "websocket-v6 serve"
 ATTACH_TIMEOUT = 20.0
@@ -54,7 +57,7 @@ class Leaver(Protocol):
 
 
 class Engine:
-    """A supervisor, started by whoever uses it first, and who uses it.
+    """A supervisor and its guard, started by whoever uses it first, and who uses it.
 
     `users` and `is_closing` are the module's, under its lock; it ends once, whoever ends it.
     """
@@ -66,93 +69,67 @@ class Engine:
         self.closed: Future[None] = Future()  # set when its connections are, and another one may begin
         self._serves = serves
         self._starting = threading.Lock()
-        self._supervisor: Ref | None = None
+        self._guard: Guard | None = None
 
-    def start(self) -> Ref:
-        """Return the supervisor, started if need be.
+    def start(self) -> None:
+        """Start the supervisor, if need be.
 
         Raises:
             ConfigError: if the folder that the processes meet in cannot be used.
+            EngineError: if no thread can be started.
         """
         with self._starting:
-            if self._supervisor is None:
-                self._supervisor = Supervisor.start(self.config, _meeting_folder(self.config), serves=self._serves)
-            return self._supervisor
+            if self._guard is None:
+                folder = _meeting_folder(self.config)
+
+                def start_one(legacy: Legacy | None) -> Ref:
+                    return Supervisor.start(self.config, folder, serves=self._serves, legacy=legacy)
+
+                try:
+                    guard = Guard(start_one)
+                    guard.start()
+                except (RuntimeError, OSError, MemoryError) as exc:
+                    raise EngineError(f"the engine cannot be started: {exc}; {remedy(exc) or 'try again'}") from exc
+                self._guard = guard
+
+    @property
+    def supervisor(self) -> Ref | None:
+        """The supervisor as it is now."""
+        return None if self._guard is None else self._guard.supervisor
 
     def forget(self, user: str) -> None:
         """Tell the supervisor that this component is none any more."""
-        tell(self._supervisor, Quit(user))
+        tell(self.supervisor, Quit(user))
 
     def stop(self, timeout: float) -> Steps[None]:
         """Hand over within `timeout` seconds, and stop. Only whoever set `is_closing` calls this."""
         with self._starting:
-            supervisor = self._supervisor
-        if supervisor is not None:
+            guard = self._guard
+        if guard is not None:
+            guard.finish()
             try:
-                yield from _hand_over(supervisor, timeout)
+                yield from _hand_over(guard.supervisor, timeout)
             finally:
-                yield from _stop(supervisor)
+                yield from _stop(guard.supervisor)
 
-
-class Link:
-    """A component's link to the engine: the engine lives while there are links."""
-
-    def __init__(self, engine: Engine, supervisor: Ref, component_id: str, children: Children) -> None:
-        self._engine = engine
-        self._supervisor = supervisor
-        self._component_id = component_id
-        self._children = children
-
-    @property
-    def router(self) -> Ref:
-        """The router as last known."""
-        return self._children.router
-
-    def ask(self, who: Callable[[Children], Ref], message: object, timeout: float = ASK_TIMEOUT) -> Steps[Any]:
-        """Ask one of the engine's actors; if it was just replaced, ask its successor.
+    def ask(self, message: object, deadline: float) -> Steps[Any]:
+        """Ask the supervisor; if it is being replaced, its successor.
 
         Raises:
-            EngineError: if the engine has given up or does not answer.
-            Exception: whatever the actor answers with.
+            EngineError: if it does not answer until `deadline`, or the engine is stopped.
+            Exception: whatever it answers with.
         """
-        deadline = time.monotonic() + timeout
         while True:
+            supervisor = self.supervisor
             try:
-                return (yield Answer.of(who(self._children), message, max(0.001, deadline - time.monotonic())))
-            except pykka.ActorDeadError:
-                yield from self._find_children(deadline)
+                if supervisor is not None:
+                    return (yield Answer.of(supervisor, message, max(0.001, deadline - time.monotonic())))
             except pykka.Timeout as exc:
-                raise EngineError(f"the engine did not answer within {timeout:g} s: is the process starved?") from exc
-
-    def ask_registry(self, message: object) -> Steps[Any]:
-        """Ask the registry."""
-        return self.ask(lambda children: children.registry, message)
-
-    def tell_registry(self, message: object) -> None:
-        """Tell the registry; its successor, once that is known, if it has just been replaced."""
-        if not tell(self._children.registry, message):
-            found = Answer.of(self._supervisor, GetChildren(), ASK_TIMEOUT).future
-            found.then(lambda: _tell_successor(found, message))
-
-    def children(self) -> Steps[Children]:
-        """Return the engine's actors as they are now."""
-        return self._find_children(time.monotonic() + ASK_TIMEOUT)
-
-    def leave(self) -> Steps[None]:
-        """Let go of the engine; the last one to do so stops it."""
-        return _leave(self._engine, self._component_id)
-
-    def _find_children(self, deadline: float) -> Steps[Children]:
-        try:
-            self._children = yield Answer.of(self._supervisor, GetChildren(), max(0.001, deadline - time.monotonic()))
-        except (pykka.ActorDeadError, pykka.Timeout) as exc:
-            raise EngineError("the engine is stopped or does not answer") from exc
-        return self._children
-
-
-def _tell_successor(found: Future[Children], message: object) -> None:
-    with contextlib.suppress(EngineError, pykka.ActorDeadError):  # there is none
-        tell(found.get(timeout=0).registry, message)
+                raise EngineError("the engine does not answer: is the process starved?") from exc
+            except pykka.ActorDeadError:
+                if self.is_closing or time.monotonic() > deadline:
+                    raise EngineError("the engine is stopped, or is being started again: see the log") from None
+            yield from pause(GLANCE)
 
 
 _lock = threading.Lock()  # of what follows; it is held for as long as it takes to look something up
@@ -165,19 +142,19 @@ def join(config: Config, component_id: str, component: Ref) -> Steps[Link]:
     """Start or find the engine for `config` and use it as `component_id`.
 
     Raises:
-        EngineError: if it has given up.
+        EngineError: if it cannot be started, or does not answer.
         ConfigError: if the folder that the processes meet in cannot be used, or there is no host to attach to.
     """
     engine = yield from _enter(config, component_id)
     try:
-        supervisor = engine.start()
-        children: Children = yield Answer.of(supervisor, Join(component_id, component), ASK_TIMEOUT)
+        engine.start()
+        children: Children = yield from engine.ask(Join(component_id, component), time.monotonic() + ASK_TIMEOUT)
         if config.mode == "attach":
-            yield from _await_place(config, supervisor)
+            yield from _await_place(engine)
     except BaseException:
         yield from _leave(engine, component_id)
         raise
-    return Link(engine, supervisor, component_id, children)
+    return Link(engine, component_id, children, lambda: _leave(engine, component_id))
 
 
 def _enter(config: Config, user: str, *, serves: bool = False) -> Steps[Engine]:
@@ -204,13 +181,16 @@ def _enter(config: Config, user: str, *, serves: bool = False) -> Steps[Engine]:
             raise EngineError(text) from exc
 
 
-def _await_place(config: Config, supervisor: Ref) -> Steps[Placed]:
+def _await_place(engine: Engine) -> Steps[Placed]:
     future: Future[Placed] = Future()
-    tell(supervisor, AwaitPlace(future))
+    tell(engine.supervisor, AwaitPlace(future))
     try:
         place: Placed = yield Answer(future, ATTACH_TIMEOUT)
     except pykka.Timeout as exc:
-        raise EngineError(f"the host of {config.url} did not answer within {ATTACH_TIMEOUT:g} s") from exc
+        children: Children = yield from engine.ask(GetChildren(), time.monotonic() + ASK_TIMEOUT)
+        why = "".join(f"; {one}" for one in children.restarting)
+        text = f"the host of {engine.config.url} did not answer within {ATTACH_TIMEOUT:g} s{why}"
+        raise EngineError(text) from exc
     if place.error is not None:
         raise place.error
     return place
@@ -219,10 +199,10 @@ def _await_place(config: Config, supervisor: Ref) -> Steps[Placed]:
 class Service:
     """An engine that serves others. `role` is its place among the processes of its user when it had found it."""
 
-    def __init__(self, supervisor: Ref, role: Role) -> None:
+    def __init__(self, engine: Engine, role: Role) -> None:
         self.role = role
         self.address = ""  # where the network is served
-        self._supervisor = supervisor
+        self._engine = engine
 
     def open_network(self, opening: Opening) -> None:
         """Serve the network, too.
@@ -232,17 +212,17 @@ class Service:
             EngineError: if the engine does not answer.
         """
         future: Future[str] = Future()
-        tell(self._supervisor, OpenNetwork(opening, future))
+        tell(self._engine.supervisor, OpenNetwork(opening, future))
         try:
-            self.address = future.get(timeout=ASK_TIMEOUT)
+            self.address = Answer(future, ASK_TIMEOUT).wait()
         except pykka.Timeout as exc:
             raise EngineError(f"the door to the network did not open within {ASK_TIMEOUT:g} s") from exc
         except OSError as exc:
             raise OSError(f"{exc}: give another --port or --bind, or end what listens there") from None
 
-    def show(self, state: bytes) -> None:
-        """Have the page of the network's door show this, JSON."""
-        tell(self._supervisor, ShowState(state))
+    def show(self, state: ShowState) -> None:
+        """Have the network's door show this to whoever looks."""
+        tell(self._engine.supervisor, state)
 
 
 @contextlib.contextmanager
@@ -262,9 +242,9 @@ def serve(config: Config, network: Network | None = None) -> Iterator[Service]:
         raise ConfigError("mode='embedded' (WEBSOCKET_V6_MODE) shares with nobody: use auto to serve other processes")
     engine = finish(_enter(config, SERVICE, serves=True))
     try:
-        supervisor = engine.start()
-        Answer.of(supervisor, GetChildren(), ASK_TIMEOUT).wait()
-        service = Service(supervisor, finish(_await_place(config, supervisor)).role)
+        engine.start()
+        finish(engine.ask(GetChildren(), time.monotonic() + ASK_TIMEOUT))
+        service = Service(engine, finish(_await_place(engine)).role)
         if opening is not None and service.role is not Role.GUEST:
             service.open_network(opening)
         yield service

@@ -17,8 +17,10 @@ from .actors.jwt import Keys, ReplaceKeys
 from .actors.messages.registry import AskExchange
 from .arguments import caller, check_callable, check_seconds
 from .component import CALLBACK_TIMEOUT, Component, Held, Place
+from .ending import Stop
 from .handle import Handle
 from .health import Health, gather, is_open
+from .newest import await_data, newest
 from .options import Options, PublicOptions, Settings
 from .protocol.config import Config
 from .protocol.errors import ClosedError, ConfigError, LocalProtocolError, TransportError
@@ -29,9 +31,10 @@ from .snapshots import take_snapshot
 from .steps import Answer, Steps
 from .wanted import Wanted
 
-__all__ = ["LIST_TIMEOUT", "Face"]
+__all__ = ["LIST_TIMEOUT", "READY_TIMEOUT", "Face"]
 
 LIST_TIMEOUT = 10.0
+READY_TIMEOUT = 10.0
 
 E = TypeVar("E", bound=Event)
 
@@ -44,6 +47,7 @@ class Face:
     def __init__(self, component_id: str, *, config: Config | None = None) -> None:
         self.component_id = component_id
         self._component: Component | None = None
+        self._stop = Stop()
         self._is_closed = False  # all that `repr` needs comes first: who shows a traceback may show what failed
         if not isinstance(component_id, str) or not component_id:
             raise LocalProtocolError(f"component_id={component_id!r:.60} must be a name, such as 'my_chart'")
@@ -91,6 +95,13 @@ class Face:
         check_seconds("timeout", timeout)
         component = yield from self._engaged()
         return (yield from take_snapshot(component, wanted, timeout))
+
+    def _newest(self, wanted: Wanted[E]) -> Steps[E | None]:
+        return (yield from newest((yield from self._engaged()), wanted))
+
+    def _data_awaited(self, timeout: float) -> Steps[None]:
+        check_seconds("timeout", timeout)
+        yield from await_data((yield from self._engaged()), timeout)
 
     def _listed(self, endpoint: str, timeout: float) -> Steps[SubscriptionList]:
         if endpoint not in ENDPOINTS:
@@ -145,8 +156,11 @@ class Face:
         component, self._component = self._component, None
         if self._finalizer is not None:
             self._finalizer.detach()
-        if component is not None:
-            yield from component.end(timeout)
+        try:
+            if component is not None:
+                yield from component.end(timeout)
+        finally:
+            self._stop.set()
 
     # --- inside
 
@@ -195,6 +209,8 @@ class Face:
         self._starting = threading.Lock()
         self._begun = None
         self._component = None
+        if not self._is_closed:
+            self._stop = Stop()
         self._held = Held()
         if self._finalizer is not None:
             self._finalizer.detach()

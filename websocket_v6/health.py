@@ -1,7 +1,8 @@
 """The state of the engine and of one component as an immutable value that reads well, and how it is gathered."""
 
 import contextlib
-from typing import NamedTuple, cast
+import time
+from typing import Any, NamedTuple, cast
 
 import pykka
 
@@ -14,8 +15,9 @@ from .actors.messages.common import GetHealth, Ref
 from .actors.server.network_server import NetworkHealth, VisitorHealth
 from .actors.server.server import ClientHealth, ServerHealth
 from .component import Component
-from .engine import ASK_TIMEOUT
+from .link import ASK_TIMEOUT
 from .protocol.demand.epochs import KnownGap
+from .protocol.errors import EngineError
 from .steps import Answer, Steps
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Counters",
     "Health",
     "KnownGap",
+    "RestartHealth",
     "SubscriptionHealth",
     "VisitorHealth",
     "gather",
@@ -54,6 +57,18 @@ class SubscriptionHealth(NamedTuple):
     lag: float
 
 
+class RestartHealth(NamedTuple):
+    """A part of the engine that failed and has not run well since: what, how often in a row, why.
+
+    `next_attempt` is in how many seconds it is started again; `None`: it runs again.
+    """
+
+    part: str
+    failures: int
+    error: str
+    next_attempt: float | None
+
+
 class Health(NamedTuple):
     """What the engine and this component are doing.
 
@@ -61,7 +76,8 @@ class Health(NamedTuple):
     processes too), `guest` (another process's connections serve this one), `embedded` (it shares nothing), or `looking`
     while it finds out. `wanted` are all streams by name, `gaps` the last times in which something may have been missed.
     A host says how it serves its `members`, other processes, and its `visitors` from the network; `cut_off` counts
-    those of both that were too slow.
+    those of both that were too slow. `restarts` says which parts of the engine failed a short while ago, or are
+    not there now: what these would say is left out, or 0, until they are started again.
     """
 
     role: str
@@ -77,6 +93,7 @@ class Health(NamedTuple):
     members: tuple[ClientHealth, ...] = ()
     visitors: tuple[VisitorHealth, ...] = ()
     cut_off: int = 0
+    restarts: tuple[RestartHealth, ...] = ()
 
     def __str__(self) -> str:
         guests = f", {self.guests} guests" if self.guests else ""
@@ -98,6 +115,9 @@ class Health(NamedTuple):
                 f"  {sub.type} of {sub.symbols or 'all'} codes: {sub.delivered} delivered, {sub.dropped} dropped, "
                 f"{sub.queued} queued, lag {sub.lag * 1e3:.1f} ms"
             )
+        for part in self.restarts:
+            now = "runs again" if part.next_attempt is None else f"is started again in {part.next_attempt:.1f} s"
+            lines.append(f"  {part.part} failed {part.failures} times in a row and {now}: {part.error}")
         return "\n".join(lines)
 
 
@@ -105,11 +125,10 @@ def gather(component: Component) -> Steps[Health]:
     """Ask each of the engine's actors for its part.
 
     Raises:
-        EngineError: if the engine has given up, or does not answer.
+        EngineError: if the engine does not answer.
     """
-    link = component.link
-    router: RouterHealth = yield from link.ask(lambda now: now.router, GetHealth())
-    registry: RegistryHealth = yield from link.ask(lambda now: now.registry, GetHealth())
+    router: RouterHealth = (yield from _ask(component, "router")) or RouterHealth(*(0,) * len(RouterHealth._fields))
+    registry: RegistryHealth = (yield from _ask(component, "registry")) or RegistryHealth(0, (), 0)
     connections: list[ConnectionHealth] = []
     for endpoint in registry.endpoints:
         for one in (yield from _connections(component, endpoint.endpoint)):
@@ -141,6 +160,7 @@ def gather(component: Component) -> Steps[Health]:
         members=members.members,
         visitors=visitors.clients,
         cut_off=members.cut_off + visitors.cut_off,
+        restarts=(yield from _restarts(component)),
     )
 
 
@@ -158,11 +178,31 @@ def _connections(component: Component, endpoint: str) -> Steps[list[ConnectionHe
     return [one for one in found if one.endpoint == endpoint]
 
 
+def _ask(component: Component, name: str) -> Steps[Any]:
+    """Ask one of the engine's actors; `None` if it is being started again, or there is no such one."""
+    ref = getattr((yield from component.link.children()), name)
+    with contextlib.suppress(pykka.ActorDeadError):
+        if ref is not None:
+            try:
+                return (yield Answer.of(ref, GetHealth(), ASK_TIMEOUT))
+            except pykka.Timeout as exc:
+                text = f"the engine's {name} did not answer within {ASK_TIMEOUT:g} s: is the process starved?"
+                raise EngineError(text) from exc
+    return None
+
+
+def _restarts(component: Component) -> Steps[tuple[RestartHealth, ...]]:
+    now = time.monotonic()
+    return tuple(
+        RestartHealth(one.part, one.times, one.error, None if one.due is None else max(0.0, one.due - now))
+        for one in (yield from component.link.children()).troubles
+    )
+
+
 def _membership(component: Component) -> Steps[MembershipHealth]:
-    if (yield from component.link.children()).membership is None:
-        return MembershipHealth(Role.EMBEDDED.value, 0)
-    health = yield from component.link.ask(lambda children: cast(Ref, children.membership), GetHealth())
-    return cast(MembershipHealth, health)
+    role = Role.LOOKING if (yield from component.link.children()).shares else Role.EMBEDDED
+    found = yield from _ask(component, "membership")
+    return cast(MembershipHealth, found or MembershipHealth(role.value, 0))
 
 
 def _door(door: Ref | None) -> Steps[ServerHealth]:
@@ -173,11 +213,7 @@ def _door(door: Ref | None) -> Steps[ServerHealth]:
 
 
 def _network(component: Component) -> Steps[NetworkHealth]:
-    network = (yield from component.link.children()).network
-    with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
-        if network is not None:
-            return cast(NetworkHealth, (yield Answer.of(network, GetHealth(), ASK_TIMEOUT)))
-    return NetworkHealth((), 0)
+    return cast(NetworkHealth, (yield from _ask(component, "network")) or NetworkHealth((), 0))
 
 
 def _subscription(edge: Edge) -> SubscriptionHealth:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 from . import wanted
 from .actors.delivery.edge import Callback
 from .actors.jwt import Keys
 from .component import OwnThread, Place
-from .face import LIST_TIMEOUT, Face
+from .ending import run_until
+from .face import LIST_TIMEOUT, READY_TIMEOUT, Face
 from .health import Health
+from .newest import wanted_book, wanted_value
 from .options import Options, PublicOptions, Symbols
 from .protocol.config import Config
 from .protocol.events import (
@@ -64,7 +66,7 @@ class WebSocketClientProxy(Face):
 
         Raises:
             LocalProtocolError: if a code is nonsense or an option is not known; nothing is subscribed then.
-            EngineError: if the engine has given up.
+            EngineError: if a part of the engine that this takes failed and is started again: try again then.
         """
         return self._subscribe(wanted.ticker(symbols, self._settings(callback, options)))
 
@@ -183,6 +185,60 @@ class WebSocketClientProxy(Face):
         """Return the newest candle of each code, in the order asked for; see `get_ticker_snapshot`."""
         return self._snapshot(wanted.candle(symbols, ONCE, interval=interval), timeout)
 
+    # --- the newest values, now
+
+    @overload
+    def last(self, type: Literal["ticker"], code: str) -> TickerEvent | None: ...
+    @overload
+    def last(self, type: Literal["trade"], code: str) -> TradeEvent | None: ...
+    @overload
+    def last(self, type: Literal["orderbook"], code: str) -> OrderbookEvent | None: ...
+    @overload
+    def last(self, type: str, code: str) -> Event | None: ...
+    def last(self, type: str, code: str) -> Event | None:  # noqa: A002 - the exchange's word
+        """Return the newest value of a stream that runs, as it stands now: nothing is waited for and nothing is sent.
+
+        `type` is "ticker", "trade", "orderbook" or a candle's, such as "candle.1m". It has what the newest callback
+        has or is about to have, in the form that this component subscribed to. A stream that only other components of
+        this process subscribed to is known as well.
+
+        `None` if there is none: nobody subscribed, nothing has come yet, or the connection is gone. A value from before
+        that is never given, since it may be wrong by now; after a reconnect it is there again with the first message.
+
+        Raises:
+            LocalProtocolError: if the type has no newest value, or the code is nonsense.
+
+        Example:
+            proxy.subscribe_ticker("KRW-BTC", on_tick)
+            ticker = proxy.last("ticker", "KRW-BTC")
+            price = None if ticker is None else ticker.trade_price
+        """
+        return finish(self._newest(wanted_value(type, code)))
+
+    def book(self, code: str, *, level: Level = 0) -> OrderbookEvent | None:
+        """Return the newest order book that is subscribed to, as `last` does; `level` is that of the subscription.
+
+        Example:
+            proxy.subscribe_orderbook("KRW-BTC", on_book, depth=5)
+            book = proxy.book("KRW-BTC")
+        """
+        return finish(self._newest(wanted_book(code, level)))
+
+    def wait_ready(self, timeout: float = READY_TIMEOUT) -> None:
+        """Wait until every stream that this component subscribed to has data: `last` has a value for each then.
+
+        The exchange sends no present state of private streams: for those it is enough that their connection is open.
+
+        Raises:
+            NotReadyError: if some have none within `timeout` seconds; it names them and says what they wait for.
+            ClosedError: if the component ends meanwhile.
+
+        Example:
+            proxy.subscribe_orderbook(["KRW-BTC", "KRW-ETH"], on_book)
+            proxy.wait_ready(timeout=10.0)
+        """
+        finish(self._data_awaited(timeout))
+
     # --- the rest
 
     def unsubscribe(self, subscription: Subscription[Any]) -> None:
@@ -209,7 +265,10 @@ class WebSocketClientProxy(Face):
     def on_connection(self, callback: Callable[[ConnectionEvent], object]) -> None:
         """Have `callback` called, as the component's others are, with what happens to the connections it uses.
 
-        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed" or "backfilled".
+        Whenever it is registered, it is called with the present state of each first, where that is known.
+
+        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed", "backfilled" or
+        "restarting".
         """
         finish(self._connections_told(callback))
 
@@ -243,6 +302,23 @@ class WebSocketClientProxy(Face):
     def health(self) -> Health:
         """Return how the engine and this component are doing; `str()` of it reads well."""
         return finish(self._gathered())
+
+    def run(self) -> int:
+        """Wait until Ctrl-C, SIGTERM (or SIGHUP) or `stop()`, then `cleanup()`: the last line of a script.
+
+        Returns the exit status for whoever supervises the process: 0, or 130 after Ctrl-C, as a shell has it. A second
+        Ctrl-C ends the process at once. Handlers of signals are what they were when this returns. In another thread
+        than the main one signals are not heard: it waits for `stop()`, or for a `cleanup()` elsewhere.
+
+        Example:
+            proxy.subscribe_ticker("KRW-BTC", on_tick)
+            sys.exit(proxy.run())
+        """
+        return run_until(self._stop, lambda: finish(self._ended()))
+
+    def stop(self) -> None:
+        """Have `run` end, now or as soon as it is called. From any thread, a callback or a signal's handler."""
+        self._stop.set()
 
     def cleanup(self) -> None:
         """End the component: callbacks stop, wants leave the union, the last one stops the engine.

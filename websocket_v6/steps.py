@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import pykka
 
-from .actors.base import Future, TimedInbox, stop_and_join
+from .actors.base import Future, TimedInbox, await_answer, stop_and_join
 from .actors.delivery.edge import Delivered, Edge
 from .actors.messages.common import Ref
 
-__all__ = ["Answer", "Ended", "Pull", "Steps", "Wait", "finish"]
+__all__ = ["Answer", "Ended", "Pull", "Steps", "Wait", "finish", "pause"]
 
 T = TypeVar("T")
 
@@ -25,14 +25,18 @@ class Answer(NamedTuple):
 
     Raises:
         pykka.Timeout: if it does not come in time.
+        pykka.ActorDeadError: if it is gone, or dies before it answers.
         Exception: whatever the actor answers with.
     """
 
     future: Future[Any]
     timeout: float | None = None
+    ref: Ref | None = None  # who was asked; nobody else says so if it dies before it answers
 
     def wait(self) -> Any:
         """Block until it is there."""
+        if self.ref is not None and self.timeout is not None:
+            return await_answer(self.ref, self.future, self.timeout)
         return self.future.get(timeout=self.timeout)
 
     @classmethod
@@ -40,7 +44,7 @@ class Answer(NamedTuple):
         """Ask `ref`."""
         future = ref.ask(message, block=False)
         assert isinstance(future, Future)  # all actors of the house make these
-        return cls(future, timeout)
+        return cls(future, timeout, ref)
 
 
 class Pull(NamedTuple):
@@ -75,6 +79,12 @@ class Ended(NamedTuple):
 
 Wait: TypeAlias = Answer | Pull | Ended
 Steps: TypeAlias = Generator[Wait, Any, T]
+
+
+def pause(seconds: float) -> Steps[None]:
+    """Let some time go by."""
+    with contextlib.suppress(pykka.Timeout):
+        yield Answer(Future(), seconds)  # which nobody gives
 
 
 def finish(steps: Steps[T], wait: Wait | None = None) -> T:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TypeVar, cast
 
-from .arguments import check_seconds
+from .arguments import check_count, check_seconds
 from .handle import Handle, SubscriptionStats
 from .options import Symbols
 from .protocol.errors import ClosedError, MailboxFullError
@@ -44,6 +44,17 @@ class Subscription(Handle[E]):
             raise
         except TimeoutError as exc:
             raise self._in_vain(exc) from None
+
+    def get_many(self, max: int, timeout: float | None = None) -> list[E]:  # noqa: A002 - as the user reads it
+        """Wait for the next event, then return it with those that are there already, `max` at most, in order.
+
+        Raises as `get` does; what has been taken out when something is to be raised is returned first.
+
+        Example:
+            for trade in trades.get_many(1000, timeout=5.0): ...
+        """
+        check_count("max", max)
+        return [self.get(timeout), *cast(list[E], self._edge.poll_more(max - 1))]
 
     def __iter__(self) -> Iterator[E]:
         """Yield events as they come, until it is closed. Raises as `get` does; iterate again to go on after that."""

@@ -34,7 +34,7 @@ from websocket_v6.protocol.connection import steps
 from websocket_v6.protocol.connection.machine import ConnectionInheritance, ConnectionMachine, State
 from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.commands import End
-from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
 from websocket_v6.protocol.exchange.requests import encode_list_subscriptions, encode_request
 
@@ -173,6 +173,16 @@ class Connection(Actor):
         """Tell the supervisor, and what the successor begins with."""
         tell(self._supervisor, Failed(self._endpoint, self.actor_ref, error, self._left))
 
+    def inheritance(self) -> ConnectionInheritance:
+        return self._left or self._machine.inheritance()
+
+    def give_up(self) -> None:
+        """End the transport as well, which may go on although this one hangs."""
+        super().give_up()
+        transport = self._transport
+        if transport is not None:
+            transport.abort()
+
     # --- to the machine and from it
 
     def _handle(self, event: steps.Event) -> None:
@@ -236,6 +246,11 @@ class Connection(Actor):
 
     def _time_came(self) -> None:
         self._timer = self._timer_due = None
+        transport = self._transport
+        if transport is not None and not transport.is_alive():  # if it has said so, this comes too late to count
+            error = TransportError(f"the thread of the {self._endpoint} connection ended without a word")
+            self._end_serving(str(error))
+            tell(self.actor_ref, TransportEnded(self._attachment, error, is_bug=True))
         self._abandoned = {number: one for number, one in self._abandoned.items() if one.is_alive()}
         before, self._asleep = self._asleep, _asleep()
         self._handle(
@@ -260,22 +275,28 @@ class Connection(Actor):
 
     def _open(self, target: Target) -> None:
         self._attachment = attachment = next_attachment()
-        transport = Transport(
-            endpoint=self._endpoint,
-            source=self._source,
-            attachment=attachment,
-            target=target,
-            config=self._config,
-            owner=self.actor_ref,
-            router=self._router,
-            jwt=self._jwt,
-        )
-        if not target.is_door:  # before its thread has anything to say
-            self._serves = attachment
-            tell(self._router, Attach(attachment, self._endpoint, self._source, transport.credits, CREDITS))
         self._tell("connecting")
-        transport.start()
-        self._transport = transport
+        try:
+            transport = Transport(
+                endpoint=self._endpoint,
+                source=self._source,
+                attachment=attachment,
+                target=target,
+                config=self._config,
+                owner=self.actor_ref,
+                router=self._router,
+                jwt=self._jwt,
+            )
+            if not target.is_door:  # before its thread has anything to say
+                self._serves = attachment
+                tell(self._router, Attach(attachment, self._endpoint, self._source, transport.credits, CREDITS))
+            transport.start()
+        except (OSError, RuntimeError, MemoryError) as exc:  # no more descriptors or threads: as if it were refused
+            text = f"cannot connect to the {self._endpoint} endpoint {target.url}: {exc}"
+            self._end_serving(text)
+            tell(self.actor_ref, TransportFailed(attachment, TransportError(text), 0))
+        else:
+            self._transport = transport
 
     def _ask_door(self) -> None:
         """Say at once what is wanted: a host connects only for that, and says then that it is open."""
@@ -287,10 +308,13 @@ class Connection(Actor):
 
     def _abandon(self, transport: Transport, reason: str) -> None:
         transport.abort()
-        if self._serves:
-            tell(self._router, End(self._serves, reason))
+        self._end_serving(reason)
         self._abandoned[self._attachment] = transport
         self._forget_transport()
+
+    def _end_serving(self, reason: str) -> None:
+        if self._serves:
+            tell(self._router, End(self._serves, reason))
 
     def _send(self, text: str, attachment: int, ticket: str = "") -> None:
         """Send what is for this attachment; of one that has ended it is void, for the next is asked anew."""

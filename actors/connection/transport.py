@@ -154,7 +154,7 @@ class Transport(threading.Thread):
         """Connect, carry, close; say how it ended whatever happens."""
         try:
             end = self._run()
-        except Exception as exc:
+        except BaseException as exc:
             logger.exception("the thread of a connection to the %s endpoint failed; this is a bug", self._endpoint)
             error = TransportError(f"the {self._endpoint} connection failed through a bug: {outside_text(repr(exc))}")
             end = TransportEnded(self._number, error, is_bug=True)

@@ -55,7 +55,9 @@ class Wholeness:
         """Correct what a clock that stood still has said: a process that was stopped reads old bytes late."""
         arrived_ns = last_arrival_ns(sock)
         if arrived_ns < self.whole_ns - LATE_NS:
-            self.whole_ns = max(self.opened_ns, arrived_ns)
+            # One that was set back since the socket was open has no use for that time.
+            opened_ns = self.opened_ns if self.opened_ns <= time.time_ns() else 0
+            self.whole_ns = max(opened_ns, arrived_ns)
 
 
 def last_arrival_ns(sock: socket.socket | None) -> int:

@@ -104,6 +104,16 @@ class Edge:
                 return shown
         return None
 
+    def poll_more(self, limit: int) -> list[Delivered]:
+        """Return up to `limit` events that are there. Raises nothing: what is to be raised waits for the next pull."""
+        shown: list[Delivered] = []
+        while len(shown) < limit:
+            events = self.mailbox.take_many(time.monotonic(), limit - len(shown))
+            if not events:
+                break
+            shown.extend(one for one in map(self._pulled, events) if one is not None)
+        return shown
+
     def _pulled(self, event: Delivered) -> Delivered | None:
         if self.mailbox.has_overflowed and (overflow := self.mailbox.overflow(time.monotonic())):
             self.on_overflow(overflow)

@@ -8,6 +8,7 @@ about to see it (`protocol/events`). What is out of the ordinary about a message
 import logging
 import time
 from collections import deque
+from contextlib import suppress
 from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, tell
@@ -20,6 +21,7 @@ from websocket_v6.actors.messages.router import (
     Convey,
     DropRoutes,
     Filled,
+    GetLastValues,
     MailboxDrained,
     Malformed,
     RouterInheritance,
@@ -52,9 +54,10 @@ from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import endpoint_of
 from websocket_v6.protocol.limits import LAST_VALUES_BYTES
 
-from .careful import CarefulPath, Incoming
+from .careful import SNAPSHOT, CarefulPath, Incoming
 from .deliveries import Delivery, Taker
 from .holds import Holds
+from .last_values import LastValues
 from .routes import Routes
 
 __all__ = ["Router", "RouterHealth"]
@@ -154,6 +157,8 @@ class Router(Actor):
                 self._convey_late()
             case Convey():
                 self._convey(message)
+            case GetLastValues():
+                return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case Beat(reply_to):
                 tell(reply_to, Beaten())
             case UseBackfill(backfill):
@@ -161,7 +166,8 @@ class Router(Actor):
             case UseRegistry(registry):
                 self._registry = self._delivery.registry = registry
             case GetInheritance():
-                return self._inheritance()
+                self._delivery.send()  # what is told to be delivered must be
+                return self.inheritance()
             case GetHealth():
                 return self._health()
             case _:
@@ -170,10 +176,11 @@ class Router(Actor):
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor; last values and routes are built anew."""
-        tell(self._supervisor, Failed("router", self.actor_ref, error, self._inheritance()))
+        with suppress(Exception):  # what is told to be delivered must be; but that may be what has failed
+            self._delivery.send()
+        tell(self._supervisor, Failed("router", self.actor_ref, error, self.inheritance()))
 
-    def _inheritance(self) -> RouterInheritance:
-        self._delivery.send()  # what is told to be delivered must be
+    def inheritance(self) -> RouterInheritance:
         return RouterInheritance(self._routes.trades(), self._flow.whole_ns())
 
     # --- the way of a batch
@@ -208,7 +215,9 @@ class Router(Actor):
         routes, touched, delivered = self._routes.by_stream, self._delivery.touched, 0
         for stream, payload in zip(batch.streams, batch.payloads, strict=True):
             route = routes.get(stream)
-            if route is None or not route.is_plain or is_careful:
+            # A snapshot of trades that run was asked for while the first one was on its way: it may be one of them.
+            is_again = route is not None and route.trades is not None and SNAPSHOT in payload
+            if route is None or not route.is_plain or is_careful or is_again:
                 incoming = incoming or _incoming(batch, epoch)
                 self._careful.message(stream, payload, incoming)
                 continue

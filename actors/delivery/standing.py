@@ -26,12 +26,14 @@ class Standing:
 
     def __init__(self) -> None:
         self._endpoints: dict[str, _Stands] = {}
+        self._changes: dict[str, ConnectionChanged] = {}
 
     def note(self, change: ConnectionChanged) -> None:
         """Note what has happened to an endpoint."""
         state, before = change.state, self._endpoints.get(change.endpoint)
         if state == "backfilled":
             return
+        self._changes[change.endpoint] = change
         if state in ("open", "closed"):
             stands = _Stands(state, change.at_ns)
         elif state == "connecting":
@@ -41,6 +43,10 @@ class Standing:
             next_ns = None if change.retry_in is None else change.at_ns + int(change.retry_in * 1e9)
             stands = _Stands(state, since, attempts + 1, change.reason, next_ns)
         self._endpoints[change.endpoint] = stands
+
+    def present(self) -> list[ConnectionChanged]:
+        """Return the last change of each endpoint, for who has heard of none: how it stands, and no gap from before."""
+        return [change._replace(gap_started_ns=None) for change in self._changes.values()]
 
     def is_open(self, endpoint: str) -> bool:
         """Whether `endpoint` was open when it was last heard of."""

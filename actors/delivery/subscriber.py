@@ -13,7 +13,7 @@ import msgspec
 
 from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.mailbox import MailboxQueue
-from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
+from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, Ready, StreamFailed
 from websocket_v6.protocol.delivery.stores import NEVER
 from websocket_v6.protocol.errors import ClosedError, LocalProtocolError, MailboxFullError, WebSocketV6Error
 from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, OverflowEvent
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 BURST = 256  # events of one mailbox before the others have their turn
 BATCH = 32  # events taken out of a mailbox at once, for a callback that is quick
+AGAIN = 0.1  # seconds until a mailbox is looked at again after a bug
 QUICK = 100e-6  # seconds for an event at most
 NOT_AWAITED = "nobody awaits what a callback returns here: use websocket_v6.aio for that, or a plain function"
 GAP_OVER = ("open", "backfilled")  # states in which the end of a gap is known
@@ -77,8 +78,9 @@ class Subscriber(Actor):
     """Calls one component's callbacks, one at a time, in the order of the exchange.
 
     Receives Attach, Detach, OnConnection, OnOverflow, Overflowed and Leave from the proxy, Ready from the router,
-    ConnectionChanged, StreamFailed and EngineFailed from the registry and the supervisor. Calls `cut_off` to have the
-    want taken back of which the mailbox has ended by itself. What it hears of connections it notes in `standing`.
+    ConnectionChanged, StreamFailed, PartFailed and EngineFailed from the registry and the supervisor. Calls `cut_off`
+    to have the want taken back of which the mailbox has ended by itself. What it hears of connections it notes in
+    `standing`.
 
     What calls user code is `Work`, so that a callback may be awaited where that can be done (`aio/subscriber.py`): what
     the callback returned is yielded, and what comes of it is sent or thrown in.
@@ -96,10 +98,20 @@ class Subscriber(Actor):
         self._timers: dict[int, Timer] = {}
         self._on_connection: list[Callable[[], Calls | None]] = []
         self._on_overflow: list[Callable[[], Calls | None]] = []
+        self._epochs: dict[str, int] = {}  # of each endpoint, as last heard
         self._taken = 0  # events, in all
 
     def on_receive(self, message: object) -> object:
-        """Handle one message."""
+        """Handle one message. A bug at one ends nothing: nobody could start a component's thread again."""
+        try:
+            self._heed(message)
+        except Exception:
+            logger.exception("component %r failed at a message; this is a bug, please report it", self._component_id)
+            if isinstance(message, Ready):
+                self.after(AGAIN, message)  # what waits behind it is delivered all the same
+        return None
+
+    def _heed(self, message: object) -> None:
         match message:
             case Ready(subscription_id):
                 self._do(subscription_id, self._ready(message))
@@ -109,6 +121,7 @@ class Subscriber(Actor):
                 self._detach(subscription_id)
             case OnConnection(calls):
                 self._on_connection.append(calls)
+                self._do("on_connection", self._tell_present(calls))
             case OnOverflow(calls):
                 self._on_overflow.append(calls)
             case Overflowed(subscription_id, event):
@@ -118,6 +131,8 @@ class Subscriber(Actor):
                 self._do("on_connection", self._connection_changed(message))
             case StreamFailed(subscription_id, error, final):
                 self._do(subscription_id, self._stream_failed(subscription_id, error, final))
+            case PartFailed():
+                self._do("on_connection", self._part_failed(message))
             case EngineFailed(error):
                 for subscription_id in list(self._attached):
                     self._do(subscription_id, self._stream_failed(subscription_id, error, final=True))
@@ -126,7 +141,6 @@ class Subscriber(Actor):
                 self.stop()
             case _:
                 super().on_receive(message)
-        return None
 
     def close(self) -> None:
         """Close the mailboxes: whoever pulls from one hears that it is over."""
@@ -222,8 +236,17 @@ class Subscriber(Actor):
 
     # --- what happened to the stream itself
 
+    def _tell_present(self, calls: Callable[[], Calls | None]) -> Work[None]:
+        """Tell one that came late how things stand."""
+        for change in self._standing.present():
+            yield from self._tell_change(change, [calls])
+
     def _connection_changed(self, change: ConnectionChanged) -> Work[None]:
+        yield from self._tell_change(change, self._on_connection)
+
+    def _tell_change(self, change: ConnectionChanged, listeners: list[Callable[[], Calls | None]]) -> Work[None]:
         backfill = change.backfill
+        self._epochs[change.endpoint] = change.epoch
         ended_ns = change.at_ns if backfill is None else backfill.ended_ns
         event = ConnectionEvent(
             endpoint=change.endpoint,
@@ -237,7 +260,16 @@ class Subscriber(Actor):
             recovered=None if backfill is None else sum(backfill.recovered.values()),
             unrecovered=() if backfill is None else backfill.unrecovered,
         )
-        yield from self._call_all("on_connection", self._on_connection, event)
+        yield from self._call_all("on_connection", listeners, event)
+
+    def _part_failed(self, message: PartFailed) -> Work[None]:
+        """Say so of each endpoint that this component uses; that data is missing is told once it is known."""
+        used = {edge.want.endpoint for edge in self._attached.values()}
+        for endpoint in message.endpoints:
+            if endpoint in used:
+                epoch, state = self._epochs.get(endpoint, 0), ConnectionState.RESTARTING
+                event = ConnectionEvent(endpoint, state, epoch, reason=message.reason, received_at=message.at_ns)
+                yield from self._call_all("on_connection", self._on_connection, event)
 
     def _overflow_found(self, subscription_id: int, event: OverflowEvent) -> Work[None]:
         edge = self._attached.get(subscription_id)

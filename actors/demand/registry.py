@@ -143,7 +143,7 @@ class Registry(Actor):
             case UseRouter() | UseSource() | DropSource():
                 self._use(message)
             case GetInheritance():
-                return self._inheritance()
+                return self.inheritance()
             case GetHealth():
                 endpoints = tuple(one.health() for one in self._endpoints.values())
                 return RegistryHealth(len(self._watchers), endpoints, self._malformed)
@@ -159,9 +159,9 @@ class Registry(Actor):
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor, and hand it the wants."""
-        tell(self._supervisor, Failed("registry", self.actor_ref, error, self._inheritance()))
+        tell(self._supervisor, Failed("registry", self.actor_ref, error, self.inheritance()))
 
-    def _inheritance(self) -> RegistryInheritance:
+    def inheritance(self) -> RegistryInheritance:
         endpoints = {name: one.inheritance() for name, one in self._endpoints.items()}
         return RegistryInheritance(dict(self._claims), dict(self._watchers), endpoints)
 

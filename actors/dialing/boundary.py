@@ -31,6 +31,8 @@ PEER_MAY_CAUSE = (
     OverflowError,
 )
 
+OUT_OF_TIME = (9, 10)  # what OpenSSL calls a certificate whose time has not come yet, or is over
+
 
 @contextlib.contextmanager
 def outside(what: str, secrets: Iterable[str] = ()) -> Iterator[None]:
@@ -51,7 +53,9 @@ def words_of(exc: BaseException, secrets: Iterable[str] = ()) -> str:
     name = type(exc).__name__
     try:
         text = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        if isinstance(exc, ssl.SSLCertVerificationError):
+        if isinstance(exc, ssl.SSLCertVerificationError) and getattr(exc, "verify_code", 0) in OUT_OF_TIME:
+            text = f"its {exc.verify_message}: is this machine's clock right?"
+        elif isinstance(exc, ssl.SSLCertVerificationError):
             text = (
                 f"its certificate is not trusted: {exc.verify_message}; if a proxy looks into TLS here, give its "
                 "certificate (ca_file, WEBSOCKET_V6_CA_FILE)"

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 # then; from now on at the latest nothing new is missed, so what is missing can be fetched.
 GRACE = 1.0
 LAG = 0.25  # seconds until a page that is older than the live trades is asked for again
+LOOK = 2.0  # seconds between two looks at the thread that asks
 TRIES = 3  # calls in a row without an answer, after which there is no use in more
 
 
@@ -82,6 +83,10 @@ class AskAgain(NamedTuple):
     stream: Stream
 
 
+class Look(NamedTuple):
+    """Is the reader there?"""
+
+
 class CallDue(NamedTuple):
     """The pace allows the next call."""
 
@@ -105,6 +110,7 @@ class Backfill(Actor):
         self._asked: Call | None = None  # that is not answered yet
         self._timer: Timer | None = None
         self._telling = Telling()  # of calls without an answer
+        self._looks = False  # there is a timer for that
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
@@ -130,6 +136,9 @@ class Backfill(Actor):
                 self._make_ready(epoch, stream)
             case CallDue():
                 self._timer = None
+            case Look():
+                self._looks = False
+                self._look_after_reader()
             case _:
                 super().on_receive(message)
         self._ask_next()
@@ -248,13 +257,38 @@ class Backfill(Actor):
         if due > now:
             self._timer = self.after(due - now, CallDue())
             return
-        if self._reader is None:
-            self._reader = RestReader(self._config, self.actor_ref)
-            self._reader.start()
+        try:
+            reader = self._reader or self._new_reader()
+        except (RuntimeError, MemoryError) as exc:  # no thread for it
+            self._unanswered(Call(job.epoch, job.ready[0], job.fills[job.ready[0]].query()), str(exc))
+            self._look_later(LAG)
+            return
         stream = job.ready[0]
         self._asked = Call(job.epoch, stream, job.fills[stream].query())
         self._pace.sent(now)
-        self._reader.ask(self._asked)
+        reader.ask(self._asked)
+        self._look_later(LOOK)
+
+    def _new_reader(self) -> RestReader:
+        reader = RestReader(self._config, self.actor_ref)
+        reader.start()
+        self._reader = reader
+        return reader
+
+    def _look_after_reader(self) -> None:
+        """Do without a reader whose thread is dead; what it was asked is asked again."""
+        call = self._asked
+        if self._reader is not None and not self._reader.is_alive():
+            self._asked = self._reader = None
+            if call is not None:
+                self._unanswered(call, "the thread that asks ended without a word")
+        elif call is not None:
+            self._look_later(LOOK)
+
+    def _look_later(self, delay: float) -> None:
+        if not self._looks:
+            self._looks = True
+            self.after(delay, Look())
 
     def _settle(self, call: Call) -> None:
         """Note that a call has come to its end; one of a reader that was told to finish may do so late."""

@@ -7,6 +7,7 @@ from websocket_v6.actors.base import tell
 from websocket_v6.actors.jwt import Prove
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import Door
+from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.membership import steps, words
 from websocket_v6.protocol.membership.host_entry import HostEntry
 from websocket_v6.protocol.membership.patience import Patience, Verdict
@@ -55,16 +56,21 @@ class Hosts:
         self._jwt = jwt
         self._owner = owner
         self._attempts: dict[int, Attempt] = {}
+        self._dead: set[int] = set()  # attempts whose threads were dead at the last look
         self._has_told = ""
 
-    def attach(self, number: int, entry: HostEntry, *, is_probe: bool) -> None:
-        """Open a member socket."""
+    def attach(self, number: int, entry: HostEntry, *, is_probe: bool) -> steps.NotAttached | None:
+        """Open a member socket, unless there is no thread or descriptor for it."""
         hello = words.Hello(program(), os.getpid(), self._settings)
         door = Door(entry.address, entry.key, entry.term, pid=entry.pid)
         timeout = PROOF if is_probe else HANDSHAKE
-        socket = MemberSocket(number=number, door=door, hello=hello, owner=self._owner, timeout=timeout)
+        try:
+            socket = MemberSocket(number=number, door=door, hello=hello, owner=self._owner, timeout=timeout)
+            socket.start()
+        except (OSError, RuntimeError, MemoryError) as exc:
+            return steps.NotAttached(number, TransportError(f"there is no way to the host, process {entry.pid}: {exc}"))
         self._attempts[number] = Attempt(entry, socket)
-        socket.start()
+        return None
 
     def detach(self, number: int) -> None:
         """Close a member socket, of which nothing more is told."""
@@ -148,9 +154,17 @@ class Hosts:
             return steps.NotAttached(end.number, end.error, end.is_gone, end.is_hung, end.is_final)
         return steps.HostGone(end.number, end.error, end.is_final)
 
+    def _ended_without_a_word(self) -> list[steps.Event]:
+        """Take up which threads are dead; who has said so is heard before the second look."""
+        dead = {number for number, one in self._attempts.items() if not one.socket.is_alive()}
+        found, self._dead = dead & self._dead, dead
+        error = TransportError("the thread of a member socket ended without a word")
+        events = [self.ended(MemberEnded(number, error)) for number in found]
+        return [event for event in events if event is not None]
+
     def look(self, now: float) -> list[steps.Event]:
         """Return which hosts say nothing, or something again."""
-        events: list[steps.Event] = []
+        events = self._ended_without_a_word()
         for number, attempt in self._attempts.items():
             if attempt.welcome is None or attempt.patience is None:
                 continue

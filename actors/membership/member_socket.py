@@ -120,7 +120,7 @@ class MemberSocket(threading.Thread):
         """Open, read, end."""
         try:
             end = self._run()
-        except Exception as exc:
+        except BaseException as exc:
             logger.exception("the thread of a member socket failed; this is a bug")
             end = self._end(TransportError(f"the member socket failed through a bug: {outside_text(repr(exc))}"))
         finally:

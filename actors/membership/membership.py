@@ -15,6 +15,7 @@ import pykka
 
 from websocket_v6.actors.base import Actor, Timer, stop_and_join, tell
 from websocket_v6.actors.boot_clock import clock
+from websocket_v6.actors.failures import Hang
 from websocket_v6.actors.jwt import Judged, Proved
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import KeysChanged
@@ -27,6 +28,7 @@ from websocket_v6.actors.messages.server import (
     MemberSaid,
 )
 from websocket_v6.actors.messages.supervisor import Failed, UseSettings
+from websocket_v6.actors.watching import Watchman
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import ConfigError, WebSocketV6Error
 from websocket_v6.protocol.membership import steps, words
@@ -34,6 +36,7 @@ from websocket_v6.protocol.membership.host_entry import HostEntry
 from websocket_v6.protocol.membership.machine import MembershipMachine
 from websocket_v6.protocol.membership.patience import Pauses
 from websocket_v6.protocol.membership.shared_settings import settings_of
+from websocket_v6.protocol.shortages import remedy
 
 from .hosts import LOOK, Hosts
 from .member_socket import MemberEnded, MemberHeard, MemberOpened
@@ -96,6 +99,7 @@ class Membership(Actor):
         )
         self._role = Role.LOOKING
         self._pauses = Pauses(LOOK, clock())
+        self._watchman = Watchman(clock())  # of its server
         self._due: Timer | None = None
         self._closing: list[Ref] = []  # servers that are about to stop
         self._leaving: list[pykka.Future[bool]] = []
@@ -123,6 +127,7 @@ class Membership(Actor):
                 self._tell(steps.Due())
             case LookAround():
                 self.after(LOOK, LookAround())
+                self._look_after_server()
                 for event in self._hosts.look(clock()):
                     self._tell(event)
             case MemberOpened(number, welcome):
@@ -136,7 +141,9 @@ class Membership(Actor):
                 self._tell(self._hosts.ended(message))
             case DoorOpened(server, address):
                 self._tell(self._members.opened(server, address))
-            case DoorFailed(server, reason):
+            case DoorFailed(server, reason, error):
+                if error is not None and server == self._members.server:
+                    raise error  # no place is kept without a door, and none is given up for a bug: it is found anew
                 self._tell(self._members.failed(server, reason))
             case DoorDoubts():
                 self._tell(steps.ClockJumped())
@@ -253,7 +260,7 @@ class Membership(Actor):
                 logger.info("process %d is the host now", entry.pid)
                 members.moved(entry)
             case steps.Attach(number, entry, is_probe):
-                hosts.attach(number, entry, is_probe=is_probe)
+                return hosts.attach(number, entry, is_probe=is_probe)
             case steps.Detach(number):
                 hosts.detach(number)
             case steps.SayLetMeHost(number):
@@ -271,6 +278,8 @@ class Membership(Actor):
         try:
             return steps.LockFree() if files.try_lock() else steps.LockTaken(files.holder())
         except (OSError, ConfigError) as exc:
+            if remedy(exc):
+                raise  # it says nothing of the folder
             return steps.FolderFailed(ConfigError(f"cannot share connections with other processes: {exc}"))
 
     def _announce(self, entry: HostEntry) -> steps.Event:
@@ -287,8 +296,19 @@ class Membership(Actor):
         try:
             self._members.open(self._rendezvous.new_address(), term)
         except (OSError, ConfigError) as exc:
+            if remedy(exc):
+                raise
             return steps.DoorFailed(ConfigError(str(exc)))
         return None
+
+    def _look_after_server(self) -> None:
+        """Fail with a server that is dead without a word, or hangs."""
+        server = self._members.server
+        found = self._watchman.look({"door": server} if server is not None else {}, clock())
+        for error in found.values():
+            if server is not None:
+                self._watchman.give_up(server, is_alive=isinstance(error, Hang))
+                raise error
 
     def _close_later(self, server: Ref | None) -> None:
         if server is not None:

@@ -14,6 +14,7 @@ Everything rests on the folder being the user's alone: who can read the key can 
 
 import contextlib
 import hashlib
+import logging
 import os
 import secrets
 import socket
@@ -21,7 +22,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,8 @@ from websocket_v6.protocol.membership.host_entry import HostEntry, as_written, r
 from .folders import check_folder, default_folder, keep_private, other_folders
 
 __all__ = ["Findings", "HostEntry", "Rendezvous", "default_folder", "host_elsewhere"]
+
+logger = logging.getLogger(__name__)
 
 # The kernel's bound on a socket's path is 108 bytes, with the zero at its end; 104 on other systems.
 _LONGEST_ADDRESS = 103
@@ -209,7 +212,7 @@ class Rendezvous:
             before = self.find_host()
             self._write(entry)
             if not self.is_holder:  # this process was stopped in its turn, and the lock was taken away meanwhile
-                self._host_path.unlink(missing_ok=True)
+                _remove(self._host_path)
                 return False
         if before is not None and before.address != entry.address and before.pid != os.getpid():
             self.sweep(before)
@@ -221,7 +224,7 @@ class Rendezvous:
             fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(fd, "wb") as file:  # noqa: PTH123 - of a descriptor
                 file.write(as_written(entry))
-            draft.replace(self._host_path)
+            _insist(lambda: draft.replace(self._host_path))
         except OSError:
             draft.unlink(missing_ok=True)
             raise
@@ -230,7 +233,7 @@ class Rendezvous:
         """Take back `announce`, unless another is the host by now."""
         with self._turn():
             if self.is_holder and self.find_host() == entry:
-                self._host_path.unlink(missing_ok=True)
+                _remove(self._host_path)
         self.sweep(entry)
 
     def oust(self, entry: HostEntry) -> bool:
@@ -238,7 +241,7 @@ class Rendezvous:
         with self._turn():
             if self.find_host() != entry:
                 return False
-            self._host_path.unlink(missing_ok=True)
+            _remove(self._host_path)
             self._remove_lock()
         return True
 
@@ -297,11 +300,36 @@ def _read(path: Path) -> HostEntry | None:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or (not _IS_WINDOWS and found.st_uid != os.getuid()):
             return None
-        return read_entry(os.read(fd, HOST_FILE_BYTES + 1))
+        data = os.read(fd, HOST_FILE_BYTES + 1)
     except OSError:
         return None
     finally:
         os.close(fd)
+    entry = read_entry(data)
+    if entry is not None:
+        _damaged.discard(path)
+    elif path not in _damaged:
+        _damaged.add(path)
+        logger.warning("%s is damaged: it is taken as if it were not there", path)
+    return entry
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    _insist(lambda: path.unlink(missing_ok=True))
+
+
+def _insist(change: Callable[[], object]) -> None:
+    """Make a change to a file that somebody may be reading, which Windows refuses for as long as that takes."""
+    deadline = time.monotonic() + TURN
+    while True:
+        try:
+            change()
+            return
+        except PermissionError:
+            if not _IS_WINDOWS or time.monotonic() > deadline:
+                raise
+        _pause.wait(TURN_LOOK)
 
 
 def _is_listening(entry: HostEntry) -> bool:
@@ -322,6 +350,7 @@ def _is_listening(entry: HostEntry) -> bool:
     return True
 
 
+_damaged: set[Path] = set()  # files of which that was told
 _pause = threading.Event()  # that never comes: only its deadline does
 
 # Descriptors of locks that this process holds. A forked child closes its copies: the lock lives as long as any of them.

@@ -7,7 +7,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 
 from .registry import BackfillEnded
 
-__all__ = ["ConnectionChanged", "EngineFailed", "Ready", "StreamFailed"]
+__all__ = ["ConnectionChanged", "EngineFailed", "PartFailed", "Ready", "StreamFailed"]
 
 
 class Ready(NamedTuple):
@@ -42,7 +42,15 @@ class ConnectionChanged(NamedTuple):
     retry_in: float | None = None  # seconds to the next attempt, where that is known
 
 
+class PartFailed(NamedTuple):
+    """A part of the engine that these endpoints need has failed, and is started again: `reason` says when."""
+
+    endpoints: tuple[str, ...]
+    at_ns: int
+    reason: str
+
+
 class EngineFailed(NamedTuple):
-    """The engine has given up: nothing will be delivered any more (error: live)."""
+    """What this component wanted is lost: nothing will be delivered of it any more (error: live)."""
 
     error: WebSocketV6Error

@@ -25,6 +25,7 @@ __all__ = [
     "Convey",
     "DropRoutes",
     "Filled",
+    "GetLastValues",
     "MailboxDrained",
     "Malformed",
     "RouterInheritance",
@@ -158,6 +159,10 @@ class Malformed(NamedTuple):
     stream: Stream
     problem: str
     key: tuple[int, int]
+
+
+class GetLastValues(NamedTuple):
+    """Answer with the router's LastValues (live)."""
 
 
 # --- backfill to router

@@ -36,10 +36,14 @@ class DoorOpened(NamedTuple):
 
 
 class DoorFailed(NamedTuple):
-    """The server (live) cannot listen, and why. Its last word."""
+    """The server (live) cannot listen, or is no more, and why. Its last word.
+
+    `error` (live): a bug, or what this machine has run out of, and not an answer.
+    """
 
     server: Ref
     reason: str
+    error: BaseException | None = None
 
 
 class DoorDoubts(NamedTuple):

@@ -5,8 +5,9 @@ from typing import Any, Literal, NamedTuple
 import pykka
 
 from .common import Ref
+from .registry import Unsubscribe
 
-__all__ = ["Failed", "OpenNetwork", "Renew", "SourceServes", "UseSettings"]
+__all__ = ["Failed", "OpenNetwork", "Renew", "SourceServes", "TakeBack", "UseSettings"]
 
 
 class Failed(NamedTuple):
@@ -56,3 +57,9 @@ class OpenNetwork(NamedTuple):
 
     opening: Any
     address: "pykka.Future[str]"
+
+
+class TakeBack(NamedTuple):
+    """The registry, or the next one if there is none now, is to hear this."""
+
+    message: Unsubscribe

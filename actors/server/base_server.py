@@ -17,6 +17,7 @@ from websocket_v6.actors.messages.router import Beat
 from websocket_v6.actors.messages.server import Beaten, Dismiss, DoorFailed, DoorOpened
 from websocket_v6.actors.ways import Mouth
 from websocket_v6.protocol.membership.patience import Patience, Verdict
+from websocket_v6.protocol.shortages import remedy
 from websocket_v6.protocol.telling import Tellings
 from websocket_v6.protocol.websocket.outgoing import close_frame
 from websocket_v6.protocol.websocket.server_handshake import Head
@@ -77,6 +78,8 @@ class BaseServer(Actor):
         try:
             self._listener = Listener(self._address)
         except OSError as exc:
+            if remedy(exc):
+                raise  # it says nothing of the address
             tell(self._owner, DoorFailed(self.actor_ref, exc.strerror or str(exc)))
             self.stop()
             return

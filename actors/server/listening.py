@@ -37,13 +37,13 @@ class Listener:
             self.socket.bind(self._path or _host_and_port(address))
             self.socket.listen(BACKLOG)
             self.socket.setblocking(False)
+            self._spare = os.open(os.devnull, os.O_RDONLY)
         except BaseException:
             self.socket.close()
             raise
         self.port = 0 if self._path else int(self.socket.getsockname()[1])
         host = address.rpartition(":")[0]
         self.address = self._path or f"{host}:{self.port}"
-        self._spare = os.open(os.devnull, os.O_RDONLY)
 
     def accept(self) -> list[socket.socket]:
         """Return those that have come, a few of them at a time; none of another user's."""

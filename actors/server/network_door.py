@@ -70,11 +70,6 @@ class NetworkDoor:
             logger.error("the network is not served: cannot listen at %s again: %s; trying on", address, reason)
         return True
 
-    def give_up(self, error: Exception) -> None:
-        """Answer whoever still waits: the engine has given up."""
-        self.opening = None
-        self._answer(error)
-
     def _answer(self, answer: str | Exception) -> None:
         asked, self._asked = self._asked, None
         if asked is None:

@@ -52,9 +52,11 @@ MAX_PROOF = 128  # hexadecimal digits
 
 
 class ShowState(NamedTuple):
-    """What the page is to show, as JSON."""
+    """What is to be shown to whoever looks: to the page, as JSON; to Prometheus, if it can be; and to /readyz."""
 
     state: bytes
+    metrics: bytes | None = None
+    unready: str = ""  # why not, in lines
 
 
 class VisitorHealth(NamedTuple):
@@ -105,7 +107,7 @@ class NetworkServer(BaseServer):
         self._registry = registry
         self._jwt = jwt
         self._bearer = Bearer()
-        self._page = Page()
+        self._page = Page(time.monotonic())
         self._judged: dict[int, tuple[Head, Token | None]] = {}  # clients whose tokens, or proofs, are looked at
         self._nonces: dict[int, str] = {}  # of the tokens that clients came in with
         self._challenges = Challenges()
@@ -130,8 +132,8 @@ class NetworkServer(BaseServer):
                 self._admit_judged(number, is_signed=is_signed)
             case KeysChanged():
                 self._end_private()
-            case ShowState(state):
-                self._page.state = state
+            case ShowState(state, metrics, unready):
+                self._page.show(state, metrics, unready, time.monotonic())
             case GetHealth():
                 return self._health()
             case _:
@@ -178,7 +180,7 @@ class NetworkServer(BaseServer):
             self._refuse(client, refusal)
             return None
         if visit.is_look:
-            self._sockets.refuse(client, self._page.answer(head), "it has its page")
+            self._sockets.refuse(client, self._page.answer(head, time.monotonic()), "it has what it asked for")
             return None
         if endpoint_at(head.path) == "public":
             return self._let_in(client, head)

@@ -15,6 +15,7 @@ from websocket_v6.actors.messages.server import (
     CloseMember,
     Confirm,
     DoorDoubts,
+    DoorFailed,
     Doubt,
     NameMember,
     SayToMember,
@@ -133,6 +134,10 @@ class Server(BaseServer):
             case _:
                 return super().on_receive(message)
         return None
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the owner, whose place without a door is none."""
+        tell(self._owner, DoorFailed(self.actor_ref, repr(error), error))
 
     # --- who comes and goes
 

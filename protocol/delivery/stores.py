@@ -17,7 +17,7 @@ from websocket_v6.protocol.limits import THROTTLED_STREAMS
 
 from .policy import Mailbox
 
-__all__ = ["NEVER", "NOW", "Fifo", "Store", "make_store"]
+__all__ = ["NEVER", "NOW", "Fifo", "Lossless", "Store", "make_store"]
 
 NOW = 0.0  # as a time when something is due: before any time of the clock
 NEVER = float("inf")
@@ -106,16 +106,16 @@ class Lossless(Fifo):
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(max_bytes)
-        self._is_over = False
+        self.is_over = False  # nothing more comes in
 
     def put_many(self, events: Sequence[Event], weight: int) -> None:
-        if self._is_over:
+        if self.is_over:
             return
         super().put_many(events, weight)
         if self._most > self._max_bytes:
             held = self._weigh()
             while held > self._max_bytes:
-                self._is_over = True
+                self.is_over = True
                 held -= EVENT_BYTES + self.pop().size
             self._most = held
 

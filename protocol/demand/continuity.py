@@ -2,7 +2,9 @@
 
 What is counted here are attachments: lives of whatever brings the endpoint's data, a connection to the exchange or
 another process. While one serves all that is wanted, the others may be lost and nothing is missing. The *epoch* that
-users see counts the times at which something may be. All times are Unix nanoseconds, passed in by the caller.
+users see counts the times at which something may be. All times are Unix nanoseconds, passed in by the caller. The
+clock may be set meanwhile, by hours: forward, and a gap is told longer than it was; back, and its bounds are moved so
+that it holds all that may be missing, in the time that whoever hears of it goes by.
 """
 
 from collections import deque
@@ -15,6 +17,7 @@ __all__ = ["Continuity", "Gap"]
 ENDLESS = 2**63
 # Attachments lost in one epoch while another served: as many are remembered, should that one prove to have been dead.
 SPANS = 1000
+SLACK_NS = 1_000_000_000  # by which two clocks that were not set may differ about a length
 
 
 class Gap(NamedTuple):
@@ -44,17 +47,20 @@ class Continuity:
         """Since when something may be missing to a successor, as far as is known here: at worst, the whole epoch."""
         return self._began_ns if self.is_served else self.gap_started_ns
 
-    def opened(self, number: int, at_ns: int, gap_started_ns: int | None = None) -> bool:
+    def opened(self, number: int, at_ns: int, gap_started_ns: int | None = None, *, outage_ns: int = 0) -> bool:
         """Note that attachment `number` is open; return whether an epoch begins with it.
 
         `gap_started_ns` is since when its source itself has missed something, for a predecessor of this object may have
-        known of a gap that has begun.
+        known of a gap that has begun. Nothing was served for at least `outage_ns`: the clock may have been set back
+        meanwhile, and a gap is told as the clock is when it ends.
         """
         if self.is_served:
             self._since[number] = None
             return False
         if self.gap_started_ns is None:
             self.gap_started_ns = gap_started_ns
+        if self.gap_started_ns is not None and self.gap_started_ns > at_ns - outage_ns + SLACK_NS:
+            self.gap_started_ns = at_ns - outage_ns
         self._begin(number, at_ns)
         return True
 
@@ -88,6 +94,8 @@ class Continuity:
         others = {other: at for other, at in self._since.items() if at is not None and other in whole}
         if not others:
             started_ns = self._first_missing()
+            if started_ns > at_ns:  # the clock was set back since
+                started_ns = at_ns if last_ns is None else min(last_ns, at_ns)
             if not self.is_served:
                 self.gap_started_ns = started_ns
                 return None

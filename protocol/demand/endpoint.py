@@ -282,7 +282,7 @@ class Endpoint:
         one = self._sources.attachment(attachment)
         if one is None:
             return []
-        self._epochs.ended(one, whole_ns, at_ns, reason, error)
+        self._epochs.ended(one, whole_ns, at_ns, reason, error, now)
         if self._sources.is_open:
             self._asking.changed(now)  # what it was to bring is watched for elsewhere
         else:

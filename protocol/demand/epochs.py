@@ -54,6 +54,7 @@ class Epochs:
     ) -> None:
         self.opened_at_ns = 0  # when this epoch began
         self._gaps: deque[KnownGap] = deque(maxlen=REMEMBERED_GAPS)
+        self._lost_at: float | None = None  # since when nothing is served, if anything was; monotonic
         self._told = ""  # the last state that all were told
         self._lost_for = ""  # why, when that was last the case
         self._trouble: tuple[str, What] | None = None  # "lost" or "refused", and why, while it goes on
@@ -82,7 +83,8 @@ class Epochs:
         """Admit an attachment: an epoch begins with it, or it is held beside others."""
         is_first = not self._sources.is_open
         one = self._sources.opened(source, number, is_held=not is_first, backfills=backfills)
-        self._continuity.opened(number, at_ns)
+        outage = 0.0 if self._lost_at is None else now - self._lost_at
+        self._continuity.opened(number, at_ns, outage_ns=int(outage * 1e9))
         if is_first:
             if self._told == "open":  # it was closed, and whoever should have said so is gone
                 self.tell("closed", at_ns, epoch=self._continuity.epoch - 1)
@@ -112,7 +114,9 @@ class Epochs:
 
     # --- and go
 
-    def ended(self, one: Attachment, whole_ns: int, at_ns: int, reason: str, error: WebSocketV6Error | None) -> None:
+    def ended(
+        self, one: Attachment, whole_ns: int, at_ns: int, reason: str, error: WebSocketV6Error | None, now: float
+    ) -> None:
         """Note that an attachment is over, and what is missing if others go on; that nothing serves is for the caller.
 
         All of it from before `whole_ns` was delivered.
@@ -121,6 +125,7 @@ class Epochs:
         whole = self._sources.covering(one, self._leases.union)
         gap = self._continuity.lost(one.number, whole_ns, at_ns, whole)
         self.down([one], reason or "lost")
+        self._lost_at = None if self._continuity.is_served else now
         if gap is not None:
             # Another one goes on, but it has not brought everything since this one fell silent.
             self._continuity.gap_started_ns = gap.started_ns
@@ -169,7 +174,10 @@ class Epochs:
     ) -> None:
         """Tell all that want something of the endpoint, or the owner of one lease, what happened to it."""
         epoch = self._continuity.epoch if epoch is None else epoch
-        self._out.append(Tell(state, epoch, at_ns, self._continuity.gap_started_ns, reason, error, lease, retry_in))
+        started_ns = self._continuity.gap_started_ns
+        if started_ns is not None:
+            started_ns = min(started_ns, at_ns)  # the clock may have been set back since
+        self._out.append(Tell(state, epoch, at_ns, started_ns, reason, error, lease, retry_in))
         if state == "lost" and self._told in ("open", ""):  # what comes after that are vain attempts
             self._lost_for = reason or str(error or "")
         if lease is None:

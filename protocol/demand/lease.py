@@ -41,10 +41,11 @@ class Dropped(NamedTuple):
 class Lease:
     """What one subscription wants. `open` are the streams that still count, in the order of the want."""
 
-    __slots__ = ("is_apart", "open", "satisfied", "want")
+    __slots__ = ("codes", "is_apart", "open", "satisfied", "want")
 
     def __init__(self, want: Want, satisfied: Iterable[Stream] = ()) -> None:
         self.want = want
+        self.codes = set(want.codes)  # of which there may be ten thousand
         self.satisfied = set(satisfied)  # wanted once, and delivered
         self.open = dict.fromkeys(stream for stream in want.streams() if stream not in self.satisfied)
         self.is_apart = False
@@ -100,7 +101,7 @@ class Leases:
     def _news(self, lease: Lease, want: Want) -> Want | None:
         if want.with_codes(()) != lease.want.with_codes(()):
             raise LocalProtocolError(f"a lease of {lease.want.type} cannot become one of another kind of {want.type}")
-        want = want.with_codes(code for code in dict.fromkeys(want.codes) if code not in lease.want.codes)
+        want = want.with_codes(code for code in dict.fromkeys(want.codes) if code not in lease.codes)
         if not want.codes or not lease.want.codes:  # a want without codes has all of them
             return None
         streams = dict.fromkeys(want.streams())
@@ -110,6 +111,7 @@ class Leases:
         except LocalProtocolError:
             lease.want = before
             raise
+        lease.codes.update(want.codes)
         lease.open.update(streams)
         return want
 
@@ -137,6 +139,7 @@ class Leases:
         for stream in streams:
             del lease.open[stream]
         lease.want = lease.want.with_codes(staying)
+        lease.codes.difference_update(going)
         self._acquit(number, lease)
         return Dropped(streams, gone)
 

@@ -54,8 +54,9 @@ class Union:
         Raises:
             LocalProtocolError: if the exchange would refuse the union with it; nothing is counted then.
         """
-        indicators = dict(zip(want.streams(), _indicators(want), strict=True))
-        streams = tuple(indicators) if streams is None else tuple(streams)
+        # Of a want that grows, one code after the other, all would be gone through each time.
+        indicators = dict(zip(want.streams(), _indicators(want), strict=True)) if want.indicators else {}
+        streams = tuple(dict.fromkeys(want.streams())) if streams is None else tuple(streams)
         if want.endpoint == "info":
             surplus = len(self._demands.keys() | set(streams)) - MAX_COMBINATIONS
             if surplus > 0:
@@ -66,7 +67,7 @@ class Union:
         for stream in streams:
             demand = self._demands.get(stream)
             if demand is None:
-                demand = self._demands[stream] = Demand(want, indicators[stream])
+                demand = self._demands[stream] = Demand(want, indicators.get(stream))
             _count(demand.live if want.realtime else demand.once, want.depth, 1)
             demand.body += want.include_body
         return streams
@@ -84,11 +85,9 @@ class Union:
         return gone
 
 
-def _indicators(want: Want) -> list[Indicator | None]:
+def _indicators(want: Want) -> list[Indicator]:
     """Return the indicator of each of the want's streams, in the order of `Want.streams`."""
-    if want.indicators:
-        return [one for _ in want.codes for one in want.indicators]
-    return [None] * max(1, len(want.codes), len(want.categories))
+    return [one for _ in want.codes for one in want.indicators]
 
 
 def _count(counts: dict[int, int], depth: int, by: int) -> None:

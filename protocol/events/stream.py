@@ -23,6 +23,8 @@ class ConnectionState(StrEnum):
     """Nothing is wanted of the endpoint any more."""
     BACKFILLED = "backfilled"
     """The gap of an open connection has been seen to: what was `recovered`, and what was not."""
+    RESTARTING = "restarting"
+    """A part of the engine that the endpoint needs has failed and is started again; what that does is told too."""
 
 
 class Unrecovered(NamedTuple):
@@ -37,7 +39,7 @@ class Unrecovered(NamedTuple):
 class ConnectionEvent(msgspec.Struct, frozen=True):
     """The connection of an endpoint changed its state; messages may be missing where `gap` is given.
 
-    `state` is a ConnectionState: "connecting", "open", "lost", "refused", "closed" or "backfilled".
+    `state` is a ConnectionState: "connecting", "open", "lost", "refused", "closed", "backfilled" or "restarting".
     """
 
     endpoint: str  # "public", "private", "info"

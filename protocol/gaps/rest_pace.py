@@ -5,6 +5,8 @@ left for others at the same address. Source: Upbit WebSocket reference, "REST fo
 next second, after 418 as long as the answer says.
 """
 
+from websocket_v6.protocol.limits import RETRY_AFTER
+
 __all__ = ["RestPace"]
 
 SPACING = 0.125
@@ -30,7 +32,7 @@ class RestPace:
     def refused(self, now: float, status: int, retry_after: float | None) -> None:
         """Note that a call was one too many (429), or that the address is blocked (418)."""
         wait = retry_after if retry_after is not None else NEXT_SECOND if status == 429 else BLOCKED
-        self._free_at = max(self._free_at, now + wait)
+        self._free_at = max(self._free_at, now + min(max(wait, 0.0), RETRY_AFTER))
 
     def failed(self, now: float, times: int) -> None:
         """Note that there was no answer, or none of use, `times` times in a row."""

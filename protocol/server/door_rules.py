@@ -26,7 +26,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 CONNECTS = 5  # a second from one address, as at the exchange
 LOOKS = 20  # a second at the page and its state: several may be open, and they take nothing from those who connect
 _MAX_ADDRESSES = 1_000  # that are counted each by itself; the others together
-PAGE_PATHS = ("/", "/state.json")
+PAGE_PATHS = ("/", "/state.json", "/metrics", "/healthz", "/readyz")
 _PATHS = {"/websocket/v1": "public", "/websocket/v1/private": "private", "/websocket/v1/info": "info"}
 
 

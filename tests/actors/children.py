@@ -18,7 +18,7 @@ from websocket_v6.actors.membership.place import HandOver, Released
 from websocket_v6.actors.messages.common import GetInheritance, Ref
 from websocket_v6.actors.messages.component import EngineFailed
 from websocket_v6.actors.messages.connection import Disconnect, KeysChanged
-from websocket_v6.actors.messages.registry import ComponentGone, DropSource, UseRouter, UseSource, Watch
+from websocket_v6.actors.messages.registry import ComponentGone, DropSource, Unsubscribe, UseRouter, UseSource, Watch
 from websocket_v6.actors.messages.router import RouterInheritance, UseBackfill, UseRegistry
 
 __all__ = ["KINDS", "House"]
@@ -95,6 +95,8 @@ def _word(what: object) -> str:
             return f"watch {component_id}"
         case ComponentGone(component_id):
             return f"gone {component_id}"
+        case Unsubscribe(_, lease):
+            return f"take back {lease}"
         case Resign() | GetInheritance() | EngineFailed() | HandOver():
             return type(what).__name__
     raise AssertionError(f"nobody says {what!r}")

@@ -8,7 +8,13 @@ import pykka
 
 from websocket_v6.actors.messages.common import Ref
 
-__all__ = ["Ear", "StandIn"]
+__all__ = ["Ear", "StandIn", "there"]
+
+
+def there(ref: Ref | None) -> Ref:
+    """Return the ref of an actor that is there: it is not just being started again."""
+    assert ref is not None
+    return ref
 
 
 class Ear:
@@ -31,7 +37,7 @@ class Ear:
             found.append(self._told.get())
         return found
 
-    def hear(self, timeout: float = 10.0) -> Any:
+    def hear(self, timeout: float = 20.0) -> Any:
         """Wait for the next that it is told."""
         return self._told.get(timeout=timeout)
 
@@ -45,6 +51,7 @@ class StandIn:
     """
 
     actor_inbox = None  # there is no thread to wait for
+    _actor_weakref = staticmethod(lambda: None)  # and no actor
 
     def __init__(
         self, name: str = "", log: list[tuple[str, Any]] | None = None, answers: Mapping[type[Any], Any] | None = None
@@ -64,10 +71,13 @@ class StandIn:
     def tell(self, message: object) -> None:
         self._note(message)
 
-    def ask(self, message: object, timeout: float) -> object:
+    def ask(self, message: object, *, block: bool) -> "pykka.Future[object]":
+        assert not block
         self._note(message)
         answer = self.answers.get(type(message))
-        return answer(message) if callable(answer) else answer
+        future: pykka.Future[object] = pykka.ThreadingFuture()
+        future.set(answer(message) if callable(answer) else answer)
+        return future
 
     def stop(self, *, block: bool) -> None:
         assert not block

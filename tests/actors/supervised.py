@@ -7,14 +7,15 @@ import pytest
 
 from tests.actors.children import House
 from websocket_v6.actors.base import ask, stop_and_join, tell
+from websocket_v6.actors.children import Children
 from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.supervisor import Failed
-from websocket_v6.actors.supervisor import Children, GetChildren, Quit, Supervisor
+from websocket_v6.actors.supervisor import BringUp, GetChildren, Quit, Supervisor
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
 
-TIMEOUT = 10.0
+TIMEOUT = 20.0
 BUG = RuntimeError("a bug, as told")
 
 
@@ -54,6 +55,12 @@ class World:
         child.is_dead = True
         kind = name.split()[0]
         tell(self.ref, Failed(kind, child.ref, BUG, inheritance))
+        return self.told()
+
+    def come_due(self) -> list[str]:
+        """Have the supervisor see to who may be started again by now; return what follows."""
+        self.told()
+        tell(self.ref, BringUp())
         return self.told()
 
     def place(self, role: Role, door: Door | None = None, *shared: str) -> None:

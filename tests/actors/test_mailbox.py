@@ -191,6 +191,75 @@ def test_a_full_mailbox_that_closes_lets_its_source_go(drained: bool) -> None:
     assert calls == [True]
 
 
+# --- out of memory
+
+
+class Scarce:
+    """Has the memory run out at some of a store's calls, when half of what came is in it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, mailbox: MailboxQueue) -> None:
+        self.is_out = False
+        kind = type(mailbox._store)
+        put_many = kind.put_many
+
+        def put(store: Any, events: list[Event], weight: int) -> None:
+            if not self.is_out:
+                put_many(store, events, weight)
+                return
+            put_many(store, events[: len(events) // 2], weight)
+            raise MemoryError
+
+        monkeypatch.setattr(kind, "put_many", put)
+
+    def put(self, mailbox: MailboxQueue, *events: Event) -> bool:
+        self.is_out = True
+        try:
+            return mailbox.put_many(events)
+        finally:
+            self.is_out = False
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [Mailbox.drop_oldest(10, notify=True), Mailbox.latest(notify=True), Mailbox.throttle(0.5, notify=True)],
+    ids=str,
+)
+def test_without_memory_all_that_waits_is_dropped_and_told(monkeypatch: pytest.MonkeyPatch, policy: Mailbox) -> None:
+    mailbox = MailboxQueue(policy)
+    scarce = Scarce(monkeypatch, mailbox)
+    mailbox.put_many([event(1, "A"), event(2, "B")])
+    assert scarce.put(mailbox, event(3, "A"), event(4, "B")) is False
+    assert mailbox.stats == (4, 0, 4, 0)
+    mailbox.put_many([event(5, "A")])
+    taken = drain(mailbox, 10.0)
+    assert (numbers(taken), sum(told(taken))) == ([5], 4)
+    assert mailbox.stats == (5, 1, 4, 0)
+
+
+def test_without_memory_a_lossless_one_ends_with_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox = MailboxQueue(Mailbox.lossless(1 << 20))
+    scarce = Scarce(monkeypatch, mailbox)
+    mailbox.put_many([event(1)])
+    scarce.put(mailbox, event(2), event(3))
+    mailbox.put_many([event(4)])
+    assert numbers([mailbox.get(0), mailbox.get(0)]) == [1, 2]
+    with pytest.raises(
+        MailboxFullError, match=r"no memory left for a lossless mailbox: 2 .* 2 were lost .* more memory"
+    ):
+        mailbox.get(0)
+
+
+def test_without_memory_a_full_one_lets_its_source_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox = MailboxQueue(Mailbox.block(1))
+    scarce = Scarce(monkeypatch, mailbox)
+    calls: list[bool] = []
+    mailbox.on_drained = lambda: calls.append(True)
+    mailbox.put_many([event(1)])
+    assert mailbox.full
+    scarce.put(mailbox, event(2))
+    assert (calls, mailbox.full, mailbox.stats.dropped) == ([True], False, 2)
+
+
 # --- waking
 
 
@@ -683,7 +752,7 @@ def test_without_notify_the_stream_holds_events_alone(policy: Mailbox) -> None:
 
 
 def test_a_lossless_mailbox_ends_without_a_word_in_the_stream() -> None:
-    mailbox = MailboxQueue(Mailbox.lossless(event(1).size))
+    mailbox = MailboxQueue(Mailbox.lossless(weigh([event(1)])))
     mailbox.put_many([event(1), event(2)])
     assert mailbox.get(0) == event(1)
     with pytest.raises(MailboxFullError, match="1 events were delivered, 1 were lost"):

@@ -32,9 +32,9 @@ PADDED = [
     Mailbox.drop_oldest(4096),
     Mailbox.drop_oldest(1),
     Mailbox.latest(),
-    Mailbox.latest(notify=False),
-    Mailbox.throttle(0.5),
-    Mailbox.lossless(MAILBOX_BYTES),
+    Mailbox.latest(notify=True),
+    Mailbox.throttle(0.5, notify=True),
+    Mailbox.lossless(MAILBOX_BYTES, notify=True),
 ]
 
 

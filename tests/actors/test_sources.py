@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.actors.children import House
-from tests.actors.ear import Ear, StandIn
+from tests.actors.ear import Ear, StandIn, there
 from websocket_v6.actors.connection.connection import ConnectionInheritance
 from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.connection import KeysChanged
@@ -15,6 +15,7 @@ from websocket_v6.actors.sources import Neighbours, Source, Sources
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.connection.target import Target, door_target, remote_target
+from websocket_v6.protocol.supervision.steps import Gone, Stopped
 
 ENDPOINTS = ("public", "private", "info")
 DOOR = Door("door", b"k" * 32, 1, "member", 4711)
@@ -27,9 +28,18 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
         self.house = House(monkeypatch)
         names = ("registry", "router", "jwt", "membership")
-        self.neighbours = Neighbours(*(StandIn(name, self.house.log).ref for name in names))
+        registry, router, jwt, membership = (StandIn(name, self.house.log).ref for name in names)
+        self.neighbours = Neighbours(registry, router, jwt, membership)
         self.supervisor = Ear().ref
-        self.sources = Sources(config, self.supervisor, lambda: self.neighbours)
+        self.waiting: set[str] = set()  # parts for which it is too soon
+        self.noted: list[Stopped | Gone] = []
+        self.sources = Sources(config, self.supervisor, lambda: self.neighbours, self._attempt, self.noted.append)
+
+    def _attempt(self, part: str, start: Callable[[], None]) -> bool:
+        if part in self.waiting:
+            return False
+        start()
+        return True
 
     def told(self, *who: str) -> list[str]:
         return self.house.told(*who)
@@ -56,6 +66,10 @@ class World:
 
 
 Make = Callable[..., World]
+
+
+def starts(told: list[str]) -> list[str]:
+    return [one.removesuffix(": start") for one in told if one.endswith(": start")]
 
 
 @pytest.fixture
@@ -121,7 +135,7 @@ def test_what_a_connection_is_made_with(make: Make) -> None:
 def test_what_is_known_of_a_source(world: World) -> None:
     world.own()
     source = world.named("private 2")
-    assert world.sources.by_ref(source.ref) == source
+    assert world.sources.by_ref(there(source.ref)) == source
     assert world.sources.by_ref(Ear().ref) is None
 
 
@@ -231,6 +245,28 @@ def test_what_is_shared_again_takes_the_place_of_the_own_connection(world: World
     assert world.told("registry") == ["registry: use door private 4 for (2,)", "registry: use door info 5 for (3,)"]
 
 
+@pytest.mark.parametrize("redundancy", [1, 2])
+def test_what_was_to_be_shared_and_is_not_after_all_is_renewed(make: Make, redundancy: int) -> None:
+    """Keys that were the host's for a moment: the old ones' connection is there still, and nobody was to renew it."""
+    world = make(redundancy=redundancy)
+    world.guest("public", "info")
+    world.guest(*ENDPOINTS)
+    own = [one for one in world.present() if one.startswith("private")][:redundancy]
+    world.renew(own[0], "keys")
+    world.told()
+    world.guest("public", "info")
+    there = [one for one in world.present() if one.startswith("private") and one not in own]
+    assert len(there) == redundancy
+    heir = world.named(there[0])
+    assert heir.door is None
+    assert [f"private {number}" for number in heir.heir_of] == own
+    world.sources.serves(SourceServes(heir.number, is_refused=True))
+    assert not set(own) & set(world.present()), "nothing of the old keys goes on"
+    world.told()
+    world.guest("public", "info")
+    assert world.told() == [], "as it is"
+
+
 def test_who_has_lost_its_host_keeps_what_there_is_until_it_knows_more(world: World) -> None:
     world.guest("public", "info")
     world.told()
@@ -318,23 +354,73 @@ def test_new_keys_are_told_to_the_connections(world: World) -> None:
 # --- the end
 
 
-def test_a_source_that_is_stopped_leaves_what_its_successor_begins_with(world: World) -> None:
+def test_one_that_has_failed_has_a_successor_that_begins_with_what_it_left(world: World) -> None:
     world.own()
-    source = world.named("private 2")
-    assert world.sources.stop(source) == ConnectionInheritance(failures=2)
-    assert world.told() == ["private 2: Resign", "private 2: stop"], "the registry counts on it until it is dropped"
-    world.sources.drop(source)
+    part = world.named("private 2").part
+    world.sources.lost(world.named("private 2"), ConnectionInheritance(failures=7))
     assert world.told() == ["registry: drop private 2"]
-    world.sources.start("private", ConnectionInheritance(failures=2), (9,), outlives_refusal=False)
-    assert world.told() == ["private 4: start", "registry: use connection private 4 for (9,)"]
-    assert world.house.arguments["private 4"]["inheritance"] == ConnectionInheritance(failures=2)
-    assert not world.named("private 4").outlives_refusal
+    assert world.named("private 4")[2:4] == (None, part), "there, and not running"
+    assert world.sources.of("private") == ()
+    world.waiting.add(part)
+    world.sources.bring_up()
+    assert world.told() == [], "too soon"
+    world.waiting.clear()
+    world.sources.bring_up()
+    assert world.told() == ["private 4: start", "registry: use connection private 4"]
+    assert world.house.arguments["private 4"]["inheritance"] == ConnectionInheritance(failures=7)
+    world.sources.lost(world.named("private 4"), None)
+    assert world.named("private 5").part == part, "whoever is called so, it is the same place"
+    assert world.noted == []
 
 
-def test_one_that_has_failed_leaves_nothing_here(world: World) -> None:
+def test_one_that_waits_is_a_source_all_the_same(world: World) -> None:
     world.own()
-    world.house.made["private 2"].is_dead = True
-    assert world.sources.stop(world.named("private 2")) is None
+    world.sources.lost(world.named("public 1"), None)
+    world.told()
+    world.sources.arrange(Placed(Role.HOST))
+    assert world.present() == ["private 2", "info 3", "public 4"], "and no other beside it"
+    world.sources.bring_up()
+    assert starts(world.told()) == ["public 4"]
+    world.waiting.add(world.named("public 4").part)
+    world.sources.lost(world.named("public 4"), None)
+    part = world.named("public 5").part
+    world.guest("public")
+    assert starts(world.told()) == ["public 6"], "what was to lead elsewhere is not started any more"
+    assert world.present() == ["private 2", "info 3", "public 6"]
+    assert world.noted == [Gone(part)]
+
+
+def test_without_a_router_nothing_is_started_and_the_registry_hears_of_nothing(world: World) -> None:
+    world.own()
+    there = world.neighbours
+    world.sources.take_down(("public",))
+    world.neighbours = there._replace(router=None)
+    world.sources.bring_up()
+    assert world.told() == ["public 1: Resign", "public 1: stop"]
+    world.neighbours = there
+    world.sources.bring_up()
+    assert world.told() == ["registry: drop public 1", "public 4: start", "registry: use connection public 4"]
+    assert world.house.arguments["public 4"]["inheritance"] == ConnectionInheritance(failures=1)
+    assert world.noted == [Stopped(world.named("public 4").part)]
+
+
+def test_without_keys_the_public_one_is_started_alone(world: World) -> None:
+    there = world.neighbours
+    world.neighbours = there._replace(has_keys=False)
+    world.sources.arrange(Placed(Role.HOST))
+    assert starts(world.told()) == ["public 1"]
+    world.neighbours = there
+    world.sources.bring_up()
+    assert starts(world.told()) == ["private 2", "info 3"]
+
+
+def test_a_heir_of_one_that_failed_is_enough(world: World) -> None:
+    world.own()
+    world.renew("public 1")
+    part = world.named("public 1").part
+    world.sources.lost(world.named("public 1"), None)
+    assert world.present() == ["private 2", "info 3", "public 4"]
+    assert world.noted == [Gone(part)]
 
 
 def test_in_the_end_all_are_stopped_and_the_door_is_released(world: World) -> None:

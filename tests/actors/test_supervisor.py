@@ -1,6 +1,8 @@
 """The supervisor among children that only note what they are told: who is started, replaced and stopped, and when."""
 
 import logging
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,22 +13,28 @@ import pytest
 from tests.actors.children import KINDS
 from tests.actors.ear import Ear, StandIn
 from tests.actors.supervised import BUG, TIMEOUT, World
+from tests.conftest import wait_until
 from websocket_v6.actors import supervisor as subject
-from websocket_v6.actors.base import ask, stop_and_join, tell
-from websocket_v6.actors.connection.connection import ConnectionInheritance
-from websocket_v6.actors.demand.registry import RegistryInheritance
+from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
+from websocket_v6.actors.children import Children
+from websocket_v6.actors.connection.connection import Connection, ConnectionInheritance
+from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.demand.inheritance import Claim, RegistryInheritance
 from websocket_v6.actors.jwt import JwtInheritance, KeysReplaced
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.membership.place import HandOver, Placed, Role
 from websocket_v6.actors.messages.common import GetInheritance
 from websocket_v6.actors.messages.component import EngineFailed
-from websocket_v6.actors.messages.registry import ComponentGone, Watch
+from websocket_v6.actors.messages.registry import ComponentGone, Unsubscribe, Watch
 from websocket_v6.actors.messages.router import RouterInheritance
-from websocket_v6.actors.messages.supervisor import Failed, Renew, SourceServes
+from websocket_v6.actors.messages.supervisor import Failed, Renew, SourceServes, TakeBack
 from websocket_v6.actors.server.server import Server
-from websocket_v6.actors.supervisor import AwaitPlace, Children, GetChildren, Join, Quit, Supervisor
+from websocket_v6.actors.sources import Sources
+from websocket_v6.actors.supervisor import AwaitPlace, Join, Quit, Supervisor
+from websocket_v6.actors.watching import Watchman
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
-from websocket_v6.protocol.errors import EngineError
+from websocket_v6.protocol.delivery.policy import Mailbox
 
 DOOR = Door("door", b"k" * 32, 1, "member", 4711)
 
@@ -60,6 +68,10 @@ def sharing(make: Callable[..., World]) -> World:
     one.start()
     one.told()
     return one
+
+
+def mailbox() -> MailboxQueue:
+    return MailboxQueue(Mailbox.latest())
 
 
 def starts(told: list[str]) -> list[str]:
@@ -167,12 +179,6 @@ def test_what_each_child_is_made_with(make: Callable[..., World], tmp_path: Path
     assert "router 1: use <backfill 1>" in world.told()
 
 
-def test_who_shares_with_nobody_cannot_start_a_membership(world: World) -> None:
-    actor: Any = world.ref._actor_weakref()
-    with pytest.raises(LookupError):
-        actor._start_child("membership")
-
-
 # --- components
 
 
@@ -269,7 +275,8 @@ def test_a_registry_is_replaced_with_a_router_that_is_asked_for_its_last_words(w
     assert world.house.arguments["registry 2"]["inheritance"] is left
     assert world.house.arguments["router 2"]["inheritance"] == RouterInheritance({}, {"public": 5})
     world.fail("jwt 1")
-    told = world.fail("registry 2")
+    world.fail("registry 2")
+    wait_until(lambda: "registry 3" in world.house.made, "the next one")
     assert world.house.arguments["registry 3"]["inheritance"] is None, "what was inherited once is not again"
     assert world.children().registry == world.house.made["registry 3"].ref
 
@@ -311,7 +318,7 @@ def test_a_connection_is_replaced_alone(world: World) -> None:
 def test_each_failure_is_logged_with_its_reason(world: World, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         world.fail("jwt 1")
-    assert "the engine's jwt failed and is replaced: RuntimeError('a bug, as told')" in caplog.text
+    assert "the engine's jwt failed: RuntimeError('a bug, as told'); it is started again at once" in caplog.text
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -471,9 +478,9 @@ def test_doors_go_with_the_router_and_the_next_place_says_where_data_comes_from(
         "info 3: stop",
         "membership 1: stop",
         "router 2: start",
-        "membership 2: start",
         "router 2: use <registry 1>",
         "registry 1: use <router 2> after {}",
+        "membership 2: start",
         "registry 1: drop public 1",
         "registry 1: drop private 2",
         "registry 1: drop info 3",
@@ -496,108 +503,308 @@ def test_connections_that_were_to_follow_a_door_have_successors(make: Callable[.
     assert [len(refs) for refs in world.children().connections.values()] == [2, 2, 2]
 
 
-# --- a crash loop
+# --- failures in a row
+
+
+START = 1e7  # so far away that no timer comes by itself
 
 
 class Clock:
-    """Stands for the module `time` of the supervisor."""
+    """Stands for the modules `time` and `random` of the supervisor; all pauses are as long as they may be."""
 
     def __init__(self) -> None:
-        self.now = 1000.0
+        self.now = START
 
     def monotonic(self) -> float:
         return self.now
+
+    def time_ns(self) -> int:
+        return 5
+
+    def random(self) -> float:
+        return 1.0
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     one = Clock()
     monkeypatch.setattr(subject, "time", one)
+    monkeypatch.setattr(subject, "random", one)
     return one
 
 
-def crash(world: World, count: int, first: int = 1) -> list[str]:
-    """Have one jwt after the other fail; return what follows the last failure."""
-    told: list[str] = []
-    for number in range(first, first + count):
-        told = world.fail(f"jwt {number}")
-    return told
+@pytest.fixture
+def timed(clock: Clock, make: Callable[..., World]) -> World:
+    """Return a world whose clock is `clock`."""
+    one = make()
+    one.start()
+    one.told()
+    return one
 
 
-def test_a_crash_loop_ends_the_engine_and_all_hear_of_it(
-    world: World, clock: Clock, caplog: pytest.LogCaptureFixture
+def restarts(world: World) -> list[tuple[str, int, float | None]]:
+    return [(one.part, one.times, one.due) for one in world.children().troubles]
+
+
+def test_who_fails_again_and_again_is_started_again_after_longer_and_longer_pauses(timed: World, clock: Clock) -> None:
+    world, pauses = timed, []
+    assert "jwt 2" in starts(world.fail("jwt 1")), "at once"
+    for number in range(2, 12):
+        assert "jwt" not in str(starts(world.fail(f"jwt {number}")))
+        ((_, times, due),) = restarts(world)
+        assert times == number
+        assert due is not None
+        pauses.append(due - clock.now)
+        clock.now = due
+        assert f"jwt {number + 1}" in starts(world.come_due())
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0]
+
+
+def test_who_waits_holds_up_nobody_that_does_not_lean_on_it(timed: World, clock: Clock) -> None:
+    world = timed
+    world.fail("jwt 1")
+    told = world.fail("jwt 2")
+    assert stops(told) == ["private 4", "info 5"]
+    children = world.children()
+    assert (children.jwt, children.registry) == (None, world.house.made["registry 1"].ref)
+    assert [len(refs) for refs in children.connections.values()] == [1, 0, 0]
+    assert "public 8" in starts(world.fail("public 1")), "another one fails meanwhile, and is started at once"
+    clock.now += 0.5
+    assert starts(world.come_due()) == ["jwt 3", "private 6", "info 7"]
+
+
+def test_a_registry_that_waits_hears_of_its_components_when_it_is_back(timed: World, clock: Clock) -> None:
+    world, left = timed, RegistryInheritance({7: Claim("one", "public", mailbox(), None)}, {}, {})
+    ask(world.ref, Join("one", Ear().ref), TIMEOUT)
+    world.fail("registry 1", left)
+    told = world.fail("registry 2", left)
+    assert starts(told) == []
+    assert stops(told) == ["public 4", "private 5", "info 6", "router 2"]
+    assert ask(world.ref, Join("two", Ear().ref), TIMEOUT).registry is None
+    ask(world.ref, Quit("one"), TIMEOUT)
+    for number in (7, 8):
+        tell(world.ref, TakeBack(Unsubscribe("one", number)))
+    clock.now += 0.5
+    told = world.come_due()
+    assert [one for one in told if one.startswith("registry 3")][:5] == [
+        "registry 3: start",
+        "registry 3: watch two",
+        "registry 3: gone one",
+        "registry 3: take back 7",
+        "registry 3: use <router 3> after {'public': 5}",
+    ]
+    assert starts(told) == ["registry 3", "router 3", "public 7", "private 8", "info 9"]
+
+
+def test_what_is_taken_back_goes_to_the_registry_there_is(world: World) -> None:
+    tell(world.ref, TakeBack(Unsubscribe("one", 7)))
+    assert world.told() == ["registry 1: take back 7"]
+
+
+def test_who_could_not_be_started_is_started_later_and_the_others_are_whole(
+    clock: Clock, make: Callable[..., World], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    component, quitter, deaf = Ear(), Ear(), StandIn("deaf")
-    deaf.is_dead = True
-    for name, one in (("deaf", deaf), ("one", component), ("quitter", quitter)):
-        ask(world.ref, Join(name, one.ref), TIMEOUT)
-    tell(world.ref, Quit("quitter"))
-    assert "jwt 6" in starts(crash(world, 5))
-    clock.now += 59.9
-    told = world.fail("jwt 6")
-    assert not starts(told)
-    assert stops(told) == ["public 1", "private 12", "info 13", "router 1", "registry 1"]
-    (failed,) = component.heard()
-    assert isinstance(failed, EngineFailed)
-    assert "its jwt failed 6 times within 60 s" in str(failed.error)
-    assert "a bug, as told" in str(failed.error)
+    world = make()
+    start = Router.start
+    monkeypatch.setattr(Router, "start", lambda **_: (_ for _ in ()).throw(RuntimeError("can't start new thread")))
+    children = world.start()
+    assert starts(world.told()) == ["jwt 1", "registry 1"]
+    assert (children.router, restarts(world)) == (None, [("router", 1, START + 0.5)])
+    assert "no more threads may be started: raise the limit" in caplog.text
+    assert "bug" not in caplog.text
+    clock.now += 0.5
+    world.come_due()
+    assert restarts(world) == [("router", 2, START + 1.5)]
+    monkeypatch.setattr(Router, "start", start)
+    clock.now += 1.0
+    assert starts(world.come_due()) == ["router 1", "public 1", "private 2", "info 3"]
+
+
+def test_a_connection_that_cannot_be_started_stops_no_other(
+    clock: Clock, make: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make()
+    start = Connection.start
+
+    def start_most(**arguments: Any) -> Any:
+        if arguments["endpoint"] == "private":
+            raise OSError(24, "Too many open files")
+        return start(**arguments)
+
+    monkeypatch.setattr(Connection, "start", start_most)
+    children = world.start()
+    assert [len(refs) for refs in children.connections.values()] == [1, 0, 1]
+    assert restarts(world) == [("private connection 2", 1, START + 0.5)]
+    monkeypatch.setattr(Connection, "start", start)
+    clock.now += 0.5
+    assert starts(world.come_due())[-1] == "private 2"
+
+
+def test_components_hear_what_failed_and_when_it_is_tried_again(timed: World, clock: Clock) -> None:
+    component, quitter = Ear(), Ear()
+    for name, one in (("one", component), ("quitter", quitter)):
+        ask(timed.ref, Join(name, one.ref), TIMEOUT)
+    tell(timed.ref, Quit("quitter"))
+    timed.fail("jwt 1")
+    timed.fail("jwt 2")
+    timed.fail("public 1")
+    first, second, third = component.heard()
+    again = "the engine's jwt failed (2 times in a row): RuntimeError('a bug, as told'); it is started again in 0.5 s"
+    assert (first.endpoints, third.endpoints) == (("private", "info"), ("public",))
+    assert "started again at once" in first.reason
+    assert again in second.reason
+    assert "the engine's public connection 1 failed" in third.reason
     assert quitter.heard() == []
-    assert "gave up" in caplog.text
-    for question in (GetChildren(), Join("late", Ear().ref)):
-        with pytest.raises(EngineError, match="gave up"):
-            ask(world.ref, question, TIMEOUT)
 
 
-def test_failures_that_are_far_apart_are_no_crash_loop(world: World, clock: Clock) -> None:
-    crash(world, 5)
+def test_a_traceback_is_logged_once(timed: World, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    for number in (1, 2, 3):
+        timed.fail(f"jwt {number}")
+        clock.now += 30.0
+        timed.come_due()
+    told = [one for one in caplog.records if "jwt failed" in one.getMessage()]
+    assert [one.exc_info is not None for one in told] == [True, False, False]
+
+
+def test_who_ran_well_for_a_while_starts_over(timed: World, clock: Clock) -> None:
+    timed.fail("jwt 1")
     clock.now += 60.0
-    assert "jwt 7" in starts(world.fail("jwt 6"))
-    clock.now += 30.0
-    crash(world, 4, first=7)
-    clock.now += 29.0
-    assert not starts(world.fail("jwt 11")), "six within a minute"
+    timed.come_due()
+    assert restarts(timed) == []
+    assert "jwt 3" in starts(timed.fail("jwt 2")), "at once again"
 
 
-def test_failures_of_different_children_count_together(world: World, clock: Clock) -> None:
-    for name in ("jwt 1", "registry 1", "router 2", "public 9", "jwt 2"):
-        assert starts(world.fail(name)), name
-    assert not starts(world.fail("registry 2"))
+def test_without_an_inheritance_the_components_hear_that_their_wants_are_lost(timed: World) -> None:
+    component = Ear()
+    ask(timed.ref, Join("one", component.ref), TIMEOUT)
+    timed.fail("registry 1", None)
+    _, failed = component.heard()
+    assert isinstance(failed, EngineFailed)
+    assert "subscribe again" in str(failed.error)
 
 
-def test_what_is_no_news_does_not_count(world: World, clock: Clock) -> None:
+def test_a_place_that_is_not_to_be_had_does_not_keep_the_data_away(clock: Clock, make: Callable[..., World]) -> None:
+    world = make(shares=True)
+    world.start()
+    world.fail("membership 1")
+    assert starts(world.fail("membership 2")) == ["public 1", "private 2", "info 3"]
+    clock.now += 0.5
+    world.come_due()
+    world.place(Role.GUEST, DOOR, "public", "private", "info")
+    told = world.told()
+    assert "registry 1: use door public 4 for (1,)" in told
+    assert stops(told) == [], "before the door serves"
+
+
+def test_who_must_have_a_host_has_no_connections_of_its_own(clock: Clock, make: Callable[..., World]) -> None:
+    world = make(shares=True)
+    world.start(config=Config(mode="attach"))
+    world.fail("membership 1")
+    assert starts(world.fail("membership 2")) == []
+
+
+def test_with_the_keys_all_connections_to_the_door_of_another_machine_are_replaced(make: Callable[..., World]) -> None:
+    world = make()
+    world.start(config=Config(url="wss://host.example/websocket/v1", token="t" * 32))
+    assert stops(world.fail("jwt 1")) == ["public 1", "private 2", "info 3"]
+
+
+def test_a_failure_in_here_ends_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Sources, "renew", lambda *_: 1 / 0)
+        for _ in range(2):
+            tell(world.ref, Renew(world.house.made["public 1"].ref, "age"))
+        world.told()
+    told = [one for one in caplog.records if "the engine's supervisor failed at Renew" in one.getMessage()]
+    assert [one.exc_info is not None for one in told] == [True, False]
+    assert "jwt 2" in starts(world.fail("jwt 1"))
+
+
+# --- who says nothing any more
+
+
+class Sleeper(Actor):
+    """Hangs when it is told to, until its gate opens."""
+
+    gate = threading.Event()
+
+    def on_receive(self, message: object) -> object:
+        assert self.gate.wait(TIMEOUT)
+        return None
+
+    def inheritance(self) -> object:
+        return JwtInheritance(None, 9)
+
+
+@pytest.fixture
+def sleeper(timed: World) -> Iterator[Any]:
+    """Return an actor in the place of the keys of `timed`."""
+    ref = Sleeper.start()
+    actor: Any = timed.ref._actor_weakref()
+    actor._family.refs["jwt"] = ref
+    Sleeper.gate.clear()
+    yield ref
+    Sleeper.gate.set()
+    stop_and_join(ref, TIMEOUT)
+
+
+@pytest.fixture
+def looks(timed: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], list[str]]:
+    """Return a function that has the supervisor look around, so many seconds later."""
+    boot = Clock()
+    monkeypatch.setattr(subject, "clock", boot.monotonic)
+    actor: Any = timed.ref._actor_weakref()
+    actor._watchman = Watchman(boot.now)
+
+    def look(seconds: float) -> list[str]:
+        boot.now += seconds
+        tell(timed.ref, subject.LookAround())
+        return timed.told()
+
+    return look
+
+
+def test_who_hangs_is_replaced_and_given_up(
+    timed: World, sleeper: Any, looks: Callable[[float], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    tell(sleeper, "sleep")
+    wait_until(lambda: sleeper.actor_inbox.turn % 2, "its sleep")
     for _ in range(10):
-        tell(world.ref, Failed("jwt", Ear().ref, BUG))
-    assert "jwt 6" in starts(crash(world, 5))
+        assert starts(looks(1.0)) == []
+    assert "jwt 2" in starts(looks(1.0))
+    assert timed.house.arguments["jwt 2"]["inheritance"] == JwtInheritance(None, 9), "as it could be read"
+    assert "it has been at one message for 10 s" in caplog.text
+    assert "self.gate.wait" in caplog.text, "where it hangs"
+    assert not sleeper.is_alive()
+    Sleeper.gate.set()
+    wait_until(lambda: not sleeper.actor_inbox.thread.is_alive(), "its end, once it goes on")
 
 
-def test_after_the_end_nothing_moves_any_more(sharing: World, clock: Clock) -> None:
-    sharing.place(Role.HOST)
-    crash(sharing, 5)
-    sharing.place(Role.GUEST, DOOR, "public")
-    sharing.place(Role.GUEST, DOOR._replace(address="new"), "public")
-    membership = sharing.children().membership
-    assert len(sharing.children().connections["public"]) == 3
-    assert not starts(sharing.fail("jwt 6"))
-    done: pykka.Future[bool] = pykka.ThreadingFuture()
-    for message in (
-        SourceServes(5),
-        Placed(Role.HOST, membership=membership),
-        KeysReplaced(9),
-        Renew(sharing.house.made["public 1"].ref, "age"),
-        Failed("router", sharing.house.made["router 1"].ref, BUG),
-        HandOver(done),
-    ):
-        tell(sharing.ref, message)
-    assert sharing.told() == []
-    assert done.get(timeout=TIMEOUT) is True
-    with pytest.raises(EngineError, match="gave up"):
-        sharing.children()
+def test_who_waits_for_messages_does_not_hang(sleeper: Any, looks: Callable[[float], list[str]]) -> None:
+    for _ in range(30):
+        assert starts(looks(1.0)) == []
 
 
-def test_who_waits_for_the_place_of_an_engine_that_gives_up_hears_of_it(sharing: World, clock: Clock) -> None:
-    waiting = await_place(sharing)
-    crash(sharing, 6)
-    with pytest.raises(EngineError, match="gave up"):
-        waiting.get(timeout=TIMEOUT)
-    with pytest.raises(EngineError, match="gave up"):
-        await_place(sharing).get(timeout=TIMEOUT)
+def test_nobody_hangs_while_the_process_stood_still(sleeper: Any, looks: Callable[[float], list[str]]) -> None:
+    tell(sleeper, "sleep")
+    wait_until(lambda: sleeper.actor_inbox.turn % 2, "its sleep")
+    for pause in (1.0, 500.0, 9.9, 1.0, 3.0, 1.0, 1.0):
+        assert starts(looks(pause)) == []
+
+
+def test_who_died_without_a_word_is_replaced(
+    timed: World,
+    sleeper: Any,
+    looks: Callable[[float], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(Sleeper, "_end_with", lambda *_: None)
+    monkeypatch.setattr(Sleeper, "on_receive", lambda *_: sys.exit())
+    tell(sleeper, "die")
+    sleeper.actor_inbox.thread.join(TIMEOUT)
+    assert starts(looks(1.0)) == [], "its word may still lie in the inbox"
+    assert "jwt 2" in starts(looks(1.0))
+    assert "its thread ended without a word" in caplog.text

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pykka
 import pytest
 
-from tests.actors.ear import Ear
+from tests.actors.ear import Ear, there
 from tests.actors.supervised import BUG, TIMEOUT, World
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.demand.registry import Registry, RegistryInheritance
@@ -65,13 +65,13 @@ class Demand:
 
     def ask(self, message: object) -> Callable[[], object]:
         """Ask the registry, and its successor if it dies, as a component does."""
-        future = self.world.children().registry.ask(message, block=False)
+        future = there(self.world.children().registry).ask(message, block=False)
 
         def wait() -> object:
             try:
                 return future.get(timeout=TIMEOUT)
             except pykka.ActorDeadError:
-                return ask(self.world.children().registry, message, TIMEOUT)
+                return ask(there(self.world.children().registry), message, TIMEOUT)
 
         return wait
 
@@ -98,7 +98,7 @@ class Demand:
 
     def left(self) -> tuple[dict[int, Want], set[str], list[int]]:
         """Return the wants there are, who is watched, and how many streams each endpoint is asked for."""
-        registry = self.world.children().registry
+        registry = there(self.world.children().registry)
         inheritance: RegistryInheritance = ask(registry, GetInheritance(), TIMEOUT)
         leases = {
             number: lease.want for one in inheritance.endpoints.values() for number, lease in one.leases.leases.items()
@@ -109,7 +109,7 @@ class Demand:
 
     def kill(self) -> tuple[Ref, threading.Event]:
         """Have the registry die once the event is set."""
-        registry, gate = self.world.children().registry, threading.Event()
+        registry, gate = there(self.world.children().registry), threading.Event()
         tell(registry, Poison(gate))
         return registry, gate
 
@@ -126,7 +126,7 @@ WANTED = {
 def test_a_registry_killed_between_any_two_steps_keeps_all_demand_and_leaks_none(
     world: World, killed_before: int
 ) -> None:
-    first = world.start().registry
+    first = there(world.start().registry)
     demand = Demand(world)
     gate = None
     for number, step in enumerate(demand.steps()):
@@ -146,7 +146,7 @@ def test_a_registry_killed_between_any_two_steps_keeps_all_demand_and_leaks_none
 
 @pytest.mark.usefixtures("poisonous")
 def test_what_other_processes_wanted_goes_with_the_registry(world: World) -> None:
-    first = world.start().registry
+    first = there(world.start().registry)
     demand = Demand(world)
     demand.join("one")
     demand.want("one", 1, ticker_want("KRW-BTC"))()
@@ -162,7 +162,7 @@ def test_what_other_processes_wanted_goes_with_the_registry(world: World) -> Non
 
 @pytest.mark.usefixtures("poisonous")
 def test_a_component_that_left_while_nobody_listened_leaves_nothing(world: World) -> None:
-    first = world.start().registry
+    first = there(world.start().registry)
     demand = Demand(world)
     demand.join("one")
     demand.want("one", 1, ticker_want("KRW-BTC"))()

@@ -338,6 +338,7 @@ class World:
             case "host and guest":
                 self.host = Process(runtime_dir=str(self._folder), **{**settings, **HOST_HURRY})
                 self._stack.callback(self.host.close)
+                self.host.wait_ready()
                 self._take(Remote(self.cell.endpoint, self.host))
                 self.host.wait_role("host")
                 self._take(Component(self.cell.endpoint, Config(runtime_dir=self._folder, **settings)))

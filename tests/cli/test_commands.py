@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from urllib.request import urlopen
 from uuid import uuid4
 
 import psutil
@@ -89,7 +90,10 @@ def interrupt(process: Program) -> tuple[float, str, str]:
         (["simulate", "nonsense"], "'nonsense' is not a code"),
         (["simulate", "--capture", "no/such/file"], "--capture"),
         (["demo", "--seconds", "0"], "--seconds"),
-        (["record", "file"], "No such command"),
+        (["record", "file"], "CODE"),
+        (["record", "file", "KRW-BTC", "--interval", "1m"], "--interval goes with --type candle"),
+        (["recording", "no/such/file"], "FILE"),
+        (["replay", "file"], "No such command"),
     ],
 )
 def test_wrong_arguments_are_named_and_exit_with_2(arguments: list[str], complaint: str) -> None:
@@ -108,8 +112,8 @@ def test_a_nonsensical_environment_is_named() -> None:
 def test_the_help_lists_what_there_is_and_nothing_else() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    assert all(command in result.output for command in ("watch", "serve", "simulate", "demo"))
-    assert not any(command in result.output for command in ("record", "replay", "doctor"))
+    assert all(command in result.output for command in ("watch", "serve", "record", "recording", "simulate", "demo"))
+    assert "replay" not in result.output
 
 
 def test_the_version_is_the_packages() -> None:
@@ -221,7 +225,7 @@ def test_a_reader_that_leaves_ends_it_quietly(exchange: Simulator) -> None:
 
 
 def test_the_simulator_says_where_it_is_and_ends_at_ctrl_c() -> None:
-    with start("simulate", "KRW-BTC", "--traffic", "50") as process:
+    with start("simulate", "KRW-BTC", "--traffic", "50", "--weather", "calm") as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
         code, out, err = run("watch", "KRW-BTC", "--json", "--seconds", "1", "--url", url)
@@ -246,6 +250,28 @@ def test_the_simulator_plays_a_recording(tmp_path: Path) -> None:
         ]
         assert prices == [prices[0] + n for n in range(len(prices))]
         interrupt(process)
+
+
+def test_a_simulator_in_a_storm_plays_a_scenario_and_takes_calls() -> None:
+    with start("simulate", "--weather", "storm", "--scenario", "listing", "--control", "0") as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        url = next(line.split()[-1] for line in lines if line.startswith("Calls from any program"))
+        assert next(lines) == "Playing 'listing', 19.8 s\n"
+        with urlopen(url) as answer:  # noqa: S310  # our own server
+            state = json.loads(answer.read())
+        assert state["url"].startswith("ws://127.0.0.1:")
+        took, out, err = interrupt(process)
+        assert process.returncode == INTERRUPTED
+        assert "Traceback" not in out + err
+        assert took < PROMPT
+
+
+def test_an_unknown_scenario_is_one_line() -> None:
+    code, _, err = run("simulate", "--traffic", "0", "--scenario", "doomsday")
+    assert code == 1
+    assert "choose one of flash crash" in err
+    assert len(err.splitlines()) == 1
 
 
 def test_a_port_that_is_taken_is_one_line(exchange: Simulator) -> None:

@@ -1,21 +1,19 @@
 """The examples of the README run as they stand, in their order, and its twin has the same ones."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import documents
+from tests.conftest import ROOT
+from websocket_v6 import WebSocketClientProxy
 from websocket_v6.simulator import Simulator
-
-ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(name: str, language: str) -> list[str]:
     """Return the code blocks of one language."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    return [code for found, code in BLOCK.findall(text) if found == language]
+    return [block.code for block in documents.blocks(ROOT / name, language)]
 
 
 def without_comments(code: str) -> str:
@@ -32,7 +30,16 @@ def exchange(monkeypatch: pytest.MonkeyPatch) -> Any:
         yield sim
 
 
-def test_every_example_runs(exchange: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_example_runs(
+    exchange: Simulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = WebSocketClientProxy.run
+
+    def stopped(proxy: WebSocketClientProxy) -> int:
+        proxy.stop()  # else it goes on until Ctrl-C, as it should
+        return run(proxy)
+
+    monkeypatch.setattr(WebSocketClientProxy, "run", stopped)
     names: dict[str, Any] = {"__name__": "readme"}
     examples = blocks("README.md", "python")
     assert len(examples) >= 10

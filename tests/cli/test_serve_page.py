@@ -16,6 +16,7 @@ from tests.cli.browser import Browser, Tab, browser
 from tests.cli.serving import serving
 from tests.conftest import wait_until
 from websocket_v6 import Config, WebSocketClientProxy, engine
+from websocket_v6.actors.server.network_server import ShowState
 from websocket_v6.protocol.server.network import Network
 from websocket_v6.simulator import Simulator
 
@@ -153,7 +154,7 @@ def test_what_others_say_stays_text(exchange: Simulator, tab: Tab) -> None:
             "visitors": 1,
             "cut_off": 0,
         }
-        service.show(json.dumps(state).encode())
+        service.show(ShowState(json.dumps(state).encode()))
         tab.open(f"http://{service.address}/")
         for selector in (
             "#facts",

@@ -16,8 +16,8 @@ import pytest
 from tests.cli.serving import PATIENCE, serving
 from tests.conftest import ROOT, wait_until
 from websocket_v6 import Config, WebSocketClientProxy
-from websocket_v6.cli.signals import Signals, Terminated
 from websocket_v6.simulator import Simulator
+from websocket_v6.termination import Signals, Terminated
 
 PROMPT = 3.0  # seconds from the signal to the end; a container's runtime waits for ten
 INTERRUPTED = 130

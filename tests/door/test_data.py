@@ -39,7 +39,7 @@ def test_every_type_in_every_format(world: Make, format_: str, upstream: str) ->
     for number in range(3):
         one.sim.trade(BTC, volume="0.00077720", side="BID" if number % 2 else "ASK")
         one.sim.trade("USDT-BTC")
-        one.sim.advance(0.2)
+        one.sim.advance(1.1)  # a candle is sent once a second
     # For each trade of BTC a ticker, a trade, a book and three candles, for each of USDT-BTC a book.
     assert {_of(message, "stream_type", "st") for message in both.read_many(21)} == {"REALTIME"}
     assert both.are_silent()
@@ -71,7 +71,8 @@ def test_private_data_for_a_token_of_its_own(world: Make, format_: str) -> None:
     one.sim.place_order(BTC, "BID", 100_000_000, "0.25", identifier="mine")
     one.sim.trade(BTC, 100_000_000, 1, "ASK")
     one.sim.announce("A notice", "maintenance")
-    both.read_many(6)
+    # Three of the order, one of the asset it locks, two of those that the trade moves, the notice.
+    both.read_many(7)
     assert both.are_silent()
 
 

@@ -15,6 +15,7 @@ from websockets.sync.client import connect
 
 from tests.door.world import MARKETS, Client, handshake, raw_socket
 from tests.front_door import FrontDoor, front_door
+from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.server.door_rules import Rules
 from websocket_v6.simulator import Simulator
 
@@ -130,7 +131,7 @@ def test_addresses_that_go_elsewhere(opened: Open) -> None:
 
 def test_the_token_is_asked_for_and_never_logged(opened: Open, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    door = opened(token=TOKEN)
+    door = opened(token=Secret(TOKEN))
     wrong = {"missing": {}, "wrong": {"Authorization": "Bearer wrong"}, "basic": {"Authorization": f"Basic {TOKEN}"}}
     for headers in wrong.values():
         assert status(door, handshake(door.port, **headers)) == 401
@@ -158,7 +159,7 @@ def test_the_token_is_asked_for_and_never_logged(opened: Open, caplog: pytest.Lo
 
 
 def test_private_data_takes_both_tokens(opened: Open) -> None:
-    door = opened(token=TOKEN)
+    door = opened(token=Secret(TOKEN))
     assert status(door, handshake(door.port, "/websocket/v1/private")) == 401
     assert status(door, handshake(door.port, f"/websocket/v1/private?token={TOKEN}")) == 401
     assert status(door, handshake(door.port, "/websocket/v1/private", Authorization=f"Bearer {TOKEN}")) == 401

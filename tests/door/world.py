@@ -34,16 +34,16 @@ class Client:
     def send(self, message: str | bytes) -> None:
         self.connection.send(message)
 
-    def raw(self, timeout: float = 10.0) -> str | bytes:
+    def raw(self, timeout: float = 20.0) -> str | bytes:
         return self.connection.recv(timeout)
 
-    def read(self, timeout: float = 10.0) -> Any:
+    def read(self, timeout: float = 20.0) -> Any:
         return exactly(self.raw(timeout))
 
     def read_many(self, count: int) -> list[Any]:
         return [self.read() for _ in range(count)]
 
-    def ended(self, timeout: float = 10.0) -> tuple[int, str] | None:
+    def ended(self, timeout: float = 20.0) -> tuple[int, str] | None:
         """Wait for the end and return the close frame's code and reason, `None` if there was no close frame."""
         try:
             while True:
@@ -51,7 +51,7 @@ class Client:
         except ConnectionClosed as closed:
             return None if closed.rcvd is None else (closed.rcvd.code, closed.rcvd.reason)
 
-    def rest(self, timeout: float = 10.0) -> tuple[list[Any], tuple[int, str] | None]:
+    def rest(self, timeout: float = 20.0) -> tuple[list[Any], tuple[int, str] | None]:
         """Return what comes until the connection is closed, and how it is."""
         found = []
         try:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.chaos.slow_calls import stacks_of_slow_calls
 from tests.faces import LoopThread, proxies_in
 from websocket_v6 import Config
 from websocket_v6.simulator import Simulator
@@ -24,8 +25,16 @@ def config(sim: Simulator) -> Config:
     return Config(url=sim.url, access_key=sim.access_key, secret_key=sim.secret_key)
 
 
+@pytest.fixture(autouse=True)
+def none_hangs() -> Iterator[None]:
+    """Show all stacks as soon as a public call takes over ten seconds, and fail."""
+    with stacks_of_slow_calls() as slow:
+        yield
+    assert not slow, f"these took too long: {slow}"
+
+
 # Files whose tests hold for both faces. The others are of one: of threads, of forks, of the engine behind a face.
-BOTH = {"answers", "compression", "delivery", "isolation", "life", "private", "telling"}
+BOTH = {"answers", "compression", "delivery", "isolation", "life", "newest", "private", "telling"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

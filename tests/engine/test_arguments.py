@@ -95,9 +95,21 @@ CALLS: dict[str, dict[str, Any]] = {
     "on_connection": {},
     "on_overflow": {},
     "list_subscriptions": {},
+    "last": {"type": "ticker", "code": "KRW-BTC"},
+    "book": {"code": "KRW-BTC"},
+    "wait_ready": {},
     "set_keys": {"access_key": "a" * 40, "secret_key": "b" * 40},
 }
-NO_ARGUMENTS = {"unsubscribe_all", "subscriptions", "is_public_available", "is_private_available", "health", "cleanup"}
+NO_ARGUMENTS = {
+    "unsubscribe_all",
+    "subscriptions",
+    "is_public_available",
+    "is_private_available",
+    "health",
+    "run",
+    "stop",
+    "cleanup",
+}
 
 
 def arguments(name: str) -> Iterator[str]:
@@ -153,6 +165,9 @@ def test_so_it_is_of_a_subscription(kind: str) -> None:
         if kind not in TAKES["timeout of get"]:
             calls.append(lambda: subscription.get(timeout=value))
             calls.append(lambda: subscription.get(value))
+            calls.append(lambda: subscription.get_many(5, timeout=value))
+        if kind != "5":
+            calls.append(lambda: subscription.get_many(value, timeout=0.0))
         for call in calls:
             with pytest.raises(WebSocketV6Error):
                 call()

@@ -14,12 +14,13 @@ import pykka
 import pytest
 import trustme
 
-from tests.actors.ear import Ear
+from tests.actors.ear import Ear, there
 from tests.conftest import wait_until
 from tests.engine.recorder import Recorder
 from tests.front_door import FrontDoor, front_door
 from websocket_v6 import Config, ConnectionEvent, StreamError, WebSocketClientProxy
 from websocket_v6.actors.base import ask, stop_and_join, tell
+from websocket_v6.actors.children import Children
 from websocket_v6.actors.jwt import ReplaceKeys
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.component import ConnectionChanged
@@ -30,7 +31,7 @@ from websocket_v6.actors.messages.supervisor import OpenNetwork
 from websocket_v6.actors.server import network_server, news_frames, remote_session
 from websocket_v6.actors.server.network_mouth import Overrun
 from websocket_v6.actors.server.opening import Opening
-from websocket_v6.actors.supervisor import Children, GetChildren, Supervisor
+from websocket_v6.actors.supervisor import GetChildren, Supervisor
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.exchange.tokens import Keys
 from websocket_v6.protocol.exchange.wants import ticker_want
@@ -236,6 +237,7 @@ def test_what_was_sent_before_an_answer_is_there_before_it(world: World) -> None
         sent = trades.stats.received
         for _ in range(50):
             world.sim.trade("KRW-BTC")
+        world.sim.flush()  # in any weather
         guest.proxy.list_subscriptions(timeout=20)
         assert trades.stats.received == sent + 50
 
@@ -356,6 +358,7 @@ def test_a_far_side_that_does_not_read_is_cut_off_and_told_of_its_gap(
         nonlocal sent
         for _ in range(200):
             world.sim.trade("KRW-BTC")
+        world.sim.flush()
         sent += 200
         return bool(door.health().cut_off)
 
@@ -484,7 +487,7 @@ def test_keys_that_are_replaced_here_end_what_comes_by_the_old_ones(world: World
     follow(world, guest)
     guest.wait_open(1, "private")
     world.sim.add_key(*OTHER)
-    door.children.jwt.ask(ReplaceKeys(Keys(*OTHER)), timeout=20)
+    there(door.children.jwt).ask(ReplaceKeys(Keys(*OTHER)), timeout=20)
     tell(door.server, KeysChanged(2))
     guest.wait_reason("closed the private connection: 4403 the keys are others now", "private")
     guest.wait_reason("HTTP 403: its keys are others", "private")
@@ -512,7 +515,7 @@ def test_an_engine_tells_its_door_of_new_keys(world: World) -> None:
         guest = world.guest(f"ws://{address.get(timeout=20.0)}/websocket/v1")
         guest.proxy.subscribe_my_asset(**guest.options)
         guest.wait_open(1, "private")
-        ask(children.jwt, ReplaceKeys(Keys(*OTHER)), 20.0)
+        ask(there(children.jwt), ReplaceKeys(Keys(*OTHER)), 20.0)
         guest.wait_reason("4403 the keys are others now", "private")
     finally:
         assert stop_and_join(supervisor, 20.0)

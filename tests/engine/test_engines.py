@@ -34,7 +34,7 @@ class Slow:
         self.proxy = WebSocketClientProxy("slow", config=config)
         self.proxy.subscribe_ticker("KRW-BTC").get(PATIENCE)
         self._is_stopping = threading.Event()
-        self._supervisor = engine._engines[config]._supervisor
+        self._supervisor = engine._engines[config].supervisor
         self._stop = engine._stop
         monkeypatch.setattr(engine, "_stop", self._stop_late)
         self._thread = threading.Thread(target=self.proxy.cleanup)

@@ -28,7 +28,7 @@ def good(config: Config) -> Any:
 def check_untouched(sim: Simulator, ticks: Any) -> None:
     """The good component's stream goes on, on the connection it began on, without a second snapshot."""
     sim.trade("KRW-BTC")
-    assert ticks.get(5).stream_type == "REALTIME"
+    assert ticks.get(20).stream_type == "REALTIME"
     (connection,) = sim.connections("public")
     assert connection.open
     assert connection.snapshots["ticker KRW-BTC"] == 1
@@ -55,7 +55,7 @@ def check_untouched(sim: Simulator, ticks: Any) -> None:
 )
 def test_nonsense_is_refused_at_once(sim: Simulator, config: Config, good: Any, call: Any, named: str) -> None:
     ticks = good.subscribe_ticker("KRW-BTC")
-    ticks.get(5)
+    ticks.get(20)
     with WebSocketClientProxy("bad", config=config) as bad:
         with pytest.raises(LocalProtocolError, match=named):
             call(bad)
@@ -65,7 +65,7 @@ def test_nonsense_is_refused_at_once(sim: Simulator, config: Config, good: Any, 
 
 def test_an_unknown_code_is_named_to_whoever_asked_for_it(sim: Simulator, good: Any) -> None:
     ticks = good.subscribe_ticker("KRW-BTC")
-    ticks.get(5)
+    ticks.get(20)
     errors: list[Exception] = []
     config = Config(url=sim.url, access_key=sim.access_key, secret_key=sim.secret_key)
     with WebSocketClientProxy("bad", config=config) as bad:
@@ -127,18 +127,18 @@ def test_an_error_handler_that_raises_is_logged(sim: Simulator, good: Any, caplo
 def test_a_callback_that_blocks_holds_up_only_its_own_component(sim: Simulator, config: Config, good: Any) -> None:
     release = threading.Event()
     ticks = good.subscribe_ticker("KRW-BTC", mailbox=Mailbox.lossless(1 << 24))
-    ticks.get(5)
+    ticks.get(20)
     with WebSocketClientProxy("bad", config=config) as bad:
         try:
             stuck = bad.subscribe_ticker("KRW-BTC", lambda event: release.wait(60), mailbox=Mailbox.drop_oldest(10))
             wait_until(lambda: stuck.stats.delivered == 1, "the callback that blocks")
             for _ in range(100):
                 sim.trade("KRW-BTC")
-                assert ticks.get(5).stream_type == "REALTIME"
+                assert ticks.get(20).stream_type == "REALTIME"
             stats = stuck.stats
             assert (stats.delivered, stats.queued, stats.dropped) == (1, 10, 90)
             other = bad.subscribe_trade("KRW-ETH")
-            assert other.get(5).symbol == "KRW-ETH", "its own pulled streams go on too"
+            assert other.get(20).symbol == "KRW-ETH", "its own pulled streams go on too"
         finally:
             release.set()
 
@@ -146,7 +146,7 @@ def test_a_callback_that_blocks_holds_up_only_its_own_component(sim: Simulator, 
 @pytest.mark.faces("threads", "awaited")
 def test_a_component_may_end_itself_from_its_callback(sim: Simulator, config: Config, good: Any) -> None:
     ticks = good.subscribe_ticker("KRW-BTC")
-    ticks.get(5)
+    ticks.get(20)
     bad = WebSocketClientProxy("bad", config=config)
     calls: list[Any] = []
 
@@ -178,7 +178,7 @@ def test_a_component_may_subscribe_from_its_callback(sim: Simulator, good: Any) 
 @pytest.mark.faces("threads", "awaited")
 def test_a_lossless_mailbox_over_its_budget_is_cut_off_with_an_error(sim: Simulator, config: Config, good: Any) -> None:
     ticks = good.subscribe_ticker("KRW-BTC")
-    ticks.get(5)
+    ticks.get(20)
     errors: list[Exception] = []
     release = threading.Event()
     with WebSocketClientProxy("bad", config=config) as bad:
@@ -192,6 +192,8 @@ def test_a_lossless_mailbox_over_its_budget_is_cut_off_with_an_error(sim: Simula
         sim.wait_served({"ticker KRW-BTC", "trade KRW-ETH"})
         for _ in range(20):
             sim.trade("KRW-ETH")
+        sim.flush()
+        wait_until(lambda: bad.subscriptions()[0].stats.received == 21, "all of them there")
         wait_until(lambda: bad.health().subscriptions[0].dropped > 0, "running over")
         release.set()
         wait_until(lambda: errors, "the error")
@@ -218,7 +220,7 @@ def test_a_request_that_the_exchange_refuses_although_it_was_checked_harms_only_
         assert "INVALID_PARAM" in str(errors[0])
         sim.wait_served({"myAsset *"}, endpoint="private", timeout=10)
         sim.deposit("KRW", 1000)
-        assert private.get(5).assets
+        assert private.get(20).assets
 
 
 @pytest.mark.faces("threads", "awaited")
@@ -240,7 +242,7 @@ def test_a_public_component_that_hangs_holds_up_nobody_s_orders(sim: Simulator, 
             for _ in range(60):  # more than the mailbox and all credits of the public connection
                 sim.trade("KRW-BTC")
             sent = [sim.place_order("KRW-BTC", "BID", price=1000 + at, volume=6) for at in range(20)]
-            came = [orders.get(10).uuid for _ in sent]
+            came = [orders.get(20).uuid for _ in sent]
         finally:
             release.set()
     assert came == sent

@@ -78,7 +78,7 @@ def test_a_closed_subscription_leaves_the_others(sim: Simulator, config: Config)
         kept, closed = proxy.subscribe_ticker("KRW-BTC"), proxy.subscribe_trade("KRW-BTC")
         assert proxy.subscriptions() == [kept, closed]
         with closed:
-            closed.get(5)
+            closed.get(20)
         closed.close()
         assert proxy.subscriptions() == [kept]
         sim.wait_served({"ticker KRW-BTC"})
@@ -110,7 +110,7 @@ def test_a_collected_proxy_is_cleaned_up_after(sim: Simulator, config: Config) -
 def test_a_subscription_keeps_its_proxy(sim: Simulator, config: Config) -> None:
     subscription = WebSocketClientProxy("unnamed", config=config).subscribe_ticker("KRW-BTC")
     gc.collect()
-    assert subscription.get(5).symbol == "KRW-BTC"
+    assert subscription.get(20).symbol == "KRW-BTC"
     del subscription
     gc.collect()
     wait_until(lambda: not engine_threads(), "the engine's end")
@@ -125,7 +125,7 @@ def use(number: int, config: Config) -> None:
             proxy.cleanup()
         case 1:
             with proxy:
-                proxy.subscribe_trade(["KRW-BTC", "KRW-ETH"]).get(5)
+                proxy.subscribe_trade(["KRW-BTC", "KRW-ETH"]).get(20)
         case _:
             proxy.subscribe_ticker("KRW-ETH", lambda event: None)
 
@@ -137,7 +137,7 @@ def test_a_thousand_components_leave_nothing(sim: Simulator, config: Config) -> 
     keeper = WebSocketClientProxy("keeper", config=config)
     for kind in (keeper.subscribe_ticker, keeper.subscribe_trade):
         for code in ("KRW-BTC", "KRW-ETH"):
-            kind(code).get(5)
+            kind(code).get(20)
     sizes = []
     for number in range(1000):
         use(number, config)
@@ -180,7 +180,7 @@ threading.Event().wait(60)
 """
 ENDS = """
 proxy = WebSocketClientProxy("ends", config=Config(url=sys.argv[1]))
-print(proxy.subscribe_ticker("KRW-BTC").get(5).symbol, flush=True)
+print(proxy.subscribe_ticker("KRW-BTC").get(20).symbol, flush=True)
 """
 
 
@@ -228,7 +228,7 @@ def test_a_killed_program_ends_its_wants(sim: Simulator) -> None:
 def test_a_forked_child_has_a_link_of_its_own(sim: Simulator, config: Config) -> None:
     with WebSocketClientProxy("parent", config=config) as proxy:
         ticks = proxy.subscribe_ticker("KRW-BTC")
-        ticks.get(5)
+        ticks.get(20)
         pid = os.fork()
         if pid == 0:
             code = 1
@@ -241,7 +241,7 @@ def test_a_forked_child_has_a_link_of_its_own(sim: Simulator, config: Config) ->
         _, status = os.waitpid(pid, 0)
         assert os.waitstatus_to_exitcode(status) == 0
         sim.trade("KRW-BTC")
-        assert ticks.get(5).stream_type == "REALTIME", "the parent's connection lives"
+        assert ticks.get(20).stream_type == "REALTIME", "the parent's connection lives"
         assert [one.open for one in sim.connections("public")] == [True], "the child was a guest of its parent"
 
 
@@ -251,7 +251,7 @@ def test_there_must_be_a_host_to_attach_to(sim: Simulator, config: Config) -> No
         attached.subscribe_ticker("KRW-BTC")
     assert engine_threads() == []
     with WebSocketClientProxy("host", config=config) as host:
-        host.subscribe_ticker("KRW-BTC").get(5)
+        host.subscribe_ticker("KRW-BTC").get(20)
         assert attached.get_ticker_snapshot("KRW-BTC")[0].symbol == "KRW-BTC"
         assert attached.health().role == "guest"
         attached.cleanup()

@@ -132,6 +132,30 @@ def test_a_script_that_is_run_again_with_nothing_kept_is_not(
     wait_until(lambda: ended(sim), "the end of the last")
 
 
+def test_a_page_that_keeps_its_proxy_is_run_again_by_other_threads(
+    sim: Simulator, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As Streamlit does at each click, with what `cache_resource` keeps; the thread that made it is gone by then."""
+    kept: dict[str, Any] = {}
+    seen: list[Any] = []
+    script = """
+if "proxy" not in kept:
+    kept["proxy"] = Proxy("page", config=config)
+    kept["trades"] = kept["proxy"].subscribe_trade("KRW-BTC")
+sim.trade("KRW-BTC")
+seen.append(kept["trades"].get(timeout=20))
+"""
+    for _ in range(3):
+        space = {"Proxy": WebSocketClientProxy, "config": config, "kept": kept, "seen": seen, "sim": sim}
+        run = threading.Thread(target=exec, args=(script, space))
+        run.start()
+        run.join()
+    assert len(seen) == 3
+    assert {one.epoch for one in seen} == {1}
+    assert caplog.messages == []
+    kept["proxy"].cleanup()
+
+
 def test_one_after_the_other_is_not_twice(sim: Simulator, config: Config, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         with WebSocketClientProxy("turn", config=config) as proxy:

@@ -98,25 +98,25 @@ def test_all_private_types_in_all_formats(sim: Simulator, component: Make, forma
     assert {info.format for info in sim.connections()} == {format_}
 
     number = sim.place_order("KRW-ETH", "BID", price="99.5", volume="93.25", identifier="mine")
-    order = subscriptions["order"].get(10)
+    order = subscriptions["order"].get(20)
     assert (order.symbol, order.uuid, order.state, order.ask_bid) == ("KRW-ETH", number, "wait", "BID")
     assert (order.price, order.volume, order.identifier) == (Decimal("99.5"), Decimal("93.25"), "mine")
     assert order.epoch == 1
-    asset = subscriptions["asset"].get(10)
+    asset = subscriptions["asset"].get(20)
     free, locked = sim.balances()["KRW"]
     assert {(each.currency, each.balance, each.locked) for each in asset.assets} == {("KRW", free, locked)}
     assert locked > 1000
 
     uuid = sim.announce("점검 안내", "maintenance", "**본문**")
-    notice = subscriptions["notice"].get(10)
+    notice = subscriptions["notice"].get(20)
     assert (notice.symbol, notice.uuid, notice.title, notice.body) == ("maintenance", uuid, "점검 안내", "**본문**")
 
     sim.indicate("KRW-BTC", "5m", "rsi", {"rsi": "61.20417733"})
-    value = subscriptions["rsi"].get(10)
+    value = subscriptions["rsi"].get(20)
     assert (value.symbol, value.timeframe, value.indicator) == ("KRW-BTC", "5m", "rsi")
     assert (dict(value.params), dict(value.value)) == ({"period": 14}, {"rsi": Decimal("61.20417733")})
     sim.indicate("KRW-BTC", "5m", "volume", {"volume": 812.5, "avg_volume": 401, "ratio": 2}, trigger="volume_spike")
-    signal = subscriptions["spike"].get(10)
+    signal = subscriptions["spike"].get(20)
     assert (signal.trigger, dict(signal.event_params)) == ("volume_spike", {"multiplier": Decimal("2.0")})
     assert dict(signal.value) == {"volume": Decimal("812.5"), "avg_volume": 401, "ratio": 2}
     for subscription in subscriptions.values():
@@ -148,7 +148,7 @@ def test_without_keys_it_says_at_once_what_to_do(sim: Simulator, type_: str) -> 
         with pytest.raises(AuthenticationError, match=r"UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY.*set_keys"):
             getattr(proxy, f"subscribe_{type_}")(**more)
         assert proxy.subscriptions() == []
-        assert proxy.subscribe_ticker("KRW-BTC").get(10).symbol == "KRW-BTC"
+        assert proxy.subscribe_ticker("KRW-BTC").get(20).symbol == "KRW-BTC"
         assert not sim.connections("private") + sim.connections("info")
         # With keys given later it works.
         proxy.set_keys(sim.access_key, sim.secret_key)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.actors.ear import there
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, Mailbox, WebSocketClientProxy
 from websocket_v6.actors.messages.connection import SendRequest
@@ -208,7 +209,7 @@ def test_a_bug_in_the_router_is_one_gap_for_all_lines(sim: Simulator, fast: Conf
     taker = Taker(sim, msgspec.structs.replace(fast, redundancy=2, max_age=5.0), 2)
     with taker.proxy:
         assert taker.proxy._component is not None
-        finish(taker.proxy._component.link.children()).router.tell(Retire(None))  # type: ignore[arg-type] # a bug
+        there(finish(taker.proxy._component.link.children()).router).tell(Retire(None))  # type: ignore[arg-type] # a bug
         wait_until(lambda: taker.told[-1].epoch == 2, "the next epoch")
         taker.wait_whole()
         number = sim.trade("KRW-BTC")

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of a door's reader from end to end: a head, who may come in, masked frames, requests.
 
-    python tests/fuzz/fuzz_door.py -max_total_time=60 [other flags of libFuzzer]
+    python -m tests.fuzz.fuzz_door -max_total_time=60 [other flags of libFuzzer]
 
 Any bytes: who comes is let in by the rules or refused with a response that is whole, whatever is said after that is a
 request, the exchange's error or a violation, never an exception; what is refused is not leased, what one client has is
@@ -11,11 +11,11 @@ reports/fuzz/door.
 import itertools
 import json
 import struct
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+from tests.fuzz.judging import fuzz
 
 with atheris.instrument_imports(include=["websocket_v6.protocol"]):
     from websocket_v6.protocol.connection import door
@@ -32,7 +32,6 @@ with atheris.instrument_imports(include=["websocket_v6.protocol"]):
     from websocket_v6.protocol.websocket.server_deflate import agree
     from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, read_head, refuse, upgrade
 
-REPORTS = Path(__file__).resolve().parent.parent.parent / "reports" / "fuzz"
 LIMIT = 70_000
 KEY = b"k" * 32
 NONCE = "0" * 32
@@ -231,16 +230,5 @@ def seeds() -> Iterator[bytes]:
             yield bytes((is_guest * 2,)) + head.replace(old, new) + everything
 
 
-def main() -> None:
-    """Fuzz until told to stop."""
-    corpus = REPORTS / "door"
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(seeds()):
-        (corpus / f"seed-{number}").write_bytes(seed)
-    flags = [f"-artifact_prefix={REPORTS}/door-", "-max_len=4096", *sys.argv[1:], str(corpus)]
-    atheris.Setup([sys.argv[0], *flags], check)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz("door", check, seeds())

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of sorting and event decoding.
 
-    python tests/fuzz/fuzz_events.py -max_total_time=60 [other flags of libFuzzer]
+    python -m tests.fuzz.fuzz_events -max_total_time=60 [other flags of libFuzzer]
 
 Any messages: data and notices, each data message a typed event whose fields come out or raise RemoteProtocolError,
 never anything else. The corpus stays in reports/fuzz/events.
@@ -9,12 +9,13 @@ never anything else. The corpus stays in reports/fuzz/events.
 import contextlib
 import json
 import pickle
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+from tests.fuzz.judging import fuzz
 
 with atheris.instrument_imports(include=["websocket_v6.protocol"]):
     from websocket_v6.protocol.errors import RemoteProtocolError
@@ -22,7 +23,6 @@ with atheris.instrument_imports(include=["websocket_v6.protocol"]):
     from websocket_v6.protocol.exchange.heads import Inbound
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-REPORTS = ROOT / "reports" / "fuzz"
 SAMPLES = ROOT.parent / "shared" / "data" / "samples"
 SEPARATOR = b"\n"  # between the messages of one input: no JSON of the exchange has it
 
@@ -84,16 +84,5 @@ def recorded() -> Iterator[bytes]:
             yield str(json.loads(line)["raw"]).encode()
 
 
-def main() -> None:
-    """Fuzz until told to stop."""
-    corpus = REPORTS / "events"
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate([*seeds(), *recorded()]):
-        (corpus / f"seed-{number}").write_bytes(seed)
-    flags = [f"-artifact_prefix={REPORTS}/events-", "-max_len=4096", *sys.argv[1:], str(corpus)]
-    atheris.Setup([sys.argv[0], *flags], check)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz("events", check, [*seeds(), *recorded()])

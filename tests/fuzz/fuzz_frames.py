@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the frame decoder.
 
-    python tests/fuzz/fuzz_frames.py -max_total_time=60 [other flags of libFuzzer]
+    python -m tests.fuzz.fuzz_frames -max_total_time=60 [other flags of libFuzzer]
 
 Any bytes, with any limits, with and without compression: messages, control events and at most one end, never an
 exception; and cut into pieces they give the same as whole. The corpus stays in reports/fuzz/frames.
@@ -8,15 +8,15 @@ exception; and cut into pieces they give the same as whole. The corpus stays in 
 
 import random
 import struct
-import sys
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
+from tests.fuzz.judging import fuzz
+
 with atheris.instrument_imports(include=["websocket_v6.protocol"]):
-    from websocket_v6.protocol.limits import MESSAGE_BYTES
+    from websocket_v6.protocol.limits import MESSAGE_BYTES, TEXT_CHARACTERS
     from websocket_v6.protocol.websocket.deflate import Inflater
     from websocket_v6.protocol.websocket.frames import (
         Closed,
@@ -28,7 +28,6 @@ with atheris.instrument_imports(include=["websocket_v6.protocol"]):
         Violation,
     )
 
-REPORTS = Path(__file__).resolve().parent.parent.parent / "reports" / "fuzz"
 LIMITS = (MESSAGE_BYTES, 100, 1000, 70_000)
 CLOSE_CODES = (1002, 1007, 1009)
 
@@ -58,7 +57,8 @@ def check(data: bytes) -> None:
                 assert len(payload) <= 125
             case Closed(code, reason):
                 assert 1000 <= code <= 4999
-                assert len(reason.encode()) <= 123
+                assert len(reason) <= TEXT_CHARACTERS
+                assert reason.isprintable()
             case Violation(code, reason):
                 assert code in CLOSE_CODES
                 assert reason
@@ -116,16 +116,5 @@ def seeds() -> Iterator[bytes]:
             yield bytes((options, number)) + stream
 
 
-def main() -> None:
-    """Fuzz until told to stop."""
-    corpus = REPORTS / "frames"
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(seeds()):
-        (corpus / f"seed-{number}").write_bytes(seed)
-    flags = [f"-artifact_prefix={REPORTS}/frames-", "-max_len=4096", *sys.argv[1:], str(corpus)]
-    atheris.Setup([sys.argv[0], *flags], check)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz("frames", check, seeds(), bytes_a_byte=5_000)  # a byte of deflate may be a thousand, kept two times

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of what a client sends to the door: the head of its request, then masked frames.
 
-    python tests/fuzz/fuzz_server.py -max_total_time=60 [other flags of libFuzzer]
+    python -m tests.fuzz.fuzz_server -max_total_time=60 [other flags of libFuzzer]
 
 Any bytes: a head is read or refused, whenever one looks, and its answer cannot be split; what follows are messages,
 control events and at most one end, never an exception; and cut into pieces it gives the same as whole. The corpus stays
@@ -11,12 +11,12 @@ import base64
 import itertools
 import random
 import struct
-import sys
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+from tests.fuzz.judging import fuzz
 
 with atheris.instrument_imports(include=["websocket_v6.protocol"]):
     from websocket_v6.protocol.websocket.controls import Closed, Control, Ping, Pong, Violation
@@ -26,7 +26,6 @@ with atheris.instrument_imports(include=["websocket_v6.protocol"]):
     from websocket_v6.protocol.websocket.server_deflate import agree
     from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, accept, read_head, refuse, upgrade
 
-REPORTS = Path(__file__).resolve().parent.parent.parent / "reports" / "fuzz"
 LIMIT = 70_000
 STATUSES = (400, 405, 426, 431)
 MASK = b"\x37\xfa\x21\x3d"
@@ -173,16 +172,5 @@ def seeds() -> Iterator[bytes]:
         yield bytes((1, number)) + f"{line}\r\n{standard}{fields}\r\n".encode() + stream
 
 
-def main() -> None:
-    """Fuzz until told to stop."""
-    corpus = REPORTS / "server"
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(seeds()):
-        (corpus / f"seed-{number}").write_bytes(seed)
-    flags = [f"-artifact_prefix={REPORTS}/server-", "-max_len=4096", *sys.argv[1:], str(corpus)]
-    atheris.Setup([sys.argv[0], *flags], check)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz("server", check, seeds())

@@ -176,7 +176,7 @@ def proxy(sim: Simulator) -> Iterator[FaultProxy]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(SECONDS + 300)
 def test_chaos(sim: Simulator, proxy: FaultProxy, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     seed = int(os.environ.get("WEBSOCKET_V6_TEST_SEED", time.time_ns() % 1_000_000))
     print(f"WEBSOCKET_V6_TEST_SEED={seed}")  # noqa: T201 - shown if it fails

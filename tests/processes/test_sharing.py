@@ -116,7 +116,7 @@ def test_private_data_is_shared_with_the_same_keys(sim: Simulator, start: Start,
     guest.do("subscribe", id="c", type="my_asset")
     sim.wait_served({"myOrder *", "myAsset *"}, endpoint="private")
     wait_until(lambda: guest.do("health")["open"] == ["private"], "the guest told that it is open")
-    sim.place_order("KRW-BTC", "BID", volume="0.1", price=1000)
+    sim.place_order("KRW-BTC", "BID", volume="6", price=1000)
     wait_until(lambda: host.do("count")["a"] and guest.do("count")["b"] and guest.do("count")["c"], "the order")
     assert [one[5] for one in host.events("a")] == [one[5] for one in guest.events("b")]
     assert open_connections(sim, "private") == 1
@@ -133,7 +133,7 @@ def test_private_data_is_not_shared_without_the_keys(sim: Simulator, start: Star
     assert open_connections(sim) == 1
     with pytest.raises(ChildError, match="AuthenticationError"):
         host.do("subscribe", id="d", type="my_order")
-    sim.place_order("KRW-BTC", "BID", volume="0.1", price=1000)
+    sim.place_order("KRW-BTC", "BID", volume="6", price=1000)
     wait_until(lambda: guest.do("count")["c"], "the order, over a connection of the guest's own")
 
 
@@ -365,7 +365,7 @@ def test_private_data_that_is_not_shared_is_not_served(
         assert words.decode_from_host(heard(attacker.member)) == words.Shared(("public",), settings_of(Config()))
         with pytest.raises(DoorError):
             attacker.data("private")
-    sim.place_order("KRW-BTC", "BID", volume="0.1", price=1000)
+    sim.place_order("KRW-BTC", "BID", volume="6", price=1000)
     wait_until(lambda: host.do("count")["a"], "the order")
 
 

@@ -1,4 +1,5 @@
 import copy
+import inspect
 import json
 import pickle
 import re
@@ -423,5 +424,6 @@ def test_a_folder_may_be_given_as_text() -> None:
 
 
 def test_its_help_explains_every_field() -> None:
+    text = inspect.getdoc(Config) or ""  # which has the same margin in every version of Python
     for field in Config.__struct_fields__:
-        assert re.search(rf"^        ([\w, ]+, )?{field}(, [\w, ]+)?: ", Config.__doc__ or "", re.MULTILINE), field
+        assert re.search(rf"^    ([\w, ]+, )?{field}(, [\w, ]+)?: ", text, re.MULTILINE), field

@@ -21,8 +21,10 @@ from websocket_v6.protocol.errors import (
     ExchangeError,
     LocalProtocolError,
     MailboxFullError,
+    NotReadyError,
     ProtocolError,
     RateLimitedError,
+    RecordingError,
     RemoteProtocolError,
     SnapshotTimeoutError,
     StreamError,
@@ -54,9 +56,11 @@ MADE: list[tuple[WebSocketV6Error, dict[str, object]]] = [
     (StreamError("text"), {}),
     (UnknownCodeError("text", codes=["KRW-X", "KRW-Y"]), {"codes": ("KRW-X", "KRW-Y")}),
     (SnapshotTimeoutError("text"), {}),
+    (NotReadyError("text", streams=["ticker KRW-X"]), {"streams": ("ticker KRW-X",)}),
     (MailboxFullError("text"), {}),
     (ClosedError("text"), {}),
     (EngineError("text"), {}),
+    (RecordingError("text"), {}),
     (ConfigError("text"), {}),
 ]
 each_error = pytest.mark.parametrize(("error", "fields"), MADE, ids=[type(error).__name__ for error, _ in MADE])

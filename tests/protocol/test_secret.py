@@ -45,7 +45,7 @@ def test_who_is_to_have_it_gets_it() -> None:
 def test_equal_secrets_are_equal() -> None:
     assert Secret(TEXT) == Secret(TEXT) != Secret("other")
     assert hash(Secret(TEXT)) == hash(Secret(TEXT))
-    assert Secret(TEXT) != TEXT
+    assert Secret(TEXT) == TEXT != Secret("other"), "whoever has the text may ask"
     assert (bool(Secret("")), bool(Secret("x"))) == (False, True)
     assert repr(Secret("")) == "''"
 

@@ -22,7 +22,6 @@ from websocket_v6.protocol.websocket.frames import Text
 
 __all__ = ["Ears"]
 
-_HANDSHAKE = [sys.modules[f"websocket.{name}"].__file__ for name in ("_core", "_handshake", "_http", "_socket")]
 # What local variables are called that hold what a socket brought: the exchange's own words, not yet read.
 _INCOMING = {
     "batch",
@@ -30,6 +29,8 @@ _INCOMING = {
     "chunk",
     "data",
     "decoder",
+    "envelope",
+    "head",
     "message",
     "messages",
     "payload",
@@ -65,8 +66,7 @@ class Ears:
         self.hear("an error's fields", repr(vars(error)))
         shown = traceback.TracebackException.from_exception(_ours(error), capture_locals=True)
         for one in shown.stack:
-            # Where websocket-client shakes hands it has the token; an error loses its frames before it is told.
-            if one.filename not in _HANDSHAKE and one.locals is not None:
+            if one.locals is not None:
                 self.hear(f"a traceback, {one.name}", repr(one.locals))
 
     def value(self, where: str, value: object) -> None:

@@ -37,20 +37,20 @@ class Client:
         tail = [] if format is None else [{"format": format}]
         self.connection.send(json.dumps([{"ticket": ticket}, *parts, *tail]))
 
-    def raw(self, timeout: float = 5.0) -> str | bytes:
+    def raw(self, timeout: float = 20.0) -> str | bytes:
         return self.connection.recv(timeout)
 
-    def text(self, timeout: float = 5.0) -> str:
+    def text(self, timeout: float = 20.0) -> str:
         message = self.raw(timeout)
         return message if isinstance(message, str) else message.decode()
 
-    def read(self, timeout: float = 5.0) -> Any:
+    def read(self, timeout: float = 20.0) -> Any:
         return json.loads(self.text(timeout))
 
     def read_many(self, count: int) -> list[Any]:
         return [self.read() for _ in range(count)]
 
-    def ended(self, timeout: float = 5.0) -> tuple[int, str] | None:
+    def ended(self, timeout: float = 20.0) -> tuple[int, str] | None:
         """Wait for the end and return the close frame's code and reason, `None` if there was no close frame."""
         try:
             while True:
@@ -72,7 +72,8 @@ def client() -> Iterator[Callable[..., Client]]:
     with ExitStack() as stack:
 
         def open_(url: str, **options: Any) -> Client:
-            settings = {"close_timeout": 1.0, "compression": None, "proxy": None, **options}
+            # Without a bound on what waits to be read: with one, a client that has not read all waits at its end.
+            settings = {"close_timeout": 1.0, "compression": None, "proxy": None, "max_queue": None, **options}
             # Newer versions of the library want `connect` to be a context manager; older ones type it too widely.
             connection: Any = stack.enter_context(connect(url, **settings))
             return Client(connection)

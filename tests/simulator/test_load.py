@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from websocket_v6.simulator import Weather
 from websocket_v6.simulator.market.catalog import many_markets
 
 Make = Callable[..., Any]
@@ -61,7 +62,7 @@ def test_traffic_is_coherent_at_five_thousand_messages_a_second(simulator: Make,
 def test_traffic_keeps_about_the_rate_it_was_told(simulator: Make, client: Make) -> None:
     codes = many_markets(100)
     # Two hundred a second is little for any machine; the clock is the simulator's own.
-    sim = simulator(markets=100, process=True, traffic=200)
+    sim = simulator(markets=100, process=True, traffic=200, weather=Weather.calm())
     reader = client(sim.url, max_queue=None)
     reader.ask(*({"type": type_, "codes": codes, "is_only_realtime": True} for type_ in TYPES), format="SIMPLE")
     reader.read_many(50)

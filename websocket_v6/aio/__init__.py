@@ -7,7 +7,7 @@
             print(event.symbol, event.trade_price)
 
     WebSocketClientProxy  all calls, with the names and arguments of the synchronous one's
-    Subscription          what subscribe_... returns: get(), iteration, add, remove, stats, close
+    Subscription          what subscribe_... returns: get(), get_many(), iteration, add, remove, stats, close
 
 Everything else is what `websocket_v6` has, for both: Config, Mailbox, events, errors.
 """

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
+from websocket_v6.actors.base import bounded
 from websocket_v6.actors.delivery.edge import Delivered, Edge
 from websocket_v6.actors.forks import in_child
 from websocket_v6.protocol.errors import LocalProtocolError
@@ -103,8 +104,8 @@ class Home:
         return True
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
-        """Have `callback` called in `delay` seconds."""
-        return self.loop.call_later(delay, callback, context=self._context.copy())
+        """Have `callback` called in `delay` seconds, or after as long as a loop can wait: then look again."""
+        return self.loop.call_later(bounded(delay), callback, context=self._context.copy())
 
     def run_over(self, one: Unfinished) -> None:
         """Note that some steps have come to their end."""
@@ -135,7 +136,7 @@ class Home:
         number = edge.subscription_id
         self._waiting.setdefault(number, set()).add(callback)
         due = edge.mailbox.next_due()
-        timer = None if due is None else self.call_later(max(0.0, due - time.monotonic()), callback)
+        timer = None if due is None else self.call_later(due - time.monotonic(), callback)
 
         def take_back() -> None:
             if timer is not None:
@@ -167,7 +168,7 @@ class Home:
                 waiter.set_result(None)
 
         take_back = self.wait(edge, wake)
-        timer = None if deadline is None else loop.call_later(max(0.0, deadline - time.monotonic()), wake)
+        timer = None if deadline is None else loop.call_later(bounded(deadline - time.monotonic()), wake)
         try:
             await waiter
         finally:
@@ -185,6 +186,10 @@ class Home:
             self._until = now + LONGEST
         self._taken += 1
         return self._taken > MOST or now > self._until
+
+    def count_taken(self, events: int) -> None:
+        """Note that who pulls has taken so many at once, beside the one that it waited for."""
+        self._taken += events
 
     def _begin_turn(self) -> None:
         self._taken = 0

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 from websocket_v6 import wanted
 from websocket_v6.actors.delivery.edge import Callback
 from websocket_v6.actors.jwt import Keys
 from websocket_v6.component import Place
-from websocket_v6.face import LIST_TIMEOUT, Face
+from websocket_v6.face import LIST_TIMEOUT, READY_TIMEOUT, Face
 from websocket_v6.health import Health
+from websocket_v6.newest import wanted_book, wanted_value
 from websocket_v6.options import Options, PublicOptions, Symbols
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.events import (
@@ -64,7 +65,6 @@ class WebSocketClientProxy(Face):
         self._home: Home | None = None
         self._watch: Watch | None = None
         self._ending: Run[None] | None = None
-        self._closed = asyncio.Event()
         super().__init__(component_id, config=config)
 
     # --- subscribe
@@ -168,6 +168,25 @@ class WebSocketClientProxy(Face):
     ) -> list[CandleEvent]:
         return await self._snapshot(wanted.candle(symbols, ONCE, interval=interval), timeout)
 
+    # --- the newest values, now
+
+    @overload
+    async def last(self, type: Literal["ticker"], code: str) -> TickerEvent | None: ...
+    @overload
+    async def last(self, type: Literal["trade"], code: str) -> TradeEvent | None: ...
+    @overload
+    async def last(self, type: Literal["orderbook"], code: str) -> OrderbookEvent | None: ...
+    @overload
+    async def last(self, type: str, code: str) -> Event | None: ...
+    async def last(self, type: str, code: str) -> Event | None:  # noqa: A002 - the exchange's word
+        return await self._run(self._newest(wanted_value(type, code)))
+
+    async def book(self, code: str, *, level: Level = 0) -> OrderbookEvent | None:
+        return await self._run(self._newest(wanted_book(code, level)))
+
+    async def wait_ready(self, timeout: float = READY_TIMEOUT) -> None:
+        await self._run(self._data_awaited(timeout))
+
     # --- the rest
 
     async def unsubscribe(self, subscription: Subscription[Any]) -> None:
@@ -223,12 +242,28 @@ class WebSocketClientProxy(Face):
         await run_whole(self._ending)
         if self._home is not None:
             self._home.leave()
-        self._closed.set()
 
     async def wait_closed(self) -> None:
-        """Wait until `cleanup` is done, whoever calls it."""
-        self._at_home()
-        await self._closed.wait()
+        """Wait until `stop()`, then do `cleanup()`; or until that is done elsewhere. What `run()` is without a loop.
+
+        Signals are the program's: `asyncio.run` cancels this at Ctrl-C, and for SIGTERM one line is enough.
+
+        Example:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, proxy.stop)
+            await proxy.wait_closed()
+        """
+        home = self._at_home()
+        stopped = asyncio.Event()
+        take_back = self._stop.listen(lambda: home.call(stopped.set))
+        try:
+            await stopped.wait()
+        finally:
+            take_back()
+        await self.cleanup()
+
+    def stop(self) -> None:
+        """Have `wait_closed` end, now or as soon as it is called. From any thread, a callback or a signal's handler."""
+        self._stop.set()
 
     async def __aenter__(self) -> "WebSocketClientProxy":
         return self
@@ -267,4 +302,3 @@ class WebSocketClientProxy(Face):
         if self._watch is not None:
             _of_the_parent.append(self._watch)
         self._home = self._watch = self._ending = None
-        self._closed = asyncio.Event()

@@ -12,7 +12,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from websocket_v6.actors.base import stop_and_join
+import pykka
+
+from websocket_v6.actors.base import GLANCE, stop_and_join
 from websocket_v6.steps import Answer, Ended, Pull, Steps, Wait, finish
 
 from .home import Home
@@ -34,6 +36,7 @@ class Run(Generic[T]):
         self._wait: Wait | None = None  # what they wait for
         self._timer: asyncio.TimerHandle | None = None
         self._take_back: Callable[[], object] | None = None
+        self._is_dying = False  # who was asked
         self.outcome: tuple[T] | None = None  # also if nobody waits for it any more
         home.runs.add(self)
         _unfinished.add(self)
@@ -74,12 +77,14 @@ class Run(Generic[T]):
         self._home.run_over(self)
 
     def _begin(self, wait: Wait) -> None:
-        self._wait = wait
+        self._wait, self._is_dying = wait, False
         if wait.timeout is not None:
             self._timer = self._home.call_later(wait.timeout, functools.partial(self._look, wait, is_late=True))
         match wait:
-            case Answer(future):
+            case Answer(future, _, ref):
                 future.then(functools.partial(self._told, wait))
+                if ref is not None:
+                    self._home.call_later(GLANCE, functools.partial(self._look_after, wait))
             case Ended():
                 wait.begin().then(functools.partial(self._told, wait))
             case Pull():
@@ -88,6 +93,20 @@ class Run(Generic[T]):
     def _told(self, wait: Wait) -> None:
         """Hear of the answer, in the thread of whoever gives it."""
         self._home.call(functools.partial(self._look, wait))  # where that is gone, it has had the rest done
+
+    def _look_after(self, wait: Answer) -> None:
+        """See whether who was asked is there: it may have died as it was asked, and nobody else says so."""
+        if self._wait is not wait or wait.ref is None:
+            return
+        if wait.ref.is_alive():
+            self._home.call_later(GLANCE, functools.partial(self._look_after, wait))
+        elif wait.timeout is not None and not self._is_dying:
+            self._is_dying = True  # one more look: it may have answered at last
+            self._home.call_later(GLANCE, functools.partial(self._look_after, wait))
+        else:
+            self._stop_waiting()
+            error = pykka.ActorDeadError(f"{wait.ref} died before it answered")
+            self._resume(functools.partial(self._steps.throw, error))
 
     def _look(self, wait: Wait, *, is_late: bool = False) -> None:
         if self._wait is not wait:

@@ -8,6 +8,7 @@ which is there for as long as it waits and no longer: an idle component has none
 import asyncio
 import contextlib
 import functools
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 import pykka
 from pykka._envelope import Envelope
 
-from websocket_v6.actors.base import TimedInbox, Timer, tell
+from websocket_v6.actors.base import TimedInbox, Timer, bounded, tell
 from websocket_v6.actors.delivery.edge import Edge
 from websocket_v6.actors.delivery.standing import Standing
 from websocket_v6.actors.delivery.subscriber import Subscriber, Work
@@ -25,6 +26,8 @@ from websocket_v6.actors.messages.component import Ready
 from .home import LONGEST, MOST, Home
 
 __all__ = ["LoopInbox", "LoopSubscriber"]
+
+logger = logging.getLogger(__name__)
 
 MOST_NOTICES = 1000  # that wait for an awaited callback; beyond, the oldest are forgotten
 
@@ -78,7 +81,7 @@ class LoopInbox(TimedInbox):
 
     def add(self, timer: Timer) -> None:
         if self._home is not None:
-            self._home.call_later(max(0.0, timer.due - time.monotonic()), functools.partial(self._due_now, timer))
+            self._home.call_later(timer.due - time.monotonic(), functools.partial(self._due_now, timer))
 
     def join(self, timeout: float) -> bool:
         """Wait until the actor is done, unless that depends on this very thread."""
@@ -88,7 +91,7 @@ class LoopInbox(TimedInbox):
         if home is None or home.is_here or not home.is_running:
             return True
         try:
-            self.ended.get(timeout=timeout)
+            self.ended.get(timeout=bounded(timeout))
         except pykka.Timeout:
             return False
         return True
@@ -105,7 +108,11 @@ class LoopInbox(TimedInbox):
             self._home.call(self._turn)
 
     def _due_now(self, timer: Timer) -> None:
-        if timer.message is not None:
+        if timer.message is None:
+            return
+        if timer.due > time.monotonic() + LONGEST:  # further away than a loop can wait
+            self.add(timer)
+        else:
             self._put(Envelope(timer.message))
 
 
@@ -148,9 +155,12 @@ class LoopSubscriber(Subscriber):
     def _turn(self) -> None:
         self._limit, self._until, self._is_in_turn = self._taken + MOST, time.monotonic() + LONGEST, True
         try:
-            self._actor_loop_running()  # pykka's own, which TurnOver leaves
+            self._handle_all()  # as in a thread; TurnOver leaves it
         except TurnOver:
             self.actor_inbox.turn_over()
+        except BaseException as exc:  # noqa: BLE001 - a bug; it ends this actor and no other
+            self._end_with(exc)
+            self._over()
         else:
             self._over()
         finally:
@@ -179,10 +189,10 @@ class LoopSubscriber(Subscriber):
             self._stop()
             self._over()
 
-    def _handle_receive(self, message: Any) -> Any:
+    def on_receive(self, message: object) -> object:
         try:
-            return super()._handle_receive(message)
-        except (KeyboardInterrupt, SystemExit) as exc:  # else pykka stops all actors of the process
+            return super().on_receive(message)
+        except (KeyboardInterrupt, SystemExit) as exc:  # of a signal's handler: they end the loop, not the component
             self._fatal = exc
             return None
 
@@ -220,6 +230,9 @@ class LoopSubscriber(Subscriber):
 
     def _task_done(self, task: "asyncio.Task[None]") -> None:
         self._home.tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            text = "component %r failed at a message; this is a bug, please report it"
+            logger.error(text, self._component_id, exc_info=error)
         self._end_without_tasks()
 
     def _look_again(self, lane: object) -> None:

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import TypeVar, cast
 
 from websocket_v6.actors.delivery.edge import Edge
-from websocket_v6.arguments import check_seconds
+from websocket_v6.arguments import check_count, check_seconds
 from websocket_v6.component import Component
 from websocket_v6.handle import Handle, SubscriptionStats
 from websocket_v6.options import Symbols
@@ -48,6 +48,12 @@ class Subscription(Handle[E]):
             raise
         except TimeoutError as exc:
             raise self._in_vain(exc) from None
+
+    async def get_many(self, max: int, timeout: float | None = None) -> list[E]:  # noqa: A002 - as the user reads it
+        check_count("max", max)
+        events = [await self.get(timeout), *cast(list[E], self._edge.poll_more(max - 1))]
+        self._home.count_taken(len(events) - 1)
+        return events
 
     def __aiter__(self) -> AsyncIterator[E]:
         """Yield events as they come, until it is closed. Raises as `get` does; iterate again to go on after that."""

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,9 +20,9 @@ from rich.console import Console
 from websocket_v6._version import __version__
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import ConfigError, LocalProtocolError, WebSocketV6Error
+from websocket_v6.termination import Terminated
 
 from ..protocol.exchange.codes import check_codes, check_depth, check_interval
-from .signals import Terminated
 
 # Each command imports its own module: half a second of a simulator is nothing that `watch` should wait for.
 
@@ -36,6 +37,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Upbit's WebSocket feeds for synchronous programs: one connection, many components.",
 )
+
+
+class WeatherName(StrEnum):
+    """How late, bunched and out of order a simulated exchange is."""
+
+    CALM = "calm"
+    USUAL = "usual"
+    STORM = "storm"
 
 
 class DataType(StrEnum):
@@ -131,6 +140,40 @@ def _serve(
             serve(config, Console(), seconds, network)
 
 
+@app.command("top")
+def _top(
+    url: Annotated[str, typer.Argument(metavar="[URL]", help="The page of a host.")] = "http://127.0.0.1:8080",
+    token_file: Annotated[Path | None, typer.Option(help="What the host was given as --token-file.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="End after so long; by default at q or Ctrl-C.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a second.")] = False,
+) -> None:
+    """See what a host (`serve --port 8080`) is doing, live."""
+    from .top import Top, top, top_json
+
+    with _ends_well():
+        host = Top(url, Config.from_env(), token_file)
+        if as_json:
+            top_json(host, sys.stdout, seconds)
+        else:
+            top(host, Console(), seconds)
+
+
+@app.command("doctor")
+def _doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="What it finds, as one JSON object.")] = False,
+    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+) -> None:
+    """Check versions, network, clock, keys, permissions and host; exit status 1 if anything fails."""
+    from .doctor import doctor, doctor_json
+
+    with _ends_well():
+        config = _config(url)
+        is_well = doctor_json(config, sys.stdout) if as_json else doctor(config, Console())
+    raise typer.Exit(0 if is_well else 1)
+
+
 @app.command("simulate")
 def _simulate(
     codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE...]", help="The markets; by default 20.")] = None,
@@ -142,6 +185,15 @@ def _simulate(
     ] = None,
     speed: Annotated[float, typer.Option(min=0.001, help="How many times its own pace the recording has.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same markets.")] = 0,
+    weather: Annotated[
+        WeatherName | None, typer.Option(help="How late and bunched messages come. [usual; calm without traffic]")
+    ] = None,
+    scenario: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Begin with this, such as 'flash crash'. May be repeated.")
+    ] = None,
+    control: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Take calls as HTTP with JSON there, from this machine.")
+    ] = None,
 ) -> None:
     """Run a local exchange until Ctrl-C, to try programs on."""
     from .simulate import Exchange, simulate
@@ -150,7 +202,60 @@ def _simulate(
         raise typer.BadParameter("give codes or --markets, not both")
     with _ends_well():
         chosen = check_codes(codes) if codes else markets
-        simulate(Exchange(chosen, port, traffic, capture, speed, seed), Console())
+        name = None if weather is None else weather.value
+        exchange = Exchange(chosen, port, traffic, capture, speed, seed, name, tuple(scenario or ()), control)
+        simulate(exchange, Console())
+
+
+@app.command("record")
+def _record(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, such as day.wsr.")],
+    codes: Annotated[list[str], typer.Argument(metavar="CODE...", help="Market codes, such as KRW-BTC.")],
+    type_: Annotated[
+        list[DataType] | None, typer.Option("--type", help="What to record. May be repeated. [ticker]")
+    ] = None,
+    interval: Annotated[str | None, typer.Option(help="Of candles: 1s 1m 3m 5m 10m 15m 30m 60m 240m. [1m]")] = None,
+    rotate_mb: Annotated[
+        float | None, typer.Option(min=0.01, help="Begin another file, with a number in its name, at so many MB.")
+    ] = None,
+    rotate_minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Begin another file whenever so many minutes of UTC are over.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; by default at Ctrl-C.")] = None,
+    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+) -> None:
+    """Record markets into a file, compressed; `recording` shows it. Without --url that is the real exchange."""
+    from .record import Rotation, record, wants_of
+
+    _keep_log_off_screen()
+    types = [one.value for one in type_ or [DataType.TICKER]]
+    if interval is not None and DataType.CANDLE.value not in types:
+        raise typer.BadParameter("--interval goes with --type candle")
+    with _ends_well():
+        wants = wants_of(types, check_codes(codes), check_interval(interval or "1m"))
+        rotation = Rotation(
+            None if rotate_mb is None else int(rotate_mb * 1e6), None if rotate_minutes is None else rotate_minutes * 60
+        )
+        record(file, wants, _config(url), Console(), rotation, seconds)
+
+
+@app.command("recording")
+def _recording(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="What `record` wrote.")],
+    as_json: Annotated[bool, typer.Option("--json", help="What is in it, one JSON object a line.")] = False,
+    from_: Annotated[datetime | None, typer.Option("--from", help="With --json: from then on, UTC.")] = None,
+    to: Annotated[datetime | None, typer.Option("--to", help="With --json: until then, UTC.")] = None,
+) -> None:
+    """Show a recording, also one that was cut off."""
+    from .record import Span, show, show_json
+
+    if not as_json and (from_ is not None or to is not None):
+        raise typer.BadParameter("--from and --to go with --json")
+    with _ends_well():
+        if as_json:
+            show_json(file, Span(_nanoseconds(from_), _nanoseconds(to)), sys.stdout)
+        else:
+            show(file, Console())
 
 
 @app.command("probe")
@@ -189,6 +294,10 @@ def _demo(
     with _ends_well():
         is_sound = demo(Console(), seconds, capture)
     raise typer.Exit(0 if is_sound else 1)
+
+
+def _nanoseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp()) * 10**9
 
 
 def _config(url: str | None) -> Config:

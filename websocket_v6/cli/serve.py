@@ -7,7 +7,7 @@ import json
 import os
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple, TextIO
@@ -21,13 +21,15 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.server.network import WILDCARDS, Network, web_url
 from websocket_v6.proxy import WebSocketClientProxy
+from websocket_v6.termination import Signals
 
 from ..actors.membership.place import Role
+from ..actors.server.network_server import ShowState
 from .board import Meter
 from .page_state import page_state
 from .quote import count_text
+from .readiness import unready
 from .screen import PERIOD, Screen
-from .signals import Signals
 
 __all__ = ["serve", "serve_json"]
 
@@ -86,6 +88,7 @@ class _Host(NamedTuple):
         end = None if seconds is None else time.monotonic() + seconds
         never: queue.SimpleQueue[None] = queue.SimpleQueue()
         began, meter, due = time.time(), Meter(), 0.0
+        measure = _measuring(began)
         while end is None or time.monotonic() < end:
             self.signals.look()
             health = self.proxy.health()
@@ -93,13 +96,23 @@ class _Host(NamedTuple):
             if self.service.address and now >= due:
                 due = now + STATE_PERIOD - period / 2
                 rate = meter.rate(now, health.counters.received)
-                self.service.show(page_state(health, self.config.url, rate, began))
+                state = page_state(health, self.config.url, rate, began)
+                self.service.show(ShowState(state, measure(health), "\n".join(unready(health))))
             yield health
             try:
                 never.get(timeout=period)
             except queue.Empty:
                 continue
         self.signals.end()
+
+
+def _measuring(began: float) -> Callable[[Health], bytes | None]:
+    """Return what makes metrics of a state; nothing comes of it without the extra `metrics`."""
+    try:
+        from .metrics import Metrics
+    except ImportError:
+        return lambda _: None
+    return Metrics(began).text
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from websocket_v6.simulator import Simulator
+from websocket_v6.simulator import Simulator, Weather
+from websocket_v6.simulator.control_server import ControlServer
 
 from .board import Meter
 from .quote import count_text
@@ -20,6 +22,7 @@ from .traffic import markets_of
 __all__ = ["Exchange", "simulate"]
 
 TRAFFIC = 100.0
+WEATHERS = {"calm": Weather.calm, "usual": Weather.usual, "storm": Weather.storm}
 
 
 class Exchange(NamedTuple):
@@ -31,14 +34,17 @@ class Exchange(NamedTuple):
     capture: Path | None
     speed: float
     seed: int
+    weather: str | None = None
+    scenarios: tuple[str, ...] = ()
+    control: int | None = None
 
 
 def simulate(exchange: Exchange, console: Console) -> None:
     """Run until Ctrl-C.
 
     Raises:
-        OSError: if the port is taken.
-        ValueError: if the recording cannot be read.
+        OSError: if a port is taken.
+        ValueError: if the recording cannot be read, or there is no such scenario.
     """
     markets, traffic = exchange.markets, exchange.traffic
     if exchange.capture is not None and markets is None:
@@ -46,11 +52,20 @@ def simulate(exchange: Exchange, console: Console) -> None:
     if traffic is None:
         traffic = TRAFFIC if exchange.capture is None else 0.0
     # Nobody asks what was sent, and it may run for days.
-    with Simulator(markets, seed=exchange.seed, port=exchange.port, traffic=traffic, record=False) as sim:
+    weather = None if exchange.weather is None else WEATHERS[exchange.weather]()
+    with ExitStack() as stack:
+        sim = stack.enter_context(
+            Simulator(markets, seed=exchange.seed, port=exchange.port, traffic=traffic, weather=weather, record=False)
+        )
         _introduce(sim, console)
+        if exchange.control is not None:
+            control = stack.enter_context(ControlServer(sim, exchange.control))
+            _say(console, f"Calls from any program:     {control.url}/state")
+        for name in exchange.scenarios:
+            _say(console, f"Playing {name!r}, {sim.scenario(name):g} s")
         if exchange.capture is not None:
             count = sim.play(exchange.capture, exchange.speed)
-            console.print(f"Playing {count:,} messages of {exchange.capture.name}", markup=False, highlight=False)
+            _say(console, f"Playing {count:,} messages of {exchange.capture.name}")
         with Screen(console) as screen:
             meter = Meter()
             never = threading.Event()
@@ -73,7 +88,11 @@ def _introduce(sim: Simulator, console: Console) -> None:
         f"REST for other clients:     {sim.rest_url}",
         "Ctrl-C ends it.",
     ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        _say(console, line)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _state(sim: Simulator, meter: Meter) -> str:

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,16 +23,13 @@ from .board import Board, Row
 from .line import ConnectionLine
 from .quote import count_text, percent_text, price_text, seconds_text
 from .screen import PERIOD, Screen
+from .steering import without_steering
 
 __all__ = ["Wanted", "watch", "watch_json"]
 
 HEADS = {"ticker": "Turnover 24 h", "trade": "Last trade", "orderbook": "Best ask, levels", "candle": "Low..high"}
 
 # A program that reads lines wants them all, order books too.
-EVERY_EVENT = Mailbox.drop_oldest(16_384, notify=True)
-
-# What steers a terminal and stands in JSON as it is: control characters beyond ASCII, and those that turn a line.
-_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 EVERY_EVENT = Mailbox.drop_oldest(16_384, notify=True)
 
 
@@ -63,7 +59,7 @@ def watch(wanted: Wanted, config: Config, console: Console, seconds: float | Non
 
     Raises:
         WebSocketV6Error: if there was nothing to show: no connection in all that time, none of the codes is known to
-            the exchange, or the engine gave up.
+            the exchange, or the engine was stopped.
     """
     with Screen(console) as screen, WebSocketClientProxy("watch", config=config) as proxy:
         board = Board(wanted.codes)
@@ -112,11 +108,7 @@ def _json(event: Event | OverflowEvent) -> str:
     # What was dropped is told by a line of its own, in the place of what is missing.
     if isinstance(event, OverflowEvent):
         return msgspec.json.encode(event.asdict() | {"type": "overflow"}).decode()
-    return _STEERING.sub(_escaped, event.json())
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
+    return without_steering(event.json())
 
 
 class _Verdict:

@@ -6,7 +6,8 @@ answer where its documents leave one open, and fails on demand. Needs the extra 
 
 from .answers import Answers
 from .simulator import Simulator
+from .weather import Spread, Weather
 from .wire.exchange_limits import Limits
 from .wire.reports import ConnectionInfo, RequestRecord, Sent, Served
 
-__all__ = ["Answers", "ConnectionInfo", "Limits", "RequestRecord", "Sent", "Served", "Simulator"]
+__all__ = ["Answers", "ConnectionInfo", "Limits", "RequestRecord", "Sent", "Served", "Simulator", "Spread", "Weather"]

@@ -21,11 +21,15 @@ class Answers:
     # Handshake and keys.
     auth_refusal: Literal["http", "on_open", "on_request"] = "http"
     """A bad token: HTTP 401, or accepted and answered `INVALID_AUTH` at once, or only at the first request."""
+    auth_close_code: int = 1000
+    """The close code behind an `INVALID_AUTH`; 1000 was seen behind every other error."""
     nonce_checked: bool = True
     """Whether a nonce that was seen before is refused (`nonce_used`)."""
     hs384_accepted: bool = False
     token_expiry_checked: bool = False
     """Whether an `exp` claim counts; it is not part of the documented payload."""
+    extra_claims_refused: bool = False
+    """Whether a token with a claim that is not documented, such as `iat`, is refused (`invalid_query_payload`)."""
     key_end_closes: bool = False
     """Whether an open private socket is closed when its key expires, is revoked, or loses its address."""
     key_end_frame: bool = True
@@ -41,10 +45,12 @@ class Answers:
 
     # Frames and spelling.
     data_frames: Literal["binary", "text"] = "binary"
-    notice_frames: Literal["binary", "text"] = "binary"
-    """The frame type of errors, `UP` and `LIST_SUBSCRIPTIONS` answers."""
+    error_frames: Literal["binary", "text"] = "binary"
+    status_frames: Literal["binary", "text"] = "binary"
+    subscription_frames: Literal["binary", "text"] = "binary"
+    """The frame types of data, errors, `UP` and `LIST_SUBSCRIPTIONS` answers."""
     numbers: Literal["2026", "doubles", "zeros"] = "2026"
-    """The spelling: as measured in 2026, as Java doubles throughout, or with eight decimals throughout (as in 2021)."""
+    """The spelling: of each field as last seen, as Java doubles throughout, or with eight decimals throughout."""
     list_batch: int = 1
     """How many messages that wait together share one array in the list formats."""
     wrap_errors: bool = False
@@ -87,14 +93,16 @@ class Answers:
     """Whether a message over the limit counts too."""
 
     # Snapshots and streams.
-    second_burst: float = 0.0
-    """Seconds after which the second half of the snapshots follows the first; 0.16 was measured, 0 is one burst."""
     stray_frames: int = 0
     """How many messages of the old subscription may still come after a replacement: 0 and 2 were seen."""
+    second_burst_pauses: bool = False
+    """Whether a stream that ran before a request pauses until its snapshot, where that is in the second burst."""
     totals: Literal["shown", "all"] = "shown"
     """Whether `total_*_size` sums the levels that are sent, or always thirty."""
     best_prices: Literal["after", "before", "null"] = "after"
     """The book that `best_*` of a trade describes, or null."""
+    best_null_share: float = 0.0
+    """The share of trades whose `best_*` are null all the same."""
     my_order_snapshot: bool = False
     """Whether `myOrder` starts with the open orders as SNAPSHOT, as its field table hints."""
     my_asset_delay: float = 0.0
@@ -111,12 +119,21 @@ class Answers:
     """Whether an order that fills at once says `wait` first."""
     done_after_trade: bool = True
     """Whether `done` is a message of its own after the last `trade`; else that trade is the last message."""
+    cancel_after_prevented: bool = True
+    """Whether an order of which nothing is left says `cancel` after `prevented`; else that is its last message."""
     tickers: Literal["each_trade", "conflated"] = "each_trade"
     """One ticker for each trade, or one for each 100 ms in which there was one (where the simulator keeps a pace)."""
     candle_timestamp: Literal["last_trade", "sent"] = "last_trade"
     """What the `timestamp` of a candle is: the time of its last trade, as over REST, or of the message."""
     day_roll_message: bool = False
-    """Whether a ticker is pushed at 00:00 UTC without a trade."""
+    """Whether a ticker is pushed at 00:00 UTC without a trade; snapshots and REST roll over then in any case."""
+    decay_message: bool = False
+    """Whether a ticker is pushed, once a minute, as sums of 24 hours fall without a trade."""
+    candle_flush: Literal["each", "newest_first", "newest"] = "each"
+    """What a flush sends where a trade closed a candle: every one that changed since the last, oldest or newest first,
+    or the newest alone, and what was traded before the boundary is never told."""
+    candle_units: Literal["short_first", "long_first", "any"] = "short_first"
+    """The order of the units whose candles a trade has changed."""
 
     # REST.
     rest_lag: float = 0.0
@@ -143,6 +160,8 @@ class Answers:
     # Keep-alive.
     idle_timeout: float | None = 60.0
     """Seconds of silence after which the socket is cut without a close frame; 60 measured, 120 documented."""
+    private_idle_timeout: float | None = 60.0
+    """The same of private and info sockets."""
     ping_resets_idle: bool = True
     status_on_subscribed: bool = True
     """Whether the `UP` series also runs on a socket with a subscription."""
@@ -156,6 +175,8 @@ class Answers:
     client_max_window_bits: int | None = None
     compress_from: int = 0
     """Bytes from which a message is compressed; shorter ones go plain on the same connection."""
+    compress_level: int = 6
+    """How hard it is tried, 0 to 9."""
 
     @classmethod
     def from_file(cls, path: str | PathLike[str]) -> "Answers":

@@ -40,9 +40,9 @@ class Appointment:
 
     __slots__ = ("call", "due")
 
-    def __init__(self, due: float, call: Callable[[], None]) -> None:
+    def __init__(self, due: float, call: Callable[[], object]) -> None:
         self.due = due
-        self.call: Callable[[], None] | None = call
+        self.call: Callable[[], object] | None = call
 
     def cancel(self) -> None:
         self.call = None
@@ -58,10 +58,10 @@ class Agenda:
         self._numbers = itertools.count()
         self._on_change = on_change
 
-    def after(self, seconds: float, call: Callable[[], None]) -> Appointment:
+    def after(self, seconds: float, call: Callable[[], object]) -> Appointment:
         return self.at(self._clock.now() + seconds, call)
 
-    def at(self, due: float, call: Callable[[], None]) -> Appointment:
+    def at(self, due: float, call: Callable[[], object]) -> Appointment:
         appointment = Appointment(due, call)
         heapq.heappush(self._heap, (due, next(self._numbers), appointment))
         if self._heap[0][2] is appointment:

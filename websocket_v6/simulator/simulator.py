@@ -22,6 +22,7 @@ from .control.settings import Settings
 from .control.state_calls import StateCalls
 from .control.thread_runner import ThreadRunner
 from .market.catalog import DEFAULT_MARKETS, many_markets
+from .weather import Weather
 from .wire.exchange_limits import Limits
 
 __all__ = ["Simulator"]
@@ -29,6 +30,11 @@ __all__ = ["Simulator"]
 _REAL_LIMITS = Limits()
 # As long as HS512 wants a key to be, so that no library warns of it.
 _SECRET_KEY = "simulated-secret-key-that-opens-nothing-and-is-sixty-four-bytes-long"  # noqa: S105  # it guards a toy
+
+
+def _weather_for(traffic: float) -> Weather:
+    """Return the weather where none is asked for."""
+    return Weather.usual() if traffic else Weather.calm()
 
 
 class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
@@ -44,6 +50,7 @@ class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
         access_key: str = "simulated-access-key",
         secret_key: str = _SECRET_KEY,
         traffic: float | bool = False,
+        weather: Weather | None = None,
         paced: bool | None = None,
         answers: Answers | None = None,
         limits: Limits | None = _REAL_LIMITS,
@@ -60,8 +67,10 @@ class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
             markets: codes, or how many; by default twenty of all three quote currencies.
             seed: the same seed and the same calls give the same prices, sizes and books.
             traffic: tickers, trades and books a second that the markets make by themselves; True is 100.
-            paced: books on the exchange's 100 ms grid and candles once a second, instead of at once with the change;
-                by default where there is traffic.
+            weather: how late, bunched and out of order messages come: `Weather.calm()`, `usual()` or `storm()`; by
+                default the usual where there is traffic from the start, else calm.
+            paced: books and candles on the exchange's grids of 100 ms and 1 s, instead of at once with the change; by
+                default where there is traffic, and in any weather but a calm.
             answers: which answer to give where the exchange's documents leave one open.
             limits: rate limits, as the exchange has them; `None` is none.
             region: `kr`, or `sg`, `id`, `th` with English errors and neither `level` nor KST fields.
@@ -72,6 +81,8 @@ class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
             tls: files of a certificate and its key, for `wss://`.
         """
         codes = many_markets(markets) if isinstance(markets, int) else markets
+        rate = 100.0 if traffic is True else float(traffic)
+        weather = _weather_for(rate) if weather is None else weather
         self.access_key = access_key
         self.secret_key = secret_key
         self._process = process
@@ -82,8 +93,9 @@ class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
             port=port,
             access_key=access_key,
             secret_key=secret_key,
-            traffic=100.0 if traffic is True else float(traffic),
-            paced=paced,
+            traffic=rate,
+            weather=weather,
+            paced=(rate > 0 or not weather.is_calm) if paced is None else paced,
             answers=answers or Answers(),
             limits=limits or Limits.off(),
             region=region,

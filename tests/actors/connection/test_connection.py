@@ -11,7 +11,7 @@ import pytest
 
 from tests.actors.connection.noted import LOST, TARGET, TIMEOUT, Subject
 from tests.conftest import wait_until
-from websocket_v6.actors.base import ask
+from websocket_v6.actors.base import actor_of, ask
 from websocket_v6.actors.connection import connection as subject
 from websocket_v6.actors.connection.connection import ConnectionInheritance, Resign
 from websocket_v6.actors.connection.pace import pace_of
@@ -49,7 +49,7 @@ def test_it_connects_when_it_is_wanted_and_not_before(it: Subject) -> None:
     transport = it.connect()
     assert transport.calls == ["start"]
     assert transport.target == TARGET
-    attach, connecting, start = it.told
+    connecting, attach, start = it.told
     assert attach == Attach(transport.attachment, "private", 7, transport.credits, attach.size)
     assert connecting == SourceState("private", 7, "connecting", it.clocks.time_ns())
     assert start == "start", "both before its thread has anything to say"
@@ -364,21 +364,56 @@ def test_a_bug_of_its_own_is_told_with_what_it_has_learned(it: Subject) -> None:
     assert failed.inheritance == ConnectionInheritance(failures=1, keys=1, wait_until=wait_until)
 
 
-def test_a_transport_that_cannot_be_made_is_told_too(it: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(**_: Any) -> None:
-        raise OSError("too many open files")
-
-    monkeypatch.setattr(subject, "Transport", fail)
-    it.start()
-    it.tell(Connect("private"))
-    it.fire()
-    with pytest.raises(pykka.ActorDeadError):
-        it.fire()
-    assert isinstance(next_failure(it).error, OSError)
-
-
 def next_failure(it: Subject) -> Failed:
     """Wait until it has told of its failure."""
     wait_until(lambda: any(isinstance(one, Failed) for one in it.told), "the failure")
     (failed,) = (one for one in it.told if isinstance(one, Failed))
     return failed
+
+
+# --- no thread, no descriptor, no word
+
+
+@pytest.mark.parametrize("where", ["__init__", "start"])
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("can't start new thread")])
+def test_a_transport_that_cannot_be_had_is_tried_again_like_a_refusal(
+    it: Subject, monkeypatch: pytest.MonkeyPatch, where: str, error: Exception
+) -> None:
+    it.start()
+    transport_type: Any = vars(subject)["Transport"]
+    with monkeypatch.context() as patch:
+        patch.setattr(transport_type, where, lambda *_, **__: (_ for _ in ()).throw(error))
+        it.tell(Connect("private"))
+        for _ in range(8):
+            it.fire()
+            it.health()
+        assert it.states()[-2:] == ["connecting", "lost"]
+        assert f"cannot connect to the private endpoint ws://nowhere/private: {error}" in it.health().error
+        assert it.ref.is_alive(), "it is no bug"
+    it.open()
+    assert it.health().state == "open"
+    attached = [one.attachment for one in it.told if isinstance(one, Attach)]
+    ended = [one.attachment for one in it.told if isinstance(one, End)]
+    assert attached[:-1] == ended, "the router does not wait for them"
+
+
+def test_a_transport_that_died_without_a_word_is_replaced(it: Subject) -> None:
+    it.start()
+    it.tell(Connect("private"))
+    dead = it.open()
+    dead.alive = False
+    it.fire()
+    it.health()
+    assert "ended without a word" in it.health().error
+    assert [one.attachment for one in it.told if isinstance(one, End)] == [dead.attachment]
+    assert it.open().attachment > dead.attachment
+
+
+def test_who_is_given_up_ends_its_transport_too(it: Subject) -> None:
+    it.start()
+    it.tell(Connect("private"))
+    transport, actor = it.open(), actor_of(it.ref)
+    assert actor is not None
+    actor.give_up()
+    assert "abort" in transport.calls
+    assert isinstance(actor.inheritance(), ConnectionInheritance)

@@ -75,6 +75,14 @@ def test_the_kernel_corrects_who_stood_still_but_not_to_before_the_opening(
     assert one.whole_ns == whole_ns
 
 
+def test_a_clock_that_was_set_back_since_the_opening_says_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = opened()
+    monkeypatch.setattr(time, "time_ns", lambda: BEGIN // 2)
+    monkeypatch.setattr(subject, "last_arrival_ns", lambda _: BEGIN // 2 - 7)
+    one.close(None)
+    assert one.whole_ns == BEGIN // 2 - 7
+
+
 def test_the_last_arrival_is_told_by_the_socket() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     with listener, socket.create_connection(listener.getsockname()) as ours, listener.accept()[0] as theirs:

@@ -121,6 +121,47 @@ def test_what_a_mailbox_dropped_is_shown_as_it_is() -> None:
     assert edge(numbers=float).prepare(overflow) is overflow
 
 
+# --- many at a time
+
+
+def test_what_is_there_is_taken_in_order_and_no_more_than_asked_for() -> None:
+    mailbox = Noting()
+    one = edge(mailbox=mailbox)
+    mailbox.put_many([ticker(received_at=number) for number in range(1, 6)])
+    assert [event.received_at for event in one.poll_more(3)] == [1, 2, 3]
+    assert one.poll_more(0) == []
+    assert [event.received_at for event in one.poll_more(100)] == [4, 5]
+    assert one.poll_more(100) == []
+    assert mailbox.stats.delivered == 5
+
+
+def test_what_is_to_be_raised_waits_for_the_next_pull() -> None:
+    mailbox = Noting()
+    one = edge(mailbox=mailbox)
+    mailbox.put_many([ticker(received_at=1)])
+    mailbox.fail(ClosedError("told"))
+    assert len(one.poll_more(100)) == 1
+    with pytest.raises(ClosedError, match="told"):
+        one.pull(0.0)
+
+
+def test_what_cannot_be_read_is_left_out_and_does_not_count() -> None:
+    mailbox, router = Noting(), Ear()
+    one = edge(mailbox=mailbox, router=lambda: router.ref)
+    bad = ticker(b'{"ty":"ticker","tp":', 2)
+    mailbox.put_many([ticker(received_at=1), bad, ticker(received_at=3), ticker(received_at=4)])
+    assert [event.received_at for event in one.poll_more(3)] == [1, 3, 4]
+
+
+def test_what_was_dropped_is_among_them_where_that_is_wanted() -> None:
+    mailbox = Noting(Mailbox.drop_oldest(2, notify=True))
+    mailbox.put_many([ticker(received_at=number) for number in range(1, 6)])
+    overflow, *others = edge(mailbox=mailbox).poll_more(10)
+    assert isinstance(overflow, OverflowEvent)
+    assert overflow.dropped == 3
+    assert [event.received_at for event in others] == [4, 5]
+
+
 # --- what cannot be read
 
 

@@ -248,13 +248,25 @@ def test_a_successor_begins_with_trades_and_bounds(world: World) -> None:
     assert world.settle().repeated == 1
 
 
+def test_a_second_snapshot_of_a_trade_stream_that_runs_brings_no_trade_again(world: World) -> None:
+    """The exchange is asked for it again where its first answer was on its way when the next want came."""
+    mailbox = world.subscribe(TRADES)
+    world.deliver(trade(6, "SNAPSHOT"), trade(7))
+    world.deliver(trade(8))
+    world.deliver(trade(8, "SNAPSHOT"), trade(9))
+    assert ids(world.take(mailbox)) == [(6, False), (7, False), (8, False), (9, False)]
+    assert world.settle().repeated == 1
+    world.deliver(trade(10, "SNAPSHOT"), trade(11))
+    assert ids(world.take(mailbox)) == [(10, False), (11, False)], "news all the same"
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_bug_is_told_with_what_a_successor_begins_with(world: World) -> None:
     world.subscribe(TRADES)
     world.deliver(trade(7))
     world.tell(Admit(1, 1, False))
     wait_until(lambda: not world.router.is_alive(), "the end of the router")
-    while not isinstance(failed := world.told.get(timeout=5), Failed):
+    while not isinstance(failed := world.told.get(timeout=20), Failed):
         pass
     assert (failed.name, failed.ref) == ("router", world.router)
     assert "admitted twice" in str(failed.error)

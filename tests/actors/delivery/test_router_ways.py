@@ -19,7 +19,7 @@ from websocket_v6.protocol.delivery.commands import Admit, End, Expect, HoldTrad
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.events import Event
 
-TIMEOUT = 10.0
+TIMEOUT = 20.0
 BOOK = "orderbook KRW-BTC"
 
 

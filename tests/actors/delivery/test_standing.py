@@ -48,6 +48,18 @@ def test_attempts_in_vain_are_counted_from_the_first_on(standing: Standing) -> N
     assert standing.describe("public").endswith("nothing was wanted of it")
 
 
+def test_who_comes_late_hears_how_each_endpoint_stands_and_of_no_gap_from_before(standing: Standing) -> None:
+    assert standing.present() == []
+    standing.note(changed("connecting", 97.0))
+    standing.note(changed("open", 98.0)._replace(gap_started_ns=90 * SECOND))
+    standing.note(changed("backfilled", 99.0))
+    standing.note(changed("refused", 99.0, "no such key")._replace(endpoint="private"))
+    assert standing.present() == [
+        changed("open", 98.0),
+        changed("refused", 99.0, "no such key")._replace(endpoint="private"),
+    ]
+
+
 def test_it_says_what_the_clock_says() -> None:
     one = Standing()
     one.note(changed("refused", time.time() - 5, "no such key"))

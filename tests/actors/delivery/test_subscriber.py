@@ -22,7 +22,7 @@ from websocket_v6.actors.delivery.subscriber import (
     Subscriber,
 )
 from websocket_v6.actors.mailbox import MailboxQueue
-from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, Ready, StreamFailed
+from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, Ready, StreamFailed
 from websocket_v6.actors.messages.registry import BackfillEnded
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError, EngineError, MailboxFullError, StreamError, TransportError
@@ -561,6 +561,17 @@ def test_a_change_of_a_connection_becomes_an_event(world: World, name: str) -> N
     assert told == [expected]
 
 
+def test_who_listens_late_hears_how_it_stands_first(world: World) -> None:
+    early: list[ConnectionEvent] = []
+    late: list[ConnectionEvent] = []
+    world.tell(OnConnection(held(early.append)))
+    world.tell(*[ConnectionChanged("public", state, 1, 1) for state in ("connecting", "open")])
+    world.tell(OnConnection(held(late.append)), ConnectionChanged("public", "lost", 1, 2))
+    world.settle()
+    assert [one.state for one in early] == ["connecting", "open", "lost"], "it hears nothing twice"
+    assert [one.state for one in late] == ["open", "lost"]
+
+
 @pytest.mark.parametrize("kind", [ValueError, SystemExit])
 def test_all_who_listen_are_told_whatever_one_of_them_raises(
     world: World, logged: pytest.LogCaptureFixture, kind: type[BaseException]
@@ -585,3 +596,35 @@ def test_what_a_plain_callback_returns_is_not_awaited_and_told(world: World) -> 
     world.settle()
     assert [str(error).partition(": it")[0] for _, error in world.errors] == [subject.NOT_AWAITED] * 2
     assert "websocket_v6.aio" in subject.NOT_AWAITED
+
+
+def test_a_bug_at_one_message_ends_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare, mailbox = Edge.prepare, world.attach(1)
+
+    def prepare_most(edge: Edge, one: Any) -> Any:
+        if one.received_at == 1:
+            raise RuntimeError("a bug, as told")
+        return prepare(edge, one)
+
+    monkeypatch.setattr(Edge, "prepare", prepare_most)
+    for number in (1, 2, 3):
+        world.put(1, mailbox, number)
+    wait_until(lambda: world.numbers() == [2, 3], "what lay behind it")
+    assert caplog.text.count("this is a bug, please report it") == 1
+
+
+def test_what_failed_is_told_of_the_endpoints_that_are_used(world: World) -> None:
+    told: list[ConnectionEvent] = []
+    world.tell(OnConnection(held(told.append)))
+    world.attach(1)
+    world.tell(PartFailed(("public", "private"), 5, "the engine's router failed"))
+    world.tell(ConnectionChanged("public", "open", 7, 6))
+    world.tell(PartFailed(("public",), 8, "again"))
+    world.settle()
+    assert [(one.endpoint, one.state, one.epoch, one.received_at, one.reason) for one in told] == [
+        ("public", "restarting", 0, 5, "the engine's router failed"),
+        ("public", "open", 7, 6, ""),
+        ("public", "restarting", 7, 8, "again"),
+    ]

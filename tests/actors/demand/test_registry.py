@@ -86,7 +86,7 @@ class World:
     def next(self, name: str, kind: type[Any]) -> Any:
         """Return the next message of `kind` that `name` is told."""
         while True:
-            message = self.told[name].get(timeout=5)
+            message = self.told[name].get(timeout=20)
             if isinstance(message, kind):
                 return message
 
@@ -122,7 +122,7 @@ def test_a_want_becomes_routes_a_connection_and_a_request(world: World) -> None:
     assert route == AddRoutes(1, "public", (BITCOIN,), world.mailbox, world.refs["one"], True, True, True, False)
     assert world.next("source", Connect) == Connect("public", [{"type": "ticker", "codes": ["KRW-BTC"]}])
     world.open()
-    told = [world.told["router"].get(timeout=5) for _ in range(2)]
+    told = [world.told["router"].get(timeout=20) for _ in range(2)]
     assert told == [Turn("public", 1), Admit(7, 1, is_held=False)], "verbatim, in their order"
     request = world.next("source", SendRequest)
     assert (request.endpoint, request.number, request.attachment) == ("public", 1, 7)
@@ -207,19 +207,19 @@ def test_questions_are_answered_or_denied(world: World) -> None:
     answers: list[pykka.Future[Any]] = [pykka.ThreadingFuture() for _ in range(3)]
     tell(world.registry, AskExchange("private", answers[0]))
     with pytest.raises(TransportError, match="private"):
-        answers[0].get(timeout=5)
+        answers[0].get(timeout=20)
     world.subscribe(1, ticker_want("KRW-BTC"))
     world.open()
     tell(world.registry, AskExchange("public", answers[1]))
     _, ticket, attachment = world.next("source", ListSubscriptions)
     assert attachment == 7
     tell(world.registry, SourceSaid("public", 7, SubscriptionList(ticket, ())))
-    assert answers[1].get(timeout=5).ticket == ticket
+    assert answers[1].get(timeout=20).ticket == ticket
     tell(world.registry, AskExchange("public", answers[2]))
     ask(world.registry, GetHealth(), 5)
     assert stop_and_join(world.registry, 5)
     with pytest.raises(TransportError, match="stopped"):
-        answers[2].get(timeout=5)
+        answers[2].get(timeout=20)
 
 
 def test_malformed_messages_are_counted_and_logged_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -308,7 +308,7 @@ def test_a_client_hears_through_the_router_and_nowhere_else(world: World, way: W
     assert (route.mailbox, route.component, route.replay, route.snapshots) == (way, None, True, True)
     tell(world.registry, SourceState("public", 1, "connecting", 5))
     world.open()
-    kinds = [world.told["router"].get(timeout=5) for _ in range(4)]
+    kinds = [world.told["router"].get(timeout=20) for _ in range(4)]
     assert [type(one).__name__ for one in kinds] == ["Convey", "Turn", "Convey", "Admit"], (
         "before any data of the epoch"
     )

@@ -1,9 +1,13 @@
 """Whatever a library raises comes out as ours, in words, without a secret."""
 
+import contextlib
+import datetime
+import re
 import socket
 import ssl
 
 import pytest
+import trustme
 
 from tests.foreign_errors import FOREIGN, made
 from websocket_v6.actors.dialing.attempt import GivenUp
@@ -43,7 +47,7 @@ def test_what_ends_a_program_passes() -> None:
 def test_words_are_short_clean_and_without_secrets() -> None:
     token = "a.token"
     text = words_of(ValueError(f"bad \x1b[31m{token}\r\n{'x y ' * 10_000} eyJhbGci.eyJub25j.c2ln"), [token])
-    assert text.startswith("ValueError: bad [31m<cut> x y")
+    assert text.startswith(r"ValueError: bad \x1b[31m<cut> x y")
     assert len(text) <= 200
     assert words_of(ConnectionRefusedError(111, "Connection refused")) == "Connection refused"
     assert words_of(socket.gaierror(-2, "Name or service not known")) == "Name or service not known"
@@ -56,3 +60,26 @@ def test_an_untrusted_certificate_says_what_to_do() -> None:
     text = words_of(error)
     assert "self-signed certificate in certificate chain" in text
     assert "WEBSOCKET_V6_CA_FILE" in text
+
+
+@pytest.mark.parametrize("days", [(-30, -1), (1, 30)])
+def test_a_certificate_whose_time_it_is_not_says_to_look_at_the_clock(days: tuple[int, int]) -> None:
+    now = datetime.datetime.now(tz=datetime.UTC)
+    before, after = (now + datetime.timedelta(days=one) for one in days)
+    authority = trustme.CA()
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("host.example", not_before=before, not_after=after).configure_cert(server)
+    authority.configure_trust(client)
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = client.wrap_bio(down, up, server_hostname="host.example")
+    theirs = server.wrap_bio(up, down, server_side=True)
+
+    def shake_hands() -> None:
+        for side in (ours, theirs) * 4:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        shake_hands()
+    text = words_of(caught.value)
+    assert re.match("its certificate (has expired|is not yet valid): is this machine's clock right?", text)

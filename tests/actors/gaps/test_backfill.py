@@ -40,11 +40,14 @@ class StandIn:
         self.base_url = config.rest_base
         self.owner = owner
         self.calls = Ear()
-        self.is_started = self.is_finished = False
+        self.is_started = self.is_finished = self.is_dead = False
         self.made.append(self)
 
     def start(self) -> None:
         self.is_started = True
+
+    def is_alive(self) -> bool:
+        return not self.is_dead
 
     def ask(self, call: Call) -> None:
         assert self.is_started
@@ -641,3 +644,39 @@ def test_the_calls_go_where_the_configuration_says(config: Config, monkeypatch: 
     made.call()
     assert made.reader.base_url == "http://127.0.0.1:2"
     assert stop_and_join(made.ref, 10)
+
+
+# --- the thread that asks
+
+
+def test_a_reader_that_died_without_a_word_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "LOOK", 0.02)
+    world.fetch(2, missing(BTC, 1))
+    world.began(2, (BTC, 5))
+    call = world.call()
+    world.reader.is_dead = True
+    wait_until(lambda: len(StandIn.made) == 2, "another one")
+    assert world.call() == call, "which is asked the same"
+    world.answer(call, page(5, 4, 3, 1))
+    assert world.filled() == (2, BTC, [3, 4, 5])
+
+
+def test_a_reader_for_which_there_is_no_thread_is_tried_again_and_no_bug(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, tries = StandIn.start, 2
+
+    def start_late(self: StandIn) -> None:
+        nonlocal tries
+        tries -= 1
+        if tries >= 0:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(StandIn, "start", start_late)
+    world.fetch(2, missing(BTC, 1))
+    world.began(2, (BTC, 5))
+    wait_until(lambda: len(StandIn.made) == 3, "the third attempt")
+    world.answer(world.call(), page(5, 4, 3, 1))
+    assert world.filled() == (2, BTC, [3, 4, 5])
+    assert world.supervisor.heard() == []

@@ -29,7 +29,10 @@ class PlayedSocket:
         self.options = options
         self.heard_at: float | None = None
         self.said: list[object] = []
-        self.is_closed = self.is_started = False
+        self.is_closed = self.is_started = self.is_dead = False
+
+    def is_alive(self) -> bool:
+        return not self.is_dead
 
     def start(self) -> None:
         self.is_started = True
@@ -179,3 +182,27 @@ def test_what_is_not_obeyed_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog
         desk.hosts.heard(1, SHARED)
         desk.hosts.heard(1, SHARED)
     assert caplog.text.count("format is 'SIMPLE' and not 'DEFAULT'") == 1
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("can't start new thread")])
+def test_a_socket_that_cannot_be_had_is_an_attempt_that_came_to_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(PlayedSocket, "start", lambda _: (_ for _ in ()).throw(error))
+    event = desk.hosts.attach(7, ENTRY, is_probe=False)
+    assert isinstance(event, steps.NotAttached)
+    assert (event.number, event.is_gone, event.is_hung, event.is_final) == (7, False, False, False)
+    assert str(error) in str(event.error)
+    assert desk.hosts.look(10.0) == []
+
+
+def test_a_thread_that_died_without_a_word_is_found_at_the_second_look(desk: Desk) -> None:
+    one = desk.attach()
+    desk.hosts.opened(1, WELCOME, 10.0)
+    desk.hosts.heard(1, SHARED)
+    one.is_dead = True
+    assert desk.hosts.look(11.0) == [], "its word may be on its way"
+    (event,) = desk.hosts.look(12.0)
+    assert isinstance(event, steps.HostGone)
+    assert "ended without a word" in str(event.error)
+    assert desk.hosts.look(13.0) == []

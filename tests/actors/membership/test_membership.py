@@ -19,14 +19,17 @@ from tests.actors.played_door import PlayedDoor
 from tests.conftest import wait_until
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.connection.door_handshake import open_door
+from websocket_v6.actors.failures import Death
 from websocket_v6.actors.jwt import Jwt, Keys, ReplaceKeys
 from websocket_v6.actors.membership import hosts, membership
+from websocket_v6.actors.membership import membership as subject
 from websocket_v6.actors.membership.membership import Membership
 from websocket_v6.actors.membership.place import HandOver, MembershipHealth, Placed, Released, Role
 from websocket_v6.actors.membership.rendezvous import Rendezvous
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import KeysChanged
-from websocket_v6.actors.messages.server import DoorDoubts, DoorFailed
+from websocket_v6.actors.messages.server import DoorDoubts, DoorFailed, Doubt
+from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.actors.server.server import Server
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
@@ -89,7 +92,7 @@ class Process:
     def leave(self) -> bool:
         done: pykka.Future[bool] = pykka.ThreadingFuture()
         tell(self.ref, HandOver(done))
-        return bool(done.get(timeout=5))
+        return bool(done.get(timeout=20))
 
     def close(self) -> None:
         assert stop_and_join(self.ref, 10)
@@ -426,3 +429,47 @@ def test_the_old_door_is_kept_until_nothing_comes_from_there(start: Start) -> No
     assert service.guests() == 2
     assert time.monotonic() - begin < standing.LINGER + 5
     assert host.guests() <= 2
+
+
+# --- what has failed beside it
+
+
+def failure(one: Process) -> BaseException:
+    """Wait until it fails; the next one finds its place anew."""
+    while not isinstance(told := one.told.hear(), Failed):
+        assert isinstance(told, Placed)
+    assert told.name == "membership"
+    return told.error
+
+
+def test_a_server_that_fails_takes_the_place_along(start: Start, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = start()
+    one.placed(Role.HOST)
+    monkeypatch.setattr(Server, "_doubt", lambda _: 1 / 0)
+    server = ask(one.ref, GetHealth(), 10).door
+    tell(server, Doubt())
+    assert isinstance(failure(one), ZeroDivisionError)
+    assert Rendezvous(folder, WITH_KEYS.url).find_host() is None, "nobody is sent there any more"
+    assert stop_and_join(server, 10)
+
+
+def test_a_server_that_is_dead_without_a_word_takes_the_place_along(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "LOOK", 0.05)
+    monkeypatch.setattr(Server, "failed", lambda *_: None)
+    monkeypatch.setattr(Server, "_doubt", lambda _: 1 / 0)
+    one = start()
+    one.placed(Role.HOST)
+    tell(ask(one.ref, GetHealth(), 10).door, Doubt())
+    assert isinstance(failure(one), Death)
+
+
+@pytest.mark.parametrize("where", ["try_lock", "new_address"])
+def test_what_the_machine_has_run_out_of_says_nothing_of_the_folder(
+    start: Start, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """It would be alone for good; a failure is tried again."""
+    error = OSError(24, "Too many open files")
+    monkeypatch.setattr(Rendezvous, where, lambda _: (_ for _ in ()).throw(error))
+    assert failure(start()) is error

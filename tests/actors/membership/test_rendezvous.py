@@ -9,6 +9,7 @@ import sys
 import threading
 from multiprocessing.connection import Listener
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from tests.conftest import ROOT, Program, wait_until
 from websocket_v6 import ConfigError
 from websocket_v6.actors.membership import rendezvous
 from websocket_v6.actors.membership.rendezvous import Findings, HostEntry, Rendezvous, host_elsewhere
+from websocket_v6.protocol.membership.host_entry import as_written
 
 URL = "wss://api.example/websocket/v1"
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files and owners as on POSIX")
@@ -35,6 +37,39 @@ def new_entry(point: Rendezvous) -> HostEntry:
 def test_the_folder_is_made_for_the_user_alone(folder: Path) -> None:
     Rendezvous(folder, URL)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_file_that_somebody_reads_is_changed_when_that_is_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, which neither replaces nor removes it meanwhile."""
+    reading = {"replace": 3, "unlink": 2}
+
+    def as_there(name: str) -> None:
+        change = getattr(Path, name)
+
+        def refuse(path: Path, *args: Any, **options: Any) -> object:
+            if path.suffix != ".lock" and reading[name]:
+                reading[name] -= 1
+                raise PermissionError(13, "it is being used by another process")
+            return change(path, *args, **options)
+
+        monkeypatch.setattr(Path, name, refuse)
+
+    as_there("replace")
+    as_there("unlink")
+    monkeypatch.setattr(rendezvous, "_IS_WINDOWS", True)
+    point = Rendezvous(folder, URL)
+    assert point.try_lock()
+    entry = new_entry(point)
+    assert point.announce(entry)
+    assert point.find_host() == entry
+    point.withdraw(entry)
+    assert point.find_host() is None
+    assert reading == {"replace": 0, "unlink": 0}
+    reading["replace"] = 1_000_000
+    monkeypatch.setattr(rendezvous, "TURN", 0.02)
+    with pytest.raises(PermissionError):
+        point.announce(entry)
+    point.unlock()
 
 
 def test_a_folder_open_to_others_is_refused(folder: Path) -> None:
@@ -99,6 +134,7 @@ def test_a_lock_on_a_file_that_was_removed_is_no_lock(folder: Path) -> None:
 HOLDER = """
 import sys, threading
 from pathlib import Path
+from websocket_v6.protocol.membership.host_entry import as_written
 from websocket_v6.actors.membership.rendezvous import Rendezvous
 point = Rendezvous(Path(sys.argv[1]), sys.argv[2])
 print(point.try_lock(), flush=True)
@@ -350,6 +386,7 @@ def test_a_port_where_nobody_listens_is_no_host(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from websocket_v6.protocol.membership.host_entry import as_written
 from websocket_v6.actors.membership.rendezvous import HostEntry, Rendezvous
 point = Rendezvous(Path(sys.argv[1]), sys.argv[2])
 point.try_lock()
@@ -393,14 +430,30 @@ def test_a_host_of_another_exchange_that_lives_is_not_swept(folder: Path) -> Non
     between.unlock()
 
 
-@pytest.mark.parametrize("content", [b"", b"\xc1", b"not msgpack", b"\xdd\xff\xff\xff\xff"])
-def test_a_broken_entry_is_no_host(folder: Path, content: bytes) -> None:
+DAMAGED = {
+    "empty": b"",
+    "no type": b"\xc1",
+    "text": b"not msgpack",
+    "much announced": b"\xdd\xff\xff\xff\xff",
+    "text that is none": b"\x84\xa7address\xa3\xff\xfe\xfd\xa3key\xc4\x01k\xa3pid\x05\xa4term\x01",
+    "nested": b"\x81\xa5other" + b"\x91" * 60_000,
+    "long": b"\x84\xa7address\xa1/\xa3key\xc5\xff\xff" + b"k" * 65_535 + b"\xa3pid\x05\xa4term\x01",
+    "no address": as_written(HostEntry("/a\0b", b"k", 5)),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_broken_entry_is_no_host(folder: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     point = Rendezvous(folder, URL)
     assert point.try_lock()
     point.announce(new_entry(point))
     (path,) = folder.glob("*.host")
     path.write_bytes(content)
-    assert point.find_host() is None
+    for _ in range(3):
+        assert point.find_host() is None
+    assert caplog.text.count("is damaged") == 1, "said once"
+    assert point.announce(new_entry(point)), "and written anew"
+    assert point.find_host() is not None
     point.unlock()
 
 

@@ -79,3 +79,14 @@ def test_who_is_dismissed_twice_is_dismissed(tmp_path: Path) -> None:
     tell(ref, Dismiss(1001, "bye"))
     wait_until(lambda: not (tmp_path / "door").exists(), "its end as a server")
     assert stop_and_join(ref, TIMEOUT)
+
+
+def test_what_the_machine_has_run_out_of_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing of the address: who started the server is told of a failure, and may try again."""
+    failures: list[BaseException] = []
+    monkeypatch.setattr(subject, "Listener", lambda _: (_ for _ in ()).throw(OSError(24, "Too many open files")))
+    monkeypatch.setattr(Empty, "failed", lambda _self, error: failures.append(error))
+    ref, _, owner = start(str(tmp_path / "door"))
+    wait_until(lambda: failures, "its failure")
+    assert stop_and_join(ref, TIMEOUT)
+    assert owner.heard() == []

@@ -9,7 +9,6 @@ from tests.actors.ear import Ear
 from websocket_v6.actors.server.network_door import NetworkDoor
 from websocket_v6.actors.server.opening import prepare
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.server.network import Network
 
 
@@ -29,7 +28,6 @@ def test_without_an_order_there_is_none() -> None:
     door = NetworkDoor()
     door.opened("127.0.0.1:1")
     assert not door.failed("nobody asked")
-    door.give_up(EngineError("nobody asked"))
     assert door.opening is None
     with pytest.raises(LookupError):
         door.start(Config(), {}, Ear().ref)
@@ -58,10 +56,3 @@ def test_later_it_is_tried_on_and_told_once(door: NetworkDoor, caplog: pytest.Lo
         door.opened("127.0.0.1:4711")
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
     assert "cannot listen at 127.0.0.1:4711 again: taken" in caplog.text
-
-
-def test_who_waits_hears_that_the_engine_gave_up(door: NetworkDoor, address: "pykka.Future[str]") -> None:
-    door.give_up(EngineError("it gave up"))
-    with pytest.raises(EngineError, match="it gave up"):
-        address.get(timeout=0)
-    assert not door.failed("late")

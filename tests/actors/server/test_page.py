@@ -7,17 +7,21 @@ from importlib import resources
 
 import pytest
 
-from websocket_v6.actors.server.page import Page
+from websocket_v6.actors.server.page import STALE, Page
 from websocket_v6.protocol.websocket.server_handshake import Head
 
+NOW = 1_000.0
+UNAVAILABLE = "503 Service Unavailable"
 HTML = (resources.files("websocket_v6") / "page.html").read_text(encoding="utf-8")
 
 
-def answer(path: str, page: Page | None = None) -> tuple[dict[str, str], bytes]:
-    response = (page or Page()).answer(Head("GET", path, "", {"host": "localhost:8080"}))
+def answer(
+    path: str, page: Page | None = None, now: float = NOW, status: str = "200 OK"
+) -> tuple[dict[str, str], bytes]:
+    response = (page or Page(NOW)).answer(Head("GET", path, "", {"host": "localhost:8080"}), now)
     head, _, body = response.partition(b"\r\n\r\n")
-    status, *lines = head.decode("ascii").split("\r\n")
-    assert status == "HTTP/1.1 200 OK"
+    first, *lines = head.decode("ascii").split("\r\n")
+    assert first == f"HTTP/1.1 {status}"
     return dict(line.split(": ", 1) for line in lines), body
 
 
@@ -28,16 +32,48 @@ def test_the_page_is_the_file() -> None:
 
 
 def test_the_state_is_what_was_shown_last() -> None:
-    page = Page()
+    page = Page(NOW)
     assert answer("/state.json", page)[1] == b"{}"
-    page.state = b'{"pid": 1}'
+    page.show(b'{"pid": 1}', None, "", NOW)
     headers, body = answer("/state.json", page)
     assert body == b'{"pid": 1}'
     assert headers["Content-Type"] == "application/json"
 
 
-@pytest.mark.parametrize("path", ["/", "/state.json"])
-def test_neither_is_for_other_pages_to_read_or_keep(path: str) -> None:
+def test_metrics_are_what_was_shown_last() -> None:
+    page = Page(NOW)
+    page.show(b"{}", b"up 1\n", "", NOW)
+    headers, body = answer("/metrics", page)
+    assert body == b"up 1\n"
+    assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    headers, body = answer("/metrics", status="501 Not Implemented")
+    assert b"pip install 'websocket-v6[metrics]'" in body
+    assert headers["Content-Type"].startswith("text/plain")
+
+
+def test_it_lives_while_its_state_is_fresh() -> None:
+    page = Page(NOW)
+    assert answer("/healthz", page)[1] == b"ok\n"
+    assert b"hangs" in answer("/healthz", page, NOW + STALE + 1, UNAVAILABLE)[1]
+    page.show(b"{}", None, "public: no connection", NOW + STALE + 1)
+    assert answer("/healthz", page, NOW + 2 * STALE)[1] == b"ok\n"
+
+
+def test_it_is_ready_once_nothing_is_in_the_way() -> None:
+    page = Page(NOW)
+    assert b"starting" in answer("/readyz", page, NOW, UNAVAILABLE)[1]
+    page.show(b"{}", None, "public: no connection", NOW)
+    assert answer("/readyz", page, NOW, UNAVAILABLE)[1] == b"public: no connection\n"
+    page.show(b"{}", None, "", NOW)
+    assert answer("/readyz", page)[1] == b"ok\n"
+    assert b"hangs" in answer("/readyz", page, NOW + STALE + 1, UNAVAILABLE)[1]
+
+
+@pytest.mark.parametrize("path", ["/", "/state.json", "/healthz"])
+def test_none_is_for_other_pages_to_read_or_keep(path: str) -> None:
     headers, _ = answer(path)
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"

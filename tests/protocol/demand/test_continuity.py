@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,43 @@ def test_a_successor_goes_on_with_a_gap_that_has_begun() -> None:
     assert it.gap_started_ns == 5
     assert it.opened(3, 10, 5)
     assert (it.epoch, it.gap_started_ns) == (8, 5)
+
+
+HOUR = 3_600_000_000_000
+MINUTE = HOUR // 60
+
+
+def test_a_clock_that_is_set_back_during_a_gap_moves_its_beginning() -> None:
+    it = Continuity()
+    it.opened(1, 5 * HOUR)
+    it.lost(1, 6 * HOUR, 6 * HOUR)
+    it.opened(2, 4 * HOUR, outage_ns=10 * MINUTE)
+    assert it.gap_started_ns == 4 * HOUR - 10 * MINUTE, "it lasted ten minutes, as the clock is now"
+
+
+def test_a_clock_that_is_set_back_by_less_than_the_gap_is_long() -> None:
+    it = Continuity()
+    it.opened(1, 5 * HOUR)
+    it.lost(1, 6 * HOUR, 6 * HOUR)
+    it.opened(2, 6 * HOUR + 5 * MINUTE, outage_ns=10 * MINUTE)
+    assert it.gap_started_ns == 6 * HOUR - 5 * MINUTE
+
+
+def test_a_clock_that_is_set_forward_or_stood_still_while_the_machine_slept_moves_nothing() -> None:
+    it = Continuity()
+    it.opened(1, 5 * HOUR)
+    it.lost(1, 6 * HOUR, 6 * HOUR)
+    it.opened(2, 9 * HOUR, outage_ns=MINUTE)
+    assert it.gap_started_ns == 6 * HOUR
+
+
+@pytest.mark.parametrize(("last", "started"), [(4 * HOUR - 5, 4 * HOUR - 5), (None, 4 * HOUR), (6 * HOUR, 4 * HOUR)])
+def test_no_gap_begins_after_it_was_noticed(last: int | None, started: int) -> None:
+    it = Continuity()
+    it.opened(1, 5 * HOUR)
+    it.serves(1, 5 * HOUR)
+    it.lost(1, last, 4 * HOUR)
+    assert it.gap_started_ns == started
 
 
 def test_what_nobody_wanted_cannot_have_been_missed() -> None:
@@ -132,7 +170,7 @@ def test_a_line_that_is_lost_before_any_bytes_gives_no_gap_that_ends_before_it_b
     it = Continuity()
     it.opened(1, 10)
     it.opened(2, 20)
-    assert it.lost(1, 50, 45, {2}) == Gap(50, 50), "the clock was set back"
+    assert it.lost(1, 50, 45, {2}) == Gap(45, 45), "the clock was set back"
 
 
 def test_a_new_epoch_forgets_what_served_in_the_old_one() -> None:

@@ -59,7 +59,7 @@ class Bench(Parts):
 
     def end(self, one: Attachment, whole_ns: int, at_ns: int, reason: str = "gone") -> list[Command]:
         self.out.clear()
-        self.epochs.ended(one, whole_ns, at_ns, reason, GONE)
+        self.epochs.ended(one, whole_ns, at_ns, reason, GONE, NOW)
         return self.told()
 
     def note(self, source: int, state: str, error: AuthenticationError | TransportError | None = None) -> list[Command]:

@@ -59,3 +59,10 @@ def test_failures_are_retried_more_and_more_slowly() -> None:
         pace.failed(1000.0, times)
         waits.append(pace.due(1000.0) - 1000.0)
     assert waits == [0.25, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("retry_after", [1e9, 2.5e11, float("inf")])
+def test_no_block_is_believed_to_last_longer_than_ten_minutes(retry_after: float) -> None:
+    pace = RestPace()
+    pace.refused(100.0, 429, retry_after)
+    assert pace.due(100.0) == 700.0

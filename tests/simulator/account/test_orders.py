@@ -225,6 +225,16 @@ def test_orders_of_one_account_do_not_meet(smp_type: str, maker: list[str], take
         assert hall.money("a") == before
 
 
+def test_what_is_prevented_may_be_the_last_word() -> None:
+    hall = Hall(cancel_after_prevented=False)
+    price = hall.best("ASK")[0]
+    hall.floor.market("KRW-BTC").book.asks.put(price, Decimal(0))
+    resting = hall.place("KRW-BTC", "ASK", price, "0.3")
+    taking = hall.place("KRW-BTC", "BID", price, "0.2", smp_type="cancel_taker")
+    assert (hall.states(resting), hall.states(taking)) == (["wait"], ["wait", "prevented"])
+    assert hall.desk.orders("a")[taking] == "cancel"
+
+
 def test_accounts_meet_each_other() -> None:
     hall = Hall()
     price = hall.best("ASK")[0]

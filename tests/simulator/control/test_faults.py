@@ -1,11 +1,14 @@
 """What goes wrong on demand."""
 
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 Make = Callable[..., Any]
 TRADES = {"type": "trade", "codes": ["KRW-BTC"], "is_only_realtime": True}
@@ -22,6 +25,95 @@ def test_a_dropped_connection_is_reset(simulator: Make, client: Make) -> None:
     assert isinstance(caught.value.__cause__, ConnectionResetError)
     sim.wait_connected(0)
     assert sim.connections()[0].close_code == 1006
+
+
+def test_a_connection_may_end_in_order_without_a_close_frame(simulator: Make, client: Make) -> None:
+    sim = simulator()
+    reader = client(sim.url)
+    reader.ask(TRADES)
+    sim.wait_served({"trade KRW-BTC"})
+    assert sim.drop(how="end") == 1
+    with pytest.raises(ConnectionClosed) as caught:
+        reader.raw()
+    assert caught.value.rcvd is None
+    assert not isinstance(caught.value.__cause__, ConnectionResetError)
+    sim.wait_connected(0)
+    assert sim.connections()[0].close_code == 1006
+
+
+def test_the_other_side_sees_an_end_of_file_and_not_a_reset(simulator: Make) -> None:
+    sim = simulator()
+    with socket.create_connection(("127.0.0.1", sim.port)) as sock:
+        sock.sendall(
+            b"GET /websocket/v1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        assert sock.recv(4096).startswith(b"HTTP/1.1 101")
+        sim.drop(how="end")
+        assert sock.recv(1) == b""
+
+
+def test_a_connection_may_have_nobody_at_its_other_end(simulator: Make, client: Make) -> None:
+    sim = simulator()
+    reader = client(sim.url)
+    reader.ask(TRADES)
+    sim.wait_served({"trade KRW-BTC"})
+    sim.drop(how="vanish")
+    assert (sim.served(), sim.connections()[0].open) == (frozenset(), False)
+    sim.trade("KRW-BTC")
+    assert not reader.connection.ping().wait(0.1)
+    assert reader.is_silent()
+    sim.resume()  # it is no stall
+    assert reader.is_silent()
+
+
+@pytest.mark.parametrize("code", [999, 1004, 1005, 1006, 1015, 2000, 5000])
+def test_no_frame_carries_a_code_that_stands_for_its_absence(simulator: Make, client: Make, code: int) -> None:
+    sim = simulator()
+    reader = client(sim.url)
+    with pytest.raises(ValueError, match="drop"):
+        sim.close(code)
+    reader.ask(TRADES)
+    sim.wait_served({"trade KRW-BTC"})
+
+
+def test_an_unknown_ending_is_refused_by_name(simulator: Make) -> None:
+    with pytest.raises(ValueError, match="reset, end, vanish"):
+        simulator().drop(how="explode")
+
+
+@pytest.mark.parametrize("process", [False, True], ids=["thread", "process"])
+def test_a_deployment_ends_every_connection_within_its_time_and_no_new_one(
+    simulator: Make, client: Make, process: bool
+) -> None:
+    sim = simulator(frozen=True, process=process)
+    readers = [client(sim.url) for _ in range(4)]
+    sim.wait_connected(4)
+    assert sim.deploy(60.0) == 4
+    sim.advance(30.0, idle=False)
+    sim.wait(lambda sim: 0 < sum(info.open for info in sim.connections()) < 4)
+    later = client(sim.url)
+    sim.advance(30.0, idle=False)
+    assert [reader.ended() for reader in readers] == [None] * 4
+    assert later.connection.ping().wait(5.0)
+
+
+def test_maintenance_ends_all_and_comes_to_an_end(simulator: Make, client: Make) -> None:
+    sim = simulator(frozen=True)
+    reader = client(sim.url)
+    sim.wait_connected(1)
+    sim.maintain(600.0)
+    assert reader.ended() is None
+    for _ in range(2):
+        with pytest.raises(InvalidStatus) as caught:
+            client(sim.url)
+        assert caught.value.response.status_code == 503
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{sim.rest_url}/v1/market/all")  # noqa: S310
+    with refused.value:
+        assert (refused.value.code, refused.value.headers["Content-Type"]) == (503, "text/html")
+    sim.advance(600.0)
+    client(sim.url)
 
 
 def test_one_connection_or_one_endpoint_can_be_chosen(simulator: Make, client: Make, bearer: Make) -> None:

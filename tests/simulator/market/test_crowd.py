@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from websocket_v6.simulator import Weather
+
 Make = Callable[..., Any]
 ALL = ["ticker", "trade", "orderbook", "candle.1m"]
 
@@ -31,7 +33,7 @@ def test_traffic_on_a_frozen_clock_is_as_much_as_was_asked_for_and_always_the_sa
 ) -> None:
     records = []
     for _ in range(2):
-        sim = simulator(start_time=1_795_176_000.0, frozen=True, traffic=500)
+        sim = simulator(start_time=1_795_176_000.0, frozen=True, traffic=500, weather=Weather.calm())
         codes = [f"KRW-{base}" for base in ("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA")]
         reader = client(sim.url)
         reader.ask(*objects(*codes, types=["ticker", "trade", "orderbook"], is_only_realtime=True))

@@ -32,6 +32,15 @@ def test_best_prices_describe_the_book_after_or_before_or_are_null(simulator: Ma
     assert sizes == {"after": pytest.approx(0.5, abs=1e-3), "before": 1, "null": None}
 
 
+def test_some_trades_may_have_no_best_prices(simulator: Make) -> None:
+    sim = simulator(frozen=True, answers=Answers(best_null_share=0.5))
+    found = []
+    for _ in range(60):
+        sim.trade("KRW-BTC")
+        found.append(json.loads(sim.current("trade KRW-BTC"))["best_ask_price"] is None)
+    assert 10 < sum(found) < 50
+
+
 def test_totals_over_what_is_shown_or_over_all(simulator: Make) -> None:
     shown = json.loads(simulator().current("orderbook KRW-BTC.1"))
     all_ = json.loads(simulator(answers=Answers(totals="all")).current("orderbook KRW-BTC.1"))

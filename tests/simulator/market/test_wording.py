@@ -76,7 +76,7 @@ NOTICE = {
             '"ask_size":1533.20417788,"bid_size":902.11630002},{"ask_price":4013.0,"bid_price":0,'
             '"ask_size":0.00050000,"bid_size":0}],"stream_type":"SNAPSHOT","level":0}',
             '{"ty":"orderbook","cd":"KRW-XRP","tms":1795152672497,"tas":1533.20417788,"tbs":902.11630002,'
-            '"obu":[{"ap":4012.0,"bp":4010.0,"as":1533.20417788,"bs":902.11630002},{"ap":4013.0,"bp":0,'
+            '"obu":[{"ap":4012,"bp":4010,"as":1533.20417788,"bs":902.11630002},{"ap":4013,"bp":0,'
             '"as":5.0E-4,"bs":0}],"st":"SNAPSHOT","lv":0}',
         ),
         (
@@ -103,10 +103,10 @@ NOTICE = {
             ASSET,
             "REALTIME",
             '{"type":"myAsset","asset_uuid":"0e9d8c7b-6a5f-4e3d-8c2b-1a0f9e8d7c6b","assets":[{"currency":"KRW",'
-            '"balance":2604118.2201,"locked":0.0}],"asset_timestamp":1795152672427,"timestamp":1795152672440,'
+            '"balance":2604118.2201,"locked":0}],"asset_timestamp":1795152672427,"timestamp":1795152672440,'
             '"stream_type":"REALTIME"}',
             '{"ty":"myAsset","astuid":"0e9d8c7b-6a5f-4e3d-8c2b-1a0f9e8d7c6b","ast":[{"cu":"KRW","b":2604118.2201,'
-            '"l":0.0}],"asttms":1795152672427,"tms":1795152672440,"st":"REALTIME"}',
+            '"l":0}],"asttms":1795152672427,"tms":1795152672440,"st":"REALTIME"}',
         ),
         (
             NOTICE,

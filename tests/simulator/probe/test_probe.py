@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from websocket_v6.simulator import Answers, Limits, Simulator
+from websocket_v6.simulator import Answers, Limits, Simulator, Weather
 from websocket_v6.simulator.probe import probe
 from websocket_v6.simulator.probe.line import Caller
 from websocket_v6.simulator.probe.questions import QUESTIONS, SLOW
@@ -29,7 +29,7 @@ def caller(sim: Simulator, **options: Any) -> Caller:
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in QUESTIONS for value in values(name)])
 def test_the_probe_finds_the_answer_back(name: str, value: Any) -> None:
     answers = Answers(**{name: value, **BESIDE.get(name, {})})
-    with Simulator(["KRW-BTC"], traffic=300, limits=None, answers=answers) as sim:
+    with Simulator(["KRW-BTC"], traffic=300, limits=None, answers=answers, weather=Weather.calm()) as sim:
         report = probe(caller(sim), only=[name])
     assert report.unsettled == {}
     assert report.answers == {name: value}
@@ -50,7 +50,7 @@ def test_every_question_is_a_switch() -> None:
 def test_a_report_is_read_as_answers(tmp_path: Path) -> None:
     answers = Answers(list_suffixes=False, duplicate_codes="twice", wrap_subscriptions=False)
     told: list[str] = []
-    with Simulator(["KRW-BTC"], traffic=300, limits=None, answers=answers) as sim:
+    with Simulator(["KRW-BTC"], traffic=300, limits=None, answers=answers, weather=Weather.calm()) as sim:
         report = probe(
             caller(sim),
             only=["list_suffixes", "duplicate_codes", "wrap_subscriptions"],
@@ -97,7 +97,7 @@ def test_it_ends_when_the_exchange_has_had_enough() -> None:
 
 def test_it_keeps_to_the_limits_of_the_exchange() -> None:
     # At its own pace nothing is refused; the questions that listen longest are left out to keep this short.
-    quick = ["data_frames", "notice_frames", "list_when_empty", "wrap_errors"]
+    quick = ["data_frames", "subscription_frames", "list_when_empty", "wrap_errors"]
     with Simulator(["KRW-BTC"], traffic=100, limits=Limits(connects_per_second=3, messages_per_second=3)) as sim:
         report = probe(Caller(sim.url, pause=0.35), only=quick)
         assert report.unsettled == {}

@@ -125,7 +125,7 @@ def test_a_quota_may_be_told_in_bare_text(simulator: Make, caller: Make) -> None
 def test_lists_that_fail_shrink_and_come_empty(simulator: Make, caller: Make) -> None:
     sim = simulator()
     call = caller(sim)
-    sim.refuse(503, endpoint="/v1/market/all")
+    sim.refuse(500, endpoint="/v1/market/all")
     sim.spoil("/v1/market/all", "empty", times=2)
     sim.spoil("/v1/market/all", "half")
     sim.spoil("/v1/accounts", "empty")
@@ -133,7 +133,7 @@ def test_lists_that_fail_shrink_and_come_empty(simulator: Make, caller: Make) ->
     for _ in range(5):
         answer = call("GET", "/v1/market/all")
         sizes.append(len(answer.body) if answer.status == 200 else answer.status)
-    assert sizes == [503, 0, 0, 10, 20]
+    assert sizes == [500, 0, 0, 10, 20]
     assert [call("GET", "/v1/accounts").body == [] for _ in range(2)] == [True, False]
     sim.spoil("/v1/market/all", "truncated")
     with pytest.raises(ValueError, match="line 1"):
@@ -151,15 +151,12 @@ def test_lists_that_fail_shrink_and_come_empty(simulator: Make, caller: Make) ->
 
 def test_a_refusal_may_be_a_page_of_something_in_front(simulator: Make, caller: Make) -> None:
     sim = simulator()
-    sim.refuse(502, body="<html>", headers={"Content-Type": "text/html"}, endpoint="rest")
+    sim.refuse(502, endpoint="rest")
     call = caller(sim)
     call.connection.request("GET", "/v1/market/all")
     response = call.connection.getresponse()
-    assert (response.status, response.headers.get_all("Content-Type"), response.read()) == (
-        502,
-        ["text/html"],
-        b"<html>",
-    )
+    assert (response.status, response.headers.get_all("Content-Type")) == (502, ["text/html"])
+    assert b"<h1>502 Bad Gateway</h1>" in response.read()
 
 
 def test_a_bug_of_ours_is_a_500_and_not_the_end(simulator: Make, caller: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,17 +93,20 @@ def test_extra_claims_and_other_algorithms_are_a_switch(simulator: Make, client:
     client(sim.private_url, additional_headers=bearer(sim, algorithm="HS384", exp=1))
     sim = simulator(answers=Answers(token_expiry_checked=True))
     assert refused(client, sim.private_url, additional_headers=bearer(sim, exp=1))[0] == 401
+    sim = simulator(answers=Answers(extra_claims_refused=True))
+    client(sim.private_url, additional_headers=bearer(sim))
+    assert refused(client, sim.private_url, additional_headers=bearer(sim, iat=1))[0] == 401
 
 
 @pytest.mark.parametrize("when", ["on_open", "on_request"])
 def test_a_bad_token_may_be_refused_in_band(simulator: Make, client: Make, when: str) -> None:
-    sim = simulator(answers=Answers(auth_refusal=when))  # type: ignore[arg-type]
+    sim = simulator(answers=Answers(auth_refusal=when, auth_close_code=1008))  # type: ignore[arg-type]
     reader = client(sim.private_url)
     if when == "on_request":
         assert reader.is_silent()
         reader.ask({"type": "myAsset"})
     assert reader.text() == '{"error":{"name":"INVALID_AUTH","message":"인증 정보가 올바르지 않습니다."}}'
-    assert reader.ended() == (1000, "")
+    assert reader.ended() == (1008, "")
 
 
 def test_keys_end(simulator: Make, client: Make, bearer: Make) -> None:
@@ -209,7 +212,7 @@ def test_an_origin_header_has_a_bucket_of_its_own(simulator: Make, client: Make)
     client(sim.url, origin="http://example.com")
 
 
-@pytest.mark.parametrize("status", [401, 418, 429, 503])
+@pytest.mark.parametrize("status", [401, 418, 429, 500])
 def test_refusals_can_be_planned(simulator: Make, client: Make, bearer: Make, status: int) -> None:
     sim = simulator()
     sim.refuse(status, times=2, headers={"Retry-After": "3"})
@@ -224,6 +227,18 @@ def test_refusals_can_be_planned(simulator: Make, client: Make, bearer: Make, st
         assert refused(client, sim.private_url, **options)[2] == {"error": {"name": "maintenance"}}
     sim.accept()
     client(sim.private_url, additional_headers=bearer(sim))
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_balancer_answers_with_a_page(simulator: Make, client: Make, status: int) -> None:
+    sim = simulator()
+    sim.refuse(status)
+    with pytest.raises(InvalidStatus) as caught:
+        client(sim.url)
+    response = caught.value.response
+    assert (response.status_code, response.headers["Content-Type"]) == (status, "text/html")
+    assert f"<title>{status} ".encode() in response.body
+    client(sim.url)
 
 
 def test_a_handshake_can_stay_without_an_answer(simulator: Make, client: Make) -> None:

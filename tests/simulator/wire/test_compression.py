@@ -39,6 +39,32 @@ def test_the_answer_has_the_parameters_of_the_switches(
     assert sim.connections()[0].compressed
 
 
+def test_how_hard_it_is_tried(simulator: Make, client: Make) -> None:
+    sizes = []
+    for level in (0, 1, 9):
+        sim = simulator(frozen=True, answers=Answers(compress_level=level))
+        reader = client(sim.url, **offer())
+        frames = _watched(reader)
+        reader.ask(BOOK)
+        reader.read()
+        sizes.append(frames[0])
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
+def _watched(reader: Any) -> list[int]:
+    """Return a list of the sizes of frames as they come."""
+    sizes: list[int] = []
+    extension = reader.connection.protocol.extensions[0]
+    decode = extension.decode
+
+    def watch(frame: Any, **options: Any) -> Any:
+        sizes.append(len(frame.data))
+        return decode(frame, **options)
+
+    extension.decode = watch
+    return sizes
+
+
 def test_what_is_not_offered_or_switched_off_is_not_granted(simulator: Make, client: Make) -> None:
     for answers, options in ((Answers(), {}), (Answers(compression=False), offer())):
         sim = simulator(answers=answers)

@@ -29,7 +29,8 @@ def test_all_four_formats_say_the_same(simulator: Make, client: Make) -> None:
     for long, short in zip(texts["DEFAULT"], texts["SIMPLE"], strict=True):
         assert len(json.loads(long)) == len(json.loads(short))
         assert len(short) < len(long)
-    assert re.search(r'"trade_price":1\.\d+E8', texts["DEFAULT"][0])
+    assert re.search(r'"trade_price":1\d{8}\.0{8}[,}]', texts["DEFAULT"][0])
+    assert re.search(r'"ask_price":1\.\d+E8', texts["DEFAULT"][2])
     assert re.search(r'"tp":1\d{8}[,}]', texts["SIMPLE"][0])
     assert [info.format for info in sim.connections()] == list(texts)
 
@@ -121,10 +122,18 @@ def test_list_formats_may_batch(simulator: Make, client: Make) -> None:
 
 
 def test_frames_are_binary_or_text(simulator: Make, client: Make) -> None:
-    for data, notice in (("binary", "text"), ("text", "binary")):
-        sim = simulator(answers=Answers(data_frames=data, notice_frames=notice))  # type: ignore[arg-type]
+    names = ("data_frames", "subscription_frames", "status_frames", "error_frames")
+    for text in (*names, ""):
+        options: dict[str, Any] = {text: "text"} if text else {}
+        sim = simulator(frozen=True, answers=Answers(**options))
         reader = client(sim.url)
-        reader.ask({"type": "trade", "codes": ["KRW-BTC"]})
-        assert isinstance(reader.raw(), bytes if data == "binary" else str)
-        reader.ask({"method": "LIST_SUBSCRIPTIONS"})
-        assert isinstance(reader.raw(), bytes if notice == "binary" else str)
+        seen = []
+        for request in ({"type": "trade", "codes": ["KRW-BTC"]}, {"method": "LIST_SUBSCRIPTIONS"}, None, {"type": "x"}):
+            if request is None:
+                reader.connection.send("PING")
+                reader.connection.ping().wait(5.0)
+                sim.advance(10)
+            else:
+                reader.ask(request)
+            seen.append(isinstance(reader.raw(), str))
+        assert seen == [name == text for name in names]

@@ -68,6 +68,19 @@ def test_the_timer_can_be_another_or_none(simulator: Make, client: Make) -> None
         sim.wait(lambda sim, expected=still_open: sim.connections()[0].open == expected)
 
 
+def test_private_sockets_may_have_a_timer_of_their_own(simulator: Make, client: Make, bearer: Make) -> None:
+    sim = simulator(frozen=True, answers=Answers(private_idle_timeout=120.0))
+    client(sim.url)
+    client(sim.private_url, additional_headers=bearer(sim))
+    client(sim.info_url, additional_headers=bearer(sim))
+    sim.wait_connected(3)
+    sim.advance(100)
+    sim.wait_connected(0, endpoint="public")
+    assert [info.open for info in sim.connections()] == [False, True, True]
+    sim.advance(30)
+    sim.wait_connected(0)
+
+
 def test_the_text_ping_starts_a_series_on_a_ten_second_grid(simulator: Make, client: Make) -> None:
     sim = simulator(frozen=True, start_time=1_795_176_003.0)
     reader = client(sim.url)
@@ -103,3 +116,25 @@ def test_the_exchange_sends_no_pings(simulator: Make, client: Make) -> None:
     sim.advance(300)
     assert reader.is_silent()
     assert reader.connection.protocol.state.name == "OPEN"
+
+
+def test_a_running_series_keeps_a_socket_open_however_far_the_time_jumps(simulator: Make, client: Make) -> None:
+    sim = simulator(frozen=True, start_time=1_795_176_003.0)
+    reader = client(sim.url)
+    reader.connection.send("PING")
+    sim.wait(lambda sim: sim.connections()[0].open)
+    assert reader.is_silent()
+    sim.advance(61.0)
+    sim.advance(600.0)
+    assert sim.connections()[0].open
+    assert [reader.text() for _ in range(66)] == ['{"status":"UP"}'] * 66
+
+
+def test_what_a_stalled_socket_is_to_be_sent_keeps_it_not_open(simulator: Make, client: Make) -> None:
+    sim = simulator(frozen=True, start_time=1_795_176_003.0)
+    reader = client(sim.url)
+    reader.connection.send("PING")
+    assert reader.is_silent()
+    sim.stall()
+    sim.advance(61.0)
+    assert reader.ended() is None

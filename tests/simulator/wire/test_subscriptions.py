@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from websocket_v6.simulator import Answers, Limits
+from websocket_v6.simulator import Answers, Limits, Weather
 
 Make = Callable[..., Any]
 ALL = ["ticker", "trade", "orderbook", "candle.1m"]
@@ -102,20 +102,21 @@ def test_strays_are_of_the_subscription_just_before(simulator: Make, client: Mak
 
 
 def test_snapshots_may_come_in_two_bursts(simulator: Make, client: Make) -> None:
-    sim = simulator(answers=Answers(second_burst=30.0))
+    sim = simulator(weather=Weather.calm(second_burst=30.0))
     reader = client(sim.url)
     reader.ask({"type": "trade", "codes": ["KRW-BTC", "KRW-ETH", "KRW-XRP"]})
     assert [event["code"] for event in reader.read_many(2)] == ["KRW-BTC", "KRW-ETH"]
     assert reader.is_silent()
-    assert len(sim.served()) == 3
+    assert len(sim.served()) == 2
     sim.advance(30.0)
+    assert len(sim.served()) == 3
     assert (reader.read()["code"], reader.is_silent()) == ("KRW-XRP", True)
     sim.trade("KRW-XRP")
     assert reader.read()["stream_type"] == "REALTIME"
 
 
 def test_a_replaced_second_burst_never_comes(simulator: Make, client: Make) -> None:
-    sim = simulator(answers=Answers(second_burst=30.0))
+    sim = simulator(weather=Weather.calm(second_burst=30.0))
     reader = client(sim.url)
     reader.ask({"type": "trade", "codes": ["KRW-BTC", "KRW-ETH"]})
     assert reader.read()["code"] == "KRW-BTC"
@@ -261,6 +262,14 @@ def test_the_record_is_what_the_client_got(simulator: Make, client: Make, proces
     (info,) = sim.connections()
     assert (info.sent, info.snapshots) == (8, {"ticker KRW-BTC": 1, "trade KRW-XRP": 1})
     assert json.loads(info.requests[0].text)[1] == {"type": "ticker", "codes": ["KRW-BTC"]}
+
+
+def test_a_request_may_name_too_many_codes(simulator: Make, client: Make) -> None:
+    reader = client(simulator(limits=Limits(request_codes=2)).url)
+    reader.ask({"type": "trade", "codes": ["KRW-BTC"]}, {"type": "ticker", "codes": ["KRW-BTC"]})
+    reader.read_many(2)
+    reader.ask({"type": "trade", "codes": ["KRW-BTC", "KRW-ETH", "KRW-XRP"]})
+    assert reader.read()["error"]["name"] == "INVALID_PARAM"
 
 
 def test_a_market_can_come_and_go(simulator: Make, client: Make) -> None:

@@ -65,6 +65,9 @@ class AuthRefusal(Exception):  # noqa: N818  # it is an answer, not a fault of o
         return _WORDS[self.name][region != "kr"]
 
 
+_CLAIMS = {"access_key", "nonce", "query_hash", "query_hash_alg"}
+
+
 class Keyring:
     """The keys by their access key, and the nonces that were used."""
 
@@ -158,6 +161,8 @@ class Keyring:
         if answers.nonce_checked and (key.access_key, nonce) in self._nonces:
             raise AuthRefusal("nonce_used")
         self._nonces.add((key.access_key, nonce))
+        if answers.extra_claims_refused and not set(payload) <= _CLAIMS:
+            raise AuthRefusal("invalid_query_payload")
         expiry = payload.get("exp")
         if answers.token_expiry_checked and isinstance(expiry, int | float) and expiry < now:
             raise AuthRefusal("jwt_verification")

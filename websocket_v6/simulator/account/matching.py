@@ -142,7 +142,7 @@ class Matching:
         self._statements.assets(order.account, [order.lock_currency])
         if order.remaining <= 0:
             self._forget(order)
-            self._statements.end(order, "cancel")
+            self._statements.end(order, "cancel", told=self._answers.cancel_after_prevented)
 
     # What trades do to orders that rest.
 

@@ -182,7 +182,7 @@ class Order:
             "prevented_volume": None if self.by_amount else self.prevented_volume,
             "prevented_locked": self.prevented_locked,
             "trade_timestamp": execution and execution.trade.ms,
-            "order_timestamp": self.ms,
+            "order_timestamp": self.ms // 1000 * 1000,  # every sample is in whole seconds
             "timestamp": ms,
         }
         return Bulletin("myOrder", self.code, fields)

@@ -37,11 +37,14 @@ class Statements:
         """Keep what an order is now, for REST calls that lag."""
         order.notes.append(OrderNote(self._clock.now(), order.state, order_row(order), order.trades_count))
 
-    def end(self, order: Order, state: str) -> None:
-        """End an order, give back what it had locked, and tell both."""
+    def end(self, order: Order, state: str, *, told: bool = True) -> None:
+        """End an order, give back what it had locked, and tell both, or the latter alone."""
         order.state = state
         order.release()
-        self.state(order, state)
+        if told:
+            self.state(order, state)
+        else:
+            self.note(order)
         self.assets(order.account, [order.lock_currency])
 
     def assets(self, account: Account, currencies: list[str]) -> None:

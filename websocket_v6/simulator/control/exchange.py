@@ -7,6 +7,8 @@ Source: Upbit WebSocket reference, throughout; what it leaves open is decided by
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
+from random import Random
 
 from ..account.desk import Desk
 from ..account.keyring import ALL_PERMISSIONS, AccessKey, Keyring
@@ -24,6 +26,7 @@ from ..rest.rest_side import RestSide
 from ..wire.audience import Audience
 from ..wire.broadcast import Broadcast
 from ..wire.clients import Clients
+from ..wire.distance import round_trip
 from ..wire.entrance import Entrance
 from ..wire.gate import Gate
 from ..wire.house import House
@@ -33,6 +36,7 @@ from ..wire.service import Service
 from ..wire.turnstile import Turnstile
 from .faults import Faults
 from .player import Player
+from .scenarios import SCENARIOS, Stage, play_scenario
 from .settings import Settings
 from .timekeeper import Timekeeper
 
@@ -47,11 +51,15 @@ class Exchange:
         self.time = Timekeeper(settings.start, frozen=settings.frozen)
         self.clock, self.agenda = self.time.clock, self.time.agenda
         self.keys = Keyring()
-        self.keys.add(AccessKey(settings.access_key, settings.secret_key))
+        self._key = AccessKey(settings.access_key, settings.secret_key)
+        self._seed = settings.seed
+        self.keys.add(self._key)
         self.turnstile = Turnstile()
         self.journal = Journal(settings.record)
         self.house = House(
             answers=self.answers,
+            weather=settings.weather,
+            rng=Random(f"{settings.seed} front"),  # noqa: S311
             limits=settings.limits,
             region=settings.region,
             clock=self.clock,
@@ -65,7 +73,7 @@ class Exchange:
         audience = Audience()
         self.clients = Clients(self.house, audience)
         self.broadcast = Broadcast(self.house, audience)
-        self.faults = Faults(self.clients, self.turnstile, settings.region)
+        self.faults = Faults(self.clients, self.turnstile, self.house)
         self.floor = TradingFloor(
             settings.markets,
             clock=self.clock,
@@ -75,9 +83,12 @@ class Exchange:
             wanted=audience.wanted,
             seed=settings.seed,
             region=settings.region,
-            paced=bool(settings.traffic) if settings.paced is None else settings.paced,
+            paced=settings.paced,
+            weather=settings.weather,
         )
-        self.crowd = Crowd(self.floor, clock=self.clock, agenda=self.agenda, seed=settings.seed)
+        self.crowd = Crowd(
+            self.floor, clock=self.clock, agenda=self.agenda, seed=settings.seed, weather=settings.weather
+        )
         self.desk = Desk(self.floor, self.answers, self.broadcast.publish_private, settings.seed)
         self.desk.open_account(settings.access_key)
         self.board = NoticeBoard(self.clock, self.broadcast.publish_notice)
@@ -91,43 +102,72 @@ class Exchange:
             self.house,
             self.clients,
             Reception(self.house, self.service),
-            lambda: HttpSide(self.rest.serve, self.clock.now, settings.limits.request_bytes),
+            self._make_http,
             host=settings.host,
             port=settings.port,
             tls=settings.tls,
         )
-        self._plan_midnight()
+        self._most_bytes = settings.limits.request_bytes
+        self._plan_pushes()
         self.crowd.set_traffic(settings.traffic)
+
+    def _make_http(self) -> HttpSide:
+        return HttpSide(
+            self.rest.serve, self.clock.now, self._most_bytes, partial(round_trip, self.house.weather, self.house.rng)
+        )
 
     # Time.
 
     def advance(self, seconds: float, *, idle: bool = True) -> None:
         """Let `seconds` pass at once: timers, limits and the market's day go on as if they had.
 
-        With `idle`, connections are silent meanwhile, and those that may not be are cut.
+        With `idle`, connections are silent meanwhile, and those that may not be are cut. Where time runs, the crowd
+        rests; where it stands, this is all the time that there is.
         """
-        if idle:
-            self.time.advance(seconds)
+        if self.clock.frozen:
+            self._advance(seconds, idle=idle)
         else:
-            self.time.advance(seconds, self.clients.touch)
+            self._skip(seconds, idle=idle)
+
+    def _skip(self, seconds: float, *, idle: bool = False) -> None:
+        with self.crowd.resting():
+            self._advance(seconds, idle=idle)
+
+    def _advance(self, seconds: float, *, idle: bool) -> None:
+        self.time.advance(seconds, _nothing if idle else self.clients.touch)
 
     def close_candle(self, code: str, timeframe: str, price: Number | None = None) -> None:
         """Let time pass to the end of a candle; meanwhile no connection counts as idle."""
         end = self.closes.prepare(code, timeframe, price)
         self.advance(max(0.0, end - self.clock.now()), idle=False)
 
-    def _plan_midnight(self) -> None:
-        def roll() -> None:
-            if self.answers.day_roll_message:
-                self.floor.roll_day()
-            self._plan_midnight()
+    def _plan_pushes(self) -> None:
+        """Push tickers without a trade at midnight, and every minute as sums of 24 hours fall, if that is the answer.
 
-        self.agenda.at((self.clock.now() // 86_400 + 1) * 86_400, roll)
+        What a snapshot or a REST call says changes with the time in any case.
+        """
+        period = 60 if self.answers.decay_message else 86_400
+        if not (self.answers.day_roll_message or self.answers.decay_message):
+            return
+        due = (self.clock.now() // period + 1) * period
+
+        def push() -> None:
+            if self.answers.decay_message or due % 86_400 == 0:
+                self.floor.push_tickers()
+            self._plan_pushes()
+
+        self.agenda.at(due, push)
 
     # Markets and keys.
 
     def trade(
-        self, code: str, price: Number | None = None, volume: Number | None = None, side: TradeSide | None = None
+        self,
+        code: str,
+        price: Number | None = None,
+        volume: Number | None = None,
+        side: TradeSide | None = None,
+        *,
+        sweep: bool = False,
     ) -> int:
         """Let a trade happen and return its sequential id.
 
@@ -137,7 +177,7 @@ class Exchange:
         at = decimal_or_none(price)
         if at is not None and at % (tick := tick_size(code, at)):
             raise ValueError(f"{at:f} is no price of {code}: it takes multiples of {tick:f} there")
-        return self.floor.trade(code, at, decimal_or_none(volume), side).sequential_id
+        return self.floor.trade(code, at, decimal_or_none(volume), side, sweep=sweep).sequential_id
 
     def list_market(
         self, code: str, price: Number | None = None, *, state: str = "ACTIVE", traded: bool = True
@@ -182,11 +222,35 @@ class Exchange:
             else:
                 client.outbox.abort()
 
+    def scenario(self, name: str, code: str | None = None) -> float:
+        """Begin a scenario and return how many seconds it lasts."""
+        if name not in SCENARIOS:
+            raise ValueError(f"there is no scenario {name!r}: choose one of {', '.join(SCENARIOS)}")
+        stage = Stage(
+            code=code or SCENARIOS[name].code,
+            key=self._key,
+            rng=Random(f"{self._seed} {name}"),  # noqa: S311
+            floor=self.floor,
+            board=self.board,
+            faults=self.faults,
+            keys=self.keys,
+            time=self.time,
+            list_market=self.list_market,
+            end_key=self.end_key,
+            skip=self._skip,
+        )
+        return play_scenario(stage, name)
+
     def current(self, stream: str, format_: str = "DEFAULT") -> str:
         """Return what a snapshot of a stream would say now."""
         type_, _, rest = stream.partition(" ")
         code, _, level = rest.partition("@")
         bare, units = split_suffix(code)
-        self.floor.market(bare)
+        if self.floor.market(bare).quiet:
+            raise ValueError(f"{bare} has not traded yet, and says nothing")
         bulletin = self.floor.display.current(type_, bare, Decimal(level or 0), units)
         return bulletin.text(self.house.wording(format_), "SNAPSHOT")
+
+
+def _nothing() -> None:
+    pass

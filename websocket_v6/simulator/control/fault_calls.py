@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ..rest.rest_faults import Harm
+from .faults import Ending
 from .remote import Remote
 
 __all__ = ["FaultCalls"]
@@ -11,15 +12,35 @@ __all__ = ["FaultCalls"]
 class FaultCalls(Remote):
     """Connections, and handshakes to come, all or those of one endpoint."""
 
-    def drop(self, endpoint: str | None = None, connection_id: int | None = None) -> int:
-        """Reset TCP connections, all or some; return how many."""
-        count: int = self._call("faults.drop", endpoint, connection_id)
+    def drop(self, endpoint: str | None = None, connection_id: int | None = None, *, how: Ending = "reset") -> int:
+        """End TCP connections without a close frame, all or some; return how many. A client reports 1006.
+
+        `reset`: with a TCP reset, as a machine that dies. `end`: in order (FIN), as balancers and deployments do.
+        `vanish`: not at all; nothing comes any more, nothing is answered, and to the exchange it is gone (half-open).
+        """
+        count: int = self._call("faults.drop", endpoint, connection_id, how)
         return count
+
+    def deploy(self, seconds: float = 60.0, *, how: Ending = "end", endpoint: str | None = None) -> int:
+        """Roll out a new version: each connection that is open now ends within `seconds`; return how many will.
+
+        New ones are on the new machines and stay. How the exchange ends them is not documented.
+        """
+        count: int = self._call("faults.deploy", seconds, how, endpoint)
+        return count
+
+    def maintain(self, seconds: float = 60.0) -> None:
+        """Go into maintenance: every connection ends, handshakes and REST calls answer 503 for `seconds`."""
+        self._call("faults.maintain", seconds)
 
     def close(
         self, code: int = 1000, reason: str = "", endpoint: str | None = None, connection_id: int | None = None
     ) -> int:
-        """Close connections with a close frame; return how many."""
+        """Close connections with a close frame; return how many.
+
+        Raises:
+            ValueError: for a code that no frame may carry, such as 1006; `drop` makes what a client reports so.
+        """
         count: int = self._call("faults.close", code, reason, endpoint, connection_id)
         return count
 
@@ -60,6 +81,7 @@ class FaultCalls(Remote):
     ) -> None:
         """Answer the next `times` handshakes with an HTTP status; `times=None` until `accept`.
 
+        Without a `body`, 502, 503 and 504 have a balancer's HTML page and others an error of the exchange.
         With the endpoint `"rest"` it is the next REST calls, with a path such as `"/v1/accounts"` those to it.
         """
         self._call("turnstile.refuse", status, times, body, headers, endpoint)
@@ -76,7 +98,11 @@ class FaultCalls(Remote):
         self._call("rest.faults.mend")
 
     def delay_rest(self, seconds: float) -> None:
-        """Let REST show what was `seconds` ago, as a replica that lags; calls that change something do so at once."""
+        """Let REST show what was `seconds` ago, as a replica that lags.
+
+        The market list, trades, candles, orders and balances do; tickers and books are of now, and calls that change
+        something do so at once.
+        """
         self._call("rest.faults.delay", seconds)
 
     def accept(self, endpoint: str | None = None) -> None:

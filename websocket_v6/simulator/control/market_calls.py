@@ -15,13 +15,22 @@ class MarketCalls(Remote):
     """Trades and books, traffic, time, recordings, listings, notices and indicators."""
 
     def trade(
-        self, code: str, price: Number | None = None, volume: Number | None = None, side: TradeSide | None = None
+        self,
+        code: str,
+        price: Number | None = None,
+        volume: Number | None = None,
+        side: TradeSide | None = None,
+        *,
+        sweep: bool = False,
     ) -> int:
         """Let a trade happen and return its sequential id; what is not given, the market makes up.
 
-        A price away from the book moves the book there. Trade, ticker, orderbook and candles go out in this order.
+        A price away from the book moves the book there: by this one trade, or with `sweep` as on the exchange, where
+        each level in between is a trade of its own in the same millisecond, and this one the last.
+        In calm weather trade, ticker, orderbook and candles have gone out in this order when the call returns; else
+        each comes in its own time.
         """
-        number: int = self._call("trade", code, price, volume, side)
+        number: int = self._call("trade", code, price, volume, side, sweep=sweep)
         return number
 
     def tick(self, count: int = 1, code: str | None = None) -> None:
@@ -29,7 +38,7 @@ class MarketCalls(Remote):
         self._call("crowd.tick", count, code)
 
     def flush(self) -> None:
-        """Send the books and candles that wait for their grid, where a pace is kept."""
+        """Send what waits for its time: books and candles for their grid, and all that the weather holds up."""
         self._call("floor.tape.flush")
 
     def set_traffic(self, rate: float) -> None:
@@ -39,9 +48,19 @@ class MarketCalls(Remote):
     def advance(self, seconds: float, *, idle: bool = True) -> None:
         """Let `seconds` of the simulator's time pass at once: timers, limits, the trading day.
 
-        With `idle`, connections are silent meanwhile, and after 60 s of that they are cut.
+        With `idle`, connections are silent meanwhile, and after 60 s of that they are cut. Traffic rests meanwhile,
+        unless time is frozen.
         """
         self._call("advance", seconds, idle=idle)
+
+    def scenario(self, name: str, code: str | None = None) -> float:
+        """Begin a scripted sequence and return how many seconds of the simulator's time it lasts.
+
+        "flash crash", "listing", "delisting", "maintenance", "midnight" or "key expires"; docs/simulator.md has the
+        scripts. `code` is another market than the script's.
+        """
+        seconds: float = self._call("scenario", name, code)
+        return seconds
 
     def now(self) -> float:
         """Return the simulator's time, seconds since 1970."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from ..answers import Answers
+from ..weather import Weather
 from ..wire.exchange_limits import Limits
 
 __all__ = ["Settings"]
@@ -19,7 +20,8 @@ class Settings:
     access_key: str
     secret_key: str = field(repr=False)
     traffic: float
-    paced: bool | None
+    paced: bool
+    weather: Weather
     answers: Answers
     limits: Limits
     region: str

@@ -27,7 +27,7 @@ class Timekeeper:
             self._alarm.cancel()
         self._loop = None
 
-    def advance(self, seconds: float, then: Callable[[], None] = lambda: None) -> None:
+    def advance(self, seconds: float, then: Callable[[], object]) -> None:
         """Let `seconds` pass at once, what is due meanwhile at its time; `then` is called after each step."""
         end = self.clock.now() + seconds
         while (due := self.agenda.next_due()) is not None and due <= end:
@@ -36,7 +36,7 @@ class Timekeeper:
         self._pass(end - self.clock.now(), then)
         self._reschedule()
 
-    def _pass(self, seconds: float, then: Callable[[], None]) -> None:
+    def _pass(self, seconds: float, then: Callable[[], object]) -> None:
         self.clock.advance(max(0.0, seconds))
         then()
 

@@ -112,6 +112,12 @@ class Book:
         self.asks.levels = [ask for ask, _ in pairs if ask.price > 0]
         self.bids.levels = [bid for _, bid in pairs if bid.price > 0]
 
+    def copy(self) -> "Book":
+        """Return the book as it is now."""
+        book = Book()
+        book.asks.levels, book.bids.levels = self.asks.levels[:], self.bids.levels[:]
+        return book
+
     def depth(self, units: int, level: Decimal = _ZERO, *, total_units: int | None = None) -> Depth:
         """Return `units` levels a side in steps of `level`, totals over `total_units` levels (default: those shown)."""
         asks = self.asks.grouped(level) if level else self.asks.levels

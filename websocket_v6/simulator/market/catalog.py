@@ -13,6 +13,7 @@ __all__ = [
     "CAUTIONS",
     "DEFAULT_MARKETS",
     "Listing",
+    "english_name",
     "is_code",
     "korean_name",
     "many_markets",
@@ -60,6 +61,21 @@ _KOREAN_NAMES = {
     "SHIB": "시바이누",
     "USDT": "테더",
     "USDC": "유에스디코인",
+}
+_ENGLISH_NAMES = {
+    "BTC": "Bitcoin",
+    "ETH": "Ethereum",
+    "XRP": "XRP",
+    "SOL": "Solana",
+    "DOGE": "Dogecoin",
+    "ADA": "Cardano",
+    "AVAX": "Avalanche",
+    "LINK": "Chainlink",
+    "TRX": "TRON",
+    "DOT": "Polkadot",
+    "SHIB": "Shiba Inu",
+    "USDT": "Tether",
+    "USDC": "USD Coin",
 }
 # At or above this price, this tick.
 _KRW_TICKS = [
@@ -144,6 +160,12 @@ def korean_name(code: str) -> str:
     """Return the Korean name of what a market trades."""
     base = code.partition("-")[2]
     return _KOREAN_NAMES.get(base, f"모의자산 {base}")
+
+
+def english_name(code: str) -> str:
+    """Return the English name of what a market trades."""
+    base = code.partition("-")[2]
+    return _ENGLISH_NAMES.get(base, base.title())
 
 
 def many_markets(count: int) -> list[str]:

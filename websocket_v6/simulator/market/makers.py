@@ -43,8 +43,11 @@ class Makers:
 
     def size(self, price: Decimal) -> Decimal:
         """Return a random size for a level: worth about a million KRW, give or take a factor of ten."""
-        worth = 10 ** self._rng.gauss(6.0, 0.6)
-        return max(_EIGHT, Decimal(worth / float(price) / self._worth).quantize(_EIGHT))
+        return self.volume_worth(10 ** self._rng.gauss(6.0, 0.6), price)
+
+    def volume_worth(self, krw: float, price: Decimal) -> Decimal:
+        """Return the size that is worth so many KRW at `price`."""
+        return Decimal(max(1, round(krw / float(price) / self._worth * 1e8))).scaleb(-8)
 
     # Trades.
 

@@ -5,13 +5,13 @@ sums over the trades. Source: Upbit WebSocket reference, "ticker", "trade", "ord
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 from typing import NamedTuple
 
-from .book import Level
+from .book import Level, Side
 from .candles import SECONDS, Series
 from .catalog import Listing, tick_size
 from .figures import DAY_MS, Figures
@@ -42,11 +42,22 @@ class Market:
     """One market's state. `ms` arguments are its time; it never goes back."""
 
     def __init__(
-        self, listing: Listing, rng: Random, ms: int, *, depth: int = 40, history: int = 10_000, days: int = 0
+        self,
+        listing: Listing,
+        rng: Random,
+        ms: int,
+        *,
+        depth: int = 40,
+        history: int = 10_000,
+        days: int = 0,
+        now: Callable[[], int] | None = None,
+        stamp: Callable[[int], int] = lambda ms: ms,
     ) -> None:
         """Begin at `ms` with a book of `depth` levels a side, some turnover, and one trade a little older.
 
         `days` are those it has been listed for; a new listing has no 52 weeks to look back on.
+        `now` tells the time in ms, at which days end without a trade too; without it time passes with trades alone.
+        `stamp` tells when a trade at a time is told.
         """
         self.code = listing.code
         self.levels = listing.levels
@@ -74,6 +85,8 @@ class Market:
             self.figures.year_high = self.figures.year_low = (listing.price, None)
         self.made_up: MadeUp | None = MadeUp.of(self.figures)
         self.ticker_ms = ms
+        self._now = now
+        self._stamp = stamp
         self._makers.begin(listing.price)
         self.first_ms = self._ms_before(ms)
         self.past = Past(
@@ -94,6 +107,7 @@ class Market:
 
     def ticker_fields(self) -> dict[str, object]:
         """Return the ticker as it stands, all but its type and code."""
+        self.pass_time()
         last, figures = self.last, self.figures
         date, _, time = utc_text(last.ms).partition("T")
         return {
@@ -124,14 +138,21 @@ class Market:
 
     # What happens to it.
 
+    def pass_time(self) -> None:
+        """Let the day end and the sums fall, if it is time."""
+        if self._now is not None:
+            self.figures.pass_to(max(self._now(), self.last.ms))
+
+    def shown_ms(self, told_ms: int) -> int:
+        """Return the `timestamp` that who asks now is shown: nothing is told ahead of its time."""
+        return told_ms if self._now is None else min(told_ms, self._now())
+
     def hush(self) -> None:
         """Be on the list and say nothing, as a market before its first trade."""
-        figures = self.figures
         self.quiet, self.made_up = True, None
         self.trades.clear()
         self.series = {unit: Series(unit) for unit in SECONDS}
-        figures.acc_ask = figures.acc_bid = figures.acc_amount = Decimal(0)
-        figures.volume_24h = figures.amount_24h = Decimal(0)
+        self.figures.forget()
 
     def _speak(self, price: Decimal, ms: int) -> None:
         self.quiet = False
@@ -146,7 +167,7 @@ class Market:
         """
         side = side or self.side_for(price)
         if price is None:
-            best = (self.book.asks if side == "BID" else self.book.bids).best
+            best = self.against(side).best
             price = best[0] if best else self.last.price
         self._makers.open_way(price, side)
         volume, before = self._makers.take(price, volume, side)
@@ -165,12 +186,21 @@ class Market:
         """Count a trade without touching the book."""
         ms, number = self._ids.next(ms)
         figures = self.figures
-        figures.roll(ms, price)
+        figures.pass_to(ms)
         if self.quiet:
             self._speak(price, ms)
         after = self._makers.best()
         trade = Trade(
-            self.code, ms, price, volume, side, sequential_id or number, figures.prev_closing, before or after, after
+            self.code,
+            ms,
+            price,
+            volume,
+            side,
+            sequential_id or number,
+            figures.prev_closing,
+            before or after,
+            after,
+            self._stamp(ms),
         )
         amount = trade.amount
         figures.count(ms, price, volume, amount, side)
@@ -178,8 +208,16 @@ class Market:
             series.add(price, volume, amount, ms)
         self.trades.append(trade)
         self.last = trade
-        self.ticker_ms = self.book_ms = ms
+        self.ticker_ms, self.book_ms = trade.told_ms, ms
         return trade
+
+    def volume_worth(self, krw: float) -> Decimal:
+        """Return a size at the last price that is worth so many KRW."""
+        return self._makers.volume_worth(krw, self.last.price)
+
+    def against(self, side: TradeSide) -> Side:
+        """Return the side of the book that a taker of `side` meets."""
+        return self.book.asks if side == "BID" else self.book.bids
 
     def side_for(self, price: Decimal | None) -> TradeSide:
         """Return the taker's side that a trade at `price` would have: at or above the best ask somebody bought."""

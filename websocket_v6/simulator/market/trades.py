@@ -28,6 +28,7 @@ class Trade(NamedTuple):
     prev_closing: Decimal
     before: tuple[Level, Level]  # best ask and bid as the taker found them
     after: tuple[Level, Level]
+    told_ms: int  # the `timestamp` of what is said of it
 
     @property
     def amount(self) -> Decimal:
@@ -41,7 +42,7 @@ class Trade(NamedTuple):
         fields = {
             "type": "trade",
             "code": self.code,
-            "timestamp": self.ms,
+            "timestamp": self.told_ms,
             "trade_date": date,
             "trade_time": time,
             "trade_timestamp": self.ms,

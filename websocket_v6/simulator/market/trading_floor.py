@@ -3,6 +3,7 @@
 Source: Upbit WebSocket reference, "ticker", "Market codes".
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -10,14 +11,17 @@ from random import Random
 
 from ..answers import Answers
 from ..clock import Agenda, Clock
+from ..weather import Weather
 from .catalog import CAUTIONS, Listing, is_code
-from .display import Display
+from .display import TOLD, Display
 from .one_market import Market
+from .passage import Lateness
 from .tape import Publish, Tape
 from .trades import Trade, TradeSide
 
 __all__ = ["TradingFloor"]
 
+_ENDED_KEPT = 1000  # markets
 _DAYS = 1000  # for which the markets of the beginning have been listed
 
 
@@ -36,8 +40,10 @@ class TradingFloor:
         seed: int = 0,
         region: str = "kr",
         paced: bool = False,
+        weather: Weather | None = None,
     ) -> None:
         self.clock = clock
+        self._weather = weather or Weather.calm()
         self.markets: dict[str, Market] = {}
         self.order: list[Market] = []  # those that trade, as they were listed; one that begins anew keeps its place
         self.display = Display(self.markets, clock=clock, answers=answers, region=region)
@@ -50,8 +56,12 @@ class TradingFloor:
             publish=publish,
             wanted=wanted,
             paced=paced,
+            weather=self._weather,
+            rng=Random(f"{seed} way"),  # noqa: S311
         )
         self._seed = seed
+        self._listed_at: dict[str, float] = {}
+        self._ended: deque[tuple[float, float, Market]] = deque(maxlen=_ENDED_KEPT)  # listed at, ended at, which
         # The order desk's: called before a trade at a given price, and after every trade.
         self.on_sweep: Callable[[Market, Decimal, TradeSide], None] = lambda _market, _price, _side: None
         self.on_trade: Callable[[Market, Trade], None] = lambda _market, _trade: None
@@ -79,9 +89,19 @@ class TradingFloor:
         rng = Random(f"{self._seed} {code}")  # noqa: S311
         # Every third BTC market is thin, so that its books have empty slots.
         thin = code.startswith("BTC-") and rng.random() < 0.34
-        depth = 12 if thin else 40
-        market = Market(Listing.of(code, rng, price), rng, ms or self.clock.now_ms(), depth=depth, days=days)
+        market = Market(
+            Listing.of(code, rng, price),
+            rng,
+            ms or self.clock.now_ms(),
+            depth=12 if thin else 40,
+            days=days,
+            # A market of a recording has its own time.
+            now=self.clock.now_ms if ms is None else None,
+            stamp=self._stamp(code) if ms is None and self._weather.delays else lambda at: at,
+        )
         market.market_state = state
+        for type_ in TOLD:
+            self.display.told.pop((type_, code), None)
         before = self.markets.get(code)
         if not traded:
             market.hush()
@@ -92,13 +112,24 @@ class TradingFloor:
         else:
             self.order.append(market)
         self.markets[code] = market
+        if before is None:
+            self._listed_at[code] = 0.0 if days else self.clock.now()
         return market
+
+    def _stamp(self, code: str) -> Callable[[int], int]:
+        return Lateness(self._weather, Random(f"{self._seed} lag {code}")).stamp  # noqa: S311
 
     def remove_market(self, code: str) -> None:
         market = self.market(code)
         if market in self.order:
             self.order.remove(market)
         del self.markets[code]
+        self._ended.append((self._listed_at.pop(code), self.clock.now(), market))
+
+    def listed(self, as_of: float) -> list[Market]:
+        """Return the markets that were on the list at a time, as they are called now."""
+        ended = [market for begun, end, market in self._ended if begun <= as_of < end]
+        return [market for code, market in self.markets.items() if self._listed_at[code] <= as_of] + ended
 
     def set_state(self, code: str, state: str, delisting: datetime | None = None) -> None:
         """Set `market_state` (PREVIEW, ACTIVE, DELISTED) and the day the market ends, and send the ticker."""
@@ -137,21 +168,42 @@ class TradingFloor:
     # What happens in them.
 
     def trade(
-        self, code: str, price: Decimal | None = None, volume: Decimal | None = None, side: TradeSide | None = None
+        self,
+        code: str,
+        price: Decimal | None = None,
+        volume: Decimal | None = None,
+        side: TradeSide | None = None,
+        *,
+        sweep: bool = False,
     ) -> Trade:
-        """Let a trade happen; at a given price, what rests in between is filled first."""
+        """Let a trade happen and return it; at a given price, what rests in between is filled first.
+
+        With `sweep` that is all of it, each level by a trade of its own in the same millisecond; else only the orders
+        placed through the simulator, and the rest of the book gives way.
+        """
         market = self.market(code)
+        ms = self.clock.now_ms()
         if price is not None:
             side = side or market.side_for(price)
-            self.on_sweep(market, price, side)
-        return self.execute(market, price, volume, side)
+            if sweep:
+                for level in market.against(side).better_than(price):
+                    self.execute(market, level.price, level.size, side, ms=ms)
+            else:
+                self.on_sweep(market, price, side)
+        return self.execute(market, price, volume, side, ms=ms)
 
     def execute(
-        self, market: Market, price: Decimal | None = None, volume: Decimal | None = None, side: TradeSide | None = None
+        self,
+        market: Market,
+        price: Decimal | None = None,
+        volume: Decimal | None = None,
+        side: TradeSide | None = None,
+        *,
+        ms: int | None = None,
     ) -> Trade:
         if market.quiet:
             self.order.append(market)
-        trade = market.trade(self.clock.now_ms(), price, volume, side)
+        trade = market.trade(self.clock.now_ms() if ms is None else ms, price, volume, side)
         self.tape.send_trade(market, trade)
         self.on_trade(market, trade)
         return trade
@@ -171,10 +223,12 @@ class TradingFloor:
         """Send the candle before the newest once more."""
         self.tape.repeat_candle(self.market(code), unit)
 
-    def roll_day(self) -> None:
-        """Begin the new trading day in every market and, if the exchange does so, say it without a trade."""
+    def push_tickers(self) -> None:
+        """Say without a trade what the passing of time has done to every market."""
         now_ms = self.clock.now_ms()
         for market in self.markets.values():
-            if market.figures.roll(now_ms):
-                market.ticker_ms = now_ms
-                self.tape.send_current("ticker", market.code)
+            market.pass_time()
+            if market.quiet:
+                continue
+            market.ticker_ms = now_ms
+            self.tape.send_current("ticker", market.code)

@@ -50,7 +50,14 @@ def data_frames(caller: Caller) -> tuple[object, str]:
         return _kind(frame), f"{frame.get('stream_type', 'st')} in a {_kind(frame)} frame"
 
 
-def notice_frames(caller: Caller) -> tuple[object, str]:
+def error_frames(caller: Caller) -> tuple[object, str]:
+    with caller.line() as line:
+        line.ask({"type": "no_such_type", "codes": [caller.code]})
+        frame = line.first("an error", lambda frame: frame.error is not None)
+        return _kind(frame), f"{frame.error} in a {_kind(frame)} frame"
+
+
+def subscription_frames(caller: Caller) -> tuple[object, str]:
     with caller.line() as line:
         frame = line.list()
         return _kind(frame), f"the answer to LIST_SUBSCRIPTIONS in a {_kind(frame)} frame"
@@ -252,7 +259,8 @@ QUESTIONS: Mapping[str, Question] = {
     for question in (
         auth_refusal,
         data_frames,
-        notice_frames,
+        error_frames,
+        subscription_frames,
         deprecated_ticker_keys,
         wrong_format_name,
         empty_request,

@@ -11,6 +11,7 @@ from email.utils import formatdate
 
 import h11
 
+from ..wire.distance import HANDSHAKE_TRIPS
 from ..wire.doorway import HANDSHAKE, HttpProtocol
 from ..wire.replies import Reply, error_reply
 from .rest_side import Call
@@ -24,11 +25,22 @@ Answer = Callable[[Call], Awaitable[Reply | None]]
 class HttpSide(HttpProtocol):
     """One HTTP connection; its calls are answered one after the other."""
 
-    def __init__(self, answer: Answer, now: Callable[[], float], most_bytes: int) -> None:
-        """`answer` makes the answers, `now` is the time they are dated with, `most_bytes` the largest body taken."""
+    def __init__(
+        self,
+        answer: Answer,
+        now: Callable[[], float],
+        most_bytes: int,
+        round_trip: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """`answer` makes the answers, `now` is the time they are dated with, `most_bytes` the largest body taken.
+
+        `round_trip` is how many real seconds the next call takes to come here and its answer to go back.
+        """
         self._answer = answer
         self._now = now
         self._most = most_bytes
+        self._round_trip = round_trip
+        self._trips = HANDSHAKE_TRIPS
         self._speech = h11.Connection(h11.SERVER)
         self._more = asyncio.Event()
         self._ahead = b""  # of a request that may become a handshake
@@ -82,7 +94,7 @@ class HttpSide(HttpProtocol):
         ip = peer[0] if isinstance(peer, tuple) else ""
         try:
             while (call := await self._next_call(ip)) is not None:
-                reply = await self._answer(call)
+                reply = await self._answered(call)
                 if reply is None:
                     self._transport.abort()
                     return
@@ -94,6 +106,15 @@ class HttpSide(HttpProtocol):
             if self._speech.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
                 self._send(error_reply(error.error_status_hint, error.error_status_hint, "Bad Request"))
         self._transport.close()
+
+    async def _answered(self, call: Call) -> Reply | None:
+        way, self._trips = self._round_trip() * self._trips, 1
+        if not way:
+            return await self._answer(call)
+        await asyncio.sleep(way / 2)
+        reply = await self._answer(call)
+        await asyncio.sleep(way / 2)
+        return reply
 
     async def _next_call(self, ip: str) -> Call | None:
         """Return the next request with its body, `None` at the end of the connection."""

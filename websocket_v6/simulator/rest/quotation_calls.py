@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from ..market.catalog import CAUTIONS, korean_name
+from ..market.catalog import CAUTIONS, english_name, korean_name
 from ..market.one_market import Market
 from ..market.spelling import as_plain
 from ..market.trades import Trade
@@ -27,14 +27,14 @@ def _markets(visit: Visit) -> list[Market]:
 
 def list_markets(visit: Visit) -> object:
     details = visit.params.get("is_details") or visit.params.get("isDetails") or "false"
-    return [_listed(market, details=details.lower() == "true") for market in visit.floor.markets.values()]
+    return [_listed(market, details=details.lower() == "true") for market in visit.floor.listed(visit.as_of)]
 
 
 def _listed(market: Market, *, details: bool) -> Mapping[str, object]:
     row: dict[str, object] = {
         "market": market.code,
         "korean_name": korean_name(market.code),
-        "english_name": market.code.partition("-")[2].title(),
+        "english_name": english_name(market.code),
     }
     if details:
         caution = {name: name in market.cautions for name in CAUTIONS}
@@ -130,7 +130,8 @@ def _ticker(market: Market, *, korean: bool) -> Mapping[str, object]:
     kst = {"trade_date_kst": local.strftime("%Y%m%d"), "trade_time_kst": local.strftime("%H%M%S")} if korean else {}
     # On the socket only.
     left_out = {"ask_bid", "market_state", "acc_ask_volume", "acc_bid_volume"}
-    return {"market": market.code, **{key: value for key, value in fields.items() if key not in left_out}, **kst}
+    shown = {key: value for key, value in fields.items() if key not in left_out}
+    return {"market": market.code, **shown, "timestamp": market.shown_ms(market.ticker_ms), **kst}
 
 
 def list_orderbooks(visit: Visit) -> object:

@@ -30,8 +30,9 @@ class Audience:
         """End what a client took; if it may still get strays, they are of those `old` streams it has no more."""
         self.remove(client)
         if client.strays:
+            wanted = {stream.name for stream in client.streams if stream.part.realtime}
             for stream in old:
-                if stream.name not in client.served:
+                if stream.name not in wanted:
                     self._put(self._strays, client, stream)
 
     def remove(self, client: Client) -> None:

@@ -24,6 +24,7 @@ class Broadcast:
         self._audience = audience
         self._muted: set[str] = set()
         self._private_delay = 0.0
+        self._private_due = 0.0  # when the newest message that waits is sent
         self._first_my_asset: dict[str, float] = {}  # by access key
 
     def publish(self, type_: str, code: str, make: _MAKE) -> None:
@@ -55,11 +56,17 @@ class Broadcast:
     # An account's own.
 
     def publish_private(self, access_key: str, bulletin: Bulletin) -> None:
-        """Send a message to those who subscribed with the key, late if it was so arranged."""
-        if self._private_delay:
-            self._house.agenda.after(self._private_delay, lambda: self._deliver_private(access_key, bulletin))
-        else:
+        """Send a message to those who subscribed with the key, late by the weather or if it was so arranged."""
+        now, told = self._house.clock.now(), self._house.weather.private_lag.draw(self._house.rng)
+        due = max(now + told + self._private_delay, self._private_due)
+        if told:
+            bulletin = bulletin.told_at(int((due - self._private_delay) * 1000))
+        if due <= now:
             self._deliver_private(access_key, bulletin)
+            return
+        # What an account is told keeps its order.
+        self._private_due = due
+        self._house.agenda.at(due, lambda: self._deliver_private(access_key, bulletin))
 
     def delay_private(self, seconds: float) -> None:
         """Send private messages `seconds` after what they tell of, from now on."""

@@ -34,6 +34,7 @@ class Client:
         self.close_code: int | None = None
         self.parts: tuple[Part, ...] = ()  # of the newest request
         self.streams: tuple[Stream, ...] = ()
+        self.later: list[Stream] = []  # those that begin with the second burst of snapshots
         self.strays = 0  # how many messages of the subscription before this one may still come
         self.format = "DEFAULT"
         self.pings = 0
@@ -96,7 +97,7 @@ class Client:
         """Send one message of a stream."""
         text = bulletin.text(self._house.wording(self.format), kind)
         binary = self._answers.data_frames == "binary"
-        self.outbox.put(Message(text, stream.name, kind, self.format.endswith("LIST"), binary))
+        self._put(Message(text, stream.name, kind, self.format.endswith("LIST"), binary))
 
     def stray(self, stream: Stream, bulletin: Bulletin) -> None:
         """Send a message of the subscription before this one, if strays are left."""
@@ -104,30 +105,33 @@ class Client:
             self.strays -= 1
             self.deliver(stream, bulletin, "REALTIME")
 
-    def notice(self, text: str, *, wrapped: bool) -> None:
-        """Send what is not data; `wrapped` in an array where the format has one."""
-        binary = self._answers.notice_frames == "binary"
-        self.outbox.put(Message(text, listed=wrapped and self.format.endswith("LIST"), binary=binary))
+    def notice(self, text: str, *, wrapped: bool, frames: str) -> None:
+        """Send what is not data, in `frames` of text or binary; `wrapped` in an array where the format has one."""
+        self._put(Message(text, listed=wrapped and self.format.endswith("LIST"), binary=frames == "binary"))
 
     def status(self) -> None:
         if self._answers.status_on_subscribed or not self.streams:
-            self.notice('{"status":"UP"}', wrapped=self._answers.wrap_status)
+            self.notice('{"status":"UP"}', wrapped=self._answers.wrap_status, frames=self._answers.status_frames)
 
     def fail(self, error: RequestError, *, close: bool = True) -> None:
         """Answer an error, and close with 1000 behind it."""
         self.error(error.name, error.text(self._house.region), close=close)
 
     def error(self, name: str, text: str, *, close: bool = True) -> None:
-        self.notice(error_text(name, text), wrapped=self._answers.wrap_errors)
+        self.notice(error_text(name, text), wrapped=self._answers.wrap_errors, frames=self._answers.error_frames)
         if close:
-            self.outbox.close(1000, "")
+            self.outbox.close(self._answers.auth_close_code if name == "INVALID_AUTH" else 1000, "")
 
     def raw(self, data: str | bytes) -> None:
         """Send a frame as it is given: text as a text frame, bytes as a binary one."""
         binary = isinstance(data, bytes)
-        self.outbox.put(
-            Message(data if isinstance(data, str) else data.decode("utf-8", "surrogateescape"), binary=binary)
-        )
+        self._put(Message(data if isinstance(data, str) else data.decode("utf-8", "surrogateescape"), binary=binary))
+
+    def _put(self, message: Message) -> None:
+        # What can go at once has gone by the simulator's time: that may jump on before the writer has its turn.
+        if self.outbox.flows:
+            self.touch()
+        self.outbox.put(message)
 
     def stall(self, *, data: bool, pongs: bool) -> None:
         self.outbox.stall(data)
@@ -137,8 +141,9 @@ class Client:
 
     @property
     def served(self) -> frozenset[str]:
-        """The streams that go on; snapshot-only ones do not count."""
-        return frozenset(stream.name for stream in self.streams if stream.part.realtime)
+        """The streams that go on; snapshot-only ones do not count, nor those that have not begun."""
+        later = {id(stream) for stream in self.later}
+        return frozenset(stream.name for stream in self.streams if stream.part.realtime and id(stream) not in later)
 
     def info(self) -> ConnectionInfo:
         return ConnectionInfo(

@@ -18,6 +18,7 @@ class Clients:
         self._house = house
         self._audience = audience
         self._clients: dict[int, Client] = {}
+        self.vanished: set[Client] = set()  # whose sockets stand half open
 
     def connect(self, endpoint: str, socket: Socket, headers: Mapping[str, str], key: str | None) -> Client:
         """Take in a connection whose handshake is done."""
@@ -30,9 +31,18 @@ class Clients:
         return client
 
     def disconnected(self, client: Client, code: int | None) -> None:
+        self.vanished.discard(client)
+        if not client.is_open:
+            return  # it had vanished before
         self._audience.remove(client)
         client.ended(code)
         self._house.journal.changed()
+
+    def vanish(self, client: Client) -> None:
+        """Forget a connection without telling its other end."""
+        client.outbox.vanish()
+        self.disconnected(client, None)
+        self.vanished.add(client)
 
     def open(self, endpoint: str | None = None) -> list[Client]:
         """Return the connections that are open, all or those to one endpoint."""
@@ -67,7 +77,8 @@ class Clients:
             await client.outbox.settle()
 
     def _watch_idle(self, client: Client) -> None:
-        timeout = self._house.answers.idle_timeout
+        answers = self._house.answers
+        timeout = answers.idle_timeout if client.endpoint == "public" else answers.private_idle_timeout
         if timeout is None or not client.is_open:
             return
         if self._house.clock.now() >= client.active_at + timeout:

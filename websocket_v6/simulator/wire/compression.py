@@ -35,6 +35,7 @@ class DeflateFactory(ServerPerMessageDeflateFactory):
             client_max_window_bits=answers.client_max_window_bits,
         )
         self._compress_from = answers.compress_from
+        self._level = answers.compress_level
 
     def process_request_params(
         self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
@@ -45,7 +46,7 @@ class DeflateFactory(ServerPerMessageDeflateFactory):
             agreed.local_no_context_takeover,
             agreed.remote_max_window_bits,
             agreed.local_max_window_bits,
-            agreed.compress_settings,
+            {**(agreed.compress_settings or {}), "level": self._level},
         )
         extension.compress_from = self._compress_from
         return granted, extension

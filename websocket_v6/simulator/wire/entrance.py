@@ -8,6 +8,7 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable
+from email.utils import formatdate
 
 from websockets.asyncio.server import Server as Listener
 from websockets.asyncio.server import ServerConnection, serve
@@ -69,14 +70,15 @@ class Entrance:
         answers = self._house.answers
         factories = [DeflateFactory(answers)] if answers.compression else []
 
-        class OwnDoorway(Doorway):
+        class FarSocket(Doorway):
             visitors = self._visitors
+            weather, rng = self._house.weather, self._house.rng
 
         self._listener = await serve(
             self._handle,
             self._host,
             self.port,
-            create_connection=OwnDoorway,
+            create_connection=FarSocket,
             process_request=self._process_request,
             process_response=self._process_response,
             extensions=factories,
@@ -96,7 +98,7 @@ class Entrance:
         listener, self._listener = self._listener, None
         if listener is not None:
             await _accept_no_more(listener)
-            for client in self._clients.open():
+            for client in (*self._clients.open(), *self._clients.vanished):
                 client.outbox.abort()
             for connection in self._pending:
                 connection.abort()
@@ -120,6 +122,9 @@ class Entrance:
 
     def _process_response(self, connection: ServerConnection, _request: Request, response: Response) -> None:
         assert isinstance(connection, ClientSocket)
+        # The exchange's time, by which a client may set its own; the library has put in the machine's.
+        response.headers.pop("Date", None)
+        response.headers["Date"] = formatdate(self._house.clock.now(), usegmt=True)
         if connection.admission is not None:
             for name, value in connection.admission.headers:
                 response.headers[name] = value
@@ -163,6 +168,9 @@ async def _accept_no_more(listener: Listener) -> None:
 
 
 def _response(reply: Reply) -> Response:
-    headers = Headers([*reply.headers, ("Content-Type", "application/json"), ("Connection", "close")])
+    headers = Headers([("Content-Type", "application/json"), ("Connection", "close")])
+    for name, value in reply.headers:
+        headers.pop(name, None)
+        headers[name] = value
     headers["Content-Length"] = str(len(reply.body))
     return Response(reply.status, reply.reason, headers, reply.body)

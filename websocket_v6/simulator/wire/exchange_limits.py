@@ -41,6 +41,8 @@ class Limits:
     """How long the first block lasts; each further one lasts twice as long."""
     outbox_bytes: int = 64 * 1024 * 1024
     """Bytes that may wait for a slow reader before its connection is cut."""
+    request_codes: int | None = None
+    """Codes in one request, of which more are `INVALID_PARAM`; no limit is documented, 855 are proven."""
     request_bytes: int = 1024 * 1024
     """The largest message that is read; a larger one is answered with close code 1009."""
     connection_seconds: float | None = None

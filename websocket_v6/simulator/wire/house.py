@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 
 from ..account.keyring import Keyring
 from ..answers import Answers
 from ..clock import Agenda, Clock
 from ..market.wording import Wording
+from ..weather import Weather
 from .exchange_limits import Limits
 from .gate import Gate
 from .journal import Journal
@@ -20,6 +22,8 @@ class House:
     """Made once for an exchange and handed to everything that meets its clients."""
 
     answers: Answers
+    weather: Weather
+    rng: Random  # what the weather does at the front
     limits: Limits
     region: str
     clock: Clock

@@ -31,6 +31,12 @@ class Socket(Protocol):
     def abort(self) -> None:
         """Reset the TCP connection."""
 
+    def finish(self) -> None:
+        """End the TCP connection in order, without a close frame."""
+
+    def vanish(self) -> None:
+        """Neither read nor write any more, without a word to the peer."""
+
     def hold(self, held: bool) -> None:
         """Leave what comes in unread, PING frames too, or read it again."""
 
@@ -67,6 +73,11 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._messages)
 
+    @property
+    def flows(self) -> bool:
+        """Whether what is put in goes out at once."""
+        return not (self.stalled or self.ending or self._socket.blocked)
+
     def put(self, message: Message) -> None:
         """Add a message unless the end is near."""
         if self.ending:
@@ -90,6 +101,17 @@ class Outbox:
         self.ending = True
         self._messages.clear()
         self._socket.abort()
+
+    def finish(self) -> None:
+        """Forget what waits and end the connection without a close frame."""
+        self.ending = True
+        self._messages.clear()
+        self._socket.finish()
+
+    def vanish(self) -> None:
+        """Leave the peer with a connection that nobody is at the other end of."""
+        self.end()
+        self._socket.vanish()
 
     def stall(self, stalled: bool) -> None:
         self.stalled = stalled

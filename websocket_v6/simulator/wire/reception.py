@@ -52,6 +52,9 @@ class Reception:
             self._check_access(client)
             most = house.limits.indicator_combinations
             request = parse_request(text, client.endpoint, self._answers, region=house.region, most=most)
+            most = house.limits.request_codes
+            if most is not None and sum(len(part.codes or ()) for part in request.parts) > most:
+                raise RequestError("INVALID_PARAM")
             if request.is_list:
                 self._list(client, request)
             elif request.parts or self._answers.empty_request == "clears":
@@ -68,7 +71,7 @@ class Reception:
             client.format = request.format or "DEFAULT"
         short = client.format.startswith("SIMPLE")
         text = subscriptions_text(client.parts, request.ticket, short=short, answers=self._answers)
-        client.notice(text, wrapped=self._answers.wrap_subscriptions)
+        client.notice(text, wrapped=self._answers.wrap_subscriptions, frames=self._answers.subscription_frames)
 
     def _check_access(self, client: Client) -> None:
         """Raise INVALID_AUTH for a connection that was let in without a good token."""

@@ -30,16 +30,24 @@ class Service:
 
     def subscribe(self, client: Client, parts: tuple[Part, ...]) -> None:
         """Serve a new subscription in place of the one before."""
-        old, client.parts = client.streams, parts
+        old, ran, client.parts = client.streams, client.served, parts
         client.streams = tuple(self._resolve(parts))
         client.strays = self._answers.stray_frames if old else 0
         self._audience.replace(client, old)
-        wanted = client.streams
-        half = (len(wanted) + 1) // 2 if self._answers.second_burst else len(wanted)
-        self._begin(client, wanted[:half])
-        if wanted[half:]:
-            later = wanted[half:]
-            self._house.agenda.after(self._answers.second_burst, lambda: self._begin_late(client, wanted, later))
+        wanted, pause = client.streams, self._house.weather.second_burst
+        shown = [stream for stream in wanted if stream.part.snapshot and client.endpoint == "public"]
+        # Only what has a snapshot waits for it; what ran already runs on.
+        second = shown[(len(shown) + 1) // 2 :] if pause else []
+        runs_on = [stream for stream in second if stream.name in ran and not self._answers.second_burst_pauses]
+        waiting = {id(stream) for stream in second}
+        kept = {id(stream) for stream in runs_on}
+        later = client.later = [stream for stream in second if id(stream) not in kept]
+        late = self._begin(client, [stream for stream in wanted if id(stream) not in waiting])
+        for stream in runs_on:
+            self._listen(client, stream)
+        late += runs_on
+        if late or later:
+            self._house.agenda.after(pause, lambda: self._begin_late(client, wanted, late, later))
         self._house.journal.changed()
 
     def refresh(self, client: Client) -> None:
@@ -50,7 +58,7 @@ class Service:
         old, client.streams = client.streams, tuple(self._resolve(client.parts))
         for stream in client.streams:
             if stream not in old and stream.part.realtime:
-                self._audience.add(client, stream)
+                self._listen(client, stream)
         self._house.journal.changed()
 
     # What is served.
@@ -91,22 +99,45 @@ class Service:
 
     # How it begins.
 
-    def _begin_late(self, client: Client, wanted: tuple[Stream, ...], streams: tuple[Stream, ...]) -> None:
+    def _begin_late(
+        self, client: Client, wanted: tuple[Stream, ...], late: Iterable[Stream], streams: Iterable[Stream]
+    ) -> None:
+        """Send the second burst: what is `late` flows already, the other streams begin."""
         # Another request may have replaced this one in the meantime.
         if client.is_open and client.streams is wanted:
-            self._begin(client, streams)
+            client.later = []
+            for stream in late:
+                self._send_snapshots(client, stream)
+            for stream in self._begin(client, streams):
+                self._send_snapshots(client, stream)
+            self._house.journal.changed()
 
-    def _begin(self, client: Client, streams: Iterable[Stream]) -> None:
+    def _begin(self, client: Client, streams: Iterable[Stream]) -> list[Stream]:
+        """Begin streams with their snapshots; return those whose snapshot comes later, as the weather is."""
+        late = []
         for stream in streams:
-            if stream.part.snapshot and not self._broadcast.is_muted(stream.code):
-                for bulletin in self._snapshots(client, stream):
-                    client.deliver(stream, bulletin, "SNAPSHOT")
+            chance = self._house.weather.realtime_first
+            if stream.part.snapshot and stream.part.realtime and chance and self._house.rng.random() < chance:
+                late.append(stream)
+            elif stream.part.snapshot:
+                self._send_snapshots(client, stream)
             if stream.part.realtime:
-                self._audience.add(client, stream)
+                self._listen(client, stream)
+        return late
+
+    def _listen(self, client: Client, stream: Stream) -> None:
+        if client.endpoint == "public":
+            self._floor.tape.begin(stream.type, stream.code)
+        self._audience.add(client, stream)
+
+    def _send_snapshots(self, client: Client, stream: Stream) -> None:
+        if not self._broadcast.is_muted(stream.code) and (stream.code == "*" or stream.code in self._floor.markets):
+            for bulletin in self._snapshots(client, stream):
+                client.deliver(stream, bulletin, "SNAPSHOT")
 
     def _snapshots(self, client: Client, stream: Stream) -> Iterable[Bulletin]:
         if client.endpoint == "public":
-            if self._floor.markets[stream.code].quiet:
+            if self._floor.markets[stream.code].quiet or self._floor.tape.is_first_on_its_way(stream.type, stream.code):
                 return []
             return [self._floor.display.current(stream.type, stream.code, stream.part.level, stream.units)]
         if stream.type == "myAsset" and client.key is not None:

@@ -14,6 +14,12 @@ _BODIES: Mapping[int, Mapping[str, object]] = {
     418: {"error": {"name": 418, "message": "Too many requests, blocked for 10 seconds"}},
     429: {"error": {"name": 429, "message": "Too many requests"}},
 }
+_PAGES = {502, 503, 504}
+# As common balancers write it; what stands in front of the exchange is not documented.
+_PAGE = (
+    "<html>\r\n<head><title>{status} {phrase}</title></head>\r\n"
+    "<body>\r\n<center><h1>{status} {phrase}</h1></center>\r\n</body>\r\n</html>\r\n"
+)
 
 
 class Turnstile:
@@ -33,10 +39,15 @@ class Turnstile:
         endpoint: str | None = None,
     ) -> None:
         """Plan to refuse the next `times` handshakes (REST: endpoint "rest" or a path); `None` is until `accept`."""
-        if body is None:
+        pairs = tuple((headers or {}).items())
+        if body is None and status in _PAGES:
+            # It comes from the balancer in front: not the exchange's form, and no JSON.
+            phrase = HTTPStatus(status).phrase
+            body = _PAGE.format(status=status, phrase=phrase)
+            pairs = (("Content-Type", "text/html"), *pairs)
+        elif body is None:
             body = _BODIES.get(status, {"error": {"name": status, "message": HTTPStatus(status).phrase}})
         text = body if isinstance(body, str) else compact(body)
-        pairs = tuple((headers or {}).items())
         self._refusals.append((Reply(status, text.encode(), pairs), endpoint, times))
 
     def accept(self, endpoint: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""How `serve` is told to end: by SIGINT or SIGTERM, or by its terminal's end; a second time, at once.
+"""How a program is told to end: by SIGINT or SIGTERM, or by its terminal's end; a second time, at once.
 
 A handler of our own for SIGTERM, too: without one the process would die in the middle, with a gap for everybody, and as
 the first process of a container, to which the system gives no default, it would not even hear of it.
@@ -7,6 +7,7 @@ the first process of a container, to which the system gives no default, it would
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self
 
@@ -20,10 +21,12 @@ class Terminated(KeyboardInterrupt):
 class Signals:
     """Raises KeyboardInterrupt or Terminated at the first signal, in the main thread; a context manager.
 
-    At a second one the process ends as a shell would say it: 128 and the signal's number.
+    With `heard` that is called instead, in the middle of whatever the main thread does: it must take no lock.
+    At a second signal the process ends as a shell would say it: 128 and the signal's number.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Callable[[], object] | None = None) -> None:
+        self._heard = heard
         self._number = 0  # of the signal that came
         self._is_ending = False
         self._before: dict[int, Any] = {}
@@ -40,6 +43,11 @@ class Signals:
             is_told_again = number == self._number == getattr(signal, "SIGHUP", None)
             signal.signal(number, signal.SIG_IGN if is_told_again else handler)
 
+    @property
+    def status(self) -> int:
+        """The exit status that says how it was told: 130 after Ctrl-C, as a shell has it, else 0."""
+        return 128 + signal.SIGINT if self._number == signal.SIGINT else 0
+
     def look(self) -> None:
         """Raise what should have been raised: where the handler ran, an exception may have been swallowed."""
         if self._number:
@@ -54,6 +62,8 @@ class Signals:
         if number is None:
             return
         before = signal.getsignal(number)
+        if before is None:  # not Python's, but of the program that Python is part of: it could not be put back
+            return
         # Of nohup, and of a shell for what it runs in the background: they want it not to be heard.
         if before == signal.SIG_IGN and name != "SIGTERM":
             return
@@ -67,7 +77,9 @@ class Signals:
                 os._exit(128 + number)
             return
         self._number = number
-        if not self._is_ending:
+        if self._heard is not None:
+            self._heard()
+        elif not self._is_ending:
             self._raise()
 
     def _raise(self) -> None:

@@ -1,0 +1,188 @@
+"""The children of a supervisor, but for the sources: who they are, who leans on whom, how each is started and stopped.
+
+Not an actor: the supervisor owns one `Family`.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.errors import EngineError
+from websocket_v6.protocol.exchange.wants import ENDPOINTS
+from websocket_v6.protocol.supervision.steps import Trouble
+
+from .base import last_words, stop_child, tell
+from .delivery.router import Router
+from .demand.registry import Registry, RegistryInheritance
+from .gaps.backfill import Backfill
+from .jwt import Jwt
+from .membership.membership import Membership
+from .messages.common import GetInheritance, Ref
+from .messages.component import EngineFailed
+from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
+from .messages.router import RouterInheritance, UseBackfill, UseRegistry
+from .server.network_door import NetworkDoor
+from .server.server import Server
+
+__all__ = ["ORDER", "WITH", "Children", "Family"]
+
+ORDER = ("jwt", "registry", "router", "backfill", "membership", "network")
+# Child -> those that are replaced with it, because they hold its ref or lean on its state, and the endpoints all
+# connections of which are. A connection is replaced alone. None is started before those it is replaced with are there.
+WITH = {
+    "jwt": (("jwt", "membership", "network"), ("private", "info")),
+    "registry": (("registry", "router", "backfill", "membership", "network"), ENDPOINTS),
+    "router": (("router", "backfill", "membership", "network"), ENDPOINTS),
+    "backfill": (("backfill",), ()),
+    "membership": (("membership",), ()),
+    "network": (("network",), ()),
+}
+
+
+class Children(NamedTuple):
+    """The engine's actors as they are now (live); `None` for one that is being started again, or is not needed."""
+
+    jwt: Ref | None
+    registry: Ref | None
+    router: Ref | None
+    connections: Mapping[str, tuple[Ref, ...]]  # by endpoint, its sources
+    membership: Ref | None = None  # if this process shares with others
+    network: Ref | None = None  # if it serves the network
+    troubles: tuple[Trouble, ...] = ()  # of whatever has failed and not run well since
+    shares: bool = False  # whether this process meets others
+
+    @property
+    def restarting(self) -> tuple[Trouble, ...]:
+        """Why some of them are not there."""
+        return tuple(one for one in self.troubles if one.part in WITH and one.due is not None)
+
+
+class Family:
+    """Starts and stops children, and makes them known to each other. `owner` is the supervisor.
+
+    What outlives a child (the components' wants, epochs, the keys) it leaves here as its inheritance.
+    """
+
+    def __init__(self, config: Config, folder: Path | None, owner: Ref, *, serves: bool) -> None:
+        self.refs: dict[str, Ref] = {}
+        self.components: dict[str, Ref] = {}
+        self.door = NetworkDoor()
+        self.inheritances: dict[str, Any] = {}
+        self._config = config
+        self._folder = folder
+        self._owner = owner
+        self._serves = serves
+        self._had_registry = False
+        self._taken_back: list[Unsubscribe] = []  # what the next registry is to hear
+
+    def inherit(self, components: dict[str, Ref], inheritances: dict[str, Any], door: NetworkDoor) -> None:
+        """Begin with what a family left, the supervisor of which has failed."""
+        self.components, self.inheritances, self.door = components, inheritances, door
+        self._had_registry = True
+
+    def missing(self) -> Iterator[str]:
+        """Yield those that are needed and not there although all that they lean on are, in order."""
+        for name in ORDER:
+            leans_on = [other for other, (names, _) in WITH.items() if name in names and other != name]
+            if name not in self.refs and self._is_needed(name) and all(other in self.refs for other in leans_on):
+                yield name
+
+    def _is_needed(self, name: str) -> bool:
+        needed = {
+            "membership": self._folder is not None,
+            "backfill": self._config.backfill,
+            "network": self.door.opening is not None,
+        }
+        return needed.get(name, True)
+
+    def start(self, name: str) -> None:
+        """Start a child, and make it and the others known to each other.
+
+        Raises:
+            Exception: if it cannot be started; what was left to it is kept for the next attempt.
+        """
+        inheritance = self.inheritances.get(name)
+        ref = self.refs[name] = self._start(name, inheritance)
+        self.inheritances.pop(name, None)
+        match name:
+            case "registry":
+                self._introduce(ref, inheritance)
+            case "router":
+                left: RouterInheritance | None = inheritance
+                registry = self.refs["registry"]
+                tell(ref, UseRegistry(registry))
+                tell(registry, UseRouter(ref, left.whole_ns if left is not None else {}))
+            case "backfill":
+                tell(self.refs["router"], UseBackfill(ref))
+
+    def _start(self, name: str, inheritance: Any) -> Ref:
+        refs, owner, config = self.refs, self._owner, self._config.without_keys()
+        match name:
+            case "jwt":
+                return Jwt.start(config=self._config, owner=owner, inheritance=inheritance)
+            case "registry":
+                return Registry.start(config=config, supervisor=owner, inheritance=inheritance)
+            case "router":
+                return Router.start(supervisor=owner, inheritance=inheritance)
+            case "backfill":
+                return Backfill.start(config=config, router=refs["router"], registry=refs["registry"], supervisor=owner)
+            case "network":
+                return self.door.start(config, refs, owner)
+            case _:
+                return self._start_membership(config)
+
+    def _start_membership(self, config: Config) -> Ref:
+        if self._folder is None:
+            raise LookupError("a process that does not share has no membership")
+        registry, router = self.refs["registry"], self.refs["router"]
+        return Membership.start(
+            config=config,
+            folder=self._folder,
+            jwt=self.refs["jwt"],
+            supervisor=self._owner,
+            start_server=functools.partial(Server.start, config=config, registry=registry, router=router),
+            serves=self._serves,
+        )
+
+    def _introduce(self, registry: Ref, inherited: RegistryInheritance | None) -> None:
+        """Tell a registry who is there: what lay in the inbox of the one before it, and came there since, is lost."""
+        for component_id, component in self.components.items():
+            tell(registry, Watch(component_id, component))
+        if inherited is None:
+            self._tell_that_wants_are_lost()
+        else:
+            known = {claim.component_id for claim in inherited.claims.values()} | set(inherited.watchers)
+            for component_id in sorted(known - set(self.components)):  # also guests: their sessions end with it
+                tell(registry, ComponentGone(component_id))
+        for message in self._taken_back:
+            tell(registry, message)
+        self._taken_back.clear()
+
+    def _tell_that_wants_are_lost(self) -> None:
+        is_first, self._had_registry = not self._had_registry, True
+        if not is_first:
+            text = "the engine has lost what this component subscribed to, through a bug: subscribe again"
+            for component in self.components.values():
+                tell(component, EngineFailed(EngineError(text)))
+
+    def take_back(self, message: Unsubscribe) -> None:
+        """Tell the registry, or the next one, that something is not wanted any more."""
+        if tell(self.refs.get("registry"), message):
+            return
+        left: RegistryInheritance | None = self.inheritances.get("registry")
+        if left is not None and message.subscription_id in left.claims:  # else it never heard of it
+            self._taken_back.append(message)
+
+    def stop(self, name: str) -> bool:
+        """Stop a child, if it is there; what its successor begins with is kept."""
+        ref = self.refs.pop(name, None)
+        if ref is None:
+            return False
+        if name == "router":
+            inheritance = last_words(name, ref, GetInheritance())
+            if inheritance is not None:
+                self.inheritances[name] = inheritance
+        stop_child(name, ref)
+        return True

@@ -1,0 +1,1 @@
+"""Recordings: who writes what the router delivers into files."""

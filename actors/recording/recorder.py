@@ -1,0 +1,267 @@
+"""Writes what the router delivers for it into files, one piece a second.
+
+A component like any other to the engine: it has a way from the router, as clients of a server have, so that data and
+what changes its meaning come in one order.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from websocket_v6.actors.base import Actor, tell
+from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, StreamFailed
+from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.errors import RecordingError, UnknownCodeError, WebSocketV6Error
+from websocket_v6.protocol.outside_text import printable
+from websocket_v6.protocol.recording.key_state import KeyStates
+from websocket_v6.protocol.recording.records import Hole, Record, Standing, Value, Wants, rows_of
+from websocket_v6.protocol.recording.writer import Header, RecordingWriter
+
+from .recording_file import RecordingFile
+from .recording_mouth import Dropped, Heard, RecordingMouth
+
+__all__ = ["GetWay", "Progress", "Recorder", "Rotation"]
+
+logger = logging.getLogger(__name__)
+
+PERIOD = 1.0  # seconds between two pieces: what the end of the process loses at most
+TOO_SLOW = "the disk did not keep up"
+
+
+class Rotation(NamedTuple):
+    """When another file is begun: at so many bytes, whenever so many seconds of UTC are over. None: never."""
+
+    size: int | None = None
+    period: float | None = None
+
+    def is_due(self, size: int, began_ns: int, now_ns: int) -> bool:
+        """Whether a file that is so large, and was begun then, is to be the last one no longer."""
+        if self.size is not None and size >= self.size:
+            return True
+        return self.period is not None and began_ns // int(self.period * 1e9) != now_ns // int(self.period * 1e9)
+
+
+class Progress:
+    """How far a recording is. The recorder's thread writes it, anybody may read it."""
+
+    def __init__(self) -> None:
+        self.files = 0
+        self.messages = self.size = 0  # of all files
+        self.dropped = 0  # messages that found no room
+        self.states: dict[str, str] = {}  # of each endpoint, as last heard
+        self.error: RecordingError | None = None  # that ended it
+        self.failed: dict[str, str] = {}  # streams, or codes, that are not served, and why
+
+
+class GetWay(NamedTuple):
+    """Which way leads to this recorder? Asked; answered with a Way (live)."""
+
+
+class _Tick(NamedTuple):
+    """It is time for a piece."""
+
+
+class _Hurry(NamedTuple):
+    """Much is waiting."""
+
+
+class Recorder(Actor):
+    """Takes what its mouth keeps, and writes it to `open_file(number)`, the first of which is number 1.
+
+    Receives GetWay, ConnectionChanged, StreamFailed, PartFailed and EngineFailed. `header` makes the header of a file
+    from the id of the one before it. `watch` is called when a new registry took the recorder for an ordinary component;
+    `ended` when it cannot go on, in this thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        first: RecordingFile,
+        open_file: Callable[[int], RecordingFile],
+        header: Callable[[str], Header],
+        rotation: Rotation,
+        progress: Progress,
+        watch: Callable[[Way], object],
+        ended: Callable[[], object],
+    ) -> None:
+        super().__init__()
+        self.mouth = RecordingMouth(lambda: tell(self.actor_ref, _Hurry()))
+        self.way = Way(0, self.mouth)
+        self._file: RecordingFile | None = first
+        self._path = first.path
+        self._open_file = open_file
+        self._header = header
+        self._rotation = rotation
+        self._progress = progress
+        self._watch = watch
+        self._ended = ended
+        self._writer = RecordingWriter(header(""))
+        self._written = 0  # bytes and messages of the files before this one
+        self._messages = 0
+        self._states = KeyStates()
+        self._epochs: dict[str, int | None] = {}
+
+    def on_start(self) -> None:
+        """Begin the file."""
+        self._guarded(self._begin)
+        self.after(PERIOD, _Tick())
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message."""
+        match message:
+            case _Tick():
+                self._guarded(self._piece)
+                self.after(PERIOD, _Tick())
+            case _Hurry():
+                self._guarded(self._take)
+            case ConnectionChanged():
+                self._watch(self.way)  # a new registry knows the component alone: from now on behind the data again
+                self.mouth.convey(self.way, message)
+            case StreamFailed():
+                self.mouth.convey(self.way, message)
+            case PartFailed():
+                pass  # what is missing for it is told once that is known
+            case EngineFailed(error):
+                self._fail(error)
+            case GetWay():
+                return self.way
+            case _:
+                super().on_receive(message)
+        return None
+
+    def close(self) -> None:
+        """Write what is left, and end the file in order."""
+        self._guarded(self._end)
+
+    def failed(self, error: BaseException) -> None:
+        """Say that it has ended by a bug; what is written can be read."""
+        super().failed(error)
+        self._conclude("a bug, see above")
+
+    def _guarded(self, step: Callable[[], object]) -> None:
+        """Do it, if there is a file; a disk that is full ends the recording, and nothing else."""
+        if self._file is not None:
+            try:
+                step()
+            except OSError as exc:
+                self._fail(exc)
+            self._note()
+
+    def _fail(self, why: OSError | WebSocketV6Error) -> None:
+        file, self._file = self._file, None
+        if file is None:
+            return
+        with contextlib.suppress(OSError):  # why it ended is known
+            file.close()
+        self._conclude(printable(str(why)))
+
+    def _conclude(self, reason: str) -> None:
+        """Tell why it has ended, and take nothing more."""
+        self.mouth.close()
+        path = printable(str(self._path), 200)
+        text = f"the recording {path} has ended: {reason}; what is written up to now can be read"
+        self._progress.error = RecordingError(text)
+        logger.error("%s", text)
+        self._ended()
+
+    # --- files
+
+    def _begin(self) -> None:
+        self._progress.files += 1
+        now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
+        self._write(self._writer.begin())
+        for value in (*self._states.take(now_ns), Wants(list(self._writer.header.streams))):
+            self._add(now_ns, wall_ns, value)
+        self._write(self._writer.flush())
+
+    def _end(self) -> None:
+        self._take()
+        self._write(self._writer.end(time.time_ns()))
+        file = self._file
+        if file is not None:
+            file.close()
+            self._file = None
+
+    def _rotate(self) -> None:
+        self._write(self._writer.end(time.time_ns()))
+        next_ = self._open_file(self._progress.files + 1)
+        before, self._file, self._path = self._file, next_, next_.path
+        if before is not None:
+            before.close()
+        self._written += self._writer.size
+        self._messages += self._writer.messages
+        self._writer = RecordingWriter(self._header(self._writer.header.id))
+        self._begin()
+
+    def _write(self, data: bytes) -> None:
+        if self._file is not None:
+            self._file.write(data)
+
+    def _note(self) -> None:
+        self._progress.size = self._written + self._writer.size
+        self._progress.messages = self._messages + self._writer.messages
+
+    # --- what has come
+
+    def _piece(self) -> None:
+        self._take()
+        self._write(self._writer.flush())
+        now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
+        if self._rotation.is_due(self._writer.size, self._writer.header.wall_ns, wall_ns):
+            self._rotate()
+        elif self._states.is_due(now_ns):
+            self._write(self._writer.flush(ends_frame=True))
+            for value in self._states.take(now_ns):
+                self._add(now_ns, wall_ns, value)
+
+    def _take(self) -> None:
+        for heard in self.mouth.take():
+            self._heed(heard)
+
+    def _heed(self, heard: Heard) -> None:
+        mono_ns, wall_ns, what = heard
+        match what:
+            case list():
+                for rows in rows_of(what):
+                    self._add(mono_ns, wall_ns, rows)
+                self._states.heard(what)
+            case Dropped(from_ns, until_ns, messages):
+                self._progress.dropped += messages
+                self._add(mono_ns, wall_ns, Hole(from_ns, until_ns, messages, TOO_SLOW))
+            case ConnectionChanged():
+                self._stands(mono_ns, wall_ns, what)
+            case StreamFailed(_, error, _, streams):
+                names = streams or (error.codes if isinstance(error, UnknownCodeError) else ()) or ("a stream",)
+                logger.warning("the recording goes on without %s: %s", ", ".join(names), error)
+                self._progress.failed.update(dict.fromkeys(names, str(error)))
+
+    def _stands(self, mono_ns: int, wall_ns: int, change: ConnectionChanged) -> None:
+        endpoint, epoch = change.endpoint, change.epoch if change.state == "open" else None
+        if epoch is not None and self._epochs.get(endpoint) == epoch:
+            return  # the registry says so whenever the first of something is wanted
+        self._progress.states[endpoint] = change.state
+        backfill = change.backfill
+        if backfill is None:
+            self._epochs[endpoint] = epoch
+        is_over = change.gap_started_ns is not None and (backfill is not None or change.state == "open")
+        standing = Standing(
+            endpoint,
+            change.state,
+            change.epoch,
+            change.at_ns,
+            change.gap_started_ns,
+            (change.at_ns if backfill is None else backfill.ended_ns) if is_over else None,
+            change.reason,
+            None if backfill is None else sum(backfill.recovered.values()),
+            () if backfill is None else backfill.unrecovered,
+        )
+        if backfill is None:
+            self._states.stands(standing)
+        self._add(mono_ns, wall_ns, standing)
+
+    def _add(self, mono_ns: int, wall_ns: int, value: Value) -> None:
+        self._writer.add(Record(mono_ns, value), wall_ns)
+        if self._writer.is_frame_full:
+            self._write(self._writer.flush())

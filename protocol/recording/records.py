@@ -1,0 +1,199 @@
+"""What a recording holds: one msgpack value for each thing that the router delivered or said, in its order.
+
+    record = bin of [kind, mono, value]
+
+`mono` is the recording machine's monotonic clock in nanoseconds. Each record stands in a `bin` of its own, so that a
+reader knows its size before it looks into it, and passes over one of a kind, or with fields, that it does not know.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Final, TypeAlias
+
+import msgpack
+import msgspec
+
+from websocket_v6.protocol.errors import RecordingError, RemoteProtocolError
+from websocket_v6.protocol.events import Event, make_event
+from websocket_v6.protocol.limits import DOOR_ROWS, RECORDING_CHUNK_BYTES, STREAM_CHARACTERS
+from websocket_v6.protocol.outside_text import outside_text
+
+__all__ = [
+    "BACKFILLED",
+    "REPLAYED",
+    "RUNS_ON",
+    "Hole",
+    "KeyState",
+    "Record",
+    "Rows",
+    "Standing",
+    "Wants",
+    "decode_records",
+    "encode_record",
+    "events_of",
+    "rows_of",
+]
+
+REPLAYED: Final = 1  # last values, made the snapshot of a newcomer
+BACKFILLED: Final = 2  # fetched over REST, since a gap had swallowed them
+RUNS_ON: Final = 4  # they came as snapshots of a further source, of streams that run
+
+_NIL: Final = msgpack.packb(None)
+_ROWS_BYTES: Final = 1024 * 1024  # of payloads in one record, unless a single message has more
+
+_Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=STREAM_CHARACTERS)]
+_Nanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class Rows(msgspec.Struct, frozen=True, array_like=True):
+    """Messages of one endpoint that were read at once: the exchange's own JSON, untouched."""
+
+    epoch: int
+    received_ns: _Nanoseconds
+    marks: int  # REPLAYED, BACKFILLED, RUNS_ON
+    streams: Annotated[list[_Name], msgspec.Meta(max_length=DOOR_ROWS)]
+    payloads: Annotated[list[bytes], msgspec.Meta(max_length=DOOR_ROWS)]
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True):
+    """What happened to the connections of an endpoint: a ConnectionEvent, but for its order."""
+
+    endpoint: _Name
+    state: _Name
+    epoch: int
+    at_ns: _Nanoseconds
+    gap_started_ns: _Nanoseconds | None = None
+    gap_ended_ns: _Nanoseconds | None = None
+    reason: str = ""
+    recovered: int | None = None  # trades, with state "backfilled"
+    unrecovered: tuple[tuple[str, int, int, str], ...] = ()  # code, from, until (Unix nanoseconds), why
+
+
+class KeyState(msgspec.Struct, frozen=True, array_like=True):
+    """From here on it can be read without what lies before: how the endpoints stand; last values follow as Rows."""
+
+    standings: list[Standing]
+    rows: int  # how many records of REPLAYED rows follow
+
+
+class Wants(msgspec.Struct, frozen=True, array_like=True):
+    """What is recorded from here on."""
+
+    streams: Annotated[list[_Name], msgspec.Meta(max_length=200_000)]
+
+
+class Hole(msgspec.Struct, frozen=True, array_like=True):
+    """Something is missing of every stream: the disk was too slow, or the file is broken here."""
+
+    from_ns: _Nanoseconds
+    until_ns: _Nanoseconds
+    messages: int | None  # how many, where that is known
+    reason: str
+
+
+Value: TypeAlias = Rows | Standing | KeyState | Wants | Hole
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One record."""
+
+    mono_ns: int
+    value: Value
+
+
+class _Head(msgspec.Struct, frozen=True, array_like=True):
+    kind: int
+    mono_ns: int
+    value: msgspec.Raw
+
+
+_KINDS: Final[dict[int, Any]] = {1: Rows, 2: Standing, 3: KeyState, 4: Wants, 6: Hole}  # 5 is kept for markets
+_NUMBERS: Final = {type_: number for number, type_ in _KINDS.items()}
+_encode = msgspec.msgpack.Encoder().encode
+_decode_head = msgspec.msgpack.Decoder(_Head).decode
+_DECODERS: Final = {number: msgspec.msgpack.Decoder(type_).decode for number, type_ in _KINDS.items()}
+_MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+
+
+def encode_record(mono_ns: int, value: Value) -> bytes:
+    """Return a record as it stands in a frame."""
+    data: bytes = msgpack.packb(_encode((_NUMBERS[type(value)], mono_ns, value)))
+    return data
+
+
+def decode_records(data: bytes) -> Iterator[Record]:
+    """Yield the records in a piece of a frame; those of kinds that are not known are left out.
+
+    Raises:
+        RecordingError: if it holds anything else.
+    """
+    # Nothing but bins: any other head is refused before its size is believed.
+    unpacker = msgpack.Unpacker(
+        max_buffer_size=RECORDING_CHUNK_BYTES, max_array_len=0, max_map_len=0, max_str_len=0, max_ext_len=0
+    )
+    try:
+        unpacker.feed(data)
+        for one in unpacker:
+            record = _record(one)
+            if record is not None:
+                yield record
+        unpacker.feed(_NIL)  # becomes a part of a record that is cut off
+        is_cut_off = next(unpacker, _NIL) is not None
+    except (*_MALFORMED, msgpack.UnpackException, msgpack.BufferFull) as exc:
+        raise RecordingError(f"a record cannot be read: {outside_text(exc)}") from None
+    if is_cut_off:
+        raise RecordingError("a record is cut off")
+
+
+def _record(data: object) -> Record | None:
+    if not isinstance(data, bytes):
+        raise TypeError(f"{type(data).__name__} in place of a record")
+    head = _decode_head(data)
+    decode = _DECODERS.get(head.kind)
+    if decode is None:
+        return None
+    value = decode(head.value)
+    if isinstance(value, Rows) and len(value.streams) != len(value.payloads):
+        raise ValueError("rows with more streams than messages, or fewer")
+    return Record(head.mono_ns, value)
+
+
+def rows_of(events: Sequence[Event], marks: int = 0) -> Iterator[Rows]:
+    """Yield events of the router as rows, in their order: those that were read at once, and in the same way, together.
+
+    `marks` are added to what they have.
+    """
+    streams: list[str] = []
+    payloads: list[bytes] = []
+    head: tuple[int, int, int] | None = None
+    size = 0
+    for event in events:
+        own = event.epoch, event.received_at, marks | _marks(event)
+        payload = event.payload
+        if head is not None and (own != head or len(streams) >= DOOR_ROWS or size + len(payload) > _ROWS_BYTES):
+            yield Rows(*head, streams, payloads)
+            streams, payloads, size = [], [], 0
+        head = own
+        streams.append(event.stream)
+        payloads.append(payload)
+        size += len(payload)
+    if head is not None:
+        yield Rows(*head, streams, payloads)
+
+
+def events_of(rows: Rows) -> Iterator[Event]:
+    """Yield the events that the rows were made of."""
+    for stream, payload in zip(rows.streams, rows.payloads, strict=True):
+        event = make_event(stream, payload, rows.epoch, rows.received_ns)
+        if rows.marks & BACKFILLED:
+            event = event.as_backfilled()
+        if rows.marks & REPLAYED:
+            with contextlib.suppress(RemoteProtocolError):  # malformed, as it was
+                event = event.as_snapshot()
+        if rows.marks & RUNS_ON:
+            event = event.as_realtime()
+        yield event
+
+
+def _marks(event: Event) -> int:
+    return REPLAYED * event.is_replayed | BACKFILLED * event.backfilled | RUNS_ON * event.runs_on

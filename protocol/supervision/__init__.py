@@ -1,0 +1,1 @@
+"""When what failed is started again, and what hangs."""

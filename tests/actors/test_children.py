@@ -1,0 +1,78 @@
+"""Who leans on whom, and what is kept for a child that is not there. How they are replaced: `test_supervisor.py`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.actors.children import House
+from tests.actors.ear import Ear
+from websocket_v6.actors.children import ORDER, WITH, Children, Family
+from websocket_v6.actors.jwt import Jwt
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.supervision.steps import Trouble
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Family]:
+    House(monkeypatch)
+    return lambda folder=None, **options: Family(Config(**options), folder, Ear().ref, serves=False)
+
+
+def test_the_table_names_all_in_their_order() -> None:
+    assert set(WITH) == set(ORDER)
+    for name, (names, _) in WITH.items():
+        assert names[0] == name
+        assert list(names) == sorted(names, key=ORDER.index), "those that are leaned on first"
+
+
+def test_what_is_replaced_with_another_is_replaced_with_all_that_one_leans_on() -> None:
+    for name, (names, endpoints) in WITH.items():
+        for other in names:
+            assert set(WITH[other][0]) <= set(names), f"{name} takes {other} along"
+            assert set(WITH[other][1]) <= set(endpoints)
+
+
+def test_each_is_missing_once_those_it_leans_on_are_there(make: Callable[..., Family], tmp_path: Path) -> None:
+    family = make(tmp_path, backfill=True)
+    assert list(family.missing()) == ["jwt", "registry"]
+    family.start("registry")
+    assert list(family.missing()) == ["jwt", "router"]
+    for name in family.missing():
+        family.start(name)
+    assert list(family.refs) == ["registry", "jwt", "router", "backfill", "membership"], "found missing on the way"
+    assert list(family.missing()) == []
+
+
+def test_what_nobody_needs_is_not_missing(make: Callable[..., Family]) -> None:
+    family = make()
+    for name in family.missing():
+        family.start(name)
+    assert list(family.refs) == ["jwt", "registry", "router"]
+
+
+def test_who_shares_with_nobody_cannot_start_a_membership(make: Callable[..., Family]) -> None:
+    family = make()
+    with pytest.raises(LookupError):
+        family.start("membership")
+    assert family.refs == {}
+
+
+def test_what_is_left_is_kept_until_there_is_a_successor(
+    make: Callable[..., Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    family = make()
+    family.inheritances["jwt"] = "the keys"
+    with monkeypatch.context() as patch:
+        patch.setattr(Jwt, "start", lambda **_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            family.start("jwt")
+    assert family.inheritances == {"jwt": "the keys"}
+    family.start("jwt")
+    assert family.inheritances == {}
+
+
+def test_what_keeps_children_away_is_their_own_trouble_and_not_a_connection_s() -> None:
+    router = Trouble("router", 1, "a bug", "", 0.5, 5.0)
+    troubles = (router, router._replace(part="public connection 1"), router._replace(part="jwt", due=None))
+    assert Children(None, None, None, {}, troubles=troubles).restarting == (router,)

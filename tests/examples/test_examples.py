@@ -1,0 +1,207 @@
+"""Each program of examples/ does what its first lines say, against the simulator, and ends at Ctrl-C without a word."""
+
+import csv
+import json
+import runpy
+import sqlite3
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, wait_until
+from websocket_v6.simulator import Simulator
+
+Start = Callable[..., AbstractContextManager[Any]]
+
+
+def test_there_is_a_test_for_each() -> None:
+    tests = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert {path.stem for path in (ROOT / "examples").glob("*.py")} <= tests
+
+
+def test_price_alert(sim: Simulator, start: Start) -> None:
+    sim.trade("KRW-BTC", price=100_000_000)
+    with start("price_alert", "KRW-BTC", "--above", 110_000_000, "--below", 90_000_000) as program:
+        sim.wait_served({"ticker KRW-BTC"}, 20)
+        for price in (111_000_000, 112_000_000, 100_000_000, 89_000_000, 113_000_000):
+            sim.trade("KRW-BTC", price=price)
+        assert program.line("113,000,000") == "KRW-BTC is above 110,000,000: 113,000,000"
+        sim.trade("KRW-BTC", price=114_000_000)
+        assert program.rest() == [], "once, not each time"
+
+
+def test_price_alert_says_each_bound(sim: Simulator, start: Start) -> None:
+    sim.trade("KRW-BTC", price=100_000_000)
+    with start("price_alert", "KRW-BTC", "--above", 110_000_000, "--below", 90_000_000) as program:
+        sim.wait_served({"ticker KRW-BTC"}, 20)
+        sim.trade("KRW-BTC", price=111_000_000)
+        program.line("above 110,000,000: 111,000,000")
+        sim.trade("KRW-BTC", price=89_000_000)
+        program.line("below 90,000,000: 89,000,000")
+
+
+def test_best_prices_to_csv(sim: Simulator, start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "best.csv"
+
+    def rows() -> list[dict[str, str]]:
+        return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines())) if file.exists() else []
+
+    with start("best_prices_to_csv", file, "KRW-BTC", "KRW-ETH", "--every", 0.01) as program:
+        wait_until(lambda: {row["code"] for row in rows()} == {"KRW-BTC", "KRW-ETH"}, "a row of each")
+        book = json.loads(sim.current("orderbook KRW-BTC"))["orderbook_units"][0]
+        (row,) = (row for row in rows() if row["code"] == "KRW-BTC")
+        assert float(row["bid"]) == book["bid_price"] < float(row["ask"]) == book["ask_price"]
+        assert program.rest() == []
+    before = len(rows())
+    with start("best_prices_to_csv", file, "KRW-BTC"):
+        wait_until(lambda: len(rows()) > before, "a second run goes on in the same file")
+    assert file.read_text(encoding="utf-8").count("bid_size") == 1
+
+
+def test_market_maker_view(sim: Simulator, start: Start) -> None:
+    best = json.loads(sim.current("orderbook KRW-BTC"))["orderbook_units"][0]
+    with start("market_maker_view", "KRW-BTC") as program:
+        sim.wait_served({"orderbook KRW-BTC"}, 20)
+        sim.wait_served({"myOrder KRW-BTC"}, 20, endpoint="private")
+        program.line("KRW-BTC")
+        uuid = sim.place_order("KRW-BTC", "BID", best["bid_price"], "0.5")
+        assert program.line("mine 0.5").split()[0] == f"{best['bid_price']:,.0f}"
+        sim.cancel_order(uuid)
+        program.line("KRW-BTC")
+        sim.drop("private")
+        program.line("ask REST")
+
+
+def test_two_strategies(sim: Simulator, start: Start) -> None:
+    with start("two_strategies", "KRW-BTC") as program:
+        sim.wait_served({"trade KRW-BTC", "orderbook KRW-BTC"}, 30)
+        sim.wait_connected(1, endpoint="public")
+        sim.tick(200, "KRW-BTC")
+        roles = {program.line(name).partition("(")[2].partition(")")[0] for name in ("spread", "pressure")}
+        assert roles <= {"host", "guest"}
+        program.rest()
+
+
+def test_order_watcher(sim: Simulator, start: Start) -> None:
+    with start("order_watcher") as program:
+        program.line("connection open")
+        sim.wait_served({"myOrder *"}, 20, endpoint="private")
+        uuid = sim.place_order("KRW-BTC", "BID", 50_000_000, "0.01")
+        assert program.line("waits").startswith(f"KRW-BTC buy {uuid[:8]}: waits, 0.01 at 50000000")
+        sim.cancel_order(uuid)
+        program.line("cancel, 0")
+        sim.drop("private")
+        program.line("look up open orders")
+
+
+def test_web_prices(sim: Simulator, start: Start) -> None:
+    sim.trade("KRW-BTC", price=123_000_000)
+    with start("web_prices", 0, "KRW-BTC") as program:
+        url = program.line("http://")
+
+        def price() -> Any:
+            try:
+                with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # our own
+                    return json.load(answer)["trade_price"]
+            except urllib.error.HTTPError:
+                return None
+
+        wait_until(lambda: price() == 123_000_000, "the snapshot")
+        sim.trade("KRW-BTC", price=124_000_000)
+        wait_until(lambda: price() == 124_000_000, "the newest")
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(url.replace("BTC", "NOPE"), timeout=10)  # noqa: S310  # our own
+        assert program.rest() == []
+
+
+def test_flask_prices(sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("flask", reason="the extra `examples` is not installed")
+    names = runpy.run_path(str(ROOT / "examples" / "flask_prices.py"))
+    monkeypatch.setenv("WEBSOCKET_V6_URL", sim.url)
+    monkeypatch.setenv("WEBSOCKET_V6_RUNTIME_DIR", str(tmp_path / "run"))
+    sim.trade("KRW-BTC", price=123_000_000)
+    prices = names["Prices"]()
+    try:
+        client = names["create_app"](prices).test_client()
+        assert client.get("/price/krw-btc").json["price"] == "123000000"
+        sim.wait_served({"ticker KRW-BTC"})
+        sim.trade("KRW-BTC", price=124_000_000)
+        wait_until(lambda: client.get("/price/KRW-BTC").json["price"] == "124000000", "the newest")
+        assert client.get("/price/nonsense!").status_code == 404
+    finally:
+        prices.close()
+
+
+def test_closed_candles(sim: Simulator, start: Start) -> None:
+    with start("closed_candles", "1m", "KRW-BTC") as program:
+        sim.wait_served({"candle.1m KRW-BTC"}, 20)
+        for price in (100_000_000, 101_000_000, 102_000_000):
+            sim.trade("KRW-BTC", price=price)
+            sim.advance(60, idle=False)
+        sim.trade("KRW-BTC", price=103_000_000)
+        program.line("101000000")
+        assert program.line("KRW-BTC").split()[2:6] == ["102000000"] * 4
+        assert program.rest() == [], "the last one is not closed yet"
+
+
+def test_trades_to_sqlite(sim: Simulator, start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "trades.db"
+
+    def prices() -> list[str]:
+        with closing(sqlite3.connect(file)) as database:
+            try:
+                return [price for (price,) in database.execute("SELECT price FROM trades ORDER BY time, id")]
+            except sqlite3.OperationalError:
+                return []
+
+    with start("trades_to_sqlite", file, "KRW-BTC") as program:
+        sim.wait_served({"trade KRW-BTC"}, 20)
+        for price in (100_000_000, 101_000_000):
+            sim.trade("KRW-BTC", price=price)
+        wait_until(lambda: prices()[-2:] == ["100000000", "101000000"], "both rows")
+        sim.duplicate_last_trade("KRW-BTC")
+        sim.trade("KRW-BTC", price=102_000_000)
+        wait_until(lambda: prices()[-1] == "102000000", "the third")
+        assert prices().count("101000000") == 1
+        assert program.rest() == []
+
+
+@pytest.fixture
+def hook() -> Iterator[tuple[str, list[str]]]:
+    """A web hook: its address, and the texts it was sent."""
+    texts: list[str] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", texts
+        server.shutdown()
+        thread.join()
+
+
+def test_slow_notifier(sim: Simulator, start: Start, hook: tuple[str, list[str]]) -> None:
+    url, texts = hook
+    with start("slow_notifier", url, 1_000_000_000, "KRW-BTC") as program:
+        sim.wait_served({"trade KRW-BTC"}, 20)
+        sim.trade("KRW-BTC", price=100_000_000, volume="0.1", side="BID")
+        sim.trade("KRW-BTC", price=100_000_000, volume="12", side="ASK")
+        wait_until(lambda: texts, "the large one")
+        assert texts[0].startswith("KRW-BTC: 12")
+        assert texts[0].endswith("sold at 100,000,000"), "and the small one was left out"
+        assert program.rest() == []

@@ -1,0 +1,122 @@
+import contextlib
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from websocket_v6.protocol.errors import RecordingError
+from websocket_v6.protocol.events import Event, make_event
+from websocket_v6.protocol.limits import DOOR_ROWS
+from websocket_v6.protocol.recording.records import (
+    BACKFILLED,
+    REPLAYED,
+    RUNS_ON,
+    Hole,
+    KeyState,
+    Record,
+    Rows,
+    Standing,
+    Wants,
+    decode_records,
+    encode_record,
+    events_of,
+    rows_of,
+)
+
+from .made import RECORDS
+
+TRADE = b'{"ty":"trade","cd":"KRW-BTC","st":"REALTIME","tms":1}'
+
+
+def trade(at_ns: int, epoch: int = 1, payload: bytes = TRADE) -> Event:
+    return make_event("trade KRW-BTC", payload, epoch, at_ns)
+
+
+@given(st.lists(RECORDS, max_size=8))
+def test_records_come_back_as_they_were(records: list[Record]) -> None:
+    data = b"".join(encode_record(one.mono_ns, one.value) for one in records)
+    assert list(decode_records(data)) == records
+
+
+def test_each_kind_comes_back() -> None:
+    standing = Standing("public", "backfilled", 2, 3, 1, 2, "why", 4, (("KRW-BTC", 1, 2, "no answer"),))
+    for value in (standing, KeyState([standing], 2), Wants(["a b"]), Hole(1, 2, None, "why"), Hole(1, 2, 3, "why")):
+        assert list(decode_records(encode_record(9, value))) == [Record(9, value)]
+
+
+def test_what_a_later_version_adds_is_passed_over() -> None:
+    later = msgpack.packb([6, 1, [1, 2, 3, "why", "a field that was added"], "another"])
+    unknown = msgpack.packb([99, 1, {"what": "ever"}])
+    data = msgpack.packb(unknown) + msgpack.packb(later)
+    assert list(decode_records(data)) == [Record(1, Hole(1, 2, 3, "why"))]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xc0",
+        b"\xdd\xff\xff\xff\xff",  # an array of four billion
+        b"\xc6\xff\xff\xff\xff",  # so many bytes
+        b"\x91" * 100_000,  # deep
+        msgpack.packb("text"),
+        msgpack.packb(b"\x91" * 5000),
+        msgpack.packb(msgpack.packb([1, 2, [1, 2, 3, ["one stream"], []]])),
+        msgpack.packb(msgpack.packb([1, 2, [1, 2, 0, [""] * (DOOR_ROWS + 1), [b""] * (DOOR_ROWS + 1)]])),
+        encode_record(1, Wants(["a"]))[:-1],
+    ],
+)
+def test_what_is_no_record_is_an_error(data: bytes) -> None:
+    with pytest.raises(RecordingError):
+        list(decode_records(data))
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_an_error_or_nothing(data: bytes) -> None:
+    with contextlib.suppress(RecordingError):
+        list(decode_records(data))
+
+
+def test_what_was_read_at_once_stands_together() -> None:
+    events = [trade(1), trade(1), trade(2), trade(2, epoch=2), trade(2, epoch=2).as_backfilled()]
+    made = list(rows_of(events))
+    assert [(one.received_ns, one.epoch, one.marks, len(one.payloads)) for one in made] == [
+        (1, 1, 0, 2),
+        (2, 1, 0, 1),
+        (2, 2, 0, 1),
+        (2, 2, BACKFILLED, 1),
+    ]
+    assert [one for rows in made for one in events_of(rows)] == events
+
+
+def test_no_rows_are_larger_than_a_reader_takes() -> None:
+    assert [len(one.streams) for one in rows_of([trade(1)] * (DOOR_ROWS + 1))] == [DOOR_ROWS, 1]
+    assert [len(one.streams) for one in rows_of([trade(1, payload=bytes(600_000))] * 3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("event", "marks"),
+    [
+        (trade(1), 0),
+        (trade(1).as_snapshot(), REPLAYED),
+        (trade(1).as_backfilled(), BACKFILLED),
+        (trade(1, payload=TRADE.replace(b"REALTIME", b"SNAPSHOT")).as_realtime(), RUNS_ON),
+        (trade(1).as_backfilled().as_snapshot(), BACKFILLED | REPLAYED),
+    ],
+)
+def test_marks_come_back_and_the_message_is_untouched(event: Event, marks: int) -> None:
+    (rows,) = rows_of([event])
+    (again,) = events_of(rows)
+    assert rows.marks == marks
+    assert again.payload == event.payload
+    assert (again.stream_type, again.backfilled, again.epoch, again.received_at) == (
+        event.stream_type,
+        event.backfilled,
+        event.epoch,
+        event.received_at,
+    )
+
+
+def test_a_malformed_message_is_kept_as_it_was() -> None:
+    (again,) = events_of(Rows(1, 2, REPLAYED, ["trade KRW-BTC"], [b"{"]))
+    assert again.payload == b"{"

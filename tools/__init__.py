@@ -1,0 +1,1 @@
+"""What builds the documentation and its lists; no part of the package."""

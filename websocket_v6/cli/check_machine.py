@@ -1,0 +1,96 @@
+"""What `doctor` sees without the network: versions, the runtime folder, who the host is, whether its door answers."""
+
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import websocket
+
+from websocket_v6._version import __version__
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.door import MEMBER_PATH, Door, DoorError, DoorProblem
+from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.outside_text import printable
+
+from ..actors.connection.door_handshake import open_door
+from ..actors.membership.rendezvous import HostEntry, Rendezvous, default_folder, host_elsewhere
+from .finding import Finding, failed, ok, skipped, warning
+
+__all__ = ["check_config", "check_host", "check_versions"]
+
+_NEEDED = ("pykka", "websocket-client", "msgpack", "msgspec", "PyJWT")
+_EXTRAS = ("rich", "python-socks", "prometheus-client")
+_PATH_CHARACTERS = 200
+DOOR_TIMEOUT = 2.0  # seconds for a host to answer, as members have it
+
+
+def check_versions() -> Finding:
+    """Look at what is installed."""
+    found = {name: _version_of(name) for name in (*_NEEDED, *_EXTRAS)}
+    missing = [name for name in _NEEDED if found[name] is None]
+    there = ", ".join(f"{name} {version}" for name, version in found.items() if version is not None)
+    text = f"websocket-v6 {__version__}, Python {platform.python_version()}, {platform.system()}; {there}"
+    if missing:
+        return failed("versions", f"{text}; missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+    return ok("versions", text)
+
+
+def _version_of(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def check_config(config: Config) -> Finding:
+    """Say what is configured; of secrets, whether they are there."""
+    keys = "keys are set" if config.access_key else "no keys (UPBIT_ACCESS_KEY, UPBIT_SECRET_KEY)"
+    token = ", a door's token is set" if config.token else ""
+    return ok("configuration", f"{config.url}, region {config.region}, mode {config.mode}, {keys}{token}")
+
+
+def check_host(config: Config) -> Iterator[Finding]:
+    """Look at the folder that processes of this user meet in, and at who is the host there."""
+    if config.mode == "embedded":
+        yield skipped("runtime folder", "mode embedded: this process shares nothing with others")
+        return
+    try:
+        folder = Path(config.runtime_dir) if config.runtime_dir else default_folder()
+        rendezvous = Rendezvous(folder, config.url)
+        rendezvous.new_address()  # which may be too long
+    except ConfigError as error:
+        yield failed("runtime folder", str(error), "set WEBSOCKET_V6_RUNTIME_DIR to a folder of your own (mode 700)")
+        return
+    yield ok("runtime folder", f"{printable(str(folder), _PATH_CHARACTERS)} is this user's alone")
+    entry = rendezvous.find_host()
+    elsewhere = host_elsewhere(folder, config.url)
+    if entry is None:
+        if elsewhere:
+            yield warning("host", elsewhere, "set WEBSOCKET_V6_RUNTIME_DIR to the same folder for all programs")
+        elif config.mode == "attach":
+            yield failed("host", "there is none, and mode attach needs one", "start one: websocket-v6 serve")
+        else:
+            yield ok("host", "there is none; the next program becomes it")
+        return
+    yield ok("host", f"process {entry.pid} is the host of {config.url}")
+    yield _door(entry, config.mode)
+
+
+def _door(entry: HostEntry, mode: str) -> Finding:
+    """Come to the host's door as a program would, with its key, and go again: who answers is the host, and is awake."""
+    socket = websocket.WebSocket()
+    try:
+        open_door(socket, Door(entry.address, entry.key, entry.term, pid=entry.pid), MEMBER_PATH, timeout=DOOR_TIMEOUT)
+    except DoorError as error:
+        if error.problem is DoorProblem.GONE:
+            todo = (
+                "start a host: websocket-v6 serve" if mode == "attach" else "nothing: the next program takes its place"
+            )
+        else:
+            todo = f"look at process {entry.pid} and its log; until then programs have connections of their own"
+        is_needed = mode == "attach" or error.problem is not DoorProblem.GONE
+        return (failed if is_needed else warning)("door", str(error), todo)
+    finally:
+        socket.shutdown()  # type: ignore[no-untyped-call]
+    return ok("door", f"the host answers at {printable(entry.address, _PATH_CHARACTERS)}")

@@ -1,0 +1,131 @@
+"""What a host says of itself at `/state.json`, as `top` reads it: checked, for it may be anybody who answers.
+
+Source: `page_state.py`, which writes it.
+"""
+
+import json
+from typing import Any, NamedTuple
+
+import msgspec
+
+from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.outside_text import printable
+
+__all__ = ["Client", "ConnectionState", "HostState", "read_state"]
+
+_NAME_CHARACTERS = 120
+
+
+class ConnectionState(msgspec.Struct, frozen=True):
+    """One connection to the exchange."""
+
+    endpoint: str
+    state: str
+    epoch: int
+    up_seconds: float
+    reconnects: int
+    error: str = ""
+
+
+class _Process(msgspec.Struct, frozen=True):
+    name: str
+    pid: int
+    endpoints: tuple[str, ...]
+    streams: int
+    delivered: int
+    queued_bytes: int
+
+
+class _Program(msgspec.Struct, frozen=True):
+    name: str
+    endpoint: str
+    format: str
+    streams: int
+    delivered: int
+    queued_bytes: int
+    is_onlooker: bool = False
+
+
+class _Counters(msgspec.Struct, frozen=True):
+    received: int
+    delivered: int
+    malformed: int
+    unrouted: int
+    requests_sent: int
+
+
+class _State(msgspec.Struct, frozen=True):
+    version: str
+    pid: int
+    url: str
+    role: str
+    now: float
+    began: float
+    rate: float
+    counters: _Counters
+    connections: tuple[ConnectionState, ...]
+    streams: dict[str, int]
+    processes: tuple[_Process, ...]
+    programs: tuple[_Program, ...]
+    guests: int
+    visitors: int
+    cut_off: int
+
+
+class Client(NamedTuple):
+    """Who is served: a process of the user, or a program at the port; `detail` is its number, or its format."""
+
+    kind: str
+    name: str
+    detail: str
+    endpoints: str
+    streams: int
+    delivered: int
+    queued_bytes: int
+
+
+class HostState(NamedTuple):
+    """One state. `document` is all of it, as it came."""
+
+    about: _State
+    clients: tuple[Client, ...]
+    document: dict[str, Any]
+
+
+_decoder = msgspec.json.Decoder(_State)
+
+
+def read_state(body: bytes) -> HostState:
+    """Return what a host says; every text in it is printable, and short.
+
+    Raises:
+        RemoteProtocolError: if it is no state of a host's.
+    """
+    try:
+        document = json.loads(body)
+        about = _decoder.decode(msgspec.json.encode(_clean(document)))
+    except (ValueError, msgspec.MsgspecError, RecursionError) as exc:
+        raise RemoteProtocolError(
+            f"what answers is no host that this version understands: {printable(str(exc))}"
+        ) from None
+    processes = [
+        Client("process", one.name, str(one.pid), " ".join(one.endpoints), one.streams, one.delivered, one.queued_bytes)
+        for one in about.processes
+    ]
+    programs = [
+        Client("program", one.name, one.format, one.endpoint, one.streams, one.delivered, one.queued_bytes)
+        for one in about.programs
+    ]
+    return HostState(about, (*processes, *programs), document)
+
+
+def _clean(value: Any) -> Any:
+    match value:
+        case str():
+            return printable(value, _NAME_CHARACTERS)
+        case dict():
+            return {printable(key, _NAME_CHARACTERS): _clean(one) for key, one in value.items()}
+        case list():
+            return [_clean(one) for one in value]
+        case _:
+            return value

@@ -1,0 +1,157 @@
+"""A recording as a program has it: begun, watched, ended; and read back from its file."""
+
+import contextlib
+import itertools
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from . import engine
+from ._version import __version__
+from .actors.base import ask, stop_and_join, tell
+from .actors.messages.common import Ref
+from .actors.messages.registry import ComponentGone, Subscribe, Watch, next_subscription_id
+from .actors.recording.recorder import GetWay, Progress, Recorder, Rotation
+from .actors.recording.recording_file import RecordingFile
+from .actors.ways import Way
+from .link import Link
+from .protocol.config import Config
+from .protocol.errors import EngineError
+from .protocol.exchange.wants import Want
+from .protocol.recording.reader import RecordingReader
+from .protocol.recording.records import Record
+from .protocol.recording.writer import Header
+from .protocol.recording.zstd import check_zstd
+from .steps import Steps, finish
+
+__all__ = ["Recording", "read_recording"]
+
+STOP_TIMEOUT: Final = 10.0
+READ_BYTES: Final = 256 * 1024
+
+_numbers = itertools.count(1)
+
+
+class Recording:
+    """Records what is wanted into a new file, from now until `end`. A context manager.
+
+    With a `rotation` the files after the first have a number: day.wsr, day.2.wsr, day.3.wsr. What is wrong with the
+    disk ends the recording and stands in `progress.error`; nothing is raised for it.
+
+    Raises:
+        OSError: if the file is there already, or cannot be made.
+        ConfigError: if there is no Zstandard; as `WebSocketClientProxy` else.
+        EngineError: if the engine cannot be started, or does not answer.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        wants: Sequence[Want],
+        config: Config,
+        rotation: Rotation = Rotation(),  # noqa: B008
+    ) -> None:
+        self.progress = Progress()
+        self._path = path
+        self._config = config
+        self._streams = list(dict.fromkeys(stream for want in wants for stream in want.streams()))
+        self._id = f"recording {path.name}#{next(_numbers)}"
+        self._link: Link | None = None
+        self._at_exit = _AtExit(self)
+        check_zstd()
+        self._recorder: Ref = Recorder.start(
+            first=RecordingFile(path),
+            open_file=lambda number: RecordingFile(numbered(path, number)),
+            header=self._header,
+            rotation=rotation,
+            progress=self.progress,
+            watch=self._watch,
+            ended=self._leave,
+        )
+        way = ask(self._recorder, GetWay(), STOP_TIMEOUT)
+        try:
+            self._link = finish(engine.join(config, self._id, self._recorder))
+            self._watch(way)
+            for want in wants:
+                finish(self._link.ask_registry(Subscribe(self._id, next_subscription_id(), want, way, None)))
+        except BaseException:
+            self.end()
+            path.unlink(missing_ok=True)  # nothing is in it
+            raise
+        engine.at_exit(self._at_exit)
+        if self.progress.error is not None:  # it ended before there was anything to leave
+            self._leave()
+
+    def end(self, timeout: float = STOP_TIMEOUT) -> None:
+        """Write what is left, and end the file; idempotent."""
+        self._leave()
+        stop_and_join(self._recorder, timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def _watch(self, way: Way) -> None:
+        """Have what happens to connections told behind the data."""
+        link = self._link
+        if link is None:
+            return
+        with contextlib.suppress(EngineError):  # it is stopping, or tells of connections later
+            tell(finish(link.children()).registry, Watch(self._id, way))
+
+    def _leave(self) -> None:
+        """Want nothing any more, and let go of the engine."""
+        link, self._link = self._link, None
+        if link is None:
+            return
+        try:
+            with contextlib.suppress(EngineError):
+                finish(link.take_back(ComponentGone(self._id)))
+        finally:
+            finish(link.leave())
+
+    def _header(self, previous: str) -> Header:
+        return Header(
+            engine=__version__,
+            id=str(uuid.uuid4()),
+            previous=previous,
+            region=self._config.region,
+            host=urlsplit(self._config.url).hostname or "",
+            streams=self._streams,
+            wall_ns=time.time_ns(),
+            mono_ns=time.monotonic_ns(),
+        )
+
+
+class _AtExit:
+    """Ends a recording before the interpreter ends."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def end(self, timeout: float) -> Steps[None]:
+        self._recording.end(timeout)
+        yield from ()
+
+
+def numbered(path: Path, number: int) -> Path:
+    """Return the name of a recording's file: its own for the first, with a number in it for those that follow."""
+    return path if number == 1 else path.with_name(f"{path.stem}.{number}{path.suffix}")
+
+
+def read_recording(path: Path, reader: RecordingReader) -> Iterator[Record]:
+    """Yield what a file holds; `reader` knows how it begins, and in the end how it ends.
+
+    Raises:
+        OSError: if it cannot be read.
+        RecordingError: if it is no recording, or one of a later version.
+    """
+    with path.open("rb") as file:
+        while data := file.read(READ_BYTES):
+            yield from reader.receive(data)
+    yield from reader.finish()
