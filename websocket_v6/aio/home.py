@@ -159,6 +159,10 @@ class Home:
             await self._changed(edge, deadline)
         return event
 
+    def poll(self, edge: Edge) -> Delivered | None:
+        """Return what `pull` would without waiting or giving way; None if there is nothing."""
+        return None if self._is_turn_over() else edge.poll()
+
     async def _changed(self, edge: Edge, deadline: float | None) -> None:
         loop = self.loop
         waiter = loop.create_future()
