@@ -12,7 +12,7 @@ from collections.abc import Callable
 from websocket_v6.protocol.supervision.restarts import Restarts
 from websocket_v6.protocol.supervision.steps import Due, Started
 
-from .base import actor_of, bounded, stop_child
+from .base import bounded, stop_child
 from .boot_clock import clock
 from .failures import failed_event, log_trouble
 from .messages.common import Ref
@@ -60,6 +60,7 @@ class Guard(threading.Thread):
     def run(self) -> None:
         """Look, until it is over."""
         self._restarts.handle(Started(PART), time.monotonic())
+        self._look()
         while not self._is_over.wait(LOOK):
             try:
                 self._look()
@@ -75,7 +76,7 @@ class Guard(threading.Thread):
         old = self.supervisor
         for told in self._restarts.handle(failed_event(PART, error), time.monotonic()):
             log_trouble(told, error)
-        actor = actor_of(old)
+        actor = self._watchman.actor_of(old)
         self._watchman.give_up(old, is_alive=True)
         legacy = actor.bequeath() if isinstance(actor, Supervisor) else None
         # From here on nothing is left of the old one but its legacy, so this does not end before another is there.

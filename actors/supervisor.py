@@ -22,7 +22,7 @@ from websocket_v6.protocol.supervision.restarts import Restarts
 from websocket_v6.protocol.supervision.steps import Due, Event, Gone, Started, Stopped, Tell
 from websocket_v6.protocol.supervision.steps import Failed as Lost
 
-from .base import Actor, Timer, actor_of, tell
+from .base import Actor, Timer, tell
 from .boot_clock import clock
 from .children import ORDER, WITH, Children, Family
 from .failures import Hang, failed_event, log_trouble
@@ -343,7 +343,7 @@ class Supervisor(Actor):
         try:
             self._sources.close()
             for name in reversed(ORDER):
-                actor = actor_of(family.refs[name]) if name in family.refs else None
+                actor = self._watchman.actor_of(family.refs[name]) if name in family.refs else None
                 family.stop(name)
                 if name in ("jwt", "registry") and actor is not None:  # once it is stopped: this is its last word
                     family.inheritances[name] = actor.inheritance()

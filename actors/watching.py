@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from websocket_v6.protocol.supervision.watch import Watch
 
-from .base import TimedInbox, actor_of
+from .base import Actor, TimedInbox, actor_of
 from .failures import Death, Hang
 from .messages.common import Ref
 
@@ -34,6 +34,8 @@ class Watchman:
         self._dead: set[int] = set()  # threads that were dead at the last look
         self._given_up: list[threading.Thread] = []
         self._has_told = False
+        # As of the last look. One that is dead is held by nobody else, and what it leaves is wanted.
+        self._actors: dict[Ref, Actor] = {}
 
     @property
     def was_away(self) -> bool:
@@ -46,6 +48,7 @@ class Watchman:
         Who has died with a word is not dead here: the word is heard before the second look.
         """
         found: dict[str, Death | Hang] = {}
+        self._actors = {ref: actor for ref in refs.values() if (actor := self.actor_of(ref)) is not None}
         inboxes = {name: ref.actor_inbox for name, ref in refs.items()}
         threads = {
             name: (inbox, inbox.thread)
@@ -62,6 +65,10 @@ class Watchman:
             if self._may_give_up(name):
                 found[name] = Hang(seconds, _stack_of(threads[name][1]))
         return found
+
+    def actor_of(self, ref: Ref) -> Actor | None:
+        """Return the actor itself, also if it is dead by now but was looked at before."""
+        return self._actors.get(ref) or actor_of(ref)
 
     def _may_give_up(self, name: str) -> bool:
         self._given_up = [one for one in self._given_up if one.is_alive()]
@@ -80,7 +87,7 @@ class Watchman:
 
     def give_up(self, ref: Ref, *, is_alive: bool) -> object:
         """Have nothing more to do with an actor that is dead or hangs; return what its successor begins with."""
-        actor, inbox = actor_of(ref), ref.actor_inbox
+        actor, inbox = self.actor_of(ref), ref.actor_inbox
         if is_alive and isinstance(inbox, TimedInbox) and inbox.thread is not None:
             self._given_up.append(inbox.thread)
         if actor is None:

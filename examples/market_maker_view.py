@@ -11,7 +11,6 @@ after each gap of the private connection.
 
 import contextlib
 import sys
-import threading
 from collections import defaultdict
 from decimal import Decimal
 
@@ -78,7 +77,7 @@ def main() -> None:
         proxy.on_connection(view.on_connection)
         proxy.subscribe_my_order(view.on_order, symbols=[code])
         proxy.subscribe_orderbook(code, view.on_book, depth=LEVELS, mailbox=Mailbox.throttle(0.5))
-        threading.Event().wait()  # until Ctrl-C
+        proxy.run()  # until Ctrl-C or SIGTERM
 
 
 if __name__ == "__main__":

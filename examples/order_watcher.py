@@ -7,7 +7,6 @@ exchange does not send what happened meanwhile.
 """
 
 import contextlib
-import threading
 
 from websocket_v6 import ConnectionEvent, MyOrderEvent, WebSocketClientProxy
 
@@ -44,7 +43,7 @@ def main() -> None:
     with WebSocketClientProxy("order_watcher") as proxy:
         proxy.on_connection(on_connection)
         proxy.subscribe_my_order(lambda order: print(describe(order), flush=True), error_handler=on_error)
-        threading.Event().wait()  # until Ctrl-C
+        proxy.run()  # until Ctrl-C or SIGTERM
 
 
 if __name__ == "__main__":

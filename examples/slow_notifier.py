@@ -65,7 +65,7 @@ def main() -> None:
 
     with WebSocketClientProxy("slow_notifier") as proxy:
         proxy.subscribe_trade(codes, on_trade, snapshot=False)
-        threading.Event().wait()  # until Ctrl-C
+        proxy.run()  # until Ctrl-C or SIGTERM
 
 
 if __name__ == "__main__":

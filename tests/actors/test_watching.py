@@ -1,3 +1,4 @@
+import gc
 import threading
 from collections.abc import Iterator
 
@@ -102,3 +103,24 @@ def test_what_cannot_be_read_is_nothing(
 
 def test_who_is_no_actor_of_ours_is_let_alone() -> None:
     assert Watchman(0.0).look({"a": StandIn("a").ref}, 1.0) == {}
+
+
+class Departing(Sleeper):
+    """Is ended by its first message, without a word."""
+
+    def on_receive(self, message: object) -> object:
+        raise SystemExit
+
+    def on_failure(self, _type: object, value: BaseException | None, _traceback: object) -> None:
+        """Say nothing."""
+
+
+def test_what_a_dead_one_leaves_is_there_however_late_it_is_asked_for() -> None:
+    """A thread that ends lets go of its actor, and nobody else holds one: it was collected, with what it leaves."""
+    watchman, ref = Watchman(0.0), Departing.start()
+    watchman.look({"a": ref}, 0.0)
+    tell(ref, "go")
+    assert stop_and_join(ref, TIMEOUT)
+    gc.collect()
+    assert [watchman.look({"a": ref}, float(now)).get("a") is not None for now in (1, 2)] == [False, True]
+    assert watchman.give_up(ref, is_alive=False) == "what it leaves"

@@ -30,7 +30,7 @@ from .proxy import FaultProxy
 
 __all__ = ["Verdict", "soak"]
 
-STORM, CALM = 15.0, 25.0  # seconds; a calm ends as soon as everybody was served
+STORM, CALM = 15.0, 30.0  # seconds; a calm ends as soon as everybody was served
 WARM_UP = 120.0  # seconds in which memory may grow, at most a third of the whole
 GROWTH = 24 * 1024 * 1024  # bytes by which the last third may be above the one before
 RETRY_AFTER = 1.0

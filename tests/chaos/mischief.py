@@ -120,8 +120,10 @@ FRAMES: dict[str, Callable[[random.Random], bytes]] = {
     "a list of nothing": lambda _: frame(_EMPTY_OBJECTS, rsv1=True),
     "two megabytes of space": lambda _: frame(_MEGABYTE_OF_SPACE, rsv1=True),
     "many megabytes of space": lambda _: frame(_MEGABYTE_OF_SPACE, rsv1=True) * 20,
-    "an error of the exchange": lambda _: frame(
-        f'{{"error":{{"name":"{NASTY}","message":"{NASTY * 2000}"}}}}'.encode()
+    # As the exchange does it: an error, then the end. Whoever was new in the last request is suspected.
+    "an error of the exchange": lambda _: (
+        frame(f'{{"error":{{"name":"{NASTY}","message":"{NASTY * 2000}"}}}}'.encode())
+        + frame(struct.pack("!H", 1000), opcode=8)
     ),
     "a status": lambda _: frame(b'{"status":"UP"}') * 100,
     "levels": lambda rng: frame(

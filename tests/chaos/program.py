@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from websocket_v6 import Config, Mailbox, WebSocketClientProxy, WebSocketV6Error
+from websocket_v6.protocol.connection import backoff
 from websocket_v6.protocol.limits import RETRY_AFTER
 
 CODES = ["KRW-BTC", "KRW-ETH", "KRW-XRP"]
@@ -123,6 +124,7 @@ def main() -> None:
     believed = settings.pop("retry_after")
     for module in [one for one in sys.modules.values() if getattr(one, "RETRY_AFTER", None) == RETRY_AFTER]:
         vars(module)["RETRY_AFTER"] = believed
+    vars(backoff)["AFTER_418"] = believed  # that of a refusal whose words did not come in time
     program = Program(Config(runtime_dir=runtime_dir, **settings))
     threads = program.begin()
     watcher = threading.Thread(target=program.wait_for_end)

@@ -113,7 +113,7 @@ def test_the_help_lists_what_there_is_and_nothing_else() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
     assert all(command in result.output for command in ("watch", "serve", "record", "recording", "simulate", "demo"))
-    assert not any(command in result.output for command in ("replay", "doctor"))
+    assert "replay" not in result.output
 
 
 def test_the_version_is_the_packages() -> None:

@@ -123,9 +123,10 @@ def test_a_fetched_trade_is_as_the_live_one_would_have_been(
     gap(sim, missed)
     bot.wait_filled()
     bot.wait_for("KRW-BTC", max(live))
-    unlike = {"received_at", "epoch", "stream_type", "backfilled"}
+    unlike = {"received_at", "epoch", "stream_type", "backfilled", "timestamp"}
     for event in (one for one in bot.events if one.backfilled):
         fetched = event.asdict()
+        assert fetched["timestamp"] == fetched["trade_timestamp"], "REST does not say when it was told"
         for name, value in live.pop(event.sequential_id).items():
             if name.startswith("best_"):
                 assert fetched[name] is None

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from tests.actors.ear import there
-from tests.conftest import wait_until
+from tests.conftest import WAY, wait_until
 from websocket_v6 import Config, ConnectionEvent, WebSocketClientProxy
 from websocket_v6.actors.messages.connection import SendRequest
 from websocket_v6.protocol.delivery.commands import Retire
@@ -338,7 +338,7 @@ def test_names_that_cannot_be_resolved_for_a_while(
 
 def test_handshakes_without_an_answer_are_given_up(sim: Simulator, fast: Config) -> None:
     sim.stall(handshakes=True)
-    component = Component("chart", msgspec.structs.replace(fast, connect_timeout=0.2))
+    component = Component("chart", msgspec.structs.replace(fast, connect_timeout=0.2 + WAY))
     try:
         component.proxy.subscribe_ticker("KRW-BTC", **component.options)
         wait_until(lambda: len(component.of("public", "lost")) >= 2, "two tries without an answer")

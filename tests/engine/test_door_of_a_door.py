@@ -358,6 +358,7 @@ def test_a_far_side_that_does_not_read_is_cut_off_and_told_of_its_gap(
         nonlocal sent
         for _ in range(200):
             world.sim.trade("KRW-BTC")
+        world.sim.flush()
         sent += 200
         return bool(door.health().cut_off)
 

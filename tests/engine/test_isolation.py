@@ -192,6 +192,8 @@ def test_a_lossless_mailbox_over_its_budget_is_cut_off_with_an_error(sim: Simula
         sim.wait_served({"ticker KRW-BTC", "trade KRW-ETH"})
         for _ in range(20):
             sim.trade("KRW-ETH")
+        sim.flush()
+        wait_until(lambda: bad.subscriptions()[0].stats.received == 21, "all of them there")
         wait_until(lambda: bad.health().subscriptions[0].dropped > 0, "running over")
         release.set()
         wait_until(lambda: errors, "the error")

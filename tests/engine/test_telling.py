@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, wait_until
+from tests.conftest import ROOT, WAY, wait_until
 from websocket_v6 import (
     AuthenticationError,
     Config,
@@ -42,7 +42,7 @@ def quick(config: Config) -> Config:
         url=config.url,
         access_key=config.access_key,
         secret_key=config.secret_key,
-        silent_code_timeout=0.4,
+        silent_code_timeout=0.4 + WAY,
         backoff_initial=0.05,
         mode="embedded",
     )
@@ -74,9 +74,9 @@ def test_an_exchange_that_cannot_be_reached() -> None:
 def test_an_unknown_code(sim: Simulator, snapshot: bool) -> None:
     script = (
         f"proxy.subscribe_ticker(['KRW-BTC', 'KRW-NOPE'], print, snapshot={snapshot})\n"
-        "proxy.subscribe_trade('KRW-ETH', print)\ntime.sleep(1.2)"
+        f"proxy.subscribe_trade('KRW-ETH', print)\ntime.sleep({1.2 + 2 * WAY})"
     )
-    said = run(script, sim.url, "silent_code_timeout=.3")
+    said = run(script, sim.url, f"silent_code_timeout={0.3 + WAY}")
     (line,) = said
     assert line.startswith("subscription of ticker of component 'script': the exchange sends no ticker for KRW-NOPE")
 

@@ -50,6 +50,7 @@ def test_trades_and_books(simulator: Make, entrance: Enter, monkeypatch: pytest.
                     await asyncio.sleep(0.01)
                 for _ in range(3):
                     await asyncio.to_thread(sim.trade, "KRW-BTC", volume="0.00077720")
+                    await asyncio.to_thread(sim.flush)  # a book for each, in any weather
                 while len(got) < 10:
                     await asyncio.sleep(0.01)
         finally:

@@ -92,6 +92,7 @@ def test_the_manager_gets_what_was_sent(sim: Simulator, type_: str) -> None:
         sim.wait_served({f"{type_} KRW-BTC", f"{type_} KRW-XRP"})
         for _ in range(3):
             sim.trade("KRW-XRP", volume="0.5")
+            sim.flush()  # a book for each, in any weather
         got += [manager.get() for _ in range(3)]
     finally:
         stop(manager)

@@ -72,7 +72,8 @@ def client() -> Iterator[Callable[..., Client]]:
     with ExitStack() as stack:
 
         def open_(url: str, **options: Any) -> Client:
-            settings = {"close_timeout": 1.0, "compression": None, "proxy": None, **options}
+            # Without a bound on what waits to be read: with one, a client that has not read all waits at its end.
+            settings = {"close_timeout": 1.0, "compression": None, "proxy": None, "max_queue": None, **options}
             # Newer versions of the library want `connect` to be a context manager; older ones type it too widely.
             connection: Any = stack.enter_context(connect(url, **settings))
             return Client(connection)

@@ -6,7 +6,7 @@ import pytest
 
 from tools.licences import EXTRAS, PAGE, direct, document, entries
 
-for needed in ("h11", "python_socks", "rich", "typer", "websockets"):
+for needed in ("h11", "prometheus_client", "python_socks", "rich", "typer", "websockets"):
     pytest.importorskip(needed, reason="an extra is not installed")
 
 # Licences whose code may be used beside MIT code without terms for that code.

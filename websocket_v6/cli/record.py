@@ -18,11 +18,11 @@ from websocket_v6.protocol.outside_text import printable
 from websocket_v6.protocol.recording.reader import RecordingReader
 from websocket_v6.protocol.recording.records import Hole, KeyState, Record, Rows, Standing, events_of
 from websocket_v6.recording import Recording, read_recording
+from websocket_v6.termination import Signals
 
 from ..actors.recording.recorder import Progress, Rotation
 from .quote import count_text
 from .screen import PERIOD, Screen
-from .signals import Signals
 from .steering import without_steering
 
 __all__ = ["Rotation", "Span", "record", "show", "show_json", "wants_of"]

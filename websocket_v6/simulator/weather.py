@@ -45,7 +45,7 @@ class Weather:
     """One kind of day. Durations are seconds; without arguments it is calm. The seed decides what falls when."""
 
     lag: Spread = _NONE
-    """How long after a trade the `timestamp` of its trade and ticker messages is."""
+    """How long after a trade the `timestamp` of its trade and ticker messages is; drawn once a second and market."""
     trade_way: Spread = _NONE
     """How long after its `timestamp` a trade or ticker leaves the exchange."""
     book_way: Spread = _NONE
@@ -132,7 +132,7 @@ _USUAL: dict[str, Any] = {
 }
 _STORM: dict[str, Any] = {
     # Capture 2021, whose trade times are whole seconds: what is left of 110 to 2,220 ms without up to a second of that.
-    "lag": Spread(least=0.105, typical=0.10, sigma=1.1, most=1.4),
+    "lag": Spread(least=0.105, typical=0.14, sigma=1.3, most=1.4),
     # Capture 2021, received less `timestamp`: trades 37 to 492 ms, half above 114; books 94 to 566, half above 286.
     "trade_way": Spread(typical=0.077, sigma=0.9, most=0.5),
     "book_way": Spread(least=0.057, typical=0.19, sigma=0.45, most=0.6),

@@ -2,13 +2,14 @@
 
 import http.client
 import json
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
 
-from websocket_v6.simulator import Limits
+from websocket_v6.simulator import Limits, Weather
 
 Make = Callable[..., Any]
 
@@ -157,3 +158,42 @@ def test_calls_are_noted_and_can_be_refused(simulator: Make) -> None:
     sim.refuse(401)  # a handshake, and no call
     assert [get(sim, "/v1/market/all")[0] for _ in range(2)] == [500, 200]
     assert sim.rest_calls() == ["/v1/market/all"] * 2
+
+
+@pytest.mark.parametrize("weather", [Weather.calm(), Weather.storm(round_trip=0.0, jitter=0.0)])
+def test_the_day_ends_at_midnight_whatever_the_weather(simulator: Make, caller: Make, weather: Weather) -> None:
+    sim = simulator(start_time=1_795_219_190.0, frozen=True, weather=weather)  # 10 s before 00:00 UTC
+    call = caller(sim)
+
+    def ticker() -> Any:
+        return call("GET", "/v1/ticker", markets="KRW-BTC").body[0]
+
+    sim.trade("KRW-BTC", volume="1")
+    sim.advance(9)
+    before = ticker()
+    assert before["acc_trade_volume"] > 1
+    sim.advance(6)
+    after = ticker()
+    last = before["trade_price"]
+    assert [after[name] for name in ("prev_closing_price", "opening_price", "high_price", "low_price")] == [last] * 4
+    assert (after["acc_trade_volume"], after["acc_trade_price"], after["change"]) == (0, 0, "EVEN")
+    assert after["acc_trade_volume_24h"] == before["acc_trade_volume_24h"]
+    (day,) = call("GET", "/v1/candles/days", market="KRW-BTC").body
+    assert day["trade_price"] == last, "no candle without a trade"
+    price = last + 5000
+    sim.trade("KRW-BTC", price=price, side="BID", volume="1")
+    first = ticker()
+    assert [first[name] for name in ("opening_price", "high_price", "low_price")] == [price] * 3
+    (day,) = call("GET", "/v1/candles/days", market="KRW-BTC").body
+    assert (day["opening_price"], day["prev_closing_price"], day["candle_acc_trade_volume"]) == (price, last, 1)
+
+
+def test_a_call_takes_its_way_and_the_first_of_a_connection_three(simulator: Make, caller: Make) -> None:
+    call = caller(simulator(weather=Weather.calm(round_trip=0.1)))
+    took = []
+    for _ in range(2):
+        begun = time.monotonic()
+        call("GET", "/v1/market/all")
+        took.append(time.monotonic() - begun)
+    assert took[0] >= 0.3
+    assert took[1] >= 0.1
