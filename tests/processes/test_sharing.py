@@ -24,7 +24,7 @@ from websocket_v6.protocol.membership.shared_settings import settings_of
 from websocket_v6.protocol.server import words as to_guest
 from websocket_v6.simulator import Simulator
 
-from .conftest import MARKETS, UNION, ChildError, Process, Start, open_connections, pair
+from .conftest import MARKETS, UNION, ChildError, Process, Start, has, open_connections, pair
 
 
 def test_the_first_is_the_host_and_the_next_its_guest(sim: Simulator, start: Start, folder: Path) -> None:
@@ -199,7 +199,7 @@ def test_children_of_any_kind_are_guests(sim: Simulator, start: Start, method: s
     assert guest.do("start", method=method) == 0
     assert open_connections(sim) == 1
     sim.trade("KRW-BTC")
-    wait_until(lambda: host.do("count") == {"a": 2} and guest.do("count")["b"] == 3, "both go on")
+    wait_until(lambda: has(host, a=2) and guest.do("count")["b"] >= 3, "both go on")
 
 
 def test_a_forked_child_is_a_guest_of_its_own(sim: Simulator, start: Start) -> None:
@@ -208,7 +208,7 @@ def test_a_forked_child_is_a_guest_of_its_own(sim: Simulator, start: Start) -> N
     assert guest.do("fork") == 0
     assert open_connections(sim) == 1
     sim.trade("KRW-BTC")
-    wait_until(lambda: host.do("count") == {"a": 2} and guest.do("count")["b"] == 3, "both go on")
+    wait_until(lambda: has(host, a=2) and guest.do("count")["b"] >= 3, "both go on")
 
 
 def test_a_guest_that_is_stopped_harms_nobody(sim: Simulator, start: Start) -> None:
@@ -321,7 +321,7 @@ def test_a_guest_that_means_harm_is_cut_off(sim: Simulator, start: Start, folder
 
 def served_all_the_same(sim: Simulator, host: Process, guest: Process) -> None:
     sim.trade("KRW-BTC")
-    wait_until(lambda: host.do("count") == {"a": 2} and guest.do("count")["b"] == 3, "the others served")
+    wait_until(lambda: has(host, a=2) and guest.do("count")["b"] >= 3, "the others served")
     assert not sim.notices(), "nothing of it reached the exchange"
     assert host.leave().count("is cut off") == 1
 
@@ -378,7 +378,7 @@ def test_a_guest_that_never_stops_talking_costs_little(sim: Simulator, start: St
         for index in range(400):
             data.send(flood[index % 2])  # as fast as they are taken
         sim.trade("KRW-BTC")
-        wait_until(lambda: host.do("count") == {"a": 2} and guest.do("count")["b"] == 3, "the others served")
+        wait_until(lambda: has(host, a=2) and guest.do("count")["b"] >= 3, "the others served")
         assert psutil.Process(host.pid).memory_info().rss - before < 64 * 1024 * 1024
 
 
