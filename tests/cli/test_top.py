@@ -154,7 +154,7 @@ def _at(of: HostState, now: float) -> Any:
 
 def test_lines_and_json() -> None:
     with host(STATE) as url:
-        done = CliRunner().invoke(app, ["top", url, "--seconds", "1.2"])
+        done = CliRunner().invoke(app, ["top", url, "--seconds", "3"])
         assert done.exit_code == 0, done.output
         assert "public open epoch 3" in done.stdout
         done = CliRunner().invoke(app, ["top", url, "--seconds", "0.5", "--json"])

@@ -103,11 +103,14 @@ def test_a_lost_connection_and_its_return(sim: Simulator, quick: Config, caplog:
 
 def test_a_pull_in_vain_says_how_the_connection_stands(sim: Simulator, quick: Config) -> None:
     with WebSocketClientProxy("bot", config=NOWHERE) as proxy:
+        states: list[str] = []
+        proxy.on_connection(lambda event: states.append(event.state))
         subscription = proxy.subscribe_ticker("KRW-BTC")
+        wait_until(lambda: "lost" in states, "the first failure")
         with pytest.raises(
             TimeoutError,
             match=r"no event within 0.3 s for <Subscription ticker KRW-BTC of 'bot'>: the "
-            r"public connection is lost, for 0\.\d s and \d+ failures: cannot connect .*ttempt",
+            r"public connection is lost, for \d+\.\d s and \d+ failures: cannot connect .*ttempt",
         ):
             subscription.get(timeout=0.3)
         with pytest.raises(SnapshotTimeoutError, match=r"no ticker snapshot within 0.2 s: .* lost, .* cannot connect"):
