@@ -66,6 +66,7 @@ long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make
 	WEBSOCKET_V6_TEST_WALKS=1000 $(BIN)/python -m pytest -p no:randomly --timeout 900 tests/protocol $(TEST_ARGS)
 	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 $(BIN)/python -m pytest -p no:randomly \
 	  tests/engine/test_sources.py tests/engine/test_recording.py tests/processes $(TEST_ARGS)
+	WEBSOCKET_V6_TEST_WALKS=300 $(BIN)/python -m pytest -p no:randomly --timeout 900 tests/aio/test_cancelling.py $(TEST_ARGS)
 
 fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of all that is read, FUZZ_SECONDS=300 for each of seven
 	for name in events frames server door handshake pages members; do \

@@ -13,7 +13,7 @@ from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
 from websocket_v6.protocol.supervision.steps import Trouble
 
-from .base import last_words, stop_child, tell
+from .base import Actor, actor_of, last_words, stop_child, tell
 from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
 from .gaps.backfill import Backfill
@@ -67,6 +67,8 @@ class Family:
 
     def __init__(self, config: Config, folder: Path | None, owner: Ref, *, serves: bool) -> None:
         self.refs: dict[str, Ref] = {}
+        # The children themselves: one whose thread has ended is held by nobody else, and what it leaves is wanted.
+        self._actors: dict[str, Actor | None] = {}
         self.components: dict[str, Ref] = {}
         self.door = NetworkDoor()
         self.inheritances: dict[str, Any] = {}
@@ -105,6 +107,7 @@ class Family:
         """
         inheritance = self.inheritances.get(name)
         ref = self.refs[name] = self._start(name, inheritance)
+        self._actors[name] = actor_of(ref)
         self.inheritances.pop(name, None)
         match name:
             case "registry":
@@ -175,9 +178,21 @@ class Family:
         if left is not None and message.subscription_id in left.claims:  # else it never heard of it
             self._taken_back.append(message)
 
+    def lose(self, name: str) -> None:
+        """Do without a child that has failed; it ends by itself, if it ever does."""
+        del self.refs[name], self._actors[name]
+
+    def end(self, name: str) -> None:
+        """Stop a child for good; what a registry or a Jwt leaves is kept, for who comes after this family."""
+        actor = self._actors.get(name)
+        self.stop(name)
+        if name in ("jwt", "registry") and actor is not None:  # once it is stopped: this is its last word
+            self.inheritances[name] = actor.inheritance()
+
     def stop(self, name: str) -> bool:
         """Stop a child, if it is there; what its successor begins with is kept."""
         ref = self.refs.pop(name, None)
+        self._actors.pop(name, None)
         if ref is None:
             return False
         if name == "router":

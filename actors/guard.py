@@ -39,6 +39,8 @@ class Guard(threading.Thread):
         super().__init__(name="guard", daemon=True)
         self._start_one = start_one
         self.supervisor: Ref = start_one(None)
+        # Itself: once its thread has ended nobody else holds it, and what it leaves is wanted.
+        self._actor = actor_of(self.supervisor)
         self._restarts = Restarts(random.random)
         self._watchman = Watchman(clock(), HANG)
         self._is_over = threading.Event()
@@ -75,7 +77,7 @@ class Guard(threading.Thread):
         old = self.supervisor
         for told in self._restarts.handle(failed_event(PART, error), time.monotonic()):
             log_trouble(told, error)
-        actor = actor_of(old)
+        actor = self._actor
         self._watchman.give_up(old, is_alive=True)
         legacy = actor.bequeath() if isinstance(actor, Supervisor) else None
         # From here on nothing is left of the old one but its legacy, so this does not end before another is there.
@@ -86,6 +88,7 @@ class Guard(threading.Thread):
             self._restarts.handle(Due(), time.monotonic())
             try:
                 self.supervisor = self._start_one(legacy)
+                self._actor = actor_of(self.supervisor)
             except Exception as exc:  # noqa: BLE001
                 for told in self._restarts.handle(failed_event(PART, exc), time.monotonic()):
                     log_trouble(told, exc)

@@ -22,7 +22,7 @@ from websocket_v6.protocol.supervision.restarts import Restarts
 from websocket_v6.protocol.supervision.steps import Due, Event, Gone, Started, Stopped, Tell
 from websocket_v6.protocol.supervision.steps import Failed as Lost
 
-from .base import Actor, Timer, actor_of, tell
+from .base import Actor, Timer, tell
 from .boot_clock import clock
 from .children import ORDER, WITH, Children, Family
 from .failures import Hang, failed_event, log_trouble
@@ -274,7 +274,7 @@ class Supervisor(Actor):
             self._place = Placed(Role.LOOKING)  # its door is its own: the next one says where data comes from then
         self._sources.take_down(endpoints)
         self._family.inheritances[name] = inheritance
-        del self._family.refs[name]  # it ends by itself, if it ever does
+        self._family.lose(name)
         for one in reversed(names):
             if self._family.stop(one):
                 self._note(Stopped(one))
@@ -343,10 +343,7 @@ class Supervisor(Actor):
         try:
             self._sources.close()
             for name in reversed(ORDER):
-                actor = actor_of(family.refs[name]) if name in family.refs else None
-                family.stop(name)
-                if name in ("jwt", "registry") and actor is not None:  # once it is stopped: this is its last word
-                    family.inheritances[name] = actor.inheritance()
+                family.end(name)
         except Exception:
             logger.exception("what the engine's supervisor leaves cannot be put in order; this is a bug")
         return Legacy(family.components, family.inheritances, family.door, self._awaiting)

@@ -2,8 +2,8 @@
 
     python -m bench [--quick] [--out FOLDER] [SCENARIO ...]
 
-Scenarios: throughput, fanout, delay, books, registry, start; all of them when none is named. The soak has a command of
-its own, `python -m bench.long soak`; reading frames alone is compared by `python -m bench.wire`.
+Scenarios: throughput, fanout, delay, books, registry, start, loops; all of them when none is named. The soak has a
+command of its own, `python -m bench.long soak`; reading frames alone is compared by `python -m bench.wire`.
 """
 
 import argparse

@@ -14,13 +14,15 @@ from decimal import Decimal
 from importlib import metadata
 from typing import Any, NamedTuple
 
+from .loops import run_aio, run_aio_awaited, run_aio_iterated, run_sdk_async, run_websockets
 from .messages import KINDS
 from .packages import run_ccxt, run_cryptofeed, run_pyupbit, run_upbit_sdk
 from .task import Task, dict_reader, peer
 
-__all__ = ["CONTENDERS", "OURS", "Contender", "subscribe_ours"]
+__all__ = ["AIO", "CONTENDERS", "IN_LOOPS", "OURS", "Contender", "subscribe_ours"]
 
 OURS = "websocket_v6"
+AIO = "websocket_v6.aio"
 CHUNK = 256 * 1024
 ONE_TYPE = ("ticker", "trade", "orderbook")
 
@@ -252,8 +254,26 @@ CONTENDERS = {
         Contender("upbit-sdk", "upbit-sdk", run_upbit_sdk, 1),
         # Other ways of the same, for one kind of messages.
         Contender("websocket_v6, floats", None, run_ours_floats, 25, kinds=("ticker",)),
+        Contender(AIO, None, run_aio, 20, kinds=("ticker", "trade")),
+        Contender("websocket_v6.aio, async def", None, run_aio_awaited, 12, kinds=("trade",)),
+        Contender("websocket_v6.aio, iterated", None, run_aio_iterated, 12, kinds=("trade",)),
+        Contender("websockets + msgspec, asyncio", "websockets", run_websockets, 8, kinds=("trade",)),
+        Contender("upbit-sdk, asyncio", "upbit-sdk", run_sdk_async, 1, kinds=("trade",)),
         Contender("websocket_v6, iterated", None, run_ours_pulled, 25, kinds=("ticker",)),
         Contender("websocket_v6, best()", None, run_ours_best, 25, kinds=("orderbook",)),
         Contender("picows + msgspec, 2 fields", "picows", run_picows_bare, 80, kinds=("ticker",)),
     )
 }
+
+# Those that a program with an event loop chooses among, and the synchronous face.
+IN_LOOPS = (
+    OURS,
+    AIO,
+    "websocket_v6.aio, async def",
+    "websocket_v6.aio, iterated",
+    "picows + msgspec",
+    "websockets + msgspec, asyncio",
+    "ccxt.pro",
+    "cryptofeed",
+    "upbit-sdk, asyncio",
+)

@@ -3,8 +3,9 @@
     python -m bench.receiver '{"contender": "floor", ...}'        (Assignment as JSON)
 
 `what` says which: `throughput`, `delay` (the time of each callback goes to a file), `first` (from nothing imported to
-the first callback), `fanout` (many components of ours), `idle` (ours, when nothing comes any more) or `steady` (ours,
-for a long time). It prints "ready" when the messages may come, and in the end one JSON object with the measures.
+the first callback), `fanout` (many components of ours), `idle` (ours, when nothing comes any more), `steady` (ours,
+for a long time) or `ticks` (ours in a loop, beside another task). It prints "ready" when the messages may come, and in
+the end one JSON object with the measures.
 """
 
 import json
@@ -20,8 +21,10 @@ from typing import Any, NamedTuple
 import psutil
 
 from .contenders import CONTENDERS, OURS, subscribe_ours
+from .loops import watch_ticks
 from .messages import Messages, make_messages
 from .meter import FanMeter, LapMeter, StampMeter, peak_mib
+from .statistic import quantile
 from .task import Task
 
 __all__ = ["Assignment"]
@@ -142,7 +145,21 @@ def measure_steady(assignment: Assignment, messages: Messages) -> dict[str, Any]
     return {"samples": samples, "received": health.counters.received, "malformed": health.counters.malformed}
 
 
+def measure_ticks(assignment: Assignment, messages: Messages) -> dict[str, Any]:
+    """Measure how late a task in the loop of our component is while messages come."""
+    meter = StampMeter(assignment.goal)
+    late = sorted(watch_ticks(Task(assignment.url, messages, meter, say_ready)))
+    reading = meter.reading()
+    return {
+        "p50": quantile(late, 0.5) * 1e6,
+        "p99": quantile(late, 0.99) * 1e6,
+        "most": late[-1] * 1e6,
+        "cpu_share": reading.cpu_seconds / reading.wall_seconds,
+    }
+
+
 MEASURES = {
+    "ticks": measure_ticks,
     "throughput": measure_throughput,
     "delay": measure_delay,
     "first": measure_first,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from . import long
-from .contenders import CONTENDERS, OURS, Contender
+from .contenders import AIO, CONTENDERS, IN_LOOPS, OURS, Contender
 from .messages import CAPTURE, KINDS, make_messages
 from .runs import run, run_delay
 from .sender import Orders
@@ -17,6 +17,9 @@ from .statistic import quantile, ratios, spread
 __all__ = ["FULL", "QUICK", "SCENARIOS", "Plan"]
 
 DELAY_CONTENDERS = ("floor", "picows + msgspec", OURS)
+LOOP_KIND = "trade"  # the one that ccxt has whole
+LOOP_RATE = 2000.0  # messages a second, of delays in a loop
+FLOOD = 20_000.0  # messages a second beside another task
 USUAL_BYTES = 600  # of a message; there are fewer of longer ones
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99_9": 0.999}
 
@@ -161,6 +164,38 @@ def start(plan: Plan, say: Say) -> Result:
     return {"imports": imports, "first_event_seconds": first, "idle": idle}
 
 
+def loops(plan: Plan, say: Say) -> Result:
+    """(g) What a program with an event loop gets: trades, their delay, and how late others in the loop are."""
+    messages = make_messages(LOOP_KIND)
+    contenders = [one for one in _installed(say) if one.name in IN_LOOPS]
+    runs: dict[str, list[Result]] = {one.name: [] for one in contenders}
+    delays: dict[str, list[Result]] = {name: [] for name in (OURS, AIO, "picows + msgspec") if name in runs}
+    late: dict[str, list[Result]] = {"0": [], f"{FLOOD:g}": []}
+    goal = int(LOOP_RATE * plan.delay_seconds)
+    for turn in range(plan.rounds):
+        say(f"loops, round {turn + 1} of {plan.rounds}")
+        for one in contenders:
+            count = plan.unit * one.weight
+            orders = Orders(f"{LOOP_KIND}-default" if one.needs_full_names else LOOP_KIND)
+            runs[one.name].append(run("throughput", orders, contender=one.name, warm_up=count // 5, goal=count))
+        for name, ones in delays.items():
+            ones.append(_quantiles(*run_delay(name, LOOP_KIND, LOOP_RATE, int(LOOP_RATE // 2), goal)))
+        for rate, ones in late.items():
+            many = int(FLOOD * plan.delay_seconds) if rate != "0" else int(1.0 / plan.delay_seconds) + 2
+            paced = FLOOD if rate != "0" else many / plan.delay_seconds
+            ones.append(run("ticks", Orders(LOOP_KIND, "paced", rate=paced, limit=many), goal=many))
+    return {
+        "mean_bytes": messages.mean_bytes,
+        "contenders": _summary(runs),
+        "delay": {name: _spreads(ones) for name, ones in delays.items()},
+        "ticks": {rate: _spreads(ones) for rate, ones in late.items()},
+    }
+
+
+def _spreads(ones: list[Result]) -> Result:
+    return {key: spread([one[key] for one in ones])._asdict() for key in ones[0]}
+
+
 def _installed(say: Say) -> Iterable[Contender]:
     for one in CONTENDERS.values():
         if one.version is None:
@@ -176,4 +211,5 @@ SCENARIOS: dict[str, Callable[[Plan, Say], Result]] = {
     "books": books,
     "registry": registry,
     "start": start,
+    "loops": loops,
 }

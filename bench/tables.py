@@ -100,6 +100,20 @@ def registry(console: Console, found: Result) -> None:
     )
 
 
+def loops(console: Console, found: Result) -> None:
+    """Print what a loop gets, how late, and what it has left for others."""
+    throughput(console, {"trade, beside those of a loop": found})
+    table = _table("delay from send to callback, 2,000 trades a second, µs", ("", "p50", "p99", "CPU, % of a core"))
+    for name, one in found["delay"].items():
+        cells = (_spread(one[key], ",.0f") for key in ("p50", "p99"))
+        table.add_row(_name(name), *cells, f"{one['cpu_share']['median']:.1%}")
+    console.print(table)
+    table = _table("how late a task is that wakes every 10 ms beside it, µs", ("messages/s", "p50", "p99", "most"))
+    for rate, one in found["ticks"].items():
+        table.add_row(rate, *(_spread(one[key], ",.0f") for key in ("p50", "p99", "most")))
+    console.print(table)
+
+
 def _table(title: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
@@ -123,4 +137,5 @@ TABLES = {
     "books": books,
     "registry": registry,
     "start": start,
+    "loops": loops,
 }

@@ -52,6 +52,7 @@ class Edge:
         "_has_view",
         "_no_body",
         "_router",
+        "batch",
         "calls",
         "is_pushed",
         "lag_ns",
@@ -80,6 +81,7 @@ class Edge:
         self.is_pushed = is_pushed
         self.on_overflow = on_overflow  # where a drop is told that who pulls has found
         self.lag_ns = 0  # of the last event: from the socket to here
+        self.batch = 1  # events to take out of the mailbox at once, for what is left of a burst
         self._router = router
         self._depth = 0 if want.depth == FULL_DEPTH else want.depth
         self._floats = numbers is float

@@ -172,10 +172,10 @@ class Subscriber(Actor):
         if edge is None or calls is None or calls.callback is None:
             return False
         mailbox, callback = edge.mailbox, calls.callback
-        (left, until), limit = self._budget(), 1
+        (left, until), limit, edge.batch = self._budget(), edge.batch, 1
         now = time.monotonic()
         while left > 0 and now <= until:
-            events = mailbox.take_many(now, limit)
+            events = mailbox.take_many(now, min(limit, left))
             if mailbox.has_overflowed and (overflow := mailbox.overflow(now)):
                 yield from self._overflowed(edge, overflow)
             if not events:
@@ -206,7 +206,8 @@ class Subscriber(Actor):
             left -= len(events)
             now, before = time.monotonic(), now
             # What is taken out cannot be dropped any more, so a slow callback gets one at a time.
-            limit = min(BATCH, limit * 2, max(1, left)) if now - before < QUICK * len(events) and not is_awaited else 1
+            limit = min(BATCH, limit * 2) if now - before < QUICK * len(events) and not is_awaited else 1
+        edge.batch = limit  # the others have their turn, then it goes on
         return True
 
     def _budget(self) -> tuple[int, float]:

@@ -1,5 +1,7 @@
 """Who leans on whom, and what is kept for a child that is not there. How they are replaced: `test_supervisor.py`."""
 
+import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +9,10 @@ import pytest
 
 from tests.actors.children import House
 from tests.actors.ear import Ear
+from websocket_v6.actors.base import stop_and_join, tell
 from websocket_v6.actors.children import ORDER, WITH, Children, Family
+from websocket_v6.actors.demand.inheritance import RegistryInheritance
+from websocket_v6.actors.demand.registry import Registry
 from websocket_v6.actors.jwt import Jwt
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.supervision.steps import Trouble
@@ -76,3 +81,17 @@ def test_what_keeps_children_away_is_their_own_trouble_and_not_a_connection_s() 
     router = Trouble("router", 1, "a bug", "", 0.5, 5.0)
     troubles = (router, router._replace(part="public connection 1"), router._replace(part="jwt", due=None))
     assert Children(None, None, None, {}, troubles=troubles).restarting == (router,)
+
+
+def test_what_a_dead_registry_leaves_is_there_however_late_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that ends lets go of its actor: it was collected, with all wants, before anybody asked."""
+    family = Family(Config(mode="embedded"), None, Ear().ref, serves=False)
+    family.start("registry")
+    ref = family.refs["registry"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "on_receive", lambda *_: sys.exit())
+        tell(ref, "go")
+        assert stop_and_join(ref, 10.0)
+    gc.collect()
+    family.end("registry")
+    assert isinstance(family.inheritances["registry"], RegistryInheritance)

@@ -793,3 +793,21 @@ def test_failures_that_nobody_hears_are_few() -> None:
             except StreamError:
                 heard += 1
     assert heard == MOST_FAILURES
+
+
+def test_who_polls_does_not_wait() -> None:
+    mailbox = MailboxQueue(Mailbox.drop_oldest(2))
+    changed: list[str] = []
+    mailbox.on_changed = lambda: changed.append("it")
+    assert mailbox.poll(0.0) is None
+    mailbox.put_many([event(1)])
+    assert mailbox.poll(0.0) is not None
+    mailbox.fail(StreamError("once"))
+    with pytest.raises(StreamError, match="once"):
+        mailbox.poll(0.0)
+    assert mailbox.poll(0.0) is None
+    mailbox.close(ClosedError("over"))
+    for _ in range(2):
+        with pytest.raises(ClosedError, match="over"):
+            mailbox.poll(0.0)
+    assert changed == ["it", "it"], "a failure, and the end"

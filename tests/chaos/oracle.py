@@ -62,4 +62,10 @@ def _explain(missing: Sequence[Made], before: Seen, after: Seen, told: Sequence[
         return [f"{len(missing)} are missing before epoch {after.epoch}, and no gap was announced"]
     begin = min(one.started for one in gaps) - slack * 1e9
     outside = [one for one in missing if not begin <= one.at <= after.at]
-    return [f"{len(outside)} are missing outside the gap before epoch {after.epoch}"] if outside else []
+    if not outside:
+        return []
+    early, late = (outside[0].at - begin) / 1e9 - slack, (after.at - outside[-1].at) / 1e9
+    where = f"the first made {early:.3f} s after it began, the last {late:.3f} s before the next was received"
+    return [
+        f"{len(outside)} are missing outside the gap before epoch {after.epoch}: {where}; {before}, {after}, {gaps}"
+    ]

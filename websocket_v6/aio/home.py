@@ -5,17 +5,28 @@ import contextvars
 import time
 import weakref
 from collections.abc import Callable
+from typing import Protocol
 
+from websocket_v6.actors.base import bounded
 from websocket_v6.actors.delivery.edge import Delivered, Edge
 from websocket_v6.actors.forks import in_child
 from websocket_v6.protocol.errors import LocalProtocolError
-from websocket_v6.steps import Steps
+from websocket_v6.steps import Steps, finish
+
+from .last_things import Alarm, in_a_thread
 
 __all__ = ["LONGEST", "MOST", "Home"]
 
 # What a component takes of its loop at a time; then the loop's other tasks have their turn.
 MOST = 32  # events
 LONGEST = 0.001  # seconds, if the events take longer than that
+
+
+class Unfinished(Protocol):
+    """Steps that wait for something."""
+
+    def finish(self) -> None:
+        """Do the rest in this thread: the loop is gone."""
 
 
 class Home:
@@ -27,7 +38,7 @@ class Home:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tasks: set[asyncio.Task[None]] = set()  # in which callbacks are awaited
-        self.runs: set[object] = set()  # steps that are under way
+        self.runs: set[Unfinished] = set()  # steps that are under way
         self.end: Callable[[], Steps[None]] | None = None  # what ends the component that lives here, if there is one
         self._idle: asyncio.Future[None] | None = None
         self._loop = weakref.ref(loop)
@@ -35,7 +46,8 @@ class Home:
         self._waiting: dict[int, set[Callable[[], object]]] = {}
         self._taken = 0  # by those who pull, in this turn of the loop
         self._until = 0.0
-        self._is_the_parents = False
+        self._is_the_parents = self._is_left = False
+        self._alarm = Alarm(loop, weakref.WeakMethod(self.found_gone))
         in_child(self)
 
     # --- being called
@@ -92,13 +104,13 @@ class Home:
         return True
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
-        """Have `callback` called in `delay` seconds."""
-        return self.loop.call_later(delay, callback, context=self._context.copy())
+        """Have `callback` called in `delay` seconds, or after as long as a loop can wait: then look again."""
+        return self.loop.call_later(bounded(delay), callback, context=self._context.copy())
 
-    def run_over(self, one: object) -> None:
+    def run_over(self, one: Unfinished) -> None:
         """Note that some steps have come to their end."""
         self.runs.discard(one)
-        if not self.runs and self._idle is not None and not self._idle.done():
+        if not self.runs and self._idle is not None and not self._idle.done() and not self.is_gone:
             self._idle.set_result(None)
 
     async def wait_idle(self) -> None:
@@ -124,7 +136,7 @@ class Home:
         number = edge.subscription_id
         self._waiting.setdefault(number, set()).add(callback)
         due = edge.mailbox.next_due()
-        timer = None if due is None else self.call_later(max(0.0, due - time.monotonic()), callback)
+        timer = None if due is None else self.call_later(due - time.monotonic(), callback)
 
         def take_back() -> None:
             if timer is not None:
@@ -147,6 +159,10 @@ class Home:
             await self._changed(edge, deadline)
         return event
 
+    def poll(self, edge: Edge) -> Delivered | None:
+        """Return what `pull` would without waiting or giving way; None if there is nothing."""
+        return None if self._is_turn_over() else edge.poll()
+
     async def _changed(self, edge: Edge, deadline: float | None) -> None:
         loop = self.loop
         waiter = loop.create_future()
@@ -156,7 +172,7 @@ class Home:
                 waiter.set_result(None)
 
         take_back = self.wait(edge, wake)
-        timer = None if deadline is None else loop.call_later(max(0.0, deadline - time.monotonic()), wake)
+        timer = None if deadline is None else loop.call_later(bounded(deadline - time.monotonic()), wake)
         try:
             await waiter
         finally:
@@ -181,6 +197,25 @@ class Home:
 
     def _begin_turn(self) -> None:
         self._taken = 0
+
+    # --- its end
+
+    def leave(self) -> None:
+        """Live here no more: the component has ended."""
+        self.end = None
+        self._alarm.cancel()
+
+    def found_gone(self) -> None:
+        """Have what is left to do done in a thread; called by who finds the loop gone, in whatever thread."""
+        if not self._is_left and not self._is_the_parents and (self.runs or self.end is not None):
+            self._is_left = True
+            in_a_thread(self._finish)
+
+    def _finish(self) -> None:
+        for one in list(self.runs):
+            one.finish()
+        if self.end is not None:
+            finish(self.end())
 
     def _after_fork(self) -> None:
         self._is_the_parents = True  # the loop's wake-up socket is the parent's, too: it is not to be written to

@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator
 
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.component import Component
-from websocket_v6.steps import Steps, finish
+from websocket_v6.steps import Steps
 
 from .home import Home
-from .running import Run, in_a_thread
+from .running import Run
 from .subscriber import LoopSubscriber
 
 __all__ = ["LoopPlace", "Watch"]
@@ -28,15 +28,13 @@ class LoopPlace:
         self._home = home
 
     def start(self, component: Component) -> Ref:
-        def found_gone() -> None:  # by whoever has something for it
-            component.has_left = True
-            in_a_thread(lambda: finish(component.end(0.0, quietly=True)))
-
         self._home.end = functools.partial(component.end, 0.0, quietly=True)
-        return LoopSubscriber.start(component.name, component.forget, component.standing, self._home, found_gone)
+        return LoopSubscriber.start(component.name, component.forget, component.standing, self._home)
 
     def run(self, steps: Steps[None]) -> None:
-        Run(self._home, steps).done.add_done_callback(_log_failure)
+        done = Run(self._home, steps).done
+        done.add_done_callback(_log_failure)
+        done.add_done_callback(lambda _: self._home.leave())
 
 
 def _log_failure(done: "asyncio.Future[None]") -> None:

@@ -240,6 +240,8 @@ class WebSocketClientProxy(Face):
             home.tasks.discard(asyncio.current_task())  # a callback that ends its own component is not waited for
             self._ending = Run(home, self._ended())
         await run_whole(self._ending)
+        if self._home is not None:
+            self._home.leave()
 
     async def wait_closed(self) -> None:
         """Wait until `stop()`, then do `cleanup()`; or until that is done elsewhere. What `run()` is without a loop.

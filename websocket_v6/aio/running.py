@@ -4,13 +4,10 @@ No thread is needed for it: the actors themselves, when they answer, have the lo
 the steps have come to their end, a thread is begun to finish them: nothing stays half done.
 """
 
-import _thread
 import asyncio
 import atexit
 import contextlib
 import functools
-import logging
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -22,9 +19,7 @@ from websocket_v6.steps import Answer, Ended, Pull, Steps, Wait, finish
 
 from .home import Home
 
-__all__ = ["Run", "in_a_thread", "run", "run_whole"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Run", "run", "run_whole"]
 
 T = TypeVar("T")
 
@@ -58,7 +53,7 @@ class Run(Generic[T]):
             return
         wait, self._wait = self._wait, None
         if wait is not None:
-            _unfinished.discard(self)
+            self._over()
             finish(self._steps, wait)
 
     def _resume(self, step: Callable[[], Wait]) -> None:
@@ -97,8 +92,7 @@ class Run(Generic[T]):
 
     def _told(self, wait: Wait) -> None:
         """Hear of the answer, in the thread of whoever gives it."""
-        if not self._home.call(functools.partial(self._look, wait)) and self._wait is wait:
-            in_a_thread(self.finish)
+        self._home.call(functools.partial(self._look, wait))  # where that is gone, it has had the rest done
 
     def _look_after(self, wait: Answer) -> None:
         """See whether who was asked is there: it may have died as it was asked, and nobody else says so."""
@@ -180,31 +174,11 @@ async def run_whole(one: Run[T]) -> T:
     return one.done.result()
 
 
-def in_a_thread(function: Callable[[], object]) -> None:
-    """Call `function` in a thread of its own that ends with it.
-
-    May be called from wherever the garbage collector runs, also while `threading` holds its own lock: so the thread is
-    made in another one, which knows nothing of `threading`.
-    """
-
-    def begin() -> None:
-        threading.Thread(target=_logged, args=(function,), name="Finish", daemon=True).start()
-
-    with contextlib.suppress(RuntimeError):  # the interpreter ends: what is left is done at its exit
-        _thread.start_new_thread(begin, ())
-
-
-def _logged(function: Callable[[], object]) -> None:
-    try:
-        function()
-    except Exception:
-        logger.exception("what an event loop left undone could not be finished")
-
-
 _unfinished: "weakref.WeakSet[Run[Any]]" = weakref.WeakSet()
 
 
 @atexit.register
 def _finish_all() -> None:
     for one in list(_unfinished):
-        _logged(one.finish)
+        with contextlib.suppress(Exception):  # nobody is there to hear of it
+            one.finish()

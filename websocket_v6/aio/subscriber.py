@@ -8,6 +8,7 @@ which is there for as long as it waits and no longer: an idle component has none
 import asyncio
 import contextlib
 import functools
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 import pykka
 from pykka._envelope import Envelope
 
-from websocket_v6.actors.base import TimedInbox, Timer, tell
+from websocket_v6.actors.base import TimedInbox, Timer, bounded, tell
 from websocket_v6.actors.delivery.edge import Edge
 from websocket_v6.actors.delivery.standing import Standing
 from websocket_v6.actors.delivery.subscriber import Subscriber, Work
@@ -25,6 +26,8 @@ from websocket_v6.actors.messages.component import Ready
 from .home import LONGEST, MOST, Home
 
 __all__ = ["LoopInbox", "LoopSubscriber"]
+
+logger = logging.getLogger(__name__)
 
 MOST_NOTICES = 1000  # that wait for an awaited callback; beyond, the oldest are forgotten
 
@@ -46,21 +49,15 @@ class LoopInbox(TimedInbox):
         self._is_rung = True  # the loop is about to look; not before `open`
         self._home: Home | None = None
         self._turn: Callable[[], object] = lambda: None
-        self._found_gone: Callable[[], object] = lambda: None
         self._bury: Callable[[], object] = lambda: None
         self.may_go_on: Callable[[], bool] = lambda: True
         self.put = self._put
         self.empty = lambda: not self._messages
         self.qsize = lambda: len(self._messages)
 
-    def open(
-        self, home: Home, turn: Callable[[], object], found_gone: Callable[[], object], bury: Callable[[], object]
-    ) -> None:
-        """Have `turn` called in the loop when there is something.
-
-        If the loop is gone `found_gone` is, and `bury` by who stops the actor then.
-        """
-        self._home, self._turn, self._found_gone, self._bury = home, turn, found_gone, bury
+    def open(self, home: Home, turn: Callable[[], object], bury: Callable[[], object]) -> None:
+        """Have `turn` called in the loop when there is something; if that is gone, who stops the actor calls `bury`."""
+        self._home, self._turn, self._bury = home, turn, bury
         self.turn_over()
 
     def turn_over(self) -> None:
@@ -84,7 +81,7 @@ class LoopInbox(TimedInbox):
 
     def add(self, timer: Timer) -> None:
         if self._home is not None:
-            self._home.call_later(max(0.0, timer.due - time.monotonic()), functools.partial(self._due_now, timer))
+            self._home.call_later(timer.due - time.monotonic(), functools.partial(self._due_now, timer))
 
     def join(self, timeout: float) -> bool:
         """Wait until the actor is done, unless that depends on this very thread."""
@@ -94,7 +91,7 @@ class LoopInbox(TimedInbox):
         if home is None or home.is_here or not home.is_running:
             return True
         try:
-            self.ended.get(timeout=timeout)
+            self.ended.get(timeout=bounded(timeout))
         except pykka.Timeout:
             return False
         return True
@@ -104,21 +101,23 @@ class LoopInbox(TimedInbox):
         # Whoever clears this looks for messages after that: one of the two sees the other.
         if not self._is_rung:
             self._ring()
-        elif self._home is not None and self._home.is_gone:  # it was closed before it looked
-            self._found_gone()
 
     def _ring(self) -> None:
         self._is_rung = True
-        if self._home is not None and not self._home.call(self._turn):
-            self._found_gone()
+        if self._home is not None:
+            self._home.call(self._turn)
 
     def _due_now(self, timer: Timer) -> None:
-        if timer.message is not None:
+        if timer.message is None:
+            return
+        if timer.due > time.monotonic() + LONGEST:  # further away than a loop can wait
+            self.add(timer)
+        else:
             self._put(Envelope(timer.message))
 
 
 class LoopSubscriber(Subscriber):
-    """Calls one component's callbacks in the loop of `home`; `found_gone` is called once if that is gone."""
+    """Calls one component's callbacks in the loop of `home`."""
 
     lets_through: ClassVar[tuple[type[BaseException], ...]] = (KeyboardInterrupt, SystemExit, Abandoned)
     actor_inbox: LoopInbox
@@ -129,11 +128,9 @@ class LoopSubscriber(Subscriber):
         cut_off: Callable[[Edge], object],
         standing: Standing,
         home: Home,
-        found_gone: Callable[[], object],
     ) -> None:
         super().__init__(component_id, cut_off, standing)
         self._home = home
-        self._found_gone: Callable[[], object] | None = found_gone
         self._lanes: dict[object, deque[Work[object]]] = {}  # those with a task, and what waits behind it
         self._limit = self._until = 0.0  # of this turn
         self._is_in_turn = self._has_ended = False
@@ -153,14 +150,17 @@ class LoopSubscriber(Subscriber):
 
     def _start_actor_loop(self) -> None:
         self.actor_inbox.may_go_on = self._may_go_on
-        self.actor_inbox.open(self._home, self._turn, self._hear_gone, self._stop_without_loop)
+        self.actor_inbox.open(self._home, self._turn, self._stop_without_loop)
 
     def _turn(self) -> None:
         self._limit, self._until, self._is_in_turn = self._taken + MOST, time.monotonic() + LONGEST, True
         try:
-            self._actor_loop_running()  # pykka's own, which TurnOver leaves
+            self._handle_all()  # as in a thread; TurnOver leaves it
         except TurnOver:
             self.actor_inbox.turn_over()
+        except BaseException as exc:  # noqa: BLE001 - a bug; it ends this actor and no other
+            self._end_with(exc)
+            self._over()
         else:
             self._over()
         finally:
@@ -183,22 +183,16 @@ class LoopSubscriber(Subscriber):
             self._has_ended = True
             self.actor_inbox.ended.set()
 
-    def _hear_gone(self) -> None:
-        """Hear that the loop is, in whatever thread has found it."""
-        found_gone, self._found_gone = self._found_gone, None
-        if found_gone is not None:
-            found_gone()
-
     def _stop_without_loop(self) -> None:
         """Stop, in whatever thread: the loop is gone, and nothing runs in it."""
         if not self.actor_stopped.is_set():
             self._stop()
             self._over()
 
-    def _handle_receive(self, message: Any) -> Any:
+    def on_receive(self, message: object) -> object:
         try:
-            return super()._handle_receive(message)
-        except (KeyboardInterrupt, SystemExit) as exc:  # else pykka stops all actors of the process
+            return super().on_receive(message)
+        except (KeyboardInterrupt, SystemExit) as exc:  # of a signal's handler: they end the loop, not the component
             self._fatal = exc
             return None
 
@@ -236,6 +230,9 @@ class LoopSubscriber(Subscriber):
 
     def _task_done(self, task: "asyncio.Task[None]") -> None:
         self._home.tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            text = "component %r failed at a message; this is a bug, please report it"
+            logger.error(text, self._component_id, exc_info=error)
         self._end_without_tasks()
 
     def _look_again(self, lane: object) -> None:

@@ -90,8 +90,15 @@ class _Events(AsyncIterator[E]):
 
     async def __anext__(self) -> E:
         subscription = self._subscription
+        home, edge = subscription._home, subscription._edge
         try:
+            # The quick way first: most events of a flood are there already.
+            if home.is_here and (event := home.poll(edge)) is not None:
+                return cast(E, event)
             return await subscription.get()
+        except MailboxFullError:
+            await subscription.close()
+            raise
         except ClosedError:
             if subscription._component.is_the_parents:
                 raise  # it has not come to its end

@@ -10,6 +10,7 @@ Nothing happens in its markets but by these calls, by `traffic`, or by a recordi
 what follows from it has been sent. Every call can be made from any thread.
 """
 
+import asyncio
 from collections.abc import Iterable
 
 from .answers import Answers
@@ -60,7 +61,7 @@ class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
         process: bool = False,
         tls: tuple[str, str] | None = None,
     ) -> None:
-        """Describe an exchange; `start` or a `with` block opens it.
+        """Describe an exchange; `start`, a `with` or an `async with` block opens it.
 
         Args:
             markets: codes, or how many; by default twenty of all three quote currencies.
@@ -129,6 +130,12 @@ class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
 
     def __exit__(self, *_: object) -> None:
         self.shut_down()
+
+    async def __aenter__(self) -> "Simulator":
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.shut_down)
 
     def __repr__(self) -> str:
         return f"<Simulator {self.url} {len(self._settings.markets)} markets>"

@@ -588,6 +588,16 @@ def test_all_who_listen_are_told_whatever_one_of_them_raises(
     assert record.getMessage() == f"the on_connection callback of component 'bot' raised {kind.__name__}: no"
 
 
+def test_what_a_plain_callback_returns_is_not_awaited_and_told(world: World) -> None:
+    async def later(one: Event) -> None: ...
+
+    mailbox = world.attach(1, callback=lambda one: later(one))
+    world.put(1, mailbox, 1, 2)
+    world.settle()
+    assert [str(error).partition(": it")[0] for _, error in world.errors] == [subject.NOT_AWAITED] * 2
+    assert "websocket_v6.aio" in subject.NOT_AWAITED
+
+
 def test_a_bug_at_one_message_ends_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
