@@ -23,15 +23,11 @@ __all__ = ["measure"]
 
 TYPES = ("ticker", "trade", "orderbook")
 MARKETS = 300
-_WINDOWS = 5
 WEATHERS = {"calm": Weather.calm(), "usual": Weather.usual(), "storm": Weather.storm(pace=1.0)}
 
 
 def measure(weather: Weather, types: tuple[str, ...], *, seconds: float, suffix: str = "") -> float:
-    """Return the messages for a second of the simulator's processor time, in the best of some windows.
-
-    Other programs share the caches and the clock of the core: they only ever slow it down.
-    """
+    """Return the messages for a second of the simulator's processor time."""
     with Simulator(MARKETS, process=True, weather=weather, record=False, limits=None) as sim, _client(sim) as client:
         codes = [code + suffix for code in many_markets(MARKETS)]
         parts: list[dict[str, object]] = [
@@ -42,21 +38,19 @@ def measure(weather: Weather, types: tuple[str, ...], *, seconds: float, suffix:
         (child,) = (one for one in psutil.Process().children() if one.pid != os.getpid())
         sim.set_traffic(1_000_000)
         time.sleep(1.0)
-        rates = []
-        for _ in range(_WINDOWS):
-            begun, used = _sent(sim), _processor(child)
-            time.sleep(seconds / _WINDOWS)
-            rates.append((_sent(sim) - begun) / (_processor(child) - used))
-        return max(rates)
+        begun = _now(sim, child)
+        time.sleep(seconds)
+        ended = _now(sim, child)
+        return (ended[1] - begun[1]) / (ended[0] - begun[0])
 
 
-def _sent(sim: Simulator) -> int:
-    return sum(info.sent for info in sim.connections())
+def _now(sim: Simulator, child: psutil.Process) -> tuple[float, int]:
+    """Return its processor time and what it has sent.
 
-
-def _processor(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    In this order: it looks at once, and answers when all that it has made is sent, which takes it some time.
+    """
+    times = child.cpu_times()
+    return times.user + times.system, sum(info.sent for info in sim.connections())
 
 
 @contextlib.contextmanager

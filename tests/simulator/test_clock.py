@@ -42,7 +42,7 @@ def test_calls_are_made_in_the_order_of_their_times_and_only_when_due() -> None:
 
 
 def test_a_call_may_plan_the_next_one_and_its_owner_is_told_of_an_earlier_one() -> None:
-    clock = Clock()
+    clock = Clock(frozen=True)
     changes: list[None] = []
     agenda = Agenda(clock, lambda: changes.append(None))
     made: list[float] = []
@@ -59,3 +59,20 @@ def test_a_call_may_plan_the_next_one_and_its_owner_is_told_of_an_earlier_one() 
     assert len(changes) == 2
     agenda.run()
     assert len(made) == 3
+
+
+def test_what_falls_due_while_it_runs_waits_for_the_next_time() -> None:
+    clock = Clock(1_000.0)
+    agenda = Agenda(clock)
+    made: list[int] = []
+
+    def make() -> None:
+        made.append(1)
+        assert len(made) < 1000, "for ever"
+        agenda.at(clock.now(), make)
+
+    agenda.at(1_000.0, make)
+    agenda.run()
+    assert len(made) == 1
+    agenda.run()
+    assert len(made) == 2

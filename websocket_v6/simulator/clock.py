@@ -75,8 +75,12 @@ class Agenda:
         return self._heap[0][0] if self._heap else None
 
     def run(self) -> None:
-        """Make every call that is due by now, in the order of the times."""
-        while (due := self.next_due()) is not None and due <= self._clock.now():
+        """Make every call that is due by now, in the order of the times.
+
+        What falls due meanwhile waits for the next time: else a busy exchange would plan and make, and never send.
+        """
+        now = self._clock.now()
+        while (due := self.next_due()) is not None and due <= now:
             _, _, appointment = heapq.heappop(self._heap)
             call, appointment.call = appointment.call, None
             if call is not None:
