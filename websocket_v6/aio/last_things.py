@@ -23,9 +23,10 @@ def in_a_thread(function: Callable[[], object]) -> None:
     """
 
     def begin() -> None:
-        threading.Thread(target=_logged, args=(function,), name="Finish", daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # as below
+            threading.Thread(target=_logged, args=(function,), name="Finish", daemon=True).start()
 
-    with contextlib.suppress(RuntimeError):  # the interpreter ends: what is left is done at its exit
+    with contextlib.suppress(RuntimeError):  # the interpreter ends, which begins no threads: its exit does what is left
         _thread.start_new_thread(begin, ())
 
 
