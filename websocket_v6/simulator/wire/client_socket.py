@@ -83,8 +83,9 @@ class ClientSocket(ServerConnection):
 
     def hold(self, held: bool) -> None:
         waiting, self._held = self._held or [], [] if held else None
-        for data in waiting:
-            self._hear(data)
+        with contextlib.suppress(EOFError):  # the client has hung up meanwhile: there is nobody to answer
+            for data in waiting:
+                self._hear(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self.weather.round_trip or self.weather.jitter:
