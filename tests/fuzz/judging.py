@@ -17,7 +17,7 @@ __all__ = ["REPORTS", "fuzz"]
 REPORTS = Path(__file__).resolve().parent.parent.parent / "reports" / "fuzz"
 MIB = 1024 * 1024
 # Of the processor's time, with all code instrumented and every allocation traced: some twenty times what it is else.
-SECONDS, SECONDS_A_BYTE = 0.1, 10e-6
+SECONDS, SECONDS_A_BYTE = 0.1, 50e-6
 BYTES, BYTES_A_BYTE = 2 * MIB, 400
 GROWN = 64  # times as long
 EACH_TRACED, EACH_GROWN = 8, 128  # of so many inputs one is measured, and one is grown; all are checked
