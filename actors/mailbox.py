@@ -181,7 +181,10 @@ class MailboxQueue:
     def poll(self, now: float) -> Event | OverflowEvent | None:
         """Return what `get` would at once, or raise what it would; `None` if it would wait."""
         if self._failures:
-            raise self._failures.popleft()
+            with self._lock:  # somebody else may pull as well
+                failure = self._failures.popleft() if self._failures else None
+            if failure is not None:
+                raise failure
         event = self.take(now)
         if event is not None:
             return event

@@ -19,7 +19,7 @@ from websocket_v6.protocol.connection.target import Target, door_target, remote_
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
 from websocket_v6.protocol.supervision.steps import Gone, Stopped
 
-from .base import last_words, stop_child, tell
+from .base import Actor, actor_of, last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
 from .membership.place import Placed, Released, Role
 from .messages.common import Ref
@@ -47,6 +47,7 @@ class Source(NamedTuple):
     door: Door | None = None
     outlives_refusal: bool = True  # of its keys; else those it replaces end with that too
     inheritance: ConnectionInheritance | None = None  # what it is to begin with
+    actor: Actor | None = None  # itself, while it runs: see `Family`
 
 
 class Neighbours(NamedTuple):
@@ -175,7 +176,7 @@ class Sources:
         """Have a source that is to be started as soon as it can be."""
         number = next_source()
         part = source.part or f"{source.endpoint} connection {number}"
-        self._sources.append(source._replace(number=number, ref=None, part=part))
+        self._sources.append(source._replace(number=number, ref=None, part=part, actor=None))
 
     def bring_up(self) -> None:
         """Start all that are to be started, as far as their neighbours are there."""
@@ -202,7 +203,7 @@ class Sources:
             supervisor=self._supervisor,
             inheritance=source.inheritance,
         )
-        self._sources[self._sources.index(source)] = source._replace(ref=ref, inheritance=None)
+        self._sources[self._sources.index(source)] = source._replace(ref=ref, inheritance=None, actor=actor_of(ref))
         is_door = source.door is not None or self._is_remote
         tell(neighbours.registry, UseSource(source.endpoint, ref, source.number, not is_door, is_door, source.heir_of))
 

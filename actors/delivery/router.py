@@ -215,9 +215,13 @@ class Router(Actor):
         routes, touched, delivered = self._routes.by_stream, self._delivery.touched, 0
         for stream, payload in zip(batch.streams, batch.payloads, strict=True):
             route = routes.get(stream)
-            # A snapshot of trades that run was asked for while the first one was on its way: it may be one of them.
-            is_again = route is not None and route.trades is not None and SNAPSHOT in payload
-            if route is None or not route.is_plain or is_careful or is_again:
+            if (
+                route is None
+                or not route.is_plain
+                or is_careful
+                # A snapshot of trades that run was asked for while the first one was on its way: it may be one of them.
+                or (route.trades is not None and SNAPSHOT in payload)
+            ):
                 incoming = incoming or _incoming(batch, epoch)
                 self._careful.message(stream, payload, incoming)
                 continue

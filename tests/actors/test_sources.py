@@ -1,12 +1,15 @@
 """What brings an endpoint's data, and who takes whose place; connections and links only note what they are told."""
 
+import gc
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from tests.actors.children import House
 from tests.actors.ear import Ear, StandIn, there
-from websocket_v6.actors.connection.connection import ConnectionInheritance
+from websocket_v6.actors.base import actor_of, stop_and_join, tell
+from websocket_v6.actors.connection.connection import Connection, ConnectionInheritance
 from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.registry import UseSource
@@ -602,3 +605,26 @@ def test_a_process_of_this_machine_goes_before_the_other_one(make: Make) -> None
     world.guest("public")
     assert world.house.arguments["public 1"]["target"] == door_target(DOOR)
     assert world.house.arguments["private 2"]["target"].is_remote
+
+
+def test_what_a_dead_connection_leaves_is_there_however_late_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that ends lets go of its actor; with it the successor would forget that it is to wait for a block."""
+    registry, router, jwt = (StandIn(name).ref for name in ("registry", "router", "jwt"))
+    neighbours = Neighbours(registry, router, jwt, None)
+
+    def attempt(_: str, start: Callable[[], None]) -> bool:
+        start()
+        return True
+
+    sources = Sources(Config(), Ear().ref, lambda: neighbours, attempt, lambda _: None)
+    sources.arrange(Placed(Role.EMBEDDED))
+    sources.bring_up()
+    refs = [there(source.ref) for source in sources]
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "on_receive", lambda *_: sys.exit())
+        patch.setattr(Connection, "on_failure", lambda *_: None)  # it dies without a word, which would hold it
+        for ref in refs:
+            tell(ref, "go")
+            assert stop_and_join(ref, 10.0)
+    gc.collect()
+    assert [type(actor_of(ref)) for ref in refs] == [Connection] * 3

@@ -64,7 +64,13 @@ def test_a_callback_that_raises_at_every_event(sim: Simulator) -> None:
 
 
 def test_an_exchange_that_cannot_be_reached() -> None:
-    said = run("proxy.subscribe_ticker('KRW-BTC', print)\ntime.sleep(1.0)", NOWHERE.url, "backoff_max=.1")
+    script = """
+states = []
+proxy.on_connection(lambda event: states.append(event.state))
+ticker = proxy.subscribe_ticker('KRW-BTC', print)
+while states.count('lost') < 6: time.sleep(.01)
+"""
+    said = run(script, NOWHERE.url, "backoff_max=.1")
     (line,) = said
     assert line.startswith(f"no public connection: cannot connect to the public endpoint {NOWHERE.url}: ")
     assert "next attempt in 0." in line
