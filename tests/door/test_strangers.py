@@ -209,6 +209,16 @@ def test_data_flows_over_tls(opened: Open, context: ssl.SSLContext, trusting: ss
         assert client.read()["code"] == "KRW-BTC"
 
 
+def test_nothing_comes_unasked_over_tls(opened: Open, context: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
+    """A ticket behind the handshake would meet the request of a client with a thread for each direction."""
+    door = opened(tls=context)
+    with raw_socket(door.port) as sock, trusting.wrap_socket(sock, server_hostname="127.0.0.1") as secure:
+        secure.sendall(handshake(door.port, "/nowhere"))
+        while secure.recv(65536):
+            pass
+        assert secure.session is None or not secure.session.has_ticket
+
+
 def test_plain_text_on_a_port_of_tls(opened: Open, context: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
     door = opened(tls=context)
     sock = raw_socket(door.port)
