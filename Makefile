@@ -94,7 +94,7 @@ docs: $(VENV)/.with-cli $(VENV)/.with-docs  ## The documentation site into site/
 
 dist: $(VENV)/.with-dist  ## Build what would be released into dist/, and check it
 	rm -rf dist
-	$(BIN)/python -m build
+	WEBSOCKET_V6_PURE=1 $(BIN)/python -m build  # the wheel for every platform; those with the module in C are CI's
 	$(BIN)/python -m twine check --strict dist/*
 
 # Of a fresh environment with the wheel and what it needs, nothing of a developer's.

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.conftest import ROOT
 # Package -> its folder; the last two are links in the first.
 FOLDERS = {"websocket_v6": "websocket_v6", "websocket_v6.actors": "actors", "websocket_v6.protocol": "protocol"}
 LINKS = {"websocket_v6/actors": "../actors", "websocket_v6/protocol": "../protocol"}
+DATA = ("websocket_v6/page.html", "websocket_v6/protocol/_fast.pyi", "websocket_v6/py.typed")
 TIMEOUT = 120
 
 CHECK = """
@@ -30,6 +32,8 @@ for module in list(sys.modules.values()):
 found = pkgutil.walk_packages(websocket_v6.__path__, "websocket_v6.")
 print(*sorted(name for _, name, is_package in found if is_package))
 """
+
+CHOSEN = "from websocket_v6.protocol import fast; print(fast.IMPLEMENTATION)"
 
 
 def packages() -> list[str]:
@@ -63,12 +67,15 @@ def checkout(tmp_path: Path) -> Path:
     if importlib.util.find_spec("setuptools.command.bdist_wheel") is None:
         pytest.skip("setuptools 70.1 or newer is not here to build with: pip install -e '.[test]'")
     root = tmp_path / "checkout"
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         root.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     for folder in FOLDERS.values():
         shutil.copytree(
-            ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"), symlinks=True
+            ROOT / folder,
+            root / folder,
+            ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "*.so"),
+            symlinks=True,
         )
     for name, text in LINKS.items():
         (root / name).unlink()
@@ -76,22 +83,31 @@ def checkout(tmp_path: Path) -> Path:
     return root
 
 
-def run(*arguments: str | Path, folder: Path) -> str:
+def run(*arguments: str | Path, folder: Path, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=folder,
         timeout=TIMEOUT,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | environment,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def pip(*arguments: str | Path, folder: Path) -> None:
-    run("-m", "pip", "--disable-pip-version-check", "--no-input", *arguments, "--no-deps", "--no-index", folder=folder)
+def pip(*arguments: str | Path, folder: Path, **environment: str) -> None:
+    fixed = ("-m", "pip", "--disable-pip-version-check", "--no-input")
+    run(*fixed, *arguments, "--no-deps", "--no-index", folder=folder, **environment)
+
+
+def wheel_of(checkout: Path, folder: Path, **environment: str) -> tuple[Path, list[str]]:
+    """Build a wheel; return it and what it holds."""
+    pip("wheel", "--no-build-isolation", "-w", folder, checkout, folder=folder.parent, **environment)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return wheel, sorted(name for name in archive.namelist() if ".dist-info/" not in name)
 
 
 def check_installed(target: Path, folder: Path) -> None:
@@ -103,15 +119,28 @@ def check_installed(target: Path, folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_wheel_from_a_checkout_without_links(checkout: Path, tmp_path: Path) -> None:
-    pip("wheel", "--no-build-isolation", "-w", tmp_path, checkout, folder=tmp_path)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if ".dist-info/" not in name]
-    assert sorted(names) == sorted([*files(checkout), "websocket_v6/page.html", "websocket_v6/py.typed"]), (
-        "nothing is missing, nothing is twice"
-    )
+    wheel, names = wheel_of(checkout, tmp_path / "wheels", WEBSOCKET_V6_PURE="1")
+    assert names == sorted([*files(checkout), *DATA]), "nothing is missing, nothing is twice"
+    assert wheel.name.endswith("-py3-none-any.whl")
     pip("install", "--target", tmp_path / "target", wheel, folder=tmp_path)
     check_installed(tmp_path / "target", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("works", [True, False])
+def test_a_wheel_has_the_module_in_c_where_a_compiler_is(checkout: Path, tmp_path: Path, works: bool) -> None:
+    compiler = shutil.which(sysconfig.get_config_var("CC").split()[0]) if works else "false"
+    if compiler is None:
+        pytest.skip("no C compiler is here")
+    wheel, names = wheel_of(checkout, tmp_path / "wheels", CC=compiler, LDSHARED=f"{compiler} -shared")
+    more = [name for name in names if name.endswith(sysconfig.get_config_var("EXT_SUFFIX"))]
+    assert len(more) == works
+    assert sorted(set(names) - set(more)) == sorted([*files(checkout), *DATA])
+    pip("install", "--target", tmp_path / "target", wheel, folder=tmp_path)
+    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'target')!r})\n{CHOSEN}"
+    chosen = run("-c", program, folder=tmp_path, WEBSOCKET_V6_PURE="").split()
+    assert chosen == ["C" if works else "Python"]
 
 
 @pytest.mark.slow
@@ -122,7 +151,7 @@ def test_an_sdist_from_a_checkout_without_links(checkout: Path, tmp_path: Path) 
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
     assert "actors/supervisor.py" in names
-    assert {"websocket_v6/page.html", "websocket_v6/py.typed"} <= set(names)
+    assert {"websocket_v6/page.html", "websocket_v6/py.typed", "protocol/_fast.c", "protocol/_fast.pyi"} <= set(names)
     assert not any(name.startswith(tuple(LINKS)) for name in names)
     pip("install", "--no-build-isolation", "--target", tmp_path / "target", sdist, folder=tmp_path)
     check_installed(tmp_path / "target", tmp_path)

@@ -2,7 +2,8 @@
 
 The busiest actor of all, so it does per batch whatever can be done per batch: one `put_many` and at most one wake for
 each mailbox. It never reads a payload; a message becomes an event here in name only and is decoded where user code is
-about to see it (`protocol/events`). What is out of the ordinary about a message is for `careful.py`.
+about to see it (`protocol/events`). The loop over messages is in `plain.py`; what is out of the ordinary about one is
+for `careful.py`.
 """
 
 import logging
@@ -49,15 +50,15 @@ from websocket_v6.protocol.delivery.commands import (
 )
 from websocket_v6.protocol.delivery.log_pace import LogPace
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
-from websocket_v6.protocol.events import make_event
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import endpoint_of
 from websocket_v6.protocol.limits import LAST_VALUES_BYTES
 
-from .careful import SNAPSHOT, CarefulPath, Incoming
+from .careful import CarefulPath, Incoming
 from .deliveries import Delivery, Taker
 from .holds import Holds
 from .last_values import LastValues
+from .plain import PlainPath
 from .routes import Routes
 
 __all__ = ["Router", "RouterHealth"]
@@ -111,6 +112,7 @@ class Router(Actor):
         self._routes = Routes(self._delivery, inheritance.trades if inheritance else {})
         self._holds = Holds(self._routes, self._delivery)
         self._careful = CarefulPath(self._routes, self._holds, self._delivery)
+        self._plain = PlainPath(self._routes, self._delivery)
         self._received = self._late = self._malformed = 0
         self._malformed_keys: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_MALFORMED)
         self._log_pace = LogPace()  # of types that are malformed
@@ -209,34 +211,18 @@ class Router(Actor):
             self._credits[attachment].put(True)
 
     def _deliver(self, batch: Batch, epoch: int) -> None:
-        """Deliver what an endpoint's only source brings: the plain loop."""
-        received_ns, incoming = batch.ts_received_ns, None
-        is_careful = batch.replayed or batch.backfilled
-        routes, touched, delivered = self._routes.by_stream, self._delivery.touched, 0
-        for stream, payload in zip(batch.streams, batch.payloads, strict=True):
-            route = routes.get(stream)
-            if (
-                route is None
-                or not route.is_plain
-                or is_careful
-                # A snapshot of trades that run was asked for while the first one was on its way: it may be one of them.
-                or (route.trades is not None and SNAPSHOT in payload)
-            ):
-                incoming = incoming or _incoming(batch, epoch)
-                self._careful.message(stream, payload, incoming)
-                continue
-            event = route.last = make_event(stream, payload, epoch, received_ns)
-            if route.trades is not None:
-                route.trades.append(event)
-            takers = route.takers
-            delivered += len(takers)
-            for taker in takers:
-                pending = taker.pending
-                if not pending:
-                    touched.append(taker)
-                pending.append(event)
-        self._received += len(batch.streams)
-        self._delivery.delivered += delivered
+        """Deliver what an endpoint's only source brings: what is plain in one go, the rest one by one."""
+        index, size = 0, len(batch.streams)
+        is_careful, incoming = batch.replayed or batch.backfilled, None
+        while index < size:
+            if not is_careful:
+                index = self._plain.deliver(batch, index, epoch)
+                if index == size:
+                    break
+            incoming = incoming or _incoming(batch, epoch)
+            self._careful.message(batch.streams[index], batch.payloads[index], incoming)
+            index += 1
+        self._received += size
 
     def _finish(self, endpoint: str, attachment: int) -> None:
         """Tell what has begun, and hand over what a batch has brought."""

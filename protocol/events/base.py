@@ -18,7 +18,8 @@ import msgspec
 from websocket_v6.protocol.exchange.streams import Stream
 
 from ..errors import LocalProtocolError, RemoteProtocolError
-from .codec import HEAD, MALFORMED, Codec
+from ..fast import Loader
+from .codec import DEFAULT_HEAD, HEAD, MALFORMED, SIMPLE_HEAD, Codec
 from .fields import Field, Number, integer, text
 from .plain import LARGE, SMALL, PlainDecimal, raw, spelled
 
@@ -128,7 +129,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         Raises:
             RemoteProtocolError: if it is not one JSON object in UTF-8.
         """
-        if self._values is not None:
+        if (_load is not None and _load(self)) or self._values is not None:
             return
         # At once, because any attribute of a class with a `__getattr__` costs three look-ups.
         payload, codec, fixed = _as_tuple(self)[_OWN]
@@ -267,6 +268,11 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         _set(view, "_sibling", self._views)
         _set(self, "_views", view)
         return view
+
+
+_members = tuple(map(vars(Event).__getitem__, ("_payload", "_codec", "_fixed", "_values")))
+# What `load` does for plain messages; it tells whether it was done.
+_load = None if Loader is None else Loader(_members, SMALL, LARGE, SIMPLE_HEAD, DEFAULT_HEAD).load
 
 
 class MarketEvent(Event, frozen=True, gc=False, eq=False):

@@ -20,9 +20,11 @@ from .fields import Field, Number, to_kind
 from .plain import plain
 
 __all__ = [
+    "DEFAULT_HEAD",
     "HEAD",
     "MALFORMED",
     "NULL",
+    "SIMPLE_HEAD",
     "Codec",
     "checked_text",
     "has_full_names",
@@ -32,9 +34,9 @@ __all__ = [
 ]
 
 # How messages begin, in all that is known of the exchange since 2019.
-_SIMPLE_HEAD = b'{"ty":"'
-_DEFAULT_HEAD = b'{"type"'
-HEAD = slice(len(_SIMPLE_HEAD))
+SIMPLE_HEAD = b'{"ty":"'
+DEFAULT_HEAD = b'{"type"'
+HEAD = slice(len(SIMPLE_HEAD))
 
 NULL = msgspec.Raw(b"null")  # for an absent object: absent and null mean the same
 
@@ -168,7 +170,7 @@ class Codec:
         self._learned = names
         self.turns = {
             head: repeat((self._short_way(names, is_full), self._exact_numbers(names)), MEMORY)
-            for head, is_full in ((_SIMPLE_HEAD, False), (_DEFAULT_HEAD, True))
+            for head, is_full in ((SIMPLE_HEAD, False), (DEFAULT_HEAD, True))
         }
 
     def _exact_numbers(self, names: frozenset[str]) -> Callable[[Any], tuple[Decimal | None, ...]] | None:
@@ -289,9 +291,9 @@ _probe = msgspec.json.Decoder(_Probe).decode
 
 def has_full_names(payload: bytes) -> bool:
     """Tell DEFAULT from SIMPLE, by the keys that say what a message is."""
-    if payload.startswith(_SIMPLE_HEAD):
+    if payload.startswith(SIMPLE_HEAD):
         return False
-    if payload.startswith(_DEFAULT_HEAD):
+    if payload.startswith(DEFAULT_HEAD):
         return True
     # Another order or spacing of keys, or no type as in 2018.
     probe = _probe(payload)

@@ -12,7 +12,7 @@ from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSign
 from .market import CandleEvent, TickerEvent, TradeEvent
 from .orderbook import OrderbookEvent
 
-__all__ = ["event_class", "make_event"]
+__all__ = ["MADE", "Made", "event_class", "make_event"]
 
 _CLASSES: dict[str, type[Event]] = {
     "ticker": TickerEvent,
@@ -25,8 +25,9 @@ _CLASSES: dict[str, type[Event]] = {
     "indicator_signal": IndicatorSignalEvent,
 }
 
-_Made = tuple[type[Event], str, Codec]
-_made: dict[Stream, _Made] = {}
+# How the events of a stream are made: their class, symbol and codec.
+Made = tuple[type[Event], str, Codec]
+MADE: dict[Stream, Made] = {}
 
 
 def event_class(type_: str) -> type[Event]:
@@ -36,17 +37,17 @@ def event_class(type_: str) -> type[Event]:
 
 def make_event(stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:
     """Wrap one message of `stream`; nothing of it is looked at before a field is read or `load` called."""
-    made = _made.get(stream)
+    made = MADE.get(stream)
     if made is None:
         made = _learn(stream)
     cls, symbol, codec = made
     return cls(stream, symbol, received_at, epoch, payload, codec)
 
 
-def _learn(stream: Stream) -> _Made:
+def _learn(stream: Stream) -> Made:
     type_, symbol = split(stream)
-    if len(_made) >= LEARNED_STREAMS:
-        _made.clear()
+    if len(MADE) >= LEARNED_STREAMS:
+        MADE.clear()
     cls = event_class(type_)
-    made = _made[stream] = cls, symbol, cls._codecs[Decimal]
+    made = MADE[stream] = cls, symbol, cls._codecs[Decimal]
     return made

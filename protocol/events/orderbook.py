@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from ..errors import RemoteProtocolError
+from ..fast import Levels
 from .base import COMMON, Event, MarketEvent
 from .codec import MALFORMED, has_full_names, keep_minus_zero, malformed
 from .fields import Field, Number, number, optional_number, to_kind
@@ -74,8 +75,12 @@ class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
         return self if depth == self._depth else self._view("_depth", depth)
 
     def _decode_units(self, depth: int | None) -> tuple[OrderbookUnit, ...]:
-        levels = bytes(self._levels).decode()
         is_full = has_full_names(self._payload)
+        if _read is not None and self._codec.number is Decimal:
+            units = _read(self._levels, is_full, -1 if depth is None else depth)
+            if units is not None:
+                return units
+        levels = bytes(self._levels).decode()
         if depth is not None:
             end = 0
             for _ in range(depth):
@@ -86,6 +91,9 @@ class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
                 return _decode(levels[:end] + "]", is_full, self._codec.number, depth)
         return _decode(levels, is_full, self._codec.number)[:depth]
 
+
+# Plain levels in one pass; it remembers the numbers, for a book differs from its market's last in a few.
+_read = None if Levels is None else Levels(OrderbookUnit, Decimal, lambda text: plain(Decimal(text))).read
 
 _values = msgspec.structs.astuple
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.fast import streams_of
 from websocket_v6.protocol.limits import LEARNED_HEADS, LEVEL_CHARACTERS, LIST_ELEMENTS, NOTICES
 from websocket_v6.protocol.outside_text import excerpt
 
@@ -70,10 +71,15 @@ class Inbound:
         Raises:
             RemoteProtocolError: 1009 for a list of too many elements; nothing else, whatever the bytes.
         """
+        messages = list(messages)
+        if streams_of is not None:
+            known = streams_of(messages, _PAST_TYPE, self._heads, self._books, b"0")
+            if known is not None:
+                return Sorted(known, messages, [])
         heads = [message[: message.find(b",", _PAST_TYPE)] for message in messages]
         streams = list(map(self._heads.get, heads))
         if None not in streams:
-            return Sorted(streams, list(messages), [])  # type: ignore[arg-type]
+            return Sorted(streams, messages, [])  # type: ignore[arg-type]
         found = Sorted([], [], [])
         for stream, head, message in zip(streams, heads, messages, strict=True):
             self._put(stream or self._book_stream(head, message), head, message, found)

@@ -1,0 +1,44 @@
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+from typing_extensions import Buffer
+
+T = TypeVar("T")
+
+def scan(data: bytes, pos: int, messages: list[bytes], most_short: int, most: int, /) -> int: ...
+def streams_of(
+    messages: list[bytes],
+    past_type: int,
+    heads: dict[bytes, str],
+    books: dict[bytes, dict[bytes, str]],
+    no_level: bytes,
+    /,
+) -> list[str] | None: ...
+
+class Levels(Generic[T]):
+    def __init__(
+        self, unit: Callable[..., T], number: Callable[[str], Decimal], spelled: Callable[[str], Decimal], /
+    ) -> None: ...
+    def read(self, data: Buffer, is_full: bool, most: int, /) -> tuple[T, ...] | None: ...
+
+class Loader:
+    def __init__(
+        self, members: tuple[Any, ...], small: Decimal, large: Decimal, short_head: bytes, full_head: bytes, /
+    ) -> None: ...
+    def load(self, event: Any, /) -> bool: ...
+
+class Plain:
+    def __init__(self, members: tuple[Any, ...], snapshot: bytes, /) -> None: ...
+    def deliver(
+        self,
+        streams: list[str],
+        payloads: list[bytes],
+        start: int,
+        routes: dict[str, Any],
+        made: dict[str, Any],
+        received_at: int,
+        epoch: int,
+        touched: list[Any],
+        /,
+    ) -> tuple[int, int]: ...

@@ -1,0 +1,36 @@
+"""The common case of the hot path in C (`_fast.c`), where it is there: each name is what the module has, or None.
+
+A wheel for every platform has no such module, nor has an installation without a compiler: everything works the same
+without, and slower. With WEBSOCKET_V6_PURE=1 in the environment it is left alone. No rule stands in C alone: who calls
+a function of it goes on by itself with what that hands back.
+"""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import _fast
+
+__all__ = ["IMPLEMENTATION", "Levels", "Loader", "Plain", "scan", "streams_of"]
+
+IMPLEMENTATION = "Python"
+
+scan: "Callable[[bytes, int, list[bytes], int, int], int] | None" = None
+streams_of: (
+    "Callable[[list[bytes], int, dict[bytes, str], dict[bytes, dict[bytes, str]], bytes], list[str] | None] | None"
+)
+streams_of = None
+Levels: "type[_fast.Levels[Any]] | None" = None
+Loader: "type[_fast.Loader] | None" = None
+Plain: "type[_fast.Plain] | None" = None
+
+if os.environ.get("WEBSOCKET_V6_PURE") != "1":
+    try:
+        from . import _fast
+    except ImportError:
+        pass
+    else:
+        IMPLEMENTATION = "C"
+        scan, streams_of = _fast.scan, _fast.streams_of
+        Levels, Loader, Plain = _fast.Levels, _fast.Loader, _fast.Plain
