@@ -481,7 +481,7 @@ set_member(PyObject *descriptor, PyObject *object, PyObject *value)
 static int
 is_member(PyObject *descriptor)
 {
-    return Py_TYPE(descriptor)->tp_descr_get != NULL && Py_TYPE(descriptor)->tp_descr_set != NULL;
+    return Py_IS_TYPE(descriptor, &PyMemberDescr_Type);
 }
 
 static int
@@ -503,6 +503,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *payload, *codec, *fixed, *values;  /* members of an event */
     PyObject *turns, *spell_out;                 /* names, of what a codec has */
+    PyObject *is_closed;                         /* of what a mailbox has */
     PyObject *small, *large;
     PyObject *short_head, *full_head;            /* bytes */
 } Loader;
@@ -656,6 +657,89 @@ loader_load(PyObject *self, PyObject *event)
     return answer < 0 ? NULL : PyBool_FromLong(answer);
 }
 
+/* Whether nothing comes out of a mailbox any more; -1 with an exception. */
+static int
+is_closed(Loader *self, PyObject *mailbox)
+{
+    PyObject *flag = PyObject_GetAttr(mailbox, self->is_closed);
+    if (flag == NULL) {
+        return -1;
+    }
+    const int answer = PyObject_IsTrue(flag);
+    Py_DECREF(flag);
+    return answer;
+}
+
+/* The exception that is set, as an object; it is no longer set. */
+static PyObject *
+taken_exception(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) {
+        PyException_SetTraceback(value, traceback);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+PyDoc_STRVAR(loader_call_doc,
+"call(events, start, mailbox, callback, /)\n--\n\n"
+"Load events and call `callback` with each, from `start` on. Return `(index, None, None)` of the first that `load` does\n"
+"not load, or before which the mailbox was closed; the length if there is none. But `(index, result, None)` if the\n"
+"callback returned something, and `(index, None, exception)` if it raised, for that event.");
+
+static PyObject *
+loader_call(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
+{
+    Loader *const self = (Loader *)op;
+    if (nargs != 4 || !PyList_CheckExact(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "call(list, int, mailbox, callback)");
+        return NULL;
+    }
+    PyObject *const events = args[0], *const mailbox = args[2], *const callback = args[3];
+    Py_ssize_t index = PyLong_AsSsize_t(args[1]);
+    if (index == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (index < 0) {
+        PyErr_SetString(PyExc_ValueError, "start is below 0");
+        return NULL;
+    }
+    for (; index < PyList_GET_SIZE(events); index++) {  /* a callback may change the list, in the end */
+        const int is_over = is_closed(self, mailbox);
+        if (is_over < 0) {
+            return NULL;
+        }
+        PyObject *event = Py_NewRef(PyList_GET_ITEM(events, index));
+        const int is_loaded =
+            is_over || !PyObject_TypeCheck(event, PyDescr_TYPE(self->values)) ? 0 : load_one(self, event);
+        if (is_loaded <= 0) {
+            Py_DECREF(event);
+            if (is_loaded < 0) {
+                return NULL;
+            }
+            break;
+        }
+        PyObject *result = PyObject_CallOneArg(callback, event);
+        Py_DECREF(event);
+        if (result == NULL) {
+            return Py_BuildValue("(nON)", index, Py_None, taken_exception());
+        }
+        if (result != Py_None) {
+            return Py_BuildValue("(nNO)", index, result, Py_None);
+        }
+        Py_DECREF(result);
+    }
+    return Py_BuildValue("(nOO)", index, Py_None, Py_None);
+}
+
 #define LOADER_MEMBERS 4
 
 static PyObject *
@@ -690,7 +774,8 @@ loader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->full_head = Py_NewRef(given[7]);
     self->turns = PyUnicode_InternFromString("turns");
     self->spell_out = PyUnicode_InternFromString("spell_out");
-    if (self->turns == NULL || self->spell_out == NULL) {
+    self->is_closed = PyUnicode_InternFromString("is_closed");
+    if (self->turns == NULL || self->spell_out == NULL || self->is_closed == NULL) {
         Py_DECREF(self);
         return NULL;
     }
@@ -727,12 +812,14 @@ loader_dealloc(PyObject *op)
     Py_XDECREF(self->full_head);
     Py_XDECREF(self->turns);
     Py_XDECREF(self->spell_out);
+    Py_XDECREF(self->is_closed);
     type->tp_free(op);
     Py_DECREF(type);
 }
 
 static PyMethodDef loader_methods[] = {
     {"load", loader_load, METH_O, loader_load_doc},
+    {"call", (PyCFunction)(void (*)(void))loader_call, METH_FASTCALL, loader_call_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +27,9 @@ class Loader:
         self, members: tuple[Any, ...], small: Decimal, large: Decimal, short_head: bytes, full_head: bytes, /
     ) -> None: ...
     def load(self, event: Any, /) -> bool: ...
+    def call(
+        self, events: Sequence[Any], start: int, mailbox: Any, callback: Callable[[Any], object], /
+    ) -> tuple[int, object, BaseException | None]: ...
 
 class Plain:
     def __init__(self, members: tuple[Any, ...], snapshot: bytes, /) -> None: ...

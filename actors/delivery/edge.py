@@ -49,11 +49,11 @@ class Edge:
     __slots__ = (
         "_depth",
         "_floats",
-        "_has_view",
         "_no_body",
         "_router",
         "batch",
         "calls",
+        "has_view",
         "is_pushed",
         "lag_ns",
         "mailbox",
@@ -86,7 +86,7 @@ class Edge:
         self._depth = 0 if want.depth == FULL_DEPTH else want.depth
         self._floats = numbers is float
         self._no_body = want.type == "announcement" and not want.include_body
-        self._has_view = bool(self._depth or self._floats or self._no_body)
+        self.has_view = bool(self._depth or self._floats or self._no_body)  # it sees them otherwise than they are
 
     def pull(self, timeout: float | None = None) -> Delivered:
         """Wait for the next event and return it; raises what `MailboxQueue.get` raises."""
@@ -127,7 +127,7 @@ class Edge:
         if type(event) is OverflowEvent:  # the quickest way to ask
             return event
         try:
-            shown = self._view(event) if self._has_view else event
+            shown = self._view(event) if self.has_view else event
             shown.load()
         except RemoteProtocolError as exc:
             tell(self._router(), Malformed(event.stream, str(exc), (event.received_at, id(event))))

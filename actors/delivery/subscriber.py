@@ -17,9 +17,10 @@ from websocket_v6.actors.messages.component import ConnectionChanged, EngineFail
 from websocket_v6.protocol.delivery.stores import NEVER
 from websocket_v6.protocol.errors import ClosedError, LocalProtocolError, MailboxFullError, WebSocketV6Error
 from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, OverflowEvent
+from websocket_v6.protocol.events.base import call_with_each
 from websocket_v6.protocol.telling import Tellings, Told
 
-from .edge import Calls, Edge
+from .edge import Callback, Calls, Delivered, Edge
 from .standing import Standing
 
 __all__ = ["Attach", "Detach", "Leave", "OnConnection", "OnOverflow", "Overflowed", "Subscriber", "Work"]
@@ -182,33 +183,52 @@ class Subscriber(Actor):
                 yield from self._rest(edge)
                 return False
             self._taken += len(events)
-            is_awaited = False
             edge.note_lag(events[-1])
-            for index, event in enumerate(events):
-                if mailbox.is_closed:
-                    _not_delivered(mailbox, events[index:])
-                    return False
-                # Each just before its call: what the callback reads is then known when the next one is decoded.
-                shown = edge.prepare(event)
-                if shown is None:
-                    continue
-                try:
-                    result = callback(shown)
-                    if result is not None and isinstance(result, Awaitable):
-                        is_awaited = True
-                        yield result
-                except self.lets_through:
-                    _not_delivered(mailbox, events[index + 1 :])
-                    raise
-                # A component's code may raise anything, SystemExit too, which would stop every actor of the process.
-                except BaseException as exc:  # noqa: BLE001
-                    yield from self._raised(edge, exc)
+            is_awaited = yield from self._hand_out(edge, events, callback)
+            if is_awaited is None:
+                return False
             left -= len(events)
             now, before = time.monotonic(), now
             # What is taken out cannot be dropped any more, so a slow callback gets one at a time.
             limit = min(BATCH, limit * 2) if now - before < QUICK * len(events) and not is_awaited else 1
         edge.batch = limit  # the others have their turn, then it goes on
         return True
+
+    def _hand_out(self, edge: Edge, events: Sequence[Delivered], callback: Callback) -> Work[bool | None]:
+        """Call `callback` with each of `events`; return whether one was awaited, None if the mailbox was closed."""
+        mailbox, index, is_awaited = edge.mailbox, -1, False
+        while (index := index + 1) < len(events):
+            shown: Delivered | None = None
+            result: object = None
+            error: BaseException | None = None
+            if call_with_each is not None and not edge.has_view:
+                index, result, error = call_with_each(events, index, mailbox, callback)
+                if index == len(events):
+                    break
+            if result is None and error is None:
+                if mailbox.is_closed:
+                    _not_delivered(mailbox, events[index:])
+                    return None
+                # Each just before its call: what the callback reads is then known when the next one is decoded.
+                shown = edge.prepare(events[index])
+                if shown is None:
+                    continue
+            try:
+                if error is not None:
+                    raise error
+                if shown is not None:
+                    result = callback(shown)
+                if result is not None and isinstance(result, Awaitable):
+                    is_awaited = True
+                    yield result
+            except self.lets_through:
+                _not_delivered(mailbox, events[index + 1 :])
+                raise
+            # A component's code may raise anything, SystemExit too, which would stop every actor of the process.
+            except BaseException as exc:  # noqa: BLE001
+                error = None  # it refers to this frame by now
+                yield from self._raised(edge, exc)
+        return is_awaited
 
     def _budget(self) -> tuple[int, float]:
         """Return how many events one mailbox may hand out before the others have their turn, and until when."""

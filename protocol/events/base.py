@@ -23,7 +23,7 @@ from .codec import DEFAULT_HEAD, HEAD, MALFORMED, SIMPLE_HEAD, Codec
 from .fields import Field, Number, integer, text
 from .plain import LARGE, SMALL, PlainDecimal, raw, spelled
 
-__all__ = ["COMMON", "EVENT_BYTES", "Event", "MarketEvent", "weigh"]
+__all__ = ["COMMON", "EVENT_BYTES", "Event", "MarketEvent", "call_with_each", "weigh"]
 
 _as_tuple = msgspec.structs.astuple
 _set = msgspec.structs.force_setattr  # for what is found out later: a user cannot change an event
@@ -271,8 +271,11 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
 
 
 _members = tuple(map(vars(Event).__getitem__, ("_payload", "_codec", "_fixed", "_values")))
+_loader = None if Loader is None else Loader(_members, SMALL, LARGE, SIMPLE_HEAD, DEFAULT_HEAD)
 # What `load` does for plain messages; it tells whether it was done.
-_load = None if Loader is None else Loader(_members, SMALL, LARGE, SIMPLE_HEAD, DEFAULT_HEAD).load
+_load = None if _loader is None else _loader.load
+# The same for each of a list, and a callback called with it; fast.py says what that returns.
+call_with_each = None if _loader is None else _loader.call
 
 
 class MarketEvent(Event, frozen=True, gc=False, eq=False):

@@ -23,7 +23,7 @@ from tests.protocol.learning import codec_of, expect
 from tests.protocol.spellings import numbers, quickly
 from websocket_v6.protocol import fast
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, OrderbookUnit, TickerEvent, base, make_event, orderbook
+from websocket_v6.protocol.events import Event, OrderbookUnit, OverflowEvent, TickerEvent, base, make_event, orderbook
 from websocket_v6.protocol.events.plain import plain
 from websocket_v6.protocol.exchange import heads
 from websocket_v6.protocol.websocket import frames
@@ -316,6 +316,77 @@ def test_an_interrupt_is_not_taken_for_a_malformed_message(monkeypatch: pytest.M
     monkeypatch.setattr(codec, "turns", {payload[:7]: iter([(interrupted, None)])})
     with pytest.raises(KeyboardInterrupt):
         make_event("ticker KRW-BTC", payload, 1, 2).load()
+
+
+# --- callbacks
+
+
+class Box:
+    """As much of a mailbox as is looked at."""
+
+    is_closed = False
+
+
+def tickers(count: int) -> list[Any]:
+    return [make_event("ticker KRW-BTC", example_of("ticker").simple.encode(), 1, at) for at in range(count)]
+
+
+def call(events: list[Any], start: int, box: Any, callback: Callable[[Any], object]) -> Any:
+    assert base.call_with_each is not None
+    return base.call_with_each(events, start, box, callback)
+
+
+def test_the_callback_is_called_with_each_when_it_is_loaded() -> None:
+    seen: list[int] = []
+
+    def callback(event: Event) -> None:
+        assert event._values is not None
+        seen.append(event.received_at)
+
+    expect(TickerEvent, Decimal, {"trade_price"})
+    assert call(tickers(5), 2, Box(), callback) == (5, None, None)
+    assert seen == [2, 3, 4]
+    assert call(tickers(5), 5, Box(), callback) == (5, None, None)
+    assert call([], 0, Box(), callback) == (0, None, None)
+
+
+def test_what_a_callback_returns_or_raises_is_handed_back_with_its_index() -> None:
+    expect(TickerEvent, Decimal, {"trade_price"})
+    answer = object()
+    assert call(tickers(3), 0, Box(), lambda event: answer if event.received_at == 1 else None) == (1, answer, None)
+
+    def fail(event: Event) -> None:
+        raise SystemExit(event.received_at)
+
+    index, result, error = call(tickers(3), 2, Box(), fail)
+    assert (index, result, type(error), error.code) == (2, None, SystemExit, 2)
+    assert error.__traceback__.tb_frame.f_code.co_name == "fail"
+
+
+def test_a_mailbox_that_is_closed_meanwhile_ends_it() -> None:
+    expect(TickerEvent, Decimal, {"trade_price"})
+    box = Box()
+
+    def close(event: Event) -> None:
+        box.is_closed = event.received_at == 1
+
+    assert call(tickers(4), 0, box, close) == (2, None, None)
+    with pytest.raises(AttributeError):
+        call(tickers(4), 0, object(), close)
+
+
+@pytest.mark.parametrize(
+    "other", [None, OverflowEvent(None, 1, 1, "drop_oldest"), make_event("ticker A-B", b"x", 1, 2)]
+)
+def test_what_is_no_plain_event_is_handed_back(other: object) -> None:
+    expect(TickerEvent, Decimal, {"trade_price"})
+    assert call([*tickers(2), other, *tickers(1)], 0, Box(), lambda _: None) == (2, None, None)
+
+
+def test_a_callback_that_changes_the_list_ends_it() -> None:
+    expect(TickerEvent, Decimal, {"trade_price"})
+    events = tickers(4)
+    assert call(events, 0, Box(), lambda _: events.clear()) == (1, None, None)
 
 
 # --- the module
