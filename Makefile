@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 FUZZ_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest lint conformance long fuzz mutants bench soak chaos hostile docs dist sbom clean
+.PHONY: help demo test test-pure test-lowest lint conformance long fuzz sanitize mutants bench soak chaos hostile docs dist sbom clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +39,11 @@ demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a li
 
 test: $(VENV)/.with-cli,conformance,docs,examples,fuzz,green,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
+	$(if $(TEST_ARGS),,$(MAKE) --no-print-directory test-pure)
+
+PURE := tests/protocol tests/actors/delivery tests/engine/test_delivery.py tests/bench/test_hot_path.py
+test-pure: $(VENV)/.with-test  ## What has a short way in C, once more without it
+	WEBSOCKET_V6_PURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PURE)
 
 # The lowest versions that users may have; the tests' own tools are as new as they are.
 LOWEST := .venv-lowest
@@ -68,9 +73,12 @@ long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make
 	  tests/engine/test_sources.py tests/engine/test_recording.py tests/processes $(TEST_ARGS)
 	WEBSOCKET_V6_TEST_WALKS=300 $(BIN)/python -m pytest -p no:randomly --timeout 900 tests/aio/test_cancelling.py $(TEST_ARGS)
 
-fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of all that is read, FUZZ_SECONDS=300 for each of seven
-	for name in events frames server door handshake pages members; do \
+fuzz: $(VENV)/.with-test $(VENV)/.with-fuzz  ## Coverage-guided fuzzing of all that is read, FUZZ_SECONDS=300 for each of eight
+	for name in events frames server door handshake pages members fast; do \
 	  $(BIN)/python -m tests.fuzz.fuzz_$$name -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+sanitize: $(VENV)/.with-test  ## The C module with AddressSanitizer and UBSan, and the tests that reach it
+	$(BIN)/python -m tests.sanitize
 
 mutants: $(VENV)/.with-test $(VENV)/.with-mutants  ## Mutation testing of protocol/: MUTANTS=25 of each module, MODULES='stores union'
 	$(BIN)/python -m tests.mutants --count $(MUTANTS) $(MODULES)

@@ -11,6 +11,7 @@ from websocket_v6._version import __version__
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import MEMBER_PATH, Door, DoorError, DoorProblem
 from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.fast import IMPLEMENTATION
 from websocket_v6.protocol.outside_text import printable
 
 from ..actors.connection.door_handshake import open_door
@@ -30,7 +31,8 @@ def check_versions() -> Finding:
     found = {name: _version_of(name) for name in (*_NEEDED, *_EXTRAS)}
     missing = [name for name in _NEEDED if found[name] is None]
     there = ", ".join(f"{name} {version}" for name, version in found.items() if version is not None)
-    text = f"websocket-v6 {__version__}, Python {platform.python_version()}, {platform.system()}; {there}"
+    engine = f"websocket-v6 {__version__} (its hot path in {IMPLEMENTATION})"
+    text = f"{engine}, Python {platform.python_version()}, {platform.system()}; {there}"
     if missing:
         return failed("versions", f"{text}; missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
     return ok("versions", text)

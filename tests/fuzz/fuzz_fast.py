@@ -1,0 +1,104 @@
+"""Coverage-guided fuzzing of the C module: the same comes of any bytes with it and without it.
+
+    python -m tests.fuzz.fuzz_fast -max_total_time=60 [other flags of libFuzzer]
+
+The first byte says what the rest is: frames, messages in lines, or the levels of a book in one of the two spellings.
+The corpus stays in reports/fuzz/fast.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from decimal import Decimal
+from typing import Any
+
+import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+from tests.fuzz import fuzz_events
+from tests.fuzz.judging import fuzz
+from tests.protocol.learning import forget_all
+
+with atheris.instrument_imports(include=["websocket_v6.protocol"]):
+    from websocket_v6.protocol import fast
+    from websocket_v6.protocol.errors import RemoteProtocolError
+    from websocket_v6.protocol.events import OrderbookEvent, base, make_event, orderbook
+    from websocket_v6.protocol.exchange import heads
+    from websocket_v6.protocol.websocket import frames
+
+PIECES = 7
+SHORT_WAYS: list[tuple[Any, str]] = [(frames, "scan"), (heads, "streams_of"), (base, "_load"), (orderbook, "_read")]
+
+
+def check(data: bytes) -> None:
+    """Do the same with and without the module."""
+    kind, data = data[:1], data[1:]
+    match kind:
+        case b"F":
+            _same(lambda: _frames(data))
+        case b"S" | b"L":
+            _levels(data, is_full=kind == b"L")
+        case _:
+            _same(lambda: _messages(data.split(b"\n")))
+
+
+def _same(work: Callable[[], object]) -> None:
+    forget_all()
+    found = work()
+    forget_all()
+    with ExitStack() as stack:
+        for module, name in SHORT_WAYS:
+            stack.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, None)
+        expected = work()
+    assert found == expected, (found, expected)
+
+
+def _frames(data: bytes) -> object:
+    decoder = frames.FrameDecoder()
+    size = len(data) // PIECES + 1
+    return [decoder.receive(data[start : start + size]) for start in range(0, len(data), size)], decoder.controls
+
+
+def _messages(messages: list[bytes]) -> object:
+    inbound = heads.Inbound()
+    inbound.sort(messages)
+    found = inbound.sort(messages)
+    return found, [
+        _shown(make_event(stream, payload, 1, 2)) for stream, payload in zip(found.streams, found.payloads, strict=True)
+    ]
+
+
+def _shown(event: Any) -> object:
+    try:
+        event.load()
+        known = [(name, type(getattr(event._values, name))) for name in event._values.__struct_fields__]
+        units = event.orderbook_units if isinstance(event, OrderbookEvent) else None
+        return known, units, repr(event)
+    except RemoteProtocolError as exc:
+        return str(exc)
+
+
+def _levels(data: bytes, *, is_full: bool) -> None:
+    assert orderbook._read is not None
+    found = orderbook._read(data, is_full, -1)
+    if found is not None:
+        expected = orderbook._decode(data.decode(), is_full, Decimal)
+        assert repr(found) == repr(expected), (found, expected)
+
+
+def seeds() -> Iterator[bytes]:
+    """Yield inputs to begin with."""
+    for seed in fuzz_events.seeds():
+        yield b"M" + seed
+        for message in seed.split(b"\n"):
+            size = len(message)
+            head = bytes((0x82, size)) if size < 126 else b"\x82\x7e" + (size & 0xFFFF).to_bytes(2, "big")
+            yield b"F" + (head + message) * 3
+    level = b'{"ap":1.25,"bp":1E-7,"as":0.00000001,"bs":1.5E+8}'
+    yield b"S[" + level + b"," + level + b"]"
+    yield b'L[{"ask_price":1.25,"bid_price":1,"ask_size":0E-8,"bid_size":0}]'
+
+
+if __name__ == "__main__":
+    if fast.IMPLEMENTATION == "Python":
+        raise SystemExit("there is no C module here to be fuzzed: a compiler is needed to install it")
+    fuzz("fast", check, seeds())
