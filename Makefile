@@ -30,7 +30,7 @@ $(BIN)/python:
 # One stamp for each extra: made anew when the requirements change. Several, with commas, are installed in one go.
 # compat: the install is this folder's path, which tests, bench and type checkers read as well. Without it (`pip install
 # -e .`) it is an import hook that knows websocket_v6 alone; that works too, for programs that only use the package.
-$(VENV)/.with-%: setup.cfg pyproject.toml | $(BIN)/python
+$(VENV)/.with-%: setup.cfg setup.py pyproject.toml $(wildcard protocol/c/*) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e '.[$*]'
 	@touch $@ $(addprefix $(VENV)/.with-,$(subst $(COMMA), ,$*))
 

@@ -1,4 +1,4 @@
-"""The common case of the hot path in C (`_fast.c`), where it is there: each name is what the module has, or None.
+"""The common case of the hot path in C (`c/`), where it is there: each name is what the module has, or None.
 
 A wheel for every platform has no such module, nor has an installation without a compiler: everything works the same
 without, and slower. With WEBSOCKET_V6_PURE=1 in the environment it is left alone. No rule stands in C alone: who calls

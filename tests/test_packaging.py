@@ -151,7 +151,13 @@ def test_an_sdist_from_a_checkout_without_links(checkout: Path, tmp_path: Path) 
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
     assert "actors/supervisor.py" in names
-    assert {"websocket_v6/page.html", "websocket_v6/py.typed", "protocol/_fast.c", "protocol/_fast.pyi"} <= set(names)
+    assert {
+        "websocket_v6/page.html",
+        "websocket_v6/py.typed",
+        "protocol/c/levels.c",
+        "protocol/c/fast.h",
+        "protocol/_fast.pyi",
+    } <= set(names)
     assert not any(name.startswith(tuple(LINKS)) for name in names)
     pip("install", "--no-build-isolation", "--target", tmp_path / "target", sdist, folder=tmp_path)
     check_installed(tmp_path / "target", tmp_path)

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 from .plugin import BUILT
 
-SOURCE = ROOT / "protocol" / "_fast.c"
+SOURCES = sorted(map(str, (ROOT / "protocol" / "c").glob("*.c")))
 FLAGS = (
     *("-O1", "-g", "-fno-omit-frame-pointer", "-fPIC", "-shared"),
     *("-Wall", "-Wextra", "-Wshadow", "-Wno-cast-function-type", "-Werror"),
@@ -40,7 +40,7 @@ def build() -> None:
     """Build the module where the plugin finds it."""
     BUILT.parent.mkdir(parents=True, exist_ok=True)
     include = sysconfig.get_paths()["include"]
-    subprocess.run([compiler(), *FLAGS, f"-I{include}", str(SOURCE), "-o", str(BUILT)], check=True)
+    subprocess.run([compiler(), *FLAGS, f"-I{include}", *SOURCES, "-o", str(BUILT)], check=True)
 
 
 def environment() -> dict[str, str]:

@@ -1,0 +1,51 @@
+/* What costs most of the way of a message, in C: optional, and never a second place for a rule.
+
+   Each function does the common case of one loop of the Python beside it, and hands what is not plain back to that loop:
+   an index, None or False says "go on yourself". So errors are Python's alone, and what Python refuses is refused with
+   this as well. `protocol/fast.py` says whether it is there; WEBSOCKET_V6_PURE=1 does without.
+
+   Bytes come from outside, so every read is bounded by the end of its buffer. Nothing here keeps what it borrowed over a
+   call that may run Python. */
+
+#ifndef WEBSOCKET_V6_FAST_H
+#define WEBSOCKET_V6_FAST_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdint.h>
+#include <string.h>
+
+/* scan.c: frames, and streams by the heads of their messages */
+extern PyMethodDef scan_methods[];
+/* levels.c: the levels of an order book */
+extern PyType_Spec levels_spec;
+/* loader.c: events, from their bytes to a callback */
+extern PyType_Spec loader_spec;
+/* plain.c: the router's loop */
+extern PyType_Spec plain_spec;
+
+/* A function of METH_FASTCALL as PyMethodDef wants it. */
+#define FAST(function) ((PyCFunction)(void (*)(void))(function))
+
+/* Whether `descriptor` is that of a slot: then it runs no Python. */
+static inline int
+is_member(PyObject *descriptor)
+{
+    return Py_IS_TYPE(descriptor, &PyMemberDescr_Type);
+}
+
+/* Return the value that a slot has for `object`: a new reference. */
+static inline PyObject *
+member(PyObject *descriptor, PyObject *object)
+{
+    return Py_TYPE(descriptor)->tp_descr_get(descriptor, object, (PyObject *)Py_TYPE(object));
+}
+
+static inline int
+set_member(PyObject *descriptor, PyObject *object, PyObject *value)
+{
+    return Py_TYPE(descriptor)->tp_descr_set(descriptor, object, value);
+}
+
+#endif
