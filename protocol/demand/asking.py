@@ -87,7 +87,8 @@ class Asking:
         """Return when the source's next request should leave, `None` if it has none."""
         one = source.attachment
         is_ending = source.is_dropped if one is None else self._sources.is_ending(one)
-        return None if is_ending else source.pace.due(now)
+        is_awaited = one is not None and one.coverage.is_awaited and bool(len(self._leases.union))
+        return None if is_ending else source.pace.due(now, is_awaited=is_awaited)
 
     def _has_question(self, source: Source) -> bool:
         one = source.attachment

@@ -32,11 +32,13 @@ class Asked(NamedTuple):
 class Plan(NamedTuple):
     """The request that would serve the union now.
 
-    `types` are its data type objects; `asked` is what it asks, stream by stream.
+    `types` are its data type objects; `asked` is what it asks, stream by stream; `begins` are the streams whose
+    snapshot no request has asked for yet.
     """
 
     types: list[dict[str, object]]
     asked: dict[Stream, Asked]
+    begins: frozenset[Stream]
 
     @property
     def is_empty(self) -> bool:
@@ -55,6 +57,7 @@ class Coverage:
         self._new: frozenset[Stream] = frozenset()  # in the last request, and not in the one before
         self._seen: dict[Stream, int] = {}  # stream -> depth it was asked at
         self._acknowledged: set[Stream] = set()  # asked, and known to be served
+        self._coming: set[Stream] = set()  # what the last request begins, and has said nothing yet
 
     @property
     def asked(self) -> dict[Stream, Asked]:
@@ -77,8 +80,17 @@ class Coverage:
             if asked is not None:
                 self._seen[stream] = asked.depth
                 self._acknowledged.add(stream)
+                self._coming.discard(stream)
                 is_sign = is_sign or stream in self._new
         return is_sign
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether snapshots are on their way that the last request was the first to ask for.
+
+        What was asked for twice in vain is not awaited: the exchange may not know it.
+        """
+        return bool(self._coming)
 
     def acknowledge(self) -> None:
         """Note that the last request is in force: the exchange has answered a question that came after it."""
@@ -127,11 +139,19 @@ class Coverage:
         wanted = {stream: one for stream, one in asked.items() if one.live or one.snapshot}
         if not self._differs(wanted):
             return None
-        return Plan(list(_types(union, wanted)), wanted)
+        return Plan(list(_types(union, wanted)), wanted, frozenset(self._begins(union, wanted)))
+
+    def _begins(self, union: Union, wanted: dict[Stream, Asked]) -> Iterator[Stream]:
+        for stream, one in wanted.items():
+            before = self._asked.get(stream)
+            is_first = before is None or not before.snapshot or before.depth < one.depth
+            if one.snapshot and is_first and union.demands[stream].want.is_public:
+                yield stream
 
     def sent(self, plan: Plan) -> list[Stream]:
         """Note that `plan` was sent; return the streams now asked at a greater depth than was seen."""
         self._new = frozenset(plan.asked.keys() - self._asked.keys())
+        self._coming = set(plan.begins)
         self._asked = dict(plan.asked)
         deeper = [stream for stream, depth in self._seen.items() if _deeper(plan.asked.get(stream), depth)]
         staying = plan.asked.keys() - set(deeper)
@@ -153,6 +173,7 @@ class Coverage:
                 del self._asked[stream]
                 self._seen.pop(stream, None)
                 self._acknowledged.discard(stream)
+                self._coming.discard(stream)
 
     def _ask(self, stream: Stream, demand: Demand) -> Asked:
         # A snapshot of all that has not been seen as deep as that, whoever wants it: what was shallow begins anew with

@@ -126,6 +126,68 @@ def test_what_was_not_asked_before_is_a_sign_that_the_request_is_in_force() -> N
     assert served.saw(["ticker KRW-BTC", "trade KRW-BTC"])
 
 
+@pytest.mark.parametrize(
+    ("came", "is_awaited"),
+    [
+        ([], True),
+        (["ticker KRW-BTC"], True),
+        (["ticker KRW-XRP", "ticker KRW-ETH"], True),
+        (["ticker KRW-BTC", "ticker KRW-ETH"], False),
+    ],
+)
+def test_snapshots_are_awaited_until_the_last_has_come(came: list[str], is_awaited: bool) -> None:
+    served = Coverage()
+    assert not served.is_awaited
+    ask(served, union_of("KRW-BTC", "KRW-ETH"))
+    served.saw(came)
+    assert served.is_awaited is is_awaited
+
+
+def test_only_what_is_asked_for_the_first_time_is_awaited() -> None:
+    union, served = union_of("KRW-BTC"), Coverage()
+    ask(served, union)
+    union.add(ticker_want("KRW-ETH"))
+    ask(served, union)
+    served.saw(["ticker KRW-ETH"])
+    assert not served.is_awaited, "Bitcoin did not come the first time: it may be unknown"
+    union.add(ticker_want("KRW-XRP"))
+    ask(served, union)
+    assert served.is_awaited
+
+
+def test_a_deeper_book_is_awaited_and_one_that_runs_is_not() -> None:
+    union, served = Union(), Coverage()
+    union.add(orderbook_want("KRW-BTC", depth=5))
+    ask(served, union)
+    served.saw(["orderbook KRW-BTC"])
+    union.add(orderbook_want("KRW-BTC", depth=15))
+    ask(served, union)
+    assert served.is_awaited
+    served.saw(["orderbook KRW-BTC"])
+    union.remove(orderbook_want("KRW-BTC", depth=15))
+    ask(served, union)
+    assert not served.is_awaited
+
+
+def test_a_snapshot_alone_that_is_given_up_is_awaited_no_more() -> None:
+    once, union, served = ticker_want("KRW-BTC", realtime=False), Union(), Coverage()
+    union.add(once)
+    ask(served, union)
+    served.forget(union.remove(once))
+    union.add(once)
+    assert not served.is_awaited, "it is to be asked for anew"
+
+
+@pytest.mark.parametrize(
+    "want", [my_order_want(), my_asset_want(), indicator_want("KRW-BTC", timeframe="5m", indicators=RSI)]
+)
+def test_what_has_no_snapshot_is_not_awaited(want: Want) -> None:
+    union, served = Union(), Coverage()
+    union.add(want)
+    ask(served, union)
+    assert not served.is_awaited
+
+
 def test_a_deeper_book_begins_with_a_snapshot_whoever_wants_it() -> None:
     union, served = Union(), Coverage()
     union.add(orderbook_want("KRW-BTC", depth=5, snapshot=False))

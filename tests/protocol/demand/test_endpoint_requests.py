@@ -7,6 +7,7 @@ from websocket_v6.protocol.delivery.commands import Expect, Join, Retire
 from websocket_v6.protocol.demand.commands import (
     Answer,
     Deny,
+    Disconnect,
     ListSubscriptions,
     Route,
     SendRequest,
@@ -103,3 +104,72 @@ def test_a_question_whose_source_is_lost_is_asked_on_another() -> None:
     desk.answer(attachments[again.source], again.ticket)
     assert [one.asker for one in desk.took(Answer)] == [7]
     assert not desk.took(Deny)
+
+
+def test_a_want_leaves_as_soon_as_the_snapshots_of_the_last_request_have_come() -> None:
+    desk = Desk()
+    desk.use_router()
+    desk.source(1)
+    desk.want(1, ticker_want(["KRW-BTC", "KRW-ETH"]))
+    one = desk.open(1)
+    assert desk.asked(1)
+    desk.run(0.1)
+    desk.want(2, ticker_want("KRW-XRP"))
+    desk.run(0.2)
+    desk.see(one, BITCOIN)
+    desk.run(0.2)
+    assert not desk.asked(1), "it would ask for the other snapshot again"
+    desk.see(one, ETHER)
+    desk.run(0.0)
+    assert '["KRW-BTC","KRW-ETH"],"is_only_realtime":true' in desk.asked(1)
+
+
+def test_a_code_that_says_nothing_holds_the_next_want_up_once() -> None:
+    desk = Desk()
+    desk.use_router()
+    desk.source(1)
+    desk.want(1, ticker_want("KRW-NONE"))
+    one = desk.open(1)
+    assert desk.asked(1)
+    began = desk.now
+    desk.want(2, ticker_want("KRW-BTC"))
+    desk.run(0.99)
+    assert not desk.asked(1)
+    desk.run(0.02)
+    assert desk.asked(1)
+    desk.see(one, BITCOIN)
+    desk.want(3, ticker_want("KRW-ETH"))
+    desk.run(0.3)
+    assert desk.asked(1), "what was asked for twice is not waited for"
+    assert desk.now - began < 1.4
+
+
+def test_a_newcomer_to_what_runs_waits_for_nobody() -> None:
+    desk, first = one_of_two()
+    desk.want(2, ticker_want("KRW-ETH"))
+    desk.run(0.01)
+    desk.out.clear()
+    desk.want(3, ticker_want("KRW-BTC"))
+    assert [(one.lease, one.replay) for one in desk.took(Route)] == [(3, True)]
+    assert first
+
+
+def test_what_nobody_wants_any_more_is_awaited_too_but_holds_no_closing_up() -> None:
+    """If it is wanted again at once, what comes of it must not be taken for the answer to that."""
+    desk = Desk()
+    desk.use_router()
+    desk.source(1)
+    desk.want(1, ticker_want("KRW-BTC"))
+    one = desk.open(1)
+    desk.run(0.1)
+    desk.want(2, ticker_want("KRW-ETH"))
+    desk.drop(1)
+    desk.asked(1)
+    desk.run(0.5)
+    assert not desk.asked(1)
+    desk.see(one, BITCOIN)
+    desk.run(0.0)
+    assert "KRW-ETH" in desk.asked(1)
+    desk.drop(2)
+    desk.run(0.3)
+    assert desk.took(Disconnect)
