@@ -2,10 +2,6 @@
 
 Limits per connection: 5 messages a second and 100 a minute, windows fixed or sliding (not established). At least 250 ms
 between two and at most 90 in any 60 s is safe under both readings. Source: Upbit WebSocket reference, "Rate limits".
-
-A request that replaces one whose snapshots are still on their way must ask for them again. They would come twice, and
-what began with them meanwhile may pause until the second, untold. Source: the same, "Semantics": snapshots come in two
-bursts, all within 190 ms of what the way takes.
 """
 
 from collections import deque
@@ -16,7 +12,6 @@ SPACING = 0.25  # seconds between two requests: at most 4 a second
 PER_MINUTE = 90
 QUIET = 0.2  # a storm of changes is over when none came for this long
 PATIENCE = 1.25  # and is not waited out for longer than this after the request before it
-ANSWERED_WITHIN = 1.0  # seconds after a request: what has not come by then is not waited for
 
 
 class RequestPace:
@@ -24,15 +19,13 @@ class RequestPace:
 
     A change that comes alone leaves after `gather` seconds. While the spacing holds a request back and changes keep
     coming, the request waits for a pause in them, so that hundreds of components starting together cost two requests
-    and not one each 250 ms. While the last request `is_awaited`, snapshots of it are on their way, and the next waits for
-    them. What is no connection to the exchange has no limits to keep and repeats nothing: `is_limited=False`.
+    and not one each 250 ms. What is no connection to the exchange has no limits to keep: `is_limited=False`.
     """
 
     def __init__(self, gather: float = 0.005, *, is_limited: bool = True) -> None:
         self._gather = gather
         self._is_limited = is_limited
         self._sent: deque[float] = deque()  # within the last minute
-        self._requested: float | None = None  # when the last subscription left
         self._first_change: float | None = None
         self._last_change = 0.0
 
@@ -42,7 +35,7 @@ class RequestPace:
             self._first_change = now
         self._last_change = now
 
-    def due(self, now: float, *, is_awaited: bool = False) -> float | None:
+    def due(self, now: float) -> float | None:
         """Return when the next request should leave (`now` or earlier: at once), `None` when nothing changed."""
         if self._first_change is None:
             return None
@@ -52,8 +45,6 @@ class RequestPace:
             if self._first_change < spaced:
                 # Changes came while the spacing held: a storm, until it pauses.
                 due = max(due, min(self._last_change + QUIET, self._sent[-1] + PATIENCE))
-        if is_awaited and self._requested is not None:
-            due = max(due, self._requested + ANSWERED_WITHIN)
         return due
 
     def free_at(self, now: float) -> float:
@@ -73,7 +64,6 @@ class RequestPace:
             self._sent.append(now)
         if settles:
             self._first_change = None
-            self._requested = now if self._is_limited else None
 
     def settled(self) -> None:
         """Note that nothing needs to be sent after all: the changes cancelled out."""
@@ -82,4 +72,3 @@ class RequestPace:
     def reset(self) -> None:
         """Forget what was sent: the limits are per connection and this is a new one. Changes stay noted."""
         self._sent.clear()
-        self._requested = None

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from tests.protocol.demand.desk import Desk
-from websocket_v6.protocol.delivery.commands import Expect, Join, Retire
+from websocket_v6.protocol.delivery.commands import Expect, Join, Retire, Skip
 from websocket_v6.protocol.demand.commands import (
     Answer,
     Deny,
@@ -173,3 +175,66 @@ def test_what_nobody_wants_any_more_is_awaited_too_but_holds_no_closing_up() -> 
     desk.drop(2)
     desk.run(0.3)
     assert desk.took(Disconnect)
+
+
+def test_what_was_left_out_and_is_asked_for_again_counts_from_its_snapshot() -> None:
+    desk, _ = one_of_two()
+    desk.want(2, ticker_want("KRW-ETH"))
+    desk.drop(1)
+    desk.run(0.3)
+    assert desk.took(Skip) == [Skip(1, (BITCOIN,))]
+    desk.see(1, ETHER)
+    desk.want(3, ticker_want("KRW-BTC"))
+    desk.run(1)
+    desk.see(1, BITCOIN)
+    desk.run(20)
+    assert not desk.took(Skip)
+
+
+def test_what_does_not_begin_anew_is_taken_as_it_comes_once_it_is_told_that_it_is_silent() -> None:
+    desk, _ = one_of_two(silent_code_timeout=5.0)
+    desk.want(2, ticker_want("KRW-ETH"))
+    desk.drop(1)
+    desk.run(0.3)
+    desk.see(1, ETHER)
+    desk.want(3, ticker_want("KRW-BTC"))
+    desk.run(4)
+    assert desk.took(Skip) == [Skip(1, (BITCOIN,))]
+    desk.run(2)
+    assert desk.took(Skip) == [Skip(1, (BITCOIN,), is_on=False)]
+    assert desk.reported() == [(3, False)]
+
+
+@pytest.mark.parametrize("leaves_out", [False, True])
+def test_a_door_is_waited_for_only_before_it_is_asked_for_less(leaves_out: bool) -> None:
+    desk = Desk()
+    desk.use_router()
+    desk.source(1, is_paced=False)
+    desk.want(1, ticker_want("KRW-BTC"))
+    one = desk.open(1)
+    desk.run(0.1)
+    desk.asked(1)
+    desk.want(2, ticker_want("KRW-ETH"))
+    if leaves_out:
+        desk.drop(1)
+    desk.run(0.1)
+    assert bool(desk.asked(1)) is not leaves_out
+    desk.see(one, BITCOIN)
+    desk.run(0.0)
+    assert bool(desk.asked(1)) is leaves_out
+
+
+def test_a_full_mailbox_makes_nobody_give_up_what_lies_behind_it() -> None:
+    desk = Desk()
+    desk.use_router()
+    desk.source(1)
+    desk.want(1, ticker_want("KRW-BTC"))
+    desk.open(1)
+    desk.asked(1)
+    desk.want(2, ticker_want("KRW-ETH"))
+    desk.flowing_since = None
+    desk.run(30)
+    assert not desk.asked(1)
+    desk.flowing_since = desk.now
+    desk.run(2.1)
+    assert desk.asked(1)

@@ -4,12 +4,13 @@ Everything that happens is one step, chosen by whoever walks; after each step wh
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tests.protocol.demand.walk_router import Router
 from tests.protocol.demand.walk_sources import BAD, UNKNOWN, Peer, Queue
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.delivery.commands import Retire
 from websocket_v6.protocol.demand import commands as out
 from websocket_v6.protocol.demand.endpoint import Endpoint
 from websocket_v6.protocol.demand.source import Traits, What
@@ -100,7 +101,7 @@ class Walk:
         return True
 
     def heed(self, commands: list[out.Command]) -> None:
-        self.forget_awaited()
+        self.forget_apart()
         for command in commands:
             match command:
                 case out.Connect() | out.Disconnect() | out.SendRequest() | out.ListSubscriptions():
@@ -118,6 +119,8 @@ class Walk:
                 case out.Answer(asker) | out.Deny(asker):
                     self.asked.remove(asker)
                 case _:
+                    if isinstance(command, Retire):
+                        self.forget_awaited(command.streams)
                     self.tell_router(command)
 
     def check_request(self, request: out.SendRequest) -> None:
@@ -135,12 +138,19 @@ class Walk:
             for stream, (depth, is_live) in snapshots.items()
         }
 
-    def forget_awaited(self) -> None:
+    def forget_awaited(self, retired: Iterable[str]) -> None:
         """Forget snapshots alone that nobody wants any more: who wants one later is not given that."""
-        union = self.endpoint._leases.union
         for awaited in self.awaited.values():
-            for stream in [one for one, first in awaited.items() if not first.is_live and one not in union]:
-                del awaited[stream]
+            for stream in retired:
+                if stream in awaited and not awaited[stream].is_live:
+                    del awaited[stream]
+
+    def forget_apart(self) -> None:
+        """Let nothing be known of what a lease had before it was set apart, or all of its stream were."""
+        union, apart = self.endpoint._leases.union, self.endpoint.inheritance().leases.suspicion.apart
+        for (number, stream), routed in self.router.routes.items():
+            if stream not in union or number in apart:
+                routed.last = None
 
     def hear(self, told: out.Tell) -> None:
         assert told.epoch >= self.epoch, "epochs never fall"
@@ -176,7 +186,7 @@ class Walk:
         self.counts[stream] = self.counts.get(stream, 0) + 1
         for peer in self.peers.values():
             if stream in peer.serves and peer.attachment is not None:
-                peer.unread.put(self.now, ("data", stream, self.counts[stream], peer.serves[stream], False))
+                peer.unread.put(self.now, ("data", stream, self.counts[stream], peer.serves[stream], "live"))
         return True
 
     # --- the supervisor
@@ -345,11 +355,8 @@ class Walk:
         for number, (want, satisfied) in leases.leases.items():
             if number not in apart:
                 expected.add(want, [stream for stream in want.streams() if stream not in satisfied])
-        union = self.endpoint._leases.union
-        assert _counts(union) == _counts(expected)
-        for (number, stream), routed in self.router.routes.items():
-            if stream not in union or number in apart:
-                routed.last = None
+        assert _counts(self.endpoint._leases.union) == _counts(expected)
+        self.forget_apart()
         if not self.router.queue:
             for number, stream in self.router.routes:
                 assert number in self.leases
