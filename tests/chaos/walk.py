@@ -37,9 +37,6 @@ COMPONENTS = 5
 WANTS = 4  # subscriptions of one component
 LASTS = 0.3  # seconds at most that a fault lasts
 SETTLED = 60.0  # seconds until all is well again, on a machine that does much else
-# A slow way holds back what it cannot carry, while a fault goes on over some steps. At its end nobody knows how old was
-# what came last: a gap may begin as much earlier than it is told.
-HELD_BACK = 6.0
 AT_REST = 1.0  # seconds for the last of everything to arrive, once nothing more is made
 STEPS_BETWEEN = 12  # quiet moments
 KEEP_ALL = Mailbox.lossless(1 << 28)
@@ -343,7 +340,7 @@ class Walk:
         for _, component, want, code, made, seen in self._streams():
             told = component.gaps("private" if want.kind == "my_order" else "public")
             name = f"{component.name} {want.kind} {code}"
-            wrong += [f"{name}: {words}" for words in judge(seen, made, told, slack=HELD_BACK)]
+            wrong += [f"{name}: {words}" for words in judge(seen, made, told)]
             self.figures["messages"] += len(seen)
             self.figures["gaps"] += len(told)
         for _, component in self.components:
