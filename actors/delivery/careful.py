@@ -12,6 +12,7 @@ from typing import NamedTuple
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.log_pace import LogPace
 from websocket_v6.protocol.delivery.merger import Merger
+from websocket_v6.protocol.delivery.strays import SNAPSHOT, Strays
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import KNOWN_TYPES
@@ -25,10 +26,6 @@ __all__ = ["CarefulPath", "Incoming"]
 
 logger = logging.getLogger(__name__)
 
-# What makes a message a snapshot. Scanned for, because decoding is for the edge; no other field of the types that have
-# snapshots can hold the word in quotes.
-SNAPSHOT = b'"SNAPSHOT"'
-
 
 class Incoming(NamedTuple):
     """What the messages of one batch share."""
@@ -39,6 +36,7 @@ class Incoming(NamedTuple):
     is_replayed: bool = False
     is_backfilled: bool = False
     is_merged: bool = False
+    attachment: int = 0
 
     def is_snapshot(self, payload: bytes) -> bool:
         """Whether it came as a snapshot."""
@@ -60,6 +58,7 @@ class CarefulPath:
     def __init__(self, routes: Routes, holds: Holds, delivery: Delivery) -> None:
         self.seen: list[Stream] = []
         self.unrouted = 0
+        self._strays = Strays()
         self._routes = routes
         self._holds = holds
         self._delivery = delivery
@@ -82,6 +81,9 @@ class CarefulPath:
             self._stray(stream, payload, incoming)
             return
         came_as_snapshot = incoming.is_snapshot(payload)
+        if self._strays.is_one(incoming.attachment, stream, is_snapshot=came_as_snapshot):
+            self.unrouted += 1
+            return
         is_first = route.last is None or (route.is_expecting and came_as_snapshot)
         event = incoming.event(stream, payload, runs=not is_first)
         if came_as_snapshot:
@@ -136,6 +138,15 @@ class CarefulPath:
             others = f", and {words.unsaid:,} messages of other such types" if words.unsaid else ""
             logger.warning("the exchange sends %r, which this version does not know%s", type_, others)
 
+    def skip(self, attachment: int, streams: tuple[Stream, ...], *, is_on: bool) -> None:
+        """Let an attachment's `streams` count for nothing until their next snapshots, or count again."""
+        if not is_on:
+            self._strays.take(attachment, streams)
+            return
+        self._strays.skip(attachment, streams)
+        for merger in self._mergers.values():
+            merger.skip(attachment, streams)
+
     # --- several sources
 
     def merges(self, endpoint: str) -> bool:
@@ -165,13 +176,14 @@ class CarefulPath:
 
     def end(self, endpoint: str, attachment: int) -> None:
         """Forget what was held of an attachment that has ended."""
+        self._strays.end(attachment)
         merger = self._mergers.get(endpoint)
         if merger is not None:
             merger.end(attachment)
 
     def hold(self, batch: Batch) -> bool:
         """Keep what an attachment brings before it joins; that it brings it is told all the same."""
-        return self._mergers[batch.endpoint].hold(batch, self.seen)
+        return self._mergers[batch.endpoint].hold(self._strays.without(batch), self.seen)
 
     def join(self, endpoint: str, attachment: int) -> Iterator[Batch]:
         """Yield what was held of an attachment that joins."""
@@ -181,6 +193,7 @@ class CarefulPath:
     def merged(self, batch: Batch, incoming: Incoming) -> None:
         """Deliver what `batch` is the first to bring."""
         merger = self._mergers[batch.endpoint]
+        batch = self._strays.without(batch)
         for stream, payload in merger.news(batch, self._routes.latest, self.seen, self._routes.expects):
             self.message(stream, payload, incoming)
         if merger.cuts and self._overruns.note(batch.endpoint, time.monotonic()) is not None:

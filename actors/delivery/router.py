@@ -46,6 +46,7 @@ from websocket_v6.protocol.delivery.commands import (
     Mark,
     Merge,
     Retire,
+    Skip,
     Turn,
 )
 from websocket_v6.protocol.delivery.log_pace import LogPace
@@ -132,7 +133,7 @@ class Router(Actor):
         match message:
             case SourceState() | SourceOpened() | SourceSaid() | SourceEnded() | Attach():
                 self._hear(message)
-            case Admit() | Join() | Turn() | End() | Merge() | Mark():
+            case Admit() | Join() | Turn() | End() | Merge() | Mark() | Skip():
                 self._obey(message)
             case AddRoutes():
                 self._add(message)
@@ -252,7 +253,7 @@ class Router(Actor):
             case SourceEnded():
                 self._end(message.attachment, message)
 
-    def _obey(self, command: Admit | Join | Turn | End | Merge | Mark) -> None:
+    def _obey(self, command: Admit | Join | Turn | End | Merge | Mark | Skip) -> None:
         match command:
             case Turn(endpoint, epoch):
                 self._flow.turn(endpoint, epoch)
@@ -264,6 +265,9 @@ class Router(Actor):
                 self._end(attachment, reason)
             case Merge(endpoint, is_on):
                 self._careful.merge(endpoint, is_on=is_on)
+            case Skip(attachment, streams, is_on):
+                if self._flow.endpoint_of(attachment) is not None:
+                    self._careful.skip(attachment, streams, is_on=is_on)
             case Mark(endpoint, number):
                 tell(self._registry, Marked(endpoint, number, self._flow.flowing_since(endpoint)))
 
@@ -369,4 +373,6 @@ class Router(Actor):
 
 
 def _incoming(batch: Batch, epoch: int, *, is_merged: bool = False) -> Incoming:
-    return Incoming(batch.endpoint, epoch, batch.ts_received_ns, batch.replayed, batch.backfilled, is_merged)
+    return Incoming(
+        batch.endpoint, epoch, batch.ts_received_ns, batch.replayed, batch.backfilled, is_merged, batch.attachment
+    )

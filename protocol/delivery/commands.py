@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.exchange.streams import Stream
 
-__all__ = ["Admit", "End", "Expect", "Forget", "HoldTrades", "Join", "Mark", "Merge", "Retire", "Turn"]
+__all__ = ["Admit", "End", "Expect", "Forget", "HoldTrades", "Join", "Mark", "Merge", "Retire", "Skip", "Turn"]
 
 
 class Admit(NamedTuple):
@@ -61,6 +61,17 @@ class Expect(NamedTuple):
     """From here on `streams` come at a greater depth: their last value is too short for a newcomer who wants it."""
 
     streams: tuple[Stream, ...]
+
+
+class Skip(NamedTuple):
+    """This attachment was asked to leave `streams` out: what it still brings of them counts for nothing.
+
+    That ends with the next snapshot of each, with which it begins anew; or it is over, not `is_on`, for none has come.
+    """
+
+    attachment: int
+    streams: tuple[Stream, ...]
+    is_on: bool = True
 
 
 class Retire(NamedTuple):

@@ -10,7 +10,7 @@ twice, and nothing is lost, since what such a source brings next has come throug
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import TypeAlias
 
 from websocket_v6.protocol.exchange.identity import Recent, identity_of, timestamp_of
@@ -18,6 +18,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.limits import HELD_BYTES, REMEMBERED_IDS, REMEMBERED_STREAMS
 
 from .batch import Batch
+from .strays import SNAPSHOT
 
 __all__ = ["Merger"]
 
@@ -26,7 +27,6 @@ Expects: TypeAlias = Callable[[Stream], bool]  # whether a stream is to begin an
 
 # Batches of a source that are held. The others bring the same; the oldest can go.
 HELD = 1024
-SNAPSHOT = b'"SNAPSHOT"'
 
 
 class Merger:
@@ -73,6 +73,16 @@ class Merger:
             if self._is_first(stream, batch.attachment, batch.replayed or SNAPSHOT in payload)
         ]
         return True
+
+    def skip(self, attachment: int, streams: Iterable[Stream]) -> None:
+        """Forget what is held of `streams`: the attachment leaves them out, and begins anew with them, if at all."""
+        held = self._held.get(attachment)
+        if not held:
+            return
+        skipped = frozenset(streams)
+        batches = [_without(batch, skipped) for batch in held]
+        self._held[attachment] = deque(batch for batch in batches if batch.streams)
+        self._held_weight[attachment] = sum(batch.weight for batch in self._held[attachment])
 
     def join(self, attachment: int, latest: Latest) -> Iterator[Batch]:
         """Let `attachment` take part from now on, and yield what was held of it and may be news.
@@ -166,6 +176,13 @@ class Merger:
         if recent is None:
             recent = self._recent[stream] = Recent()
         return recent
+
+
+def _without(batch: Batch, skipped: Set[Stream]) -> Batch:
+    if skipped.isdisjoint(batch.streams):
+        return batch
+    rows = [row for row in zip(batch.streams, batch.payloads, strict=True) if row[0] not in skipped]
+    return batch._replace(streams=[stream for stream, _ in rows], payloads=[payload for _, payload in rows])
 
 
 def _is_older(row: tuple[Stream, bytes], latest: Latest) -> bool:

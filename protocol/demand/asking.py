@@ -4,11 +4,12 @@ Every source is asked for the whole union, at its own pace. No question goes bef
 answer is to know of it. What each attachment was asked is `coverage.py`, when a request may leave `request_pace.py`.
 """
 
+import math
 import uuid
 from collections import deque
 from collections.abc import Iterable
 
-from websocket_v6.protocol.delivery.commands import Expect, Retire
+from websocket_v6.protocol.delivery.commands import Expect, Retire, Skip
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.exchange.streams import Stream
@@ -23,6 +24,9 @@ from .source import Attachment, Question, Source, Sources
 
 __all__ = ["Asking"]
 
+# All snapshots came within 190 ms of what the way to the exchange and back takes. Source: Upbit WebSocket reference,
+# "Semantics". What has not come by then is not waited for.
+ANSWERED_WITHIN = 1.0
 # A request that was not refused within this time is good: the exchange refuses at once.
 PROBATION = 2.0
 # With several sources, each must be known to serve. Snapshots say so within half a second; what has none is asked.
@@ -71,9 +75,10 @@ class Asking:
 
     def plan_flush(self, now: float) -> None:
         """Set the deadline for what leaves next."""
-        times = [time for source in self._sources if (time := self._next_at(source, now)) is not None]
-        if times:
-            self._deadlines.set(Deadline(Kind.FLUSH), min(times), 0.0)
+        times = (self._next_at(source, now) for source in self._sources)
+        next_at = min((time for time in times if time is not None), default=math.inf)
+        if next_at < math.inf:
+            self._deadlines.set(Deadline(Kind.FLUSH), next_at, 0.0)
         else:
             self._deadlines.cancel(Deadline(Kind.FLUSH))
 
@@ -84,10 +89,28 @@ class Asking:
         return due
 
     def _due(self, source: Source, now: float) -> float | None:
-        """Return when the source's next request should leave, `None` if it has none."""
+        """Return when the source's next request should leave, `None` if it has none; infinity: that is not known."""
         one = source.attachment
         is_ending = source.is_dropped if one is None else self._sources.is_ending(one)
-        return None if is_ending else source.pace.due(now)
+        due = None if is_ending else source.pace.due(now)
+        return math.inf if due is not None and one is not None and self._comes_too_early(one) else due
+
+    def _comes_too_early(self, one: Attachment) -> bool:
+        """Whether the next request must wait for the answer to the last one. A door gives nothing twice."""
+        union = self._leases.union
+        return bool(len(union)) and one.coverage.awaits(union, repeats=one.source.traits.is_paced)
+
+    def saw(self, one: Attachment, streams: Iterable[Stream]) -> bool:
+        """Note what an attachment has brought; return whether that shows that its last request is in force."""
+        is_sign = one.coverage.saw(streams)
+        if not one.coverage.is_awaited:
+            self._deadlines.cancel(Deadline(Kind.ANSWERED, one.number))
+        return is_sign
+
+    def give_up(self, one: Attachment | None) -> None:
+        """Await nothing more of what the last request to an attachment began."""
+        if one is not None:
+            one.coverage.give_up()
 
     def _has_question(self, source: Source) -> bool:
         one = source.attachment
@@ -126,7 +149,7 @@ class Asking:
         self._silence.asked(one, now)
 
     def _send(self, one: Attachment, plan: Plan, now: float) -> None:
-        before = one.coverage.asked
+        before, left = one.coverage.asked, one.coverage.leaves(plan)
         deeper = one.coverage.sent(plan)
         # Another source may have been asked first, and deliver it already.
         expected = tuple(
@@ -137,7 +160,11 @@ class Asking:
         one.requests += 1
         one.is_excused = False
         self._out.append(SendRequest(one.source.number, one.requests, plan.types, one.number))
+        if left:
+            self._out.append(Skip(one.number, left))
         self.retire(before)
+        self._deadlines.set(Deadline(Kind.ANSWERED, one.number), now, ANSWERED_WITHIN)
+        self.saw(one, ())
         one.source.pace.sent(now)
         self.requests_sent += one.source.traits.is_paced
         self.check_served(one, now)
@@ -146,6 +173,13 @@ class Asking:
         """With several sources, see after a while whether what this one was asked last is in force."""
         if len(self._sources) > 1:
             self._deadlines.set(Deadline(Kind.CHECK_SERVED, one.number, one.requests), now, ACKNOWLEDGED_AFTER)
+
+    def take_anyway(self, streams: Iterable[Stream]) -> None:
+        """Take whatever comes of `streams`: they were asked for again, and no snapshot has come."""
+        for one in self._sources.open():
+            taken = one.coverage.take_anyway(streams)
+            if taken:
+                self._out.append(Skip(one.number, taken, is_on=False))
 
     def retire(self, streams: Iterable[Stream]) -> None:
         """Retire those of `streams` that no source is asked for any more."""

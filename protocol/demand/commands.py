@@ -154,6 +154,7 @@ RouterCommand: TypeAlias = (
     | router.Mark
     | router.Merge
     | router.Retire
+    | router.Skip
     | router.Turn
 )
 Command: TypeAlias = (

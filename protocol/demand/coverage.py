@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.exchange.indicators import Indicator
 from websocket_v6.protocol.exchange.streams import Stream, split
+from websocket_v6.protocol.exchange.wants import endpoint_of
 
 from .union import Demand, Union
 
@@ -32,11 +33,13 @@ class Asked(NamedTuple):
 class Plan(NamedTuple):
     """The request that would serve the union now.
 
-    `types` are its data type objects; `asked` is what it asks, stream by stream.
+    `types` are its data type objects; `asked` is what it asks, stream by stream; `begins` are the streams whose
+    snapshot no request has asked for yet.
     """
 
     types: list[dict[str, object]]
     asked: dict[Stream, Asked]
+    begins: frozenset[Stream]
 
     @property
     def is_empty(self) -> bool:
@@ -55,6 +58,8 @@ class Coverage:
         self._new: frozenset[Stream] = frozenset()  # in the last request, and not in the one before
         self._seen: dict[Stream, int] = {}  # stream -> depth it was asked at
         self._acknowledged: set[Stream] = set()  # asked, and known to be served
+        self._coming: set[Stream] = set()  # what the last request begins, and has said nothing yet
+        self._left: set[Stream] = set()  # left out after it had delivered; it has not begun anew
 
     @property
     def asked(self) -> dict[Stream, Asked]:
@@ -77,8 +82,41 @@ class Coverage:
             if asked is not None:
                 self._seen[stream] = asked.depth
                 self._acknowledged.add(stream)
+                self._coming.discard(stream)
+                self._left.discard(stream)
                 is_sign = is_sign or stream in self._new
         return is_sign
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether snapshots that the last request began are on their way."""
+        return bool(self._coming)
+
+    def awaits(self, union: Union, *, repeats: bool) -> bool:
+        """Whether a request for `union` would come too early: snapshots that the last one began are on their way.
+
+        It would ask for them again, and who `repeats` sends them twice; or it would leave some out, and what comes of
+        those then could not be told from what a request after that begins.
+        """
+        return any(repeats or stream not in union for stream in self._coming)
+
+    def give_up(self) -> None:
+        """Await nothing more of what the last request began: the exchange may not know it."""
+        self._coming.clear()
+
+    def leaves(self, plan: Plan) -> tuple[Stream, ...]:
+        """Return what `plan` leaves out of which more may be on its way, and which begins with a snapshot."""
+        return tuple(
+            stream
+            for stream, one in self._asked.items()
+            if one.live and stream not in plan.asked and stream in self._seen and has_snapshots(stream)
+        )
+
+    def take_anyway(self, streams: Iterable[Stream]) -> tuple[Stream, ...]:
+        """Note that `streams` were asked for again and no snapshot comes; return those that had been left out."""
+        taken = tuple(self._left.intersection(streams))
+        self._left.difference_update(taken)
+        return taken
 
     def acknowledge(self) -> None:
         """Note that the last request is in force: the exchange has answered a question that came after it."""
@@ -127,11 +165,20 @@ class Coverage:
         wanted = {stream: one for stream, one in asked.items() if one.live or one.snapshot}
         if not self._differs(wanted):
             return None
-        return Plan(list(_types(union, wanted)), wanted)
+        return Plan(list(_types(union, wanted)), wanted, frozenset(self._begins(wanted)))
+
+    def _begins(self, wanted: dict[Stream, Asked]) -> Iterator[Stream]:
+        for stream, one in wanted.items():
+            before = self._asked.get(stream)
+            is_first = before is None or not before.snapshot or before.depth < one.depth
+            if one.snapshot and is_first and has_snapshots(stream):
+                yield stream
 
     def sent(self, plan: Plan) -> list[Stream]:
         """Note that `plan` was sent; return the streams now asked at a greater depth than was seen."""
         self._new = frozenset(plan.asked.keys() - self._asked.keys())
+        self._coming = set(plan.begins)
+        self._left.update(self.leaves(plan))
         self._asked = dict(plan.asked)
         deeper = [stream for stream, depth in self._seen.items() if _deeper(plan.asked.get(stream), depth)]
         staying = plan.asked.keys() - set(deeper)
@@ -153,6 +200,7 @@ class Coverage:
                 del self._asked[stream]
                 self._seen.pop(stream, None)
                 self._acknowledged.discard(stream)
+                self._coming.discard(stream)
 
     def _ask(self, stream: Stream, demand: Demand) -> Asked:
         # A snapshot of all that has not been seen as deep as that, whoever wants it: what was shallow begins anew with
@@ -167,6 +215,11 @@ class Coverage:
             if before is None or before.depth != one.depth or one.live > before.live or one.snapshot > before.snapshot:
                 return True
         return False
+
+
+def has_snapshots(stream: Stream) -> bool:
+    """Whether the exchange begins a stream with one."""
+    return endpoint_of(split(stream)[0]) == "public"
 
 
 def _types(union: Union, wanted: dict[Stream, Asked]) -> Iterator[dict[str, object]]:

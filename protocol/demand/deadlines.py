@@ -22,6 +22,7 @@ class Kind(Enum):
 
     FLUSH = "a request or a question may leave"
     STOP_MERGING = "what a source that is gone has sent is delivered"
+    ANSWERED = "the snapshots that a request began should have come"
     CHECK_SERVED = "a request should be known to be in force"
     PROVEN = "a request that was not refused is good"
     PATIENCE = "a source had its time to have everything"

@@ -131,7 +131,10 @@ class Endpoint:
             case Kind.PROVEN:
                 if one is not None and one.requests == deadline.number and self._trials.proven(one):
                     self._changed(now)
+            case Kind.ANSWERED:
+                self._asking.give_up(one)
             case Kind.SILENT:
+                self._asking.take_anyway(self._silence.waits_for(deadline.number))
                 self._out.extend(self._silence.verdict(one, deadline.number, now))
             case _:  # PATIENCE, PROOF
                 self._joining.join(deadline.attachment, now_ns)
@@ -327,7 +330,7 @@ class Endpoint:
         one = self._sources.attachment(attachment)
         if one is None:
             return []
-        is_sign = one.coverage.saw(streams)
+        is_sign = self._asking.saw(one, streams)
         one.source.was_suspected = False
         self._silence.saw(streams)
         is_asked = any(one.coverage.depth_asked(stream) >= 0 for stream in streams)

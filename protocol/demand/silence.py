@@ -7,7 +7,7 @@ Source: Upbit WebSocket reference, "Codes", "Order-book extras".
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from websocket_v6.protocol.errors import UnknownCodeError
 from websocket_v6.protocol.exchange.streams import Stream, split
@@ -115,6 +115,11 @@ class Silence:
 
     def _is_suspect(self, one: Attachment) -> bool:
         return not (one.coverage.has_seen_any or one.source.was_suspected)
+
+    def waits_for(self, number: int) -> Collection[Stream]:
+        """Return what a watch waits for."""
+        watch = self._watches.get(number)
+        return () if watch is None else watch.pending.keys()
 
     def verdict(self, one: Attachment | None, number: int, now: float) -> list[Suspect | Report]:
         """Return what follows from a watch that is over: a new connection if this one has brought nothing, or reports.

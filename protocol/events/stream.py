@@ -46,7 +46,7 @@ class ConnectionEvent(msgspec.Struct, frozen=True):
     state: ConnectionState
     epoch: int  # of the endpoint: rises whenever messages may be missing
     gap: float | None = None  # seconds without a connection
-    gap_started_at: int | None = None  # Unix nanoseconds: all from before it was delivered
+    gap_started_at: int | None = None  # Unix nanoseconds: all that had come by then was delivered
     gap_ended_at: int | None = None  # when it was open again: the streams follow its first request, some 100 ms later
     reason: str = ""
     received_at: int = 0  # Unix nanoseconds

@@ -21,7 +21,8 @@ from tests.processes.conftest import IMPATIENT, Process
 from websocket_v6 import Config, ConnectionEvent, Mailbox, WebSocketClientProxy
 from websocket_v6.simulator import Simulator
 
-from .faults import Answer, Bandwidth, CutAfter, Delay, Drip, HalfOpen, Resets, Silence, Since, SlowClose
+from .certificates import secured
+from .faults import Answer, Bandwidth, CutAfter, Delay, Drip, Expired, HalfOpen, Resets, Silence, Since, SlowClose
 from .oracle import Made, Seen, Told, judge
 from .proxy import Fault, FaultProxy
 
@@ -66,6 +67,7 @@ FAULTS: dict[str, Callable[[], Fault]] = {
     "moved": lambda: Answer(MOVED),
     "HTTP/2 only": lambda: Answer(HTTP2),
     "wrong accept": lambda: Answer(WRONG),
+    "certificate expired": Expired,
     "silence": Silence,
     "refused": Resets,
 }
@@ -82,7 +84,9 @@ MOMENTS = (
 ENDPOINTS = ("public", "private")
 ROLES = ("embedded", "host and guest", "plain client at the door")
 # Those that meet new connections; one that is there is ended, so that it is made anew.
-_MEETING = frozenset({"captive portal", "moved", "HTTP/2 only", "wrong accept", "silence", "refused"})
+_MEETING = frozenset(
+    {"captive portal", "moved", "HTTP/2 only", "wrong accept", "certificate expired", "silence", "refused"}
+)
 
 
 class Cell(NamedTuple):
@@ -328,10 +332,11 @@ class World:
         self._folder = folder
         self._stack = stack
         self._keys = {"access_key": sim.access_key, "secret_key": sim.secret_key}
+        self.trust: dict[str, Any] = {}  # who vouches for what the proxy shows, if it speaks TLS
 
     def begin(self) -> None:
         """Have everybody served, or on the way there."""
-        settings = {"url": self.proxy.url, **self._keys, **HURRY}
+        settings = {"url": self.proxy.url, **self._keys, **self.trust, **HURRY}
         match self.cell.role:
             case "embedded":
                 self._take(Component(self.cell.endpoint, Config(mode="embedded", **settings)))
@@ -379,16 +384,17 @@ class World:
 
 @contextlib.contextmanager
 def _world(cell: Cell, folder: Path) -> Iterator[tuple[World, Generator]]:
-    with (
-        Simulator(markets=CODES, limits=None) as sim,
-        FaultProxy(sim.port) as proxy,
-        contextlib.ExitStack() as stack,
-    ):
+    with Simulator(markets=CODES, limits=None) as sim, contextlib.ExitStack() as stack:
+        proxy = FaultProxy(sim.port)
+        world = World(cell, sim, proxy, folder, stack)
+        if cell.fault == "certificate expired":
+            world.trust = {"ca_file": str(secured(proxy, folder.parent))}
+        stack.enter_context(proxy)
         sim.add_key(*OTHER)
         generator = Generator(sim, cell.endpoint)
         generator.start()
         stack.callback(generator.end)
-        yield World(cell, sim, proxy, folder, stack), generator
+        yield world, generator
 
 
 def run_cell(cell: Cell, folder: Path) -> list[str]:

@@ -13,6 +13,7 @@ __all__ = [
     "CutAfter",
     "Delay",
     "Drip",
+    "Expired",
     "HalfOpen",
     "Resets",
     "Silence",
@@ -51,6 +52,10 @@ class Silence(Fault):
     async def meet(self, connection: Connection) -> bool:
         await connection.until_hung_up()
         return True
+
+
+class Expired(Fault):
+    """The certificate has expired, if the proxy speaks TLS (`certificates.py`); who believes it comes through."""
 
 
 class Resets(Fault):

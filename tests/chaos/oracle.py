@@ -32,7 +32,11 @@ class Told(NamedTuple):
 
 
 def judge(seen: Sequence[Seen], made: Sequence[Made], told: Sequence[Told], *, slack: float = SLACK) -> list[str]:
-    """Return what cannot be explained in one stream of one subscription."""
+    """Return what cannot be explained in one stream of one subscription.
+
+    A gap is told to begin when the last bytes came. A slow way holds back what it cannot carry, and nobody knows at its
+    end how much that was: so it may begin as much earlier as what came last was late.
+    """
     order = {one.key: index for index, one in enumerate(made)}
     wrong = []
     known = [one for one in seen if one.key in order]  # what was there before the run is not among `made`
@@ -41,7 +45,8 @@ def judge(seen: Sequence[Seen], made: Sequence[Made], told: Sequence[Told], *, s
         if last <= first:
             wrong.append(f"{after.key} came behind {before.key}: out of order, or twice")
         elif last > first + 1:
-            wrong += _explain(made[first + 1 : last], before, after, told, slack)
+            late = max(0.0, (before.at - made[first].at) / 1e9)
+            wrong += _explain(made[first + 1 : last], before, after, told, slack + late)
     if known and known[-1].key != made[-1].key:
         wrong.append(f"the last is {known[-1].key}, {len(made) - 1 - order[known[-1].key]} before the end")
     return wrong
@@ -60,11 +65,11 @@ def _explain(missing: Sequence[Made], before: Seen, after: Seen, told: Sequence[
     gaps = [one for one in told if before.epoch < one.epoch <= after.epoch]
     if not gaps:
         return [f"{len(missing)} are missing before epoch {after.epoch}, and no gap was announced"]
-    begin = min(one.started for one in gaps) - slack * 1e9
-    outside = [one for one in missing if not begin <= one.at <= after.at]
+    started = min(one.started for one in gaps)
+    outside = [one for one in missing if not started - slack * 1e9 <= one.at <= after.at]
     if not outside:
         return []
-    early, late = (outside[0].at - begin) / 1e9 - slack, (after.at - outside[-1].at) / 1e9
+    early, late = (outside[0].at - started) / 1e9, (after.at - outside[-1].at) / 1e9
     where = f"the first made {early:.3f} s after it began, the last {late:.3f} s before the next was received"
     return [
         f"{len(outside)} are missing outside the gap before epoch {after.epoch}: {where}; {before}, {after}, {gaps}"

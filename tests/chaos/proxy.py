@@ -9,6 +9,7 @@ A fault (`faults.py`) sees every connection and every chunk on its way; what it 
 
 import asyncio
 import contextlib
+import ssl
 import struct
 import threading
 from collections.abc import Coroutine
@@ -86,6 +87,7 @@ class FaultProxy:
         self.fault = fault or Fault()
         self.port = 0
         self.met = 0  # connections
+        self.tls: ssl.SSLContext | None = None  # what it speaks to clients, if that is set before it begins
         self._to = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="fault-proxy")
@@ -96,7 +98,7 @@ class FaultProxy:
     @property
     def url(self) -> str:
         """The public endpoint, through the proxy."""
-        return f"ws://127.0.0.1:{self.port}/websocket/v1"
+        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}/websocket/v1"
 
     @property
     def rest_url(self) -> str:
@@ -128,7 +130,7 @@ class FaultProxy:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=HEAD)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=HEAD, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         self._is_up.set()
         await self._stop.wait()

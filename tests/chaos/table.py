@@ -49,6 +49,7 @@ def render(found: Mapping[Cell, Sequence[str]]) -> str:
                 texts.append(f"{well}/{len(there)}" if there else " ".join(f"[{number}]" for number in numbers))
             parts.append(f"| {fault} | {' | '.join(texts)} |\n")
         parts.append("\n")
+    parts.append("Cells of the expired certificate speak TLS, the others do not.\n\n")
     parts.append("Why a cell is not there, or not for each way to be served:\n\n")
     parts += [f"{number}. {reason}\n" for number, reason in enumerate(reasons, 1)]
     wrong = [f"- {cell}: {'; '.join(words)}\n" for cell, words in found.items() if words]

@@ -33,6 +33,14 @@ def test_every_difference_must_be_explained(events: list[Seen], told: list[Told]
     assert (words is None and not wrong) or (words is not None and any(words in one for one in wrong))
 
 
+@pytest.mark.parametrize(("late", "words"), [(0.0, "missing outside the gap"), (2.0, "missing outside"), (3.0, None)])
+def test_a_gap_may_begin_as_much_earlier_as_the_last_message_was_late(late: float, words: str | None) -> None:
+    """It was told to begin at 4.9, when 1 had come; 2 is missing."""
+    events = [Seen("0", 1, 0), Seen("1", 1, int((1 + late) * S)), *seen(5, 6, 7, 8, 9, epoch=2)]
+    wrong = judge(events, MADE, [Told(2, int(4.9 * S))], slack=0.5)
+    assert (words is None and not wrong) or (words is not None and any(words in one for one in wrong))
+
+
 def test_it_counts_what_came_and_what_did_not() -> None:
     assert count(seen(99, 2, 3, 7), MADE) == (3, 3)
     assert count(seen(99), MADE) == (0, 0)

@@ -1,13 +1,16 @@
 """The proxy passes on what no fault touches, and does what its faults say."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from .faults import Answer, Bandwidth, CutAfter, Delay, Drip, HalfOpen, Resets, Silence, SlowClose
+from .certificates import secured
+from .faults import Answer, Bandwidth, CutAfter, Delay, Drip, Expired, HalfOpen, Resets, Silence, SlowClose
 from .proxy import Fault, FaultProxy
 
 REQUEST = b"GET /x HTTP/1.1\r\nHost: me\r\n\r\n"
@@ -126,3 +129,25 @@ def test_a_fault_acts_on_connections_that_are_there(server: Server) -> None:
         proxy.reset_all()
         with pytest.raises(ConnectionResetError):
             sock.recv(65536)
+
+
+def test_an_expired_certificate_is_shown_while_the_fault_lasts(server: Server, tmp_path: Path) -> None:
+    proxy = FaultProxy(server.port)
+    trusting = ssl.create_default_context(cafile=str(secured(proxy, tmp_path)))
+
+    def echo() -> bytes:
+        with (
+            socket.create_connection(("127.0.0.1", proxy.port), timeout=TIMEOUT) as sock,
+            trusting.wrap_socket(sock, server_hostname="127.0.0.1") as secure,
+        ):
+            secure.sendall(REQUEST)
+            return secure.recv(65536)
+
+    with proxy:
+        assert proxy.url.startswith("wss://")
+        assert echo() == REQUEST
+        proxy.fault = Expired()
+        with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+            echo()
+        proxy.fault = Fault()
+        assert echo() == REQUEST

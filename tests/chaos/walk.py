@@ -37,9 +37,6 @@ COMPONENTS = 5
 WANTS = 4  # subscriptions of one component
 LASTS = 0.3  # seconds at most that a fault lasts
 SETTLED = 60.0  # seconds until all is well again, on a machine that does much else
-# A slow way holds back what it cannot carry, while a fault goes on over some steps. At its end nobody knows how old was
-# what came last: a gap may begin as much earlier than it is told.
-HELD_BACK = 6.0
 AT_REST = 1.0  # seconds for the last of everything to arrive, once nothing more is made
 STEPS_BETWEEN = 12  # quiet moments
 KEEP_ALL = Mailbox.lossless(1 << 28)
@@ -289,10 +286,12 @@ class Walk:
                     for made in self.maker.made.values():
                         del made[:-1]
                     break
+            # A callback that was just running when its component was forgotten kept it: the next collection takes it.
+            gc.collect()
             missing = [*self._behind(), *self._too_few()]
             assert time.monotonic() < deadline, f"not served within {SETTLED:g} s: {missing}\n{self._standing()}"
             threading.Event().wait(0.1)
-        assert not wrong, "\n".join(wrong)
+        assert not wrong, "\n".join([*wrong, self._standing()])
         self.figures["quiet"] += 1
 
     def _standing(self) -> str:
@@ -341,7 +340,7 @@ class Walk:
         for _, component, want, code, made, seen in self._streams():
             told = component.gaps("private" if want.kind == "my_order" else "public")
             name = f"{component.name} {want.kind} {code}"
-            wrong += [f"{name}: {words}" for words in judge(seen, made, told, slack=HELD_BACK)]
+            wrong += [f"{name}: {words}" for words in judge(seen, made, told)]
             self.figures["messages"] += len(seen)
             self.figures["gaps"] += len(told)
         for _, component in self.components:

@@ -42,6 +42,7 @@ from websocket_v6.protocol.delivery.commands import (
     Mark,
     Merge,
     Retire,
+    Skip,
     Turn,
 )
 from websocket_v6.protocol.delivery.policy import Mailbox
@@ -412,6 +413,42 @@ def test_a_deeper_book_is_waited_for(world: World) -> None:
     late = world.subscribe(BITCOIN)
     world.deliver(ticker(2), ticker(3, "SNAPSHOT"))
     assert prices(world.take(late)) == [("SNAPSHOT", 3)]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_was_on_its_way_when_its_stream_was_left_out_is_nobodys(world: World, others: int) -> None:
+    """Whether there is another source, or not."""
+    world.subscribe(BITCOIN)
+    world.deliver(ticker(1, "SNAPSHOT"))
+    world.tell(*[Merge("public", True)] * others, DropRoutes(1, None), Skip(1, (BITCOIN,)), Retire((BITCOIN,)))
+    world.settle()
+    again, later = world.subscribe(BITCOIN), world.subscribe(BITCOIN, snapshots=False)
+    world.deliver(ticker(2), ticker(3))
+    world.deliver(ticker(9, "SNAPSHOT"), ticker(10))
+    assert prices(world.take(again)) == [("SNAPSHOT", 9), ("REALTIME", 10)]
+    assert prices(world.take(later)) == [("REALTIME", 10)]
+    assert [set(one.streams) for one in world.heard(StreamsSeen)] == [{BITCOIN}] * 2, "the first of each life"
+
+
+def test_what_is_skipped_in_vain_counts_again(world: World) -> None:
+    world.tell(Skip(1, (BITCOIN,)))
+    mailbox = world.subscribe(BITCOIN)
+    world.deliver(ticker(2))
+    world.tell(Skip(1, (BITCOIN,), is_on=False))
+    world.deliver(ticker(3))
+    assert prices(world.take(mailbox)) == [("REALTIME", 3)]
+
+
+def test_what_is_held_of_a_source_is_forgotten_when_it_leaves_that_out(world: World) -> None:
+    world.tell(Merge("public", True))
+    world.attach(2)
+    world.tell(Admit(2, 1, True))
+    mailbox = world.subscribe(BITCOIN)
+    world.deliver(ticker(1), source=2)
+    world.tell(Skip(2, (BITCOIN,)))
+    world.deliver(ticker(2, at=2), ticker(7, "SNAPSHOT", at=7), ticker(8, at=8), source=2)
+    world.tell(Join(2))
+    assert [price for _, price in prices(world.take(mailbox))] == [7, 8]
 
 
 def test_a_malformed_message_is_counted_once_and_a_type_logged_once(

@@ -269,3 +269,13 @@ def test_trades_are_delivered_once_and_in_order_while_a_line_that_joined_goes_on
             del began[line]
     numbers = [int(payload.partition(b'"sid":')[2].partition(b",")[0]) for payload in side.delivered]
     assert numbers == list(range(1, max((at[line] for line in joined), default=0) + 1))
+
+
+def test_what_a_held_line_leaves_out_is_forgotten_and_the_rest_is_not() -> None:
+    side = Side()
+    side.merger.begin(2)
+    side.bring(2, ticker(1))
+    side.bring(2, trade(1), stream="trade KRW-BTC")
+    side.merger.skip(2, ["ticker KRW-BTC"])
+    side.merger.skip(3, ["ticker KRW-BTC"])
+    assert side.join(2) == [trade(1)]

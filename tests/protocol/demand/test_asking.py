@@ -14,6 +14,7 @@ from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want, my_asset_want, orderbook_want, ticker_want
 
+ALWAYS = float("-inf")
 BTC, ETH = "ticker KRW-BTC", "ticker KRW-ETH"
 BOOK, OTHER_BOOK = "orderbook KRW-BTC", "orderbook KRW-ETH"
 FLUSH = Deadline(Kind.FLUSH)
@@ -513,11 +514,17 @@ steps = st.lists(
 
 
 def next_flush(parts: Parts, now: float) -> float | None:
-    """Return when `flush` is to be called next, and forget all other deadlines before that."""
+    """Return when `flush` is to be called next; no snapshot ever comes, and all other deadlines are forgotten."""
     parts.asking.plan_flush(now)
     while (due := parts.deadlines.next_due) is not None:
-        if FLUSH in parts.deadlines.pop(due)[0]:
+        ready, mark = parts.deadlines.pop(due)
+        if FLUSH in ready:
             return due
+        for one in parts.deadlines.marked(mark, ALWAYS, due) if mark is not None else ():
+            attachment = parts.sources.attachment(one.attachment)
+            if one.kind is Kind.ANSWERED and attachment is not None:
+                attachment.coverage.give_up()
+        parts.asking.plan_flush(due)
     return None
 
 

@@ -126,6 +126,139 @@ def test_what_was_not_asked_before_is_a_sign_that_the_request_is_in_force() -> N
     assert served.saw(["ticker KRW-BTC", "trade KRW-BTC"])
 
 
+@pytest.mark.parametrize(
+    ("came", "is_awaited"),
+    [
+        ([], True),
+        (["ticker KRW-BTC"], True),
+        (["ticker KRW-XRP", "ticker KRW-ETH"], True),
+        (["ticker KRW-BTC", "ticker KRW-ETH"], False),
+    ],
+)
+def test_snapshots_are_awaited_until_the_last_has_come(came: list[str], is_awaited: bool) -> None:
+    union, served = union_of("KRW-BTC", "KRW-ETH"), Coverage()
+    assert not served.is_awaited
+    ask(served, union)
+    served.saw(came)
+    assert served.is_awaited is is_awaited
+    assert served.awaits(union, repeats=True) is is_awaited
+    assert not served.awaits(union, repeats=False), "who repeats nothing may be asked again"
+    served.give_up()
+    assert not served.is_awaited
+
+
+def test_a_request_that_leaves_something_out_waits_for_it_whoever_is_asked() -> None:
+    union, served = union_of("KRW-BTC", "KRW-ETH"), Coverage()
+    ask(served, union)
+    union.remove(ticker_want("KRW-BTC"))
+    assert served.awaits(union, repeats=False)
+    served.saw(["ticker KRW-BTC"])
+    assert not served.awaits(union, repeats=False)
+
+
+def left_out(*came: str) -> tuple[Union, Coverage, tuple[str, ...]]:
+    """Return what was served of Bitcoin and Ether, and what the request says to leave out that asks for Ether alone."""
+    union, served = union_of("KRW-BTC", "KRW-ETH"), Coverage()
+    ask(served, union)
+    served.saw(came)
+    union.remove(ticker_want("KRW-BTC"))
+    plan = served.plan(union)
+    assert plan is not None
+    left = served.leaves(plan)
+    served.sent(plan)
+    return union, served, left
+
+
+def test_what_has_come_and_is_left_out_may_still_be_on_its_way() -> None:
+    assert left_out("ticker KRW-BTC", "ticker KRW-ETH")[2] == ("ticker KRW-BTC",)
+    assert left_out("ticker KRW-ETH")[2] == (), "of what never came nothing is known to have a snapshot"
+
+
+def test_what_was_left_out_is_taken_anyway_once_if_it_does_not_begin_anew() -> None:
+    union, served, _ = left_out("ticker KRW-BTC", "ticker KRW-ETH")
+    union.add(ticker_want("KRW-BTC"))
+    ask(served, union)
+    assert served.take_anyway(["ticker KRW-BTC", "ticker KRW-ETH"]) == ("ticker KRW-BTC",)
+    assert served.take_anyway(["ticker KRW-BTC"]) == ()
+
+
+def test_what_has_begun_anew_needs_not_be_taken_anyway() -> None:
+    union, served, _ = left_out("ticker KRW-BTC", "ticker KRW-ETH")
+    union.add(ticker_want("KRW-BTC"))
+    ask(served, union)
+    served.saw(["ticker KRW-BTC"])
+    assert served.take_anyway(["ticker KRW-BTC"]) == ()
+
+
+def test_a_snapshot_alone_leaves_nothing_behind_it() -> None:
+    union, served = union_of("KRW-BTC"), Coverage()
+    union.add(trade_want("KRW-BTC", realtime=False))
+    ask(served, union)
+    served.saw(["trade KRW-BTC", "ticker KRW-BTC"])
+    union.remove(trade_want("KRW-BTC", realtime=False))
+    union.add(ticker_want("KRW-ETH"))
+    plan = served.plan(union)
+    assert plan is not None
+    assert served.leaves(plan) == ()
+
+
+def test_what_has_no_snapshot_is_never_skipped() -> None:
+    union, served = Union(), Coverage()
+    union.add(my_order_want())
+    union.add(my_asset_want())
+    ask(served, union)
+    served.saw(["myOrder *", "myAsset *"])
+    union.remove(my_order_want())
+    plan = served.plan(union)
+    assert plan is not None
+    assert served.leaves(plan) == ()
+
+
+def test_only_what_is_asked_for_the_first_time_is_awaited() -> None:
+    union, served = union_of("KRW-BTC"), Coverage()
+    ask(served, union)
+    union.add(ticker_want("KRW-ETH"))
+    ask(served, union)
+    served.saw(["ticker KRW-ETH"])
+    assert not served.is_awaited, "Bitcoin did not come the first time: it may be unknown"
+    union.add(ticker_want("KRW-XRP"))
+    ask(served, union)
+    assert served.is_awaited
+
+
+def test_a_deeper_book_is_awaited_and_one_that_runs_is_not() -> None:
+    union, served = Union(), Coverage()
+    union.add(orderbook_want("KRW-BTC", depth=5))
+    ask(served, union)
+    served.saw(["orderbook KRW-BTC"])
+    union.add(orderbook_want("KRW-BTC", depth=15))
+    ask(served, union)
+    assert served.is_awaited
+    served.saw(["orderbook KRW-BTC"])
+    union.remove(orderbook_want("KRW-BTC", depth=15))
+    ask(served, union)
+    assert not served.is_awaited
+
+
+def test_a_snapshot_alone_that_is_given_up_is_awaited_no_more() -> None:
+    once, union, served = ticker_want("KRW-BTC", realtime=False), Union(), Coverage()
+    union.add(once)
+    ask(served, union)
+    served.forget(union.remove(once))
+    union.add(once)
+    assert not served.is_awaited, "it is to be asked for anew"
+
+
+@pytest.mark.parametrize(
+    "want", [my_order_want(), my_asset_want(), indicator_want("KRW-BTC", timeframe="5m", indicators=RSI)]
+)
+def test_what_has_no_snapshot_is_not_awaited(want: Want) -> None:
+    union, served = Union(), Coverage()
+    union.add(want)
+    ask(served, union)
+    assert not served.is_awaited
+
+
 def test_a_deeper_book_begins_with_a_snapshot_whoever_wants_it() -> None:
     union, served = Union(), Coverage()
     union.add(orderbook_want("KRW-BTC", depth=5, snapshot=False))

@@ -4,12 +4,13 @@ Everything that happens is one step, chosen by whoever walks; after each step wh
 """
 
 import itertools
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from tests.protocol.demand.walk_router import Router
 from tests.protocol.demand.walk_sources import BAD, UNKNOWN, Peer, Queue
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.delivery.commands import Retire
 from websocket_v6.protocol.demand import commands as out
 from websocket_v6.protocol.demand.endpoint import Endpoint
 from websocket_v6.protocol.demand.source import Traits, What
@@ -20,6 +21,19 @@ from websocket_v6.protocol.exchange.wants import Want, orderbook_want, ticker_wa
 
 CODES = ["KRW-A", "KRW-B", "KRW-C"]
 LATE = 0.05  # seconds after which whatever lies in a queue is looked at, if it can be
+ANSWERED_WITHIN = 1.0  # seconds in which nothing is asked for a second time, as no snapshot need have come
+
+
+class First(NamedTuple):
+    """How a snapshot was asked for the first time: how deep, in which request of its attachment, and when.
+
+    `is_live`: not alone.
+    """
+
+    depth: int
+    is_live: bool
+    request: int
+    at: float
 
 
 class Walk:
@@ -40,6 +54,7 @@ class Walk:
         self.epoch, self.is_open = 0, False
         self.asked: set[int] = set()  # questions without an answer
         self.ended: set[int] = set()
+        self.awaited: dict[int, dict[str, First]] = {}  # snapshots that were asked for, by attachment
         self.steps: dict[str, int] = {}
         self.router = Router(self, self.ended)
         self.heed(self.endpoint.use_router(None, self.now, self.now_ns))
@@ -72,10 +87,12 @@ class Walk:
                 error = TransportError("no") if rest[1] == "refused" else None
                 self.heed(self.endpoint.state(rest[0], rest[1], What(self.now_ns, "", error), now))
             case "seen":
+                self.awaited.get(rest[0], {}).pop(rest[1], None)
                 self.heed(self.endpoint.seen(rest[0], (rest[1],), now, self.now_ns))
             case "answer":
                 self.heed(self.endpoint.answered(rest[0], SubscriptionList(rest[1], ()), now, self.now_ns))
             case "error":
+                self.awaited.pop(rest[0], None)  # the connection is about to end, and answers nothing more
                 self.heed(self.endpoint.refused(rest[0], "WRONG_FORMAT", "no", (), now))
             case "satisfied":
                 self.heed(self.endpoint.satisfied(rest[0], rest[1], now))
@@ -84,9 +101,12 @@ class Walk:
         return True
 
     def heed(self, commands: list[out.Command]) -> None:
+        self.forget_apart()
         for command in commands:
             match command:
                 case out.Connect() | out.Disconnect() | out.SendRequest() | out.ListSubscriptions():
+                    if isinstance(command, out.SendRequest):
+                        self.check_request(command)
                     peer = self.peers.get(command.source)
                     if peer is not None:
                         peer.told.put(self.now, command)
@@ -99,7 +119,38 @@ class Walk:
                 case out.Answer(asker) | out.Deny(asker):
                     self.asked.remove(asker)
                 case _:
+                    if isinstance(command, Retire):
+                        self.forget_awaited(command.streams)
                     self.tell_router(command)
+
+    def check_request(self, request: out.SendRequest) -> None:
+        """Check that it asks for no snapshot again that the last one was the first to ask for, before its time."""
+        awaited = self.awaited.get(request.attachment, {})
+        snapshots = dict(_snapshots(request))
+        for stream, first in awaited.items():
+            depth, _ = snapshots.get(stream, (first.depth + 1, True))
+            if depth <= first.depth and first.request == request.number - 1:
+                assert self.now > first.at + ANSWERED_WITHIN - 1e-9, f"{stream} again after {self.now - first.at:g} s"
+        self.awaited[request.attachment] = {
+            stream: awaited[stream]._replace(is_live=is_live)
+            if stream in awaited and depth <= awaited[stream].depth
+            else First(depth, is_live, request.number, self.now)
+            for stream, (depth, is_live) in snapshots.items()
+        }
+
+    def forget_awaited(self, retired: Iterable[str]) -> None:
+        """Forget snapshots alone that nobody wants any more: who wants one later is not given that."""
+        for awaited in self.awaited.values():
+            for stream in retired:
+                if stream in awaited and not awaited[stream].is_live:
+                    del awaited[stream]
+
+    def forget_apart(self) -> None:
+        """Let nothing be known of what a lease had before it was set apart, or all of its stream were."""
+        union, apart = self.endpoint._leases.union, self.endpoint.inheritance().leases.suspicion.apart
+        for (number, stream), routed in self.router.routes.items():
+            if stream not in union or number in apart:
+                routed.last = None
 
     def hear(self, told: out.Tell) -> None:
         assert told.epoch >= self.epoch, "epochs never fall"
@@ -135,7 +186,7 @@ class Walk:
         self.counts[stream] = self.counts.get(stream, 0) + 1
         for peer in self.peers.values():
             if stream in peer.serves and peer.attachment is not None:
-                peer.unread.put(self.now, ("data", stream, self.counts[stream], peer.serves[stream], False))
+                peer.unread.put(self.now, ("data", stream, self.counts[stream], peer.serves[stream], "live"))
         return True
 
     # --- the supervisor
@@ -304,11 +355,8 @@ class Walk:
         for number, (want, satisfied) in leases.leases.items():
             if number not in apart:
                 expected.add(want, [stream for stream in want.streams() if stream not in satisfied])
-        union = self.endpoint._leases.union
-        assert _counts(union) == _counts(expected)
-        for (number, stream), routed in self.router.routes.items():
-            if stream not in union or number in apart:
-                routed.last = None
+        assert _counts(self.endpoint._leases.union) == _counts(expected)
+        self.forget_apart()
         if not self.router.queue:
             for number, stream in self.router.routes:
                 assert number in self.leases
@@ -362,6 +410,16 @@ class Walk:
         once = [stream for stream, one in union.demands.items() if one.once and UNKNOWN not in stream]
         assert not once, "snapshots that were never given"
         assert self.is_open or not len(union)
+
+
+def _snapshots(request: out.SendRequest) -> Iterator[tuple[str, tuple[int, bool]]]:
+    """Yield the streams of which it asks a snapshot: how deep, and whether for more than that."""
+    for one in request.types:
+        codes = one["codes"] if "is_only_realtime" not in one else ()
+        assert isinstance(codes, Sequence)
+        for code in codes:
+            name, _, depth = code.partition(".")
+            yield f"{one['type']} {name}", (int(depth or 30), "is_only_snapshot" not in one)
 
 
 def _counts(union: Union) -> dict[str, tuple[Any, ...]]:

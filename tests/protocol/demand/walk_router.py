@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.protocol.demand.walk_sources import Queue, World
 from websocket_v6.protocol.delivery import commands as router
+from websocket_v6.protocol.delivery.strays import Strays
 from websocket_v6.protocol.demand import commands as out
 
 __all__ = ["Router"]
@@ -28,9 +29,10 @@ class Router:
         self.routes: dict[tuple[int, str], Routed] = {}
         self.admitted: dict[int, tuple[int, int, bool]] = {}  # attachment -> source, epoch, is held
         self.begun: dict[int, set[str]] = {}
-        self.held: dict[int, list[tuple[str, int, int, bool]]] = {}
+        self.held: dict[int, list[tuple[str, int, int, str]]] = {}
         self.last: dict[str, int] = {}  # the number of each stream's last message
         self.expects: set[str] = set()
+        self.strays = Strays()
         self.epoch = 0
 
     def step(self) -> bool:
@@ -87,6 +89,13 @@ class Router:
                 self.world.tell_registry(("marked", number, flowing))
             case router.Expect(streams):
                 self.expects.update(streams)
+            case router.Skip(attachment, streams, is_on):
+                if attachment in self.admitted and is_on:
+                    self.strays.skip(attachment, streams)
+                    if attachment in self.held:
+                        self.held[attachment] = [row for row in self.held[attachment] if row[0] not in streams]
+                elif attachment in self.admitted:
+                    self.strays.take(attachment, streams)
             case router.Retire(streams):
                 for stream in streams:
                     self.last.pop(stream, None)
@@ -110,32 +119,34 @@ class Router:
         else:
             self.routes[route.lease, stream] = routed
 
-    def data(self, attachment: int, stream: str, number: int, depth: int, is_snapshot: bool) -> None:
+    def data(self, attachment: int, stream: str, number: int, depth: int, kind: str) -> None:
+        """Take a message: "live", a "snapshot", or one "alone", behind which nothing follows."""
         if attachment in self.ended:
+            return
+        is_snapshot = kind != "live"
+        if self.strays.is_one(attachment, stream, is_snapshot=is_snapshot):
             return
         is_held = self.admitted[attachment][2]
         is_first = stream not in self.begun[attachment] or is_snapshot
         self.begun[attachment].add(stream)
         if is_held:
-            self.held[attachment].append((stream, number, depth, is_snapshot))
+            self.held[attachment].append((stream, number, depth, kind))
         if is_first:
             self.world.tell_registry(("seen", attachment, stream))
         if not is_held:
-            self.deliver(attachment, stream, number, depth, is_snapshot)
+            self.deliver(attachment, stream, number, depth, kind)
 
-    def deliver(self, attachment: int, stream: str, number: int, depth: int, is_snapshot: bool) -> None:
-        epoch = self.admitted[attachment][1]
-        is_awaited = is_snapshot and stream in self.expects
+    def deliver(self, attachment: int, stream: str, number: int, depth: int, kind: str) -> None:
+        epoch, is_snapshot = self.admitted[attachment][1], kind != "live"
+        waiting = [routed for (_, waits_for), routed in self.routes.items() if waits_for == stream and routed.waits]
+        is_awaited = is_snapshot and (stream in self.expects or bool(waiting))
+        if number <= self.last.get(stream, -1) - is_awaited:
+            return  # it came before; a snapshot that was held for long is not what is waited for
         if is_snapshot:
             self.expects.discard(stream)
-            for (_, waits_for), routed in self.routes.items():
-                if waits_for == stream:
-                    is_awaited = is_awaited or routed.waits
-                    routed.waits = False
-        if number <= self.last.get(stream, -1) - is_awaited:
-            return
+            for routed in waiting:
+                routed.waits = False
         self.last[stream] = number
-        is_stray = self._is_stray(attachment, stream, number)
         for (lease, routed_stream), routed in list(self.routes.items()):
             if routed_stream != stream or routed.waits:
                 continue
@@ -143,12 +154,7 @@ class Router:
                 del self.routes[lease, stream]
                 self.world.tell_registry(("satisfied", lease, stream))
                 continue
-            if routed.last is not None and routed.last[0] == epoch and not is_stray:
+            if routed.last is not None and routed.last[0] == epoch:
                 is_next = number == routed.last[1] + 1 or (is_snapshot and number == routed.last[1])
                 assert is_next, f"{stream} to {lease}: {routed.last} then {epoch, number, attachment}"
-            routed.last = None if is_stray else (epoch, number)
-
-    def _is_stray(self, attachment: int, stream: str, number: int) -> bool:
-        """Whether a message is from before its stream was left out of a request, so that nothing begins with it."""
-        peer = self.world.peers.get(self.admitted[attachment][0])
-        return peer is not None and (stream not in peer.serves or number < peer.begun[stream])
+            routed.last = None if kind == "alone" else (epoch, number)

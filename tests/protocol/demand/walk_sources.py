@@ -69,7 +69,6 @@ class Peer:
         self.attachment: int | None = None
         self.is_admitted = False
         self.serves: dict[str, int] = {}  # stream -> depth
-        self.begun: dict[str, int] = {}  # stream -> the number of its last message before it was served
         self.read_at = 0.0
         self.lag = 0.0  # seconds that it and its exchange are behind, beside what is usual
         self.is_gone = False
@@ -118,7 +117,7 @@ class Peer:
             return False
         self.world.tell_router(("ended", self.attachment, self.read_at))
         self.attachment, self.closes_at = None, None
-        self.serves, self.begun = {}, {}
+        self.serves = {}
         self.sent.clear()
         self.unread.clear()
         return True
@@ -150,8 +149,8 @@ class Peer:
                 if "is_only_snapshot" not in one:
                     serves[stream] = levels
                 if "is_only_realtime" not in one:
-                    self.unread.put(self.world.now, ("data", stream, self.world.counts.get(stream, 0), levels, True))
-        self.begun = {stream: self.begun.get(stream, self.world.counts.get(stream, 0)) for stream in serves}
+                    kind = "alone" if "is_only_snapshot" in one else "snapshot"
+                    self.unread.put(self.world.now, ("data", stream, self.world.counts.get(stream, 0), levels, kind))
         self.serves = serves
 
     def read(self) -> bool:
