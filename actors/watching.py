@@ -15,6 +15,7 @@ from websocket_v6.protocol.supervision.watch import Watch
 from .base import TimedInbox, actor_of
 from .failures import Death, Hang
 from .messages.common import Ref
+from .visited import VisitedInbox
 
 __all__ = ["HANG", "LOOK", "MOST_GIVEN_UP", "Watchman"]
 
@@ -60,7 +61,7 @@ class Watchman:
         turns = {name: inbox.turn for name, (inbox, _) in threads.items() if name not in dead}
         for name, seconds in self._watch.look(turns, now).items():
             if self._may_give_up(name):
-                found[name] = Hang(seconds, _stack_of(threads[name][1]))
+                found[name] = Hang(seconds, _stack_of(_at_work(*threads[name])))
         return found
 
     def _may_give_up(self, name: str) -> bool:
@@ -91,6 +92,11 @@ class Watchman:
         except Exception:  # it may have been in the middle of something
             logger.exception("what the engine's %s leaves cannot be read", type(actor).__name__)
             return None
+
+
+def _at_work(inbox: TimedInbox, own: threading.Thread) -> threading.Thread:
+    visitors = list(inbox.visitors) if isinstance(inbox, VisitedInbox) else []
+    return visitors[0] if visitors else own
 
 
 def _stack_of(thread: threading.Thread) -> str:

@@ -271,7 +271,7 @@ def main() -> None:
         os.sched_setaffinity(0, {assignment.core})
     messages = make_messages(assignment.kind, assignment.markets, assignment.block)
     if assignment.stamps:
-        stamps = StampMeter(assignment.warm_up + assignment.goal)
+        stamps = StampMeter(assignment.warm_up + assignment.goal, assignment.warm_up)
         more = MEMBERS[assignment.member](assignment, messages, stamps)
         Path(assignment.stamps).write_bytes(stamps.stamps.tobytes())
         reading = stamps.reading()

@@ -120,12 +120,13 @@ class FanMeter:
 
 
 class StampMeter:
-    """Writes down when each message was read."""
+    """Writes down when each message was read; the clocks run from the end of the warm-up, if there is one."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, warm_up: int = 0) -> None:
         self.is_done = False
         self.stamps = array("q")  # monotonic nanoseconds
         self._count = count
+        self._warm_up = warm_up
         self._cpu_started = _cpu_seconds()
         self._started = time.perf_counter()
         self._done = threading.Event()
@@ -133,7 +134,9 @@ class StampMeter:
     def took(self, symbol: str, price: Any) -> None:  # noqa: ARG002
         """Write down the time."""
         self.stamps.append(time.monotonic_ns())
-        if len(self.stamps) == self._count:
+        if len(self.stamps) == self._warm_up:
+            self._cpu_started, self._started = _cpu_seconds(), time.perf_counter()
+        elif len(self.stamps) == self._count:
             self.is_done = True
             self._done.set()
 
@@ -142,9 +145,9 @@ class StampMeter:
         self._done.wait()
 
     def reading(self) -> Reading:
-        """Return what the whole run took, from the meter's making."""
+        """Return what the run took after the warm-up."""
         return Reading(
-            len(self.stamps),
+            len(self.stamps) - self._warm_up,
             time.perf_counter() - self._started,
             _cpu_seconds() - self._cpu_started,
             peak_mib(),

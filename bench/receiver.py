@@ -63,7 +63,7 @@ def measure_throughput(assignment: Assignment, messages: Messages) -> dict[str, 
 
 def measure_delay(assignment: Assignment, messages: Messages) -> dict[str, Any]:
     """Run the contender at the sender's pace."""
-    meter = StampMeter(assignment.warm_up + assignment.goal)
+    meter = StampMeter(assignment.warm_up + assignment.goal, assignment.warm_up)
     CONTENDERS[assignment.contender].run(Task(assignment.url, messages, meter, say_ready))
     Path(assignment.stamps).write_bytes(meter.stamps.tobytes())
     return meter.reading()._asdict()

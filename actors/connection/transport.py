@@ -24,6 +24,7 @@ from websocket_v6.actors.messages.connection import (
     next_attachment,
 )
 from websocket_v6.actors.messages.router import Attach, SourceEnded, SourceOpened, SourceSaid, SourceState
+from websocket_v6.actors.visited import visit
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.steps import Sample
 from websocket_v6.protocol.connection.target import Target
@@ -294,7 +295,7 @@ class Transport(threading.Thread):
         self._wholeness.data(batch.whole_ns)
         if self._attached_whole_ns:
             self._attached_whole_ns = max(self._attached_whole_ns, batch.whole_ns)
-        tell(self._router, batch)
+        visit(self._router, batch)
         self._allowance.use(batch.weight)
         if not self._allowance:
             self._reading_since = None

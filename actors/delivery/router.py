@@ -12,7 +12,7 @@ from collections import deque
 from contextlib import suppress
 from typing import NamedTuple
 
-from websocket_v6.actors.base import Actor, tell
+from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Credits, GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.registry import Marked, StreamsSeen
 from websocket_v6.actors.messages.router import (
@@ -35,6 +35,7 @@ from websocket_v6.actors.messages.router import (
 )
 from websocket_v6.actors.messages.server import Beaten
 from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.actors.visited import VisitedActor
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.commands import (
     Admit,
@@ -94,7 +95,7 @@ class HoldOver(NamedTuple):
     epoch: int
 
 
-class Router(Actor):
+class Router(VisitedActor):
     """Delivers batches into mailboxes, and tells the registry all that sources say, in the order in which they say it.
 
     Receives Attach, SourceState, SourceOpened, Batch, SourceSaid and SourceEnded from sources, routes and the commands

@@ -20,6 +20,8 @@ def there(ref: Ref | None) -> Ref:
 class Ear:
     """As far as `tell` goes, the ref of an actor; without a thread."""
 
+    actor_inbox = None  # nobody can visit it
+
     def __init__(self) -> None:
         self._told: queue.SimpleQueue[Any] = queue.SimpleQueue()
 

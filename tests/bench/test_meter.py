@@ -1,6 +1,7 @@
 """The meters, which every contender calls."""
 
 import threading
+import time
 from decimal import Decimal
 
 import pytest
@@ -62,3 +63,21 @@ def test_stamps_are_in_order() -> None:
     meter.wait()
     assert list(meter.stamps) == sorted(meter.stamps)
     assert meter.reading().messages == 3
+
+
+def test_stamps_of_the_warm_up_are_not_counted() -> None:
+    meter = StampMeter(3, warm_up=2)
+    meter.took("KRW-BTC", 1)
+    spend(0.05)
+    for _ in range(2):
+        meter.took("KRW-BTC", 1)
+    reading = meter.reading()
+    assert (reading.messages, len(meter.stamps)) == (1, 3)
+    assert reading.cpu_seconds < 0.05
+
+
+def spend(seconds: float) -> None:
+    """Use up CPU time."""
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass

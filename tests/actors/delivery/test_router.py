@@ -31,6 +31,7 @@ from websocket_v6.actors.messages.router import (
     UseRegistry,
 )
 from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.actors.visited import VisitedInbox, visit
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.commands import (
     Admit,
@@ -46,6 +47,7 @@ from websocket_v6.protocol.delivery.commands import (
     Turn,
 )
 from websocket_v6.protocol.delivery.policy import Mailbox
+from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.heads import StatusUp
 
@@ -106,8 +108,13 @@ class World:
         return mailbox
 
     def deliver(self, *messages: tuple[str, bytes], source: int = 1, endpoint: str = "public", **marks: bool) -> None:
-        streams, payloads = [one[0] for one in messages], [one[1] for one in messages]
-        self.tell(Batch(endpoint, source, 20, 5, streams, payloads, **marks))
+        self.tell(batch(*messages, source=source, endpoint=endpoint, **marks))
+
+    @property
+    def inbox(self) -> VisitedInbox:
+        inbox = self.router.actor_inbox
+        assert isinstance(inbox, VisitedInbox)
+        return inbox
 
     def settle(self) -> Any:
         """Wait until it has done all it was told, and return its health."""
@@ -135,6 +142,10 @@ def world() -> Iterator[World]:
     yield made
     for ref in (made.router, made.registry):
         assert stop_and_join(ref, 5)
+
+
+def batch(*messages: tuple[str, bytes], source: int = 1, endpoint: str = "public", **marks: bool) -> Batch:
+    return Batch(endpoint, source, 20, 5, [one[0] for one in messages], [one[1] for one in messages], **marks)
 
 
 def ticker(price: int, stream_type: str = "REALTIME", at: int = 1) -> tuple[str, bytes]:
@@ -273,6 +284,36 @@ def test_a_bug_is_told_with_what_a_successor_begins_with(world: World) -> None:
     assert "admitted twice" in str(failed.error)
     assert failed.inheritance.whole_ns == {"public": 20}
     assert list(failed.inheritance.trades) == [TRADES]
+
+
+def test_a_source_that_visits_finds_its_batch_delivered(world: World) -> None:
+    mailbox = world.subscribe(BITCOIN)
+    world.settle()
+    wait_until(lambda: world.inbox.turn % 2 == 0, "rest")
+    visit(world.router, batch(ticker(1)))
+    assert len(mailbox.take_many(0.0, 10)) == 1
+    assert world.credits[1].qsize() == CREDITS + 1, "and its credit is back"
+
+
+def test_what_was_told_before_a_visit_is_delivered_before_it(world: World) -> None:
+    mailbox = world.subscribe(BITCOIN)
+    numbers = range(200)
+    for number in numbers:
+        (visit if number % 3 else tell)(world.router, batch(ticker(number)))
+        world.credits[1].get(timeout=20)
+    assert [price for _, price in prices(world.take(mailbox))] == list(numbers)
+
+
+def test_a_bug_at_a_visit_is_the_router_s(world: World) -> None:
+    world.attach(2)  # and is not admitted, so it has no credit yet
+    world.settle()
+    wait_until(lambda: world.inbox.turn % 2 == 0, "rest")
+    visit(world.router, batch(ticker(1), source=2))
+    failed = world.told.get(timeout=20)
+    while not isinstance(failed, Failed):
+        failed = world.told.get(timeout=20)
+    assert (failed.name, failed.ref) == ("router", world.router)
+    assert isinstance(failed.error, LocalProtocolError)
 
 
 def test_what_it_does_not_know_ends_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
