@@ -4,12 +4,12 @@ Every message that the process gets goes through here, so it is there in C as we
 """
 
 from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.delivery.strays import SNAPSHOT
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.events.make import MADE, Made
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.fast import Plain
 
-from .careful import SNAPSHOT
 from .deliveries import Delivery, Taker
 from .routes import Route, Routes
 
