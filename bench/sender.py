@@ -2,8 +2,9 @@
 
     python -m bench.sender '{"kind": "ticker", ...}'       (Orders as JSON)
 
-It prints its port and serves one connection. After the client's first request and a line on its standard input
-("go": the receiver is ready) it sends, in one of three ways: `full`, blocks as fast as the socket takes them; `paced`,
+It prints its port and serves one connection. To the client's first request it sends the first message, as an exchange
+would at once: a connection that brings nothing is taken for a mute one, and a receiver with thousands of components takes
+a while. After a line on its standard input ("go": the receiver is ready) it sends the rest, in one of three ways: `full`, blocks as fast as the socket takes them; `paced`,
 single messages at random times, as many a second as ordered, each with the time it left; `once`, each message once,
 then silence. Pings are answered, all other words of the client ignored, so that every contender gets the same bytes.
 """
@@ -109,15 +110,17 @@ def serve(orders: Orders) -> None:
         client = Client(sock)
         while not client.requests and not client.is_gone:
             client.listen(TIMEOUT)
-        if orders.waits:
-            sys.stdin.readline()
         try:
+            if orders.mode != "paced":  # whose times all have to be noted
+                sock.sendall(frames[0])
+            if orders.waits:
+                sys.stdin.readline()
             if orders.mode == "full":
                 _send_full(sock, client, frames, orders.limit)
             elif orders.mode == "paced":
                 _send_paced(sock, client, frames, orders)
             else:
-                sock.sendall(b"".join(frames))
+                sock.sendall(b"".join(frames[1:]))
         except OSError:
             return  # the receiver has had enough
         while not client.is_gone:
@@ -142,7 +145,8 @@ def _shake_hands(sock: socket.socket) -> None:
 def _send_full(sock: socket.socket, client: Client, frames: list[bytes], limit: int) -> None:
     block = b"".join(frames)
     look_at = time.monotonic() + CHECK
-    sent = 0
+    sock.sendall(block[len(frames[0]) :])
+    sent = len(frames)
     while not client.is_gone and (not limit or sent < limit):
         sock.sendall(block)
         sent += len(frames)
