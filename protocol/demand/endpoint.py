@@ -129,7 +129,7 @@ class Endpoint:
             case Kind.CHECK_SERVED:
                 self._joining.check_served(deadline)
             case Kind.PROVEN:
-                if one is not None and one.requests == deadline.number and self._trials.proven(one):
+                if one is not None and self._trials.proven(one, deadline.number):
                     self._changed(now)
             case Kind.ANSWERED:
                 self._asking.give_up(one)
@@ -179,8 +179,7 @@ class Endpoint:
         self._silence.forget(lease, known.open if dropped.streams is None else dropped.streams)
         if dropped.streams != ():
             self._out.append(Unroute(lease, dropped.streams))
-        self._asking.forget(dropped.gone)
-        self._trials.next()
+        self._trials.freed(dropped.gone)
         self._changed(now)
         return self._commands(now)
 
@@ -188,8 +187,7 @@ class Endpoint:
         """Note that a lease that wanted a snapshot alone of `stream` has had it."""
         gone = self._leases.satisfied(lease, stream)
         if gone is not None:
-            self._asking.forget(gone)
-            self._trials.next()
+            self._trials.freed(gone)
             self._changed(now)
         return self._commands(now)
 
@@ -342,6 +340,8 @@ class Endpoint:
         if one.shown_in_force(request):
             self._silence.in_force(one, now)
             self._joining.review()
+            if self._trials.proven(one, one.in_force):
+                self._changed(now)
 
     def answered(self, attachment: int, answer: SubscriptionList, now: float, now_ns: int) -> list[Command]:
         """Take the answer to a question that an attachment was asked."""
