@@ -136,7 +136,9 @@ class Endpoint:
             case Kind.SILENT:
                 self._asking.take_anyway(self._silence.waits_for(deadline.number))
                 self._out.extend(self._silence.verdict(one, deadline.number, now))
-            case _:  # PATIENCE, PROOF
+            case Kind.PROOF:
+                self._joining.unproven(deadline.attachment, now_ns)
+            case _:  # PATIENCE
                 self._joining.join(deadline.attachment, now_ns)
 
     def _commands(self, now: float) -> list[Command]:
@@ -377,13 +379,11 @@ class Endpoint:
 
     def inheritance(self) -> EndpointInheritance:
         """Return what a successor begins with."""
-        continuity = self._continuity
+        continuity, leases = self._continuity, self._leases.inheritance()
         if self._interest.told is Told.LINGER:  # nothing can be missing of what nobody wants
-            return EndpointInheritance(self._leases.inheritance(), continuity.epoch)
+            return EndpointInheritance(leases, continuity.epoch)
         was_served = self._was_served or continuity.is_served
-        return EndpointInheritance(
-            self._leases.inheritance(), continuity.epoch, continuity.missing_since_ns, was_served
-        )
+        return EndpointInheritance(leases, continuity.epoch, continuity.missing_since_ns, was_served)
 
     def health(self) -> EndpointHealth:
         """Return how it goes."""
