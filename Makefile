@@ -37,7 +37,7 @@ $(VENV)/.with-%: setup.cfg setup.py pyproject.toml $(wildcard protocol/c/*) | $(
 demo: $(VENV)/.with-cli  ## See it work: simulator, engine, two components, a live table
 	@$(BIN)/python -m websocket_v6 demo
 
-test: $(VENV)/.with-cli,conformance,docs,examples,fuzz,green,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
+test: $(VENV)/.with-cli,conformance,docs,examples,frames,fuzz,green,lint,peers,test lint  ## Check and test everything; TEST_ARGS=tests/cli, WORKERS=0
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
 	$(if $(TEST_ARGS),,$(MAKE) --no-print-directory test-pure)
 

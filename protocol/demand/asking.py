@@ -141,8 +141,8 @@ class Asking:
         if plan is not None and not plan.is_empty:
             self._send(one, plan, now)
         one.suspects = set(self._leases.probation.suspects)
-        one.provable = set(one.suspects)
         if one.requests and one.suspects:
+            one.provable[one.requests] = set(one.suspects)
             proven = Deadline(Kind.PROVEN, one.number, one.requests)
             if proven not in self._deadlines:
                 self._deadlines.set(proven, now, PROBATION)

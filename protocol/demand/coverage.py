@@ -55,7 +55,8 @@ class Coverage:
 
     def __init__(self) -> None:
         self._asked: dict[Stream, Asked] = {}
-        self._new: frozenset[Stream] = frozenset()  # in the last request, and not in the one before
+        self._new: frozenset[Stream] = frozenset()  # in the last request, and in none before
+        self._unsaid: set[Stream] = set()  # given up before they said anything: what comes may answer an old request
         self._seen: dict[Stream, int] = {}  # stream -> depth it was asked at
         self._acknowledged: set[Stream] = set()  # asked, and known to be served
         self._coming: set[Stream] = set()  # what the last request begins, and has said nothing yet
@@ -176,7 +177,8 @@ class Coverage:
 
     def sent(self, plan: Plan) -> list[Stream]:
         """Note that `plan` was sent; return the streams now asked at a greater depth than was seen."""
-        self._new = frozenset(plan.asked.keys() - self._asked.keys())
+        self._unsaid.update(self._asked.keys() - plan.asked.keys() - self._seen.keys())
+        self._new = frozenset(plan.asked.keys() - self._asked.keys() - self._unsaid)
         self._coming = set(plan.begins)
         self._left.update(self.leaves(plan))
         self._asked = dict(plan.asked)
@@ -196,6 +198,7 @@ class Coverage:
         """
         ended = {stream for stream in gone if stream in self._asked and not self._asked[stream].live}
         if ended:
+            self._unsaid.update(ended - self._seen.keys())
             for stream in ended:  # one after the other of ten thousand snapshots
                 del self._asked[stream]
                 self._seen.pop(stream, None)

@@ -129,14 +129,16 @@ class Endpoint:
             case Kind.CHECK_SERVED:
                 self._joining.check_served(deadline)
             case Kind.PROVEN:
-                if one is not None and one.requests == deadline.number and self._trials.proven(one):
+                if one is not None and self._trials.proven(one, deadline.number):
                     self._changed(now)
             case Kind.ANSWERED:
                 self._asking.give_up(one)
             case Kind.SILENT:
                 self._asking.take_anyway(self._silence.waits_for(deadline.number))
                 self._out.extend(self._silence.verdict(one, deadline.number, now))
-            case _:  # PATIENCE, PROOF
+            case Kind.PROOF:
+                self._joining.unproven(deadline.attachment, now_ns)
+            case _:  # PATIENCE
                 self._joining.join(deadline.attachment, now_ns)
 
     def _commands(self, now: float) -> list[Command]:
@@ -179,8 +181,7 @@ class Endpoint:
         self._silence.forget(lease, known.open if dropped.streams is None else dropped.streams)
         if dropped.streams != ():
             self._out.append(Unroute(lease, dropped.streams))
-        self._asking.forget(dropped.gone)
-        self._trials.next()
+        self._trials.freed(dropped.gone)
         self._changed(now)
         return self._commands(now)
 
@@ -188,8 +189,7 @@ class Endpoint:
         """Note that a lease that wanted a snapshot alone of `stream` has had it."""
         gone = self._leases.satisfied(lease, stream)
         if gone is not None:
-            self._asking.forget(gone)
-            self._trials.next()
+            self._trials.freed(gone)
             self._changed(now)
         return self._commands(now)
 
@@ -342,6 +342,8 @@ class Endpoint:
         if one.shown_in_force(request):
             self._silence.in_force(one, now)
             self._joining.review()
+            if self._trials.proven(one, one.in_force):
+                self._changed(now)
 
     def answered(self, attachment: int, answer: SubscriptionList, now: float, now_ns: int) -> list[Command]:
         """Take the answer to a question that an attachment was asked."""
@@ -377,13 +379,11 @@ class Endpoint:
 
     def inheritance(self) -> EndpointInheritance:
         """Return what a successor begins with."""
-        continuity = self._continuity
+        continuity, leases = self._continuity, self._leases.inheritance()
         if self._interest.told is Told.LINGER:  # nothing can be missing of what nobody wants
-            return EndpointInheritance(self._leases.inheritance(), continuity.epoch)
+            return EndpointInheritance(leases, continuity.epoch)
         was_served = self._was_served or continuity.is_served
-        return EndpointInheritance(
-            self._leases.inheritance(), continuity.epoch, continuity.missing_since_ns, was_served
-        )
+        return EndpointInheritance(leases, continuity.epoch, continuity.missing_since_ns, was_served)
 
     def health(self) -> EndpointHealth:
         """Return how it goes."""

@@ -4,9 +4,12 @@ It begins in the middle, perhaps ahead of the others, so what it brings is held.
 the others are asked something: when one of them answers, it has brought all that was sent before, and is no longer
 needed for that. This shows nothing while what serves is not known to be in force itself: it would be ahead of the one
 that joins. Then the newcomer is asked again, after that.
+
+One that is to be replaced and does not answer in time is ended first. It may hold back what the newcomer was too late
+for: nobody can say that nothing is missing, so its end is told with a gap, and the newcomer takes part with that.
 """
 
-from websocket_v6.protocol.delivery.commands import Join
+from websocket_v6.protocol.delivery.commands import End, Join
 
 from .asking import Asking
 from .commands import Command, Serves
@@ -19,6 +22,7 @@ __all__ = ["Joining"]
 # A source that is to be replaced is not kept for what its successor does not bring within this time.
 PATIENCE = 30.0
 PROOF_PATIENCE = 3.0  # and not for its own last answer
+UNANSWERED = "it was to be replaced, and did not answer"
 
 
 class Joining:
@@ -74,6 +78,16 @@ class Joining:
         self.settled(one, now, now_ns)
         if question.proves is not None:
             self.join(question.proves, now_ns)
+
+    def unproven(self, number: int, now_ns: int) -> None:
+        """Let an attachment take part though the others have not shown that they caught up, if it still waits."""
+        one = self._sources.attachment(number)
+        if one is None or not self._continuity.awaits(number):
+            return
+        old = [other for other in self._serving(one) if other.source.number in one.source.traits.heir_of]
+        if not old:
+            self.join(number, now_ns)
+        self._out.extend(End(other.number, UNANSWERED) for other in old)
 
     def join(self, number: int, now_ns: int) -> None:
         """Let an attachment take part, if it is still there and waits for that."""

@@ -33,6 +33,7 @@ class Probation:
         suspicion = inherited or Suspicion()
         self._suspects = set(suspicion.suspects)
         self._strikes = suspicion.strikes
+        self._struck = set(suspicion.suspects)  # those whom the strikes are against
         self._apart = deque(suspicion.apart)
         self._on_trial = suspicion.on_trial
 
@@ -47,8 +48,7 @@ class Probation:
     def forget(self, number: int) -> None:
         """Forget a lease that is gone."""
         self._suspects.discard(number)
-        if not self._suspects:
-            self._strikes = 0  # they were against those who are gone
+        self._look_at_strikes()
         if number in self._apart:
             self._apart.remove(number)
 
@@ -79,6 +79,9 @@ class Probation:
         suspects = sorted(self._suspects if asked is None else self._suspects.intersection(asked))
         if not suspects:
             return None, ()
+        if self._struck.isdisjoint(suspects):
+            self._strikes = 0
+        self._struck = set(suspects)
         self._strikes += 1
         if self._strikes < 2:
             return None, ()
@@ -92,7 +95,12 @@ class Probation:
     def proven(self, asked: Collection[int] | None = None) -> None:
         """Note that a request was good, and so is everyone in it: those in `asked`, by default all."""
         self._suspects = set() if asked is None else self._suspects.difference(asked)
-        self._strikes = 0
+        self._look_at_strikes()
+
+    def _look_at_strikes(self) -> None:
+        """Forget strikes against those who are good or gone."""
+        if self._struck.isdisjoint(self._suspects):
+            self._strikes = 0
 
     def next_trial(self) -> int | None:
         """Return the next lease to ask for again, `None` if none waits. A single refusal is its verdict."""
@@ -100,5 +108,5 @@ class Probation:
             return None
         number = self._on_trial = self._apart.popleft()
         self._suspects.add(number)
-        self._strikes = 1
+        self._struck, self._strikes = {number}, 1
         return number

@@ -61,7 +61,9 @@ class Attachment:
         self.whole_at_ns: int | None = None  # since when it has all; then the others were asked whether they caught up
         self.is_excused = False  # if what it was asked last is refused, nobody is to blame who is still in it
         self.suspects: set[int] = set()  # the leases to blame if what it was asked last is refused
-        self.provable: set[int] = set()  # those of them that are good if it is not: they have not grown since
+        self.provable: dict[
+            int, set[int]
+        ] = {}  # by request, those that are good if it is not: they have not grown since
         self.asked: dict[str, Question] = {}  # by ticket
         self.unasked: deque[Question] = deque()  # of this one itself
 

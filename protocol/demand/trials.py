@@ -3,7 +3,7 @@
 What is known of suspects is `probation.py`. A source that names the guilty itself has nobody tried.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from websocket_v6.protocol.errors import ExchangeError, LocalProtocolError, StreamError
 from websocket_v6.protocol.exchange.streams import Stream
@@ -52,20 +52,30 @@ class Trials:
         self.next()
         return True
 
-    def proven(self, one: Attachment) -> bool:
-        """Note that the last request of `one` was not refused."""
-        self._leases.probation.proven(one.provable)
+    def proven(self, one: Attachment, request: int) -> bool:
+        """Note that a request to `one` was not refused, and so none before it, whatever was asked since."""
+        good = {lease for number, leases in one.provable.items() if number <= request for lease in leases}
+        one.provable = {number: leases for number, leases in one.provable.items() if number > request}
+        if not good:
+            return False
+        self._leases.probation.proven(good)
         return self.next()
 
     def grown(self, lease: int) -> None:
         """Note that a lease wants something that was asked of nobody yet: that is not proven by what was."""
         for one in self._sources.open():
-            one.provable.discard(lease)
+            for leases in one.provable.values():
+                leases.discard(lease)
 
     def left(self, lease: int) -> None:
         """Note that a lease wants less, or nothing: what it was suspected of may still be what is refused."""
         for one in self._sources.open():
             one.is_excused = one.is_excused or lease in one.suspects
+
+    def freed(self, gone: Iterable[Stream]) -> None:
+        """Note that nobody wants `gone` any more; who wanted it may have been on trial."""
+        self._asking.forget(gone)
+        self.next()
 
     def next(self) -> bool:
         """Ask for the next lease that was set apart, if none is on trial."""
@@ -78,7 +88,16 @@ class Trials:
                 self._convict(number, exc)
             else:
                 self._silence.expect(number, lease.want, lease.open)
+                if self._is_served():
+                    probation.proven({number})
         return is_any
+
+    def _is_served(self) -> bool:
+        """Whether a request that is in force asks for the whole union: there is nothing to try then."""
+        return any(
+            one.in_force >= one.requests > 0 and one.coverage.plan(self._leases.union) is None
+            for one in self._sources.open()
+        )
 
     def _convict(self, number: int, error: ExchangeError | LocalProtocolError) -> None:
         lease, dropped = self._leases.get(number), self._leases.drop(number)

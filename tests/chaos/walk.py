@@ -162,7 +162,8 @@ class Walk:
         self.proxy = proxy
         self.maker = Maker(sim)
         keys = {"access_key": sim.access_key, "secret_key": sim.secret_key}
-        common = {"url": proxy.url, "runtime_dir": folder, **keys, **HURRY}
+        # A slow way holds back snapshots as well, for longer than a code may usually be silent.
+        common = {"url": proxy.url, "runtime_dir": folder, **keys, **HURRY, "silent_code_timeout": 2 * SETTLED}
         self.configs = [Config(**common), Config(**{**common, "max_age": 3600.0})]
         self.accounts = [sim.access_key, sim.access_key]  # of each engine
         self.components: list[tuple[int, Component]] = []

@@ -250,11 +250,11 @@ def test_who_is_new_in_a_request_is_to_blame_for_it_or_proven_by_it() -> None:
     for number in (1, 2):
         parts.want(number, ticker_want("KRW-BTC"))
     parts.asking.ask(one, 10.0)
-    assert (one.suspects, one.provable) == ({1, 2}, {1, 2})
-    one.provable.discard(1)
+    assert (one.suspects, one.provable) == ({1, 2}, {1: {1, 2}})
+    one.provable[1].discard(1)
     assert one.suspects == {1, 2}, "they are two sets"
     parts.asking.ask(one, 10.5)
-    assert one.provable == {1, 2}
+    assert one.provable == {1: {1, 2}}
     assert parts.due_of(Deadline(Kind.PROVEN, 5, 1)) == 10.0 + PROBATION, "no second request was needed"
 
 

@@ -259,6 +259,24 @@ def test_what_has_no_snapshot_is_not_awaited(want: Want) -> None:
     assert not served.is_awaited
 
 
+@pytest.mark.parametrize("realtime", [True, False])
+def test_what_was_given_up_before_it_came_is_no_sign_later(realtime: bool) -> None:
+    """It may answer the request that asked for it first."""
+    union, served = union_of("KRW-BTC"), Coverage()
+    ask(served, union)
+    ether = ticker_want("KRW-ETH", realtime=realtime)
+    union.add(ether)
+    ask(served, union)
+    served.forget(union.remove(ether))
+    union.add(trade_want("KRW-BTC"))
+    ask(served, union)
+    union.add(ether)
+    union.add(ticker_want("KRW-XRP"))
+    ask(served, union)
+    assert not served.saw(["ticker KRW-ETH"])
+    assert served.saw(["ticker KRW-XRP"])
+
+
 def test_a_deeper_book_begins_with_a_snapshot_whoever_wants_it() -> None:
     union, served = Union(), Coverage()
     union.add(orderbook_want("KRW-BTC", depth=5, snapshot=False))

@@ -15,7 +15,7 @@ from websocket_v6.protocol.demand.commands import (
     Tell,
 )
 from websocket_v6.protocol.demand.endpoint import MERGE_LINGER
-from websocket_v6.protocol.demand.joining import PATIENCE, PROOF_PATIENCE
+from websocket_v6.protocol.demand.joining import PATIENCE, PROOF_PATIENCE, UNANSWERED
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.exchange.wants import my_asset_want, ticker_want
 
@@ -270,6 +270,26 @@ def test_an_heir_takes_over() -> None:
     desk.end(first)
     assert desk.heard() == [("open", 1)], "to who is new"
     assert desk.endpoint.health().serving == {3}
+
+
+def test_one_that_does_not_answer_its_heir_is_ended_and_the_gap_is_told() -> None:
+    """What it holds back may be what the heir was too late for."""
+    desk, first = one_of_two()
+    desk.without(2)
+    desk.source(3, heir_of=(1,))
+    heir = desk.open(3)
+    desk.see(heir, BITCOIN)
+    desk.run(PROOF_PATIENCE - 0.1)
+    assert not desk.took(End)
+    desk.out.clear()
+    desk.run(0.2)
+    assert desk.took(End) == [End(first, UNANSWERED)]
+    assert not desk.took(Join)
+    assert not desk.serve()
+    desk.end(first)
+    assert desk.heard() == [("lost", 1), ("open", 2)]
+    assert desk.took(Join) == [Join(heir)]
+    assert desk.serve() == [3]
 
 
 def test_one_whose_heir_is_lost_is_asked_again() -> None:

@@ -302,3 +302,36 @@ def test_one_that_finds_no_room_after_its_trial_is_dropped() -> None:
 
 def _wants(desk: Desk) -> dict[int, Want]:
     return {number: one.want for number, one in desk.endpoint.inheritance().leases.leases.items()}
+
+
+@pytest.mark.parametrize("pause", [0.3, 0.6, 1.0, 1.9, 30.0])
+@pytest.mark.parametrize("answers", [True, False])
+def test_nobody_waits_for_a_trial_longer_because_others_come_and_go(pause: float, answers: bool) -> None:
+    """Each change is a request; that none of those before it was refused says as much as if it had been the last."""
+    desk = made()
+    apart(desk, [ticker_want(f"KRW-{name}") for name in "ABCD"])
+    one = desk.open(1)
+    other, changes_at = 100, desk.now
+    for _ in range(200):
+        if desk.now >= changes_at:
+            desk.drop(other)
+            other, changes_at = other + 1, desk.now + pause
+            desk.want(other, ticker_want(f"KRW-N{other}"))
+        desk.run(0.1)
+        if answers:
+            desk.see(one, *desk.endpoint.wanted)
+    suspicion = desk.endpoint.inheritance().leases.suspicion
+    assert not suspicion.apart
+    assert not suspicion.suspects & {1, 2, 3, 4}
+
+
+def test_what_is_shown_to_be_in_force_was_not_refused() -> None:
+    desk = made()
+    apart(desk, [ticker_want(f"KRW-{name}") for name in "ABCD"])
+    one = desk.open(1)
+    began = desk.now
+    while desk.endpoint.inheritance().leases.suspicion.suspects:
+        desk.see(one, *desk.endpoint.wanted)
+        desk.run(0.05)
+        assert desk.now - began < 4 * 0.5, "no trial takes longer than the pace of requests"
+    assert desk.endpoint.health().streams == 4

@@ -57,7 +57,7 @@ def test_an_attachment_begins_with_nothing_asked_and_nothing_known(is_held: bool
     assert (one.number, one.source, one.is_held) == (3, source, is_held)
     assert (one.requests, one.in_force, one.whole_at_ns) == (0, 0, None)
     assert (one.is_early, one.is_rechecked, one.is_excused) == (False, False, False)
-    assert (one.suspects, one.provable, one.asked, list(one.unasked)) == (set(), set(), {}, [])
+    assert (one.suspects, one.provable, one.asked, list(one.unasked)) == (set(), {}, {}, [])
     assert one.coverage.asked == {}
 
 

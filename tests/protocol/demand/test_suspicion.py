@@ -52,3 +52,42 @@ def test_a_successor_knows_what_was_known_but_of_who_is_gone() -> None:
     assert Probation(inherited).inheritance() == inherited
     assert inherited.of({1, 3}) == Suspicion(frozenset({1}), 1, (3,), 1)
     assert inherited.of({2}) == Suspicion(frozenset(), 1, (2,), 1)
+
+
+def test_a_strike_is_against_those_who_were_refused_and_nobody_else() -> None:
+    probation = Probation()
+    probation.suspect(1)
+    probation.refused({1})
+    probation.suspect(2)
+    assert probation.refused({2}) == (None, ()), "it is refused for the first time"
+    assert probation.refused({2}) == (2, ())
+
+
+def test_a_strike_lasts_until_they_are_good_or_gone_whoever_else_is() -> None:
+    probation = Probation()
+    probation.suspect(1)
+    probation.suspect(2)
+    probation.refused({1})
+    probation.proven({2})
+    assert probation.refused({1}) == (1, ())
+    for number in (3, 4):
+        probation.suspect(number)
+    probation.refused({3})
+    probation.proven({3})
+    probation.suspect(3)
+    assert probation.refused({3}) == (None, ())
+    probation.forget(3)
+    probation.suspect(3)
+    assert probation.refused({3}) == (None, ())
+
+
+def test_a_single_refusal_is_the_verdict_of_a_trial_whoever_is_proven_meanwhile() -> None:
+    probation = Probation()
+    for number in (1, 2):
+        probation.suspect(number)
+    probation.refused()
+    probation.refused()
+    probation.suspect(9)
+    assert probation.next_trial() == 1
+    probation.proven({9})
+    assert probation.refused({1}) == (1, ())

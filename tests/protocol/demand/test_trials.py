@@ -120,7 +120,7 @@ def test_of_several_suspects_one_is_tried_and_the_others_wait() -> None:
     assert bench.one.is_excused
     bench.reopen()
     bench.ask()
-    assert bench.trials.proven(bench.one)
+    assert bench.trials.proven(bench.one, 1)
     assert (bench.apart(), set(bench.leases.union.demands)) == ([3], {BTC, ETH})
     bench.reopen()
     bench.ask()
@@ -129,7 +129,7 @@ def test_of_several_suspects_one_is_tried_and_the_others_wait() -> None:
     assert (bench.apart(), set(bench.leases.union.demands)) == ([], {BTC, XRP})
     bench.reopen()
     bench.ask()
-    assert not bench.trials.proven(bench.one), "nobody is left to be tried"
+    assert not bench.trials.proven(bench.one, 1), "nobody is left to be tried"
 
 
 def test_snapshots_that_leases_set_apart_wanted_are_asked_for_no_more() -> None:
@@ -222,6 +222,40 @@ def test_who_wants_less_may_leave_what_is_refused_behind() -> None:
     assert bench.apart() == []
 
 
+def test_a_request_is_proven_whatever_was_asked_since_and_with_it_all_before_it() -> None:
+    bench = Bench()
+    for number, code in enumerate(("KRW-BTC", "KRW-ETH", "KRW-XRP"), 1):
+        bench.want(number, ticker_want(code))
+        bench.ask()
+    assert bench.one.provable == {1: {1}, 2: {1, 2}, 3: {1, 2, 3}}
+    bench.trials.proven(bench.one, 2)
+    assert bench.leases.probation.suspects == {3}
+    assert bench.one.provable == {3: {1, 2, 3}}
+    bench.trials.proven(bench.one, 3)
+    assert (bench.leases.probation.suspects, bench.one.provable) == (frozenset(), {})
+
+
+def test_who_asks_for_nothing_that_is_not_in_force_needs_no_trial() -> None:
+    bench = Bench()
+    bench.want(1, ticker_want("KRW-BTC"))
+    bench.leases.probation.proven()
+    bench.want(2, ticker_want("KRW-BTC"))
+    bench.want(3, ticker_want("KRW-BTC"))
+    bench.want(4, ticker_want("KRW-ETH"))
+    bench.ask()
+    bench.refuse()
+    bench.reopen()
+    bench.ask()
+    bench.refuse()
+    assert (bench.apart(), bench.leases.probation.is_trying) == ([3, 4], True)
+    bench.reopen()
+    bench.ask()
+    bench.one.in_force = 1
+    bench.trials.proven(bench.one, 1)
+    assert bench.apart() == []
+    assert bench.leases.probation.suspects == {4}, "the third is served already"
+
+
 def test_what_has_grown_since_it_was_asked_is_not_proven_by_that() -> None:
     bench = Bench()
     other = bench.open(2, 6)
@@ -229,9 +263,9 @@ def test_what_has_grown_since_it_was_asked_is_not_proven_by_that() -> None:
     bench.ask()
     bench.asking.ask(other, 10.0)
     bench.trials.grown(1)
-    assert not bench.trials.proven(bench.one)
+    assert not bench.trials.proven(bench.one, 1)
     assert bench.leases.probation.suspects == {1}
-    assert other.provable == {2}
+    assert other.provable == {1: {2}}
     assert other.suspects == {1, 2}, "but is to blame for it"
 
 
@@ -317,7 +351,7 @@ def test_exactly_the_guilty_are_dropped(numbers: set[int], data: st.DataObject) 
             bench.refuse()
         elif asked:
             bench.one.in_force = bench.one.requests
-            bench.trials.proven(bench.one)
+            bench.trials.proven(bench.one, bench.one.requests)
         dropped += [report.lease for report in bench.took(Report)]
     assert sorted(dropped) == sorted(guilty)
     assert {number for number, _ in bench.leases} == numbers - guilty

@@ -136,13 +136,13 @@ def test_sqlite_takes_a_list_of_events() -> None:
 
 
 def test_pandas_takes_a_list_of_events() -> None:
-    pandas = pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas", reason="the extra `frames` is not installed")
     frame = pandas.DataFrame([event.asdict(float) for event in EVENTS])
     assert list(frame["trade_price"]) == [116600000.0, 1e-8, 4013.0]
 
 
 def test_polars_takes_a_list_of_events() -> None:
-    polars = pytest.importorskip("polars")
+    polars = pytest.importorskip("polars", reason="the extra `frames` is not installed")
     frame = polars.DataFrame([event.asdict(float) for event in EVENTS])
     assert frame["trade_price"].to_list() == [116600000.0, 1e-8, 4013.0]
 
