@@ -18,6 +18,7 @@ from websocket_v6.actors.messages.connection import (
     Disconnect,
     KeysChanged,
     ListSubscriptions,
+    Resign,
     SendRequest,
     Suspect,
     TransportEnded,
@@ -27,6 +28,7 @@ from websocket_v6.actors.messages.connection import (
     TransportServes,
     next_attachment,
 )
+from websocket_v6.actors.messages.markets import Recall, SilentCodes
 from websocket_v6.actors.messages.router import Attach, SourceState
 from websocket_v6.actors.messages.supervisor import Failed, Renew
 from websocket_v6.protocol.config import Config
@@ -67,10 +69,6 @@ class ConnectionHealth(NamedTuple):
     request_bytes: int  # of its last subscription
     error: str
     serves: bool = False  # all that is wanted comes through it; with several sources, each needs a moment for that
-
-
-class Resign(NamedTuple):
-    """Close the connection: another actor takes over. Asked; answered with the ConnectionInheritance for it."""
 
 
 class TimeCame(NamedTuple):
@@ -130,6 +128,8 @@ class Connection(Actor):
             case Connect(_, types):
                 self._types = types
                 self._handle(steps.Wanted())
+            case Recall() | SilentCodes():
+                pass  # who is behind the door knows by itself
             case Disconnect(_, linger):
                 self._handle(steps.Unwanted(linger))
             case SendRequest():

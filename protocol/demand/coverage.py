@@ -142,6 +142,14 @@ class Coverage:
         self._acknowledged &= staying
         return deeper
 
+    def doubt(self, streams: Iterable[Stream]) -> bool:
+        """Take those of `streams` that have said nothing for not asked; return whether there are any."""
+        silent = [stream for stream in streams if stream in self._asked and stream not in self._seen]
+        for stream in silent:
+            del self._asked[stream]
+            self._acknowledged.discard(stream)
+        return bool(silent)
+
     def forget(self, gone: Iterable[Stream]) -> None:
         """Note that nobody wants `gone` any more.
 

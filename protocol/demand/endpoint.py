@@ -181,6 +181,12 @@ class Endpoint:
         self._changed(now)
         return self._commands(now)
 
+    def ask_again(self, codes: Collection[str], now: float) -> list[Command]:
+        """Ask once more for what of `codes` has been asked for in vain: they are listed, and may begin any time."""
+        if self._asking.again(self._silence.reported_of(codes)):
+            self._changed(now)
+        return self._commands(now)
+
     def satisfied(self, lease: int, stream: Stream, now: float) -> list[Command]:
         """Note that a lease that wanted a snapshot alone of `stream` has had it."""
         gone = self._leases.satisfied(lease, stream)
@@ -201,11 +207,9 @@ class Endpoint:
 
     def _let_go(self, now: float) -> None:
         """Close the connections if nothing is wanted: the exchange has no way to say that."""
-        if not self._interest.is_over:
-            return
-        if self._interest.may_come_back:
+        if self._interest.is_over and self._interest.may_come_back:
             self._interest.linger()
-        else:
+        elif self._interest.is_over:
             self._epochs.closed(UNWANTED)
             self._interest.close()
             self._remove_dropped(now)
@@ -374,13 +378,11 @@ class Endpoint:
 
     def inheritance(self) -> EndpointInheritance:
         """Return what a successor begins with."""
-        continuity = self._continuity
+        continuity, leases = self._continuity, self._leases.inheritance()
         if self._interest.told is Told.LINGER:  # nothing can be missing of what nobody wants
-            return EndpointInheritance(self._leases.inheritance(), continuity.epoch)
+            return EndpointInheritance(leases, continuity.epoch)
         was_served = self._was_served or continuity.is_served
-        return EndpointInheritance(
-            self._leases.inheritance(), continuity.epoch, continuity.missing_since_ns, was_served
-        )
+        return EndpointInheritance(leases, continuity.epoch, continuity.missing_since_ns, was_served)
 
     def health(self) -> EndpointHealth:
         """Return how it goes."""

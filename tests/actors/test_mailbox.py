@@ -19,10 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from websocket_v6.actors.mailbox import MOST_FAILURES, MailboxQueue
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError, EngineError, MailboxFullError, StreamError
-from websocket_v6.protocol.events import Event, OverflowEvent, make_event, weigh
+from websocket_v6.protocol.events import Event, MarketsEvent, OverflowEvent, make_event, weigh
 
 NEVER = float("inf")
-Taken = Event | OverflowEvent
+Taken = Event | OverflowEvent | MarketsEvent
 
 
 def event(number: int, code: str = "KRW-BTC", text: str = "") -> Event:
