@@ -265,9 +265,7 @@ class Component:
         try:
             markets: Markets = yield Answer(answer, timeout)
         except pykka.Timeout:
-            raise SnapshotTimeoutError(
-                f"no list of {quote} markets within {timeout:g} s; it is asked for again"
-            ) from None
+            raise SnapshotTimeoutError(f"no list of {quote} markets within {timeout:g} s") from None
         return markets
 
     def _listener(self, callback: Callable[..., object]) -> Callable[[], Calls | None]:

@@ -19,11 +19,11 @@ from .arguments import caller, check_callable, check_seconds
 from .component import CALLBACK_TIMEOUT, Component, Held, Place
 from .ending import Stop
 from .handle import Handle
-from .health import Health, gather, is_open
+from .health import Health, gather, is_open, lists_problem
 from .newest import await_data, newest
 from .options import Options, PublicOptions, Settings
 from .protocol.config import Config
-from .protocol.errors import ClosedError, ConfigError, LocalProtocolError, TransportError
+from .protocol.errors import ClosedError, ConfigError, LocalProtocolError, SnapshotTimeoutError, TransportError
 from .protocol.events import ConnectionEvent, Event, Markets, MarketsEvent, OverflowEvent
 from .protocol.exchange.codes import check_quote
 from .protocol.exchange.heads import SubscriptionList
@@ -160,7 +160,12 @@ class Face:
     def _markets_listed(self, quote: str, timeout: float) -> Steps[Markets]:
         checked = check_quote(quote)
         check_seconds("timeout", timeout)
-        return (yield from (yield from self._engaged()).markets(checked, timeout))
+        component = yield from self._engaged()
+        try:
+            return (yield from component.markets(checked, timeout))
+        except SnapshotTimeoutError as exc:
+            problem = yield from lists_problem(component)
+            raise SnapshotTimeoutError(f"{exc}: {problem}" if problem else str(exc)) from None
 
     def _ended(self, timeout: float = CALLBACK_TIMEOUT) -> Steps[None]:
         self._is_closed = True

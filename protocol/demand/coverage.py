@@ -54,6 +54,7 @@ class Coverage:
         self._asked: dict[Stream, Asked] = {}
         self._new: frozenset[Stream] = frozenset()  # in the last request, and not in the one before
         self._seen: dict[Stream, int] = {}  # stream -> depth it was asked at
+        self._has_brought = False  # anything since something new was asked, though nobody may want it any more
         self._acknowledged: set[Stream] = set()  # asked, and known to be served
 
     @property
@@ -74,6 +75,7 @@ class Coverage:
         is_sign = False
         for stream in streams:
             asked = self._asked.get(stream)
+            self._has_brought = True
             if asked is not None:
                 self._seen[stream] = asked.depth
                 self._acknowledged.add(stream)
@@ -110,7 +112,7 @@ class Coverage:
     @property
     def has_seen_any(self) -> bool:
         """Whether anything was delivered of what is asked for."""
-        return bool(self._seen)
+        return bool(self._seen) or self._has_brought
 
     def has_seen(self, stream: Stream) -> bool:
         """Whether `stream` has delivered, at the depth at which it was last asked."""
@@ -132,6 +134,7 @@ class Coverage:
     def sent(self, plan: Plan) -> list[Stream]:
         """Note that `plan` was sent; return the streams now asked at a greater depth than was seen."""
         self._new = frozenset(plan.asked.keys() - self._asked.keys())
+        self._has_brought = self._has_brought and not self._new
         self._asked = dict(plan.asked)
         deeper = [stream for stream, depth in self._seen.items() if _deeper(plan.asked.get(stream), depth)]
         staying = plan.asked.keys() - set(deeper)
