@@ -4,6 +4,7 @@ What happens next is decided in `protocol/connection/machine.py`; the socket is 
 connection serves the registry's.
 """
 
+import logging
 import random
 import sys
 import time
@@ -46,6 +47,9 @@ from .transport import Transport
 
 __all__ = ["Connection", "ConnectionHealth", "ConnectionInheritance", "Resign"]
 
+logger = logging.getLogger(__name__)
+
+LARGE_REQUEST = 60_000  # bytes: common servers take messages of 64 KiB, and 9,468 are known to be served
 JOIN_TIMEOUT = 2.0  # seconds for a transport to end when this actor does
 ABORT_TIMEOUT = 0.5  # the same for one that was still connecting: it may hang in a name look-up
 # As users see it: the rest is between the machine and its transport.
@@ -134,7 +138,7 @@ class Connection(Actor):
                 self._handle(steps.Unwanted(linger))
             case SendRequest():
                 text = encode_request(str(uuid.uuid4()), message.types, self._config.format)
-                self._request_bytes = len(text.encode())
+                self._note_size(len(text.encode()))
                 self._send(text, message.attachment)
             case ListSubscriptions(_, ticket, attachment):
                 self._send(encode_list_subscriptions(ticket, self._config.format), attachment, ticket)
@@ -182,6 +186,13 @@ class Connection(Actor):
         transport = self._transport
         if transport is not None:
             transport.abort()
+
+    def _note_size(self, size: int) -> None:
+        """Note how large the last request is; say so the first time that it is larger than is known to be served."""
+        if size > LARGE_REQUEST >= self._request_bytes and not self._machine.target.is_door:
+            text = "a request of %d bytes goes to the %s endpoint: whether the exchange takes it is not known"
+            logger.warning(text, size, self._endpoint)
+        self._request_bytes = size
 
     # --- to the machine and from it
 
