@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
-from websocket_v6.protocol.exchange.wants import ENDPOINTS
+from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
 from websocket_v6.protocol.supervision.steps import Trouble
 
 from .base import Actor, actor_of, last_words, stop_child, tell
@@ -33,8 +33,8 @@ ORDER = ("jwt", "registry", "router", "backfill", "membership", "network")
 # connections of which are. A connection is replaced alone. None is started before those it is replaced with are there.
 WITH = {
     "jwt": (("jwt", "membership", "network"), ("private", "info")),
-    "registry": (("registry", "router", "backfill", "membership", "network"), ENDPOINTS),
-    "router": (("router", "backfill", "membership", "network"), ENDPOINTS),
+    "registry": (("registry", "router", "backfill", "membership", "network"), ALL_ENDPOINTS),
+    "router": (("router", "backfill", "membership", "network"), ALL_ENDPOINTS),
     "backfill": (("backfill",), ()),
     "membership": (("membership",), ()),
     "network": (("network",), ()),

@@ -23,7 +23,7 @@ from websocket_v6.actors.forks import in_child
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.stores import NEVER, NOW, Fifo, Lossless, make_store
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
-from websocket_v6.protocol.events import Event, OverflowEvent, weigh
+from websocket_v6.protocol.events import Event, MarketsEvent, OverflowEvent, weigh
 
 __all__ = ["OF_THE_PARENT", "MailboxQueue", "MailboxStats"]
 
@@ -66,6 +66,7 @@ class MailboxQueue:
         self.has_overflowed = False  # there is something to tell, not in the stream: see `overflow`
         self._failures: deque[WebSocketV6Error] = deque(maxlen=MOST_FAILURES)
         self._notice_due = NOW
+        self._inserts: deque[tuple[int, MarketsEvent]] = deque()  # each behind so many that were received
         self._sleeps_until = NEVER  # when the consumer looks again by itself; NOW: it is awake, or about to be
         self._full_at = policy.limit if policy.kind == "block" else NEVER  # the others drop something, or end
         self._tells = policy.notify or policy.kind == "lossless"  # which ends, whoever is to hear of it
@@ -101,6 +102,18 @@ class MailboxQueue:
             self._changed.notify_all()
             return True
 
+    def notify(self, event: MarketsEvent) -> bool:
+        """Put this behind all that was received, whatever the policy drops; return whether to wake the consumer."""
+        with self._lock:
+            if self._error is not None:
+                return False
+            self._inserts.append((self._received, event))
+            if self._sleeps_until == NOW or self._due() >= self._sleeps_until:
+                return False
+            self._sleeps_until = NOW
+            self._changed.notify_all()
+            return True
+
     @property
     def full(self) -> bool:
         """Whether the source must wait: the policy is `block`, and as much as it allows is queued, or more."""
@@ -110,9 +123,11 @@ class MailboxQueue:
 
     # --- the consumer's side
 
-    def take(self, now: float) -> Event | OverflowEvent | None:
+    def take(self, now: float) -> Event | OverflowEvent | MarketsEvent | None:
         """Return the next event to hand out. `None`: none is due, and `put_many` says when one is before `next_due`."""
         with self._lock:
+            if self._is_insert_due():
+                return self._inserts.popleft()[1]
             if self._has_news and self._may_tell(now):
                 notice = self._notice(now)
                 if self.policy.notify:
@@ -129,10 +144,10 @@ class MailboxQueue:
             self.on_drained()
         return event
 
-    def take_many(self, now: float, limit: int) -> Sequence[Event | OverflowEvent]:
+    def take_many(self, now: float, limit: int) -> Sequence[Event | OverflowEvent | MarketsEvent]:
         """Return up to `limit` of what `take` would return one after the other; nothing means what None means there."""
         with self._lock:
-            if self._has_news:
+            if self._has_news or self._inserts:
                 one = self.take(now)
                 return [] if one is None else [one]
             events = self._store.take_many(now, limit)
@@ -149,13 +164,13 @@ class MailboxQueue:
     def not_delivered(self, count: int) -> None:
         """Note that the last `count` events taken did not reach user code: it was closed meanwhile.
 
-        An OverflowEvent is not among them: it was not counted when it was taken.
+        An OverflowEvent or a MarketsEvent is not among them: it was not counted when it was taken.
         """
         with self._lock:
             self._delivered -= count
             self._told = self._dropped()
 
-    def get(self, timeout: float | None = None) -> Event | OverflowEvent:
+    def get(self, timeout: float | None = None) -> Event | OverflowEvent | MarketsEvent:
         """Wait for the next event to hand out and return it.
 
         Raises:
@@ -178,7 +193,7 @@ class MailboxQueue:
                     self._changed.wait(min(self._sleeps_until, deadline, now + LONGEST_WAIT) - now)
             now = self._clock()
 
-    def poll(self, now: float) -> Event | OverflowEvent | None:
+    def poll(self, now: float) -> Event | OverflowEvent | MarketsEvent | None:
         """Return what `get` would at once, or raise what it would; `None` if it would wait."""
         if self._failures:
             with self._lock:  # somebody else may pull as well
@@ -242,6 +257,7 @@ class MailboxQueue:
                 self._notice_due = NOW
             else:
                 self.is_closed = True
+                self._inserts.clear()
                 self._told, self._has_news, self.has_overflowed = self._dropped(), False, False
             self._sleeps_until = NOW
             self._changed.notify_all()
@@ -286,7 +302,19 @@ class MailboxQueue:
             return False
         return len(self._store) >= self._full_at or (isinstance(self._store, Fifo) and self._store.is_heavy)
 
+    def _is_insert_due(self) -> bool:
+        """Whether what was put behind some events is the next: these are gone, one way or the other.
+
+        With a throttle, what came later may be due sooner: there it comes at once.
+        """
+        if not self._inserts:
+            return False
+        gone = self._received - len(self._store)
+        return self._inserts[0][0] <= gone or self.policy.kind == "throttle"
+
     def _due(self) -> float:
+        if self._is_insert_due():
+            return NOW
         due = self._store.next_due()
         return min(due, self._notice_due) if self._has_news else due
 
@@ -316,4 +344,4 @@ class MailboxQueue:
         )
 
     def _ending(self) -> WebSocketV6Error | None:
-        return None if len(self._store) or self._has_news else self._error
+        return None if len(self._store) or self._has_news or self._inserts else self._error

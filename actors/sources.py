@@ -16,11 +16,13 @@ import msgspec
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.connection.target import Target, door_target, remote_target
-from websocket_v6.protocol.exchange.wants import ENDPOINTS
+from websocket_v6.protocol.exchange.market_list import MARKETS
+from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS, ENDPOINTS, open_as
 from websocket_v6.protocol.supervision.steps import Gone, Stopped
 
 from .base import Actor, actor_of, last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
+from .markets.market_source import MarketSource
 from .membership.place import Placed, Released, Role
 from .messages.common import Ref
 from .messages.connection import KeysChanged
@@ -111,9 +113,9 @@ class Sources:
                 if source.door is not None:
                     self.end(source)
             return
-        for endpoint in ENDPOINTS:
+        for endpoint in ALL_ENDPOINTS:
             present = [source for source in self._sources if source.endpoint == endpoint]
-            door = place.door if endpoint in place.shared else None
+            door = place.door if open_as(endpoint) in place.shared else None
             if door is None and self._end_vain_heirs(present):
                 continue
             if any(source.door == door for source in present):
@@ -126,7 +128,8 @@ class Sources:
             for source in present:
                 if source.ref is None:  # it was to lead elsewhere
                     self.end(source)
-            for index in range(1 if door is not None or self._is_remote else self._config.redundancy):
+            is_one = door is not None or self._is_remote or endpoint == MARKETS
+            for index in range(1 if is_one else self._config.redundancy):
                 self.start(endpoint, heir_of=_line(*present) if index == 0 else (), door=door)
 
     def _end_vain_heirs(self, present: list[Source]) -> bool:
@@ -187,31 +190,47 @@ class Sources:
         for source in dropped:
             tell(neighbours.registry, DropSource(source.endpoint, source.number))
         for source in self:
-            needs_keys = source.endpoint != "public" or self._is_remote
+            needs_keys = open_as(source.endpoint) != "public" or self._is_remote
             can_be = neighbours.jwt is not None and (neighbours.has_keys or not needs_keys)
             if source.ref is None and can_be:
                 self._attempt(source.part, functools.partial(self._begin, source, neighbours))
 
     def _begin(self, source: Source, neighbours: Neighbours) -> None:
-        ref = Connection.start(
-            endpoint=source.endpoint,
-            source=source.number,
-            target=self._target(source.endpoint, source.door),
-            config=self._config,
-            router=neighbours.router,
-            jwt=neighbours.jwt,
-            supervisor=self._supervisor,
-            inheritance=source.inheritance,
-        )
-        self._sources[self._sources.index(source)] = source._replace(ref=ref, inheritance=None, actor=actor_of(ref))
         is_door = source.door is not None or self._is_remote
+        ref: Ref
+        if source.endpoint == MARKETS and not is_door:
+            ref = MarketSource.start(
+                endpoint=source.endpoint,
+                source=source.number,
+                config=self._config,
+                router=neighbours.router,
+                supervisor=self._supervisor,
+            )
+            is_door = True  # as one: the exchange's limits on requests are not for it, and it refuses by name
+        else:
+            ref = Connection.start(
+                endpoint=source.endpoint,
+                source=source.number,
+                target=self._target(source.endpoint, source.door),
+                config=self._config,
+                router=neighbours.router,
+                jwt=neighbours.jwt,
+                supervisor=self._supervisor,
+                inheritance=source.inheritance,
+            )
+        self._sources[self._sources.index(source)] = source._replace(ref=ref, inheritance=None, actor=actor_of(ref))
         tell(neighbours.registry, UseSource(source.endpoint, ref, source.number, not is_door, is_door, source.heir_of))
 
     def _target(self, endpoint: str, door: Door | None) -> Target:
         if door is not None:
             return door_target(door)
-        config, needs_keys = self._config, endpoint != "public"
-        urls: Mapping[str, str] = {"public": config.url, "private": config.private_url, "info": config.info_url}
+        config, needs_keys = self._config, open_as(endpoint) != "public"
+        urls: Mapping[str, str] = {
+            "public": config.url,
+            "private": config.private_url,
+            "info": config.info_url,
+            MARKETS: f"{config.url}/{MARKETS}",
+        }
         if self._is_remote:
             return remote_target(urls[endpoint], needs_keys=needs_keys)
         return Target(urls[endpoint], needs_keys=needs_keys)

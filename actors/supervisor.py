@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pykka
 
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.exchange.wants import ENDPOINTS
+from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
 from websocket_v6.protocol.supervision.restarts import Restarts
 from websocket_v6.protocol.supervision.steps import Due, Event, Gone, Started, Stopped, Tell
 from websocket_v6.protocol.supervision.steps import Failed as Lost
@@ -199,7 +199,7 @@ class Supervisor(Actor):
             refs.get("jwt"),
             refs.get("registry"),
             refs.get("router"),
-            {endpoint: self._sources.of(endpoint) for endpoint in ENDPOINTS},
+            {endpoint: self._sources.of(endpoint) for endpoint in ALL_ENDPOINTS},
             refs.get("membership"),
             refs.get("network"),
             self._restarts.troubles,
@@ -269,7 +269,7 @@ class Supervisor(Actor):
         """Stop a child that has failed, and all that lean on it."""
         names, endpoints = WITH[name]
         if self._config.token is not None and name == "jwt":
-            endpoints = ENDPOINTS  # the door of another machine asks for a token at each of them
+            endpoints = ALL_ENDPOINTS  # the door of another machine asks for a token at each of them
         if "membership" in names and self._shares:
             self._place = Placed(Role.LOOKING)  # its door is its own: the next one says where data comes from then
         self._sources.take_down(endpoints)

@@ -62,6 +62,7 @@ _SECONDS = {
     "backoff_initial": (0, 60),
     "backoff_max": (0, 3600),
     "silent_code_timeout": (0.1, 600),
+    "markets_interval": (0.1, 3600),
     "gather": (0, 1),
     "backfill_max_gap": (1, 518_400),  # six days: the exchange keeps the trades of seven
     "backfill_timeout": (0.1, 300),
@@ -106,6 +107,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         ca_file: who is trusted to vouch for the exchange, instead of those whom the system trusts; a PEM file.
         allow_plaintext: send tokens to another machine without TLS, where whoever is in between reads them.
 
+    All markets of a quote currency ("KRW-*"):
+        markets_interval: the exchange's list of markets is asked for so often, on a sign of change six times as often.
+
     Trades missed in a gap:
         backfill: fetch them over REST.
         backfill_max_gap: nothing is fetched of a longer gap.
@@ -132,6 +136,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     backoff_initial: float = 0.5
     backoff_max: float = 30.0
     silent_code_timeout: float = 5.0
+    markets_interval: float = 60.0
     gather: float = 0.005
     backfill: bool = False
     backfill_max_gap: float = 3600.0

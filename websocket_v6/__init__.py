@@ -19,6 +19,7 @@ Begin with help(websocket_v6.WebSocketClientProxy): all calls. help() of each of
     GenericEvent          a type that the exchange has added since
     ConnectionEvent       what on_connection tells; its state is a ConnectionState
     OverflowEvent         what on_overflow tells
+    MarketsEvent          what on_markets tells; proxy.markets() returns Markets, each one a Market
 
     WebSocketV6Error      all that is raised or reported; below it, the common ones first:
     UnknownCodeError, AuthenticationError, TransportError (RateLimitedError), SnapshotTimeoutError, ClosedError,
@@ -57,6 +58,8 @@ from .protocol.events import ConnectionState as ConnectionState
 from .protocol.events import GenericEvent as GenericEvent
 from .protocol.events import IndicatorEvent as IndicatorEvent
 from .protocol.events import IndicatorSignalEvent as IndicatorSignalEvent
+from .protocol.events import Markets as Markets
+from .protocol.events import MarketsEvent as MarketsEvent
 from .protocol.events import MyAsset as MyAsset
 from .protocol.events import MyAssetEvent as MyAssetEvent
 from .protocol.events import MyOrderEvent as MyOrderEvent
@@ -65,5 +68,6 @@ from .protocol.events import OrderbookUnit as OrderbookUnit
 from .protocol.events import OverflowEvent as OverflowEvent
 from .protocol.events import TickerEvent as TickerEvent
 from .protocol.events import TradeEvent as TradeEvent
+from .protocol.exchange.market_list import Market as Market
 from .proxy import WebSocketClientProxy as WebSocketClientProxy
 from .subscription import Subscription as Subscription

@@ -13,26 +13,39 @@ import weakref
 from collections.abc import Callable
 from typing import Protocol
 
+import pykka
+
 from . import engine
-from .actors.base import tell
+from .actors.base import Future, tell
+from .actors.delivery.commands import (
+    Attach,
+    Detach,
+    Leave,
+    MarketsFound,
+    OnConnection,
+    OnMarkets,
+    OnOverflow,
+    Overflowed,
+)
 from .actors.delivery.edge import Calls, Edge
 from .actors.delivery.last_values import LastValues
 from .actors.delivery.standing import Standing
-from .actors.delivery.subscriber import Attach, Detach, Leave, OnConnection, OnOverflow, Overflowed, Subscriber
+from .actors.delivery.subscriber import Subscriber
 from .actors.forks import in_child
 from .actors.jwt import HasKeys
 from .actors.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.messages.common import Ref
 from .actors.messages.component import Ready
-from .actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, next_subscription_id
+from .actors.messages.registry import AskMarkets, ComponentGone, Subscribe, Unsubscribe, next_subscription_id
 from .link import Link
-from .options import Settings, Symbols, same_kind
+from .options import Settings, Symbols
+from .patterns import more_of, same_kind, with_more, without
 from .protocol.config import Config
 from .protocol.delivery.policy import default_policy
-from .protocol.errors import AuthenticationError, ClosedError, EngineError
-from .protocol.events import ConnectionEvent, OverflowEvent
+from .protocol.errors import AuthenticationError, ClosedError, EngineError, SnapshotTimeoutError
+from .protocol.events import ConnectionEvent, Markets, MarketsEvent, OverflowEvent
 from .protocol.exchange.wants import Want
-from .steps import Ended, Steps, finish
+from .steps import Answer, Ended, Steps, finish
 
 __all__ = ["CALLBACK_TIMEOUT", "Component", "Held", "OwnThread", "Place"]
 
@@ -157,7 +170,8 @@ class Component:
             EngineError: if the engine does not answer, or what it takes is being started again: try again.
         """
         mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
-        number, calls = next_subscription_id(), Calls(settings.callback, settings.error_handler)
+        number = next_subscription_id()
+        calls = Calls(settings.callback, settings.error_handler, settings.on_markets)
         edge = Edge(
             number,
             want,
@@ -167,6 +181,8 @@ class Component:
             is_pushed=settings.callback is not None,
             router=lambda: self.link.router,
             on_overflow=lambda event: tell(self._subscriber, Overflowed(number, event)),
+            on_markets=lambda event: tell(self._subscriber, MarketsFound(number, event)),
+            listed=self.standing.codes_of,
         )
         held = self._held()
         if held is not None:
@@ -191,18 +207,16 @@ class Component:
             ClosedError: if it is closed.
         """
         self._check_open(edge)
-        more = same_kind(edge.want, symbols)
-        known = frozenset(edge.want.codes)
-        new = tuple(code for code in more.codes if code not in known)
-        if not new:
+        part = more_of(edge.want, edge.excluded, symbols)
+        if part is None:
             return
         try:
-            yield from self._claim(edge, more.with_codes(new))
+            yield from self._claim(edge, part)
         except BaseException:
-            part = more.with_codes(new) if edge.subscription_id in self._edges else None
-            self.link.tell_registry(Unsubscribe(self._id, edge.subscription_id, part))
+            taken_back = part if edge.subscription_id in self._edges else None
+            self.link.tell_registry(Unsubscribe(self._id, edge.subscription_id, taken_back))
             raise
-        edge.want = edge.want.with_codes(dict.fromkeys(edge.want.codes + new))
+        edge.want, edge.excluded = with_more(edge.want, edge.excluded, part)
 
     def remove(self, edge: Edge, symbols: Symbols) -> Steps[None]:
         """Want these codes of a subscription no longer; without any left it is closed.
@@ -212,12 +226,12 @@ class Component:
         """
         self._check_open(edge)
         less = same_kind(edge.want, symbols)
-        going = frozenset(less.codes)
-        left = tuple(code for code in edge.want.codes if code not in going)
-        if not left:
+        left, excluded = without(edge.want, edge.excluded, less)
+        if not left.codes and not left.quotes:
             yield from self.close(edge)
             return
-        edge.want = edge.want.with_codes(left)  # also if the answer does not come in time: it is heeded all the same
+        # Also if the answer does not come in time: it is heeded all the same.
+        edge.want, edge.excluded = left, excluded
         yield from self.link.take_back(Unsubscribe(self._id, edge.subscription_id, less))
 
     def close(self, edge: Edge) -> Steps[None]:
@@ -234,6 +248,25 @@ class Component:
     def on_overflow(self, callback: Callable[[OverflowEvent], object]) -> None:
         """Have `callback` called with what mailboxes drop."""
         tell(self._subscriber, OnOverflow(self._listener(callback)))
+
+    def on_markets(self, callback: Callable[[MarketsEvent], object]) -> None:
+        """Have `callback` called with which markets come and go."""
+        tell(self._subscriber, OnMarkets(self._listener(callback)))
+
+    def markets(self, quote: str, timeout: float) -> Steps[Markets]:
+        """Return the list of a quote currency, waiting for the first one; it is kept up to date from then on.
+
+        Raises:
+            SnapshotTimeoutError: if there is none within `timeout` seconds.
+            UnknownCodeError: if the exchange has no such quote currency.
+        """
+        answer: Future[Markets] = Future()
+        yield from self.link.ask_registry(AskMarkets(self._id, quote, answer))
+        try:
+            markets: Markets = yield Answer(answer, timeout)
+        except pykka.Timeout:
+            raise SnapshotTimeoutError(f"no list of {quote} markets within {timeout:g} s") from None
+        return markets
 
     def _listener(self, callback: Callable[..., object]) -> Callable[[], Calls | None]:
         calls, held = Calls(callback), self._held()

@@ -19,22 +19,24 @@ from .arguments import caller, check_callable, check_seconds
 from .component import CALLBACK_TIMEOUT, Component, Held, Place
 from .ending import Stop
 from .handle import Handle
-from .health import Health, gather, is_open
+from .health import Health, gather, is_open, lists_problem
 from .newest import await_data, newest
 from .options import Options, PublicOptions, Settings
 from .protocol.config import Config
-from .protocol.errors import ClosedError, ConfigError, LocalProtocolError, TransportError
-from .protocol.events import ConnectionEvent, Event, OverflowEvent
+from .protocol.errors import ClosedError, ConfigError, LocalProtocolError, SnapshotTimeoutError, TransportError
+from .protocol.events import ConnectionEvent, Event, Markets, MarketsEvent, OverflowEvent
+from .protocol.exchange.codes import check_quote
 from .protocol.exchange.heads import SubscriptionList
 from .protocol.exchange.wants import ENDPOINTS
 from .snapshots import take_snapshot
 from .steps import Answer, Steps
 from .wanted import Wanted
 
-__all__ = ["LIST_TIMEOUT", "READY_TIMEOUT", "Face"]
+__all__ = ["LIST_TIMEOUT", "MARKETS_TIMEOUT", "READY_TIMEOUT", "Face"]
 
 LIST_TIMEOUT = 10.0
 READY_TIMEOUT = 10.0
+MARKETS_TIMEOUT = 10.0
 
 E = TypeVar("E", bound=Event)
 
@@ -150,6 +152,20 @@ class Face:
     def _overflows_told(self, callback: Callable[[OverflowEvent], object]) -> Steps[None]:
         check_callable("callback", callback, awaits=self._awaits)
         (yield from self._engaged()).on_overflow(callback)
+
+    def _markets_told(self, callback: Callable[[MarketsEvent], object]) -> Steps[None]:
+        check_callable("callback", callback, awaits=self._awaits)
+        (yield from self._engaged()).on_markets(callback)
+
+    def _markets_listed(self, quote: str, timeout: float) -> Steps[Markets]:
+        checked = check_quote(quote)
+        check_seconds("timeout", timeout)
+        component = yield from self._engaged()
+        try:
+            return (yield from component.markets(checked, timeout))
+        except SnapshotTimeoutError as exc:
+            problem = yield from lists_problem(component)
+            raise SnapshotTimeoutError(f"{exc}: {problem}" if problem else str(exc)) from None
 
     def _ended(self, timeout: float = CALLBACK_TIMEOUT) -> Steps[None]:
         self._is_closed = True

@@ -35,8 +35,8 @@ class Handle(Generic[E]):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The codes wanted now; empty where the type has none or all are wanted."""
-        return self._edge.want.codes
+        """The codes wanted now, with those that a pattern stands for; empty where the type has none or has all."""
+        return self._edge.symbols
 
     @property
     def data_type(self) -> str:
@@ -58,7 +58,9 @@ class Handle(Generic[E]):
         return hash(self._edge.subscription_id)
 
     def __repr__(self) -> str:
-        codes = ", ".join(self.symbols[:3]) + (", ..." if len(self.symbols) > 3 else "")
+        want = self._edge.want
+        wanted = (*want.codes, *(f"{quote}-*" for quote in want.quotes))
+        codes = ", ".join(wanted[:3]) + (", ..." if len(wanted) > 3 else "")
         return f"<Subscription {self.data_type} {codes or 'all'} of {self._component.name!r}>"
 
     def __reduce__(self) -> Any:

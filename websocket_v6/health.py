@@ -10,6 +10,7 @@ from .actors.connection.connection import ConnectionHealth
 from .actors.delivery.edge import Edge
 from .actors.delivery.router import RouterHealth
 from .actors.demand.registry import RegistryHealth
+from .actors.markets.market_source import MarketsHealth as SourceHealth
 from .actors.membership.place import MembershipHealth, Role
 from .actors.messages.common import GetHealth, Ref
 from .actors.server.network_server import NetworkHealth, VisitorHealth
@@ -18,6 +19,8 @@ from .component import Component
 from .link import ASK_TIMEOUT
 from .protocol.demand.epochs import KnownGap
 from .protocol.errors import EngineError
+from .protocol.exchange.market_list import MARKETS, Listing
+from .protocol.exchange.wants import ENDPOINTS
 from .steps import Answer, Steps
 
 __all__ = [
@@ -26,11 +29,13 @@ __all__ = [
     "Counters",
     "Health",
     "KnownGap",
+    "MarketsHealth",
     "RestartHealth",
     "SubscriptionHealth",
     "VisitorHealth",
     "gather",
     "is_open",
+    "lists_problem",
 ]
 
 
@@ -57,6 +62,18 @@ class SubscriptionHealth(NamedTuple):
     lag: float
 
 
+class MarketsHealth(NamedTuple):
+    """The list of markets of one quote currency that a pattern such as `KRW-*` follows; `age` in seconds.
+
+    `problem` says why the exchange's last answer was of no use, where this process asks it.
+    """
+
+    quote: str
+    markets: int
+    age: float
+    problem: str = ""
+
+
 class RestartHealth(NamedTuple):
     """A part of the engine that failed and has not run well since: what, how often in a row, why.
 
@@ -77,7 +94,8 @@ class Health(NamedTuple):
     while it finds out. `wanted` are all streams by name, `gaps` the last times in which something may have been missed.
     A host says how it serves its `members`, other processes, and its `visitors` from the network; `cut_off` counts
     those of both that were too slow. `restarts` says which parts of the engine failed a short while ago, or are
-    not there now: what these would say is left out, or 0, until they are started again.
+    not there now: what these would say is left out, or 0, until they are started again. `markets` are the lists that
+    patterns follow.
     """
 
     role: str
@@ -94,6 +112,7 @@ class Health(NamedTuple):
     visitors: tuple[VisitorHealth, ...] = ()
     cut_off: int = 0
     restarts: tuple[RestartHealth, ...] = ()
+    markets: tuple[MarketsHealth, ...] = ()
 
     def __str__(self) -> str:
         guests = f", {self.guests} guests" if self.guests else ""
@@ -104,7 +123,11 @@ class Health(NamedTuple):
             idle = "not needed" if one.state == "idle" else ""
             detail = f"up {one.up_seconds:.0f} s" if one.state == "open" else one.error or idle
             line = f"  {one.endpoint:8} {one.state:10} epoch {one.epoch}, {one.reconnects} reconnects"
-            lines.append(f"{line}, {detail}" if detail else line)
+            size = f", request of {one.request_bytes:,} bytes" if one.request_bytes and one.state == "open" else ""
+            lines.append(f"{line}, {detail}{size}" if detail else line)
+        for listed in self.markets:
+            problem = f"; the last answer was of no use: {listed.problem}" if listed.problem else ""
+            lines.append(f"  {listed.quote}-*    {listed.markets} markets, listed {listed.age:.0f} s ago{problem}")
         counts = self.counters
         lines.append(
             f"  messages {counts.received} received, {counts.delivered} delivered, {counts.dropped} dropped, "
@@ -130,7 +153,8 @@ def gather(component: Component) -> Steps[Health]:
     router: RouterHealth = (yield from _ask(component, "router")) or RouterHealth(*(0,) * len(RouterHealth._fields))
     registry: RegistryHealth = (yield from _ask(component, "registry")) or RegistryHealth(0, (), 0)
     connections: list[ConnectionHealth] = []
-    for endpoint in registry.endpoints:
+    exchange = [endpoint for endpoint in registry.endpoints if endpoint.endpoint in ENDPOINTS]
+    for endpoint in exchange:
         for one in (yield from _connections(component, endpoint.endpoint)):
             connections.append(one._replace(epoch=endpoint.epoch, serves=one.source in endpoint.serving))
     subscriptions = tuple(_subscription(edge) for edge in component.edges)
@@ -141,9 +165,9 @@ def gather(component: Component) -> Steps[Health]:
         malformed=router.malformed + registry.malformed,
         unrouted=router.unrouted,
         reconnects=sum(one.reconnects for one in connections),
-        requests_sent=sum(endpoint.requests_sent for endpoint in registry.endpoints),
+        requests_sent=sum(endpoint.requests_sent for endpoint in exchange),
     )
-    streams = sum(endpoint.streams for endpoint in registry.endpoints)
+    streams = sum(endpoint.streams for endpoint in exchange)
     place = yield from _membership(component)
     members, visitors = (yield from _door(place.door)), (yield from _network(component))
     return Health(
@@ -155,13 +179,33 @@ def gather(component: Component) -> Steps[Health]:
         streams,
         counters,
         subscriptions,
-        wanted=tuple(stream for endpoint in registry.endpoints for stream in endpoint.wanted),
-        gaps=tuple(gap for endpoint in registry.endpoints for gap in endpoint.gaps),
+        wanted=tuple(stream for endpoint in exchange for stream in endpoint.wanted),
+        gaps=tuple(gap for endpoint in exchange for gap in endpoint.gaps),
         members=members.members,
         visitors=visitors.clients,
         cut_off=members.cut_off + visitors.cut_off,
         restarts=(yield from _restarts(component)),
+        markets=(yield from _lists(component, registry.lists)),
     )
+
+
+def _lists(component: Component, lists: tuple[Listing, ...]) -> Steps[tuple[MarketsHealth, ...]]:
+    """Say which lists are known, and what is wrong with them, if this process asks for them itself."""
+    problem = (yield from lists_problem(component)) if lists else ""
+    now_ns = time.time_ns()
+    return tuple(
+        MarketsHealth(one.quote, len(one.markets), max(0.0, (now_ns - one.listed_ns) / 1e9), problem) for one in lists
+    )
+
+
+def lists_problem(component: Component) -> Steps[str]:
+    """Return what keeps this process from a list of markets, "" if nothing does or another process asks."""
+    for ref in (yield from component.link.children()).connections[MARKETS]:
+        with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
+            found = yield Answer.of(ref, GetHealth(), ASK_TIMEOUT)
+            if isinstance(found, SourceHealth) and found.problem:
+                return found.problem
+    return ""
 
 
 def is_open(component: Component, endpoint: str) -> Steps[bool]:
@@ -219,5 +263,5 @@ def _network(component: Component) -> Steps[NetworkHealth]:
 def _subscription(edge: Edge) -> SubscriptionHealth:
     stats = edge.mailbox.stats
     return SubscriptionHealth(
-        edge.want.type, len(edge.want.codes), stats.delivered, stats.dropped, stats.queued, edge.lag_ns / 1e9
+        edge.want.type, len(edge.symbols), stats.delivered, stats.dropped, stats.queued, edge.lag_ns / 1e9
     )

@@ -1,7 +1,7 @@
 """What is known right now, without waiting for the exchange: the newest values, and whether there are any yet."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from .actors.delivery.edge import Edge
@@ -12,7 +12,8 @@ from .options import Settings
 from .protocol.errors import ClosedError, EngineError, LocalProtocolError, NotReadyError, RemoteProtocolError
 from .protocol.events import Event, OrderbookEvent
 from .protocol.exchange.codes import CANDLE_INTERVALS
-from .protocol.exchange.streams import Stream
+from .protocol.exchange.market_list import MARKETS, list_stream
+from .protocol.exchange.streams import Stream, split, stream_of
 from .protocol.exchange.wants import Want
 from .steps import Steps, pause
 from .wanted import Level, Wanted, candle, orderbook, ticker, trade
@@ -22,6 +23,7 @@ __all__ = ["await_data", "newest", "wanted_book", "wanted_value"]
 E = TypeVar("E", bound=Event)
 
 GLANCE = 0.01  # seconds between two looks for data, each a few reads for each stream
+SETTLED = 2.0  # seconds without a further first message, after which what is listed and silent is no longer waited for
 MOST_NAMED = 10  # streams that an error's message names
 FULL_DEPTH = 30
 PLAIN = Settings()
@@ -58,7 +60,7 @@ def wanted_book(code: str, level: Level) -> Wanted[OrderbookEvent]:
 
 
 def _check_one(code: object) -> None:
-    if not isinstance(code, str):
+    if not isinstance(code, str) or "*" in code:
         raise LocalProtocolError(f"code={code!r:.60} is no code: give one, such as 'KRW-BTC'")
 
 
@@ -78,7 +80,7 @@ def _shown(component: Component, want: Want, kind: type[E], event: Event) -> E |
     """Return `event` decoded; None if it is malformed."""
     for edge in component.edges:
         own = edge.want
-        if own.type == want.type and own.level == want.level and want.codes[0] in own.codes:
+        if own.type == want.type and own.level == want.level and want.codes[0] in edge.symbols:
             shown = edge.prepare(event)
             return shown if isinstance(shown, kind) else None
     try:
@@ -99,7 +101,10 @@ def await_data(component: Component, timeout: float) -> Steps[None]:
         ClosedError: if the component ends meanwhile.
     """
     deadline = time.monotonic() + timeout
+    patience = _Patience()
     while missing := _missing(component, (yield from _last_values(component))):
+        if patience.is_over(component, missing, time.monotonic()):
+            break
         left = deadline - time.monotonic()
         if left <= 0:
             raise NotReadyError(_not_ready(component, missing, timeout), streams=missing)
@@ -108,15 +113,51 @@ def await_data(component: Component, timeout: float) -> Steps[None]:
         raise ClosedError(f"component {component.name!r} is closed")
 
 
+class _Patience:
+    """How long those markets are waited for that a pattern brought: what is listed may be silent for days."""
+
+    def __init__(self) -> None:
+        self._fewest: int | None = None
+        self._since = 0.0
+
+    def is_over(self, component: Component, missing: Mapping[Stream, str], now: float) -> bool:
+        """Whether all that is missing is listed, some of each pattern has come, and no more for a while."""
+        if self._fewest is None or len(missing) != self._fewest:
+            self._fewest, self._since = len(missing), now
+            return False
+        return now - self._since > SETTLED and all(_may_be_silent(edge, missing) for edge in component.edges)
+
+
+def _may_be_silent(edge: Edge, missing: Mapping[Stream, str]) -> bool:
+    """Whether nothing is missing of a subscription but some of what its patterns stand for."""
+    want = edge.want
+    if any(list_stream(quote) in missing for quote in want.quotes):
+        return False
+    named, symbols = set(want.codes), edge.symbols
+    lacking = [code for code in symbols if stream_of(want.type, code, want.level) in missing]
+    if not want.quotes:
+        return not any(stream in missing for stream in want.streams())
+    return named.isdisjoint(lacking) and len(lacking) < len(symbols)
+
+
 def _missing(component: Component, values: LastValues) -> dict[Stream, str]:
     """Return the streams that have no data, each with its endpoint."""
-    return {
+    missing = {
         stream: edge.want.endpoint
         for edge in component.edges
         if not _is_served(component, edge)
-        for stream in edge.want.streams()
+        for stream in _streams(edge)
         if not edge.want.is_public or values.of(stream) is None
     }
+    for edge in component.edges:
+        unknown = (quote for quote in edge.want.quotes if quote not in component.standing.markets)
+        missing.update((list_stream(quote), MARKETS) for quote in unknown)
+    return missing
+
+
+def _streams(edge: Edge) -> Iterator[Stream]:
+    want = edge.want
+    return want.with_codes(edge.symbols).streams() if edge.symbols else want.streams()
 
 
 def _is_served(component: Component, edge: Edge) -> bool:
@@ -124,7 +165,7 @@ def _is_served(component: Component, edge: Edge) -> bool:
     want = edge.want
     if not want.is_public:  # no present state comes, and the first event perhaps tomorrow
         return component.standing.is_open(want.endpoint)
-    return not want.realtime and edge.mailbox.stats.received >= len(want.codes)  # which leave once they are served
+    return not want.realtime and edge.mailbox.stats.received >= len(edge.symbols)  # which leave once they are served
 
 
 def _not_ready(component: Component, missing: Mapping[Stream, str], timeout: float) -> str:
@@ -135,6 +176,9 @@ def _not_ready(component: Component, missing: Mapping[Stream, str], timeout: flo
 def _waits(component: Component, endpoint: str, missing: Mapping[Stream, str]) -> str:
     streams = [stream for stream, other in missing.items() if other == endpoint]
     more = f" and {len(streams) - MOST_NAMED} more" if len(streams) > MOST_NAMED else ""
+    if endpoint == MARKETS:
+        wanted = ", ".join(f"{split(stream)[1]}-*" for stream in streams)
+        return f"there is no list of markets yet, so nobody knows what {wanted} stands for; health() says why"
     if component.standing.is_open(endpoint):
         why = f"the {endpoint} connection is open: unknown or delisted codes, or a price level that the market lacks"
     else:

@@ -1,6 +1,6 @@
-"""What a component gives with a subscription, checked at once: its options, its callback, the codes it adds later."""
+"""What a component gives with a subscription, checked at once: its options and its callbacks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypedDict
 
@@ -8,9 +8,9 @@ from .actors.delivery.edge import Callback, ErrorHandler
 from .arguments import check_callable, check_flag
 from .protocol.delivery.policy import Mailbox
 from .protocol.errors import LocalProtocolError
-from .protocol.exchange.wants import Want, indicator_want, orderbook_want, ticker_want
+from .protocol.events import MarketsEvent
 
-__all__ = ["Options", "PublicOptions", "Settings", "Symbols", "same_kind"]
+__all__ = ["Options", "PublicOptions", "Settings", "Symbols"]
 
 Symbols = str | Iterable[str]
 
@@ -28,6 +28,9 @@ class PublicOptions(Options, total=False):
 
     snapshot: bool  # False: begin with the next change
     realtime: bool  # False: the present state alone
+    on_markets: (
+        Callable[[MarketsEvent], object] | None
+    )  # called, with a pattern such as "KRW-*", when markets come or go
 
 
 class Settings:
@@ -54,6 +57,7 @@ class Settings:
                 raise LocalProtocolError(f"option {name!r} is not known here: there are {', '.join(sorted(known))}")
         self.callback = callback
         self.error_handler: ErrorHandler | None = options.get("error_handler")
+        self.on_markets: Callable[[MarketsEvent], object] | None = options.get("on_markets")
         self.mailbox: Mailbox | None = options.get("mailbox")
         self.numbers: type = options.get("numbers", Decimal)
         self.flags: dict[str, bool] = {
@@ -63,23 +67,9 @@ class Settings:
             check_callable("callback", callback, awaits=awaits)
         if self.error_handler is not None:
             check_callable("error_handler", self.error_handler, awaits=awaits)
+        if self.on_markets is not None:
+            check_callable("on_markets", self.on_markets, awaits=awaits)
         if self.mailbox is not None and not isinstance(self.mailbox, Mailbox):
             raise LocalProtocolError(f"mailbox={self.mailbox!r:.60} is not a policy: give one such as Mailbox.latest()")
         if self.numbers not in (Decimal, float):
             raise LocalProtocolError(f"numbers={self.numbers!r:.60} is not offered: choose Decimal or float")
-
-
-def same_kind(want: Want, symbols: Symbols) -> Want:
-    """Return `want` for other codes, checked as the first ones were."""
-    if not want.codes:
-        raise LocalProtocolError(f"this {want.type} subscription is not by code: it has all of them")
-    if want.type == "orderbook":
-        return orderbook_want(
-            symbols, depth=want.depth, level=want.level, snapshot=want.snapshot, realtime=want.realtime
-        )
-    if want.indicators:
-        checked = indicator_want(
-            symbols, timeframe=want.timeframe, indicators=[{"type": "rsi", "params": {"period": 14}}]
-        )
-        return want.with_codes(checked.codes)
-    return want.with_codes(ticker_want(symbols).codes)

@@ -9,7 +9,7 @@ from .actors.delivery.edge import Callback
 from .actors.jwt import Keys
 from .component import OwnThread, Place
 from .ending import run_until
-from .face import LIST_TIMEOUT, READY_TIMEOUT, Face
+from .face import LIST_TIMEOUT, MARKETS_TIMEOUT, READY_TIMEOUT, Face
 from .health import Health
 from .newest import wanted_book, wanted_value
 from .options import Options, PublicOptions, Symbols
@@ -21,6 +21,8 @@ from .protocol.events import (
     Event,
     IndicatorEvent,
     IndicatorSignalEvent,
+    Markets,
+    MarketsEvent,
     MyAssetEvent,
     MyOrderEvent,
     OrderbookEvent,
@@ -63,6 +65,9 @@ class WebSocketClientProxy(Face):
         Options of every `subscribe_*`: `error_handler` is called with the exception when the callback raises or the
         stream cannot be served; `mailbox` is a `Mailbox` policy; `numbers` is `Decimal` (exact) or `float`; public
         types also take `snapshot=False` (begin with the next change) and `realtime=False` (the present state alone).
+
+        `symbols` of public types may have patterns: "KRW-*" is all markets of a quote currency, those that are listed
+        tomorrow included; `on_markets` tells of them.
 
         Raises:
             LocalProtocolError: if a code is nonsense or an option is not known; nothing is subscribed then.
@@ -238,6 +243,37 @@ class WebSocketClientProxy(Face):
             proxy.wait_ready(timeout=10.0)
         """
         finish(self._data_awaited(timeout))
+
+    # --- markets
+
+    def markets(self, quote: str = "KRW", *, timeout: float = MARKETS_TIMEOUT) -> Markets:
+        """Return all markets of a quote currency: codes, names, warnings, as the exchange's last list has them.
+
+        Waits for the first list; from then on it is kept up to date, once a minute, as long as this component is there.
+        `age` says how old it is.
+
+        Raises:
+            SnapshotTimeoutError: if there is no list within `timeout` seconds.
+            UnknownCodeError: if the exchange has no such quote currency; it names those that there are.
+
+        Example:
+            warned = [market.code for market in proxy.markets("KRW") if market.warning]
+        """
+        return finish(self._markets_listed(quote, timeout))
+
+    def on_markets(self, callback: Callable[[MarketsEvent], object]) -> None:
+        """Have `callback` called, as the component's others are, when markets come or go.
+
+        It is told of the quote currencies that this component subscribed to with a pattern ("KRW-*"), or asked
+        `markets` for: first with all that there are as `added`, then with each change. A new code is told before its
+        first event, one that is gone after its last; with `on_markets=` in a `subscribe_*` the same holds for that
+        subscription alone, whatever others of this component have in their mailboxes.
+
+        Example:
+            proxy.on_markets(lambda event: print("listed:", event.added, "gone:", event.removed))
+            proxy.subscribe_ticker("KRW-*", on_tick)
+        """
+        finish(self._markets_told(callback))
 
     # --- the rest
 

@@ -1,5 +1,6 @@
 """The present state of some codes, taken by a subscription that wants nothing else and ends with it."""
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import TypeVar
@@ -16,7 +17,11 @@ from .wanted import Wanted
 
 __all__ = ["ONCE", "take_snapshot"]
 
+logger = logging.getLogger(__name__)
+
 ONCE = Settings(options={"realtime": False, "mailbox": Mailbox.lossless(64 * 1024 * 1024)})
+
+SETTLED = 1.0  # seconds: all snapshots come within 0.4 s, so what comes later is of markets that are listed and silent
 
 E = TypeVar("E", bound=Event)
 
@@ -24,24 +29,42 @@ E = TypeVar("E", bound=Event)
 def take_snapshot(component: Component, wanted: Wanted[E], timeout: float) -> Steps[list[E]]:
     """Return one event for each code that is wanted (`ONCE`), in the order of the codes.
 
+    What a pattern stands for and says nothing is left out, and named in the log.
+
     Raises:
         UnknownCodeError: if the exchange sends nothing for a code within `timeout` seconds; it names them.
         SnapshotTimeoutError: if there is no connection.
     """
-    want, kind = wanted.want, wanted.kind
+    deadline = time.monotonic() + timeout
+    want, kind = (yield from _expanded(component, wanted.want, timeout)), wanted.kind
+    named = frozenset(wanted.want.codes)
     edge = yield from component.subscribe(want, wanted.settings)
     found: dict[str, E] = {}
-    deadline = time.monotonic() + timeout
     try:
         while len(found) < len(want.codes):
-            event = yield Pull(edge, max(0.0, deadline - time.monotonic()))
+            left = deadline - time.monotonic()
+            event = yield Pull(edge, max(0.0, min(left, SETTLED) if found and named <= found.keys() else left))
             if isinstance(event, kind):
                 found.setdefault(event.symbol, event)
     except (TimeoutError, UnknownCodeError):
-        raise (yield from _missing(component, want, found, timeout)) from None
+        silent = [code for code in want.codes if code not in found]
+        if not found or not named.isdisjoint(silent):
+            raise (yield from _missing(component, want, found, timeout)) from None
+        logger.warning("there is no %s snapshot of %s: listed, but silent", want.type, ", ".join(silent))
     finally:
         yield from component.close(edge)
-    return [found[code] for code in want.codes]
+    return [found[code] for code in want.codes if code in found]
+
+
+def _expanded(component: Component, want: Want, timeout: float) -> Steps[Want]:
+    """Return what is wanted with the codes that its patterns stand for now."""
+    if not want.quotes:
+        return want
+    deadline, codes = time.monotonic() + timeout, dict.fromkeys(want.codes)
+    for quote in want.quotes:
+        listed = yield from component.markets(quote, max(0.0, deadline - time.monotonic()))
+        codes.update(dict.fromkeys(listed.codes))
+    return want.with_codes(codes)
 
 
 def _missing(component: Component, want: Want, found: Mapping[str, Event], timeout: float) -> Steps[Exception]:

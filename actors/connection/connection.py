@@ -4,6 +4,7 @@ What happens next is decided in `protocol/connection/machine.py`; the socket is 
 connection serves the registry's.
 """
 
+import logging
 import random
 import sys
 import time
@@ -18,6 +19,7 @@ from websocket_v6.actors.messages.connection import (
     Disconnect,
     KeysChanged,
     ListSubscriptions,
+    Resign,
     SendRequest,
     Suspect,
     TransportEnded,
@@ -27,6 +29,7 @@ from websocket_v6.actors.messages.connection import (
     TransportServes,
     next_attachment,
 )
+from websocket_v6.actors.messages.markets import Recall, SilentCodes
 from websocket_v6.actors.messages.router import Attach, SourceState
 from websocket_v6.actors.messages.supervisor import Failed, Renew
 from websocket_v6.protocol.config import Config
@@ -44,6 +47,9 @@ from .transport import Transport
 
 __all__ = ["Connection", "ConnectionHealth", "ConnectionInheritance", "Resign"]
 
+logger = logging.getLogger(__name__)
+
+LARGE_REQUEST = 60_000  # bytes: common servers take messages of 64 KiB, and 9,468 are known to be served
 JOIN_TIMEOUT = 2.0  # seconds for a transport to end when this actor does
 ABORT_TIMEOUT = 0.5  # the same for one that was still connecting: it may hang in a name look-up
 # As users see it: the rest is between the machine and its transport.
@@ -67,10 +73,6 @@ class ConnectionHealth(NamedTuple):
     request_bytes: int  # of its last subscription
     error: str
     serves: bool = False  # all that is wanted comes through it; with several sources, each needs a moment for that
-
-
-class Resign(NamedTuple):
-    """Close the connection: another actor takes over. Asked; answered with the ConnectionInheritance for it."""
 
 
 class TimeCame(NamedTuple):
@@ -130,11 +132,13 @@ class Connection(Actor):
             case Connect(_, types):
                 self._types = types
                 self._handle(steps.Wanted())
+            case Recall() | SilentCodes():
+                pass  # who is behind the door knows by itself
             case Disconnect(_, linger):
                 self._handle(steps.Unwanted(linger))
             case SendRequest():
                 text = encode_request(str(uuid.uuid4()), message.types, self._config.format)
-                self._request_bytes = len(text.encode())
+                self._note_size(len(text.encode()))
                 self._send(text, message.attachment)
             case ListSubscriptions(_, ticket, attachment):
                 self._send(encode_list_subscriptions(ticket, self._config.format), attachment, ticket)
@@ -182,6 +186,13 @@ class Connection(Actor):
         transport = self._transport
         if transport is not None:
             transport.abort()
+
+    def _note_size(self, size: int) -> None:
+        """Note how large the last request is; say so the first time that it is larger than is known to be served."""
+        if size > LARGE_REQUEST >= self._request_bytes and not self._machine.target.is_door:
+            text = "a request of %d bytes goes to the %s endpoint: whether the exchange takes it is not known"
+            logger.warning(text, size, self._endpoint)
+        self._request_bytes = size
 
     # --- to the machine and from it
 

@@ -14,7 +14,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.router import Malformed
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import AnnouncementEvent, Event, OrderbookEvent, OverflowEvent
+from websocket_v6.protocol.events import AnnouncementEvent, Event, MarketsEvent, OrderbookEvent, OverflowEvent
 from websocket_v6.protocol.exchange.wants import Want
 
 __all__ = ["Callback", "Calls", "Delivered", "Edge", "ErrorHandler"]
@@ -32,11 +32,17 @@ class Calls:
     refers to itself and to nothing that lives on, and is collected once nobody else refers to it.
     """
 
-    __slots__ = ("__weakref__", "callback", "error_handler")
+    __slots__ = ("__weakref__", "callback", "error_handler", "on_markets")
 
-    def __init__(self, callback: Callback | None = None, error_handler: ErrorHandler | None = None) -> None:
+    def __init__(
+        self,
+        callback: Callback | None = None,
+        error_handler: ErrorHandler | None = None,
+        on_markets: Callable[[MarketsEvent], object] | None = None,
+    ) -> None:
         self.callback = callback
         self.error_handler = error_handler
+        self.on_markets = on_markets
 
 
 class Edge:
@@ -44,6 +50,9 @@ class Edge:
 
     Events are shared by all components; each sees them its own way: its depth of order books, floats, no long texts.
     `calls` returns what it calls, None once the proxy is gone; without a callback (not `is_pushed`) it is pulled.
+
+    `listed` returns the codes of a quote currency that are listed now; `excluded` are those that a pattern of this
+    subscription does not stand for.
     """
 
     __slots__ = (
@@ -53,10 +62,13 @@ class Edge:
         "_router",
         "batch",
         "calls",
+        "excluded",
         "has_view",
         "is_pushed",
         "lag_ns",
+        "listed",
         "mailbox",
+        "on_markets",
         "on_overflow",
         "subscription_id",
         "want",
@@ -73,6 +85,8 @@ class Edge:
         is_pushed: bool = False,
         router: Callable[[], Ref | None] = lambda: None,
         on_overflow: Callable[[OverflowEvent], object] = lambda _: None,
+        on_markets: Callable[[MarketsEvent], object] = lambda _: None,
+        listed: Callable[[str], tuple[str, ...]] = lambda _: (),
     ) -> None:
         self.subscription_id = subscription_id
         self.want = want
@@ -80,6 +94,9 @@ class Edge:
         self.calls = calls
         self.is_pushed = is_pushed
         self.on_overflow = on_overflow  # where a drop is told that who pulls has found
+        self.on_markets = on_markets  # where a change of markets is told that who pulls has found
+        self.listed = listed
+        self.excluded: frozenset[str] = frozenset()
         self.lag_ns = 0  # of the last event: from the socket to here
         self.batch = 1  # events to take out of the mailbox at once, for what is left of a burst
         self._router = router
@@ -87,6 +104,15 @@ class Edge:
         self._floats = numbers is float
         self._no_body = want.type == "announcement" and not want.include_body
         self.has_view = bool(self._depth or self._floats or self._no_body)  # it sees them otherwise than they are
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The codes that it has now: those that it names, and what its patterns stand for."""
+        want = self.want
+        if not want.quotes:
+            return want.codes
+        listed = (code for quote in want.quotes for code in self.listed(quote) if code not in self.excluded)
+        return tuple(dict.fromkeys((*want.codes, *listed)))
 
     def pull(self, timeout: float | None = None) -> Delivered:
         """Wait for the next event and return it; raises what `MailboxQueue.get` raises."""
@@ -116,7 +142,10 @@ class Edge:
             shown.extend(one for one in map(self._pulled, events) if one is not None)
         return shown
 
-    def _pulled(self, event: Delivered) -> Delivered | None:
+    def _pulled(self, event: Delivered | MarketsEvent) -> Delivered | None:
+        if type(event) is MarketsEvent:
+            self.on_markets(event)
+            return None
         if self.mailbox.has_overflowed and (overflow := self.mailbox.overflow(time.monotonic())):
             self.on_overflow(overflow)
         self.note_lag(event)

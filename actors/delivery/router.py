@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Credits, GetHealth, GetInheritance, Ref
+from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.registry import Marked, StreamsSeen
 from websocket_v6.actors.messages.router import (
     AddRoutes,
@@ -25,6 +26,7 @@ from websocket_v6.actors.messages.router import (
     GetLastValues,
     MailboxDrained,
     Malformed,
+    Notify,
     RouterInheritance,
     SourceEnded,
     SourceOpened,
@@ -161,6 +163,9 @@ class Router(VisitedActor):
                 self._convey_late()
             case Convey():
                 self._convey(message)
+            case Notify(subscription_id, mailbox, component, event):
+                if mailbox.notify(event):
+                    tell(component, Ready(subscription_id))
             case GetLastValues():
                 return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case Beat(reply_to):

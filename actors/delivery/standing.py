@@ -1,4 +1,5 @@
-"""How the connections that a component uses stand, for whoever waits in vain and wants to know why.
+"""How the connections that a component uses stand, for whoever waits in vain and wants to know why; and which markets
+there are.
 
 The component's thread notes what it is told; any thread may ask, and waits for nobody.
 """
@@ -7,6 +8,7 @@ import time
 from typing import NamedTuple
 
 from websocket_v6.actors.messages.component import ConnectionChanged
+from websocket_v6.protocol.events import Markets
 
 __all__ = ["Standing"]
 
@@ -27,6 +29,7 @@ class Standing:
     def __init__(self) -> None:
         self._endpoints: dict[str, _Stands] = {}
         self._changes: dict[str, ConnectionChanged] = {}
+        self.markets: dict[str, Markets] = {}  # the lists that were told, by quote currency; none is ever changed
 
     def note(self, change: ConnectionChanged) -> None:
         """Note what has happened to an endpoint."""
@@ -47,6 +50,11 @@ class Standing:
     def present(self) -> list[ConnectionChanged]:
         """Return the last change of each endpoint, for who has heard of none: how it stands, and no gap from before."""
         return [change._replace(gap_started_ns=None) for change in self._changes.values()]
+
+    def codes_of(self, quote: str) -> tuple[str, ...]:
+        """Return the codes of a quote currency that are listed, none as long as that is not known."""
+        markets = self.markets.get(quote)
+        return () if markets is None else markets.codes
 
     def is_open(self, endpoint: str) -> bool:
         """Whether `endpoint` was open when it was last heard of."""

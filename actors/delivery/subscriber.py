@@ -7,23 +7,32 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 import msgspec
 
 from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.mailbox import MailboxQueue
-from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, Ready, StreamFailed
+from websocket_v6.actors.messages.component import (
+    ConnectionChanged,
+    EngineFailed,
+    MarketsListed,
+    PartFailed,
+    Ready,
+    StreamFailed,
+)
 from websocket_v6.protocol.delivery.stores import NEVER
 from websocket_v6.protocol.errors import ClosedError, LocalProtocolError, MailboxFullError, WebSocketV6Error
-from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, OverflowEvent
+from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, MarketsEvent, OverflowEvent
 from websocket_v6.protocol.events.base import call_with_each
 from websocket_v6.protocol.telling import Tellings, Told
 
+from .commands import Attach, Detach, Leave, MarketsFound, OnConnection, OnMarkets, OnOverflow, Overflowed
 from .edge import Callback, Calls, Delivered, Edge
+from .market_news import MarketNews
 from .standing import Standing
 
-__all__ = ["Attach", "Detach", "Leave", "OnConnection", "OnOverflow", "Overflowed", "Subscriber", "Work"]
+__all__ = ["Subscriber", "Work"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,50 +47,13 @@ T = TypeVar("T")
 Work: TypeAlias = Generator[Awaitable[Any], None, T]  # calls user code; yields what that returned to be awaited
 
 
-class Attach(NamedTuple):
-    """A new subscription of this component (live: callbacks never leave the process)."""
-
-    edge: Edge
-
-
-class Detach(NamedTuple):
-    """The subscription is closed."""
-
-    subscription_id: int
-
-
-class OnConnection(NamedTuple):
-    """Call this with what happens to connections (live), for as long as there is any."""
-
-    calls: Callable[[], Calls | None]
-
-
-class OnOverflow(NamedTuple):
-    """Call this with what mailboxes drop (live), for as long as there is any."""
-
-    calls: Callable[[], Calls | None]
-
-
-class Overflowed(NamedTuple):
-    """Who pulls has found that its mailbox dropped something."""
-
-    subscription_id: int
-    event: OverflowEvent
-
-
-class Leave(NamedTuple):
-    """The component ends: do what is left to do in `last` (live), then stop."""
-
-    last: Callable[[], object]
-
-
 class Subscriber(Actor):
     """Calls one component's callbacks, one at a time, in the order of the exchange.
 
-    Receives Attach, Detach, OnConnection, OnOverflow, Overflowed and Leave from the proxy, Ready from the router,
-    ConnectionChanged, StreamFailed, PartFailed and EngineFailed from the registry and the supervisor. Calls `cut_off`
-    to have the want taken back of which the mailbox has ended by itself. What it hears of connections it notes in
-    `standing`.
+    Receives Attach, Detach, OnConnection, OnOverflow, OnMarkets, Overflowed, MarketsFound and Leave from the proxy,
+    Ready from the router, ConnectionChanged, MarketsListed, StreamFailed, PartFailed and EngineFailed from the registry
+    and the supervisor. Calls `cut_off` to have the want taken back of which the mailbox has ended by itself. What it
+    hears of connections and markets it notes in `standing`.
 
     What calls user code is `Work`, so that a callback may be awaited where that can be done (`aio/subscriber.py`): what
     the callback returned is yielded, and what comes of it is sent or thrown in.
@@ -99,6 +71,8 @@ class Subscriber(Actor):
         self._timers: dict[int, Timer] = {}
         self._on_connection: list[Callable[[], Calls | None]] = []
         self._on_overflow: list[Callable[[], Calls | None]] = []
+        self._on_markets: list[Callable[[], Calls | None]] = []
+        self._market_news = MarketNews()
         self._epochs: dict[str, int] = {}  # of each endpoint, as last heard
         self._taken = 0  # events, in all
 
@@ -125,6 +99,8 @@ class Subscriber(Actor):
                 self._do("on_connection", self._tell_present(calls))
             case OnOverflow(calls):
                 self._on_overflow.append(calls)
+            case OnMarkets() | MarketsListed() | MarketsFound():
+                self._hear_of_markets(message)
             case Overflowed(subscription_id, event):
                 self._do("on_overflow", self._overflow_found(subscription_id, event))
             case ConnectionChanged():
@@ -176,13 +152,17 @@ class Subscriber(Actor):
         (left, until), limit, edge.batch = self._budget(), edge.batch, 1
         now = time.monotonic()
         while left > 0 and now <= until:
-            events = mailbox.take_many(now, min(limit, left))
+            taken = mailbox.take_many(now, min(limit, left))
             if mailbox.has_overflowed and (overflow := mailbox.overflow(now)):
                 yield from self._overflowed(edge, overflow)
-            if not events:
+            if not taken:
                 yield from self._rest(edge)
                 return False
-            self._taken += len(events)
+            self._taken += len(taken)
+            if isinstance(taken[0], MarketsEvent):  # which is taken alone
+                yield from self._markets_changed(edge, taken[0])
+                continue
+            events = cast(Sequence[Delivered], taken)
             edge.note_lag(events[-1])
             is_awaited = yield from self._hand_out(edge, events, callback)
             if is_awaited is None:
@@ -292,6 +272,37 @@ class Subscriber(Actor):
                 event = ConnectionEvent(endpoint, state, epoch, reason=message.reason, received_at=message.at_ns)
                 yield from self._call_all("on_connection", self._on_connection, event)
 
+    def _hear_of_markets(self, message: OnMarkets | MarketsListed | MarketsFound) -> None:
+        match message:
+            case OnMarkets(calls):
+                self._on_markets.append(calls)
+                self._do("on_markets", self._tell_present_markets(calls))
+            case MarketsListed(markets, event):
+                self._standing.markets[markets.quote] = markets
+                if event is not None:
+                    self._do("on_markets", self._tell_markets(event))
+            case MarketsFound(subscription_id, event):
+                edge = self._attached.get(subscription_id)
+                if edge is not None:
+                    self._do("on_markets", self._markets_changed(edge, event))
+
+    def _markets_changed(self, edge: Edge, event: MarketsEvent) -> Work[None]:
+        """Tell a subscription, then whoever listens to all, which hears of each change once."""
+        calls = edge.calls()
+        if calls is not None and calls.on_markets is not None:
+            own = Calls(calls.on_markets)
+            yield from self._call_all("on_markets", [lambda: own], event)
+        yield from self._tell_markets(event)
+
+    def _tell_markets(self, event: MarketsEvent) -> Work[None]:
+        news = self._market_news.of(event)
+        if news is not None:
+            yield from self._call_all("on_markets", self._on_markets, news)
+
+    def _tell_present_markets(self, calls: Callable[[], Calls | None]) -> Work[None]:
+        for event in self._market_news.present(self._standing.markets.values()):
+            yield from self._call_all("on_markets", [calls], event)
+
     def _overflow_found(self, subscription_id: int, event: OverflowEvent) -> Work[None]:
         edge = self._attached.get(subscription_id)
         if edge is not None:
@@ -390,5 +401,5 @@ def _awaited(result: object) -> Work[None]:
         yield result
 
 
-def _not_delivered(mailbox: MailboxQueue, events: Sequence[Event | OverflowEvent]) -> None:
+def _not_delivered(mailbox: MailboxQueue, events: Sequence[Delivered]) -> None:
     mailbox.not_delivered(sum(isinstance(one, Event) for one in events))

@@ -7,6 +7,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.demand.endpoint import EndpointInheritance
+from websocket_v6.protocol.demand.patterns import PatternsInheritance
 
 __all__ = ["Claim", "RegistryInheritance", "inherit"]
 
@@ -26,17 +27,19 @@ class RegistryInheritance(NamedTuple):
     claims: Mapping[int, Claim]
     watchers: Mapping[str, Ref | Way]
     endpoints: Mapping[str, EndpointInheritance]
+    patterns: PatternsInheritance = PatternsInheritance()
 
 
 def inherit(
     inheritance: RegistryInheritance | None,
 ) -> tuple[dict[int, Claim], dict[str, Ref | Way], dict[str, EndpointInheritance]]:
     """Return what is inherited; of leases only what both the registry and the endpoint knew, when the bug struck."""
-    claims, watchers, endpoints = inheritance or RegistryInheritance({}, {}, {})
+    claims, watchers, endpoints, patterns = inheritance or RegistryInheritance({}, {}, {})
     kept: dict[str, EndpointInheritance] = {}
     known: dict[int, Claim] = {}
     for name, endpoint in endpoints.items():
         leases = {lease: one for lease, one in endpoint.leases.leases.items() if lease in claims}
         kept[name] = endpoint._replace(leases=endpoint.leases._replace(leases=leases))
         known.update((lease, claims[lease]) for lease in leases)
+    known.update((lease, claims[lease]) for lease in patterns.patterns if lease in claims)  # it may have no codes yet
     return known, dict(watchers), kept

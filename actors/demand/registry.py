@@ -3,20 +3,17 @@
 What is wanted, asked and told, and when, is `protocol/demand/endpoint.py`'s business, one for each endpoint.
 """
 
-import itertools
 import time
 from collections.abc import Iterable
-from typing import Any, NamedTuple
-
-import pykka
+from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.messages import connection as to_source
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
+from websocket_v6.actors.messages.markets import Recall, SilentCodes
 from websocket_v6.actors.messages.registry import (
-    Asker,
     AskExchange,
+    AskMarkets,
     BackfillEnded,
     ComponentGone,
     DropSource,
@@ -54,15 +51,20 @@ from websocket_v6.protocol.demand.commands import (
     Unroute,
 )
 from websocket_v6.protocol.demand.endpoint import Endpoint, EndpointHealth
+from websocket_v6.protocol.demand.patterns import PatternsInheritance
 from websocket_v6.protocol.demand.source import Traits, What
-from websocket_v6.protocol.errors import LocalProtocolError, TransportError
+from websocket_v6.protocol.errors import LocalProtocolError, TransportError, UnknownCodeError
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscriptionList
-from websocket_v6.protocol.exchange.wants import ENDPOINTS
+from websocket_v6.protocol.exchange.market_list import MARKETS, Listing
+from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
 from websocket_v6.protocol.server.words import Refused
 
+from .askers import Askers
 from .inheritance import Claim, RegistryInheritance, inherit
+from .market_lists import OWNER, Desk, ListCame, ListRefused, MarketLists
 from .news import News
 from .onlookers import Onlookers
+from .source_words import source_word
 
 __all__ = ["Registry", "RegistryHealth", "RegistryInheritance"]
 
@@ -73,6 +75,7 @@ class RegistryHealth(NamedTuple):
     components: int
     endpoints: tuple[EndpointHealth, ...]
     malformed: int
+    lists: tuple[Listing, ...] = ()  # of markets, that are known
 
 
 class Due(NamedTuple):
@@ -99,24 +102,40 @@ class Registry(Actor):
         self._claims: dict[int, Claim] = {}
         # The same by component: it must cost no more to leave among ten thousand than among ten.
         self._by_component: dict[str, set[int]] = {}
-        self._endpoints = {name: Endpoint(name, config, endpoints.get(name)) for name in ENDPOINTS}
+        self._endpoints = {name: Endpoint(name, config, endpoints.get(name)) for name in ALL_ENDPOINTS}
         self._sources: dict[int, Ref] = {}
-        self._askers: dict[int, pykka.Future[Any] | Asker] = {}
-        self._numbers = itertools.count(1)  # of askers
+        self._list_sources: dict[int, Ref] = {}  # those of them that bring the lists of markets
+        self._askers = Askers(lambda message: tell(self._router, message))
         self._timers: dict[str, Timer] = {}
         self._onlookers = Onlookers(lambda message: tell(self._router, message))
         self._malformed = 0
         self._news = News()
         for lease, claim in claims.items():
             self._claim(lease, claim)
+        desk = Desk(
+            self._endpoints,
+            self._claims,
+            self._claim,
+            self._unclaim,
+            self._do,
+            lambda message: tell(self._router, message),
+            lambda component_id, message: self._tell_watcher(self._watchers.get(component_id), message),
+        )
+        patterns = inheritance.patterns if inheritance is not None else PatternsInheritance()
+        self._lists = MarketLists(self.actor_ref, desk, config.markets_interval, patterns)
+        self._lists.begin()
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
         match message:
             case SourceState() | SourceOpened() | SourceSaid() | SourceEnded() | StreamsSeen() | Marked():
                 self._hear(message)
+            case Subscribe(_, lease, want) if want.quotes or lease in self._lists.patterns:
+                self._lists.subscribe(message)
             case Subscribe():
                 self._subscribe(message)
+            case Unsubscribe(_, lease, part) if lease in self._lists.patterns:
+                self._lists.drop(lease, part)
             case Unsubscribe(_, lease, part):
                 claim = self._claims.get(lease)
                 if claim is not None:
@@ -129,9 +148,13 @@ class Registry(Actor):
                 self._timers.pop(name, None)
                 self._do(name, self._endpoints[name].due(time.monotonic()))
             case AskExchange(name, answer):
-                asker = next(self._numbers)
-                self._askers[asker] = answer
-                self._do(name, self._endpoints[name].question(asker, time.monotonic()))
+                self._do(name, self._endpoints[name].question(self._askers.add(answer), time.monotonic()))
+            case AskMarkets(component_id, quote, answer):
+                self._lists.ask(component_id, quote, answer)
+            case ListCame(payload):
+                self._lists.came(payload)
+            case ListRefused(lease, error):
+                self._lists.refused(lease, error)
             case BackfillEnded():
                 self._tell_backfilled(message)
             case Watch(component_id, component):
@@ -146,7 +169,8 @@ class Registry(Actor):
                 return self.inheritance()
             case GetHealth():
                 endpoints = tuple(one.health() for one in self._endpoints.values())
-                return RegistryHealth(len(self._watchers), endpoints, self._malformed)
+                lists = tuple(self._lists.patterns.listings.values())
+                return RegistryHealth(len(self._watchers), endpoints, self._malformed, lists)
             case _:
                 super().on_receive(message)
         return None
@@ -154,8 +178,8 @@ class Registry(Actor):
     def close(self) -> None:
         """Answer every question that is still open: nobody waits for a registry that is gone."""
         error = TransportError("the engine stopped before the exchange answered")
-        for asker in list(self._askers):
-            self._answer(Deny(asker, error))
+        self._askers.close(error)
+        self._lists.close(error)
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor, and hand it the wants."""
@@ -163,7 +187,8 @@ class Registry(Actor):
 
     def inheritance(self) -> RegistryInheritance:
         endpoints = {name: one.inheritance() for name, one in self._endpoints.items()}
-        return RegistryInheritance(dict(self._claims), dict(self._watchers), endpoints)
+        claims = {lease: claim for lease, claim in self._claims.items() if claim.component_id != OWNER}
+        return RegistryInheritance(claims, dict(self._watchers), endpoints, self._lists.patterns.inheritance())
 
     # --- messages to calls
 
@@ -210,9 +235,13 @@ class Registry(Actor):
             case UseSource(name, ref, source, is_paced, names_guilty, heir_of):
                 self._sources[source] = ref
                 traits = Traits(is_paced, names_guilty, heir_of)
+                if name == MARKETS:
+                    self._list_sources[source] = ref
+                    tell(ref, Recall(tuple(self._lists.patterns.listings.values())))
                 self._do(name, self._endpoints[name].add_source(source, traits, now))
             case DropSource(name, source):
                 self._sources.pop(source, None)
+                self._list_sources.pop(source, None)
                 self._do(name, self._endpoints[name].drop_source(source, now))
 
     # --- whose leases are whose
@@ -257,7 +286,11 @@ class Registry(Actor):
         self._onlookers.gone(component_id)
         for lease in sorted(self._by_component.get(component_id, ())):
             name = self._claims[lease].endpoint
-            self._do(name, self._endpoints[name].drop(lease, None, time.monotonic()))
+            if lease in self._lists.patterns:
+                self._lists.end(lease)
+            else:
+                self._do(name, self._endpoints[name].drop(lease, None, time.monotonic()))
+        self._lists.gone(component_id)
 
     # --- commands to messages
 
@@ -279,39 +312,19 @@ class Registry(Actor):
     def _carry_out(self, name: str, command: Command) -> None:
         match command:
             case Connect() | Disconnect() | SendRequest() | ListSubscriptions() | Suspect():
-                self._tell_source(name, command)
+                tell(self._sources.get(command.source), source_word(name, command))
             case Route() | Unroute():
                 self._tell_routes(command)
             case Tell():
                 self._tell_of(name, command)
-            case Report(lease, error, is_final, streams):
-                claim = self._claims.get(lease)
-                if claim is not None:
-                    failed = StreamFailed(lease, error, is_final, streams)
-                    self._tell_watcher(self._watchers.get(claim.component_id), failed)
+            case Report():
+                self._report(command)
             case Serves(source, is_refused):
                 tell(self._supervisor, SourceServes(source, is_refused))
             case Answer() | Deny():
-                self._answer(command)
+                self._askers.answer(command)
             case _:  # the rest is the router's, as it is
                 tell(self._router, command)
-
-    def _tell_source(
-        self, name: str, command: Connect | Disconnect | SendRequest | ListSubscriptions | Suspect
-    ) -> None:
-        message: object
-        match command:
-            case Connect(source, types):
-                message = to_source.Connect(name, types)
-            case Disconnect(source, linger):
-                message = to_source.Disconnect(name, linger)
-            case SendRequest(source, number, types, attachment):
-                message = to_source.SendRequest(name, number, types, attachment)
-            case ListSubscriptions(source, ticket, attachment):
-                message = to_source.ListSubscriptions(name, ticket, attachment)
-            case Suspect(source, attachment, reason):
-                message = to_source.Suspect(name, attachment, reason)
-        tell(self._sources.get(source), message)
 
     def _tell_routes(self, command: Route | Unroute) -> None:
         match command:
@@ -324,7 +337,7 @@ class Registry(Actor):
                     tell(self._router, AddRoutes(*where, replay, snapshots, realtime, awaits_snapshot=waits))
             case Unroute(lease, gone):
                 tell(self._router, DropRoutes(lease, gone))
-                if gone is None:
+                if gone is None and lease not in self._lists.patterns:  # whose codes may come again
                     self._unclaim(lease)
 
     def _tell_of(self, name: str, told: Tell) -> None:
@@ -347,25 +360,21 @@ class Registry(Actor):
         for component_id in concerned:
             self._tell_watcher(self._watchers.get(component_id), change)
 
+    def _report(self, report: Report) -> None:
+        claim, told = self._claims.get(report.lease), self._lists.without_listed(report)
+        if isinstance(report.error, UnknownCodeError):
+            for source in self._list_sources.values():
+                tell(source, SilentCodes(report.error.codes))
+        if claim is not None and told is not None:
+            failed = StreamFailed(told.lease, told.error, told.is_final, told.streams)
+            way = claim.mailbox if isinstance(claim.mailbox, Way) else self._watchers.get(claim.component_id)
+            self._tell_watcher(way, failed)
+
     def _tell_watcher(self, watcher: Ref | Way | None, message: object) -> None:
         if isinstance(watcher, Way):
             tell(self._router, Convey(watcher, message))
         else:
             tell(watcher, message)
-
-    def _answer(self, command: Answer | Deny) -> None:
-        asker = self._askers.pop(command.asker, None)
-        if isinstance(asker, Asker):
-            # Where there is no answer, it hears that the connection is lost, which says as much.
-            if isinstance(command, Answer):
-                said = SubscriptionList(asker.ticket, command.subscriptions.subscriptions)
-                tell(self._router, Convey(asker.way, said, is_answer=True))
-        elif asker is None:
-            pass
-        elif isinstance(command, Answer):
-            asker.set(command.subscriptions)
-        else:
-            asker.set_exception((type(command.error), command.error, None))
 
     def _tell_backfilled(self, ended: BackfillEnded) -> None:
         codes: dict[str, set[str]] = {}  # whose trades a component follows

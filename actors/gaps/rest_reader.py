@@ -1,38 +1,28 @@
 """The thread that makes REST calls, one after the other, and tells its owner how each was answered.
 
-It connects as a Transport does (`actors/dialing/`), so names, proxies and certificates are the same for both. Each call
-has one deadline and one bound; redirects are not followed. All that the libraries raise ends here, in `_make`.
+How a call is made is `actors/dialing/rest_client.py`; all that the libraries raise ends here, in `_make`.
 """
 
-import contextlib
-import http.client
 import queue
 import threading
-import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.dialing.attempt import Attempt
 from websocket_v6.actors.dialing.boundary import outside, words_of
-from websocket_v6.actors.dialing.bounded_socket import BoundedSocket
-from websocket_v6.actors.dialing.dial import dial
+from websocket_v6.actors.dialing.rest_client import RestClient
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.dialing.place import place_of
-from websocket_v6.protocol.errors import RemoteProtocolError, WebSocketV6Error
+from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.gaps.fill import Query
-from websocket_v6.protocol.limits import HANDSHAKE_BYTES, REST_BYTES, REST_SECONDS
+from websocket_v6.protocol.limits import REST_SECONDS
 
 __all__ = ["Answered", "Call", "RestReader", "Unanswered"]
 
 TIMEOUT = REST_SECONDS
-USER_AGENT = "websocket_v6"
 _PATH = "/v1/trades/ticks"
-_PIECE = 16 * 1024  # bytes that are read and inflated at a time
-_GZIP = zlib.MAX_WBITS | 16
 
 
 class Call(NamedTuple):
@@ -64,12 +54,11 @@ class RestReader(threading.Thread):
 
     def __init__(self, config: Config, owner: Ref) -> None:
         super().__init__(name="rest", daemon=True)
-        self._config = config
+        self._client = RestClient(config)
         self._owner = owner
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._is_finished = False
         self._attempt: Attempt | None = None
-        self._sock: BoundedSocket | None = None  # if the exchange keeps the connection
         self._problem = ""
 
     def start(self) -> None:
@@ -102,7 +91,7 @@ class RestReader(threading.Thread):
                 if self._is_finished or not tell(self._owner, answer):
                     return
         finally:
-            self._hang_up()
+            self._client.hang_up()
 
     def _make(self, call: Call) -> Answered | Unanswered:
         self._attempt = attempt = Attempt(TIMEOUT)
@@ -110,53 +99,7 @@ class RestReader(threading.Thread):
             attempt.abort()
         try:
             with outside(f"GET {_PATH}"):
-                return self._get(call, attempt)
+                return Answered(call, *self._client.get(_PATH, call.query.parameters(), attempt))
         except WebSocketV6Error as exc:
-            self._hang_up()
+            self._client.hang_up()
             return Unanswered(call, str(exc))
-
-    def _get(self, call: Call, attempt: Attempt) -> Answered:
-        place = place_of(self._config.rest_base)
-        room = REST_BYTES + HANDSHAKE_BYTES
-        if self._sock is None:
-            self._sock = dial(place, attempt, proxy=self._config.proxy_url, ca_file=self._config.ca_file)
-        self._sock.begin(attempt, room)
-        attempt.doing = "waiting for the answer"
-        connection = http.client.HTTPConnection(place.host, place.port)
-        connection.sock = self._sock
-        path = f"{place.path.rstrip('/')}{_PATH}?{urlencode(call.query.parameters())}"
-        headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept": "application/json"}
-        connection.request("GET", path, headers=headers | {"Accept-Encoding": "gzip"})
-        with contextlib.closing(connection.getresponse()) as response:
-            body = _read(response)
-            found = {name.lower(): value for name, value in response.headers.items()}
-            answer = Answered(call, response.status, found, body)
-        if connection.sock is None:  # the exchange does not keep it
-            self._sock = None
-        return answer
-
-    def _hang_up(self) -> None:
-        sock, self._sock = self._sock, None
-        if sock is not None:
-            sock.close()
-
-
-def _read(response: http.client.HTTPResponse) -> bytes:
-    """Return the body, inflated piece by piece: a few bytes on the wire may be a thousand times as many.
-
-    Raises:
-        RemoteProtocolError: if it is too long, cut short, or coded in a way that was not asked for.
-    """
-    coding = response.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in ("gzip", "identity"):
-        raise RemoteProtocolError(f"a body coded as {coding:.40}, never asked for")
-    inflater = zlib.decompressobj(_GZIP) if coding == "gzip" else None
-    body = bytearray()
-    while piece := response.read(_PIECE):
-        # One byte beyond the bound shows that there is more.
-        body += piece if inflater is None else inflater.decompress(piece, REST_BYTES + 1 - len(body))
-        if len(body) > REST_BYTES:
-            raise RemoteProtocolError(f"a body of more than {REST_BYTES} bytes")
-    if response.length or (inflater is not None and not inflater.eof):
-        raise RemoteProtocolError("a body that is cut short")
-    return bytes(body)

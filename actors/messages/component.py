@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.events import Markets, MarketsEvent
 from websocket_v6.protocol.exchange.streams import Stream
 
 from .registry import BackfillEnded
 
-__all__ = ["ConnectionChanged", "EngineFailed", "PartFailed", "Ready", "StreamFailed"]
+__all__ = ["ConnectionChanged", "EngineFailed", "MarketsListed", "PartFailed", "Ready", "StreamFailed"]
 
 
 class Ready(NamedTuple):
@@ -54,3 +55,10 @@ class EngineFailed(NamedTuple):
     """What this component wanted is lost: nothing will be delivered of it any more (error: live)."""
 
     error: WebSocketV6Error
+
+
+class MarketsListed(NamedTuple):
+    """The list of a quote currency has come, or is another. `event`: what has changed, unless a mailbox tells that."""
+
+    markets: Markets
+    event: MarketsEvent | None

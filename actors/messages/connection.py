@@ -15,6 +15,7 @@ __all__ = [
     "Disconnect",
     "KeysChanged",
     "ListSubscriptions",
+    "Resign",
     "SendRequest",
     "Suspect",
     "TransportEnded",
@@ -126,3 +127,7 @@ class KeysChanged(NamedTuple):
     """The account's keys were replaced, and are of this generation now."""
 
     generation: int
+
+
+class Resign(NamedTuple):
+    """Close the connection: another actor takes over. Asked; answered with the ConnectionInheritance for it."""

@@ -17,6 +17,7 @@ from .router import SourceEnded, SourceOpened, SourceSaid, SourceState
 
 __all__ = [
     "AskExchange",
+    "AskMarkets",
     "Asker",
     "BackfillEnded",
     "ComponentGone",
@@ -98,6 +99,17 @@ class AskExchange(NamedTuple):
 
     endpoint: str
     answer: "pykka.Future[Any] | Asker"
+
+
+class AskMarkets(NamedTuple):
+    """Which markets of this quote currency are there? Answered through the future given (live), once that is known.
+
+    The list is kept up to date for the component from then on.
+    """
+
+    component_id: str
+    quote: str
+    answer: "pykka.Future[Any]"
 
 
 class Asker(NamedTuple):

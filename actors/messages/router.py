@@ -11,7 +11,7 @@ from typing import NamedTuple
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.errors import WebSocketV6Error
-from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.events import Event, MarketsEvent
 from websocket_v6.protocol.exchange.heads import Notice
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.server.words import Refused
@@ -28,6 +28,7 @@ __all__ = [
     "GetLastValues",
     "MailboxDrained",
     "Malformed",
+    "Notify",
     "RouterInheritance",
     "SourceEnded",
     "SourceOpened",
@@ -68,6 +69,15 @@ class Convey(NamedTuple):
     way: Way
     news: object
     is_answer: bool = False
+
+
+class Notify(NamedTuple):
+    """Put this into a component's mailbox (live), behind all that was delivered to it, and wake it (live)."""
+
+    subscription_id: int
+    mailbox: MailboxQueue
+    component: Ref | None
+    event: MarketsEvent
 
 
 # --- servers to router

@@ -17,6 +17,7 @@ from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF, SUBPROTOCOLS
+from websocket_v6.protocol.exchange.wants import open_as
 from websocket_v6.protocol.server.bearer import Bearer, Refusal, Token, read_token
 from websocket_v6.protocol.server.challenges import Challenges
 from websocket_v6.protocol.server.door_rules import Doorkeeper, Rules, Visit, endpoint_at, is_own_page
@@ -165,6 +166,7 @@ class NetworkServer(BaseServer):
 
     def enter(self, client: Client, head: Head) -> Session | None:
         """Take a handshake, or a visit to the page."""
+        is_host = _subprotocol(head) is not None
         visit = Visit(
             head.path,
             head.query,
@@ -174,6 +176,7 @@ class NetworkServer(BaseServer):
             sum(one.session is not None for one in self._sockets),
             sum(one.session is not None and one.address == client.address for one in self._sockets),
             "upgrade" not in head.headers and endpoint_at(head.path) is None,
+            is_host,
         )
         refusal = self._keeper.refusal(visit, time.monotonic())
         if refusal is not None:
@@ -182,9 +185,9 @@ class NetworkServer(BaseServer):
         if visit.is_look:
             self._sockets.refuse(client, self._page.answer(head, time.monotonic()), "it has what it asked for")
             return None
-        if endpoint_at(head.path) == "public":
+        if open_as(endpoint_at(head.path, is_host=is_host) or "") == "public":
             return self._let_in(client, head)
-        if _subprotocol(head) is None:
+        if not is_host:
             self._ask_for_token(client, head)
         else:
             self._ask_for_proof(client, head)
@@ -234,7 +237,7 @@ class NetworkServer(BaseServer):
             self._sockets.refuse(client, refuse(exc.status, headers=exc.headers), exc.reason)
             return None
         subprotocol = _subprotocol(head)
-        endpoint = endpoint_at(head.path) or "public"
+        endpoint = endpoint_at(head.path, is_host=subprotocol is not None) or "public"
         if subprotocol is not None:
             return self._let_in_host(client, key, subprotocol, endpoint)
         agreed = agreed if self._config.compression else None
@@ -298,7 +301,7 @@ class NetworkServer(BaseServer):
         """
         for client in self._sockets:
             session = client.session
-            if isinstance(session, PlainSession | RemoteSession) and session.endpoint != "public":
+            if isinstance(session, PlainSession | RemoteSession) and open_as(session.endpoint) != "public":
                 code = KEYS_CHANGED if isinstance(session, RemoteSession) else RESTART
                 self._sockets.finish(client, close_frame(code, KEYS_REPLACED), KEYS_REPLACED)
 

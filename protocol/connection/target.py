@@ -6,11 +6,12 @@ from .door import Door
 
 __all__ = ["DOOR_PATHS", "Target", "door_target", "remote_target"]
 
-# Where a door serves which endpoint: at the exchange's own paths.
+# Where a door serves which endpoint: at the exchange's own paths, and one that the exchange has not.
 DOOR_PATHS = {
     "public": "/websocket/v1",
     "private": "/websocket/v1/private",
     "info": "/websocket/v1/info",
+    "markets": "/websocket/v1/markets",
 }
 
 

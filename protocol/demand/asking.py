@@ -169,6 +169,13 @@ class Asking:
         self.requests_sent += one.source.traits.is_paced
         self.check_served(one, now)
 
+    def again(self, streams: Iterable[Stream]) -> bool:
+        """Have the next request ask for `streams` as if they had not been asked for; False if none has been."""
+        streams, is_any = tuple(streams), False
+        for one in self._sources.open():
+            is_any = one.coverage.doubt(streams) or is_any
+        return is_any
+
     def check_served(self, one: Attachment, now: float) -> None:
         """With several sources, see after a while whether what this one was asked last is in force."""
         if len(self._sources) > 1:

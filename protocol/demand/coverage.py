@@ -58,6 +58,7 @@ class Coverage:
         self._new: frozenset[Stream] = frozenset()  # in the last request, and in none before
         self._unsaid: set[Stream] = set()  # given up before they said anything: what comes may answer an old request
         self._seen: dict[Stream, int] = {}  # stream -> depth it was asked at
+        self._has_brought = False  # anything since something new was asked, though nobody may want it any more
         self._acknowledged: set[Stream] = set()  # asked, and known to be served
         self._coming: set[Stream] = set()  # what the last request begins, and has said nothing yet
         self._left: set[Stream] = set()  # left out after it had delivered; it has not begun anew
@@ -80,6 +81,7 @@ class Coverage:
         is_sign = False
         for stream in streams:
             asked = self._asked.get(stream)
+            self._has_brought = True
             if asked is not None:
                 self._seen[stream] = asked.depth
                 self._acknowledged.add(stream)
@@ -149,7 +151,7 @@ class Coverage:
     @property
     def has_seen_any(self) -> bool:
         """Whether anything was delivered of what is asked for."""
-        return bool(self._seen)
+        return bool(self._seen) or self._has_brought
 
     def has_seen(self, stream: Stream) -> bool:
         """Whether `stream` has delivered, at the depth at which it was last asked."""
@@ -181,6 +183,7 @@ class Coverage:
         self._new = frozenset(plan.asked.keys() - self._asked.keys() - self._unsaid)
         self._coming = set(plan.begins)
         self._left.update(self.leaves(plan))
+        self._has_brought = self._has_brought and not self._new
         self._asked = dict(plan.asked)
         deeper = [stream for stream, depth in self._seen.items() if _deeper(plan.asked.get(stream), depth)]
         staying = plan.asked.keys() - set(deeper)
@@ -190,6 +193,14 @@ class Coverage:
         }
         self._acknowledged &= staying
         return deeper
+
+    def doubt(self, streams: Iterable[Stream]) -> bool:
+        """Take those of `streams` that have said nothing for not asked; return whether there are any."""
+        silent = [stream for stream in streams if stream in self._asked and stream not in self._seen]
+        for stream in silent:
+            del self._asked[stream]
+            self._acknowledged.discard(stream)
+        return bool(silent)
 
     def forget(self, gone: Iterable[Stream]) -> None:
         """Note that nobody wants `gone` any more.

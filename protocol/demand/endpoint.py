@@ -185,6 +185,12 @@ class Endpoint:
         self._changed(now)
         return self._commands(now)
 
+    def ask_again(self, codes: Collection[str], now: float) -> list[Command]:
+        """Ask once more for what of `codes` has been asked for in vain: they are listed, and may begin any time."""
+        if self._asking.again(self._silence.reported_of(codes)):
+            self._changed(now)
+        return self._commands(now)
+
     def satisfied(self, lease: int, stream: Stream, now: float) -> list[Command]:
         """Note that a lease that wanted a snapshot alone of `stream` has had it."""
         gone = self._leases.satisfied(lease, stream)
@@ -204,11 +210,9 @@ class Endpoint:
 
     def _let_go(self, now: float) -> None:
         """Close the connections if nothing is wanted: the exchange has no way to say that."""
-        if not self._interest.is_over:
-            return
-        if self._interest.may_come_back:
+        if self._interest.is_over and self._interest.may_come_back:
             self._interest.linger()
-        else:
+        elif self._interest.is_over:
             self._epochs.closed(UNWANTED)
             self._interest.close()
             self._remove_dropped(now)

@@ -7,7 +7,7 @@ Source: Upbit WebSocket reference, "Codes", "Order-book extras".
 """
 
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from websocket_v6.protocol.errors import UnknownCodeError
 from websocket_v6.protocol.exchange.streams import Stream, split
@@ -46,6 +46,10 @@ class Silence:
         self._watches: dict[int, Watch] = {}
         self._reported: dict[Stream, set[int]] = {}  # to whom, since the stream last said something
         self._numbers = itertools.count(1)
+
+    def reported_of(self, codes: Container[str]) -> tuple[Stream, ...]:
+        """Return what was asked for of `codes`, has said nothing in time, and nothing since."""
+        return tuple(stream for stream in self._reported if split(stream)[1] in codes)
 
     def expect(self, lease: int, want: Want, streams: Iterable[Stream]) -> None:
         """Note that `streams` are to say something, once they are asked for. What has no snapshots may be silent."""

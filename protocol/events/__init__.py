@@ -12,7 +12,7 @@ from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSign
 from .make import event_class, make_event
 from .market import CandleEvent, TickerEvent, TradeEvent
 from .orderbook import OrderbookEvent, OrderbookUnit
-from .stream import ConnectionEvent, ConnectionState, OverflowEvent, Unrecovered
+from .stream import ConnectionEvent, ConnectionState, Markets, MarketsEvent, OverflowEvent, Unrecovered
 
 __all__ = [
     "EVENT_BYTES",
@@ -24,6 +24,8 @@ __all__ = [
     "GenericEvent",
     "IndicatorEvent",
     "IndicatorSignalEvent",
+    "Markets",
+    "MarketsEvent",
     "MyAsset",
     "MyAssetEvent",
     "MyOrderEvent",

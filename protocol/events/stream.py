@@ -1,11 +1,18 @@
-"""What happened to the stream itself: the connection came or went, a mailbox overflowed. Not from the exchange."""
+"""What happened to the stream itself: the connection or markets came or went, a mailbox overflowed.
 
+Not messages of the exchange.
+"""
+
+import time
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple, final
 
 import msgspec
 
-__all__ = ["ConnectionEvent", "ConnectionState", "OverflowEvent", "Unrecovered"]
+from websocket_v6.protocol.exchange.market_list import Market
+
+__all__ = ["ConnectionEvent", "ConnectionState", "Markets", "MarketsEvent", "OverflowEvent", "Unrecovered"]
 
 
 class ConnectionState(StrEnum):
@@ -93,6 +100,76 @@ class OverflowEvent(msgspec.Struct, frozen=True):
         return _asdict(self)
 
 
-def _asdict(event: ConnectionEvent | OverflowEvent) -> dict[str, Any]:
+@final
+class MarketsEvent(msgspec.Struct, frozen=True):
+    """Markets of a quote currency have come or gone; see `on_markets`.
+
+    It comes before the first event of a code that is added, and after the last of one that is removed. The first one
+    has all markets as added.
+    """
+
+    quote: str  # such as KRW
+    added: tuple[str, ...]  # codes, in the order of the exchange's list
+    removed: tuple[str, ...]
+    markets: tuple[Market, ...]  # all that there are now, in that order
+    received_at: int = 0  # Unix nanoseconds: when the list came that says so
+    epoch: int = 0
+
+    symbol: ClassVar[None] = None  # concerns all codes of the quote currency
+    stream_type: ClassVar[str] = "REALTIME"
+
+    @property
+    def timestamp(self) -> int:
+        """When the list came, Unix milliseconds."""
+        return self.received_at // 1_000_000
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of all markets that there are now."""
+        return tuple(one.code for one in self.markets)
+
+    def asdict(self) -> dict[str, Any]:
+        """Return all public fields by name."""
+        return {**_asdict(self), "markets": tuple(one._asdict() for one in self.markets)}
+
+
+@final
+class Markets(msgspec.Struct, frozen=True):
+    """The markets of one quote currency, in the order of the exchange; iterate over it, or look one up by its code.
+
+    `listed_at` is when the list came, Unix nanoseconds.
+    """
+
+    quote: str
+    markets: tuple[Market, ...]
+    listed_at: int
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes."""
+        return tuple(one.code for one in self.markets)
+
+    @property
+    def age(self) -> float:
+        """How many seconds ago the list came, by this machine's clock."""
+        return max(0.0, (time.time_ns() - self.listed_at) / 1e9)
+
+    def __iter__(self) -> Iterator[Market]:
+        return iter(self.markets)
+
+    def __len__(self) -> int:
+        return len(self.markets)
+
+    def __contains__(self, code: object) -> bool:
+        return any(one.code == code for one in self.markets)
+
+    def __getitem__(self, code: str) -> Market:
+        for one in self.markets:
+            if one.code == code:
+                return one
+        raise KeyError(code)
+
+
+def _asdict(event: ConnectionEvent | OverflowEvent | MarketsEvent) -> dict[str, Any]:
     common = {name: getattr(event, name) for name in ("symbol", "timestamp", "received_at", "epoch", "stream_type")}
     return {**common, **msgspec.structs.asdict(event)}

@@ -13,15 +13,20 @@ from websocket_v6.protocol.errors import LocalProtocolError
 
 __all__ = [
     "CANDLE_INTERVALS",
+    "CODE",
     "DEPTHS",
+    "QUOTE",
     "check_categories",
     "check_codes",
     "check_depth",
     "check_interval",
     "check_level",
+    "check_quote",
+    "check_symbols",
 ]
 
-CODE = re.compile(r"[A-Z0-9]{2,10}-[A-Z0-9]{1,20}")
+QUOTE = re.compile(r"[A-Z0-9]{2,10}")
+CODE = re.compile(rf"{QUOTE.pattern}-[A-Z0-9]{{1,20}}")
 DEPTHS = (1, 5, 15, 30)
 CANDLE_INTERVALS = ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m")
 KOREAN_CATEGORIES = ("notice", "trade", "wallet", "maintenance", "digital_asset", "nft", "service", "event")
@@ -39,21 +44,53 @@ def check_codes(symbols: str | Iterable[str]) -> tuple[str, ...]:
     Raises:
         LocalProtocolError: if there is none or one is not of the form QUOTE-BASE.
     """
-    if isinstance(symbols, str | bytes):
-        symbols = (symbols,)  # bytes are refused as what they are
-    try:
-        codes = tuple(dict.fromkeys(_check_code(symbol) for symbol in symbols))
-    except TypeError as exc:
-        raise LocalProtocolError(f"symbols must be a code or a list of codes, not {type(symbols).__name__}") from exc
-    if not codes:
-        raise LocalProtocolError("no codes given: name at least one, such as KRW-BTC")
+    codes, quotes = check_symbols(symbols)
+    if quotes:
+        raise LocalProtocolError(
+            f"{quotes[0]}-* stands for all markets of {quotes[0]}, which is not offered here: name the codes"
+        )
     return codes
 
 
-def _check_code(symbol: object) -> str:
+def check_symbols(symbols: str | Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the codes, and the quote currencies of which all are meant ("KRW-*"), in upper case, each once, in order.
+
+    Raises:
+        LocalProtocolError: if there is none or one is not of the form QUOTE-BASE or QUOTE-*.
+    """
+    if isinstance(symbols, str | bytes):
+        symbols = (symbols,)  # bytes are refused as what they are
+    try:
+        checked = dict.fromkeys(_check_symbol(symbol) for symbol in symbols)
+    except TypeError as exc:
+        raise LocalProtocolError(f"symbols must be a code or a list of codes, not {type(symbols).__name__}") from exc
+    if not checked:
+        raise LocalProtocolError("no codes given: name at least one, such as KRW-BTC")
+    codes = tuple(symbol for symbol in checked if "*" not in symbol)
+    return codes, tuple(symbol.partition("-")[0] for symbol in checked if "*" in symbol)
+
+
+def check_quote(quote: str) -> str:
+    """Return the quote currency in upper case.
+
+    Raises:
+        LocalProtocolError: if it cannot be one.
+    """
+    checked = quote.strip().upper() if isinstance(quote, str) else ""
+    if not QUOTE.fullmatch(checked):
+        raise LocalProtocolError(f"quote={quote!r:.60} is no quote currency: give one such as 'KRW'")
+    return checked
+
+
+def _check_symbol(symbol: object) -> str:
     if not isinstance(symbol, str):
         raise LocalProtocolError(f"{symbol!r:.60} is not a code: codes are strings such as 'KRW-BTC'")
     code = symbol.strip().upper()
+    if "*" in code:
+        quote, _, base = code.partition("-")
+        if base != "*" or not QUOTE.fullmatch(quote):
+            raise LocalProtocolError(f"{symbol!r:.60} is no pattern: only QUOTE-* is, such as 'KRW-*'")
+        return code
     if not CODE.fullmatch(code):
         raise LocalProtocolError(f"{symbol!r:.60} is not a code: write QUOTE-BASE, such as 'KRW-BTC'")
     quote, _, base = code.partition("-")

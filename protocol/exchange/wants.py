@@ -10,11 +10,21 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.errors import LocalProtocolError
 
-from .codes import CANDLE_INTERVALS, check_categories, check_codes, check_depth, check_interval, check_level
+from .codes import (
+    CANDLE_INTERVALS,
+    check_categories,
+    check_codes,
+    check_depth,
+    check_interval,
+    check_level,
+    check_symbols,
+)
 from .indicators import Indicator, check_indicators, check_timeframe
+from .market_list import MARKETS
 from .streams import Stream, indicator_stream, stream_of
 
 __all__ = [
+    "ALL_ENDPOINTS",
     "ENDPOINTS",
     "KNOWN_TYPES",
     "Want",
@@ -22,14 +32,18 @@ __all__ = [
     "candle_want",
     "endpoint_of",
     "indicator_want",
+    "markets_want",
     "my_asset_want",
     "my_order_want",
+    "open_as",
     "orderbook_want",
     "ticker_want",
     "trade_want",
 ]
 
-ENDPOINTS = ("public", "private", "info")
+ENDPOINTS = ("public", "private", "info")  # of the exchange
+# With the list of markets, which is asked for over REST and from there on is a stream like any other.
+ALL_ENDPOINTS = (*ENDPOINTS, MARKETS)
 PRIVATE_TYPES = ("myOrder", "myAsset", "announcement")
 KNOWN_TYPES = frozenset(
     (
@@ -44,7 +58,9 @@ class Want(NamedTuple):
     """One subscription's wish: a data type, its codes and its options.
 
     `depth` and `level` belong to order books, `categories` and `include_body` to announcements, `timeframe` and
-    `indicators` to indicators. No `codes` means all markets, no `categories` all of them.
+    `indicators` to indicators. No `codes` means all markets, no `categories` all of them. With `quotes` it is a
+    pattern: all markets of these quote currencies beside the codes that it names; it has no streams of its own but
+    those of its codes, and whoever keeps it says what the pattern stands for (`protocol/demand/patterns.py`).
     """
 
     type: str  # as the exchange spells it: "ticker", "candle.1m", "myOrder", ...
@@ -57,6 +73,7 @@ class Want(NamedTuple):
     indicators: tuple[Indicator, ...] = ()
     snapshot: bool = True
     realtime: bool = True
+    quotes: tuple[str, ...] = ()
 
     @property
     def endpoint(self) -> str:
@@ -66,7 +83,7 @@ class Want(NamedTuple):
     @property
     def is_public(self) -> bool:
         """Whether the exchange begins it with a snapshot and needs no keys for it."""
-        return self.endpoint == "public"
+        return self.endpoint in ("public", MARKETS)
 
     def streams(self) -> Iterator[Stream]:
         """Yield the identity of every stream that serves this want."""
@@ -80,22 +97,22 @@ class Want(NamedTuple):
             for category in self.categories or ("*",):
                 yield stream_of(self.type, category)
         else:
-            for code in self.codes or ("*",):
+            for code in self.codes or (() if self.quotes else ("*",)):
                 yield stream_of(self.type, code, self.level)
 
     def with_codes(self, codes: Iterable[str]) -> "Want":
-        """Return the same wish for other codes."""
-        return self._replace(codes=tuple(codes))
+        """Return the same wish for other codes, and for no pattern."""
+        return self._replace(codes=tuple(codes), quotes=())
 
 
 def ticker_want(symbols: str | Iterable[str], *, snapshot: bool = True, realtime: bool = True) -> Want:
     """Want tickers of `symbols`."""
-    return _public(Want("ticker", check_codes(symbols)), snapshot, realtime)
+    return _public(Want("ticker"), symbols, snapshot, realtime)
 
 
 def trade_want(symbols: str | Iterable[str], *, snapshot: bool = True, realtime: bool = True) -> Want:
     """Want trades of `symbols`."""
-    return _public(Want("trade", check_codes(symbols)), snapshot, realtime)
+    return _public(Want("trade"), symbols, snapshot, realtime)
 
 
 def orderbook_want(
@@ -107,16 +124,26 @@ def orderbook_want(
     realtime: bool = True,
 ) -> Want:
     """Want order books of `symbols`, `depth` levels a side, prices grouped by `level`."""
-    codes = check_codes(symbols)
-    want = Want("orderbook", codes, depth=check_depth(depth), level=check_level(level, codes))
-    return _public(want, snapshot, realtime)
+    want = _public(Want("orderbook", depth=check_depth(depth)), symbols, snapshot, realtime)
+    step = check_level(level, want.codes)
+    if step and want.quotes:
+        raise LocalProtocolError(
+            f"level={level!r:.60} is not for all markets: each has its own steps, and the exchange serves one that it "
+            "does not have with silence; name the codes, or leave level out"
+        )
+    return want._replace(level=step)
 
 
 def candle_want(
     symbols: str | Iterable[str], *, interval: str = "1m", snapshot: bool = True, realtime: bool = True
 ) -> Want:
     """Want candles of `symbols`."""
-    return _public(Want(f"candle.{check_interval(interval)}", check_codes(symbols)), snapshot, realtime)
+    return _public(Want(f"candle.{check_interval(interval)}"), symbols, snapshot, realtime)
+
+
+def markets_want(quotes: Iterable[str]) -> Want:
+    """Want the lists of all markets of these quote currencies, now and whenever there is a newer one."""
+    return Want(MARKETS, tuple(quotes))
 
 
 def my_order_want(symbols: str | Iterable[str] | None = None) -> Want:
@@ -162,10 +189,18 @@ def endpoint_of(type_: str) -> str:
     """Return the connection that carries data of this type."""
     if type_.startswith("indicator"):
         return "info"
+    if type_ == MARKETS:
+        return MARKETS
     return "private" if type_ in PRIVATE_TYPES else "public"
 
 
-def _public(want: Want, snapshot: bool, realtime: bool) -> Want:
+def open_as(endpoint: str) -> str:
+    """Return the endpoint of the exchange with which this one is shared among processes: lists are public data."""
+    return "public" if endpoint == MARKETS else endpoint
+
+
+def _public(want: Want, symbols: str | Iterable[str], snapshot: bool, realtime: bool) -> Want:
+    codes, quotes = check_symbols(symbols)
     if not snapshot and not realtime:
         raise LocalProtocolError("snapshot=False and realtime=False leave nothing to deliver: set one of them")
-    return want._replace(snapshot=snapshot, realtime=realtime)
+    return want._replace(codes=codes, quotes=quotes, snapshot=snapshot, realtime=realtime)

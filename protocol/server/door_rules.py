@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from websocket_v6.protocol.connection.target import DOOR_PATHS
+from websocket_v6.protocol.exchange.wants import ENDPOINTS
 from websocket_v6.protocol.secret import Secret
 
 from .bearer import Refusal, error_body
@@ -27,7 +29,8 @@ CONNECTS = 5  # a second from one address, as at the exchange
 LOOKS = 20  # a second at the page and its state: several may be open, and they take nothing from those who connect
 _MAX_ADDRESSES = 1_000  # that are counted each by itself; the others together
 PAGE_PATHS = ("/", "/state.json", "/metrics", "/healthz", "/readyz")
-_PATHS = {"/websocket/v1": "public", "/websocket/v1/private": "private", "/websocket/v1/info": "info"}
+_HOSTS_PATHS = {path: endpoint for endpoint, path in DOOR_PATHS.items()}
+_PATHS = {path: endpoint for path, endpoint in _HOSTS_PATHS.items() if endpoint in ENDPOINTS}
 
 
 class Rules(NamedTuple):
@@ -52,6 +55,7 @@ class Visit(NamedTuple):
     clients: int  # who are served already
     clients_there: int  # those of them from the same address
     is_look: bool = False  # no upgrade: a look at the page, or at its state
+    is_host: bool = False  # it offers the words in which hosts speak
 
 
 def is_own_page(rules: Rules, headers: Mapping[str, str]) -> bool:
@@ -60,9 +64,9 @@ def is_own_page(rules: Rules, headers: Mapping[str, str]) -> bool:
     return headers.get("origin", "").lower() == own.lower()
 
 
-def endpoint_at(path: str) -> str | None:
-    """Return which of the exchange's endpoints is at a path."""
-    return _PATHS.get(path)
+def endpoint_at(path: str, *, is_host: bool = False) -> str | None:
+    """Return which endpoint is at a path: for a plain client one of the exchange's, for a host one more."""
+    return (_HOSTS_PATHS if is_host else _PATHS).get(path)
 
 
 class Doorkeeper:
@@ -109,7 +113,7 @@ def _is_foreign_page(rules: Rules, visit: Visit) -> bool:
 
 
 def _is_lost(rules: Rules, visit: Visit) -> bool:  # noqa: ARG001
-    return visit.path not in PAGE_PATHS if visit.is_look else endpoint_at(visit.path) is None
+    return visit.path not in PAGE_PATHS if visit.is_look else endpoint_at(visit.path, is_host=visit.is_host) is None
 
 
 def _has_no_token(rules: Rules, visit: Visit) -> bool:

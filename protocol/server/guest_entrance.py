@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.connection import door
 from websocket_v6.protocol.connection.target import DOOR_PATHS
+from websocket_v6.protocol.exchange.wants import open_as
 from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, accept, refuse, upgrade
 
 __all__ = ["Entered", "Refusal", "enter"]
@@ -55,6 +56,6 @@ def enter(head: Head, *, key: bytes, term: int, shared: Mapping[str, Collection[
         return Refusal(f"there is nothing at {head.path:.60}", refuse(404))
     if member not in shared:
         return Refusal("it is no member", refuse(403))
-    if endpoint not in shared[member]:
+    if open_as(endpoint) not in shared[member]:
         return Refusal(f"its keys are others: no {endpoint} data", refuse(403, headers={door.OTHER_KEYS: "1"}))
     return Entered(endpoint, member, response)

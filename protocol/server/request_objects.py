@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from websocket_v6.protocol.errors import LocalProtocolError
-from websocket_v6.protocol.exchange.codes import CODE, DEPTHS, check_categories
+from websocket_v6.protocol.exchange.codes import CODE, DEPTHS, QUOTE, check_categories
 from websocket_v6.protocol.exchange.indicators import TIMEFRAMES
-from websocket_v6.protocol.exchange.wants import KNOWN_TYPES, Want, endpoint_of
+from websocket_v6.protocol.exchange.market_list import MARKETS
+from websocket_v6.protocol.exchange.wants import KNOWN_TYPES, Want, endpoint_of, markets_want
 
 from .indicator_objects import read_indicators
 from .request_error import RequestError
@@ -44,6 +45,9 @@ def read_object(one: Mapping[str, Any], endpoint: str, region: str) -> Part:
     type_ = one["type"]
     if not isinstance(type_, str):
         raise RequestError.of("WRONG_FORMAT", region)
+    if endpoint == MARKETS and type_ == MARKETS:  # where hosts alone come in
+        quotes = tuple(quote for quote in dict.fromkeys(_codes(one, region)) if QUOTE.fullmatch(quote))
+        return Part((markets_want(quotes),) if quotes else (), {"type": type_, "codes": list(quotes)})
     if type_ not in KNOWN_TYPES:
         raise RequestError.unknown_type(type_, region)
     if endpoint_of(type_) != endpoint:

@@ -19,10 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from websocket_v6.actors.mailbox import MOST_FAILURES, MailboxQueue
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError, EngineError, MailboxFullError, StreamError
-from websocket_v6.protocol.events import Event, OverflowEvent, make_event, weigh
+from websocket_v6.protocol.events import Event, MarketsEvent, OverflowEvent, make_event, weigh
 
 NEVER = float("inf")
-Taken = Event | OverflowEvent
+Taken = Event | OverflowEvent | MarketsEvent
 
 
 def event(number: int, code: str = "KRW-BTC", text: str = "") -> Event:
@@ -811,3 +811,78 @@ def test_who_polls_does_not_wait() -> None:
         with pytest.raises(ClosedError, match="over"):
             mailbox.poll(0.0)
     assert changed == ["it", "it"], "a failure, and the end"
+
+
+# --- what is put between events: which markets there are
+
+
+def news(number: int) -> MarketsEvent:
+    return MarketsEvent("KRW", (), (), (), number)
+
+
+def taken(mailbox: MailboxQueue, now: float = 0.0) -> list[Any]:
+    """Take all out, a few at a time; return what each is of."""
+    found: list[Any] = []
+    while events := mailbox.take_many(now, 3):
+        found += events
+    return [one.received_at if isinstance(one, MarketsEvent) else one.symbol for one in found]
+
+
+@pytest.mark.parametrize(
+    ("policy", "order"),
+    [
+        (Mailbox.lossless(1 << 20), ["KRW-A", "KRW-B", 1, "KRW-C", 2, "KRW-A"]),
+        (Mailbox.block(100), ["KRW-A", "KRW-B", 1, "KRW-C", 2, "KRW-A"]),
+        (Mailbox.drop_oldest(100), ["KRW-A", "KRW-B", 1, "KRW-C", 2, "KRW-A"]),
+        (Mailbox.drop_oldest(1), [1, 2, "KRW-A"]),  # whatever the policy drops
+        (Mailbox.latest(), [1, 2, "KRW-A", "KRW-B", "KRW-C"]),  # the first A is dropped for the last
+        (Mailbox.throttle(1.0), [1, 2, "KRW-A", "KRW-B", "KRW-C"]),
+    ],
+    ids=lambda one: one.kind if isinstance(one, Mailbox) else "",
+)
+def test_it_stands_behind_what_was_there_before(policy: Mailbox, order: list[Any]) -> None:
+    mailbox = MailboxQueue(policy, lambda: 0.0)
+    for step in ("KRW-A", "KRW-B", 1, "KRW-C", 2, "KRW-A"):
+        if isinstance(step, int):
+            mailbox.notify(news(step))
+        else:
+            mailbox.put_many([make_event(f"ticker {step}", b"{}", 1, 1)])
+    counts = mailbox.stats
+    found = taken(mailbox)
+    if policy.kind == "latest":
+        # What is of the first two is told once they are gone, whatever replaced them; before C in any case.
+        assert sorted(map(str, found)) == sorted(map(str, order))
+        assert found.index(1) < found.index("KRW-C")
+    else:
+        assert found == order
+    assert counts.received == 4, "it is no event"
+    assert mailbox.stats.delivered == len([one for one in found if isinstance(one, str)])
+
+
+def test_who_sleeps_is_woken_for_it() -> None:
+    mailbox = MailboxQueue(Mailbox.latest(), lambda: 0.0)
+    assert mailbox.take(0.0) is None
+    assert mailbox.notify(news(1))
+    assert not mailbox.notify(news(2)), "it is awake"
+    assert mailbox.next_due() == 0.0
+    assert mailbox.get(0.0) == news(1)
+    assert mailbox.poll(0.0) == news(2)
+    assert mailbox.next_due() is None
+
+
+def test_what_comes_too_late_for_a_closed_one_is_nothing() -> None:
+    mailbox = MailboxQueue(Mailbox.latest(), lambda: 0.0)
+    mailbox.notify(news(1))
+    mailbox.close()
+    assert not mailbox.notify(news(2))
+    assert taken(mailbox) == []
+
+
+def test_at_an_end_that_is_told_it_is_handed_out_before() -> None:
+    mailbox = MailboxQueue(Mailbox.latest(), lambda: 0.0)
+    mailbox.put_many([make_event("ticker KRW-A", b"{}", 1, 1)])
+    mailbox.notify(news(1))
+    mailbox.close(StreamError("it is over"), drain=True)
+    assert taken(mailbox) == ["KRW-A", 1]
+    with pytest.raises(StreamError, match="over"):
+        mailbox.get(0.0)

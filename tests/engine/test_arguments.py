@@ -61,6 +61,8 @@ KINDS: dict[str, Any] = {
 TAKES = {
     "callback": {"None", "a function"},
     "error_handler": {"None"},
+    "on_markets": {"None"},
+    "quote": {"word"},
     "mailbox": {"None"},
     "numbers": set[str](),
     "snapshot": {"True"},
@@ -94,6 +96,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "unsubscribe": {},
     "on_connection": {},
     "on_overflow": {},
+    "on_markets": {},
+    "markets": {},
     "list_subscriptions": {},
     "last": {"type": "ticker", "code": "KRW-BTC"},
     "book": {"code": "KRW-BTC"},
@@ -127,7 +131,7 @@ def mistakes() -> Iterator[Any]:
     for name in CALLS:
         for argument in arguments(name):
             taken = TAKES.get(argument, set())
-            if name in ("on_connection", "on_overflow"):
+            if name in ("on_connection", "on_overflow", "on_markets"):
                 taken = set()
             if name == "subscribe_my_order" and argument == "symbols":
                 taken = TAKES["symbols of my_order"]

@@ -1,5 +1,6 @@
 """Engines whose exchange is another machine's host: what it has is told on, and what it misses, and nothing else."""
 
+import contextlib
 import logging
 import re
 import ssl
@@ -13,16 +14,19 @@ import msgspec
 import pykka
 import pytest
 import trustme
+import websocket
 
 from tests.actors.ear import Ear, there
 from tests.conftest import wait_until
 from tests.engine.recorder import Recorder
 from tests.front_door import FrontDoor, front_door
-from websocket_v6 import Config, ConnectionEvent, StreamError, WebSocketClientProxy
+from websocket_v6 import Config, ConnectionEvent, MarketsEvent, StreamError, UnknownCodeError, WebSocketClientProxy
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.children import Children
 from websocket_v6.actors.jwt import ReplaceKeys
 from websocket_v6.actors.mailbox import MailboxQueue
+from websocket_v6.actors.markets.market_source import MarketsHealth
+from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.component import ConnectionChanged
 from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.registry import Subscribe, Watch, next_subscription_id
@@ -580,3 +584,40 @@ def test_the_middle_of_the_way_may_break(world: World) -> None:
     assert [one.state for one in near.of()] == ["connecting", "open"]
     (lost,) = guest.of("public", "lost")
     assert lost.reason
+
+
+# --- all markets
+
+
+def test_the_list_of_markets_comes_through_the_door_and_is_asked_for_once(world: World) -> None:
+    door = world.door(markets_interval=0.5)
+    one, other = world.guest(markets_interval=0.5), world.guest(name="other", markets_interval=0.5)
+    news: list[MarketsEvent] = []
+    one.proxy.on_markets(news.append)
+    subscriptions = [guest.proxy.subscribe_ticker("KRW-*", **guest.options) for guest in (one, other)]
+    for guest in (one, other):
+        guest.proxy.wait_ready()
+    markets = subscriptions[0].symbols
+    assert len(markets) > 3
+    assert [event.added for event in news] == [markets]
+    world.sim.list_market("KRW-NEW", 1000)
+    wait_until(lambda: [event.added for event in news] == [markets, ("KRW-NEW",)], "the news")
+    wait_until(lambda: "KRW-NEW" in {event.symbol for event in list(other.events)}, "its data")
+    assert other.proxy.markets("KRW").codes == (*markets, "KRW-NEW")
+    with pytest.raises(UnknownCodeError, match="there are no EUR markets here; the quote currencies are"):
+        other.proxy.markets("EUR")
+    assert one.errors == []
+    problems = [ask(there(ref), GetHealth(), 20.0) for ref in door.children.connections["markets"]]
+    assert [type(one) for one in problems] == [MarketsHealth], "the door's own engine asks, and nobody else"
+    for guest in (one, other):
+        assert guest.proxy.health().markets[0].problem == ""
+
+
+def test_a_plain_client_asks_for_a_pattern_in_vain_as_at_the_exchange(world: World) -> None:
+    door = world.door()
+    with contextlib.closing(websocket.create_connection(f"{door.url}?token={TOKEN}", timeout=0.5)) as client:
+        client.send('[{"ticket":"t"},{"type":"ticker","codes":["KRW-*"]}]')
+        with pytest.raises(websocket.WebSocketTimeoutException):
+            client.recv()
+    with pytest.raises(websocket.WebSocketBadStatusException, match="404"):
+        websocket.create_connection(f"{door.url}/markets?token={TOKEN}", timeout=5)

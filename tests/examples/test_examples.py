@@ -65,6 +65,14 @@ def test_best_prices_to_csv(sim: Simulator, start: Start, tmp_path: Path) -> Non
     assert file.read_text(encoding="utf-8").count("bid_size") == 1
 
 
+def test_best_prices_to_csv_of_all_markets(sim: Simulator, start: Start, tmp_path: Path) -> None:
+    file, codes = tmp_path / "best.csv", ["KRW-BTC", "KRW-ETH"]
+    with start("best_prices_to_csv", file, "KRW-*", "--every", 0.01) as program:
+        assert program.line("from now on") == f"all {len(codes)} markets: from now on"
+        wait_until(lambda: {line.split(",")[1] for line in file.read_text().splitlines()[1:]} == set(codes), "all rows")
+        assert program.rest() == []
+
+
 def test_market_maker_view(sim: Simulator, start: Start) -> None:
     best = json.loads(sim.current("orderbook KRW-BTC"))["orderbook_units"][0]
     with start("market_maker_view", "KRW-BTC") as program:

@@ -149,6 +149,7 @@ def test_nonsense_in_a_variable_is_refused_with_its_name(variable: str, text: st
         ("backoff_initial", 0, 60),
         ("backoff_max", 0, 3600),
         ("silent_code_timeout", 0.1, 600),
+        ("markets_interval", 0.1, 3600),
         ("gather", 0, 1),
         ("backfill_max_gap", 1, 518_400),
         ("backfill_timeout", 0.1, 300),

@@ -9,7 +9,7 @@ from websocket_v6 import wanted
 from websocket_v6.actors.delivery.edge import Callback
 from websocket_v6.actors.jwt import Keys
 from websocket_v6.component import Place
-from websocket_v6.face import LIST_TIMEOUT, READY_TIMEOUT, Face
+from websocket_v6.face import LIST_TIMEOUT, MARKETS_TIMEOUT, READY_TIMEOUT, Face
 from websocket_v6.health import Health
 from websocket_v6.newest import wanted_book, wanted_value
 from websocket_v6.options import Options, PublicOptions, Symbols
@@ -21,6 +21,8 @@ from websocket_v6.protocol.events import (
     Event,
     IndicatorEvent,
     IndicatorSignalEvent,
+    Markets,
+    MarketsEvent,
     MyAssetEvent,
     MyOrderEvent,
     OrderbookEvent,
@@ -186,6 +188,14 @@ class WebSocketClientProxy(Face):
 
     async def wait_ready(self, timeout: float = READY_TIMEOUT) -> None:
         await self._run(self._data_awaited(timeout))
+
+    # --- markets
+
+    async def markets(self, quote: str = "KRW", *, timeout: float = MARKETS_TIMEOUT) -> Markets:
+        return await self._run(self._markets_listed(quote, timeout))
+
+    async def on_markets(self, callback: Callable[[MarketsEvent], object]) -> None:
+        await self._run(self._markets_told(callback))
 
     # --- the rest
 

@@ -13,7 +13,7 @@ from tests.actors.connection.noted import LOST, TARGET, TIMEOUT, Subject
 from tests.conftest import wait_until
 from websocket_v6.actors.base import actor_of, ask
 from websocket_v6.actors.connection import connection as subject
-from websocket_v6.actors.connection.connection import ConnectionInheritance, Resign
+from websocket_v6.actors.connection.connection import LARGE_REQUEST, ConnectionInheritance, Resign
 from websocket_v6.actors.connection.pace import pace_of
 from websocket_v6.actors.messages.connection import (
     Connect,
@@ -417,3 +417,18 @@ def test_who_is_given_up_ends_its_transport_too(it: Subject) -> None:
     actor.give_up()
     assert "abort" in transport.calls
     assert isinstance(actor.inheritance(), ConnectionInheritance)
+
+
+def test_a_request_larger_than_any_that_is_known_to_be_served_is_told_once(
+    it: Subject, caplog: pytest.LogCaptureFixture
+) -> None:
+    it.start()
+    it.tell(Connect("private"))
+    transport = it.open()
+    sizes = (LARGE_REQUEST - 1000, LARGE_REQUEST, LARGE_REQUEST + 10, 5, LARGE_REQUEST)
+    for number, size in enumerate(sizes, start=1):
+        types: list[dict[str, object]] = [{"type": "ticker", "codes": ["x" * size]}]
+        it.tell(SendRequest("private", number, types, transport.attachment))
+    told = [record.getMessage() for record in caplog.records if "whether the exchange takes it" in record.getMessage()]
+    assert len(told) == 2, "when it becomes so large, and again when it has"
+    assert len(transport.calls) == 1 + len(sizes), "and sent all the same"

@@ -14,7 +14,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.router import Malformed
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError
-from websocket_v6.protocol.events import Event, OrderbookEvent, OverflowEvent, make_event
+from websocket_v6.protocol.events import Event, MarketsEvent, OrderbookEvent, OverflowEvent, make_event
 from websocket_v6.protocol.exchange.wants import Want
 
 BITCOIN = "ticker KRW-BTC"
@@ -30,7 +30,7 @@ class Noting(MailboxQueue):
         super().__init__(policy)
         self.waits: list[float | None] = []
 
-    def get(self, timeout: float | None = None) -> Event | OverflowEvent:
+    def get(self, timeout: float | None = None) -> Event | OverflowEvent | MarketsEvent:
         self.waits.append(timeout)
         return super().get(timeout)
 

@@ -11,16 +11,9 @@ import pytest
 from tests.conftest import wait_until
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.delivery import subscriber as subject
+from websocket_v6.actors.delivery.commands import Attach, Detach, Leave, OnConnection, OnOverflow, Overflowed
 from websocket_v6.actors.delivery.edge import Calls, Edge
-from websocket_v6.actors.delivery.subscriber import (
-    Attach,
-    Detach,
-    Leave,
-    OnConnection,
-    OnOverflow,
-    Overflowed,
-    Subscriber,
-)
+from websocket_v6.actors.delivery.subscriber import Subscriber
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, Ready, StreamFailed
 from websocket_v6.actors.messages.registry import BackfillEnded
@@ -30,6 +23,7 @@ from websocket_v6.protocol.events import (
     ConnectionEvent,
     ConnectionState,
     Event,
+    MarketsEvent,
     OverflowEvent,
     Unrecovered,
     make_event,
@@ -48,7 +42,7 @@ class Noting(MailboxQueue):
         self.limits: list[int] = []
         self.taken: Callable[[Sequence[Any]], object] = lambda events: None
 
-    def take_many(self, now: float, limit: int) -> Sequence[Event | OverflowEvent]:
+    def take_many(self, now: float, limit: int) -> Sequence[Event | OverflowEvent | MarketsEvent]:
         self.limits.append(limit)
         events = super().take_many(now, limit)
         self.taken(events)

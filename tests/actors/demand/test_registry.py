@@ -255,7 +255,12 @@ def test_what_it_leaves_is_enough_for_its_successor(world: World) -> None:
             ("myAsset *",),
         ]
         health = successor.health()
-        assert [(one.streams, one.leases, one.epoch) for one in health.endpoints] == [(1, 1, 1), (1, 1, 0), (0, 0, 0)]
+        assert [(one.streams, one.leases, one.epoch) for one in health.endpoints] == [
+            (1, 1, 1),
+            (1, 1, 0),
+            (0, 0, 0),
+            (0, 0, 0),
+        ]
         ask(successor.registry, ComponentGone("one"), 5)
         ask(successor.registry, ComponentGone("other"), 5)
         assert [one.streams for one in successor.health().endpoints] == [0, 0, 0]

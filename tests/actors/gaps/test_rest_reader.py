@@ -17,6 +17,7 @@ import pytest
 from tests.actors.ear import Ear
 from tests.foreign_errors import FOREIGN, made
 from tests.proxies import ProxyServer
+from websocket_v6.actors.dialing import rest_client
 from websocket_v6.actors.gaps import rest_reader as subject
 from websocket_v6.actors.gaps.rest_reader import Answered, Call, RestReader, Unanswered
 from websocket_v6.protocol.config import Config
@@ -282,7 +283,7 @@ def test_whatever_a_library_raises_is_no_answer(kind: type[Exception], monkeypat
     def fail(*_: object, **__: object) -> None:
         raise made(kind)
 
-    monkeypatch.setattr(subject, "dial", fail)
+    monkeypatch.setattr(rest_client, "dial", fail)
     answer = RestReader(config("http://127.0.0.1:1"), Ear().ref)._make(call())
     assert isinstance(answer, Unanswered)
     assert len(answer.reason) > len("GET /v1/trades/ticks: ")

@@ -55,6 +55,19 @@ def test_it_is_whole_when_all_that_goes_on_has_come() -> None:
     assert not served.is_whole
 
 
+def test_what_was_delivered_and_is_wanted_no_more_was_something_all_the_same() -> None:
+    union, served = Union(), Coverage()
+    union.add(ticker_want(["KRW-BTC", "KRW-NOPE"], realtime=False))
+    ask(served, union)
+    assert not served.has_seen_any
+    served.forget(union.remove(ticker_want("KRW-BTC", realtime=False)))  # its snapshot has been taken, and
+    served.saw(["ticker KRW-BTC"])  # that it came is told after that
+    assert served.has_seen_any
+    union.add(ticker_want("KRW-ETH", realtime=False))
+    ask(served, union)
+    assert not served.has_seen_any, "nothing of what is asked for now"
+
+
 def test_an_answer_after_the_request_says_that_it_is_in_force() -> None:
     union, served = union_of("KRW-BTC", snapshot=False), Coverage()
     ask(served, union)

@@ -3,7 +3,15 @@ from decimal import Decimal
 import pytest
 
 from websocket_v6.protocol.errors import LocalProtocolError
-from websocket_v6.protocol.exchange.codes import check_categories, check_codes, check_depth, check_interval, check_level
+from websocket_v6.protocol.exchange.codes import (
+    check_categories,
+    check_codes,
+    check_depth,
+    check_interval,
+    check_level,
+    check_quote,
+    check_symbols,
+)
 
 
 def test_one_string_is_one_code() -> None:
@@ -63,3 +71,36 @@ def test_categories_depend_on_the_region() -> None:
     for nonsense in (["airdrop"], ["Trade"], []):
         with pytest.raises(LocalProtocolError):
             check_categories(nonsense, "kr")
+
+
+@pytest.mark.parametrize(
+    ("symbols", "codes", "quotes"),
+    [
+        ("KRW-*", (), ("KRW",)),
+        (" krw-* ", (), ("KRW",)),
+        (["KRW-BTC", "KRW-*", "BTC-*", "KRW-*"], ("KRW-BTC",), ("KRW", "BTC")),
+        ("KRW-BTC", ("KRW-BTC",), ()),
+    ],
+)
+def test_a_pattern_is_all_markets_of_a_quote_currency(
+    symbols: object, codes: tuple[str, ...], quotes: tuple[str, ...]
+) -> None:
+    assert check_symbols(symbols) == (codes, quotes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("symbol", ["*", "*-BTC", "KRW-B*", "KRW*", "-*", "K-*", "KRW-*-", "KRW-**", "**"])
+def test_nothing_else_with_a_star_is_one(symbol: str) -> None:
+    with pytest.raises(LocalProtocolError, match=r"only QUOTE-\* is, such as 'KRW-\*'"):
+        check_symbols(symbol)
+
+
+def test_where_there_are_no_patterns_one_is_refused() -> None:
+    with pytest.raises(LocalProtocolError, match=r"KRW-\* stands for all markets of KRW, which is not offered here"):
+        check_codes(["KRW-BTC", "KRW-*"])
+
+
+def test_a_quote_currency() -> None:
+    assert check_quote(" krw ") == "KRW"
+    for nonsense in ("", "K", "KRW-", "KRW-BTC", "*", 5, None):
+        with pytest.raises(LocalProtocolError, match="no quote currency"):
+            check_quote(nonsense)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import pytest
 
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.exchange.wants import (
+    ALL_ENDPOINTS,
     ENDPOINTS,
     KNOWN_TYPES,
     Want,
@@ -14,8 +15,10 @@ from websocket_v6.protocol.exchange.wants import (
     candle_want,
     endpoint_of,
     indicator_want,
+    markets_want,
     my_asset_want,
     my_order_want,
+    open_as,
     orderbook_want,
     ticker_want,
     trade_want,
@@ -137,3 +140,23 @@ def test_indicators_exist_for_won_markets_only_and_the_others_are_named() -> Non
 
 def test_other_regions_have_more_categories() -> None:
     assert announcement_want("note", region="sg").categories == ("note",)
+
+
+def test_a_pattern_has_no_streams_but_those_of_the_codes_beside_it() -> None:
+    want = trade_want(["KRW-*", "BTC-ETH"])
+    assert (want.codes, want.quotes) == (("BTC-ETH",), ("KRW",))
+    assert list(want.streams()) == ["trade BTC-ETH"]
+    assert list(trade_want("KRW-*").streams()) == [], "and not those of all markets there are"
+    assert want.with_codes(["KRW-BTC"]) == trade_want("KRW-BTC")
+
+
+def test_a_price_step_is_for_named_markets() -> None:
+    assert orderbook_want("KRW-*", depth=5, level=0).quotes == ("KRW",)
+    with pytest.raises(LocalProtocolError, match="not for all markets"):
+        orderbook_want("KRW-*", level=10_000)
+
+
+def test_lists_of_markets_are_public_and_of_an_endpoint_of_their_own() -> None:
+    want = markets_want(["KRW"])
+    assert (want.endpoint, want.is_public, list(want.streams())) == ("markets", True, ["markets KRW"])
+    assert [open_as(endpoint) for endpoint in ALL_ENDPOINTS] == ["public", "private", "info", "public"]

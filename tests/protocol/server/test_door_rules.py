@@ -108,6 +108,13 @@ def test_there_are_the_exchange_s_paths(path: str, endpoint: str | None) -> None
     assert status(VISIT._replace(path=path)) == (101 if endpoint else 404)
 
 
+def test_another_host_has_one_path_more() -> None:
+    visit = VISIT._replace(path="/websocket/v1/markets")
+    assert status(visit) == 404, "the exchange has none, and a plain client sees nothing else"
+    assert status(visit._replace(is_host=True)) == 101
+    assert endpoint_at(visit.path, is_host=True) == "markets"
+
+
 # --- the token
 
 

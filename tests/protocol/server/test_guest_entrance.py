@@ -55,6 +55,13 @@ def test_a_member_may_have_what_is_shared_with_it(endpoint: str) -> None:
     assert (found.endpoint, found.member) == (endpoint, "m")
 
 
+def test_lists_of_markets_are_had_by_who_has_public_data() -> None:
+    found = judge(head(DOOR_PATHS["markets"], member="m"))
+    assert isinstance(found, Entered)
+    assert found.endpoint == "markets"
+    assert isinstance(judge(head(DOOR_PATHS["markets"], member="other")), Refusal)
+
+
 @pytest.mark.parametrize("offered", [f"v9, {SUBPROTOCOL}", f" {SUBPROTOCOL}\t,v0"])
 def test_one_version_in_common_is_enough(offered: str) -> None:
     found = judge(head(sec_websocket_protocol=offered))

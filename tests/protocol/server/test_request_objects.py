@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from websocket_v6.protocol.exchange.indicators import Indicator
-from websocket_v6.protocol.exchange.wants import Want
+from websocket_v6.protocol.exchange.wants import Want, markets_want
 from websocket_v6.protocol.server.request_error import RequestError
 from websocket_v6.protocol.server.request_objects import read_object, split_depth
 
@@ -157,3 +157,20 @@ def test_combinations_are_codes_times_indicators() -> None:
 )
 def test_a_suffix_is_a_depth(code: str, split: tuple[str, int]) -> None:
     assert split_depth(code) == split
+
+
+def test_where_hosts_come_in_lists_of_markets_can_be_had() -> None:
+    part = read_object({"type": "markets", "codes": ["KRW", "krw", "KRW-BTC", "BTC"]}, "markets", "kr")
+    assert part.wants == (markets_want(["KRW", "BTC"]),)
+    assert part.shown == {"type": "markets", "codes": ["KRW", "BTC"]}
+    assert read_object({"type": "markets", "codes": ["krw"]}, "markets", "kr").wants == ()
+
+
+@pytest.mark.parametrize(("type_", "endpoint"), [("markets", "public"), ("ticker", "markets"), ("markets", "info")])
+def test_and_nowhere_else(type_: str, endpoint: str) -> None:
+    with pytest.raises(RequestError):
+        read_object({"type": type_, "codes": ["KRW"]}, endpoint, "kr")
+
+
+def test_a_pattern_is_a_code_that_no_market_has() -> None:
+    assert read_object({"type": "ticker", "codes": ["KRW-*"]}, "public", "kr").wants == ()

@@ -1,0 +1,23 @@
+"""What an endpoint has a source do, as the source is told it."""
+
+from websocket_v6.actors.messages import connection as to_source
+from websocket_v6.protocol.demand.commands import Connect, Disconnect, ListSubscriptions, SendRequest, Suspect
+
+__all__ = ["SourceCommand", "source_word"]
+
+SourceCommand = Connect | Disconnect | SendRequest | ListSubscriptions | Suspect
+
+
+def source_word(endpoint: str, command: SourceCommand) -> object:
+    """Return the message to the source of `endpoint` that a command names."""
+    match command:
+        case Connect(_, types):
+            return to_source.Connect(endpoint, types)
+        case Disconnect(_, linger):
+            return to_source.Disconnect(endpoint, linger)
+        case SendRequest(_, number, types, attachment):
+            return to_source.SendRequest(endpoint, number, types, attachment)
+        case ListSubscriptions(_, ticket, attachment):
+            return to_source.ListSubscriptions(endpoint, ticket, attachment)
+        case Suspect(_, attachment, reason):
+            return to_source.Suspect(endpoint, attachment, reason)

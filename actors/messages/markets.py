@@ -1,0 +1,19 @@
+"""What the source of the list of markets is told beside what all sources are."""
+
+from typing import NamedTuple
+
+from websocket_v6.protocol.exchange.market_list import Listing
+
+__all__ = ["Recall", "SilentCodes"]
+
+
+class Recall(NamedTuple):
+    """What this process knows already, from another source: there is no need to ask for it at once."""
+
+    listings: tuple[Listing, ...]
+
+
+class SilentCodes(NamedTuple):
+    """Nothing comes of these, though they were asked for: the list may have changed."""
+
+    codes: tuple[str, ...]

@@ -1,0 +1,1 @@
+"""The exchange's list of markets: when it is asked for, and what an answer means."""
