@@ -156,7 +156,7 @@ class Component:
         Raises:
             EngineError: if the engine does not answer, or what it takes is being started again: try again.
         """
-        mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
+        mailbox = MailboxQueue(settings.mailbox or default_policy(want.type, closed=want.closing is not None))
         number, calls = next_subscription_id(), Calls(settings.callback, settings.error_handler)
         edge = Edge(
             number,

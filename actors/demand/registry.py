@@ -17,6 +17,7 @@ from websocket_v6.actors.messages.component import ConnectionChanged, StreamFail
 from websocket_v6.actors.messages.registry import (
     Asker,
     AskExchange,
+    AskReach,
     BackfillEnded,
     ComponentGone,
     DropSource,
@@ -34,7 +35,7 @@ from websocket_v6.actors.messages.registry import (
     UseSource,
     Watch,
 )
-from websocket_v6.actors.messages.router import AddRoutes, Convey, DropRoutes
+from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes
 from websocket_v6.actors.messages.supervisor import Failed, SourceServes
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
@@ -134,6 +135,11 @@ class Registry(Actor):
                 self._do(name, self._endpoints[name].question(asker, time.monotonic()))
             case BackfillEnded():
                 self._tell_backfilled(message)
+            case AskReach(name, way):
+                for ref in self._sources.values():
+                    tell(ref, to_source.Reach(name))
+                if way is not None:
+                    tell(self._router, AwaitReach(name, way))
             case Watch(component_id, component):
                 self._watchers[component_id] = component
             case ComponentGone(component_id):
@@ -229,7 +235,7 @@ class Registry(Actor):
             return
         is_first = not self._uses(component_id, want.endpoint)
         if lease not in self._claims:
-            self._claim(lease, Claim(component_id, want.endpoint, mailbox, component))
+            self._claim(lease, Claim(component_id, want.endpoint, mailbox, component, want.closing))
         # A component that has something of the endpoint already knows how it stands; clients hear of what is open.
         untold: tuple[type, ...] = () if is_first else (Tell,)
         if isinstance(mailbox, Way) and not self._endpoints[want.endpoint].is_open:
@@ -321,7 +327,8 @@ class Registry(Actor):
                     where = (lease, claim.endpoint, streams, claim.mailbox, claim.component)
                     waits = begins == "next snapshot"
                     snapshots = snapshots or isinstance(claim.mailbox, Way)  # who takes none sorts them out there
-                    tell(self._router, AddRoutes(*where, replay, snapshots, realtime, awaits_snapshot=waits))
+                    how = replay, snapshots, realtime, waits, claim.closing
+                    tell(self._router, AddRoutes(*where, *how))
             case Unroute(lease, gone):
                 tell(self._router, DropRoutes(lease, gone))
                 if gone is None:
@@ -368,10 +375,10 @@ class Registry(Actor):
             asker.set_exception((type(command.error), command.error, None))
 
     def _tell_backfilled(self, ended: BackfillEnded) -> None:
-        codes: dict[str, set[str]] = {}  # whose trades a component follows
-        for lease, own in self._endpoints["public"].followers("trade"):
+        codes: dict[str, set[str]] = {}  # that a component follows
+        for lease, own in self._endpoints["public"].followers(ended.type):
             claim = self._claims.get(lease)
-            if claim is not None:
+            if claim is not None and (ended.type == "trade" or claim.closing is not None):
                 codes.setdefault(claim.component_id, set()).update(own)
         for component_id, followed in codes.items():
             part = ended.of(followed)

@@ -23,6 +23,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.dialing.place import place_of
 from websocket_v6.protocol.errors import RemoteProtocolError, WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.gaps.candle_fill import CandleQuery
 from websocket_v6.protocol.gaps.fill import Query
 from websocket_v6.protocol.limits import HANDSHAKE_BYTES, REST_BYTES, REST_SECONDS
 
@@ -30,17 +31,16 @@ __all__ = ["Answered", "Call", "RestReader", "Unanswered"]
 
 TIMEOUT = REST_SECONDS
 USER_AGENT = "websocket_v6"
-_PATH = "/v1/trades/ticks"
 _PIECE = 16 * 1024  # bytes that are read and inflated at a time
 _GZIP = zlib.MAX_WBITS | 16
 
 
 class Call(NamedTuple):
-    """Ask for one page of trades."""
+    """Ask for one page: of trades for the gap before `epoch`, of candles for what has that number."""
 
     epoch: int
     stream: Stream
-    query: Query
+    query: Query | CandleQuery
 
 
 class Answered(NamedTuple):
@@ -109,7 +109,7 @@ class RestReader(threading.Thread):
         if self._is_finished:  # before there was anything to abort
             attempt.abort()
         try:
-            with outside(f"GET {_PATH}"):
+            with outside(f"GET {call.query.path}"):
                 return self._get(call, attempt)
         except WebSocketV6Error as exc:
             self._hang_up()
@@ -124,7 +124,7 @@ class RestReader(threading.Thread):
         attempt.doing = "waiting for the answer"
         connection = http.client.HTTPConnection(place.host, place.port)
         connection.sock = self._sock
-        path = f"{place.path.rstrip('/')}{_PATH}?{urlencode(call.query.parameters())}"
+        path = f"{place.path.rstrip('/')}{call.query.path}?{urlencode(call.query.parameters())}"
         headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept": "application/json"}
         connection.request("GET", path, headers=headers | {"Accept-Encoding": "gzip"})
         with contextlib.closing(connection.getresponse()) as response:

@@ -9,6 +9,7 @@ Times of candles and of the exchange (`exchange_ms`) are Unix milliseconds, `now
 whatever the caller has of a message; nothing of it is looked at but its volume, where two of them are compared.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -87,6 +88,8 @@ class Closer(Generic[Item]):
     return is to be done in that order.
     """
 
+    _next_number = itertools.count(1).__next__  # of fetches: a closer that comes after another has others
+
     def __init__(self, unit_ms: int, *, volume: Callable[[Item], object], fills: bool, patience: float) -> None:
         self.unit_ms = unit_ms
         self._volume = volume
@@ -98,7 +101,6 @@ class Closer(Generic[Item]):
         self._settled_ms: int | None = None  # the latest start that was delivered
         self._recent: dict[int, Item] = {}  # the last ones that were
         self._hole: _Hole[Item] | None = None
-        self._numbers = 0
 
     @property
     def is_needed(self) -> bool:
@@ -106,9 +108,14 @@ class Closer(Generic[Item]):
         return bool(self._takers)
 
     @property
-    def is_held(self) -> bool:
-        """Whether live candles wait for those that may be missing."""
-        return self._hole is not None
+    def takers(self) -> frozenset[int]:
+        """Who takes it."""
+        return frozenset(self._takers)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether candles wait for others that are to be fetched, so that `tick` has to be called."""
+        return self._hole is not None or any(one.waits for one in self._takers.values())
 
     # --- who takes it
 
@@ -151,11 +158,11 @@ class Closer(Generic[Item]):
             out += one.empties(exchange_ms - self.unit_ms - CLOSES_AFTER_MS + 1)
         return out
 
-    def lost(self, since_ms: float | None, now: float) -> None:
-        """Note a gap: what the exchange sent after `since_ms` may be missing; `None`: nobody knows since when."""
+    def lost(self, since_ms: float | None, now: float) -> bool:
+        """Note that what was sent after `since_ms` may be missing, or since who knows when; whether that matters."""
         newest_ms, old = self._newest_ms, self._hole
         if newest_ms is None:
-            return  # nothing has come, so nothing can be missed
+            return False  # nothing has come, so nothing can be missed
         delivered: dict[int, Item] = {}
         if since_ms is not None:
             final_ms = since_ms - self.unit_ms - CLOSES_AFTER_MS
@@ -171,6 +178,7 @@ class Closer(Generic[Item]):
         if old is not None:
             self._hole.recovered = old.recovered
         self._open.clear()
+        return True
 
     def fetched(
         self,
@@ -186,7 +194,6 @@ class Closer(Generic[Item]):
         self._know(exchange_ms, now)
         hole, found = self._hole, dict(rows)
         if hole is not None and hole.number == number:
-            hole.number = None
             self._fill(hole, found, covered, problem, exchange_ms, out)
         for one in self._takers.values():
             if one.number == number:
@@ -198,15 +205,13 @@ class Closer(Generic[Item]):
     def tick(self, exchange_ms: float | None, now: float) -> list[Action[Item]]:
         """Do what its time has come for; `exchange_ms` is what time it is there, as far as that is known."""
         out: list[Action[Item]] = []
-        hole = self._hole
-        if hole is not None:
-            self._see_to(hole, exchange_ms, now, out)
+        if self._hole is not None:
+            self._see_to(self._hole, exchange_ms, now, out)
         if exchange_ms is not None:
             self._know(exchange_ms, now)
-            if self._hole is None:
-                for one in self._takers.values():
-                    if one.waits and one.number is None:
-                        self._ask_history(one, exchange_ms, now, out)
+            for one in self._takers.values():
+                if one.waits and one.number is None and self._hole is None:
+                    self._ask_history(one, exchange_ms, now, out)
         return out
 
     def ask_again(self) -> None:
@@ -346,7 +351,7 @@ class Closer(Generic[Item]):
         out: list[Action[Item]],
     ) -> None:
         """Deliver what was fetched and what came live meanwhile, and say what is missing."""
-        end_ms = hole.end_ms
+        hole.number, end_ms = None, hole.end_ms
         if covered is None:
             end_ms = end_ms or max(hole.from_ms + self.unit_ms, int(exchange_ms or 0) // self.unit_ms * self.unit_ms)
             since_ms = until_ms = end_ms
@@ -392,7 +397,3 @@ class Closer(Generic[Item]):
     def _close_hole(self, hole: _Hole[Item], out: list[Action[Item]]) -> None:
         self._hole = None
         out.append(Settled(hole.recovered))
-
-    def _next_number(self) -> int:
-        self._numbers += 1
-        return self._numbers

@@ -12,6 +12,7 @@ __all__ = ["ExchangeTime", "made_at"]
 
 WINDOW = 600.0  # seconds for which a message counts: clocks drift
 SLICE = 10.0  # of which one is remembered
+SLEPT_MS = 5000.0  # more than any message takes that is the quickest of ten minutes
 
 _MADE_AT = re.compile(rb'"(?:timestamp|tms)"\s*:\s*([0-9]{10,15})')
 
@@ -31,8 +32,14 @@ class ExchangeTime:
         self._offset: float | None = None  # the smallest of all
 
     def date(self, at: float, ms: int) -> None:
-        """Note what the answer to a handshake, which came by `at`, said: exact to the second."""
+        """Note what the answer to a handshake, which came by `at`, said: exact to the second.
+
+        If it is far ahead of all messages, our clock stood still meanwhile (a machine asleep): they tell nothing more.
+        """
         self._date = at * 1000 - ms
+        if self._offset is not None and self._offset - self._date > SLEPT_MS:
+            self._slices.clear()
+            self._offset = None
 
     def note(self, at: float, ms: int) -> None:
         """Note a message that came by `at` and was made at `ms`."""

@@ -17,6 +17,8 @@ from .streams import Stream, indicator_stream, stream_of
 __all__ = [
     "ENDPOINTS",
     "KNOWN_TYPES",
+    "MOST_HISTORY",
+    "Closing",
     "Want",
     "announcement_want",
     "candle_want",
@@ -40,11 +42,21 @@ KNOWN_TYPES = frozenset(
 )
 
 
+MOST_HISTORY = 4000  # candles of before a subscription: 20 pages of the exchange's
+
+
+class Closing(NamedTuple):
+    """Candles are wanted each once, when it is final: after `history` of them, and with `empty` ones between them."""
+
+    empty: bool = False
+    history: int = 0
+
+
 class Want(NamedTuple):
     """One subscription's wish: a data type, its codes and its options.
 
     `depth` and `level` belong to order books, `categories` and `include_body` to announcements, `timeframe` and
-    `indicators` to indicators. No `codes` means all markets, no `categories` all of them.
+    `indicators` to indicators, `closing` to candles. No `codes` means all markets, no `categories` all of them.
     """
 
     type: str  # as the exchange spells it: "ticker", "candle.1m", "myOrder", ...
@@ -57,6 +69,7 @@ class Want(NamedTuple):
     indicators: tuple[Indicator, ...] = ()
     snapshot: bool = True
     realtime: bool = True
+    closing: Closing | None = None
 
     @property
     def endpoint(self) -> str:
@@ -113,10 +126,20 @@ def orderbook_want(
 
 
 def candle_want(
-    symbols: str | Iterable[str], *, interval: str = "1m", snapshot: bool = True, realtime: bool = True
+    symbols: str | Iterable[str],
+    *,
+    interval: str = "1m",
+    snapshot: bool = True,
+    realtime: bool = True,
+    closing: Closing | None = None,
 ) -> Want:
-    """Want candles of `symbols`."""
-    return _public(Want(f"candle.{check_interval(interval)}", check_codes(symbols)), snapshot, realtime)
+    """Want candles of `symbols`; with `closing` each once, when it is final."""
+    if closing is not None and not (snapshot and realtime):
+        raise LocalProtocolError("closed=True takes neither snapshot=False nor realtime=False: leave them out")
+    if closing is not None and not 0 <= closing.history <= MOST_HISTORY:
+        raise LocalProtocolError(f"history={closing.history} is not offered: choose 0 to {MOST_HISTORY} candles")
+    want = Want(f"candle.{check_interval(interval)}", check_codes(symbols), closing=closing)
+    return _public(want, snapshot, realtime)
 
 
 def my_order_want(symbols: str | Iterable[str] | None = None) -> Want:

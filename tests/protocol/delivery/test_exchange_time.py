@@ -23,6 +23,17 @@ def test_the_date_counts_until_a_message_comes() -> None:
     assert time.at(102.0) == EPOCH_MS + 1900
 
 
+def test_a_machine_that_was_asleep_goes_by_the_next_handshake() -> None:
+    time = ExchangeTime()
+    time.note(100.0, EPOCH_MS)
+    time.date(101.0, EPOCH_MS + 4_000)
+    assert time.at(101.0) == EPOCH_MS + 1_000, "a second of it may be its own"
+    time.date(102.0, EPOCH_MS + 600_000)
+    assert time.at(102.0) == EPOCH_MS + 600_000
+    time.note(102.5, EPOCH_MS + 600_900)
+    assert time.at(102.5) == EPOCH_MS + 600_900
+
+
 def test_the_quickest_message_of_ten_minutes_counts() -> None:
     time = ExchangeTime()
     for at, way in ((0.0, 0.3), (1.0, 0.05), (2.0, 0.2), (300.0, 0.1)):

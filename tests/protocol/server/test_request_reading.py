@@ -49,7 +49,7 @@ def test_a_request_is_read_whole() -> None:
 
 def test_the_question_what_is_subscribed_wants_nothing() -> None:
     request = read_request(text({"method": "LIST_SUBSCRIPTIONS"}, TICKET, {"type": "x"}), "public", region="kr")
-    assert request == ("t", (), None, True, ())
+    assert request == ("t", (), None, True, (), False)
 
 
 @pytest.mark.parametrize(
