@@ -177,8 +177,8 @@ class Transport(threading.Thread):
         now_ns, reason = time.time_ns(), str(end.error)
         attachment, source = self._intake.attachment, (self._endpoint, self._source)
         if attachment:
-            whole_ns = self._attached_whole_ns or self._wholeness.whole_ns or now_ns
-            tell(self._router, SourceEnded(*source, attachment, whole_ns, now_ns, reason, end.error))
+            times = self._attached_whole_ns or self._wholeness.whole_ns or now_ns, now_ns
+            tell(self._router, SourceEnded(*source, attachment, *times, reason, end.error))
         elif isinstance(end, TransportEnded):
             tell(self._router, SourceState(*source, "lost", now_ns, reason, end.error))
 
@@ -218,8 +218,8 @@ class Transport(threading.Thread):
         # The owner first: what the registry has it send because of the other must find it open.
         tell(self._owner, TransportOpened(self._number, self._opening.keys))
         if self._intake.attachment:
-            numbers, date_ms = (self._source, self._number), self._opening.date_ms
-            tell(self._router, SourceOpened(self._endpoint, *numbers, now_ns, date_ms=date_ms))
+            one = self._endpoint, self._source, self._number, now_ns
+            tell(self._router, SourceOpened(*one, date_ms=self._opening.date))
         else:
             self._reading_since = self._bytes_at  # until it is attached there is nothing to hold back
 
@@ -291,15 +291,14 @@ class Transport(threading.Thread):
                     self._turn(piece, now_ns)
                 case words.Reached(reached_ns, exchange_ms):
                     self._attached_whole_ns = max(self._attached_whole_ns, min(reached_ns, now_ns))
-                    self._reach(reached_ns, exchange_ms)
+                    self._reach(self._attached_whole_ns, exchange_ms)
                 case words.Refused():
                     tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, piece))
                 case _:
                     self._say(piece, whole_ns)
 
     def _reach(self, whole_ns: int, exchange_ms: int | None = None) -> None:
-        if number := self._intake.attachment:
-            tell(self._router, SourceReached(self._endpoint, number, whole_ns, exchange_ms))
+        tell(self._router, SourceReached(self._endpoint, self._intake.attachment, whole_ns, exchange_ms))
 
     def _hand_on(self, ws: websocket.WebSocket, decoder: FrameDecoder, batch: Batch) -> None:
         if not self._allowance:

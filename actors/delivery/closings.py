@@ -23,7 +23,7 @@ from websocket_v6.protocol.delivery.closer import Action, Ask, Closer, Missing, 
 from websocket_v6.protocol.delivery.exchange_time import ExchangeTime, made_at
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import CandleEvent, Event, TickerEvent, Unrecovered, make_event
-from websocket_v6.protocol.events.candles import UNITS, empty_after, start_of
+from websocket_v6.protocol.events.candle_intervals import UNITS, empty_after, start_of
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import Closing
 from websocket_v6.protocol.server.words import Reached

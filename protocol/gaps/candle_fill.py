@@ -13,7 +13,7 @@ import msgspec
 
 from websocket_v6.protocol.delivery.closer import CLOSES_AFTER_MS, Ask
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events.candles import UNITS, start_of, utc_text
+from websocket_v6.protocol.events.candle_intervals import UNITS, start_of, utc_text
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.outside_text import excerpt, outside_text
 

@@ -1,6 +1,5 @@
 """Closed candles against a simulated exchange: each once and whole, whatever the connection does meanwhile."""
 
-import asyncio
 import json
 import random
 import socket
@@ -14,7 +13,7 @@ import msgspec
 import pytest
 
 from tests.conftest import wait_until
-from websocket_v6 import CandleEvent, Config, ConnectionEvent, WebSocketClientProxy, aio
+from websocket_v6 import CandleEvent, Config, ConnectionEvent, WebSocketClientProxy
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.simulator import Answers, Simulator
 
@@ -231,19 +230,6 @@ def test_candles_are_pulled_as_well(sim: Simulator, filling: Config) -> None:
         trades(sim, 2)
         event = subscription.get(timeout=10)
         assert (event.closed, event.symbol) == (True, BTC)
-
-
-async def test_asyncio_has_them_too(sim: Simulator, filling: Config) -> None:
-    async with aio.WebSocketClientProxy("bot", config=filling) as proxy:
-        candles = await proxy.subscribe_candle(BTC, interval="1m", closed=True, history=3)
-        await asyncio.to_thread(sim.wait_served, {STREAM})
-        first = [await candles.get(timeout=10) for _ in range(3)]
-        assert all(one.backfilled for one in first)
-        await asyncio.to_thread(trades, sim, 2)
-        live = await candles.get(timeout=10)
-        assert live.closed
-        with pytest.raises(LocalProtocolError, match="closed=True"):
-            await proxy.subscribe_candle(BTC, empty=True)
 
 
 def test_what_makes_no_sense_is_refused_at_once(config: Config, filling: Config) -> None:

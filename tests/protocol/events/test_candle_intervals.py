@@ -4,7 +4,7 @@ import pytest
 
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import decode
-from websocket_v6.protocol.events.candles import UNITS, empty_after, start_of, utc_text
+from websocket_v6.protocol.events.candle_intervals import UNITS, empty_after, start_of, utc_text
 
 DEFAULT = (
     b'{"type":"candle.1m","code":"KRW-ETH","candle_date_time_utc":"2026-11-20T05:31:00",'
