@@ -87,6 +87,11 @@ class CandleTaker(Generic[Item]):
         """The start of the first candle that waits for those before it."""
         return self._queue[0][0] if self._queue else None
 
+    @property
+    def from_ms(self) -> float:
+        """When it joined, by the exchange's clock; 0 while that is unknown, or if it has had an earlier candle."""
+        return 0.0 if self._from_ms is None or self._after_ms is not None else self._from_ms
+
     def know(self, exchange_ms: float, now: float) -> None:
         """Note what time it is at the exchange."""
         if self._from_ms is None:

@@ -10,16 +10,16 @@ whatever the caller has of a message; nothing of it is looked at but its volume,
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
+from .candle_hole import CLOSES_AFTER_MS, Hole, Missing, Settled, Wrong, first_unsure, parts_missing
 from .candle_taker import CandleTaker, Give, How, Late
 
 __all__ = ["CLOSES_AFTER_MS", "Action", "Ask", "Closer", "Missing", "Settled", "Wrong"]
 
 Item = TypeVar("Item")
 
-CLOSES_AFTER_MS = 2000  # after its end: a flush's period, and as much for its way
 NAMED_WITHIN = 1.0  # seconds for the snapshot that names the newest candle, or it is asked for without it
 REMEMBERED = 64  # candles that were delivered, should a gap be found in hindsight
 CHANGED = "its volume is {} as it was delivered, and {} at the exchange"
@@ -42,43 +42,7 @@ class Ask(NamedTuple):
     shown: frozenset[int]
 
 
-class Missing(NamedTuple):
-    """Candles that begin in this time are missing for good, if there were any."""
-
-    from_ms: int
-    end_ms: int
-    reason: str
-
-
-class Wrong(NamedTuple):
-    """A candle that was delivered changed in a gap that was found in hindsight."""
-
-    start_ms: int
-    reason: str
-
-
-class Settled(NamedTuple):
-    """A gap has been seen to; so many candles were fetched."""
-
-    recovered: int
-
-
 Action: TypeAlias = Give[Item] | Late[Item] | Ask | Missing | Wrong | Settled
-
-
-class _Hole(Generic[Item]):
-    """Candles from `from_ms` on that may have changed in a gap; it ends at the newest one, once that is named."""
-
-    __slots__ = ("begun", "delivered", "end_ms", "from_ms", "is_named", "number", "recovered")
-
-    def __init__(self, from_ms: int, begun: float, delivered: dict[int, Item]) -> None:
-        self.from_ms = from_ms
-        self.begun = begun
-        self.delivered = delivered  # those that were since the gap began, as they were
-        self.end_ms: int | None = None
-        self.is_named = False  # by a snapshot, which is of the newest
-        self.number: int | None = None
-        self.recovered = 0
 
 
 class Closer(Generic[Item]):
@@ -99,8 +63,9 @@ class Closer(Generic[Item]):
         self._open: dict[int, Item] = {}  # by start, the last message of each that is not delivered yet
         self._newest_ms: int | None = None  # the latest start there ever was
         self._settled_ms: int | None = None  # the latest start that was delivered
+        self._read_ms = 0.0  # up to when all that the exchange sent has been read
         self._recent: dict[int, Item] = {}  # the last ones that were
-        self._hole: _Hole[Item] | None = None
+        self._hole: Hole[Item] | None = None
 
     @property
     def is_needed(self) -> bool:
@@ -147,7 +112,10 @@ class Closer(Generic[Item]):
     def read(self, exchange_ms: float, now: float) -> list[Action[Item]]:
         """Note that all that the exchange sent before `exchange_ms` has been read; close what is final."""
         out: list[Action[Item]] = []
+        self._read_ms = exchange_ms
         self._know(exchange_ms, now)
+        if self._hole is not None:
+            self._see_to(self._hole, exchange_ms, now, out)
         if self._hole is not None:
             return out
         for start_ms in sorted(self._open):
@@ -160,23 +128,22 @@ class Closer(Generic[Item]):
 
     def lost(self, since_ms: float | None, now: float) -> bool:
         """Note that what was sent after `since_ms` may be missing, or since who knows when; whether that matters."""
-        newest_ms, old = self._newest_ms, self._hole
-        if newest_ms is None:
+        known_ms, settled_ms, old = self._newest_ms, self._settled_ms, self._hole
+        if known_ms is None:
             return False  # nothing has come, so nothing can be missed
         delivered: dict[int, Item] = {}
         if since_ms is not None:
             final_ms = since_ms - self.unit_ms - CLOSES_AFTER_MS
             delivered = {start: item for start, item in self._recent.items() if start > final_ms}
-            newest_ms += max(0, int(since_ms - newest_ms) // self.unit_ms) * self.unit_ms
-        if self._settled_ms is not None and newest_ms <= self._settled_ms:
-            newest_ms = self._settled_ms + self.unit_ms
-        begins = [newest_ms, *self._open, *delivered]
+            earliest_ms = min((one.from_ms for one in self._takers.values()), default=0.0)
+            known_ms = first_unsure(self.unit_ms, known_ms, since_ms, earliest_ms)
+        if settled_ms is not None and (since_ms is None or known_ms <= settled_ms):
+            known_ms = settled_ms + self.unit_ms
+        begins = [known_ms, *self._open, *delivered]
         if old is not None:
             begins.append(old.from_ms)
             delivered = {**old.delivered, **delivered}
-        self._hole = _Hole(min(begins), now, delivered)
-        if old is not None:
-            self._hole.recovered = old.recovered
+        self._hole = Hole(min(begins), now, delivered, old.recovered if old is not None else 0)
         self._open.clear()
         return True
 
@@ -197,7 +164,7 @@ class Closer(Generic[Item]):
             self._fill(hole, found, covered, problem, exchange_ms, out)
         for one in self._takers.values():
             if one.number == number:
-                self._begin(one, found.items(), problem, exchange_ms, out)
+                self._begin(one, found, problem, exchange_ms, now, out)
         return out
 
     # --- what is due
@@ -223,9 +190,10 @@ class Closer(Generic[Item]):
 
     @property
     def closes_at_ms(self) -> int | None:
-        """From which time on at the exchange there will be something to close, `None` if that depends on what comes."""
+        """From when on, if it was read that far, `read` will do something; `None` if that depends on what comes."""
         if self._hole is not None:
-            return None
+            end_ms = None if self._hole.number is not None else self._hole.end_ms
+            return None if end_ms is None else end_ms + CLOSES_AFTER_MS
         ends = [start_ms + self.unit_ms for start_ms in self._open]
         empty = [one.empty_from_ms for one in self._takers.values()]
         ends += [start_ms + self.unit_ms for start_ms in empty if start_ms is not None]
@@ -241,12 +209,10 @@ class Closer(Generic[Item]):
                 dues.append(now + max(0.0, ms - exchange_ms) / 1000)
 
         if hole is not None:
-            if self._fills:
+            if self._fills and now < hole.begun + self._patience:
                 dues.append(hole.begun + self._patience)
-            if self._fills and hole.number is None:
-                if hole.end_ms is not None:
-                    at_exchange(hole.end_ms + CLOSES_AFTER_MS)
-                elif now < hole.begun + NAMED_WITHIN:
+            if self._fills and hole.number is None and hole.end_ms is None:
+                if now < hole.begun + NAMED_WITHIN:
                     dues.append(hole.begun + NAMED_WITHIN)
                 else:
                     at_exchange(hole.from_ms + self.unit_ms + CLOSES_AFTER_MS)
@@ -287,9 +253,10 @@ class Closer(Generic[Item]):
     def _begin(
         self,
         one: CandleTaker[Item],
-        rows: Iterable[tuple[int, Item]],
+        rows: dict[int, Item],
         problem: str,
         exchange_ms: float,
+        now: float,
         out: list[Action[Item]],
     ) -> None:
         """Deliver what came before a taker, and what has waited behind it."""
@@ -297,53 +264,49 @@ class Closer(Generic[Item]):
         if problem:
             end_ms = one.live_from_ms or min(self._open, default=final_ms)
             out.append(Missing(end_ms - one.history * self.unit_ms, end_ms, problem))
-        out += one.begin([(start_ms, item) for start_ms, item in rows if start_ms <= final_ms])
+        elif rows and self._newest_ms is None:  # nothing has come live: up to what will there may be more
+            self._newest_ms = max(rows)
+            self._hole = Hole(first_unsure(self.unit_ms, self._newest_ms, exchange_ms, 0.0), now, {})
+        out += one.begin([(start_ms, item) for start_ms, item in rows.items() if start_ms <= final_ms])
 
     # --- a gap
 
-    def _name(
-        self, hole: _Hole[Item], start_ms: int, item: Item, out: list[Action[Item]], *, is_snapshot: bool
-    ) -> None:
+    def _name(self, hole: Hole[Item], start_ms: int, item: Item, out: list[Action[Item]], *, is_snapshot: bool) -> None:
         """See how far the gap reaches: a snapshot is of the newest candle."""
         known = hole.delivered.pop(start_ms, None)
         if known is not None:
             self._compare(start_ms, known, item, out)
-        if hole.end_ms is None or (is_snapshot and not hole.is_named):
-            hole.end_ms = max(start_ms, hole.end_ms or start_ms)
-        hole.is_named = hole.is_named or is_snapshot
-        if hole.end_ms <= hole.from_ms:
+        if hole.name(start_ms, is_snapshot=is_snapshot) <= hole.from_ms:
             self._close_hole(hole, out)
 
-    def _see_to(self, hole: _Hole[Item], exchange_ms: float | None, now: float, out: list[Action[Item]]) -> None:
-        end_ms = hole.end_ms
-        if end_ms is not None and self._is_whole(hole, end_ms):
+    def _see_to(self, hole: Hole[Item], exchange_ms: float | None, now: float, out: list[Action[Item]]) -> None:
+        """Fetch what is missing once it is final, or give it up."""
+        end_ms, is_over = hole.end_ms, now >= hole.begun + self._patience
+        if end_ms is None:
+            final_ms = hole.from_ms + self.unit_ms + CLOSES_AFTER_MS
+            is_named_late = now >= hole.begun + NAMED_WITHIN and exchange_ms is not None and exchange_ms >= final_ms
+            if self._fills and is_over:
+                self._fill(hole, {}, None, NOT_IN_TIME.format(self._patience), exchange_ms, out)
+            elif self._fills and is_named_late and hole.number is None:
+                self._ask_missing(hole, out)
+        elif hole.is_whole(self.unit_ms, self._open, end_ms):
             self._close_hole(hole, out)
-        elif not self._fills:
-            if end_ms is not None:
-                self._fill(hole, {}, None, UNFILLED, exchange_ms, out)
-        elif now >= hole.begun + self._patience:
-            self._fill(hole, {}, None, NOT_IN_TIME.format(self._patience), exchange_ms, out)
-        elif hole.number is None and exchange_ms is not None:
-            if end_ms is None:
-                is_due = now >= hole.begun + NAMED_WITHIN
-                is_due = is_due and exchange_ms >= hole.from_ms + self.unit_ms + CLOSES_AFTER_MS
-            else:
-                is_due = exchange_ms >= end_ms + CLOSES_AFTER_MS
-            if is_due:
-                hole.number = self._next_number()
-                shown = {*hole.delivered, *([] if end_ms is None else [end_ms])}
-                out.append(Ask(hole.number, hole.from_ms, end_ms, None, frozenset(shown)))
+        elif self._read_ms < end_ms + CLOSES_AFTER_MS:
+            pass  # what is missing may still come, and what has come may change
+        elif not self._fills or is_over:
+            problem = NOT_IN_TIME.format(self._patience) if self._fills else UNFILLED
+            self._fill(hole, {}, None, problem, exchange_ms, out)
+        elif hole.number is None:
+            self._ask_missing(hole, out)
 
-    def _is_whole(self, hole: _Hole[Item], end_ms: int) -> bool:
-        """Whether each candle in the gap has changed since it, so that nothing is missing."""
-        if any(start_ms < end_ms for start_ms in hole.delivered):
-            return False
-        inside = sum(hole.from_ms <= start_ms < end_ms for start_ms in self._open)
-        return inside * self.unit_ms >= end_ms - hole.from_ms
+    def _ask_missing(self, hole: Hole[Item], out: list[Action[Item]]) -> None:
+        hole.number = self._next_number()
+        shown = {*hole.delivered, *([] if hole.end_ms is None else [hole.end_ms])}
+        out.append(Ask(hole.number, hole.from_ms, hole.end_ms, None, frozenset(shown)))
 
     def _fill(
         self,
-        hole: _Hole[Item],
+        hole: Hole[Item],
         rows: dict[int, Item],
         covered: tuple[int, int] | None,
         problem: str,
@@ -361,7 +324,9 @@ class Closer(Generic[Item]):
         live = [start_ms for start_ms in self._open if start_ms < until_ms]
         pieces.update((start_ms, (self._open.pop(start_ms), How.LIVE)) for start_ms in live)
         if since_ms > hole.from_ms:
-            self._tell_missing(hole.from_ms, since_ms, problem, live, out)
+            out += parts_missing(self.unit_ms, hole.from_ms, since_ms, live, problem)
+            for one in self._takers.values():
+                one.missed()
         for start_ms, (item, how) in sorted(pieces.items(), key=lambda one: one[0]):
             known = hole.delivered.pop(start_ms, None)
             if known is not None:
@@ -371,22 +336,11 @@ class Closer(Generic[Item]):
             else:
                 hole.recovered += how is How.FILLED
                 self._settle(start_ms, item, how, out)
+        if since_ms > hole.from_ms:  # what was told to be missing is not delivered after that
+            self._settled_ms = max(self._settled_ms or 0, since_ms - self.unit_ms)
         hole.from_ms = max(hole.from_ms, until_ms)
         if end_ms is not None and until_ms >= end_ms:
             self._close_hole(hole, out)
-
-    def _tell_missing(
-        self, from_ms: int, end_ms: int, problem: str, live: Sequence[int], out: list[Action[Item]]
-    ) -> None:
-        """Name what is between those that are known, and tell nobody that nothing was traded there."""
-        for start_ms in sorted(one for one in live if from_ms <= one < end_ms):
-            if start_ms > from_ms:
-                out.append(Missing(from_ms, start_ms, problem))
-            from_ms = start_ms + self.unit_ms
-        if from_ms < end_ms:
-            out.append(Missing(from_ms, end_ms, problem))
-        for one in self._takers.values():
-            one.missed()
 
     def _compare(self, start_ms: int, known: Item, item: Item, out: list[Action[Item]]) -> None:
         before, after = self._volume(known), self._volume(item)
@@ -394,6 +348,6 @@ class Closer(Generic[Item]):
             self._recent[start_ms] = item
             out.append(Wrong(start_ms, CHANGED.format(before, after)))
 
-    def _close_hole(self, hole: _Hole[Item], out: list[Action[Item]]) -> None:
+    def _close_hole(self, hole: Hole[Item], out: list[Action[Item]]) -> None:
         self._hole = None
         out.append(Settled(hole.recovered))
