@@ -175,7 +175,7 @@ class Closings:
         for stream, closer in self._closers.items():
             for taker in closer.takers.difference(self._takers):
                 closer.leave(taker)  # of a router before this one, and gone since
-            if closer.lost(since_ms, now):
+            if closer.lost(since_ms, self._time.at(now), now):
                 self._holes.add(stream)
         self.due()
 
@@ -261,11 +261,11 @@ class Closings:
         return self._clock() - max(0.0, (time.time_ns() - at_ns) / 1e9)
 
     def _answer_guests(self, whole_ns: int) -> None:
-        due = [way for way, asked_at in self._guests if asked_at <= self._read_at]
+        due = [way for way, asked_at in self._guests if asked_at < self._read_at]
         if due:
             exchange_ms = self._time.at(self._read_at)
             word = Reached(whole_ns, None if exchange_ms is None else int(exchange_ms))
-            self._guests = [one for one in self._guests if one[1] > self._read_at]
+            self._guests = [one for one in self._guests if one[1] >= self._read_at]
             self._delivery.flush()
             self._delivery.send()
             for way in due:

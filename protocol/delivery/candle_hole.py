@@ -37,11 +37,11 @@ class Hole(Generic[Item]):
     `begun` is when it was found, monotonic seconds. `delivered` are those that were since the gap began, as they were.
     """
 
-    __slots__ = ("begun", "delivered", "end_ms", "from_ms", "is_named", "number", "recovered")
+    __slots__ = ("asks_at", "begun", "delivered", "end_ms", "from_ms", "is_named", "number", "recovered")
 
     def __init__(self, from_ms: int, begun: float, delivered: dict[int, Item], recovered: int = 0) -> None:
         self.from_ms = from_ms
-        self.begun = begun
+        self.begun = self.asks_at = begun  # when it is asked for without its end
         self.delivered = delivered
         self.end_ms: int | None = None
         self.is_named = False  # by a snapshot, which is of the newest

@@ -1,11 +1,14 @@
 """One taker of closed candles: what it wants of a stream, how far it is, what waits behind candles that are fetched."""
 
+import math
 from enum import Enum
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
-__all__ = ["CandleTaker", "Give", "How", "Late", "Offered"]
+__all__ = ["MOST_EMPTY", "CandleTaker", "Give", "How", "Late", "Offered"]
 
 Item = TypeVar("Item")
+
+MOST_EMPTY = 4000  # in a row: of an hour's silence, each second; beyond, only the last are told
 
 
 class How(Enum):
@@ -54,6 +57,7 @@ class CandleTaker(Generic[Item]):
         "_unit_ms",
         "empty",
         "history",
+        "is_blind",
         "joined_at",
         "number",
         "taker",
@@ -66,6 +70,7 @@ class CandleTaker(Generic[Item]):
         self.empty = empty
         self.history = history
         self.waits = history > 0
+        self.is_blind = False  # its history was asked for before anything had come
         self.number: int | None = None  # of the fetch that is under way for it
         self._unit_ms = unit_ms
         self._from_ms: float | None = None  # when it joined, by the exchange's clock
@@ -116,6 +121,9 @@ class CandleTaker(Generic[Item]):
     def empties(self, before_ms: float) -> Offered[Item]:
         """Return what says that nothing was traded in the intervals that begin before `before_ms`."""
         out: Offered[Item] = []
+        first_ms = self.empty_from_ms
+        if first_ms is not None and (count := math.ceil((before_ms - first_ms) / self._unit_ms)) > MOST_EMPTY:
+            self._after_ms = first_ms + (count - MOST_EMPTY - 1) * self._unit_ms
         while (start_ms := self.empty_from_ms) is not None and start_ms < before_ms and self._last is not None:
             out.append(Give(self.taker, start_ms, self._last, How.EMPTY))
             self._after_ms = start_ms

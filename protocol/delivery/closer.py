@@ -21,6 +21,7 @@ __all__ = ["CLOSES_AFTER_MS", "Action", "Ask", "Closer", "Missing", "Settled", "
 Item = TypeVar("Item")
 
 NAMED_WITHIN = 1.0  # seconds for the snapshot that names the newest candle, or it is asked for without it
+ASKS_EVERY = 2.0  # seconds at least between two such calls
 REMEMBERED = 64  # candles that were delivered, should a gap be found in hindsight
 CHANGED = "its volume is {} as it was delivered, and {} at the exchange"
 TOO_LATE = "it was fetched after a later candle had been delivered"
@@ -126,8 +127,10 @@ class Closer(Generic[Item]):
             out += one.empties(exchange_ms - self.unit_ms - CLOSES_AFTER_MS + 1)
         return out
 
-    def lost(self, since_ms: float | None, now: float) -> bool:
+    def lost(self, since_ms: float | None, exchange_ms: float | None, now: float) -> bool:
         """Note that what was sent after `since_ms` may be missing, or since who knows when; whether that matters."""
+        if exchange_ms is not None:
+            self._know(exchange_ms, now)
         known_ms, settled_ms, old = self._newest_ms, self._settled_ms, self._hole
         if known_ms is None:
             return False  # nothing has come, so nothing can be missed
@@ -144,6 +147,7 @@ class Closer(Generic[Item]):
             begins.append(old.from_ms)
             delivered = {**old.delivered, **delivered}
         self._hole = Hole(min(begins), now, delivered, old.recovered if old is not None else 0)
+        self._hole.asks_at = now + NAMED_WITHIN
         self._open.clear()
         return True
 
@@ -212,8 +216,8 @@ class Closer(Generic[Item]):
             if self._fills and now < hole.begun + self._patience:
                 dues.append(hole.begun + self._patience)
             if self._fills and hole.number is None and hole.end_ms is None:
-                if now < hole.begun + NAMED_WITHIN:
-                    dues.append(hole.begun + NAMED_WITHIN)
+                if now < hole.asks_at:
+                    dues.append(hole.asks_at)
                 else:
                     at_exchange(hole.from_ms + self.unit_ms + CLOSES_AFTER_MS)
         elif any(one.waits and one.number is None for one in self._takers.values()):
@@ -241,12 +245,13 @@ class Closer(Generic[Item]):
 
     def _ask_history(self, one: CandleTaker[Item], exchange_ms: float, now: float, out: list[Action[Item]]) -> None:
         end_ms, shown = None, self._newest_ms
-        if self._open:
-            end_ms = shown = min(self._open)
+        if one.live_from_ms is not None or self._open:
+            end_ms = shown = one.live_from_ms or min(self._open)
             if exchange_ms < end_ms + CLOSES_AFTER_MS:
                 return  # the candle before it is not final yet
         elif shown is None and now < one.joined_at + NAMED_WITHIN:
             return
+        one.is_blind = shown is None
         one.number = self._next_number()
         out.append(Ask(one.number, None, end_ms, one.history, frozenset() if shown is None else frozenset({shown})))
 
@@ -264,9 +269,12 @@ class Closer(Generic[Item]):
         if problem:
             end_ms = one.live_from_ms or min(self._open, default=final_ms)
             out.append(Missing(end_ms - one.history * self.unit_ms, end_ms, problem))
-        elif rows and self._newest_ms is None:  # nothing has come live: up to what will there may be more
-            self._newest_ms = max(rows)
-            self._hole = Hole(first_unsure(self.unit_ms, self._newest_ms, exchange_ms, 0.0), now, {})
+        elif one.is_blind and rows and self._hole is None:  # what came live since may not be all that there is
+            self._newest_ms = max(*rows, self._newest_ms or 0)
+            unsure_ms = first_unsure(self.unit_ms, max(rows), exchange_ms, 0.0)
+            if min(self._open, default=unsure_ms + 1) > unsure_ms:
+                self._hole = Hole(unsure_ms, now, {})
+                self._hole.asks_at, self._hole.end_ms = now + NAMED_WITHIN, min(self._open, default=None)
         out += one.begin([(start_ms, item) for start_ms, item in rows.items() if start_ms <= final_ms])
 
     # --- a gap
@@ -284,10 +292,11 @@ class Closer(Generic[Item]):
         end_ms, is_over = hole.end_ms, now >= hole.begun + self._patience
         if end_ms is None:
             final_ms = hole.from_ms + self.unit_ms + CLOSES_AFTER_MS
-            is_named_late = now >= hole.begun + NAMED_WITHIN and exchange_ms is not None and exchange_ms >= final_ms
+            is_due = now >= hole.asks_at and exchange_ms is not None and exchange_ms >= final_ms
             if self._fills and is_over:
                 self._fill(hole, {}, None, NOT_IN_TIME.format(self._patience), exchange_ms, out)
-            elif self._fills and is_named_late and hole.number is None:
+            elif self._fills and is_due and hole.number is None:
+                hole.asks_at = now + max(ASKS_EVERY, self.unit_ms / 1000)
                 self._ask_missing(hole, out)
         elif hole.is_whole(self.unit_ms, self._open, end_ms):
             self._close_hole(hole, out)
@@ -324,11 +333,11 @@ class Closer(Generic[Item]):
         live = [start_ms for start_ms in self._open if start_ms < until_ms]
         pieces.update((start_ms, (self._open.pop(start_ms), How.LIVE)) for start_ms in live)
         if since_ms > hole.from_ms:
-            out += parts_missing(self.unit_ms, hole.from_ms, since_ms, live, problem)
+            out += parts_missing(self.unit_ms, hole.from_ms, since_ms, {*live, *hole.delivered}, problem)
             for one in self._takers.values():
                 one.missed()
         for start_ms, (item, how) in sorted(pieces.items(), key=lambda one: one[0]):
-            known = hole.delivered.pop(start_ms, None)
+            known = hole.delivered.pop(start_ms, self._recent.get(start_ms))
             if known is not None:
                 self._compare(start_ms, known, item, out)
             elif self._settled_ms is not None and start_ms <= self._settled_ms:

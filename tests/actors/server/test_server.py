@@ -19,6 +19,7 @@ from websocket_v6.actors.messages.component import ConnectionChanged, StreamFail
 from websocket_v6.actors.messages.registry import (
     Asker,
     AskExchange,
+    AskReach,
     ComponentGone,
     Subscribe,
     Unsubscribe,
@@ -271,6 +272,8 @@ def test_requests_become_leases_and_lists_a_question(house: House) -> None:
     guest.say(REQUEST)
     guest.say('[{"ticket":"mine"},{"method":"LIST_SUBSCRIPTIONS"}]')
     assert house.registry.hear() == AskExchange("public", Asker(watch.component, "mine")), "the same again is nothing"
+    guest.say('[{"ticket":"REACH"},{"method":"REACH"}]')
+    assert house.registry.hear() == AskReach("public", watch.component)
     guest.say('[{"ticket":"t"},{"type":"ticker","codes":["KRW-ETH"]}]')
     more, less = house.registry.hear(), house.registry.hear()
     assert isinstance(more, Subscribe)

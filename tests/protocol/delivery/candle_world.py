@@ -68,7 +68,7 @@ class World:
     def lose(self, since: str, at: str) -> None:
         """The connection is there again, and what was sent after `since` may be missing."""
         self.x = ms(at)
-        self.closer.lost(ms(since), self.now)
+        self.closer.lost(ms(since), self.x, self.now)
         self.take(self.closer.tick(self.x, self.now))
 
     def answer(self, at: str, *rows: C, covered: tuple[str, str] | None = None, problem: str = "") -> None:

@@ -1,6 +1,6 @@
 """One taker: what it had, what waits, what it is told of intervals without a trade."""
 
-from websocket_v6.protocol.delivery.candle_taker import CandleTaker, Give, How, Late
+from websocket_v6.protocol.delivery.candle_taker import MOST_EMPTY, CandleTaker, Give, How, Late
 
 
 def taker(*, empty: bool = False, history: int = 0) -> CandleTaker[str]:
@@ -52,3 +52,13 @@ def test_a_candle_that_ended_before_it_came_is_none_of_its_own() -> None:
     assert one.offer(4000, "a", How.LIVE) == []
     assert one.offer(4001, "b", How.LIVE) == [Give(7, 4001, "b", How.LIVE)]
     assert [one.had(start_ms) for start_ms in (4000, 4001, 4002)] == [False, True, False]
+
+
+def test_there_is_an_end_to_what_is_told_of_nothing() -> None:
+    one = taker(empty=True)
+    one.offer(5000, "a", How.LIVE)
+    before_ms = 5000 + 1000 * (MOST_EMPTY + 100_000)
+    told = [action.start_ms for action in one.empties(before_ms)]
+    assert len(told) == MOST_EMPTY
+    assert told[-1] == before_ms - 1000
+    assert [action.start_ms for action in one.empties(before_ms + 2000)] == [before_ms, before_ms + 1000]

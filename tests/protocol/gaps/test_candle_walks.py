@@ -108,7 +108,7 @@ class Walk:
         for _ in range(steps):
             self.now_ms += STEP
             self.exchange.go(self.now_ms)
-            if self.rng.random() < breaks:
+            if self.rng.random() < (breaks if self.is_up else 0.1):
                 self.turn()
             self.bring()
             self.answer()
@@ -119,7 +119,7 @@ class Walk:
         """Lose the connection, or have it back."""
         self.is_up = not self.is_up
         if self.is_up:
-            self.closer.lost(self.read_ms, self.now)
+            self.closer.lost(self.read_ms, self.now_ms, self.now)
             self.snapshot_ms = self.now_ms + self.rng.randrange(100, 700, STEP)
 
     def bring(self) -> None:
@@ -205,7 +205,7 @@ def test_without_a_gap_nothing_is_missing_late_or_asked(seed: int, empty: bool) 
     assert (walk.missing, walk.wrong, walk.late, walk.fills, walk.settled) == ([], set(), 0, {}, 0)
 
 
-@given(st.integers(0, 2**32), st.booleans(), st.sampled_from([0.005, 0.02, 0.1]))
+@given(st.integers(0, 2**32), st.booleans(), st.sampled_from([0.002, 0.02, 0.1]))
 def test_gaps_are_filled_whatever_happens_meanwhile(seed: int, empty: bool, breaks: float) -> None:
     walk = Walk(seed, empty=empty).run(800, breaks=breaks)
     if not walk.is_up:
@@ -215,7 +215,7 @@ def test_gaps_are_filled_whatever_happens_meanwhile(seed: int, empty: bool, brea
     assert not walk.late
     assert not walk.fills, "nothing is asked for without an end"
     assert not walk.closer.is_busy
-    if breaks < 0.1:  # else it may be broken for longer than anybody waits
+    if breaks < 0.02:  # else it may be broken for longer than anybody waits
         assert not walk.missing
     if empty and not walk.missing and walk.given:
         starts = [start_ms for start_ms, _, _ in walk.given]
