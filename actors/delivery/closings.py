@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 ENDPOINT = "public"
 GRACE = 0.05  # seconds for a message that comes by itself, before a sign is asked for
 AGAIN = 1.0  # seconds until it is asked for once more
+SAMPLE = (
+    0.1  # seconds between two messages of other streams whose time is looked at: it takes as long as to deliver one
+)
 REALTIME = b'"REALTIME"'
 NEVER = math.inf
 
@@ -63,7 +66,8 @@ class Closings:
         closers: Mapping[Stream, Closer[Event]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.is_on = False  # somebody wants to know the exchange's time
+        self._is_on = False  # somebody wants to know the exchange's time
+        self._listens_at = -NEVER  # when the next batch is to be told, monotonic
         self.late = 0
         self._delivery = delivery
         self._after = after
@@ -111,7 +115,7 @@ class Closings:
         self._takers[taker.subscription_id] = taker
         closer.join(taker.subscription_id, now, empty=closing.empty, history=closing.history)
         route.refresh()
-        self.is_on = True
+        self._is_on = True
         self.due()
 
     def use(self, backfill: Ref) -> None:
@@ -127,6 +131,10 @@ class Closings:
         """Take a message of a stream that is closed."""
         start_ms = start_of(event.payload)
         if start_ms is not None:
+            made_ms = None if is_snapshot else made_at(event.payload)
+            if made_ms is not None:
+                self._time.note(self._clock(), made_ms)
+            self._listens_at = -NEVER
             self._act(stream, closer.take(start_ms, event, is_snapshot=is_snapshot))
             closes_at_ms = closer.closes_at_ms
             if closes_at_ms is not None and closes_at_ms < self._closes_at_ms:
@@ -134,6 +142,10 @@ class Closings:
                 self._set_timer()
             if closer.is_busy:
                 self.due()
+
+    def listens(self) -> bool:
+        """Whether `heard` is to be called for the next batch: for most it is not."""
+        return self._is_on and self._clock() >= self._listens_at
 
     def heard(self, whole_ns: int | None, batch: Batch | None = None) -> None:
         """Note that all from before `whole_ns` has been read and delivered, of which `batch` was the last."""
@@ -148,6 +160,9 @@ class Closings:
             self._close(now)
             if self._guests:
                 self._answer_guests(whole_ns)
+        exchange_ms = self._time.at(now)
+        closes_in = NEVER if exchange_ms is None else (self._closes_at_ms - exchange_ms) / 1000
+        self._listens_at = -NEVER if self._guests else now + min(SAMPLE, closes_in)
 
     def told_time(self, whole_ns: int, exchange_ms: int | None) -> None:
         """Note what time it was at the exchange, as a host said it."""
@@ -197,7 +212,8 @@ class Closings:
 
     def ask(self, way: Way) -> None:
         """Tell a guest, at the next sign, up to when all has been read."""
-        self.is_on = True
+        self._is_on = True
+        self._listens_at = -NEVER
         self._guests.append((way, self._clock()))
 
     # --- what is due
@@ -216,6 +232,7 @@ class Closings:
             if closer.is_busy:
                 self._act(stream, closer.tick(exchange_ms, now))
         self._plan()
+        self._listens_at = -NEVER
         self._report()
         if now >= self._sign_at(exchange_ms, now):
             self._asked_at = now

@@ -216,7 +216,7 @@ class Router(Actor):
             self._routes.shed()
         if self._flow.give_back(attachment, batch.whole_ns):
             self._credits[attachment].put(True)
-        if self._closings.is_on and batch.endpoint == ENDPOINT:
+        if batch.endpoint == ENDPOINT and self._closings.listens():
             self._closings.heard(self._flow.read_ns(ENDPOINT), batch)
             if self._delivery.touched:
                 self._delivery.flush()

@@ -8,7 +8,7 @@ import pytest
 from tests.actors.delivery.world import no_timer
 from tests.actors.ear import Ear
 from websocket_v6.actors.base import Timer
-from websocket_v6.actors.delivery.closings import AGAIN, GRACE, Closings, ClosingsDue
+from websocket_v6.actors.delivery.closings import AGAIN, GRACE, SAMPLE, Closings, ClosingsDue
 from websocket_v6.actors.delivery.deliveries import Delivery, Taker
 from websocket_v6.actors.delivery.routes import Routes
 from websocket_v6.actors.mailbox import MailboxQueue
@@ -418,6 +418,25 @@ def test_what_a_router_leaves_keeps_a_candle_from_coming_twice(world: World, mon
     assert heir.starts() == ["12:00:06"]
 
 
+def test_most_batches_need_not_be_told(world: World) -> None:
+    assert not world.closings.listens(), "nobody takes closed candles"
+    world.join()
+    assert world.closings.listens()
+    world.hear()
+    assert not world.closings.listens()
+    world.go(SAMPLE)
+    assert world.closings.listens(), "what time is it there?"
+    world.come(candle(0))
+    world.hear()
+    world.go(SAMPLE / 2)
+    assert not world.closings.listens()
+    world.go(3.0)
+    world.closings.heard(world.wall_ns - 10**9)
+    assert world.closings.listens(), "it is late enough, but not all has been read"
+    world.hear()
+    assert not world.closings.listens()
+
+
 # --- guests
 
 
@@ -425,7 +444,7 @@ def test_a_guest_is_told_at_the_next_sign(world: World) -> None:
     mouth = Mouth()
     world.hear()
     world.closings.ask(Way(3, mouth))
-    assert world.closings.is_on
+    assert world.closings.listens()
     world.closings.heard(world.wall_ns - 10**9)
     assert mouth.told == [], "what was read before it asked says nothing"
     world.go(0.5)
