@@ -128,7 +128,8 @@ class Family:
             case "registry":
                 return Registry.start(config=config, supervisor=owner, inheritance=inheritance)
             case "router":
-                return Router.start(supervisor=owner, inheritance=inheritance)
+                patience = config.backfill_timeout if config.backfill else None
+                return Router.start(supervisor=owner, inheritance=inheritance, fill_patience=patience)
             case "backfill":
                 return Backfill.start(config=config, router=refs["router"], registry=refs["registry"], supervisor=owner)
             case "network":

@@ -57,6 +57,7 @@ class MailboxQueue:
         self.policy = policy
         self.on_drained: Callable[[], object] | None = None
         self.on_changed: Callable[[], object] | None = None  # called when it fails or is closed, in whatever thread
+        self.late = 0  # candles that changed after they were delivered: the router's to count
         self._clock = clock
         self._use_new_lock()
         self._store = make_store(policy)

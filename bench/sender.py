@@ -4,9 +4,9 @@
 
 It prints its port and serves one connection. To the client's first request it sends the first message, as an exchange
 would at once: who brings nothing is taken for mute, and a receiver with thousands of components takes a while. After a
-line on its standard input ("go": the receiver is ready) it sends the rest, in one of three ways: `full`, blocks as fast as
-the socket takes them; `paced`, single messages at random times, as many a second as ordered, each with the time it left;
-`once`, each message once, then silence. Pings are answered, all other words of the client ignored, so that every
+line on its standard input ("go": the receiver is ready) it sends the rest, in one of three ways: `full`, blocks as fast
+as the socket takes them; `paced`, single messages at random times, as many a second as ordered, each with the time it
+left; `once`, each message once, then silence. Pings are answered, all other words of the client ignored, so that every
 contender gets the same bytes.
 """
 

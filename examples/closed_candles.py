@@ -1,43 +1,42 @@
-"""Closed candles, each once.
+"""Closed candles, each once, and the moving average over the last twenty of each code.
 
-The exchange sends a candle whenever it changes and never says that it is closed. It is, once one with a later start
-arrives. In a quiet market that may be minutes later, and minutes without a trade have no candle at all.
+The exchange never says that a candle is closed; the engine does, two seconds after its end by the exchange's own clock.
+The average has no hole: twenty candles come over REST before the first live one, and so do those that a gap swallows.
 
     python examples/closed_candles.py 1m KRW-BTC KRW-ETH
 """
 
 import contextlib
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections import defaultdict, deque
+from decimal import Decimal
 
-from websocket_v6 import CandleEvent, WebSocketClientProxy
+from websocket_v6 import ConnectionEvent, WebSocketClientProxy
+
+LENGTH = 20
 
 
-def closed(candles: Iterable[CandleEvent]) -> Iterator[CandleEvent]:
-    """Yield the last state of each candle when the next one of its code begins.
-
-    The first one of a code is left out: it may have begun before the program did. A late change to one that was already
-    given is ignored.
-    """
-    current: dict[str, CandleEvent] = {}
-    first: dict[str, str] = {}
-    for candle in candles:
-        before = current.get(candle.symbol)
-        start = candle.candle_date_time_utc  # as text it sorts as time does
-        first.setdefault(candle.symbol, start)
-        if before is not None and start < before.candle_date_time_utc:
-            continue
-        current[candle.symbol] = candle
-        if before is not None and start > before.candle_date_time_utc > first[candle.symbol]:
-            yield before
+def on_connection(event: ConnectionEvent) -> None:
+    """Say what an average lacks, if anything could not be had."""
+    for missing in event.unrecovered:
+        print("missing:", missing.symbol, missing.type, missing.reason, flush=True)
 
 
 def main() -> None:
+    os.environ.setdefault("WEBSOCKET_V6_BACKFILL", "1")  # what the history and gaps are fetched with
     interval, codes = sys.argv[1], sys.argv[2:]
+    closes: defaultdict[str, deque[Decimal]] = defaultdict(lambda: deque(maxlen=LENGTH))
     with WebSocketClientProxy("closed_candles") as proxy:
-        for candle in closed(proxy.subscribe_candle(codes, interval=interval)):
+        proxy.on_connection(on_connection)
+        for candle in proxy.subscribe_candle(codes, interval=interval, closed=True, history=LENGTH):
+            own = closes[candle.symbol]
+            own.append(candle.trade_price)
+            if candle.backfilled and candle.stream_type == "SNAPSHOT":
+                continue  # from before the program was there: it counts, and is no news
             prices = (candle.opening_price, candle.high_price, candle.low_price, candle.trade_price)
-            print(candle.candle_date_time_utc, candle.symbol, *prices, candle.candle_acc_trade_volume, flush=True)
+            average = sum(own) / len(own)
+            print(candle.candle_date_time_utc, candle.symbol, *prices, f"average {average:.8g}", flush=True)
 
 
 if __name__ == "__main__":

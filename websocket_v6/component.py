@@ -169,7 +169,7 @@ class Component:
         Raises:
             EngineError: if the engine does not answer, or what it takes is being started again: try again.
         """
-        mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
+        mailbox = MailboxQueue(settings.mailbox or default_policy(want.type, closed=want.closing is not None))
         number = next_subscription_id()
         calls = Calls(settings.callback, settings.error_handler, settings.on_markets)
         edge = Edge(

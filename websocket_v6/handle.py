@@ -15,7 +15,8 @@ E = TypeVar("E", bound=Event)
 class SubscriptionStats(NamedTuple):
     """Counts of one subscription: `received == delivered + dropped + queued` at any moment.
 
-    `lag` is how long the last event took from the socket to user code, in seconds.
+    `lag` is how long the last event took from the socket to user code, in seconds; 0 of closed candles, which wait to
+    be final. `late` counts messages that changed such a candle after it was delivered.
     """
 
     received: int
@@ -23,6 +24,7 @@ class SubscriptionStats(NamedTuple):
     dropped: int
     queued: int
     lag: float
+    late: int = 0
 
 
 class Handle(Generic[E]):
@@ -46,9 +48,9 @@ class Handle(Generic[E]):
     @property
     def stats(self) -> SubscriptionStats:
         """What has come, gone and is waiting."""
-        counts = self._edge.mailbox.stats
+        counts, late = self._edge.mailbox.stats, self._edge.mailbox.late
         return SubscriptionStats(
-            counts.received, counts.delivered, counts.dropped, counts.queued, self._edge.lag_ns / 1e9
+            counts.received, counts.delivered, counts.dropped, counts.queued, self._edge.lag_ns / 1e9, late
         )
 
     def __eq__(self, other: object) -> bool:

@@ -52,7 +52,10 @@ class Counters(NamedTuple):
 
 
 class SubscriptionHealth(NamedTuple):
-    """One subscription of this component. `lag` in seconds, of the last event, from the socket to user code."""
+    """One subscription of this component. `lag` in seconds, of the last event, from the socket to user code.
+
+    `late` counts messages that changed a closed candle after it was delivered.
+    """
 
     type: str
     symbols: int
@@ -60,6 +63,7 @@ class SubscriptionHealth(NamedTuple):
     dropped: int
     queued: int
     lag: float
+    late: int = 0
 
 
 class MarketsHealth(NamedTuple):
@@ -136,7 +140,7 @@ class Health(NamedTuple):
         for sub in self.subscriptions:
             lines.append(
                 f"  {sub.type} of {sub.symbols or 'all'} codes: {sub.delivered} delivered, {sub.dropped} dropped, "
-                f"{sub.queued} queued, lag {sub.lag * 1e3:.1f} ms"
+                f"{sub.queued} queued, lag {sub.lag * 1e3:.1f} ms" + (f", {sub.late} late" if sub.late else "")
             )
         for part in self.restarts:
             now = "runs again" if part.next_attempt is None else f"is started again in {part.next_attempt:.1f} s"
@@ -263,5 +267,11 @@ def _network(component: Component) -> Steps[NetworkHealth]:
 def _subscription(edge: Edge) -> SubscriptionHealth:
     stats = edge.mailbox.stats
     return SubscriptionHealth(
-        edge.want.type, len(edge.symbols), stats.delivered, stats.dropped, stats.queued, edge.lag_ns / 1e9
+        edge.want.type,
+        len(edge.symbols),
+        stats.delivered,
+        stats.dropped,
+        stats.queued,
+        edge.lag_ns / 1e9,
+        edge.mailbox.late,
     )

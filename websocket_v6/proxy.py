@@ -100,10 +100,28 @@ class WebSocketClientProxy(Face):
         callback: Callback | None = None,
         *,
         interval: str = "1m",
+        closed: bool = False,
+        empty: bool = False,
+        history: int = 0,
         **options: Unpack[PublicOptions],
     ) -> Subscription[CandleEvent]:
-        """Subscribe to candles of 1s, 1m, 3m, 5m, 10m, 15m, 30m, 60m or 240m, sent as they change."""
-        return self._subscribe(wanted.candle(symbols, self._settings(callback, options), interval=interval))
+        """Subscribe to candles of 1s, 1m, 3m, 5m, 10m, 15m, 30m, 60m or 240m, sent as they change.
+
+        With `closed=True` each comes once, when it is final: two seconds after its end by the exchange's own clock,
+        once anything came after that. `history` candles come before it, fetched over REST (`Config(backfill=True)`),
+        and so do those that a gap swallowed; what cannot be had is told (`on_connection`, `unrecovered`). `empty=True`
+        tells of intervals without a trade, too. What changes later is counted (`stats.late`), not delivered again.
+
+        Raises:
+            LocalProtocolError: as the others, and if `empty` or `history` is given without `closed`, or `history`
+                without `backfill`.
+
+        Example:
+            proxy.subscribe_candle("KRW-BTC", on_candle, interval="1m", closed=True)
+        """
+        how = wanted.closing(closed=closed, empty=empty, history=history, fetches=self._config.backfill)
+        settings = self._settings(callback, options)
+        return self._subscribe(wanted.candle(symbols, settings, interval=interval, closing=how))
 
     def subscribe_my_order(
         self, callback: Callback | None = None, *, symbols: Symbols | None = None, **options: Unpack[Options]

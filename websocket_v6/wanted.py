@@ -6,6 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from .arguments import check_flag
 from .options import Settings, Symbols
+from .protocol.errors import LocalProtocolError
 from .protocol.events import (
     AnnouncementEvent,
     CandleEvent,
@@ -19,6 +20,7 @@ from .protocol.events import (
     TradeEvent,
 )
 from .protocol.exchange.wants import (
+    Closing,
     Want,
     announcement_want,
     candle_want,
@@ -36,6 +38,7 @@ __all__ = [
     "Wanted",
     "announcement",
     "candle",
+    "closing",
     "indicator",
     "indicator_signal",
     "my_asset",
@@ -73,8 +76,29 @@ def orderbook(symbols: Symbols, settings: Settings, *, depth: int, level: Level)
     return Wanted(OrderbookEvent, want, settings)
 
 
-def candle(symbols: Symbols, settings: Settings, *, interval: str) -> Wanted[CandleEvent]:
-    return Wanted(CandleEvent, candle_want(symbols, interval=interval, **settings.flags), settings)
+def candle(
+    symbols: Symbols, settings: Settings, *, interval: str, closing: Closing | None = None
+) -> Wanted[CandleEvent]:
+    snapshot, realtime = settings.flags.get("snapshot", True), settings.flags.get("realtime", True)
+    want = candle_want(symbols, interval=interval, snapshot=snapshot, realtime=realtime, closing=closing)
+    return Wanted(CandleEvent, want, settings)
+
+
+def closing(*, closed: bool, empty: bool, history: int, fetches: bool) -> Closing | None:
+    """Return how candles are closed, `None` if they are not. `fetches`: there is somebody to fetch a history.
+
+    Raises:
+        LocalProtocolError: if the one makes no sense without the other.
+    """
+    if not isinstance(history, int) or isinstance(history, bool):
+        raise LocalProtocolError(f"history={history!r:.60} is no number of candles: give one such as 200, or 0")
+    if not check_flag("closed", closed):
+        if check_flag("empty", empty) or history:
+            raise LocalProtocolError("empty=True and history=... are for closed=True: candles that change have neither")
+        return None
+    if history and not fetches:
+        raise LocalProtocolError("history=... is fetched over REST: give the proxy a Config(backfill=True)")
+    return Closing(check_flag("empty", empty), history)
 
 
 def my_order(symbols: Symbols | None, settings: Settings) -> Wanted[MyOrderEvent]:

@@ -19,6 +19,7 @@ from websocket_v6.actors.messages.connection import (
     Disconnect,
     KeysChanged,
     ListSubscriptions,
+    Reach,
     Resign,
     SendRequest,
     Suspect,
@@ -39,7 +40,7 @@ from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.commands import End
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
-from websocket_v6.protocol.exchange.requests import encode_list_subscriptions, encode_request
+from websocket_v6.protocol.exchange.requests import encode_list_subscriptions, encode_reach, encode_request
 
 from .allowance import CREDITS
 from .pace import pace_of
@@ -82,9 +83,9 @@ class TimeCame(NamedTuple):
 class Connection(Actor):
     """Keeps one source of an endpoint connected while someone wants it.
 
-    Receives Connect, Disconnect, SendRequest, ListSubscriptions and Suspect from the registry, KeysChanged and Resign
-    from the supervisor, Transport* from its transport. Sends Attach, SourceState and End to the router, Renew to the
-    supervisor.
+    Receives Connect, Disconnect, SendRequest, ListSubscriptions, Reach and Suspect from the registry, KeysChanged and
+    Resign from the supervisor, Transport* from its transport. Sends Attach, SourceState and End to the router, Renew to
+    the supervisor.
     """
 
     def __init__(
@@ -147,6 +148,9 @@ class Connection(Actor):
             case Suspect(_, attachment, reason):
                 if attachment == self._serves != 0:
                     self._handle(steps.Suspected(reason))
+            case Reach(endpoint):
+                if endpoint == self._endpoint:
+                    self._ask_for_sign()
             case TimeCame():
                 self._time_came()
             case KeysChanged(generation):
@@ -332,6 +336,14 @@ class Connection(Actor):
         is_open = self._machine.state is State.OPEN and attachment == self._serves != 0
         if is_open and self._transport is not None:
             self._transport.send(text, ticket)
+
+    def _ask_for_sign(self) -> None:
+        """Have the peer say something that comes behind all that it has sent: the exchange a pong, a host an answer."""
+        if self._machine.state is State.OPEN and self._serves and self._transport is not None:
+            if self._machine.target.is_door:
+                self._transport.send(encode_reach())
+            else:
+                self._transport.ping()
 
     # --- telling
 

@@ -22,7 +22,7 @@ __all__ = ["DoorIntake", "ExchangeIntake", "Intake", "Piece", "error_of"]
 
 SAME_NS = 1_000_000  # what another process read within this time of each other is one batch here
 
-Piece: TypeAlias = Batch | Notice | words.Refused | words.State
+Piece: TypeAlias = Batch | Notice | words.Reached | words.Refused | words.State
 
 
 class Intake(Protocol):
@@ -100,6 +100,8 @@ class DoorIntake:
                 return msgspec.structs.replace(word, at_ns=clock.local(at_ns, now_ns), gap_started_ns=local_gap_ns)
             case words.Rows(ts_received_ns=at_ns):
                 return msgspec.structs.replace(word, ts_received_ns=clock.local(at_ns, now_ns))
+            case words.Reached(whole_ns=at_ns):
+                return msgspec.structs.replace(word, whole_ns=clock.local(at_ns, now_ns))
             case _:
                 return word
 

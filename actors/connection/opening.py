@@ -50,6 +50,7 @@ class Opening:
         self.ws = websocket.WebSocket(enable_multithread=False)
         self.keys = 0
         self.is_aborted = False
+        self.date: int | None = None  # what the answer said the time is, Unix milliseconds
         self._endpoint = endpoint
         self._target = target
         self._config = config
@@ -155,6 +156,7 @@ class Opening:
     def _open(self, answer: Answer, key: str) -> deflate.Agreement | None:
         subprotocols = SUBPROTOCOLS if self._target.is_remote else ()
         handshake.check_response(answer.headers, key=key, subprotocols=subprotocols)
+        self.date = handshake.date_ms(answer.headers)
         if self._target.is_remote and not answer.headers.get("sec-websocket-protocol"):
             where = self._target.url
             raise TransportError(f"{where} is no door of a host that this one understands: look at its version and url")

@@ -23,7 +23,14 @@ from websocket_v6.actors.messages.connection import (
     TransportServes,
     next_attachment,
 )
-from websocket_v6.actors.messages.router import Attach, SourceEnded, SourceOpened, SourceSaid, SourceState
+from websocket_v6.actors.messages.router import (
+    Attach,
+    SourceEnded,
+    SourceOpened,
+    SourceReached,
+    SourceSaid,
+    SourceState,
+)
 from websocket_v6.actors.visited import visit
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.steps import Sample
@@ -40,7 +47,7 @@ from .allowance import DOOR_CREDITS, Allowance
 from .commands import Close, SendPing, Text
 from .intake import DoorIntake, ExchangeIntake, Intake, error_of
 from .opening import Opening, bare, socket_of
-from .waiter import Waiter
+from .waiter import Waiter, await_close
 from .wholeness import Wholeness
 from .writer import Writer
 
@@ -49,7 +56,6 @@ __all__ = ["Transport"]
 logger = logging.getLogger(__name__)
 
 CHUNK = 256 * 1024  # bytes of one read at most
-CLOSE_WAIT = 0.5  # seconds for the peer to answer our close frame
 
 
 class _Over(Exception):  # noqa: N818 - not an error: how the loop hears that it is over
@@ -172,8 +178,8 @@ class Transport(threading.Thread):
         now_ns, reason = time.time_ns(), str(end.error)
         attachment, source = self._intake.attachment, (self._endpoint, self._source)
         if attachment:
-            whole_ns = self._attached_whole_ns or self._wholeness.whole_ns or now_ns
-            tell(self._router, SourceEnded(*source, attachment, whole_ns, now_ns, reason, end.error))
+            times = self._attached_whole_ns or self._wholeness.whole_ns or now_ns, now_ns
+            tell(self._router, SourceEnded(*source, attachment, *times, reason, end.error))
         elif isinstance(end, TransportEnded):
             tell(self._router, SourceState(*source, "lost", now_ns, reason, end.error))
 
@@ -213,7 +219,8 @@ class Transport(threading.Thread):
         # The owner first: what the registry has it send because of the other must find it open.
         tell(self._owner, TransportOpened(self._number, self._opening.keys))
         if self._intake.attachment:
-            tell(self._router, SourceOpened(self._endpoint, self._source, self._number, now_ns))
+            one = self._endpoint, self._source, self._number, now_ns
+            tell(self._router, SourceOpened(*one, date_ms=self._opening.date))
         else:
             self._reading_since = self._bytes_at  # until it is attached there is nothing to hold back
 
@@ -283,10 +290,16 @@ class Transport(threading.Thread):
                     self._hand_on(ws, decoder, piece)
                 case words.State():
                     self._turn(piece, now_ns)
+                case words.Reached(reached_ns, exchange_ms):
+                    self._attached_whole_ns = max(self._attached_whole_ns, min(reached_ns, now_ns))
+                    self._reach(self._attached_whole_ns, exchange_ms)
                 case words.Refused():
                     tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, piece))
                 case _:
                     self._say(piece, whole_ns)
+
+    def _reach(self, whole_ns: int, exchange_ms: int | None = None) -> None:
+        tell(self._router, SourceReached(self._endpoint, self._intake.attachment, whole_ns, exchange_ms))
 
     def _hand_on(self, ws: websocket.WebSocket, decoder: FrameDecoder, batch: Batch) -> None:
         if not self._allowance:
@@ -357,17 +370,17 @@ class Transport(threading.Thread):
             match control:
                 case Ping(payload):
                     self._writer.frame(ws, websocket.ABNF.OPCODE_PONG, payload)
-                case Pong():
-                    pass  # it is bytes like any others
+                case Pong() if not self._attached_whole_ns:  # a door's says nothing of the router behind it
+                    self._reach(self._wholeness.whole_ns)
                 case Closed(code, reason):
                     self._writer.close(ws, 1000 if code == 1005 else code)
                     raise _Over(
                         TransportError(f"{self._peer} closed the {self._endpoint} connection: {code} {reason}".rstrip())
                     )
-                case Violation(close_code, reason):
-                    self._writer.close(ws, close_code)
+                case Violation(code, reason):
+                    self._writer.close(ws, code)
                     text = f"bad frame on the {self._endpoint} connection: {reason}"
-                    raise _Over(RemoteProtocolError(text, close_code=close_code))
+                    raise _Over(RemoteProtocolError(text, close_code=code))
 
     def _obey(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         self._allowance.collect()  # among which each command has left a mark, that must not pile up
@@ -384,17 +397,5 @@ class Transport(threading.Thread):
                         self._wholeness.stall()
                     self._writer.close(ws, 1000)
                     if error is None:
-                        self._await_close(ws, decoder)
+                        await_close(socket_of(ws), decoder)
                     raise _Over(error or TransportError(f"{self._endpoint} connection closed: nobody wants it"))
-
-    def _await_close(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
-        """Read on, throwing data away, until the peer's close frame or the end of patience."""
-        sock, deadline = socket_of(ws), time.monotonic() + CLOSE_WAIT
-        while (remaining := deadline - time.monotonic()) > 0:
-            sock.settimeout(remaining)
-            chunk = sock.recv(CHUNK)
-            decoder.receive(chunk)
-            while decoder.has_more and time.monotonic() < deadline:
-                decoder.receive(b"")
-            if not chunk or any(isinstance(control, Closed | Violation) for control in decoder.controls):
-                return

@@ -6,8 +6,14 @@
 import contextlib
 import selectors
 import socket
+import time
 
-__all__ = ["Waiter"]
+from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Violation
+
+__all__ = ["Waiter", "await_close"]
+
+CLOSE_WAIT = 0.5  # seconds for the peer to answer our close frame
+PIECE = 256 * 1024  # bytes of one read at most
 
 
 class Waiter:
@@ -53,3 +59,16 @@ class Waiter:
         self._selector.close()
         self._waker.close()
         self._woken.close()
+
+
+def await_close(sock: socket.socket, decoder: FrameDecoder) -> None:
+    """Read on, throwing data away, until the peer's close frame or the end of patience."""
+    deadline = time.monotonic() + CLOSE_WAIT
+    while (remaining := deadline - time.monotonic()) > 0:
+        sock.settimeout(remaining)
+        chunk = sock.recv(PIECE)
+        decoder.receive(chunk)
+        while decoder.has_more and time.monotonic() < deadline:
+            decoder.receive(b"")
+        if not chunk or any(isinstance(control, Closed | Violation) for control in decoder.controls):
+            return

@@ -18,9 +18,11 @@ from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import KNOWN_TYPES
 from websocket_v6.protocol.limits import REMEMBERED_IDS
 
+from .closings import Closings
 from .deliveries import Delivery, Taker
 from .holds import Holds
-from .routes import Route, Routes, as_snapshot
+from .route import Route
+from .routes import Routes, as_snapshot
 
 __all__ = ["CarefulPath", "Incoming"]
 
@@ -55,12 +57,13 @@ class Incoming(NamedTuple):
 class CarefulPath:
     """Takes messages to their takers with every care; `seen` collects the streams that have begun."""
 
-    def __init__(self, routes: Routes, holds: Holds, delivery: Delivery) -> None:
+    def __init__(self, routes: Routes, holds: Holds, closings: Closings, delivery: Delivery) -> None:
         self.seen: list[Stream] = []
         self.unrouted = 0
         self._strays = Strays()
         self._routes = routes
         self._holds = holds
+        self._closings = closings
         self._delivery = delivery
         self._mergers: dict[str, Merger] = {}  # of endpoints with several sources
         self._repeated = 0  # that mergers which are gone have met
@@ -97,6 +100,8 @@ class CarefulPath:
             self._routes.serve_once(stream, route, as_snapshot(event))
             self._holds.look_at(stream, route)
             return
+        if route.closer is not None:
+            self._closings.take(stream, route.closer, event, is_snapshot=came_as_snapshot)
         takers = self._routes.takers(stream, route, event, is_snapshot=is_snapshot)
         route.last = event
         if route.trades is not None:

@@ -165,7 +165,8 @@ class Edge:
 
     def note_lag(self, event: Delivered) -> None:
         """Note how long ago `event` came."""
-        self.lag_ns = time.time_ns() - event.received_at
+        if self.want.closing is None:  # a candle waits to be final, and that is no lag
+            self.lag_ns = time.time_ns() - event.received_at
 
     def _view(self, event: Event) -> Event:
         if self._depth and isinstance(event, OrderbookEvent):

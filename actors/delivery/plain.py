@@ -11,7 +11,8 @@ from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.fast import Plain
 
 from .deliveries import Delivery, Taker
-from .routes import Route, Routes
+from .route import Route
+from .routes import Routes
 
 __all__ = ["PlainPath"]
 

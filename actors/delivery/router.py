@@ -6,9 +6,7 @@ about to see it (`protocol/events`). The loop over messages is in `plain.py`; wh
 for `careful.py`.
 """
 
-import logging
 import time
-from collections import deque
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -19,7 +17,9 @@ from websocket_v6.actors.messages.registry import Marked, StreamsSeen
 from websocket_v6.actors.messages.router import (
     AddRoutes,
     Attach,
+    AwaitReach,
     Beat,
+    CandlesFetched,
     Convey,
     DropRoutes,
     Filled,
@@ -30,6 +30,7 @@ from websocket_v6.actors.messages.router import (
     RouterInheritance,
     SourceEnded,
     SourceOpened,
+    SourceReached,
     SourceSaid,
     SourceState,
     UseBackfill,
@@ -52,24 +53,22 @@ from websocket_v6.protocol.delivery.commands import (
     Skip,
     Turn,
 )
-from websocket_v6.protocol.delivery.log_pace import LogPace
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import endpoint_of
 from websocket_v6.protocol.limits import LAST_VALUES_BYTES
 
 from .careful import CarefulPath, Incoming
+from .closings import ENDPOINT, Closings, ClosingsDue
 from .deliveries import Delivery, Taker
 from .holds import Holds
 from .last_values import LastValues
+from .malformed import MalformedCount
 from .plain import PlainPath
 from .routes import Routes
 
 __all__ = ["Router", "RouterHealth"]
 
-logger = logging.getLogger(__name__)
-
-REMEMBERED_MALFORMED = 256
 # Seconds for which a trade that was fetched may still come live too, late: they come a few places out of order.
 SETTLE = 10.0
 
@@ -106,20 +105,23 @@ class Router(VisitedActor):
     credits back to sources, and what `holds.py` has to backfill.
     """
 
-    def __init__(self, *, supervisor: Ref, inheritance: RouterInheritance | None = None) -> None:
+    def __init__(
+        self, *, supervisor: Ref, inheritance: RouterInheritance | None = None, fill_patience: float | None = None
+    ) -> None:
         super().__init__()
+        left = inheritance or RouterInheritance({}, {})
         self._supervisor = supervisor
         self._registry: Ref | None = None
         self._credits: dict[int, Credits] = {}  # by attachment
         self._flow = SourceFlow()
         self._delivery = Delivery(self._flow, self.actor_inbox.empty)
-        self._routes = Routes(self._delivery, inheritance.trades if inheritance else {})
+        self._closings = Closings(self._delivery, self.after, fill_patience=fill_patience, closers=left.closers)
+        self._routes = Routes(self._delivery, left.trades, self._closings)
         self._holds = Holds(self._routes, self._delivery)
-        self._careful = CarefulPath(self._routes, self._holds, self._delivery)
+        self._careful = CarefulPath(self._routes, self._holds, self._closings, self._delivery)
         self._plain = PlainPath(self._routes, self._delivery)
-        self._received = self._late = self._malformed = 0
-        self._malformed_keys: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_MALFORMED)
-        self._log_pace = LogPace()  # of types that are malformed
+        self._received = self._late = 0
+        self._malformed = MalformedCount()
         self._size = 0  # bytes of messages since last values were weighed
         self._late_news: list[Convey] = []  # that wait for trades that are held
 
@@ -134,7 +136,7 @@ class Router(VisitedActor):
 
     def _heed(self, message: object) -> object:
         match message:
-            case SourceState() | SourceOpened() | SourceSaid() | SourceEnded() | Attach():
+            case SourceState() | SourceOpened() | SourceReached() | SourceSaid() | SourceEnded() | Attach():
                 self._hear(message)
             case Admit() | Join() | Turn() | End() | Merge() | Mark() | Skip():
                 self._obey(message)
@@ -151,13 +153,19 @@ class Router(VisitedActor):
             case MailboxDrained(subscription_id):
                 self._look_again(subscription_id)
             case Malformed():
-                self._count_malformed(message)
+                self._malformed.note(message)
             case HoldTrades():
                 self._holds.begin(message)
                 self.after(message.patience + SETTLE, HoldOver(message.epoch))
             case Filled():
                 self._holds.filled(message)
                 self._convey_late()
+            case CandlesFetched():
+                self._closings.fetched(message)
+            case ClosingsDue():
+                self._closings.time_came()
+            case AwaitReach(_, way):
+                self._closings.ask(way)
             case HoldOver(epoch):
                 self._holds.over(epoch)
                 self._convey_late()
@@ -172,6 +180,7 @@ class Router(VisitedActor):
                 tell(reply_to, Beaten())
             case UseBackfill(backfill):
                 self._holds.use(backfill)
+                self._closings.use(backfill)
             case UseRegistry(registry):
                 self._registry = self._delivery.registry = registry
             case GetInheritance():
@@ -190,7 +199,7 @@ class Router(VisitedActor):
         tell(self._supervisor, Failed("router", self.actor_ref, error, self.inheritance()))
 
     def inheritance(self) -> RouterInheritance:
-        return RouterInheritance(self._routes.trades(), self._flow.whole_ns())
+        return RouterInheritance(self._routes.trades(), self._flow.whole_ns(), self._closings.closers)
 
     # --- the way of a batch
 
@@ -216,6 +225,10 @@ class Router(VisitedActor):
             self._routes.shed()
         if self._flow.give_back(attachment, batch.whole_ns):
             self._credits[attachment].put(True)
+        if batch.endpoint == ENDPOINT and self._closings.listens():
+            self._closings.heard(self._flow.read_ns(ENDPOINT), batch)
+            if self._delivery.touched:
+                self._delivery.flush()
 
     def _deliver(self, batch: Batch, epoch: int) -> None:
         """Deliver what an endpoint's only source brings: what is plain in one go, the rest one by one."""
@@ -242,7 +255,7 @@ class Router(VisitedActor):
 
     # --- sources
 
-    def _hear(self, message: Attach | SourceState | SourceOpened | SourceSaid | SourceEnded) -> None:
+    def _hear(self, message: Attach | SourceState | SourceOpened | SourceReached | SourceSaid | SourceEnded) -> None:
         """Tell on what a source says; of one that was ended already, nothing."""
         match message:
             case Attach(attachment, endpoint, source, credits_, size):
@@ -250,9 +263,15 @@ class Router(VisitedActor):
                 self._credits[attachment] = credits_
             case SourceState():
                 tell(self._registry, message)
-            case SourceOpened(_, _, attachment, at_ns):
+            case SourceOpened(endpoint, _, attachment, at_ns, _, date_ms):
                 if self._flow.opened(attachment, at_ns):
+                    if endpoint == ENDPOINT:
+                        self._closings.opened(at_ns, date_ms)
                     tell(self._registry, message)
+            case SourceReached(endpoint, attachment, whole_ns, exchange_ms):
+                if self._flow.reached(attachment, whole_ns) and endpoint == ENDPOINT:
+                    self._closings.told_time(whole_ns, exchange_ms)
+                    self._closings.heard(self._flow.read_ns(ENDPOINT))
             case SourceSaid(_, attachment, _, whole_ns):
                 if self._flow.reached(attachment, whole_ns):
                     tell(self._registry, message)
@@ -263,6 +282,8 @@ class Router(VisitedActor):
         match command:
             case Turn(endpoint, epoch):
                 self._flow.turn(endpoint, epoch)
+                if endpoint == ENDPOINT:
+                    self._closings.turn(epoch)
             case Admit():
                 self._admit(command)
             case Join(attachment):
@@ -300,6 +321,8 @@ class Router(VisitedActor):
         if over is None:
             return
         self._careful.end(over.endpoint, attachment)
+        if over.endpoint == ENDPOINT and over.whole_ns is not None:
+            self._closings.ended(over.whole_ns)
         if isinstance(why, str):
             now_ns = time.time_ns()
             why = SourceEnded(over.endpoint, over.source, attachment, over.whole_ns or now_ns, now_ns, why)
@@ -355,16 +378,6 @@ class Router(VisitedActor):
 
     # --- telling
 
-    def _count_malformed(self, message: Malformed) -> None:
-        if message.key in self._malformed_keys:
-            return  # another component met the same message
-        self._malformed_keys.append(message.key)
-        self._malformed += 1
-        words = self._log_pace.note(split(message.stream)[0], time.monotonic())
-        if words is not None:
-            others = f", and {words.unsaid:,} of other types" if words.unsaid else ""
-            logger.warning("a malformed message of %s was skipped: %s%s", message.stream, message.problem, others)
-
     def _health(self) -> RouterHealth:
         return RouterHealth(
             received=self._received,
@@ -372,7 +385,7 @@ class Router(VisitedActor):
             unrouted=self._careful.unrouted,
             repeated=self._careful.repeated + self._holds.repeated + self._routes.repeated,
             late=self._late,
-            malformed=self._malformed,
+            malformed=self._malformed.total,
             streams=len(self._routes.by_stream),
             mailboxes=len(self._routes.mailboxes),
         )

@@ -8,6 +8,7 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.demand.endpoint import EndpointInheritance
 from websocket_v6.protocol.demand.patterns import PatternsInheritance
+from websocket_v6.protocol.exchange.wants import Closing
 
 __all__ = ["Claim", "RegistryInheritance", "inherit"]
 
@@ -19,6 +20,7 @@ class Claim(NamedTuple):
     endpoint: str
     mailbox: MailboxQueue | Way
     component: Ref | None  # who is woken for it; None: the mailbox is pulled
+    closing: Closing | None = None  # candles: each once, when it is final
 
 
 class RegistryInheritance(NamedTuple):

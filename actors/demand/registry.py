@@ -10,10 +10,12 @@ from typing import NamedTuple
 from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
+from websocket_v6.actors.messages.connection import Reach
 from websocket_v6.actors.messages.markets import Recall, SilentCodes
 from websocket_v6.actors.messages.registry import (
     AskExchange,
     AskMarkets,
+    AskReach,
     BackfillEnded,
     ComponentGone,
     DropSource,
@@ -31,7 +33,7 @@ from websocket_v6.actors.messages.registry import (
     UseSource,
     Watch,
 )
-from websocket_v6.actors.messages.router import AddRoutes, Convey, DropRoutes
+from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes
 from websocket_v6.actors.messages.supervisor import Failed, SourceServes
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
@@ -157,6 +159,11 @@ class Registry(Actor):
                 self._lists.refused(lease, error)
             case BackfillEnded():
                 self._tell_backfilled(message)
+            case AskReach(name, way):
+                for ref in self._sources.values():
+                    tell(ref, Reach(name))
+                if way is not None:
+                    tell(self._router, AwaitReach(name, way))
             case Watch(component_id, component):
                 self._watchers[component_id] = component
             case ComponentGone(component_id):
@@ -258,7 +265,7 @@ class Registry(Actor):
             return
         is_first = not self._uses(component_id, want.endpoint)
         if lease not in self._claims:
-            self._claim(lease, Claim(component_id, want.endpoint, mailbox, component))
+            self._claim(lease, Claim(component_id, want.endpoint, mailbox, component, want.closing))
         # A component that has something of the endpoint already knows how it stands; clients hear of what is open.
         untold: tuple[type, ...] = () if is_first else (Tell,)
         if isinstance(mailbox, Way) and not self._endpoints[want.endpoint].is_open:
@@ -334,7 +341,8 @@ class Registry(Actor):
                     where = (lease, claim.endpoint, streams, claim.mailbox, claim.component)
                     waits = begins == "next snapshot"
                     snapshots = snapshots or isinstance(claim.mailbox, Way)  # who takes none sorts them out there
-                    tell(self._router, AddRoutes(*where, replay, snapshots, realtime, awaits_snapshot=waits))
+                    how = replay, snapshots, realtime, waits, claim.closing
+                    tell(self._router, AddRoutes(*where, *how))
             case Unroute(lease, gone):
                 tell(self._router, DropRoutes(lease, gone))
                 if gone is None and lease not in self._lists.patterns:  # whose codes may come again
@@ -377,10 +385,10 @@ class Registry(Actor):
             tell(watcher, message)
 
     def _tell_backfilled(self, ended: BackfillEnded) -> None:
-        codes: dict[str, set[str]] = {}  # whose trades a component follows
-        for lease, own in self._endpoints["public"].followers("trade"):
+        codes: dict[str, set[str]] = {}  # that a component follows
+        for lease, own in self._endpoints["public"].followers(ended.type):
             claim = self._claims.get(lease)
-            if claim is not None:
+            if claim is not None and (ended.type == "trade" or claim.closing is not None):
                 codes.setdefault(claim.component_id, set()).update(own)
         for component_id, followed in codes.items():
             part = ended.of(followed)

@@ -1,7 +1,8 @@
-"""Fetches the trades that a gap of the public connection swallowed, market by market, at the pace of the exchange.
+"""Fetches what a gap of the public connection swallowed, market by market, at the pace of the exchange.
 
 What to ask and what is missing is decided in `protocol/gaps/fill.py`. A thread makes the calls (`rest_reader.py`), and
-the router holds live trades back meanwhile (`actors/delivery/holds.py`).
+the router holds live trades back meanwhile (`actors/delivery/holds.py`). What closers of candles ask for is fetched
+beside them: `candle_fills.py`.
 """
 
 import logging
@@ -11,7 +12,7 @@ from collections.abc import Set
 from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.messages.backfill import Fetch, TradesBegan, TradesReleased
+from websocket_v6.actors.messages.backfill import Fetch, FetchCandles, TradesBegan, TradesReleased
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.registry import BackfillEnded
 from websocket_v6.actors.messages.router import Filled
@@ -20,11 +21,13 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import RateLimitedError, RemoteProtocolError
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.streams import Stream, split
+from websocket_v6.protocol.gaps.candle_fill import CandleQuery
 from websocket_v6.protocol.gaps.fill import Fill
 from websocket_v6.protocol.gaps.rest_pace import RestPace
 from websocket_v6.protocol.telling import Telling
 from websocket_v6.protocol.websocket.handshake import refusal
 
+from .candle_fills import CandleFills
 from .rest_reader import Answered, Call, RestReader, Unanswered
 
 __all__ = ["Backfill"]
@@ -83,6 +86,12 @@ class AskAgain(NamedTuple):
     stream: Stream
 
 
+class AskCandlesAgain(NamedTuple):
+    """Ask for a page of candles that lagged behind once more."""
+
+    number: int
+
+
 class Look(NamedTuple):
     """Is the reader there?"""
 
@@ -94,8 +103,8 @@ class CallDue(NamedTuple):
 class Backfill(Actor):
     """Fills gaps, one at a time: a new one takes over the one before it, and both are told of as one.
 
-    Receives Fetch, TradesBegan and TradesReleased from the router, Answered and Unanswered from its reader. Sends
-    Filled to the router, BackfillEnded to the registry.
+    Receives Fetch, TradesBegan, TradesReleased and FetchCandles from the router, Answered and Unanswered from its
+    reader. Sends Filled and CandlesFetched to the router, BackfillEnded to the registry.
     """
 
     def __init__(self, *, config: Config, router: Ref, registry: Ref, supervisor: Ref) -> None:
@@ -105,6 +114,7 @@ class Backfill(Actor):
         self._registry = registry
         self._supervisor = supervisor
         self._job: Job | None = None
+        self._candles = CandleFills(router, lambda wait, number: self.after(wait, AskCandlesAgain(number)))
         self._pace = RestPace()
         self._reader: RestReader | None = None
         self._asked: Call | None = None  # that is not answered yet
@@ -117,6 +127,8 @@ class Backfill(Actor):
         match message:
             case Fetch():
                 self._begin(message)
+            case FetchCandles():
+                self._candles.begin(message)
             case TradesBegan(epoch, firsts):
                 for stream, first in firsts:
                     self._began(epoch, stream, first)
@@ -134,6 +146,8 @@ class Backfill(Actor):
                 self._time_over(epoch)
             case AskAgain(epoch, stream):
                 self._make_ready(epoch, stream)
+            case AskCandlesAgain(number):
+                self._candles.ready(number)
             case CallDue():
                 self._timer = None
             case Look():
@@ -141,6 +155,8 @@ class Backfill(Actor):
                 self._look_after_reader()
             case _:
                 super().on_receive(message)
+        if self._job is None and self._candles.is_idle:
+            self._stop_reader()
         self._ask_next()
         return None
 
@@ -234,7 +250,6 @@ class Backfill(Actor):
         if not job.unreleased:
             self._report(job)
             self._job = None
-            self._stop_reader()
 
     def _note_missing(self, job: Job, stream: Stream, problem: str, until_ms: int | None) -> None:
         until_ns = job.gap.ended_ns if until_ms is None else until_ms * 1_000_000
@@ -249,8 +264,8 @@ class Backfill(Actor):
 
     def _ask_next(self) -> None:
         """Make the next call, if there is one to make and the pace allows it."""
-        job = self._job
-        if job is None or not job.ready or self._asked is not None or self._timer is not None:
+        call = self._next_call()
+        if call is None or self._asked is not None or self._timer is not None:
             return
         now = time.monotonic()
         due = self._pace.due(now)
@@ -260,14 +275,20 @@ class Backfill(Actor):
         try:
             reader = self._reader or self._new_reader()
         except (RuntimeError, MemoryError) as exc:  # no thread for it
-            self._unanswered(Call(job.epoch, job.ready[0], job.fills[job.ready[0]].query()), str(exc))
+            self._unanswered(call, str(exc))
             self._look_later(LAG)
             return
-        stream = job.ready[0]
-        self._asked = Call(job.epoch, stream, job.fills[stream].query())
+        self._asked = call
         self._pace.sent(now)
-        reader.ask(self._asked)
+        reader.ask(call)
         self._look_later(LOOK)
+
+    def _next_call(self) -> Call | None:
+        """Return the call to make next: trades first, for they come thickest."""
+        job = self._job
+        if job is not None and job.ready:
+            return Call(job.epoch, job.ready[0], job.fills[job.ready[0]].query())
+        return self._candles.next_call()
 
     def _new_reader(self) -> RestReader:
         reader = RestReader(self._config, self.actor_ref)
@@ -301,6 +322,8 @@ class Backfill(Actor):
             self._refused(answer)
         elif answer.status >= 500:
             self._unanswered(call, str(refusal(answer.status, answer.headers, answer.body)))
+        elif isinstance(call.query, CandleQuery):
+            self._candles.answered(call.epoch, answer.status, answer.body)
         elif job is not None and fill is not None:
             job.failures = 0
             if answer.status == 200:
@@ -327,20 +350,23 @@ class Backfill(Actor):
         wait = error.retry_after if isinstance(error, RateLimitedError) else None
         now = time.monotonic()
         self._pace.refused(now, answer.status, wait)
+        self._candles.refused(self._pace.due(now) - now, answer.status)
         if self._job is not None and self._pace.due(now) > self._job.deadline:
             self._give_up(f"the exchange answered HTTP {answer.status}: too many REST calls from this address")
 
     def _unanswered(self, call: Call, reason: str) -> None:
-        job = self._job
-        if job is None or job.epoch != call.epoch:
+        job, is_of_candles = self._job, isinstance(call.query, CandleQuery)
+        whose = self._candles if is_of_candles else job
+        if whose is None or (job is not None and not is_of_candles and job.epoch != call.epoch):
             return
-        job.failures += 1
-        self._pace.failed(time.monotonic(), job.failures)
-        if job.failures >= TRIES:
-            told = self._telling.failed(time.monotonic())
+        whose.failures += 1
+        self._pace.failed(time.monotonic(), whose.failures)
+        if whose.failures >= TRIES:
+            told, what = self._telling.failed(time.monotonic()), "candles" if is_of_candles else "trades"
             if told:
-                logger.warning("missed trades cannot be fetched from %s: %s%s", self._config.rest_base, reason, told)
-            self._give_up(f"no answer from {self._config.rest_base}: {reason}")
+                logger.warning("missed %s cannot be fetched from %s: %s%s", what, self._config.rest_base, reason, told)
+            give_up = self._candles.give_up if is_of_candles else self._give_up
+            give_up(f"no answer from {self._config.rest_base}: {reason}")
 
     def _fill(self, epoch: int, stream: Stream) -> Fill | None:
         return self._job.fills.get(stream) if self._job is not None and self._job.epoch == epoch else None

@@ -16,21 +16,21 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.gaps.candle_fill import CandleQuery
 from websocket_v6.protocol.gaps.fill import Query
 from websocket_v6.protocol.limits import REST_SECONDS
 
 __all__ = ["Answered", "Call", "RestReader", "Unanswered"]
 
 TIMEOUT = REST_SECONDS
-_PATH = "/v1/trades/ticks"
 
 
 class Call(NamedTuple):
-    """Ask for one page of trades."""
+    """Ask for one page: of trades for the gap before `epoch`, of candles for what has that number."""
 
     epoch: int
     stream: Stream
-    query: Query
+    query: Query | CandleQuery
 
 
 class Answered(NamedTuple):
@@ -98,8 +98,8 @@ class RestReader(threading.Thread):
         if self._is_finished:  # before there was anything to abort
             attempt.abort()
         try:
-            with outside(f"GET {_PATH}"):
-                return Answered(call, *self._client.get(_PATH, call.query.parameters(), attempt))
+            with outside(f"GET {call.query.path}"):
+                return Answered(call, *self._client.get(call.query.path, call.query.parameters(), attempt))
         except WebSocketV6Error as exc:
             self._client.hang_up()
             return Unanswered(call, str(exc))

@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
+from websocket_v6.protocol.delivery.closer import Ask
 from websocket_v6.protocol.exchange.streams import Stream
 
-__all__ = ["Fetch", "MissingTrades", "TradesBegan", "TradesReleased"]
+__all__ = ["Fetch", "FetchCandles", "MissingTrades", "TradesBegan", "TradesReleased"]
 
 
 class MissingTrades(NamedTuple):
@@ -25,6 +26,15 @@ class Fetch(NamedTuple):
     ended_ns: int
     patience: float
     wanted: tuple[MissingTrades, ...]
+
+
+class FetchCandles(NamedTuple):
+    """Fetch candles of `stream`, and say CandlesFetched. At `at` (monotonic) it was `exchange_ms` at the exchange."""
+
+    stream: Stream
+    ask: Ask
+    exchange_ms: float
+    at: float
 
 
 class TradesBegan(NamedTuple):

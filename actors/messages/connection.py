@@ -15,6 +15,7 @@ __all__ = [
     "Disconnect",
     "KeysChanged",
     "ListSubscriptions",
+    "Reach",
     "Resign",
     "SendRequest",
     "Suspect",
@@ -69,6 +70,12 @@ class ListSubscriptions(NamedTuple):
     endpoint: str
     ticket: str
     attachment: int
+
+
+class Reach(NamedTuple):
+    """Have the peer of `endpoint` give a sign: the router hears with it up to when all has come."""
+
+    endpoint: str
 
 
 class Suspect(NamedTuple):

@@ -18,6 +18,7 @@ from .router import SourceEnded, SourceOpened, SourceSaid, SourceState
 __all__ = [
     "AskExchange",
     "AskMarkets",
+    "AskReach",
     "Asker",
     "BackfillEnded",
     "ComponentGone",
@@ -119,6 +120,13 @@ class Asker(NamedTuple):
     ticket: str
 
 
+class AskReach(NamedTuple):
+    """Up to when has all come of `endpoint`? Its sources are asked for a sign; the router hears it, and tells `way`."""
+
+    endpoint: str
+    way: Way | None = None  # (live) a guest that asks; None: the router itself
+
+
 # --- router to registry, beside what sources say (SourceState, SourceOpened, SourceSaid, SourceEnded)
 
 
@@ -149,17 +157,21 @@ class Marked(NamedTuple):
     flowing_since: float | None
 
 
-# --- backfill to registry
+# --- backfill to registry, and the router of candles
 
 
 class BackfillEnded(NamedTuple):
-    """A gap has been seen to: the trades that were recovered, by code, and what was not."""
+    """A gap has been seen to: the trades, or closed candles, that were recovered, by code, and what was not.
+
+    Without `started_ns` it was none: what is missing is of before a subscription.
+    """
 
     epoch: int
-    started_ns: int
+    started_ns: int | None
     ended_ns: int
     recovered: Mapping[str, int]
     unrecovered: tuple[Unrecovered, ...]
+    type: str = "trade"
 
     def of(self, codes: Collection[str]) -> "BackfillEnded":
         """Return the part of it that concerns `codes`."""

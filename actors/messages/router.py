@@ -6,14 +6,17 @@ overtake. SourceState, SourceOpened, SourceSaid and SourceEnded are told on as t
 
 from collections import deque
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.closer import Closer
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event, MarketsEvent
 from websocket_v6.protocol.exchange.heads import Notice
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.exchange.wants import Closing
 from websocket_v6.protocol.server.words import Refused
 
 from .common import Credits, Ref
@@ -21,7 +24,9 @@ from .common import Credits, Ref
 __all__ = [
     "AddRoutes",
     "Attach",
+    "AwaitReach",
     "Beat",
+    "CandlesFetched",
     "Convey",
     "DropRoutes",
     "Filled",
@@ -32,6 +37,7 @@ __all__ = [
     "RouterInheritance",
     "SourceEnded",
     "SourceOpened",
+    "SourceReached",
     "SourceSaid",
     "SourceState",
     "UseBackfill",
@@ -54,6 +60,7 @@ class AddRoutes(NamedTuple):
     snapshots: bool  # deliver what the exchange sends as a snapshot
     realtime: bool  # go on after the first message
     awaits_snapshot: bool = False  # begin with the next snapshot of each stream: what comes before is too shallow
+    closing: Closing | None = None  # candles: each once, when it is final
 
 
 class DropRoutes(NamedTuple):
@@ -78,6 +85,13 @@ class Notify(NamedTuple):
     mailbox: MailboxQueue
     component: Ref | None
     event: MarketsEvent
+
+
+class AwaitReach(NamedTuple):
+    """Tell the client at the end of `way` (live) up to when all has come, once the endpoint's sources give a sign."""
+
+    endpoint: str
+    way: Way
 
 
 # --- servers to router
@@ -118,13 +132,29 @@ class SourceState(NamedTuple):
 
 
 class SourceOpened(NamedTuple):
-    """A source is open; `at_ns` is since when. `backfills`: it brings the trades missed in a gap by itself."""
+    """A source is open; `at_ns` is since when. `backfills`: it brings the trades missed in a gap by itself.
+
+    `date_ms` is what the answer to its handshake said the time is, if that came from the exchange; Unix milliseconds.
+    """
 
     endpoint: str
     source: int
     attachment: int
     at_ns: int
     backfills: bool = False
+    date_ms: int | None = None
+
+
+class SourceReached(NamedTuple):
+    """A source gave a sign: all that was emitted before `whole_ns` and came this way came before it.
+
+    `exchange_ms` is what time it was at the exchange then, at least, where a host says so.
+    """
+
+    endpoint: str
+    attachment: int
+    whole_ns: int
+    exchange_ms: int | None = None
 
 
 class SourceSaid(NamedTuple):
@@ -178,6 +208,20 @@ class GetLastValues(NamedTuple):
 # --- backfill to router
 
 
+class CandlesFetched(NamedTuple):
+    """The answer to FetchCandles: what was fetched, by start, each as the socket would have sent it; oldest first.
+
+    All that begins within `covered` is among it; None: nothing is certain, and `problem` says why.
+    """
+
+    stream: Stream
+    number: int
+    received_ns: int
+    rows: tuple[tuple[int, bytes], ...]
+    covered: tuple[int, int] | None
+    problem: str
+
+
 class Filled(NamedTuple):
     """The fetched trades of one stream, by id: deliver them, then go on."""
 
@@ -205,9 +249,10 @@ class UseBackfill(NamedTuple):
 class RouterInheritance(NamedTuple):
     """What a router leaves to its successor, and to the registry (live).
 
-    The last trades of each stream keep one from being delivered twice; `whole_ns`, by endpoint, is up to when all was
-    delivered: what lay in its inbox is lost.
+    The last trades of each stream keep one from being delivered twice, and the closers a candle; `whole_ns`, by
+    endpoint, is up to when all was delivered: what lay in its inbox is lost.
     """
 
     trades: Mapping[Stream, deque[Event]]
     whole_ns: Mapping[str, int]
+    closers: Mapping[Stream, Closer[Event]] = MappingProxyType({})

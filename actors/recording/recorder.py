@@ -255,7 +255,7 @@ class Recorder(Actor):
             (change.at_ns if backfill is None else backfill.ended_ns) if is_over else None,
             change.reason,
             None if backfill is None else sum(backfill.recovered.values()),
-            () if backfill is None else backfill.unrecovered,
+            () if backfill is None else tuple((one[0], one[1], one[2], one[3]) for one in backfill.unrecovered),
         )
         if backfill is None:
             self._states.stands(standing)

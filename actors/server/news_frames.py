@@ -6,7 +6,7 @@ from websocket_v6.actors.messages.component import ConnectionChanged, StreamFail
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.server.list_answer import list_answer
-from websocket_v6.protocol.server.words import Refused, State, encode
+from websocket_v6.protocol.server.words import Reached, Refused, State, encode
 from websocket_v6.protocol.websocket.outgoing import BINARY, TEXT, frame
 
 __all__ = ["news_frame"]
@@ -24,6 +24,8 @@ def news_frame(way: Way, news: object, *, backfills: bool) -> bytes | None:
             return frame(BINARY, encode(_state(news, backfills=backfills)))
         case StreamFailed(_, error, True, streams):
             return frame(BINARY, encode(Refused(streams, type(error).__name__, str(error))))
+        case Reached():
+            return frame(BINARY, encode(news))
         case SubscriptionList():
             return frame(TEXT, _as_text(news))
         case _:

@@ -7,6 +7,7 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.registry import (
     Asker,
     AskExchange,
+    AskReach,
     ComponentGone,
     Subscribe,
     Unsubscribe,
@@ -70,6 +71,9 @@ class GuestSession:
             request, refused = read_guest_request(message, self.endpoint, region=self._region)
         except RequestError as exc:
             raise CutOff(1008, f"no request: {exc.name}") from None
+        if request.is_reach:
+            tell(self._registry, AskReach(self.endpoint, self._way))
+            return
         if request.is_list:
             if len(request.ticket) > MAX_TICKET:
                 raise CutOff(1008, "a ticket that is too long")

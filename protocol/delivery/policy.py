@@ -127,6 +127,9 @@ DEFAULT_POLICIES = {
 }
 
 
-def default_policy(type_: str) -> Mailbox:
-    """Return the policy of a subscription of `type_`, such as `candle.1m`, that asked for none."""
-    return DEFAULT_POLICIES[type_.partition(".")[0]]
+def default_policy(type_: str, *, closed: bool = False) -> Mailbox:
+    """Return the policy of a subscription of `type_`, such as `candle.1m`, that asked for none.
+
+    Candles that are `closed` are few, and each is told once: none is left out.
+    """
+    return _LOSSLESS if closed else DEFAULT_POLICIES[type_.partition(".")[0]]

@@ -181,6 +181,11 @@ class SourceFlow:
 
     # --- telling
 
+    def read_ns(self, endpoint: str) -> int | None:
+        """Return up to when all has come through each attachment that brings data; `None`: none does."""
+        found = (one.whole_ns for one in self._attachments.values() if one.endpoint == endpoint and one.is_joined)
+        return min((one for one in found if one is not None), default=None)
+
     def endpoint_of(self, number: int) -> str | None:
         """Return whose data it brings; None if it has ended."""
         attachment = self._attachments.get(number)

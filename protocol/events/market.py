@@ -3,12 +3,16 @@
 Source: Upbit WebSocket reference, "ticker", "trade", "candle.{unit}".
 """
 
-from typing import Any
+from typing import Any, Final, Self
 
 from .base import COMMON, Event, MarketEvent
 from .fields import Field, integer, number, optional_flag, optional_number, optional_text, text
 
 __all__ = ["CandleEvent", "TickerEvent", "TradeEvent"]
+
+
+_CLOSED: Final = ("closed", True)
+_EMPTY: Final = ("empty", True)
 
 
 def _plain_date(value: Any, _number: object) -> str | None:
@@ -96,7 +100,7 @@ class CandleEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """One candle so far; `type` tells its unit, such as "candle.1m". The last one received of the same start counts.
 
     `candle_date_time_utc` and `..._kst` are its start, "yyyy-MM-ddTHH:mm:ss" without a zone. No message says that a
-    candle is closed: it is once one with a later start arrives.
+    candle is closed: with `closed=True`, a subscription has each once when it is, and these have `closed` set.
     """
 
     __match_args__ = COMMON
@@ -109,3 +113,23 @@ class CandleEvent(MarketEvent, frozen=True, gc=False, eq=False):
     trade_price = number("tp", "Last price so far, in the quote currency")
     candle_acc_trade_volume = number("catv", "Volume so far, in the base currency")
     candle_acc_trade_price = number("catp", "Turnover so far, in the quote currency")
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is final: of a subscription with `closed=True`, each is."""
+        return _CLOSED in self._fixed
+
+    backfilled = Event.backfilled
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was traded: it was made of the candle before it, and the exchange has none."""
+        return _EMPTY in self._fixed
+
+    def as_closed(self) -> Self:
+        """Return this event marked as final."""
+        return self._view_with(*_CLOSED)
+
+    def as_empty(self) -> Self:
+        """Return this event marked as one in which nothing was traded, which is final."""
+        return self._view_with(*_EMPTY).as_closed()

@@ -35,12 +35,13 @@ class ConnectionState(StrEnum):
 
 
 class Unrecovered(NamedTuple):
-    """Trades of one code that are missing after a gap for good, if there were any: those between the two times."""
+    """Trades of one code, or closed candles, that are missing for good between the two times, if there were any."""
 
     symbol: str
-    started_at: int  # Unix nanoseconds
+    started_at: int  # Unix nanoseconds; of candles, by the exchange's clock
     ended_at: int
     reason: str
+    type: str = "trade"  # or that of candles, such as "candle.1m"
 
 
 class ConnectionEvent(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ class ConnectionEvent(msgspec.Struct, frozen=True):
     gap_ended_at: int | None = None  # when it was open again: the streams follow its first request, some 100 ms later
     reason: str = ""
     received_at: int = 0  # Unix nanoseconds
-    recovered: int | None = None  # of state "backfilled": the trades that were fetched for this component's codes
+    recovered: int | None = None  # of state "backfilled": what was fetched for this component, trades or candles
     unrecovered: tuple[Unrecovered, ...] = ()
 
     symbol: ClassVar[None] = None  # concerns all codes of the endpoint

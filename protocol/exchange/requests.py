@@ -8,7 +8,9 @@ from decimal import Decimal
 
 import msgspec
 
-__all__ = ["encode_list_subscriptions", "encode_request"]
+__all__ = ["REACH", "encode_list_subscriptions", "encode_reach", "encode_request"]
+
+REACH = "REACH"  # a method that a host knows, and the exchange does not
 
 _encoder = msgspec.json.Encoder()
 
@@ -27,6 +29,11 @@ def encode_list_subscriptions(ticket: str, format_: str) -> str:
     It names the format because the exchange applies the format of the latest request to the whole connection.
     """
     return _encode([{"ticket": ticket}, {"method": "LIST_SUBSCRIPTIONS"}, {"format": format_}])
+
+
+def encode_reach() -> str:
+    """Return the question to a host up to when all has come; what it has sent before comes before its answer."""
+    return _encode([{"ticket": REACH}, {"method": REACH}])
 
 
 def _encode(request: list[object]) -> str:

@@ -27,6 +27,8 @@ __all__ = [
     "ALL_ENDPOINTS",
     "ENDPOINTS",
     "KNOWN_TYPES",
+    "MOST_HISTORY",
+    "Closing",
     "Want",
     "announcement_want",
     "candle_want",
@@ -54,13 +56,23 @@ KNOWN_TYPES = frozenset(
 )
 
 
+MOST_HISTORY = 4000  # candles of before a subscription: 20 pages of the exchange's
+
+
+class Closing(NamedTuple):
+    """Candles are wanted each once, when it is final: after `history` of them, and with `empty` ones between them."""
+
+    empty: bool = False
+    history: int = 0
+
+
 class Want(NamedTuple):
     """One subscription's wish: a data type, its codes and its options.
 
     `depth` and `level` belong to order books, `categories` and `include_body` to announcements, `timeframe` and
-    `indicators` to indicators. No `codes` means all markets, no `categories` all of them. With `quotes` it is a
-    pattern: all markets of these quote currencies beside the codes that it names; it has no streams of its own but
-    those of its codes, and whoever keeps it says what the pattern stands for (`protocol/demand/patterns.py`).
+    `indicators` to indicators, `closing` to candles. No `codes` means all markets, no `categories` all of them. With
+    `quotes` it is a pattern: all markets of these quote currencies beside the codes that it names; it has no streams of
+    its own but those of its codes, and whoever keeps it says what it stands for (`protocol/demand/patterns.py`).
     """
 
     type: str  # as the exchange spells it: "ticker", "candle.1m", "myOrder", ...
@@ -74,6 +86,7 @@ class Want(NamedTuple):
     snapshot: bool = True
     realtime: bool = True
     quotes: tuple[str, ...] = ()
+    closing: Closing | None = None
 
     @property
     def endpoint(self) -> str:
@@ -135,10 +148,20 @@ def orderbook_want(
 
 
 def candle_want(
-    symbols: str | Iterable[str], *, interval: str = "1m", snapshot: bool = True, realtime: bool = True
+    symbols: str | Iterable[str],
+    *,
+    interval: str = "1m",
+    snapshot: bool = True,
+    realtime: bool = True,
+    closing: Closing | None = None,
 ) -> Want:
-    """Want candles of `symbols`."""
-    return _public(Want(f"candle.{check_interval(interval)}"), symbols, snapshot, realtime)
+    """Want candles of `symbols`; with `closing` each once, when it is final."""
+    if closing is not None and not (snapshot and realtime):
+        raise LocalProtocolError("closed=True takes neither snapshot=False nor realtime=False: leave them out")
+    if closing is not None and not 0 <= closing.history <= MOST_HISTORY:
+        raise LocalProtocolError(f"history={closing.history} is not offered: choose 0 to {MOST_HISTORY} candles")
+    want = Want(f"candle.{check_interval(interval)}", closing=closing)
+    return _public(want, symbols, snapshot, realtime)
 
 
 def markets_want(quotes: Iterable[str]) -> Want:

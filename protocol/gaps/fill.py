@@ -31,6 +31,11 @@ class Query(NamedTuple):
     cursor: int | None  # trades before this id
     days_ago: int  # 0: today, UTC
 
+    @property
+    def path(self) -> str:
+        """Whom to ask."""
+        return "/v1/trades/ticks"
+
     def parameters(self) -> dict[str, str]:
         """Return the call's parameters."""
         found = {"market": self.market, "count": str(PAGE)}

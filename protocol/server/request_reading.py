@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from websocket_v6.protocol.exchange.indicators import MAX_COMBINATIONS
+from websocket_v6.protocol.exchange.requests import REACH
 from websocket_v6.protocol.exchange.wants import Want
 
 from .request_error import RequestError
@@ -55,6 +56,7 @@ class Request(NamedTuple):
     format: str | None
     is_list: bool
     shown: tuple[Mapping[str, object], ...] = ()
+    is_reach: bool = False  # of a guest: up to when has all come?
 
 
 def read_request(text: bytes, endpoint: str, *, region: str) -> Request:
@@ -80,7 +82,7 @@ def read_guest_request(text: bytes, endpoint: str, *, region: str) -> tuple[Requ
     Raises:
         RequestError: if it is no request at all.
     """
-    head, objects = _read(text, region, MAX_GUEST_REQUEST)
+    head, objects = _read(text, region, MAX_GUEST_REQUEST, is_guest=True)
     parts: list[Part] = []
     refused: list[Refused] = []
     combinations = 0
@@ -97,7 +99,7 @@ def read_guest_request(text: bytes, endpoint: str, *, region: str) -> tuple[Requ
     return _with_parts(head, parts), tuple(refused)
 
 
-def _read(text: bytes, region: str, most: int) -> tuple[Request, list[dict[str, Any]]]:
+def _read(text: bytes, region: str, most: int, *, is_guest: bool = False) -> tuple[Request, list[dict[str, Any]]]:
     """Return the request without its data types, and these."""
     try:
         objects = _decode(text) if len(text) <= most else None
@@ -112,6 +114,8 @@ def _read(text: bytes, region: str, most: int) -> tuple[Request, list[dict[str, 
     method = next((one for one in objects if "method" in one), None)
     if method is None:
         return Request(ticket, (), format_, False), [one for one in objects if not _is_frame(one)]
+    if method["method"] == REACH and is_guest:
+        return Request(ticket, (), format_, False, is_reach=True), []
     if method["method"] != "LIST_SUBSCRIPTIONS":
         raise RequestError.of("INVALID_PARAM", region)
     return Request(ticket, (), format_, True), []

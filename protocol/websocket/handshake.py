@@ -27,7 +27,7 @@ from websocket_v6.protocol.errors import (
 from websocket_v6.protocol.limits import NAME_CHARACTERS, RETRY_AFTER
 from websocket_v6.protocol.outside_text import outside_text
 
-__all__ = ["accept_for", "check_response", "refusal"]
+__all__ = ["accept_for", "check_response", "date_ms", "refusal"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _UPGRADE = {"upgrade": "websocket", "connection": "upgrade"}
@@ -154,6 +154,14 @@ def _seconds(headers: Mapping[str, str], text: str) -> float | None:
     if match := _DURATION.search(text):
         return float(match[1]) * _SECONDS[match[2][0].lower()]
     return None
+
+
+def date_ms(headers: Mapping[str, str]) -> int | None:
+    """Return the answer's `Date` as Unix milliseconds, exact to the second; `None` if it has none, or none that is."""
+    try:
+        return int(parsedate_to_datetime(_header(headers, "date") or "").timestamp() * 1000)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _header(headers: Mapping[str, str], name: str) -> str | None:

@@ -155,7 +155,9 @@ def test_closed_candles(sim: Simulator, start: Start) -> None:
             sim.advance(60, idle=False)
         sim.trade("KRW-BTC", price=103_000_000)
         program.line("101000000")
-        assert program.line("KRW-BTC").split()[2:6] == ["102000000"] * 4
+        closed = program.line("102000000").split()
+        assert closed[1:6] == ["KRW-BTC", *["102000000"] * 4]
+        assert closed[6] == "average"
         assert program.rest() == [], "the last one is not closed yet"
 
 

@@ -99,9 +99,14 @@ class WebSocketClientProxy(Face):
         callback: Callback | None = None,
         *,
         interval: str = "1m",
+        closed: bool = False,
+        empty: bool = False,
+        history: int = 0,
         **options: Unpack[PublicOptions],
     ) -> Subscription[CandleEvent]:
-        return await self._subscribe(wanted.candle(symbols, self._settings(callback, options), interval=interval))
+        how = wanted.closing(closed=closed, empty=empty, history=history, fetches=self._config.backfill)
+        settings = self._settings(callback, options)
+        return await self._subscribe(wanted.candle(symbols, settings, interval=interval, closing=how))
 
     async def subscribe_my_order(
         self, callback: Callback | None = None, *, symbols: Symbols | None = None, **options: Unpack[Options]

@@ -20,6 +20,7 @@ from websocket_v6.actors.messages.connection import (
     Disconnect,
     KeysChanged,
     ListSubscriptions,
+    Reach,
     SendRequest,
     TransportEnded,
     TransportFailed,
@@ -91,6 +92,17 @@ def test_requests_go_out_only_while_it_is_open(it: Subject) -> None:
     assert asked.endswith('},{"type":"now"},{"format":"SIMPLE"}]')
     assert listed == '[{"ticket":"ticket-1"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"SIMPLE"}]'
     assert size == len(asked)
+
+
+def test_a_sign_is_asked_for_with_a_ping_where_there_is_a_connection(it: Subject) -> None:
+    it.start()
+    it.tell(Reach("private"), Connect("private"))
+    transport = it.open()
+    it.tell(Reach("public"))
+    before = len(transport.calls)
+    it.tell(Reach("private"))
+    it.health()
+    assert transport.calls[before:] == ["ping"]
 
 
 def test_a_ping_that_is_not_answered_ends_the_connection(it: Subject) -> None:

@@ -25,7 +25,7 @@ from websocket_v6.actors.connection import wholeness
 from websocket_v6.actors.connection.writer import Writer
 from websocket_v6.actors.jwt import Jwt
 from websocket_v6.actors.messages.connection import TransportEnded, TransportFailed, TransportOpened, TransportSaid
-from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceSaid
+from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceReached, SourceSaid
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import AuthenticationError, RemoteProtocolError, TransportError
@@ -291,6 +291,25 @@ def test_commands_leave_nothing_behind_where_credits_lie() -> None:
         wait_until(lambda: meeting.transport.credits.empty(), "all marks collected")
         meeting.transport.finish()
         meeting.end()
+
+
+def test_a_pong_shows_up_to_when_all_has_come() -> None:
+    def send(sock: socket.socket) -> None:
+        sock.sendall(binary(TICKER))
+        assert read_frame(sock)[0] & 0x0F == 9
+        sock.sendall(binary(TICKER) + b"\x8a\x00")
+        until_hung_up(sock)
+
+    with Meeting(then=send, credits_=5) as meeting:
+        assert [type(meeting.hears()) for _ in range(2)] == [SourceOpened, Batch]
+        asked_ns = time.time_ns()
+        meeting.transport.ping()
+        last = meeting.hears()
+        assert isinstance(last, Batch), "data of before it comes before it"
+        reached = meeting.hears()
+        assert isinstance(reached, SourceReached)
+        assert (reached.endpoint, reached.attachment, reached.exchange_ms) == ("public", last.attachment, None)
+        assert asked_ns <= reached.whole_ns <= time.time_ns()
 
 
 def test_what_waited_unread_is_no_proof_of_life_at_the_time_of_reading() -> None:

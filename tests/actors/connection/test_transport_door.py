@@ -21,6 +21,7 @@ from websocket_v6.actors.messages.connection import (
     Connect,
     Disconnect,
     ListSubscriptions,
+    Reach,
     SendRequest,
     TransportEnded,
     TransportFailed,
@@ -28,7 +29,14 @@ from websocket_v6.actors.messages.connection import (
     TransportSaid,
     TransportServes,
 )
-from websocket_v6.actors.messages.router import Attach, SourceEnded, SourceOpened, SourceSaid, SourceState
+from websocket_v6.actors.messages.router import (
+    Attach,
+    SourceEnded,
+    SourceOpened,
+    SourceReached,
+    SourceSaid,
+    SourceState,
+)
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.target import door_target
 from websocket_v6.protocol.delivery.batch import Batch
@@ -415,3 +423,34 @@ def test_a_door_that_closes_is_tried_again(tmp_path: Path) -> None:
         said = [asked.get(timeout=TIMEOUT) for _ in range(2)]
         (again,) = [one for one in said if one is not None]
         assert again.partition("},")[2] == request.partition("},")[2], "it asks the same again"
+
+
+def test_a_host_says_up_to_when_all_has_come_and_its_pong_does_not(meeting: Meeting) -> None:
+    begin = time.time_ns()
+    meeting.say(state("open", begin))
+    attach = meeting.attach()
+    meeting.hear(SourceOpened)
+    reached_ns = time.time_ns()
+    reached = frame(BINARY, words.encode(words.Reached(reached_ns, 1_795_176_000_000)))
+    ahead = frame(BINARY, words.encode(words.Reached(reached_ns + 10**15, None)))
+    meeting.say(rows(begin + 1, b"one"), frame(0xA, b""), reached, ahead)
+    assert meeting.hear(Batch).payloads == [b"one"]
+    said = meeting.hear(SourceReached)
+    assert said == SourceReached("public", attach.attachment, max(reached_ns, begin + 1), 1_795_176_000_000)
+    assert meeting.hear(SourceReached).whole_ns <= time.time_ns(), "its clock cannot be ahead of ours"
+    meeting.say(state("lost", time.time_ns(), reason="gone"))
+    assert meeting.hear(SourceEnded).whole_ns >= reached_ns
+
+
+def test_a_sign_of_a_host_is_asked_for_in_a_request(tmp_path: Path) -> None:
+    with Owned(tmp_path / "door") as owned:
+        tell(owned.ref, Reach("public"))
+        tell(owned.ref, Connect("public"))
+        connection = owned.played.came.get(timeout=TIMEOUT)
+        connection.socket.sendall(state("open", 5))
+        owned.hear(Attach).credits.put(True)
+        owned.hear(SourceOpened)
+        wait_until(lambda: owned.shown() == "open", "open")
+        tell(owned.ref, Reach("private"))
+        tell(owned.ref, Reach("public"))
+        assert owned.played.said.get(timeout=TIMEOUT) == '[{"ticket":"REACH"},{"method":"REACH"}]'

@@ -12,7 +12,7 @@ from tests.actors.delivery.world import ticker, trade
 from tests.protocol.spellings import quickly
 from websocket_v6.actors.delivery import plain
 from websocket_v6.actors.delivery.deliveries import Taker
-from websocket_v6.actors.delivery.routes import Route
+from websocket_v6.actors.delivery.route import Route
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol import fast
 from websocket_v6.protocol.delivery.policy import Mailbox

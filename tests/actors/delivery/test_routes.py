@@ -5,10 +5,12 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.actors.delivery.world import BITCOIN, ETHER, TRADES, ids, prices, ticker, trade
+from tests.actors.delivery.world import BITCOIN, ETHER, TRADES, ids, no_timer, prices, ticker, trade
 from tests.actors.ear import Ear
+from websocket_v6.actors.delivery.closings import Closings
 from websocket_v6.actors.delivery.deliveries import Delivery, Taker
-from websocket_v6.actors.delivery.routes import REMEMBERED_TRADES, Route, Routes, as_snapshot
+from websocket_v6.actors.delivery.route import REMEMBERED_TRADES, Route
+from websocket_v6.actors.delivery.routes import Routes, as_snapshot
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.registry import SnapshotServed
 from websocket_v6.actors.messages.router import AddRoutes
@@ -28,7 +30,7 @@ class Table:
         self.registry = Ear()
         delivery = Delivery(SourceFlow())
         delivery.registry = self.registry.ref
-        self.routes = Routes(delivery, trades or {})
+        self.routes = Routes(delivery, trades or {}, Closings(delivery, no_timer))
         self._delivery = delivery
         self._takers: dict[int, Taker] = {}
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.actors.ear import Ear
+from websocket_v6.actors.base import Timer
 from websocket_v6.actors.delivery.careful import CarefulPath, Incoming
+from websocket_v6.actors.delivery.closings import Closings
 from websocket_v6.actors.delivery.deliveries import Delivery, Taker
 from websocket_v6.actors.delivery.holds import Holds
 from websocket_v6.actors.delivery.routes import Routes
@@ -36,6 +38,11 @@ def ids(events: Iterable[Any]) -> list[int]:
     return [event.sequential_id for event in events]
 
 
+def no_timer(delay: float, message: object) -> Timer:
+    """What `after` is to parts of an actor that is not there."""
+    raise AssertionError(f"nobody is there to say {message!r} in {delay:g} s")
+
+
 class World:
     """The router's parts without the router. Takers have the numbers 1, 2, ... in the order in which they come."""
 
@@ -43,10 +50,11 @@ class World:
         self.registry, self.backfill = Ear(), Ear()
         self.delivery = Delivery(SourceFlow())
         self.delivery.registry = self.registry.ref
-        self.routes = Routes(self.delivery, {})
+        self.closings = Closings(self.delivery, no_timer)
+        self.routes = Routes(self.delivery, {}, self.closings)
         self.holds = Holds(self.routes, self.delivery)
         self.holds.use(self.backfill.ref)
-        self.careful = CarefulPath(self.routes, self.holds, self.delivery)
+        self.careful = CarefulPath(self.routes, self.holds, self.closings, self.delivery)
         self.now_ns = now_ns
         self.takers: list[Taker] = []
 

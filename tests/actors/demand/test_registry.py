@@ -15,10 +15,11 @@ from websocket_v6.actors.demand.registry import Registry, RegistryHealth, Regist
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
-from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSubscriptions, SendRequest
+from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSubscriptions, Reach, SendRequest
 from websocket_v6.actors.messages.registry import (
     Asker,
     AskExchange,
+    AskReach,
     BackfillEnded,
     ComponentGone,
     DropSource,
@@ -35,16 +36,24 @@ from websocket_v6.actors.messages.registry import (
     UseSource,
     Watch,
 )
-from websocket_v6.actors.messages.router import AddRoutes, Convey, DropRoutes
+from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes
 from websocket_v6.actors.messages.supervisor import Failed, SourceServes
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.commands import Admit, Expect, Mark, Turn
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import LocalProtocolError, TransportError, UnknownCodeError
-from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.events import Event, Unrecovered
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscribedEntry, SubscriptionList
-from websocket_v6.protocol.exchange.wants import Want, my_asset_want, orderbook_want, ticker_want, trade_want
+from websocket_v6.protocol.exchange.wants import (
+    Closing,
+    Want,
+    candle_want,
+    my_asset_want,
+    orderbook_want,
+    ticker_want,
+    trade_want,
+)
 from websocket_v6.protocol.server.words import Refused
 
 BITCOIN = "ticker KRW-BTC"
@@ -387,3 +396,32 @@ def test_a_client_that_has_gone_leaves_no_route(world: World, way: Way) -> None:
     tell(world.registry, ComponentGone("guest"))
     assert world.next("router", DropRoutes) == DropRoutes(1)
     assert world.health().endpoints[0].leases == 0
+
+
+def test_a_sign_is_asked_of_the_sources_and_a_guest_s_question_goes_on_to_the_router(world: World) -> None:
+    tell(world.registry, AskReach("public"))
+    assert world.next("source", Reach) == Reach("public")
+    assert world.drained("router") == []
+    way = Way(3, Nobody())
+    tell(world.registry, AskReach("public", way))
+    assert world.next("source", Reach) == Reach("public")
+    assert world.next("router", AwaitReach) == AwaitReach("public", way)
+
+
+def test_closed_candles_are_routed_as_such_and_hear_of_their_own_gaps(world: World) -> None:
+    closing = Closing(empty=True, history=5)
+    world.subscribe(1, candle_want("KRW-BTC", closing=closing))
+    assert world.next("router", AddRoutes).closing == closing
+    world.subscribe(2, candle_want("KRW-BTC"), "other")
+    assert world.next("router", AddRoutes).closing is None
+    world.drained("one")
+    world.drained("other")
+    missing = Unrecovered("KRW-BTC", 5, 7, "why", "candle.1m")
+    tell(world.registry, BackfillEnded(2, 5, 7, {"KRW-BTC": 3}, (missing,), "candle.1m"))
+    told = world.next("one", ConnectionChanged)
+    assert (told.state, told.backfill.recovered, told.backfill.unrecovered) == (
+        "backfilled",
+        {"KRW-BTC": 3},
+        (missing,),
+    )
+    assert world.drained("other") == [], "who takes candles as they change misses none of them for good"

@@ -19,6 +19,7 @@ from websocket_v6.actors.messages.component import ConnectionChanged, StreamFail
 from websocket_v6.actors.messages.registry import (
     Asker,
     AskExchange,
+    AskReach,
     ComponentGone,
     Subscribe,
     Unsubscribe,
@@ -117,8 +118,8 @@ def test_it_also_listens_on_loopback() -> None:
         (request_of(X_V6_Auth=None), 403, b""),
         (request_of(X_V6_Auth="0" * 64), 403, b""),
         (request_of(X_V6_Nonce="0" * 31), 403, b""),
-        (request_of(Sec_WebSocket_Protocol=None), 426, b"\r\nSec-WebSocket-Protocol: v6.1\r\n"),
-        (request_of(Sec_WebSocket_Protocol="v5, v7.3"), 426, b"\r\nSec-WebSocket-Protocol: v6.1\r\n"),
+        (request_of(Sec_WebSocket_Protocol=None), 426, b"\r\nSec-WebSocket-Protocol: v6.2\r\n"),
+        (request_of(Sec_WebSocket_Protocol="v5, v7.3"), 426, b"\r\nSec-WebSocket-Protocol: v6.2\r\n"),
         (request_of(Sec_WebSocket_Version="12"), 426, b"Sec-WebSocket-Version"),
         (request_of(Upgrade=None), 426, b""),
         (request_of("/elsewhere"), 404, b""),
@@ -271,6 +272,8 @@ def test_requests_become_leases_and_lists_a_question(house: House) -> None:
     guest.say(REQUEST)
     guest.say('[{"ticket":"mine"},{"method":"LIST_SUBSCRIPTIONS"}]')
     assert house.registry.hear() == AskExchange("public", Asker(watch.component, "mine")), "the same again is nothing"
+    guest.say('[{"ticket":"REACH"},{"method":"REACH"}]')
+    assert house.registry.hear() == AskReach("public", watch.component)
     guest.say('[{"ticket":"t"},{"type":"ticker","codes":["KRW-ETH"]}]')
     more, less = house.registry.hear(), house.registry.hear()
     assert isinstance(more, Subscribe)

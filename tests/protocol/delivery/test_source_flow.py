@@ -216,3 +216,24 @@ TestWalk = Walk.TestCase
 TestWalk.settings = settings(
     max_examples=WALKS // 2, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
 )
+
+
+def test_all_is_read_as_far_as_the_slowest_that_brings_data() -> None:
+    flow = SourceFlow()
+    assert flow.read_ns("public") is None
+    for number in (1, 2):
+        flow.attach(number, "public", number, 2)
+        flow.opened(number, 10 * number)
+    flow.admit(1, 1, is_held=False)
+    flow.admit(2, 1, is_held=True)
+    assert flow.read_ns("public") == 10, "the other is held"
+    flow.reached(1, 50)
+    assert flow.read_ns("public") == 50
+    flow.join(2)
+    assert flow.read_ns("public") == 20
+    flow.take(2)
+    flow.give_back(2, 70)
+    assert flow.read_ns("public") == 50
+    flow.end(1)
+    assert flow.read_ns("public") == 70
+    assert flow.read_ns("private") is None

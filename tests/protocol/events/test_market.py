@@ -34,7 +34,8 @@ def test_every_field_of_a_trade_is_there_under_its_full_name(example: Example, f
 def test_every_field_of_a_candle_is_there_under_its_full_name(example: Example, form: str) -> None:
     event = decode(example.formats[form], epoch=3, received_at=7)
     assert type(event) is CandleEvent
-    assert event.asdict() == {**fields_of(example), "symbol": event.code, "epoch": 3, "received_at": 7}
+    marks = {"closed": False, "backfilled": False, "empty": False}
+    assert event.asdict() == {**fields_of(example), "symbol": event.code, "epoch": 3, "received_at": 7, **marks}
 
 
 @pytest.mark.parametrize(
@@ -93,3 +94,18 @@ def test_a_candle_s_unit_is_its_type() -> None:
     event = decode(example_of("candle.1m").simple.replace("candle.1m", "candle.240m").encode())
     assert isinstance(event, CandleEvent)
     assert (event.type, event.stream) == ("candle.240m", "candle.240m KRW-ETH")
+
+
+def test_a_candle_shows_whether_it_is_final_and_how_it_came() -> None:
+    event = decode(example_of("candle.1m").simple.encode())
+    assert isinstance(event, CandleEvent)
+    closed, fetched, empty = event.as_closed(), event.as_backfilled().as_closed(), event.as_empty()
+    assert [(one.closed, one.backfilled, one.empty) for one in (event, closed, fetched, empty)] == [
+        (False, False, False),
+        (True, False, False),
+        (True, True, False),
+        (True, False, True),
+    ]
+    assert closed.asdict() == {**event.asdict(), "closed": True}
+    assert closed.payload == event.payload
+    assert event.as_closed() is closed, "all takers share one"

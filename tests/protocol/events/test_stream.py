@@ -49,7 +49,7 @@ def test_a_connection_event_shows_all_there_is() -> None:
         "gap_ended_at": 12,
         "reason": "stalled",
         "recovered": 3,
-        "unrecovered": ({"symbol": "KRW-BTC", "started_at": 5, "ended_at": 7, "reason": "too old"},),
+        "unrecovered": ({"symbol": "KRW-BTC", "started_at": 5, "ended_at": 7, "reason": "too old", "type": "trade"},),
     }
     assert event.unrecovered == (missing,)
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from websocket_v6.protocol.exchange.codes import CODE
+from websocket_v6.protocol.exchange.requests import REACH, encode_reach
 from websocket_v6.protocol.exchange.wants import Want
 from websocket_v6.protocol.server import request_reading
 from websocket_v6.protocol.server.list_answer import list_answer
@@ -49,7 +50,7 @@ def test_a_request_is_read_whole() -> None:
 
 def test_the_question_what_is_subscribed_wants_nothing() -> None:
     request = read_request(text({"method": "LIST_SUBSCRIPTIONS"}, TICKET, {"type": "x"}), "public", region="kr")
-    assert request == ("t", (), None, True, ())
+    assert request == ("t", (), None, True, (), False)
 
 
 @pytest.mark.parametrize(
@@ -393,3 +394,12 @@ def test_the_simulator_lists_the_same(asked: tuple[str, str], is_short: bool) ->
     listed = subscriptions_text(parts, "t", short=is_short, answers=Answers())
     shown = read_request(asked[0].encode(), asked[1], region="kr").shown
     assert json.loads(list_answer(shown, "t", "SIMPLE" if is_short else "DEFAULT")) == json.loads(listed)
+
+
+def test_only_a_guest_may_ask_up_to_when_all_has_come() -> None:
+    asked = text(TICKET, {"method": REACH})
+    request, refused = read_guest_request(asked, "public", region="kr")
+    assert (request.is_reach, request.is_list, request.wants, refused) == (True, False, (), ())
+    assert read_guest_request(encode_reach().encode(), "public", region="kr")[0].is_reach
+    with pytest.raises(RequestError):
+        read_request(asked, "public", region="kr")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from websocket_v6 import RemoteProtocolError
 from websocket_v6.protocol.server import words
-from websocket_v6.protocol.server.words import Clock, Refused, Rows, State, Word, decode, encode, encode_rows
+from websocket_v6.protocol.server.words import Clock, Reached, Refused, Rows, State, Word, decode, encode, encode_rows
 
 OPEN = State("open", 7, None, "", "", False, 9)
 REFUSED = Refused(("ticker KRW-BTC",), "INVALID_PARAM", "no")
@@ -44,7 +44,11 @@ states: st.SearchStrategy[State] = st.builds(
     times,
 )
 every_word = (
-    rows | states | st.builds(Clock, times) | st.builds(Refused, st.lists(texts, max_size=3).map(tuple), texts, texts)
+    rows
+    | states
+    | st.builds(Clock, times)
+    | st.builds(Reached, times, st.none() | st.integers(0, 2**53))
+    | st.builds(Refused, st.lists(texts, max_size=3).map(tuple), texts, texts)
 )
 
 
@@ -56,7 +60,7 @@ def test_a_word_comes_as_it_was_said(word: Word) -> None:
 @given(every_word)
 def test_each_word_is_an_array_that_begins_with_its_kind(word: Word) -> None:
     kind, *fields = msgpack.unpackb(as_sent(word), use_list=False)
-    assert kind == {Rows: 1, State: 2, Refused: 3, Clock: 4}[type(word)]
+    assert kind == {Rows: 1, State: 2, Refused: 3, Clock: 4, Reached: 5}[type(word)]
     assert len(fields) == len(word.__struct_fields__)
 
 
@@ -95,6 +99,11 @@ def test_a_damaged_word_is_another_one_or_an_error(word: Word, data: st.DataObje
         [4, None],
         [4, 1, 2],
         [5, 1],
+        [5, -1, 1],
+        [5, 1, -1],
+        [5, 1, 2**53 + 1],
+        [5, 1, 1.5],
+        [6, 1],
         ["rows", 1, [], [], False, False],
         [1, 1, ["a"], [], False, False],
         [1, 1, ["a"], ["b"], False, False],

@@ -16,7 +16,7 @@ from websocket_v6.protocol.errors import (
     WebSocketV6Error,
 )
 from websocket_v6.protocol.limits import RETRY_AFTER
-from websocket_v6.protocol.websocket.handshake import accept_for, check_response, refusal
+from websocket_v6.protocol.websocket.handshake import accept_for, check_response, date_ms, refusal
 
 # The example of RFC 6455, 1.3.
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -250,3 +250,17 @@ def test_a_redirect_says_that_nobody_follows_it(status: int) -> None:
     assert type(error) is TransportError
     assert f"HTTP {status} (<html>welcome</html>), a redirect" in str(error)
     assert "hotel" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "ms"),
+    [
+        ({"Date": "Fri, 20 Nov 2026 12:00:05 GMT"}, 1_795_176_005_000),
+        ({"date": "Fri, 20 Nov 2026 12:00:05 GMT"}, 1_795_176_005_000),
+        ({}, None),
+        ({"Date": "soon"}, None),
+        ({"Date": "Fri, 20 Nov 999999999 12:00:05 GMT"}, None),
+    ],
+)
+def test_what_time_the_answer_says_it_is(headers: dict[str, str], ms: int | None) -> None:
+    assert date_ms(headers) == ms
