@@ -77,12 +77,14 @@ def candle(symbols: Symbols, settings: Settings, *, interval: str) -> Wanted[Can
     return Wanted(CandleEvent, candle_want(symbols, interval=interval, **settings.flags), settings)
 
 
-def my_order(symbols: Symbols | None, settings: Settings) -> Wanted[MyOrderEvent]:
-    return Wanted(MyOrderEvent, my_order_want(symbols), settings, is_private=True)
+def my_order(symbols: Symbols | None, settings: Settings, *, reconcile: bool) -> Wanted[MyOrderEvent]:
+    want = my_order_want(symbols, reconcile=check_flag("reconcile", reconcile))
+    return Wanted(MyOrderEvent, want, settings, is_private=True)
 
 
-def my_asset(settings: Settings) -> Wanted[MyAssetEvent]:
-    return Wanted(MyAssetEvent, my_asset_want(), settings, is_private=True)
+def my_asset(settings: Settings, *, reconcile: bool) -> Wanted[MyAssetEvent]:
+    want = my_asset_want(reconcile=check_flag("reconcile", reconcile))
+    return Wanted(MyAssetEvent, want, settings, is_private=True)
 
 
 def announcement(

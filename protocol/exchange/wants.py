@@ -44,7 +44,8 @@ class Want(NamedTuple):
     """One subscription's wish: a data type, its codes and its options.
 
     `depth` and `level` belong to order books, `categories` and `include_body` to announcements, `timeframe` and
-    `indicators` to indicators. No `codes` means all markets, no `categories` all of them.
+    `indicators` to indicators, `reconcile` to orders and assets: the exchange is asked what it has not sent. No `codes`
+    means all markets, no `categories` all of them.
     """
 
     type: str  # as the exchange spells it: "ticker", "candle.1m", "myOrder", ...
@@ -57,6 +58,7 @@ class Want(NamedTuple):
     indicators: tuple[Indicator, ...] = ()
     snapshot: bool = True
     realtime: bool = True
+    reconcile: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -119,14 +121,14 @@ def candle_want(
     return _public(Want(f"candle.{check_interval(interval)}", check_codes(symbols)), snapshot, realtime)
 
 
-def my_order_want(symbols: str | Iterable[str] | None = None) -> Want:
+def my_order_want(symbols: str | Iterable[str] | None = None, *, reconcile: bool = False) -> Want:
     """Want the account's orders, of all markets unless `symbols` says which."""
-    return Want("myOrder", () if symbols is None else check_codes(symbols), snapshot=False)
+    return Want("myOrder", () if symbols is None else check_codes(symbols), snapshot=False, reconcile=reconcile)
 
 
-def my_asset_want() -> Want:
+def my_asset_want(*, reconcile: bool = False) -> Want:
     """Want the account's balances."""
-    return Want("myAsset", snapshot=False)
+    return Want("myAsset", snapshot=False, reconcile=reconcile)
 
 
 def announcement_want(
