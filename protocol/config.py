@@ -212,6 +212,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if problem:
             raise ConfigError(problem)
 
+    def check_rest_secrecy(self) -> None:
+        """Check that a token may be sent with REST calls.
+
+        Raises:
+            ConfigError: if everybody in between could read it.
+        """
+        base = self.rest_base
+        if base.startswith("http://") and not self.allow_plaintext and not is_loopback(urlsplit(base).hostname or ""):
+            raise ConfigError(
+                f"rest_url={base!r:.80} would carry tokens in clear: give https://, or, only where nobody else is in "
+                "between, set allow_plaintext"
+            )
+
     def without_keys(self) -> "Config":
         """Return this configuration without its keys and its token, for whatever has no business with them."""
         rest_url = self.rest_base if self.token is not None else self.rest_url  # which follows from the token

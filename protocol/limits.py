@@ -182,7 +182,7 @@ LIMITS: Final = (
         LEDGER_CURRENCIES,
         "count",
         "the others are delivered and not compared",
-        "tests/protocol/delivery/test_balances.py::test_no_more_currencies_are_remembered_than_the_limit",
+        "tests/protocol/delivery/test_wallet.py::test_no_more_currencies_are_remembered_than_the_limit",
     ),
     Limit(
         "streams of which a throttled mailbox knows when each is due again",

@@ -9,6 +9,7 @@ import pykka
 from .actors.connection.connection import ConnectionHealth
 from .actors.delivery.edge import Edge
 from .actors.delivery.router import RouterHealth
+from .actors.demand.recoveries import Unreconciled
 from .actors.demand.registry import RegistryHealth
 from .actors.membership.place import MembershipHealth, Role
 from .actors.messages.common import GetHealth, Ref
@@ -28,6 +29,7 @@ __all__ = [
     "KnownGap",
     "RestartHealth",
     "SubscriptionHealth",
+    "Unreconciled",
     "VisitorHealth",
     "gather",
     "is_open",
@@ -77,7 +79,8 @@ class Health(NamedTuple):
     while it finds out. `wanted` are all streams by name, `gaps` the last times in which something may have been missed.
     A host says how it serves its `members`, other processes, and its `visitors` from the network; `cut_off` counts
     those of both that were too slow. `restarts` says which parts of the engine failed a short while ago, or are
-    not there now: what these would say is left out, or 0, until they are started again.
+    not there now: what these would say is left out, or 0, until they are started again. `unreconciled` names own orders
+    or balances that could not be reconciled after a gap, where that is wanted.
     """
 
     role: str
@@ -94,6 +97,7 @@ class Health(NamedTuple):
     visitors: tuple[VisitorHealth, ...] = ()
     cut_off: int = 0
     restarts: tuple[RestartHealth, ...] = ()
+    unreconciled: tuple[Unreconciled, ...] = ()
 
     def __str__(self) -> str:
         guests = f", {self.guests} guests" if self.guests else ""
@@ -115,6 +119,9 @@ class Health(NamedTuple):
                 f"  {sub.type} of {sub.symbols or 'all'} codes: {sub.delivered} delivered, {sub.dropped} dropped, "
                 f"{sub.queued} queued, lag {sub.lag * 1e3:.1f} ms"
             )
+        for one_type in self.unreconciled:
+            since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(one_type.since_ns // 1_000_000_000))
+            lines.append(f"  {one_type.type} not reconciled since {since}: {one_type.reason}")
         for part in self.restarts:
             now = "runs again" if part.next_attempt is None else f"is started again in {part.next_attempt:.1f} s"
             lines.append(f"  {part.part} failed {part.failures} times in a row and {now}: {part.error}")
@@ -161,6 +168,7 @@ def gather(component: Component) -> Steps[Health]:
         visitors=visitors.clients,
         cut_off=members.cut_off + visitors.cut_off,
         restarts=(yield from _restarts(component)),
+        unreconciled=registry.unreconciled,
     )
 
 

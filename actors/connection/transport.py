@@ -282,7 +282,7 @@ class Transport(threading.Thread):
                     self._hand_on(ws, decoder, piece)
                 case words.State():
                     self._turn(piece, now_ns)
-                case words.Refused():
+                case words.Refused() | words.Reconciled():
                     tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, piece))
                 case _:
                     self._say(piece, whole_ns)

@@ -15,6 +15,7 @@ from websocket_v6.actors.base import Actor, tell
 from websocket_v6.actors.messages.common import Credits, GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.registry import Marked, StreamsSeen
 from websocket_v6.actors.messages.router import (
+    AccountAnswer,
     AddRoutes,
     Attach,
     Beat,
@@ -24,12 +25,14 @@ from websocket_v6.actors.messages.router import (
     GetLastValues,
     MailboxDrained,
     Malformed,
+    ReconcileDue,
     RouterInheritance,
     SourceEnded,
     SourceOpened,
     SourceSaid,
     SourceState,
     UseBackfill,
+    UseReconciler,
     UseRegistry,
 )
 from websocket_v6.actors.messages.server import Beaten
@@ -39,11 +42,13 @@ from websocket_v6.protocol.delivery.commands import (
     Admit,
     End,
     Expect,
+    Fenced,
     Forget,
     HoldTrades,
     Join,
     Mark,
     Merge,
+    Missed,
     Retire,
     Turn,
 )
@@ -58,6 +63,7 @@ from .careful import SNAPSHOT, CarefulPath, Incoming
 from .deliveries import Delivery, Taker
 from .holds import Holds
 from .last_values import LastValues
+from .reconciling import Reconciling
 from .routes import Routes
 
 __all__ = ["Router", "RouterHealth"]
@@ -111,6 +117,8 @@ class Router(Actor):
         self._routes = Routes(self._delivery, inheritance.trades if inheritance else {})
         self._holds = Holds(self._routes, self._delivery)
         self._careful = CarefulPath(self._routes, self._holds, self._delivery)
+        accounts = inheritance.accounts if inheritance else None
+        self._reconciling = Reconciling(self._delivery, self.actor_ref, supervisor, self.at, accounts)
         self._received = self._late = self._malformed = 0
         self._malformed_keys: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_MALFORMED)
         self._log_pace = LogPace()  # of types that are malformed
@@ -163,8 +171,11 @@ class Router(Actor):
                 tell(reply_to, Beaten())
             case UseBackfill(backfill):
                 self._holds.use(backfill)
+            case Missed() | Fenced() | AccountAnswer() | ReconcileDue() | UseReconciler():
+                self._reconciling.heed(message)
+                self._convey_late()
             case UseRegistry(registry):
-                self._registry = self._delivery.registry = registry
+                self._registry = self._delivery.registry = self._reconciling.registry = registry
             case GetInheritance():
                 self._delivery.send()  # what is told to be delivered must be
                 return self.inheritance()
@@ -181,7 +192,7 @@ class Router(Actor):
         tell(self._supervisor, Failed("router", self.actor_ref, error, self.inheritance()))
 
     def inheritance(self) -> RouterInheritance:
-        return RouterInheritance(self._routes.trades(), self._flow.whole_ns())
+        return RouterInheritance(self._routes.trades(), self._flow.whole_ns(), self._reconciling.accounts)
 
     # --- the way of a batch
 
@@ -260,8 +271,8 @@ class Router(Actor):
             case SourceOpened(_, _, attachment, at_ns):
                 if self._flow.opened(attachment, at_ns):
                     tell(self._registry, message)
-            case SourceSaid(_, attachment, _, whole_ns):
-                if self._flow.reached(attachment, whole_ns):
+            case SourceSaid(_, attachment, notice, whole_ns):
+                if self._flow.reached(attachment, whole_ns) and not self._reconciling.told(notice):
                     tell(self._registry, message)
             case SourceEnded():
                 self._end(message.attachment, message)
@@ -317,12 +328,15 @@ class Router(Actor):
     # --- routes
 
     def _add(self, message: AddRoutes) -> None:
+        if message.reconcile:
+            message = self._reconciling.add(message)
         taker = self._routes.taker(message)
         taker.call_when_drained(self.actor_ref)
         self._routes.add(message, taker, time.time_ns())
 
     def _drop(self, subscription_id: int, streams: tuple[Stream, ...] | None) -> None:
         taker = self._routes.mailboxes.get(subscription_id)
+        self._reconciling.drop(subscription_id, streams)
         self._routes.drop(subscription_id, streams)
         if taker is not None and streams is None:
             self._release(taker)
@@ -340,7 +354,7 @@ class Router(Actor):
 
     def _convey(self, message: Convey) -> None:
         """Tell a client something, behind its data. An answer says that all from before has come: held trades, too."""
-        if message.is_answer and self._routes.is_held(message.way):
+        if message.is_answer and (self._routes.is_held(message.way) or self._reconciling.is_held(message.way)):
             self._late_news.append(message)
         else:
             self._delivery.send()

@@ -22,6 +22,7 @@ from websocket_v6.actors.messages.registry import (
     DropSource,
     Look,
     Marked,
+    Reconciled,
     SnapshotServed,
     SourceEnded,
     SourceOpened,
@@ -63,6 +64,7 @@ from websocket_v6.protocol.server.words import Refused
 from .inheritance import Claim, RegistryInheritance, inherit
 from .news import News
 from .onlookers import Onlookers
+from .recoveries import Recoveries, Unreconciled
 
 __all__ = ["Registry", "RegistryHealth", "RegistryInheritance"]
 
@@ -73,6 +75,7 @@ class RegistryHealth(NamedTuple):
     components: int
     endpoints: tuple[EndpointHealth, ...]
     malformed: int
+    unreconciled: tuple[Unreconciled, ...] = ()
 
 
 class Due(NamedTuple):
@@ -105,6 +108,7 @@ class Registry(Actor):
         self._numbers = itertools.count(1)  # of askers
         self._timers: dict[str, Timer] = {}
         self._onlookers = Onlookers(lambda message: tell(self._router, message))
+        self._recoveries = Recoveries(self._endpoints, self._tell_watcher)
         self._malformed = 0
         self._news = News()
         for lease, claim in claims.items():
@@ -132,8 +136,8 @@ class Registry(Actor):
                 asker = next(self._numbers)
                 self._askers[asker] = answer
                 self._do(name, self._endpoints[name].question(asker, time.monotonic()))
-            case BackfillEnded():
-                self._tell_backfilled(message)
+            case BackfillEnded() | Reconciled():
+                self._recoveries.tell(message, self._claims, self._watchers)
             case Watch(component_id, component):
                 self._watchers[component_id] = component
             case ComponentGone(component_id):
@@ -146,7 +150,7 @@ class Registry(Actor):
                 return self.inheritance()
             case GetHealth():
                 endpoints = tuple(one.health() for one in self._endpoints.values())
-                return RegistryHealth(len(self._watchers), endpoints, self._malformed)
+                return RegistryHealth(len(self._watchers), endpoints, self._malformed, self._recoveries.unreconciled)
             case _:
                 super().on_receive(message)
         return None
@@ -315,13 +319,13 @@ class Registry(Actor):
 
     def _tell_routes(self, command: Route | Unroute) -> None:
         match command:
-            case Route(lease, streams, replay, snapshots, realtime, begins):
+            case Route(lease, streams, replay, snapshots, realtime, begins, reconcile):
                 claim = self._claims.get(lease)
                 if claim is not None:
                     where = (lease, claim.endpoint, streams, claim.mailbox, claim.component)
                     waits = begins == "next snapshot"
                     snapshots = snapshots or isinstance(claim.mailbox, Way)  # who takes none sorts them out there
-                    tell(self._router, AddRoutes(*where, replay, snapshots, realtime, awaits_snapshot=waits))
+                    tell(self._router, AddRoutes(*where, replay, snapshots, realtime, waits, reconcile))
             case Unroute(lease, gone):
                 tell(self._router, DropRoutes(lease, gone))
                 if gone is None:
@@ -366,17 +370,3 @@ class Registry(Actor):
             asker.set(command.subscriptions)
         else:
             asker.set_exception((type(command.error), command.error, None))
-
-    def _tell_backfilled(self, ended: BackfillEnded) -> None:
-        codes: dict[str, set[str]] = {}  # whose trades a component follows
-        for lease, own in self._endpoints["public"].followers("trade"):
-            claim = self._claims.get(lease)
-            if claim is not None:
-                codes.setdefault(claim.component_id, set()).update(own)
-        for component_id, followed in codes.items():
-            part = ended.of(followed)
-            if part.recovered or part.unrecovered:
-                change = ConnectionChanged(
-                    "public", "backfilled", ended.epoch, time.time_ns(), ended.started_ns, backfill=part
-                )
-                self._tell_watcher(self._watchers.get(component_id), change)

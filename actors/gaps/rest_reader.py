@@ -10,23 +10,28 @@ import queue
 import threading
 import zlib
 from collections.abc import Mapping
-from typing import NamedTuple
-from urllib.parse import urlencode
+from typing import NamedTuple, TypeAlias
+from urllib.parse import quote
 
-from websocket_v6.actors.base import tell
+import pykka
+
+from websocket_v6.actors.base import ask, tell
 from websocket_v6.actors.dialing.attempt import Attempt
 from websocket_v6.actors.dialing.boundary import outside, words_of
 from websocket_v6.actors.dialing.bounded_socket import BoundedSocket
 from websocket_v6.actors.dialing.dial import dial
+from websocket_v6.actors.jwt import SignQuery
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.dialing.place import place_of
-from websocket_v6.protocol.errors import RemoteProtocolError, WebSocketV6Error
+from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.gaps.account_calls import AccountCall
 from websocket_v6.protocol.gaps.fill import Query
 from websocket_v6.protocol.limits import HANDSHAKE_BYTES, REST_BYTES, REST_SECONDS
+from websocket_v6.protocol.secret import HiddenText
 
-__all__ = ["Answered", "Call", "RestReader", "Unanswered"]
+__all__ = ["Answered", "Ask", "Call", "RestReader", "Unanswered"]
 
 TIMEOUT = REST_SECONDS
 USER_AGENT = "websocket_v6"
@@ -42,11 +47,32 @@ class Call(NamedTuple):
     stream: Stream
     query: Query
 
+    @property
+    def target(self) -> tuple[str, str]:
+        """The path, and the query as it is before it is encoded."""
+        return _PATH, "&".join(f"{name}={value}" for name, value in self.query.parameters().items())
+
+
+class Ask(NamedTuple):
+    """Ask about the account, as its owner: in the inquiry with this number about this data type."""
+
+    type: str
+    number: int
+    call: AccountCall
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """The path, and the query as it is before it is encoded, which the token signs."""
+        return self.call.path, self.call.query
+
+
+AnyCall: TypeAlias = Call | Ask
+
 
 class Answered(NamedTuple):
     """The exchange answered the call. The headers' names are in small letters."""
 
-    call: Call
+    call: AnyCall
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -55,18 +81,22 @@ class Answered(NamedTuple):
 class Unanswered(NamedTuple):
     """The exchange did not answer the call, and why."""
 
-    call: Call
+    call: AnyCall
     reason: str
 
 
 class RestReader(threading.Thread):
-    """Makes calls until it is told to finish, which also ends the one under way. `ask` and `finish`: its owner's."""
+    """Makes calls until it is told to finish, which also ends the one under way. `ask` and `finish`: its owner's.
 
-    def __init__(self, config: Config, owner: Ref) -> None:
+    `jwt` makes the tokens of calls about the account, one for each try.
+    """
+
+    def __init__(self, config: Config, owner: Ref, jwt: Ref | None = None) -> None:
         super().__init__(name="rest", daemon=True)
         self._config = config
         self._owner = owner
-        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._jwt = jwt
+        self._calls: queue.SimpleQueue[AnyCall | None] = queue.SimpleQueue()
         self._is_finished = False
         self._attempt: Attempt | None = None
         self._sock: BoundedSocket | None = None  # if the exchange keeps the connection
@@ -79,7 +109,7 @@ class RestReader(threading.Thread):
         except RuntimeError as exc:
             self._problem = words_of(exc)
 
-    def ask(self, call: Call) -> None:
+    def ask(self, call: AnyCall) -> None:
         """Make `call` once those before it are answered."""
         if self._problem:
             tell(self._owner, Unanswered(call, self._problem))
@@ -104,18 +134,29 @@ class RestReader(threading.Thread):
         finally:
             self._hang_up()
 
-    def _make(self, call: Call) -> Answered | Unanswered:
+    def _make(self, call: AnyCall) -> Answered | Unanswered:
         self._attempt = attempt = Attempt(TIMEOUT)
         if self._is_finished:  # before there was anything to abort
             attempt.abort()
         try:
-            with outside(f"GET {_PATH}"):
-                return self._get(call, attempt)
+            secrets = [] if isinstance(call, Call) else [self._token(call)]
+            with outside(f"GET {call.target[0]}", secrets):
+                return self._get(call, attempt, secrets)
         except WebSocketV6Error as exc:
             self._hang_up()
             return Unanswered(call, str(exc))
 
-    def _get(self, call: Call, attempt: Attempt) -> Answered:
+    def _token(self, call: Ask) -> HiddenText:
+        if self._jwt is None:
+            raise LookupError("who asks about an account has keys")
+        self._config.check_rest_secrecy()
+        try:
+            grant = ask(self._jwt, SignQuery(call.call.query), TIMEOUT)
+        except (pykka.ActorDeadError, pykka.Timeout) as exc:
+            raise TransportError("no token for a REST call: its maker is being restarted") from exc
+        return HiddenText(grant.token.reveal())
+
+    def _get(self, call: AnyCall, attempt: Attempt, secrets: list[HiddenText]) -> Answered:
         place = place_of(self._config.rest_base)
         room = REST_BYTES + HANDSHAKE_BYTES
         if self._sock is None:
@@ -124,12 +165,18 @@ class RestReader(threading.Thread):
         attempt.doing = "waiting for the answer"
         connection = http.client.HTTPConnection(place.host, place.port)
         connection.sock = self._sock
-        path = f"{place.path.rstrip('/')}{_PATH}?{urlencode(call.query.parameters())}"
+        path, query = call.target
+        path = f"{place.path.rstrip('/')}{path}" + (f"?{quote(query, safe='=&')}" if query else "")
         headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept": "application/json"}
+        for secret in secrets:
+            headers["Authorization"] = HiddenText(f"Bearer {secret}")
         connection.request("GET", path, headers=headers | {"Accept-Encoding": "gzip"})
         with contextlib.closing(connection.getresponse()) as response:
             body = _read(response)
             found = {name.lower(): value for name, value in response.headers.items()}
+            for secret in secrets:  # some echo all that they were asked, and their words are told
+                body = body.replace(secret.encode(), b"<cut>")
+                found = {name: value.replace(secret, "<cut>") for name, value in found.items()}
             answer = Answered(call, response.status, found, body)
         if connection.sock is None:  # the exchange does not keep it
             self._sock = None

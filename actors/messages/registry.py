@@ -8,6 +8,7 @@ import pykka
 
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
@@ -23,6 +24,7 @@ __all__ = [
     "DropSource",
     "Look",
     "Marked",
+    "Reconciled",
     "SnapshotServed",
     "SourceEnded",
     "SourceOpened",
@@ -135,6 +137,13 @@ class Marked(NamedTuple):
     endpoint: str
     number: int
     flowing_since: float | None
+
+
+class Reconciled(NamedTuple):
+    """The exchange was asked what the stream has not said of the account, in this epoch; and what came of it."""
+
+    epoch: int
+    outcome: Outcome
 
 
 # --- backfill to registry

@@ -4,9 +4,11 @@ import time
 
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.exchange.heads import SubscriptionList
+from websocket_v6.protocol.limits import DOOR_ROWS
 from websocket_v6.protocol.server.list_answer import list_answer
-from websocket_v6.protocol.server.words import Refused, State, encode
+from websocket_v6.protocol.server.words import Missing, Reconciled, Refused, State, encode
 from websocket_v6.protocol.websocket.outgoing import BINARY, TEXT, frame
 
 __all__ = ["news_frame"]
@@ -24,6 +26,8 @@ def news_frame(way: Way, news: object, *, backfills: bool) -> bytes | None:
             return frame(BINARY, encode(_state(news, backfills=backfills)))
         case StreamFailed(_, error, True, streams):
             return frame(BINARY, encode(Refused(streams, type(error).__name__, str(error))))
+        case Outcome():
+            return frame(BINARY, encode(_reconciled(news)))
         case SubscriptionList():
             return frame(TEXT, _as_text(news))
         case _:
@@ -40,6 +44,21 @@ def _state(change: ConnectionChanged, *, backfills: bool) -> State:
         error,
         backfills and change.endpoint == "public",
         time.time_ns(),
+    )
+
+
+def _reconciled(outcome: Outcome) -> Reconciled:
+    type_, started_ns, ended_ns, recovered, unrecovered, error, is_final = outcome
+    name = "" if error is None else type(error).__name__
+    return Reconciled(
+        type_,
+        started_ns,
+        ended_ns,
+        recovered,
+        tuple(Missing(*one) for one in unrecovered[:DOOR_ROWS]),
+        name,
+        "" if error is None else str(error),
+        is_final,
     )
 
 

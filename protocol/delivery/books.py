@@ -1,19 +1,19 @@
 """The books of own orders and of own balances: a ledger each, for the machine of `reconciliation.py`, in events."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, MyAsset, MyAssetEvent
 from websocket_v6.protocol.exchange.streams import ANY
 
-from .balances import Balances, asset_message
+from .wallet import Balances, asset_message
 from .ledger import Ledger, Waiting
 from .order_state import present_state
 from .progress import Said, said_of
-from .reconciliation import Book, When, covers
+from .reconciliation import Book, Reconciliation, When, covers
 from .steps import Answer, Inquire
 
-__all__ = ["AssetBook", "OrderBook", "Wrap"]
+__all__ = ["Accounts", "AssetBook", "OrderBook", "Wrap"]
 
 # Makes an event that was fetched: of a type, a market, a payload, and whether it is of a start.
 Wrap = Callable[[str, str, bytes, bool], Event]
@@ -27,6 +27,10 @@ class OrderBook(Book[Event]):
     def __init__(self, wrap: Wrap) -> None:
         self._wrap = wrap
         self.ledger: Ledger[Event] = Ledger(lambda code, payload, is_start: wrap(self.type, code, payload, is_start))
+
+    def inherit(self, other: "OrderBook") -> None:
+        """Begin with what another book knew."""
+        self.ledger.orders = other.ledger.orders
 
     def code(self, item: Event) -> str:
         return item.symbol
@@ -97,7 +101,10 @@ class AssetBook(Book[Event]):
     def __init__(self, wrap: Wrap) -> None:
         self.balances = Balances()
         self._wrap = wrap
-        self._fetched_at_ms = 0
+
+    def inherit(self, other: "AssetBook") -> None:
+        """Begin with what another book knew."""
+        self.balances = other.balances
 
     def code(self, item: Event) -> str:  # noqa: ARG002
         return ANY
@@ -139,3 +146,31 @@ def _assets(item: Event) -> tuple[MyAsset, ...]:
         return item.assets or () if isinstance(item, MyAssetEvent) else ()
     except RemoteProtocolError:
         return ()  # malformed: the edge will say so
+
+
+class Accounts:
+    """Own orders and own balances of one process, each with the machine that reconciles it."""
+
+    def __init__(self, wrap: Wrap, inherited: "Accounts | None" = None) -> None:
+        self.orders, self.assets = OrderBook(wrap), AssetBook(wrap)
+        self._machines: dict[str, Reconciliation[Event]] = {
+            book.type: Reconciliation(book) for book in (self.orders, self.assets)
+        }
+        if inherited is not None:
+            self.orders.inherit(inherited.orders)
+            self.assets.inherit(inherited.assets)
+            for type_, machine in self._machines.items():
+                machine.inherit(inherited.of(type_))
+
+    def __iter__(self) -> Iterator[Reconciliation[Event]]:
+        return iter(self._machines.values())
+
+    def of(self, type_: str) -> Reconciliation[Event]:
+        """Return the machine of a data type."""
+        return self._machines[type_]
+
+    def present(self, type_: str, codes: frozenset[str], now_ms: int, *, is_whole: bool) -> list[Event]:
+        """Return what is known, for who begins now; `is_whole`: for another process, which has a ledger of its own."""
+        if type_ == self.assets.type:
+            return self.assets.present(now_ms)
+        return self.orders.whole(codes) if is_whole else self.orders.present(codes)

@@ -89,6 +89,11 @@ class Reconciliation(Generic[Item]):
         self._job: Job[Item] | None = None
         self._number = 0
 
+    def inherit(self, other: "Reconciliation[Item]") -> None:
+        """Begin with what one knew that a bug has ended; its book is inherited for itself."""
+        self.covered, self._settled, self.since_ms = other.covered, other._settled, other.since_ms
+        self.missing_since_ns = other.missing_since_ns
+
     @property
     def holds(self) -> bool:
         """Whether live messages wait."""
@@ -97,7 +102,12 @@ class Reconciliation(Generic[Item]):
     @property
     def is_ready(self) -> bool:
         """Whether who comes now can begin with what is known."""
-        return self._is_guest or (not self.holds and _includes(self.covered, self.codes))
+        return self._is_guest or (not self.holds and self.is_covered)
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether all that is wanted is known as it stands."""
+        return _includes(self.covered, self.codes)
 
     @property
     def next_due(self) -> float | None:
@@ -117,7 +127,7 @@ class Reconciliation(Generic[Item]):
             self.book.keep(codes)
         has_grown = not _includes(self.codes, codes)
         self.codes = codes
-        if has_grown and not self._is_guest:
+        if has_grown and not self._is_guest and not _includes(self.covered, codes):
             self._begin(None if self._job is None else self._job.started_ns, now, PATIENCE)
 
     def gap(self, started_ns: int | None, now: float, patience: float, *, is_guest: bool) -> list[Action[Item]]:

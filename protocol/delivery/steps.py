@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Unrecovered
 
-from .balances import Balance
+from .wallet import Balance
 from .progress import Found
 
 __all__ = ["Answer", "Deliver", "Inquire", "OrderEnded", "Outcome", "Welcome"]

@@ -193,9 +193,9 @@ class Endpoint:
             self._changed(now)
         return self._commands(now)
 
-    def followers(self, type_: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Yield the leases of one data type, and their codes."""
-        return ((number, lease.want.codes) for number, lease in self._leases if lease.want.type == type_)
+    def followers(self, type_: str) -> Iterator[tuple[int, Want]]:
+        """Yield the leases of one data type, and what each wants."""
+        return ((number, lease.want) for number, lease in self._leases if lease.want.type == type_)
 
     def _changed(self, now: float) -> None:
         """Have the union served as it is now, soon."""

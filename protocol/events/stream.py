@@ -23,12 +23,14 @@ class ConnectionState(StrEnum):
     """Nothing is wanted of the endpoint any more."""
     BACKFILLED = "backfilled"
     """The gap of an open connection has been seen to: what was `recovered`, and what was not."""
+    RECONCILED = "reconciled"
+    """The exchange was asked what it had not sent of own orders, or balances (`reason`: "myOrder" or "myAsset")."""
     RESTARTING = "restarting"
     """A part of the engine that the endpoint needs has failed and is started again; what that does is told too."""
 
 
 class Unrecovered(NamedTuple):
-    """Trades of one code that are missing after a gap for good, if there were any: those between the two times."""
+    """What is missing of one code for good, if there was anything: trades, or of an order, between the two times."""
 
     symbol: str
     started_at: int  # Unix nanoseconds
@@ -39,7 +41,8 @@ class Unrecovered(NamedTuple):
 class ConnectionEvent(msgspec.Struct, frozen=True):
     """The connection of an endpoint changed its state; messages may be missing where `gap` is given.
 
-    `state` is a ConnectionState: "connecting", "open", "lost", "refused", "closed", "backfilled" or "restarting".
+    `state` is a ConnectionState: "connecting", "open", "lost", "refused", "closed", "backfilled", "reconciled" or
+    "restarting".
     """
 
     endpoint: str  # "public", "private", "info"
@@ -50,7 +53,7 @@ class ConnectionEvent(msgspec.Struct, frozen=True):
     gap_ended_at: int | None = None  # when it was open again: the streams follow its first request, some 100 ms later
     reason: str = ""
     received_at: int = 0  # Unix nanoseconds
-    recovered: int | None = None  # of state "backfilled": the trades that were fetched for this component's codes
+    recovered: int | None = None  # "backfilled": trades fetched for this component's codes; "reconciled": events
     unrecovered: tuple[Unrecovered, ...] = ()
 
     symbol: ClassVar[None] = None  # concerns all codes of the endpoint

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
-from websocket_v6.protocol.delivery.balances import Balance
+from websocket_v6.protocol.delivery.wallet import Balance
 from websocket_v6.protocol.delivery.progress import ENDED, Found, FoundTrade, Progress
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.exchange.codes import CODE

@@ -9,7 +9,7 @@ is told. Pace and sending are left to actors/gaps/reconciler.py.
 
 from collections.abc import Iterable, Iterator
 
-from websocket_v6.protocol.delivery.balances import Balance
+from websocket_v6.protocol.delivery.wallet import Balance
 from websocket_v6.protocol.delivery.progress import Found
 from websocket_v6.protocol.delivery.reconciliation import covers
 from websocket_v6.protocol.delivery.steps import Answer, Inquire
@@ -31,11 +31,10 @@ class Inquiry:
     """One time of asking. `call` is what to ask next, None once all is known; `receive` takes its answer."""
 
     def __init__(self, asked: Inquire, now_ms: int, skew_ms: int = 0) -> None:
-        """`skew_ms` is how far the exchange's clock is ahead of ours."""
         self.asked = asked
         self.now_ms = now_ms
         self.at_ms = 0  # the exchange's clock, once it has answered
-        self._skew_ms = skew_ms
+        self.skew_ms = skew_ms  # how far the exchange's clock is ahead of ours
         self._orders: dict[str, Found] = {}
         self._balances: dict[str, Balance] = {}
         self._unrecovered: list[Unrecovered] = []
@@ -104,7 +103,7 @@ class Inquiry:
             self._take(read_orders(self._body, self.now_ms))
 
     def _read_closed(self, since_ms: int) -> Iterator[AccountCall]:
-        start, end = since_ms + self._skew_ms - MARGIN_MS, self.now_ms + self._skew_ms
+        start, end = since_ms + self.skew_ms - MARGIN_MS, self.now_ms + self.skew_ms
         for _ in range(MOST_CLOSED):
             yield closed(start)
             rows = read_orders(self._body, self.now_ms)

@@ -97,8 +97,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Secret]:
     """What tokens were made so far, wanted or not."""
     made: list[Secret] = []
 
-    def count(keys: Keys, nonce: str, algorithm: str) -> Secret:
-        made.append(make_token(keys, nonce, algorithm))
+    def count(keys: Keys, nonce: str, algorithm: str, query: str = "") -> Secret:
+        made.append(make_token(keys, nonce, algorithm, query))
         return made[-1]
 
     monkeypatch.setattr(subject, "make_token", count)
@@ -266,7 +266,7 @@ def test_the_token_of_a_door_is_the_configured_one_and_no_key_makes_another(benc
 
 
 def break_signing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(keys: Keys, nonce: str, algorithm: str) -> Secret:
+    def fail(keys: Keys, nonce: str, algorithm: str, query: str = "") -> Secret:
         raise RuntimeError("as told")
 
     monkeypatch.setattr(subject, "make_token", fail)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.protocol.demand.parts import Parts
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Join, Retire, Turn
+from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Join, Missed, Retire, Turn
 from websocket_v6.protocol.demand.commands import Answer, Command, Deny, ListSubscriptions, Report, Serves, Tell
 from websocket_v6.protocol.demand.continuity import Continuity
 from websocket_v6.protocol.demand.deadlines import Deadline, Kind

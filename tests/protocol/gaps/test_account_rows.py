@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from websocket_v6.protocol.delivery.balances import Balance
+from websocket_v6.protocol.delivery.wallet import Balance
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import make_event
 from websocket_v6.protocol.gaps.account_rows import read_balances, read_order, read_orders

@@ -65,8 +65,8 @@ def test_only_what_is_doubtful_and_not_open_is_asked_for_by_id_a_hundred_at_a_ti
 
 def test_what_is_nowhere_the_second_time_is_missing() -> None:
     inquiry = Inquiry(asked(doubtful=("O1",), since_ms=NOW_MS - 5000, is_last=True), NOW_MS)
-    for rows in ([], [], []):
-        give(inquiry, rows)
+    for _ in range(3):
+        give(inquiry, [])
     (missing,) = inquiry.answer().unrecovered
     assert (missing.started_at, missing.ended_at) == ((NOW_MS - 5000) * 1_000_000, NOW_MS * 1_000_000)
     assert "O1" in missing.reason

@@ -3,7 +3,7 @@
 import json
 from decimal import Decimal
 
-from websocket_v6.protocol.delivery.balances import FRESH, Balance, Balances, asset_message
+from websocket_v6.protocol.delivery.wallet import FRESH, Balance, Balances, asset_message
 from websocket_v6.protocol.events import MyAsset
 from websocket_v6.protocol.limits import LEDGER_CURRENCIES
 
