@@ -12,7 +12,6 @@ from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, WebSocketClientProxy
 from websocket_v6.protocol.errors import AuthenticationError
 from websocket_v6.simulator import Simulator
-from websocket_v6.simulator.answers import Answers
 
 SERVED = {"myOrder *", "myAsset *"}
 CODE = "KRW-ETH"
@@ -211,10 +210,11 @@ def test_only_the_markets_that_are_wanted_are_delivered(sim: Simulator, bot: Cal
 
 
 def test_without_the_permission_it_is_told_once_and_the_rest_goes_on(
-    sim: Simulator, bot: Callable[..., Bot], quick: Config, caplog: pytest.LogCaptureFixture
+    sim: Simulator, bot: Callable[..., Bot], caplog: pytest.LogCaptureFixture
 ) -> None:
-    sim.add_key("assets-alone", sim.secret_key, permissions=("assets",))
-    one = bot(msgspec.structs.replace(quick, access_key="assets-alone", secret_key=sim.secret_key))
+    body = {"error": {"name": "out_of_scope", "message": "Out of scope."}}
+    sim.refuse(403, times=None, body=body, endpoint="/v1/orders/open")
+    one = bot()
     with caplog.at_level(logging.WARNING):
         one.follow()
         one.wait_reconciled(1, "myAsset")
@@ -223,16 +223,15 @@ def test_without_the_permission_it_is_told_once_and_the_rest_goes_on(
     assert isinstance(error, AuthenticationError)
     assert error.name == "out_of_scope"
     assert "view orders" in str(error)
-    assert one.holdings() == truth_of(sim, "assets-alone")
+    assert one.holdings() == truth(sim)
     health = one.proxy.health()
     assert [each.type for each in health.unreconciled] == ["myOrder"]
     assert "myOrder not reconciled since" in str(health)
     assert "myOrder is not reconciled" in caplog.text
     assert sim.secret_key not in caplog.text
-
-
-def truth_of(sim: Simulator, key: str) -> dict[str, tuple[Any, Any]]:
-    return {name: amounts for name, amounts in sim.balances(key).items() if any(amounts)}
+    live = sim.place_order(CODE, "BID", price="98", volume="100")
+    wait_until(lambda: one.shown(live) == [("wait", False)], "the live order")
+    assert len(one.errors) == 1
 
 
 def test_an_exchange_that_does_not_answer_holds_nothing_up_for_long_and_is_asked_again(
@@ -282,14 +281,31 @@ def test_no_key_or_token_is_in_any_event_or_line(
         assert secret not in shown
 
 
-@pytest.mark.slow
-def test_a_bot_that_uses_nearly_the_whole_limit_is_never_refused_for_our_sake(quick: Config) -> None:
-    with Simulator(markets=[CODE], answers=Answers()) as sim:
-        one = Bot("bot", msgspec.structs.replace(quick, url=sim.url, rest_url=""))
-        try:
-            one.follow()
-            one.wait_reconciled(1)
-            one.wait_reconciled(1, "myAsset")
-        finally:
-            one.proxy.cleanup()
-        assert not [call for call in sim.rest_calls() if "429" in call]
+def test_calls_that_are_too_many_are_made_later_and_nothing_is_lost(sim: Simulator, bot: Callable[..., Bot]) -> None:
+    one = bot()
+    one.follow(assets=False)
+    one.wait_reconciled(1)
+    uuid = sim.place_order(CODE, "BID", price="99.5", volume="100")
+    wait_until(lambda: one.shown(uuid), "the live order")
+    sim.refuse(429, times=2, endpoint="/v1/orders/open")
+    gap(sim, lambda: sim.cancel_order(uuid), {"myOrder *"})
+    wait_until(lambda: one.shown(uuid)[-1] == ("cancel", True), "the cancellation")
+    assert one.errors == []
+
+
+def test_a_component_that_fails_and_one_that_is_slow_change_nothing_for_others(
+    sim: Simulator, bot: Callable[..., Bot]
+) -> None:
+    one = bot()
+
+    def fail(event: Any) -> None:
+        raise ValueError("as told")
+
+    bad = bot()
+    bad.proxy.subscribe_my_order(fail, reconcile=True, error_handler=bad.errors.append)
+    one.follow(assets=False)
+    one.wait_reconciled(1)
+    uuids: list[str] = []
+    gap(sim, lambda: uuids.append(sim.place_order(CODE, "BID", price="99.5", volume="100")), {"myOrder *"})
+    wait_until(lambda: uuids and one.shown(uuids[0]) == [("wait", True)], "the order of the gap")
+    wait_until(lambda: len(bad.errors) == 1, "what the callback raised")
