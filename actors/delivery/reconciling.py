@@ -17,7 +17,7 @@ from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.books import Accounts
 from websocket_v6.protocol.delivery.commands import Fenced, Missed
 from websocket_v6.protocol.delivery.reconciliation import Action, Reconciliation, covers
-from websocket_v6.protocol.delivery.steps import Deliver, Inquire, OrderEnded, Outcome, Welcome
+from websocket_v6.protocol.delivery.steps import Deliver, Inquire, OrderEnded, Outcome, Release, Welcome
 from websocket_v6.protocol.events import Event, Unrecovered, make_event
 from websocket_v6.protocol.exchange.streams import Stream, split, stream_of
 from websocket_v6.protocol.server import words
@@ -169,6 +169,9 @@ class Reconciling(Mouth):
                 case Deliver(items):
                     for item in items:
                         self._give(machine, item)
+                case Release(items):
+                    for item in items:
+                        self._do(machine, machine.hear(item, time.monotonic()))
                 case Welcome():
                     self._welcome(machine)
                 case Inquire() | OrderEnded():

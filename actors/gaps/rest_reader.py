@@ -26,8 +26,8 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.dialing.place import place_of
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
-from websocket_v6.protocol.gaps.account_calls import AccountCall
 from websocket_v6.protocol.gaps.fill import Query
+from websocket_v6.protocol.gaps.inquiry_calls import AccountCall
 from websocket_v6.protocol.limits import HANDSHAKE_BYTES, REST_BYTES, REST_SECONDS
 from websocket_v6.protocol.secret import HiddenText
 

@@ -6,12 +6,12 @@ from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, MyAsset, MyAssetEvent
 from websocket_v6.protocol.exchange.streams import ANY
 
-from .wallet import Balances, asset_message
 from .ledger import Ledger, Waiting
 from .order_state import present_state
 from .progress import Said, said_of
 from .reconciliation import Book, Reconciliation, When, covers
 from .steps import Answer, Inquire
+from .wallet import Balances, asset_message
 
 __all__ = ["Accounts", "AssetBook", "OrderBook", "Wrap"]
 

@@ -7,12 +7,12 @@ A machine: times are passed in, and every input returns what is to be done. What
 `Book`; what to ask, `protocol/gaps/inquiry.py`. A process whose data comes through a door has a host that asks for it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from websocket_v6.protocol.exchange.streams import ANY
 
-from .steps import Answer, Deliver, Inquire, OrderEnded, Outcome, Welcome
+from .steps import Answer, Deliver, Inquire, OrderEnded, Outcome, Release, Welcome
 
 __all__ = ["PATIENCE", "SECOND", "Action", "Book", "Reconciliation", "When", "covers"]
 
@@ -23,7 +23,7 @@ LONGEST_RETRY = 60.0
 Item = TypeVar("Item")
 
 
-Action: TypeAlias = Deliver[Item] | Welcome | Outcome | Inquire | OrderEnded
+Action: TypeAlias = Deliver[Item] | Release[Item] | Welcome | Outcome | Inquire | OrderEnded
 
 
 class When(NamedTuple):
@@ -139,9 +139,9 @@ class Reconciliation(Generic[Item]):
             self.missing_since_ns = min(started_ns, self.missing_since_ns or started_ns)
             self._settled = self.covered
         if is_guest:
-            held = self._let_go(now)
+            held = self._let_go()
             self._job = None
-            return [*held, Welcome()]
+            return [Welcome(), *held]
         if self.missing_since_ns is not None or self._job is not None:
             self._begin(self.missing_since_ns, now, min(patience, PATIENCE))
         elif not _includes(self.covered, self.codes):
@@ -198,8 +198,8 @@ class Reconciliation(Generic[Item]):
         job.asked = 0
         if answer.error is not None:
             return self._failed(job, answer, now, now_ns)
-        if not self.since_ms:
-            self.since_ms = answer.at_ms
+        if not self.covered:  # else it knows of longer ago, from a host perhaps
+            self.since_ms = self.since_ms or answer.at_ms
         when = When(now, now_ns // 1_000_000, self._settled, self.since_ms)
         items = self.book.find(answer, job.held, when)
         job.answers += 1
@@ -207,7 +207,7 @@ class Reconciliation(Generic[Item]):
         self.covered = self.codes
         # Those that have waited begin with what was found, and hear after that what everybody does.
         actions: list[Action[Item]] = [Deliver(tuple(items))] if items else []
-        actions += [Welcome(), *self._let_go(now)]
+        actions += [Welcome(), *self._let_go()]
         is_last = job.answers > 1
         if is_last:
             self._job = self.missing_since_ns = None
@@ -223,7 +223,7 @@ class Reconciliation(Generic[Item]):
         actions: list[Action[Item]] = []
         if answer.is_final:
             self._job = None
-            actions = [Welcome(), *self._held_of(job, now)]
+            actions = [Welcome(), *_release(job)]
         else:
             job.next_at = now + max(min(SECOND * 2 ** (job.failures - 1), LONGEST_RETRY), answer.retry_after)
         if answer.is_final or (job.failures > 1 and not job.is_told):
@@ -250,24 +250,18 @@ class Reconciliation(Generic[Item]):
             return []
         actions: list[Action[Item]] = []
         if job.held_until is not None and job.held_until <= now:
-            actions = [Welcome(), *self._let_go(now)]
+            actions = [Welcome(), *self._let_go()]
         if job.next_at is not None and job.next_at <= now and job.fence is not None:
             actions += self._ask(job)
         return actions
 
-    def _let_go(self, now: float) -> list[Action[Item]]:
-        return [] if self._job is None else self._held_of(self._job, now)
+    def _let_go(self) -> list[Action[Item]]:
+        return [] if self._job is None else _release(self._job)
 
-    def _held_of(self, job: Job[Item], now: float) -> list[Action[Item]]:
-        held, job.held, job.held_until = job.held, [], None
-        news = tuple(self._news(held, now))
-        return [Deliver(news)] if news else []
 
-    def _news(self, held: Iterable[Item], now: float) -> Iterable[Item]:
-        for item in held:
-            is_start = not covers(self._settled, self.book.code(item))
-            if self.book.hear(item, now, is_start=is_start, is_fetched=False):
-                yield item
+def _release(job: Job[Item]) -> list[Action[Item]]:
+    held, job.held, job.held_until = job.held, [], None
+    return [Release(tuple(held))] if held else []
 
 
 def covers(codes: frozenset[str], code: str) -> bool:

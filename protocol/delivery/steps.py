@@ -6,10 +6,10 @@ from typing import Generic, NamedTuple, TypeVar
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Unrecovered
 
-from .wallet import Balance
 from .progress import Found
+from .wallet import Balance
 
-__all__ = ["Answer", "Deliver", "Inquire", "OrderEnded", "Outcome", "Welcome"]
+__all__ = ["Answer", "Deliver", "Inquire", "OrderEnded", "Outcome", "Release", "Welcome"]
 
 Item = TypeVar("Item")
 
@@ -59,6 +59,12 @@ class Answer(NamedTuple):
 
 class Deliver(NamedTuple, Generic[Item]):
     """Deliver these to all that take part, in this order."""
+
+    items: tuple[Item, ...]
+
+
+class Release(NamedTuple, Generic[Item]):
+    """Have these heard now, in this order: they have waited."""
 
     items: tuple[Item, ...]
 

@@ -13,8 +13,8 @@ from decimal import Decimal
 
 import msgspec
 
-from websocket_v6.protocol.delivery.wallet import Balance
 from websocket_v6.protocol.delivery.progress import ENDED, Found, FoundTrade, Progress
+from websocket_v6.protocol.delivery.wallet import Balance
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.exchange.codes import CODE
 from websocket_v6.protocol.outside_text import excerpt, outside_text

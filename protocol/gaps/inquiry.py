@@ -9,14 +9,14 @@ is told. Pace and sending are left to actors/gaps/reconciler.py.
 
 from collections.abc import Iterable, Iterator
 
-from websocket_v6.protocol.delivery.wallet import Balance
 from websocket_v6.protocol.delivery.progress import Found
 from websocket_v6.protocol.delivery.reconciliation import covers
 from websocket_v6.protocol.delivery.steps import Answer, Inquire
+from websocket_v6.protocol.delivery.wallet import Balance
 from websocket_v6.protocol.events import Unrecovered
 
-from .account_calls import CLOSED_ROWS, PAGE, WEEK_MS, AccountCall, accounts, by_ids, closed, one_order, open_orders
 from .account_rows import read_balances, read_order, read_orders
+from .inquiry_calls import CLOSED_ROWS, PAGE, WEEK_MS, AccountCall, accounts, by_ids, closed, one_order, open_orders
 
 __all__ = ["Inquiry"]
 

@@ -1,4 +1,4 @@
-"""Own orders after a gap, for several processes: one asks the exchange, all hear the same once, and its heir goes on."""
+"""Own orders after a gap, for several processes: one asks the exchange, all hear the same once, its heir goes on."""
 
 import json
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def follow(process: Process, id: str, **options: Any) -> None:  # noqa: A002
 
 def wait_reconciled(process: Process, count: int) -> None:
     def has_been() -> bool:
-        return sum(one["state"] == "reconciled" for one in process.told("private")) >= count
+        return [one["state"] for one in process.told("private")].count("reconciled") >= count
 
     wait_until(has_been, f"process {process.pid} reconciled {count} times")
 

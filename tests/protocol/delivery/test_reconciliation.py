@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 from websocket_v6.protocol.delivery.books import OrderBook
+from websocket_v6.protocol.delivery.progress import Found, Progress
 from websocket_v6.protocol.delivery.reconciliation import PATIENCE, SECOND, Reconciliation
-from websocket_v6.protocol.delivery.steps import Answer, Deliver, Inquire, Outcome, Welcome
+from websocket_v6.protocol.delivery.steps import Answer, Deliver, Inquire, Outcome, Release, Welcome
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.streams import ANY
@@ -30,6 +31,12 @@ def order(uuid: str = "O1", state: str = "wait", code: str = "KRW-BTC", **fields
     body = {"type": "myOrder", "code": code, "uuid": uuid, "state": state, "trades_count": 0} | fields
     body |= {"timestamp": 1, "stream_type": "REALTIME"}
     return make_event(f"myOrder {code}", json.dumps(body).encode(), 1, 0)
+
+
+def found(uuid: str, made_ms: int) -> Found:
+    """Return an order that was cancelled, as REST has it."""
+    body = {"type": "myOrder", "code": "KRW-BTC", "uuid": uuid, "state": "cancel", "timestamp": 1}
+    return Found(uuid, "KRW-BTC", Progress(has_ended=True), made_ms, json.dumps(body).encode())
 
 
 def started(codes: frozenset[str] = ALL) -> Reconciliation[Event]:
@@ -63,7 +70,7 @@ def test_those_that_wait_begin_with_what_was_found_and_then_hear_what_waited() -
     one.hear(waited, 0.1)
     assert not one.is_ready
     actions = one.answered(Answer(1), 0.2, S)
-    assert actions[:2] == [Welcome(), Deliver((waited,))]
+    assert actions[:2] == [Welcome(), Release((waited,))]
     assert isinstance(actions[2], Outcome)
     assert one.is_ready
     assert one.next_due == SECOND
@@ -198,3 +205,31 @@ def test_an_heir_whose_host_had_reconciled_asks_from_its_end() -> None:
     (asked,) = one.fenced(33.1, 33 * S)
     assert isinstance(asked, Inquire)
     assert asked.since_ms == 32_000
+
+
+def test_an_heir_is_told_of_orders_that_were_made_before_it_first_asked() -> None:
+    one = machine()
+    one.want(ALL, 0.0)
+    one.gap(None, 0.0, PATIENCE, is_guest=True)
+    one.reconciled(Outcome("myOrder", None, S, 0))
+    one.gap(32 * S, 33.0, PATIENCE, is_guest=False)
+    one.fenced(33.1, 33 * S)
+    made = found("O9", made_ms=32_500)
+    actions = one.answered(Answer(1, at_ms=33_000, orders=(made,)), 33.2, 33 * S)
+    assert [
+        getattr(each, "uuid", "") for action in actions if isinstance(action, Deliver) for each in action.items
+    ] == ["O9"]
+
+
+def test_who_began_by_itself_is_not_told_of_orders_that_were_over_before() -> None:
+    one = machine()
+    one.want(ALL, 0.0)
+    one.fenced(0.0, S)
+    one.answered(Answer(1, at_ms=30_000), 0.1, S)
+    one.gap(32 * S, 33.0, PATIENCE, is_guest=False)
+    one.fenced(33.1, 33 * S)
+    orders = (found("old", made_ms=29_000), found("new", made_ms=30_000))
+    actions = one.answered(Answer(2, at_ms=33_000, orders=orders), 33.2, 33 * S)
+    assert [
+        getattr(each, "uuid", "") for action in actions if isinstance(action, Deliver) for each in action.items
+    ] == ["new"]

@@ -14,13 +14,13 @@ from urllib.parse import parse_qsl
 
 from websocket_v6.protocol.delivery.books import AssetBook, OrderBook
 from websocket_v6.protocol.delivery.reconciliation import Action, Reconciliation
-from websocket_v6.protocol.delivery.steps import Answer, Deliver, Inquire, OrderEnded, Outcome, Welcome
+from websocket_v6.protocol.delivery.steps import Answer, Deliver, Inquire, OrderEnded, Outcome, Release, Welcome
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.streams import ANY
-from websocket_v6.protocol.gaps.account_calls import AccountCall
 from websocket_v6.protocol.gaps.account_pace import AccountPace
 from websocket_v6.protocol.gaps.inquiry import Inquiry
+from websocket_v6.protocol.gaps.inquiry_calls import AccountCall
 
 __all__ = ["EPOCH_S", "World"]
 
@@ -216,6 +216,9 @@ class World:
             match action:
                 case Deliver(items):
                     (self.delivered if machine is self.machine else self.assets).extend(items)
+                case Release(items):
+                    for item in items:
+                        self._do(machine.hear(item, self.now), machine)
                 case Inquire():
                     inquiry = Inquiry(action, int((EPOCH_S + self.now) * 1000))
                     self._inquiries[action.type] = inquiry

@@ -8,8 +8,8 @@ import pytest
 from websocket_v6.protocol.delivery.steps import Inquire
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.exchange.streams import ANY
-from websocket_v6.protocol.gaps.account_calls import CLOSED_ROWS, PAGE, WEEK_MS
 from websocket_v6.protocol.gaps.inquiry import MARGIN_MS, MOST_CLOSED, MOST_READ_AGAIN, MOST_TRADES, Inquiry
+from websocket_v6.protocol.gaps.inquiry_calls import CLOSED_ROWS, PAGE, WEEK_MS
 
 ALL = frozenset({ANY})
 NOW_MS = 1_800_000_000_000

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from websocket_v6.protocol.gaps.account_calls import PAGE
+from websocket_v6.protocol.gaps.inquiry_calls import PAGE
 
 from .account_world import CODE, World
 

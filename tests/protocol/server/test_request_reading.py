@@ -393,3 +393,17 @@ def test_the_simulator_lists_the_same(asked: tuple[str, str], is_short: bool) ->
     listed = subscriptions_text(parts, "t", short=is_short, answers=Answers())
     shown = read_request(asked[0].encode(), asked[1], region="kr").shown
     assert json.loads(list_answer(shown, "t", "SIMPLE" if is_short else "DEFAULT")) == json.loads(listed)
+
+
+def test_a_guest_may_have_own_orders_and_assets_reconciled_and_a_plain_client_not() -> None:
+    asked = [{"ticket": "t"}, {"type": "myOrder", "reconcile": True}, {"type": "myAsset", "reconcile": True}]
+    asked += [{"type": "announcement", "reconcile": True}]
+    text = msgspec.json.encode(asked)
+    read, refused = read_guest_request(text, "private", region="kr")
+    assert [(want.type, want.reconcile) for want in read.wants] == [
+        ("myOrder", True),
+        ("myAsset", True),
+        ("announcement", False),
+    ]
+    assert refused == ()
+    assert not any(want.reconcile for want in read_request(text, "private", region="kr").wants)

@@ -1,6 +1,6 @@
 """Queries as the exchange reads them, and as their hash is made."""
 
-from websocket_v6.protocol.gaps.account_calls import accounts, by_ids, closed, one_order, open_orders
+from websocket_v6.protocol.gaps.inquiry_calls import accounts, by_ids, closed, one_order, open_orders
 
 
 def test_open_orders_are_asked_for_in_both_states_oldest_first() -> None:
