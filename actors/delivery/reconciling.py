@@ -193,6 +193,7 @@ class Reconciling(Mouth):
             tell(self._supervisor, Need("reconciler"))
 
     def _tell(self, outcome: Outcome) -> None:
+        self._delivery.flush()  # first what came of it, then that it is over
         tell(self.registry, Reconciled(self._epoch, outcome))
         ways = [one.taker.mailbox for one in self._followers.values() if one.type == outcome.type]
         for way in dict.fromkeys(way for way in ways if isinstance(way, Way)):
