@@ -1,8 +1,8 @@
 """An order watcher that keeps its book right.
 
-Tells the life of each order of the account in a line, and what is open. The exchange sends nothing of what happens while
-there is no connection; with `reconcile` it is asked, at the start and after each gap, so an order that was filled or
-cancelled meanwhile does not stay in the book for good.
+Tells the life of each order of the account in a line, and what is open. The exchange sends nothing of what happens
+while there is no connection; with `reconcile` it is asked, at the start and after each gap, so an order that was filled
+or cancelled meanwhile does not stay in the book for good.
 
     UPBIT_ACCESS_KEY=... UPBIT_SECRET_KEY=... python examples/order_watcher.py
 """

@@ -1,6 +1,8 @@
 """Own orders after a gap, for several processes: one asks the exchange, all hear the same once, its heir goes on."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -196,3 +198,28 @@ def test_other_keys_have_a_ledger_and_calls_of_their_own(sim: Simulator, start: 
     follow(other, "b")
     wait_until(lambda: states(host, "a") == {mine: "wait"}, "the host's order")
     wait_until(lambda: states(other, "b") == {theirs: "wait"}, "the other's order")
+
+
+def test_a_guest_that_lost_only_its_door_has_the_host_s_ledger_and_nobody_is_asked(
+    sim: Simulator, start: Start, keys: dict[str, str]
+) -> None:
+    limits = {"constants": {"actors.server.server.BUDGET": 200_000}}
+    gone = sim.place_order(CODE, "BID", price="99.5", volume="100")
+    host, guest = host_and_guest(sim, start, keys, **limits)
+    guest.do("subscribe", id="c", type="trade", codes=["KRW-XRP"])
+    sim.wait_served({"trade KRW-XRP"})
+    wait_until(lambda: calls(sim) == 2, "the second time of the start")
+    os.kill(guest.pid, signal.SIGSTOP)
+    for _ in range(3000):
+        sim.trade("KRW-XRP")
+    wait_until(lambda: not sim.connections("public")[-1].open, "the guest being cut off")
+    sim.cancel_order(gone)
+    sim.place_order("KRW-BTC", "BID", price="50000", order_type="price")
+    new = sim.place_order(CODE, "BID", price="98", volume="100")
+    wait_until(lambda: states(host, "a") == sim.orders(), "the host's orders")
+    os.kill(guest.pid, signal.SIGCONT)
+    wait_until(lambda: states(guest, "b") == sim.orders(), "the guest's orders")
+    assert trades(guest, "b") == trades(host, "a")
+    assert [one["state"] for one in orders(guest, "b") if one["uuid"] == new] == ["wait"]
+    assert guest.role == "guest"
+    assert calls(sim) == 2
