@@ -109,7 +109,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     Trades missed in a gap:
         backfill: fetch them over REST.
         backfill_max_gap: nothing is fetched of a longer gap.
-        backfill_timeout: live trades wait no longer than this for those before them.
+        backfill_timeout: live trades wait no longer than this for those before them; own orders and balances that are
+            reconciled no longer than that either, nor than 5 s.
 
     Raises:
         ConfigError: if a value makes no sense.

@@ -134,6 +134,13 @@ class World:
                 order.state = "done"
                 self._changed(order, "done")
 
+    def trigger(self, uuid: str) -> None:
+        """Let an order that watched wait."""
+        order = self.orders[uuid]
+        if order.state == "watch":
+            order.state = "wait"
+            self._changed(order, "wait")
+
     def cancel(self, uuid: str) -> None:
         order = self.orders[uuid]
         if order.state in ("wait", "watch"):

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from .account_world import World
 
+STEP_REST = (st.integers(0, 7), st.floats(0.0, 1.5, allow_nan=False))  # which order or currency, and the pause after it
 STEP = st.tuples(
-    st.sampled_from(["place", "fill", "fill all", "cancel", "pay", "lose", "connect", "trigger", "wait"]),
-    st.integers(0, 7),
-    st.floats(0.0, 1.5, allow_nan=False),
+    st.sampled_from(["place", "place", "fill", "fill", "fill all", "cancel", "pay", "lose", "connect", "trigger"]),
+    *STEP_REST,
 )
+MISSED = st.tuples(st.sampled_from(["place", "fill", "fill all", "cancel", "pay"]), *STEP_REST)
+OPEN = ("wait", "watch")
 LAGS = st.lists(st.floats(0.0, 1.99), min_size=1, max_size=40)
 
 
@@ -21,7 +23,9 @@ def act(world: World, what: str, which: int) -> None:
     uuid: Any = uuids[which % len(uuids)] if uuids else None
     match what:
         case "place" if len(uuids) < 5:
-            world.place(volume=3)
+            world.place(volume=3, state="watch" if which == 7 else "wait")
+        case "trigger" if uuid:
+            world.trigger(uuid)
         case "fill" if uuid:
             world.fill(uuid)
         case "fill all" if uuid:
@@ -38,8 +42,10 @@ def act(world: World, what: str, which: int) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(STEP, max_size=40), LAGS)
-def test_what_is_delivered_comes_to_the_truth(steps: list[tuple[str, int, float]], lags: list[float]) -> None:
+@given(st.lists(STEP, max_size=40), st.lists(MISSED, min_size=1, max_size=4), LAGS)
+def test_what_is_delivered_comes_to_the_truth(
+    steps: list[tuple[str, int, float]], missed: list[tuple[str, int, float]], lags: list[float]
+) -> None:
     behind = iter(lags * 1000)
     world = World(lambda: next(behind))
     world.connect()
@@ -47,8 +53,11 @@ def test_what_is_delivered_comes_to_the_truth(steps: list[tuple[str, int, float]
     for what, which, pause in steps:
         act(world, what, which)
         world.run(pause)
-    if not world.is_connected:
-        world.connect()
+    world.lose()
+    for what, which, pause in missed:
+        act(world, what, which)
+        world.run(pause / 3)
+    world.connect()
     world.run(5.0)
     truth = {uuid: order.state for uuid, order in world.orders.items()}
     assert world.states() == truth
@@ -79,9 +88,9 @@ def test_a_start_in_the_midst_shows_what_is_open_and_nothing_that_was(
         world.run(pause)
     world.run(5.0)
     truth = {uuid: order.state for uuid, order in world.orders.items()}
-    open_ = {uuid for uuid, state in truth.items() if state == "wait"}
+    open_ = {uuid for uuid, state in truth.items() if state in OPEN}
     states = world.states()
-    assert {uuid for uuid, state in states.items() if state == "wait"} == open_
+    assert {uuid for uuid, state in states.items() if state in OPEN} == open_
     assert all(truth[uuid] == state for uuid, state in states.items())
     made = {trade[0] for order in world.orders.values() for trade in order.trades}
     assert made - old <= set(world.trades()) <= made - old | recent
