@@ -282,8 +282,8 @@ class WebSocketClientProxy(Face):
 
         Whenever it is registered, it is called with the present state of each first, where that is known.
 
-        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed", "backfilled" or
-        "restarting".
+        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed", "backfilled",
+        "reconciled" or "restarting".
         """
         finish(self._connections_told(callback))
 
