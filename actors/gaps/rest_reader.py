@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
 
-import pykka
-
 from websocket_v6.actors.base import ask, tell
 from websocket_v6.actors.dialing.attempt import Attempt
 from websocket_v6.actors.dialing.boundary import outside, words_of
@@ -152,7 +150,9 @@ class RestReader(threading.Thread):
         self._config.check_rest_secrecy()
         try:
             grant = ask(self._jwt, SignQuery(call.call.query), TIMEOUT)
-        except (pykka.ActorDeadError, pykka.Timeout) as exc:
+        except WebSocketV6Error:
+            raise
+        except Exception as exc:  # also a bug of its maker's, which is seen to where it is
             raise TransportError("no token for a REST call: its maker is being restarted") from exc
         return HiddenText(grant.token.reveal())
 

@@ -10,6 +10,11 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, WebSocketClientProxy
+from websocket_v6.actors.base import Actor
+from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.demand.registry import Registry
+from websocket_v6.actors.gaps.reconciler import Reconciler
+from websocket_v6.actors.jwt import Jwt
 from websocket_v6.protocol.errors import AuthenticationError
 from websocket_v6.simulator import Simulator
 
@@ -309,3 +314,46 @@ def test_a_component_that_fails_and_one_that_is_slow_change_nothing_for_others(
     gap(sim, lambda: uuids.append(sim.place_order(CODE, "BID", price="99.5", volume="100")), {"myOrder *"})
     wait_until(lambda: uuids and one.shown(uuids[0]) == [("wait", True)], "the order of the gap")
     wait_until(lambda: len(bad.errors) == 1, "what the callback raised")
+
+
+@pytest.mark.parametrize("kind", [Reconciler, Router, Jwt, Registry], ids=lambda kind: kind.__name__)
+def test_a_bug_in_the_midst_of_it_costs_nothing(
+    sim: Simulator, bot: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch, kind: type[Actor]
+) -> None:
+    """The actor fails while the exchange is asked about a gap; what was known outlives it, and nothing comes twice."""
+    one = bot()
+    one.follow(assets=False)
+    one.wait_reconciled(1)
+    bought_before = sim.place_order("KRW-BTC", "BID", price="60000", order_type="price")
+    gone = sim.place_order(CODE, "BID", price="99.5", volume="100")
+    wait_until(lambda: one.shown(gone), "the live order")
+    receive: Callable[..., object] = kind.on_receive
+    is_broken = False
+
+    def receive_or_fail(actor: Any, message: object) -> object:
+        nonlocal is_broken
+        if is_broken:
+            is_broken = False
+            raise RuntimeError("as told")
+        return receive(actor, message)
+
+    monkeypatch.setattr(kind, "on_receive", receive_or_fail)
+    sim.spoil("/v1/orders/open", "hang")
+    calls = len(rest(sim))
+    made: list[str] = []
+
+    def missed() -> None:
+        sim.cancel_order(gone)
+        made.append(sim.place_order("KRW-BTC", "BID", price="50000", order_type="price"))
+
+    gap(sim, missed, {"myOrder *"})
+    wait_until(lambda: len(rest(sim)) > calls, "the call, which hangs")
+    is_broken = True
+    sim.mend()
+    wait_until(lambda: one.states() == sim.orders(), "the truth", 60)
+    wait_until(lambda: not is_broken, "the bug")
+    for uuid in (bought_before, made[0]):
+        assert len(one.trades(uuid)) == len(set(one.trades(uuid))) == 1
+    assert [state for state, _ in one.shown(gone)].count("cancel") == 1
+    live = sim.place_order(CODE, "BID", price="98", volume="100")
+    wait_until(lambda: one.shown(live) and one.shown(live)[0][0] == "wait", "what comes after", 60)
