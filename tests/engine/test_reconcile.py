@@ -171,6 +171,7 @@ def test_who_does_not_ask_for_it_sees_live_messages_alone_and_waits_for_nothing(
     assert not plain.reconciled()
 
 
+@pytest.mark.faces("threads")
 def test_what_a_replica_does_not_know_yet_comes_with_the_second_time(sim: Simulator, bot: Callable[..., Bot]) -> None:
     one = bot()
     one.follow(assets=False)
@@ -239,6 +240,7 @@ def test_without_the_permission_it_is_told_once_and_the_rest_goes_on(
     assert len(one.errors) == 1
 
 
+@pytest.mark.faces("threads")
 def test_an_exchange_that_does_not_answer_holds_nothing_up_for_long_and_is_asked_again(
     sim: Simulator, bot: Callable[..., Bot]
 ) -> None:
@@ -258,6 +260,7 @@ def test_an_exchange_that_does_not_answer_holds_nothing_up_for_long_and_is_asked
     assert one.proxy.health().unreconciled == ()
 
 
+@pytest.mark.faces("threads")
 def test_after_the_last_want_nothing_is_known_or_asked(sim: Simulator, bot: Callable[..., Bot]) -> None:
     one = bot()
     plain = bot()
@@ -286,6 +289,7 @@ def test_no_key_or_token_is_in_any_event_or_line(
         assert secret not in shown
 
 
+@pytest.mark.faces("threads")
 def test_calls_that_are_too_many_are_made_later_and_nothing_is_lost(sim: Simulator, bot: Callable[..., Bot]) -> None:
     one = bot()
     one.follow(assets=False)
@@ -316,6 +320,7 @@ def test_a_component_that_fails_and_one_that_is_slow_change_nothing_for_others(
     wait_until(lambda: len(bad.errors) == 1, "what the callback raised")
 
 
+@pytest.mark.faces("threads")
 @pytest.mark.parametrize("kind", [Reconciler, Router, Jwt, Registry], ids=lambda kind: kind.__name__)
 def test_a_bug_in_the_midst_of_it_costs_nothing(
     sim: Simulator, bot: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch, kind: type[Actor]
@@ -357,3 +362,20 @@ def test_a_bug_in_the_midst_of_it_costs_nothing(
     assert [state for state, _ in one.shown(gone)].count("cancel") == 1
     live = sim.place_order(CODE, "BID", price="98", volume="100")
     wait_until(lambda: one.shown(live) and one.shown(live)[0][0] == "wait", "what comes after", 60)
+
+
+@pytest.mark.faces("threads")
+def test_of_two_connections_one_may_be_lost_and_nothing_is_asked(
+    sim: Simulator, bot: Callable[..., Bot], quick: Config
+) -> None:
+    one = bot(msgspec.structs.replace(quick, redundancy=2))
+    one.follow(assets=False)
+    one.wait_reconciled(1)
+    wait_until(lambda: rest(sim).count("orders/open") == 2, "the second time of the start")
+    wait_until(lambda: sum(each.serves for each in one.proxy.health().connections) == 2, "two that serve", 60)
+    sim.drop("private", connection_id=sim.connections("private")[0].id)
+    first = sim.place_order(CODE, "BID", price="99.5", volume="100")
+    wait_until(lambda: one.shown(first) == [("wait", False)], "the live order, once")
+    assert rest(sim).count("orders/open") == 2
+    gap(sim, lambda: sim.cancel_order(first), {"myOrder *"})
+    wait_until(lambda: one.shown(first) == [("wait", False), ("cancel", True)], "the cancellation, once")
