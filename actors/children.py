@@ -17,25 +17,27 @@ from .base import Actor, actor_of, last_words, stop_child, tell
 from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
 from .gaps.backfill import Backfill
+from .gaps.reconciler import Reconciler
 from .jwt import Jwt
 from .membership.membership import Membership
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
-from .messages.router import RouterInheritance, UseBackfill, UseRegistry
+from .messages.router import RouterInheritance, UseBackfill, UseReconciler, UseRegistry
 from .server.network_door import NetworkDoor
 from .server.server import Server
 
 __all__ = ["ORDER", "WITH", "Children", "Family"]
 
-ORDER = ("jwt", "registry", "router", "backfill", "membership", "network")
+ORDER = ("jwt", "registry", "router", "backfill", "reconciler", "membership", "network")
 # Child -> those that are replaced with it, because they hold its ref or lean on its state, and the endpoints all
 # connections of which are. A connection is replaced alone. None is started before those it is replaced with are there.
 WITH = {
-    "jwt": (("jwt", "membership", "network"), ("private", "info")),
-    "registry": (("registry", "router", "backfill", "membership", "network"), ALL_ENDPOINTS),
-    "router": (("router", "backfill", "membership", "network"), ALL_ENDPOINTS),
+    "jwt": (("jwt", "reconciler", "membership", "network"), ("private", "info")),
+    "registry": (("registry", "router", "backfill", "reconciler", "membership", "network"), ALL_ENDPOINTS),
+    "router": (("router", "backfill", "reconciler", "membership", "network"), ALL_ENDPOINTS),
     "backfill": (("backfill",), ()),
+    "reconciler": (("reconciler",), ()),
     "membership": (("membership",), ()),
     "network": (("network",), ()),
 }
@@ -72,6 +74,7 @@ class Family:
         self.components: dict[str, Ref] = {}
         self.door = NetworkDoor()
         self.inheritances: dict[str, Any] = {}
+        self.needs: set[str] = set()  # of those that are not there in every engine
         self._config = config
         self._folder = folder
         self._owner = owner
@@ -95,6 +98,7 @@ class Family:
         needed = {
             "membership": self._folder is not None,
             "backfill": self._config.backfill,
+            "reconciler": "reconciler" in self.needs,
             "network": self.door.opening is not None,
         }
         return needed.get(name, True)
@@ -119,6 +123,8 @@ class Family:
                 tell(registry, UseRouter(ref, left.whole_ns if left is not None else {}))
             case "backfill":
                 tell(self.refs["router"], UseBackfill(ref))
+            case "reconciler":
+                tell(self.refs["router"], UseReconciler(ref))
 
     def _start(self, name: str, inheritance: Any) -> Ref:
         refs, owner, config = self.refs, self._owner, self._config.without_keys()
@@ -132,6 +138,8 @@ class Family:
                 return Router.start(supervisor=owner, inheritance=inheritance, fill_patience=patience)
             case "backfill":
                 return Backfill.start(config=config, router=refs["router"], registry=refs["registry"], supervisor=owner)
+            case "reconciler":
+                return Reconciler.start(config=config, jwt=refs["jwt"], router=refs["router"], supervisor=owner)
             case "network":
                 return self.door.start(config, refs, owner)
             case _:

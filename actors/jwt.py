@@ -31,6 +31,7 @@ __all__ = [
     "Prove",
     "Proved",
     "ReplaceKeys",
+    "SignQuery",
     "TokenWanted",
 ]
 
@@ -39,6 +40,12 @@ RENEW_AT = 0.8  # of a token's lifetime
 
 class TokenWanted(NamedTuple):
     """A token for one connection attempt, please. Asked; answered with a Grant, or fails with AuthenticationError."""
+
+
+class SignQuery(NamedTuple):
+    """A token for one try of a REST call with this query, not encoded. Asked; answered as TokenWanted is."""
+
+    query: str
 
 
 class Grant(NamedTuple):
@@ -137,8 +144,9 @@ class Renew(NamedTuple):
 class Jwt(Actor):
     """Hands out tokens, each of them once, and has the next one ready before it is asked for.
 
-    Receives TokenWanted, GetProof and GetDoorToken from transports, HasKeys and ReplaceKeys from proxies, Prove from
-    the membership, Judge and JudgeProof from servers. Sends KeysReplaced to `owner`.
+    Receives TokenWanted, GetProof and GetDoorToken from transports, SignQuery from who makes REST calls, HasKeys and
+    ReplaceKeys from proxies, Prove from the membership, Judge and JudgeProof from servers. Sends KeysReplaced to
+    `owner`.
     """
 
     def __init__(self, *, config: Config, owner: Ref, inheritance: JwtInheritance | None = None) -> None:
@@ -161,6 +169,8 @@ class Jwt(Actor):
         match message:
             case TokenWanted():
                 return self._hand_out()
+            case SignQuery(query):
+                return Grant(self._make(self._own_keys(), query), self._generation)
             case Prepare():
                 self._prepare()
             case Renew():
@@ -196,10 +206,13 @@ class Jwt(Actor):
     def inheritance(self) -> JwtInheritance:
         return JwtInheritance(self._keys, self._generation)
 
-    def _hand_out(self) -> Grant:
+    def _own_keys(self) -> Keys:
         if self._keys is None:
             raise AuthenticationError("no API keys: set UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY, or call set_keys")
-        token = self._next or self._make(self._keys)
+        return self._keys
+
+    def _hand_out(self) -> Grant:
+        token = self._next or self._make(self._own_keys())
         self._next = None
         # The next one is made once this one is on its way: nobody waits for it.
         self.after(0.0, Prepare())
@@ -213,9 +226,9 @@ class Jwt(Actor):
             self._renewal.cancel()
         self._renewal = self.after(self._renew_after, Renew())
 
-    def _make(self, keys: Keys) -> Secret:
+    def _make(self, keys: Keys, query: str = "") -> Secret:
         with no_fork():  # the first one imports what signs it
-            return make_token(keys, str(uuid.uuid4()), self._algorithm)
+            return make_token(keys, str(uuid.uuid4()), self._algorithm, query)
 
     def _replace(self, keys: Keys) -> None:
         self._keys = keys

@@ -33,7 +33,7 @@ from .messages.component import PartFailed
 from .messages.connection import KeysChanged
 from .messages.registry import ComponentGone, Watch
 from .messages.server import DoorFailed, DoorOpened
-from .messages.supervisor import Failed, OpenNetwork, Renew, SourceServes, TakeBack, UseSettings
+from .messages.supervisor import Failed, Need, OpenNetwork, Renew, SourceServes, TakeBack, UseSettings
 from .server.network_door import NetworkDoor
 from .server.network_server import ShowState
 from .sources import Neighbours, Sources
@@ -88,10 +88,10 @@ class Supervisor(Actor):
     """Starts, watches, replaces and stops the engine's actors.
 
     Receives Join, Quit, GetChildren, TakeBack, AwaitPlace, HandOver, OpenNetwork and ShowState from proxies, Failed
-    from children, KeysReplaced from Jwt, Renew from connections, SourceServes from the registry, Placed and UseSettings
-    from the membership, DoorOpened and DoorFailed from the network's server. Sends PartFailed to components. `folder`
-    is where this process meets others to share connections with; without one it does not. `serves` says that it is
-    there to be their host. `legacy` is that of the one before it.
+    from children, Need from the router, KeysReplaced from Jwt, Renew from connections, SourceServes from the registry,
+    Placed and UseSettings from the membership, DoorOpened and DoorFailed from the network's server. Sends PartFailed to
+    components. `folder` is where this process meets others to share connections with; without one it does not.
+    `serves` says that it is there to be their host. `legacy` is that of the one before it.
     """
 
     def __init__(
@@ -148,6 +148,9 @@ class Supervisor(Actor):
             case Quit(component_id):
                 self._family.components.pop(component_id, None)
                 tell(self._family.refs.get("registry"), ComponentGone(component_id))  # it may not have heard
+            case Need(name):
+                self._family.needs.add(name)
+                self._bring_up()
             case TakeBack(taken):
                 self._family.take_back(taken)
             case Failed(name, ref, error, inheritance):

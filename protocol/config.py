@@ -113,7 +113,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     Trades missed in a gap:
         backfill: fetch them over REST.
         backfill_max_gap: nothing is fetched of a longer gap.
-        backfill_timeout: live trades wait no longer than this for those before them.
+        backfill_timeout: live trades wait no longer than this for those before them; own orders and balances that are
+            reconciled no longer than that either, nor than 5 s.
 
     Raises:
         ConfigError: if a value makes no sense.
@@ -216,6 +217,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         problem = _plaintext(self.url, {}) if not self.allow_plaintext else None
         if problem:
             raise ConfigError(problem)
+
+    def check_rest_secrecy(self) -> None:
+        """Check that a token may be sent with REST calls.
+
+        Raises:
+            ConfigError: if everybody in between could read it.
+        """
+        base = self.rest_base
+        if base.startswith("http://") and not self.allow_plaintext and not is_loopback(urlsplit(base).hostname or ""):
+            raise ConfigError(
+                f"rest_url={base!r:.80} would carry tokens in clear: give https://, or, only where nobody else is in "
+                "between, set allow_plaintext"
+            )
 
     def without_keys(self) -> "Config":
         """Return this configuration without its keys and its token, for whatever has no business with them."""

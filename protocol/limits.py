@@ -19,6 +19,9 @@ __all__ = [
     "LAST_VALUES_BYTES",
     "LEARNED_HEADS",
     "LEARNED_STREAMS",
+    "LEDGER_CURRENCIES",
+    "LEDGER_ENDED",
+    "LEDGER_ORDERS",
     "LEVEL_CHARACTERS",
     "LIMITS",
     "LIST_ELEMENTS",
@@ -70,6 +73,9 @@ LAST_VALUES_BYTES: Final = 64 * MIB  # all streams of the exchange hold 10
 DOOR_ROWS: Final = 10_000
 LEARNED_STREAMS: Final = 65_536  # several times all streams of the exchange
 LEARNED_HEADS: Final = 16_384  # several times the heads of all markets and types, and the levels of their books
+LEDGER_ORDERS: Final = 20_000  # several times what any account has open at a time
+LEDGER_ENDED: Final = 10_000
+LEDGER_CURRENCIES: Final = 4096  # several times those of the exchange
 MAILBOX_BYTES: Final = 32 * MIB  # several times what 4,096 tickers, or the books of all markets, hold
 MAILBOX_EVENT_BYTES: Final = 8192  # for each event that a mailbox counts: a book of 30 levels has 5,000
 THROTTLED_STREAMS: Final = 16_384  # several times all that one subscription can name
@@ -156,6 +162,27 @@ LIMITS: Final = (
         "the oldest are dropped and told; with block the source waits. For drop_oldest(n) and block(n) it is n times "
         "8 KiB if that is more, for lossless what it was given; by default trades have 24 MiB, tickers and candles 16",
         "tests/actors/test_mailbox_bytes.py::test_a_mailbox_of_padded_messages_stays_within_its_budget_and_tells",
+    ),
+    Limit(
+        "orders of the account that are remembered where somebody reconciles",
+        LEDGER_ORDERS,
+        "count",
+        "those known for longest are forgotten; what comes of them later is news again",
+        "tests/protocol/delivery/test_ledger.py::test_no_more_orders_are_remembered_than_the_limit",
+    ),
+    Limit(
+        "those of them that have ended, within the last hour",
+        LEDGER_ENDED,
+        "count",
+        "those that ended first are forgotten",
+        "tests/protocol/delivery/test_ledger.py::test_orders_that_ended_long_ago_are_forgotten",
+    ),
+    Limit(
+        "currencies of the account that are remembered where somebody reconciles",
+        LEDGER_CURRENCIES,
+        "count",
+        "the others are delivered and not compared",
+        "tests/protocol/delivery/test_wallet.py::test_no_more_currencies_are_remembered_than_the_limit",
     ),
     Limit(
         "streams of which a throttled mailbox knows when each is due again",

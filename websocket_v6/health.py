@@ -9,6 +9,7 @@ import pykka
 from .actors.connection.connection import ConnectionHealth
 from .actors.delivery.edge import Edge
 from .actors.delivery.router import RouterHealth
+from .actors.demand.recoveries import Unreconciled
 from .actors.demand.registry import RegistryHealth
 from .actors.markets.market_source import MarketsHealth as SourceHealth
 from .actors.membership.place import MembershipHealth, Role
@@ -32,6 +33,7 @@ __all__ = [
     "MarketsHealth",
     "RestartHealth",
     "SubscriptionHealth",
+    "Unreconciled",
     "VisitorHealth",
     "gather",
     "is_open",
@@ -99,7 +101,8 @@ class Health(NamedTuple):
     A host says how it serves its `members`, other processes, and its `visitors` from the network; `cut_off` counts
     those of both that were too slow. `restarts` says which parts of the engine failed a short while ago, or are
     not there now: what these would say is left out, or 0, until they are started again. `markets` are the lists that
-    patterns follow.
+    patterns follow; `unreconciled` names own orders or balances that could not be reconciled after a gap, where that is
+    wanted.
     """
 
     role: str
@@ -117,6 +120,7 @@ class Health(NamedTuple):
     cut_off: int = 0
     restarts: tuple[RestartHealth, ...] = ()
     markets: tuple[MarketsHealth, ...] = ()
+    unreconciled: tuple[Unreconciled, ...] = ()
 
     def __str__(self) -> str:
         guests = f", {self.guests} guests" if self.guests else ""
@@ -142,6 +146,9 @@ class Health(NamedTuple):
                 f"  {sub.type} of {sub.symbols or 'all'} codes: {sub.delivered} delivered, {sub.dropped} dropped, "
                 f"{sub.queued} queued, lag {sub.lag * 1e3:.1f} ms" + (f", {sub.late} late" if sub.late else "")
             )
+        for one_type in self.unreconciled:
+            since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(one_type.since_ns // 1_000_000_000))
+            lines.append(f"  {one_type.type} not reconciled since {since}: {one_type.reason}")
         for part in self.restarts:
             now = "runs again" if part.next_attempt is None else f"is started again in {part.next_attempt:.1f} s"
             lines.append(f"  {part.part} failed {part.failures} times in a row and {now}: {part.error}")
@@ -190,6 +197,7 @@ def gather(component: Component) -> Steps[Health]:
         cut_off=members.cut_off + visitors.cut_off,
         restarts=(yield from _restarts(component)),
         markets=(yield from _lists(component, registry.lists)),
+        unreconciled=registry.unreconciled,
     )
 
 

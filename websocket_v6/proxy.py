@@ -124,16 +124,31 @@ class WebSocketClientProxy(Face):
         return self._subscribe(wanted.candle(symbols, settings, interval=interval, closing=how))
 
     def subscribe_my_order(
-        self, callback: Callback | None = None, *, symbols: Symbols | None = None, **options: Unpack[Options]
+        self,
+        callback: Callback | None = None,
+        *,
+        symbols: Symbols | None = None,
+        reconcile: bool = False,
+        **options: Unpack[Options],
     ) -> Subscription[MyOrderEvent]:
-        """Subscribe to the account's orders and executions, of all markets unless `symbols` says which. Needs keys."""
-        return self._subscribe(wanted.my_order(symbols, self._settings(callback, options, private=True)))
+        """Subscribe to the account's orders and executions, of all markets unless `symbols` says which. Needs keys.
+
+        The exchange sends changes alone, and none that happened while there was no connection. With `reconcile` it is
+        asked, over REST, for what is open at the start, and after each gap for what became of orders meanwhile: those
+        events are marked `backfilled`, and `on_connection` tells "reconciled".
+        """
+        settings = self._settings(callback, options, private=True)
+        return self._subscribe(wanted.my_order(symbols, settings, reconcile=reconcile))
 
     def subscribe_my_asset(
-        self, callback: Callback | None = None, **options: Unpack[Options]
+        self, callback: Callback | None = None, *, reconcile: bool = False, **options: Unpack[Options]
     ) -> Subscription[MyAssetEvent]:
-        """Subscribe to changes of the account's balances. Needs keys."""
-        return self._subscribe(wanted.my_asset(self._settings(callback, options, private=True)))
+        """Subscribe to changes of the account's balances. Needs keys.
+
+        With `reconcile` the exchange is asked, over REST, for all balances at the start and after each gap; what
+        differs comes as an event that is marked `backfilled`.
+        """
+        return self._subscribe(wanted.my_asset(self._settings(callback, options, private=True), reconcile=reconcile))
 
     def subscribe_announcement(
         self,
@@ -321,8 +336,8 @@ class WebSocketClientProxy(Face):
 
         Whenever it is registered, it is called with the present state of each first, where that is known.
 
-        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed", "backfilled" or
-        "restarting".
+        `event.state` is a `ConnectionState`: "connecting", "open", "lost", "refused", "closed", "backfilled",
+        "reconciled" or "restarting".
         """
         finish(self._connections_told(callback))
 

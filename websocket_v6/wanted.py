@@ -101,12 +101,14 @@ def closing(*, closed: bool, empty: bool, history: int, fetches: bool) -> Closin
     return Closing(check_flag("empty", empty), history)
 
 
-def my_order(symbols: Symbols | None, settings: Settings) -> Wanted[MyOrderEvent]:
-    return Wanted(MyOrderEvent, my_order_want(symbols), settings, is_private=True)
+def my_order(symbols: Symbols | None, settings: Settings, *, reconcile: bool) -> Wanted[MyOrderEvent]:
+    want = my_order_want(symbols, reconcile=check_flag("reconcile", reconcile))
+    return Wanted(MyOrderEvent, want, settings, is_private=True)
 
 
-def my_asset(settings: Settings) -> Wanted[MyAssetEvent]:
-    return Wanted(MyAssetEvent, my_asset_want(), settings, is_private=True)
+def my_asset(settings: Settings, *, reconcile: bool) -> Wanted[MyAssetEvent]:
+    want = my_asset_want(reconcile=check_flag("reconcile", reconcile))
+    return Wanted(MyAssetEvent, want, settings, is_private=True)
 
 
 def announcement(

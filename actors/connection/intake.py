@@ -9,10 +9,9 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from websocket_v6.protocol import errors
 from websocket_v6.protocol.connection.clock_offset import ClockOffset
 from websocket_v6.protocol.delivery.batch import Batch
-from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
+from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import Inbound, Notice
 from websocket_v6.protocol.limits import DOOR_ROWS
 from websocket_v6.protocol.server import words
@@ -22,7 +21,7 @@ __all__ = ["DoorIntake", "ExchangeIntake", "Intake", "Piece", "error_of"]
 
 SAME_NS = 1_000_000  # what another process read within this time of each other is one batch here
 
-Piece: TypeAlias = Batch | Notice | words.Reached | words.Refused | words.State
+Piece: TypeAlias = Batch | Notice | words.Reached | words.Reconciled | words.Refused | words.State
 
 
 class Intake(Protocol):
@@ -98,6 +97,9 @@ class DoorIntake:
                 clock.note(sent_ns, now_ns)
                 local_gap_ns = None if gap_ns is None else clock.local(gap_ns, now_ns)
                 return msgspec.structs.replace(word, at_ns=clock.local(at_ns, now_ns), gap_started_ns=local_gap_ns)
+            case words.Reconciled(started_ns=started_ns, ended_ns=ended_ns):
+                local_ns = None if started_ns is None else clock.local(started_ns, now_ns)
+                return msgspec.structs.replace(word, started_ns=local_ns, ended_ns=clock.local(ended_ns, now_ns))
             case words.Rows(ts_received_ns=at_ns):
                 return msgspec.structs.replace(word, ts_received_ns=clock.local(at_ns, now_ns))
             case words.Reached(whole_ns=at_ns):
@@ -134,9 +136,4 @@ def _goes_with(batch: Batch, rows: words.Rows) -> bool:
 
 def error_of(state: words.State) -> WebSocketV6Error | None:
     """Return an error of the class that the host named; `None` if it named none."""
-    if not state.error:
-        return None
-    cls = getattr(errors, state.error, None)
-    if cls in (errors.AuthenticationError, errors.TransportError, errors.RateLimitedError):
-        return cls(state.reason)  # type: ignore[no-any-return]
-    return TransportError(state.reason)
+    return words.error_named(state.error, state.reason)

@@ -293,7 +293,7 @@ class Transport(threading.Thread):
                 case words.Reached(reached_ns, exchange_ms):
                     self._attached_whole_ns = max(self._attached_whole_ns, min(reached_ns, now_ns))
                     self._reach(self._attached_whole_ns, exchange_ms)
-                case words.Refused():
+                case words.Refused() | words.Reconciled():
                     tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, piece))
                 case _:
                     self._say(piece, whole_ns)

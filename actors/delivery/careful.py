@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.log_pace import LogPace
 from websocket_v6.protocol.delivery.merger import Merger
@@ -39,6 +40,11 @@ class Incoming(NamedTuple):
     is_backfilled: bool = False
     is_merged: bool = False
     attachment: int = 0
+
+    @property
+    def is_of_ledger(self) -> bool:
+        """Whether a host had it of REST, or knew it: nothing else of the private endpoint is passed on so."""
+        return self.endpoint == "private" and (self.is_backfilled or self.is_replayed)
 
     def is_snapshot(self, payload: bytes) -> bool:
         """Whether it came as a snapshot."""
@@ -103,6 +109,8 @@ class CarefulPath:
         if route.closer is not None:
             self._closings.take(stream, route.closer, event, is_snapshot=came_as_snapshot)
         takers = self._routes.takers(stream, route, event, is_snapshot=is_snapshot)
+        if incoming.is_of_ledger:  # of the account, and the exchange did not send it: for who reconciles
+            takers = tuple(taker for taker in takers if isinstance(taker.mailbox, Way))
         route.last = event
         if route.trades is not None:
             route.trades.append(event)

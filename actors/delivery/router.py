@@ -15,6 +15,7 @@ from websocket_v6.actors.messages.common import Credits, GetHealth, GetInheritan
 from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.registry import Marked, StreamsSeen
 from websocket_v6.actors.messages.router import (
+    AccountAnswer,
     AddRoutes,
     Attach,
     AwaitReach,
@@ -27,6 +28,7 @@ from websocket_v6.actors.messages.router import (
     MailboxDrained,
     Malformed,
     Notify,
+    ReconcileDue,
     RouterInheritance,
     SourceEnded,
     SourceOpened,
@@ -34,6 +36,7 @@ from websocket_v6.actors.messages.router import (
     SourceSaid,
     SourceState,
     UseBackfill,
+    UseReconciler,
     UseRegistry,
 )
 from websocket_v6.actors.messages.server import Beaten
@@ -44,11 +47,13 @@ from websocket_v6.protocol.delivery.commands import (
     Admit,
     End,
     Expect,
+    Fenced,
     Forget,
     HoldTrades,
     Join,
     Mark,
     Merge,
+    Missed,
     Retire,
     Skip,
     Turn,
@@ -65,6 +70,7 @@ from .holds import Holds
 from .last_values import LastValues
 from .malformed import MalformedCount
 from .plain import PlainPath
+from .reconciling import Reconciling
 from .routes import Routes
 
 __all__ = ["Router", "RouterHealth"]
@@ -122,6 +128,7 @@ class Router(VisitedActor):
         self._plain = PlainPath(self._routes, self._delivery)
         self._received = self._late = 0
         self._malformed = MalformedCount()
+        self._reconciling = Reconciling(self._delivery, self.actor_ref, supervisor, self.at, left.accounts)
         self._size = 0  # bytes of messages since last values were weighed
         self._late_news: list[Convey] = []  # that wait for trades that are held
 
@@ -181,8 +188,11 @@ class Router(VisitedActor):
             case UseBackfill(backfill):
                 self._holds.use(backfill)
                 self._closings.use(backfill)
+            case Missed() | Fenced() | AccountAnswer() | ReconcileDue() | UseReconciler():
+                self._reconciling.heed(message)
+                self._convey_late()
             case UseRegistry(registry):
-                self._registry = self._delivery.registry = registry
+                self._registry = self._delivery.registry = self._reconciling.registry = registry
             case GetInheritance():
                 self._delivery.send()  # what is told to be delivered must be
                 return self.inheritance()
@@ -272,8 +282,8 @@ class Router(VisitedActor):
                 if self._flow.reached(attachment, whole_ns) and endpoint == ENDPOINT:
                     self._closings.told_time(whole_ns, exchange_ms)
                     self._closings.heard(self._flow.read_ns(ENDPOINT))
-            case SourceSaid(_, attachment, _, whole_ns):
-                if self._flow.reached(attachment, whole_ns):
+            case SourceSaid(_, attachment, notice, whole_ns):
+                if self._flow.reached(attachment, whole_ns) and not self._reconciling.told(notice):
                     tell(self._registry, message)
             case SourceEnded():
                 self._end(message.attachment, message)
@@ -336,12 +346,15 @@ class Router(VisitedActor):
     # --- routes
 
     def _add(self, message: AddRoutes) -> None:
+        if message.reconcile:
+            message = self._reconciling.add(message)
         taker = self._routes.taker(message)
         taker.call_when_drained(self.actor_ref)
         self._routes.add(message, taker, time.time_ns())
 
     def _drop(self, subscription_id: int, streams: tuple[Stream, ...] | None) -> None:
         taker = self._routes.mailboxes.get(subscription_id)
+        self._reconciling.drop(subscription_id, streams)
         self._routes.drop(subscription_id, streams)
         if taker is not None and streams is None:
             self._release(taker)
@@ -359,7 +372,7 @@ class Router(VisitedActor):
 
     def _convey(self, message: Convey) -> None:
         """Tell a client something, behind its data. An answer says that all from before has come: held trades, too."""
-        if message.is_answer and self._routes.is_held(message.way):
+        if message.is_answer and (self._routes.is_held(message.way) or self._reconciling.is_held(message.way)):
             self._late_news.append(message)
         else:
             self._delivery.send()

@@ -34,7 +34,7 @@ class Standing:
     def note(self, change: ConnectionChanged) -> None:
         """Note what has happened to an endpoint."""
         state, before = change.state, self._endpoints.get(change.endpoint)
-        if state == "backfilled":
+        if state in ("backfilled", "reconciled"):
             return
         self._changes[change.endpoint] = change
         if state in ("open", "closed"):

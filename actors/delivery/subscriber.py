@@ -41,7 +41,7 @@ BATCH = 32  # events taken out of a mailbox at once, for a callback that is quic
 AGAIN = 0.1  # seconds until a mailbox is looked at again after a bug
 QUICK = 100e-6  # seconds for an event at most
 NOT_AWAITED = "nobody awaits what a callback returns here: use websocket_v6.aio for that, or a plain function"
-GAP_OVER = ("open", "backfilled")  # states in which the end of a gap is known
+GAP_OVER = ("open", "backfilled", "reconciled")  # states in which the end of a gap is known
 
 T = TypeVar("T")
 Work: TypeAlias = Generator[Awaitable[Any], None, T]  # calls user code; yields what that returned to be awaited

@@ -21,6 +21,7 @@ from websocket_v6.actors.messages.registry import (
     DropSource,
     Look,
     Marked,
+    Reconciled,
     SnapshotServed,
     SourceEnded,
     SourceOpened,
@@ -66,6 +67,7 @@ from .inheritance import Claim, RegistryInheritance, inherit
 from .market_lists import OWNER, Desk, ListCame, ListRefused, MarketLists
 from .news import News
 from .onlookers import Onlookers
+from .recoveries import Recoveries, Unreconciled
 from .source_words import source_word
 
 __all__ = ["Registry", "RegistryHealth", "RegistryInheritance"]
@@ -78,6 +80,7 @@ class RegistryHealth(NamedTuple):
     endpoints: tuple[EndpointHealth, ...]
     malformed: int
     lists: tuple[Listing, ...] = ()  # of markets, that are known
+    unreconciled: tuple[Unreconciled, ...] = ()
 
 
 class Due(NamedTuple):
@@ -110,6 +113,7 @@ class Registry(Actor):
         self._askers = Askers(lambda message: tell(self._router, message))
         self._timers: dict[str, Timer] = {}
         self._onlookers = Onlookers(lambda message: tell(self._router, message))
+        self._recoveries = Recoveries(self._endpoints, self._tell_watcher)
         self._malformed = 0
         self._news = News()
         for lease, claim in claims.items():
@@ -157,8 +161,8 @@ class Registry(Actor):
                 self._lists.came(payload)
             case ListRefused(lease, error):
                 self._lists.refused(lease, error)
-            case BackfillEnded():
-                self._tell_backfilled(message)
+            case BackfillEnded() | Reconciled():
+                self._recoveries.tell(message, self._claims, self._watchers)
             case AskReach(name, way):
                 for ref in self._sources.values():
                     tell(ref, Reach(name))
@@ -177,7 +181,8 @@ class Registry(Actor):
             case GetHealth():
                 endpoints = tuple(one.health() for one in self._endpoints.values())
                 lists = tuple(self._lists.patterns.listings.values())
-                return RegistryHealth(len(self._watchers), endpoints, self._malformed, lists)
+                unreconciled = self._recoveries.unreconciled
+                return RegistryHealth(len(self._watchers), endpoints, self._malformed, lists, unreconciled)
             case _:
                 super().on_receive(message)
         return None
@@ -335,14 +340,14 @@ class Registry(Actor):
 
     def _tell_routes(self, command: Route | Unroute) -> None:
         match command:
-            case Route(lease, streams, replay, snapshots, realtime, begins):
+            case Route(lease, streams, replay, snapshots, realtime, begins, reconcile):
                 claim = self._claims.get(lease)
                 if claim is not None:
                     where = (lease, claim.endpoint, streams, claim.mailbox, claim.component)
                     waits = begins == "next snapshot"
                     snapshots = snapshots or isinstance(claim.mailbox, Way)  # who takes none sorts them out there
-                    how = replay, snapshots, realtime, waits, claim.closing
-                    tell(self._router, AddRoutes(*where, *how))
+                    own = claim.closing, reconcile
+                    tell(self._router, AddRoutes(*where, replay, snapshots, realtime, waits, *own))
             case Unroute(lease, gone):
                 tell(self._router, DropRoutes(lease, gone))
                 if gone is None and lease not in self._lists.patterns:  # whose codes may come again
@@ -383,17 +388,3 @@ class Registry(Actor):
             tell(self._router, Convey(watcher, message))
         else:
             tell(watcher, message)
-
-    def _tell_backfilled(self, ended: BackfillEnded) -> None:
-        codes: dict[str, set[str]] = {}  # that a component follows
-        for lease, own in self._endpoints["public"].followers(ended.type):
-            claim = self._claims.get(lease)
-            if claim is not None and (ended.type == "trade" or claim.closing is not None):
-                codes.setdefault(claim.component_id, set()).update(own)
-        for component_id, followed in codes.items():
-            part = ended.of(followed)
-            if part.recovered or part.unrecovered:
-                change = ConnectionChanged(
-                    "public", "backfilled", ended.epoch, time.time_ns(), ended.started_ns, backfill=part
-                )
-                self._tell_watcher(self._watchers.get(component_id), change)

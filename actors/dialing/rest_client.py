@@ -9,12 +9,13 @@ import http.client
 import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.dialing.place import place_of
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.limits import HANDSHAKE_BYTES, REST_BYTES
+from websocket_v6.protocol.secret import HiddenText
 
 from .attempt import Attempt
 from .bounded_socket import BoundedSocket
@@ -42,8 +43,10 @@ class RestClient:
         self._config = config
         self._sock: BoundedSocket | None = None  # if the exchange keeps the connection
 
-    def get(self, path: str, parameters: Mapping[str, object], attempt: Attempt) -> Response:
-        """Make one call within `attempt`.
+    def get(self, path: str, query: str, attempt: Attempt, token: HiddenText | None = None) -> Response:
+        """Make one call within `attempt`, with a token if it is about an account; the query is not encoded yet.
+
+        Some servers echo all that they were asked, and their words are told: the token is cut out of the answer.
 
         Raises:
             RemoteProtocolError: if the body is too long, cut short, or coded in a way that was not asked for.
@@ -56,12 +59,17 @@ class RestClient:
         attempt.doing = "waiting for the answer"
         connection = http.client.HTTPConnection(place.host, place.port)
         connection.sock = self._sock
-        whole = f"{place.path.rstrip('/')}{path}?{urlencode(parameters)}"
+        whole = f"{place.path.rstrip('/')}{path}" + (f"?{quote(query, safe='=&')}" if query else "")
         headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept": "application/json"}
+        if token is not None:
+            headers["Authorization"] = HiddenText(f"Bearer {token}")
         connection.request("GET", whole, headers=headers | {"Accept-Encoding": "gzip"})
         with contextlib.closing(connection.getresponse()) as response:
             body = _read(response)
             found = {name.lower(): value for name, value in response.headers.items()}
+            if token is not None:
+                body = body.replace(token.encode(), b"<cut>")
+                found = {name: value.replace(token, "<cut>") for name, value in found.items()}
             answer = Response(response.status, found, body)
         if connection.sock is None:  # the exchange does not keep it
             self._sock = None

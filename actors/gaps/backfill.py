@@ -132,10 +132,10 @@ class Backfill(Actor):
             case TradesBegan(epoch, firsts):
                 for stream, first in firsts:
                     self._began(epoch, stream, first)
-            case Answered(call):
+            case Answered(Call() as call):
                 self._settle(call)
                 self._answered(call, message)
-            case Unanswered(call, reason):
+            case Unanswered(Call() as call, reason):
                 self._settle(call)
                 self._unanswered(call, reason)
             case TradesReleased(epoch, stream, recovered, problem):

@@ -33,13 +33,13 @@ class ConnectionChanged(NamedTuple):
     """
 
     endpoint: str
-    state: str  # "connecting", "open", "lost", "refused", "closed", "backfilled"
+    state: str  # "connecting", "open", "lost", "refused", "closed", "backfilled", "reconciled"
     epoch: int  # counts the times at which something may be missing
     at_ns: int
     gap_started_ns: int | None = None
     reason: str = ""
     error: WebSocketV6Error | None = None
-    backfill: BackfillEnded | None = None  # of state "backfilled"
+    backfill: BackfillEnded | None = None  # of state "backfilled" or "reconciled"
     retry_in: float | None = None  # seconds to the next attempt, where that is known
 
 

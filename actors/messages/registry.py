@@ -8,6 +8,7 @@ import pykka
 
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
@@ -25,6 +26,7 @@ __all__ = [
     "DropSource",
     "Look",
     "Marked",
+    "Reconciled",
     "SnapshotServed",
     "SourceEnded",
     "SourceOpened",
@@ -157,7 +159,14 @@ class Marked(NamedTuple):
     flowing_since: float | None
 
 
-# --- backfill to registry, and the router of candles
+class Reconciled(NamedTuple):
+    """The exchange was asked what the stream has not said of the account, in this epoch; and what came of it."""
+
+    epoch: int
+    outcome: Outcome
+
+
+# --- backfill to registry
 
 
 class BackfillEnded(NamedTuple):

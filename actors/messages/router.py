@@ -11,17 +11,20 @@ from typing import NamedTuple
 
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.books import Accounts
 from websocket_v6.protocol.delivery.closer import Closer
+from websocket_v6.protocol.delivery.steps import Answer
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event, MarketsEvent
 from websocket_v6.protocol.exchange.heads import Notice
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Closing
-from websocket_v6.protocol.server.words import Refused
+from websocket_v6.protocol.server.words import Reconciled, Refused
 
 from .common import Credits, Ref
 
 __all__ = [
+    "AccountAnswer",
     "AddRoutes",
     "Attach",
     "AwaitReach",
@@ -34,6 +37,7 @@ __all__ = [
     "MailboxDrained",
     "Malformed",
     "Notify",
+    "ReconcileDue",
     "RouterInheritance",
     "SourceEnded",
     "SourceOpened",
@@ -41,6 +45,7 @@ __all__ = [
     "SourceSaid",
     "SourceState",
     "UseBackfill",
+    "UseReconciler",
     "UseRegistry",
 ]
 
@@ -61,6 +66,7 @@ class AddRoutes(NamedTuple):
     realtime: bool  # go on after the first message
     awaits_snapshot: bool = False  # begin with the next snapshot of each stream: what comes before is too shallow
     closing: Closing | None = None  # candles: each once, when it is final
+    reconcile: bool = False  # own orders or assets, with what the exchange has not sent
 
 
 class DropRoutes(NamedTuple):
@@ -101,6 +107,10 @@ class Beat(NamedTuple):
     """Are you there? Answered with Beaten, behind all that lies before it."""
 
     reply_to: Ref
+
+
+class ReconcileDue(NamedTuple):
+    """Something that reconciling waits for is due."""
 
 
 # --- sources to router, which tells the registry in its turn
@@ -165,7 +175,7 @@ class SourceSaid(NamedTuple):
 
     endpoint: str
     attachment: int
-    notice: Notice | Refused
+    notice: Notice | Refused | Reconciled
     whole_ns: int = 0
 
 
@@ -231,6 +241,16 @@ class Filled(NamedTuple):
     trades: tuple[tuple[int, bytes], ...]
 
 
+# --- reconciler to router
+
+
+class AccountAnswer(NamedTuple):
+    """What REST says of own orders, or of own balances: `type` is whose Inquire it answers."""
+
+    type: str
+    answer: Answer
+
+
 # --- supervisor to router: who the others are, after one of them was started anew
 
 
@@ -246,13 +266,21 @@ class UseBackfill(NamedTuple):
     backfill: Ref
 
 
+class UseReconciler(NamedTuple):
+    """Have the account asked about by this actor (live)."""
+
+    reconciler: Ref
+
+
 class RouterInheritance(NamedTuple):
     """What a router leaves to its successor, and to the registry (live).
 
     The last trades of each stream keep one from being delivered twice, and the closers a candle; `whole_ns`, by
-    endpoint, is up to when all was delivered: what lay in its inbox is lost.
+    endpoint, is up to when all was delivered: what lay in its inbox is lost. `accounts` is what is known of own orders
+    and balances.
     """
 
     trades: Mapping[Stream, deque[Event]]
     whole_ns: Mapping[str, int]
     closers: Mapping[Stream, Closer[Event]] = MappingProxyType({})
+    accounts: Accounts | None = None

@@ -7,7 +7,7 @@ import pykka
 from .common import Ref
 from .registry import Unsubscribe
 
-__all__ = ["Failed", "OpenNetwork", "Renew", "SourceServes", "TakeBack", "UseSettings"]
+__all__ = ["Failed", "Need", "OpenNetwork", "Renew", "SourceServes", "TakeBack", "UseSettings"]
 
 
 class Failed(NamedTuple):
@@ -57,6 +57,12 @@ class OpenNetwork(NamedTuple):
 
     opening: Any
     address: "pykka.Future[str]"
+
+
+class Need(NamedTuple):
+    """This child, which is not there in every engine, is needed from now on."""
+
+    name: str
 
 
 class TakeBack(NamedTuple):

@@ -4,9 +4,11 @@ import time
 
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.exchange.heads import SubscriptionList
+from websocket_v6.protocol.limits import DOOR_ROWS
 from websocket_v6.protocol.server.list_answer import list_answer
-from websocket_v6.protocol.server.words import Reached, Refused, State, encode
+from websocket_v6.protocol.server.words import Missing, Reached, Reconciled, Refused, State, encode
 from websocket_v6.protocol.websocket.outgoing import BINARY, TEXT, frame
 
 __all__ = ["news_frame"]
@@ -26,6 +28,8 @@ def news_frame(way: Way, news: object, *, backfills: bool) -> bytes | None:
             return frame(BINARY, encode(Refused(streams, type(error).__name__, str(error))))
         case Reached():
             return frame(BINARY, encode(news))
+        case Outcome():
+            return frame(BINARY, encode(_reconciled(news)))
         case SubscriptionList():
             return frame(TEXT, _as_text(news))
         case _:
@@ -42,6 +46,21 @@ def _state(change: ConnectionChanged, *, backfills: bool) -> State:
         error,
         backfills and change.endpoint == "public",
         time.time_ns(),
+    )
+
+
+def _reconciled(outcome: Outcome) -> Reconciled:
+    type_, started_ns, ended_ns, recovered, unrecovered, error, is_final = outcome
+    name = "" if error is None else type(error).__name__
+    return Reconciled(
+        type_,
+        started_ns,
+        ended_ns,
+        recovered,
+        tuple(Missing(*one[:-1]) for one in unrecovered[:DOOR_ROWS]),
+        name,
+        "" if error is None else str(error),
+        is_final,
     )
 
 

@@ -9,7 +9,21 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.exchange.streams import Stream
 
-__all__ = ["Admit", "End", "Expect", "Forget", "HoldTrades", "Join", "Mark", "Merge", "Retire", "Skip", "Turn"]
+__all__ = [
+    "Admit",
+    "End",
+    "Expect",
+    "Fenced",
+    "Forget",
+    "HoldTrades",
+    "Join",
+    "Mark",
+    "Merge",
+    "Missed",
+    "Retire",
+    "Skip",
+    "Turn",
+]
 
 
 class Admit(NamedTuple):
@@ -93,3 +107,21 @@ class HoldTrades(NamedTuple):
     started_ns: int
     ended_ns: int
     patience: float  # seconds that they may be held
+
+
+class Missed(NamedTuple):
+    """The private endpoint is back: own orders and balances may have changed unseen since `started_ns`, None if not.
+
+    `is_guest`: it is a host that brings its data, and asks the exchange what has happened.
+    """
+
+    epoch: int
+    started_ns: int | None
+    patience: float  # seconds that messages may be held
+    is_guest: bool
+
+
+class Fenced(NamedTuple):
+    """All that is to be reconciled is in force: what REST says of the account from here on proves something."""
+
+    epoch: int

@@ -248,4 +248,4 @@ def _route(lease: int, want: Want, streams: tuple[Stream, ...]) -> Route:
     replay = want.is_public and want.snapshot
     # Private data has no snapshots in practice, but one that came would be news.
     snapshots = want.snapshot or not want.is_public
-    return Route(lease, streams, replay, snapshots, want.realtime, "now")
+    return Route(lease, streams, replay, snapshots, want.realtime, "now", want.reconcile)

@@ -43,6 +43,7 @@ class Route(NamedTuple):
     snapshots: bool  # deliver what the exchange sends as a snapshot
     realtime: bool  # go on after the first message
     begins: Begins
+    reconcile: bool = False  # with what the exchange has not sent
 
 
 class Unroute(NamedTuple):
@@ -148,11 +149,13 @@ RouterCommand: TypeAlias = (
     router.Admit
     | router.End
     | router.Expect
+    | router.Fenced
     | router.Forget
     | router.HoldTrades
     | router.Join
     | router.Mark
     | router.Merge
+    | router.Missed
     | router.Retire
     | router.Skip
     | router.Turn

@@ -28,6 +28,7 @@ class Asked(NamedTuple):
     depth: int  # 0 for everything but order books
     live: bool
     snapshot: bool
+    reconcile: bool = False  # of a host, which then asks the exchange what that has not sent
 
 
 class Plan(NamedTuple):
@@ -50,10 +51,12 @@ class Plan(NamedTuple):
 class Coverage:
     """What an attachment was `asked` by its last request, and which of that it has delivered.
 
-    Streams that have delivered something need no snapshot from it any more. It is new with each attachment.
+    Streams that have delivered something need no snapshot from it any more. It is new with each attachment. `is_door`:
+    it leads to a host, which reconciles orders and assets where that is asked of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_door: bool = False) -> None:
+        self._is_door = is_door
         self._asked: dict[Stream, Asked] = {}
         self._new: frozenset[Stream] = frozenset()  # in the last request, and in none before
         self._unsaid: set[Stream] = set()  # given up before they said anything: what comes may answer an old request
@@ -124,6 +127,10 @@ class Coverage:
     def acknowledge(self) -> None:
         """Note that the last request is in force: the exchange has answered a question that came after it."""
         self._acknowledged.update(self._asked)
+
+    def is_known_to_serve(self, streams: Iterable[Stream]) -> bool:
+        """Whether all of `streams` are known to be served."""
+        return self._acknowledged.issuperset(streams)
 
     @property
     def is_whole(self) -> bool:
@@ -219,7 +226,8 @@ class Coverage:
     def _ask(self, stream: Stream, demand: Demand) -> Asked:
         # A snapshot of all that has not been seen as deep as that, whoever wants it: what was shallow begins anew with
         # one, and it is the only proof that the exchange knows the code. Who wants none is not given it.
-        return Asked(demand.depth, bool(demand.live), self._seen.get(stream, -1) < demand.depth)
+        reconcile = self._is_door and demand.reconcile > 0
+        return Asked(demand.depth, bool(demand.live), self._seen.get(stream, -1) < demand.depth, reconcile)
 
     def _differs(self, wanted: dict[Stream, Asked]) -> bool:
         if any(one.live and not _is_live(wanted.get(stream)) for stream, one in self._asked.items()):
@@ -227,6 +235,8 @@ class Coverage:
         for stream, one in wanted.items():
             before = self._asked.get(stream)
             if before is None or before.depth != one.depth or one.live > before.live or one.snapshot > before.snapshot:
+                return True
+            if one.reconcile != before.reconcile:
                 return True
         return False
 
@@ -256,13 +266,15 @@ def _types(union: Union, wanted: dict[Stream, Asked]) -> Iterator[dict[str, obje
 
 
 def _private_objects(union: Union, wanted: dict[Stream, Asked]) -> Iterator[dict[str, object]]:
-    parts: dict[str, list[str]] = {}
+    parts: dict[tuple[str, bool], list[str]] = {}
     for stream in sorted(wanted):
         type_, part = split(stream)
         if type_ in ("myOrder", "myAsset", "announcement"):
-            parts.setdefault(type_, []).append(part)
-    for type_, chosen in parts.items():
+            parts.setdefault((type_, wanted[stream].reconcile), []).append(part)
+    for (type_, reconcile), chosen in parts.items():
         one: dict[str, object] = {"type": type_}
+        if reconcile:
+            one["reconcile"] = True
         # Without codes or categories the exchange sends all of them.
         if "*" not in chosen:
             one["categories" if type_ == "announcement" else "codes"] = chosen

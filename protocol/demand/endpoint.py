@@ -24,6 +24,7 @@ from .commands import Command, Deny, Unroute
 from .continuity import Continuity
 from .deadlines import Deadline, Deadlines, Kind
 from .epochs import Epochs, KnownGap
+from .fence import Fence
 from .interest import Interest, Told
 from .joining import Joining
 from .lease import Leases, LeasesInheritance
@@ -83,6 +84,7 @@ class Endpoint:
         joining = self._joining = Joining(sources, continuity, deadlines, asking, out)
         self._interest = Interest(leases_, sources, out)
         self._trials = Trials(leases_, sources, silence, asking, out)
+        self._fence = Fence(name, leases_, sources, continuity, asking, out)
         self._epochs = Epochs(name, config, leases_, sources, continuity, deadlines, silence, asking, joining, out)
         silence.expect_all()
 
@@ -143,6 +145,7 @@ class Endpoint:
 
     def _commands(self, now: float) -> list[Command]:
         """Return what is to be done, and forget it."""
+        self._fence.look()
         self._asking.plan_flush(now)
         commands = list(self._out)
         self._out.clear()
@@ -199,9 +202,9 @@ class Endpoint:
             self._changed(now)
         return self._commands(now)
 
-    def followers(self, type_: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Yield the leases of one data type, and their codes."""
-        return ((number, lease.want.codes) for number, lease in self._leases if lease.want.type == type_)
+    def followers(self, type_: str) -> Iterator[tuple[int, Want]]:
+        """Yield the leases of one data type, and what each wants."""
+        return ((number, lease.want) for number, lease in self._leases if lease.want.type == type_)
 
     def _changed(self, now: float) -> None:
         """Have the union served as it is now, soon."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Turn
+from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Missed, Turn
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 
 from .asking import Asking
@@ -104,6 +104,9 @@ class Epochs:
         backfills = all(one.backfills for one in self._sources.open())
         if self._config.backfill and self._name == "public" and started_ns is not None and not backfills:
             self._out.append(HoldTrades(epoch, started_ns, at_ns, self._config.backfill_timeout))
+        if self._name == "private":
+            is_guest = all(one.source.traits.names_guilty for one in self._sources.open())
+            self._out.append(Missed(epoch, started_ns, self._config.backfill_timeout, is_guest))
 
     def _tell_open(self, at_ns: int) -> None:
         started_ns = self._continuity.gap_started_ns

@@ -52,7 +52,7 @@ class Attachment:
         self.number = number
         self.backfills = backfills  # it brings the trades missed before it by itself
         self.source = source
-        self.coverage = Coverage()
+        self.coverage = Coverage(is_door=source.traits.names_guilty)
         self.requests = 0  # how many were sent
         self.in_force = 0  # the number of the last one that is known to be in force
         self.is_held = is_held  # what it brings is not delivered before it joins

@@ -17,7 +17,7 @@ __all__ = ["Demand", "Union"]
 class Demand:
     """Who wants one stream: how many, and at which depth."""
 
-    __slots__ = ("body", "indicator", "live", "once", "want")
+    __slots__ = ("body", "indicator", "live", "once", "reconcile", "want")
 
     def __init__(self, want: Want, indicator: Indicator | None) -> None:
         self.want = want  # any of the wants: type, level and timeframe are the same in all
@@ -25,6 +25,7 @@ class Demand:
         self.live: dict[int, int] = {}  # depth -> wants that go on
         self.once: dict[int, int] = {}  # depth -> wants of a snapshot alone
         self.body = 0  # wants of announcements with their text
+        self.reconcile = 0  # wants of orders and assets that are to be reconciled
 
     @property
     def depth(self) -> int:
@@ -70,6 +71,7 @@ class Union:
                 demand = self._demands[stream] = Demand(want, indicators.get(stream))
             _count(demand.live if want.realtime else demand.once, want.depth, 1)
             demand.body += want.include_body
+            demand.reconcile += want.reconcile
         return streams
 
     def remove(self, want: Want, streams: Iterable[Stream] | None = None) -> list[Stream]:
@@ -79,6 +81,7 @@ class Union:
             demand = self._demands[stream]
             _count(demand.live if want.realtime else demand.once, want.depth, -1)
             demand.body -= want.include_body
+            demand.reconcile -= want.reconcile
             if not demand.live and not demand.once:
                 del self._demands[stream]
                 gone.append(stream)

@@ -30,24 +30,27 @@ class ConnectionState(StrEnum):
     """Nothing is wanted of the endpoint any more."""
     BACKFILLED = "backfilled"
     """The gap of an open connection has been seen to: what was `recovered`, and what was not."""
+    RECONCILED = "reconciled"
+    """The exchange was asked what it had not sent of own orders, or balances (`reason`: "myOrder" or "myAsset")."""
     RESTARTING = "restarting"
     """A part of the engine that the endpoint needs has failed and is started again; what that does is told too."""
 
 
 class Unrecovered(NamedTuple):
-    """Trades of one code, or closed candles, that are missing for good between the two times, if there were any."""
+    """What is missing of one code for good between the two times, if there was anything."""
 
     symbol: str
     started_at: int  # Unix nanoseconds; of candles, by the exchange's clock
     ended_at: int
     reason: str
-    type: str = "trade"  # or that of candles, such as "candle.1m"
+    type: str = "trade"  # or "candle.1m", "myOrder", "myAsset"
 
 
 class ConnectionEvent(msgspec.Struct, frozen=True):
     """The connection of an endpoint changed its state; messages may be missing where `gap` is given.
 
-    `state` is a ConnectionState: "connecting", "open", "lost", "refused", "closed", "backfilled" or "restarting".
+    `state` is a ConnectionState: "connecting", "open", "lost", "refused", "closed", "backfilled", "reconciled" or
+    "restarting".
     """
 
     endpoint: str  # "public", "private", "info"
@@ -58,7 +61,7 @@ class ConnectionEvent(msgspec.Struct, frozen=True):
     gap_ended_at: int | None = None  # when it was open again: the streams follow its first request, some 100 ms later
     reason: str = ""
     received_at: int = 0  # Unix nanoseconds
-    recovered: int | None = None  # of state "backfilled": what was fetched for this component, trades or candles
+    recovered: int | None = None  # "backfilled": trades or candles fetched for this component; "reconciled": events
     unrecovered: tuple[Unrecovered, ...] = ()
 
     symbol: ClassVar[None] = None  # concerns all codes of the endpoint

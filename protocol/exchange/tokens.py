@@ -1,10 +1,12 @@
 """Keys, and tokens for the private endpoints: a JWT with the access key and a nonce that is never used twice.
 
 Source: Upbit WebSocket reference, "Authentication": HMAC with the secret key as raw text, HS512 recommended, HS256
-accepted; the payload is access key and nonce and nothing else; a token is checked when the connection is made.
+accepted; the payload is access key and nonce and nothing else, but for the hash of a REST call's query; a token is
+checked when the connection is made.
 """
 
 import functools
+import hashlib
 import hmac
 import json
 from typing import TYPE_CHECKING, NoReturn, TypeGuard
@@ -50,9 +52,15 @@ class Keys:
         raise TypeError("keys do not leave their process")
 
 
-def make_token(keys: Keys, nonce: str, algorithm: str) -> Secret:
-    """Sign a token, for the header of one attempt. `nonce` is a fresh random UUID; `algorithm` is HS512 or HS256."""
-    payload = HiddenBytes(json.dumps({"access_key": keys.access_key, "nonce": nonce}, separators=(",", ":")).encode())
+def make_token(keys: Keys, nonce: str, algorithm: str, query: str = "") -> Secret:
+    """Sign a token, for the header of one attempt. `nonce` is a fresh random UUID; `algorithm` is HS512 or HS256.
+
+    A REST call's token also signs its `query` as it is before it is encoded: the hash is of just these characters.
+    """
+    claims = {"access_key": keys.access_key, "nonce": nonce}
+    if query:
+        claims |= {"query_hash": hashlib.sha512(query.encode()).hexdigest(), "query_hash_alg": "SHA512"}
+    payload = HiddenBytes(json.dumps(claims, separators=(",", ":")).encode())
     return Secret(_signer().encode(payload, HiddenBytes(keys.secret_key.encode()), algorithm))
 
 

@@ -70,9 +70,10 @@ class Want(NamedTuple):
     """One subscription's wish: a data type, its codes and its options.
 
     `depth` and `level` belong to order books, `categories` and `include_body` to announcements, `timeframe` and
-    `indicators` to indicators, `closing` to candles. No `codes` means all markets, no `categories` all of them. With
-    `quotes` it is a pattern: all markets of these quote currencies beside the codes that it names; it has no streams of
-    its own but those of its codes, and whoever keeps it says what it stands for (`protocol/demand/patterns.py`).
+    `indicators` to indicators, `closing` to candles, `reconcile` to orders and assets: the exchange is asked what it
+    has not sent. No `codes` means all markets, no `categories` all of them. With `quotes` it is a pattern: all markets
+    of these quote currencies beside the codes that it names; it has no streams of its own but those of its codes, and
+    whoever keeps it says what it stands for (`protocol/demand/patterns.py`).
     """
 
     type: str  # as the exchange spells it: "ticker", "candle.1m", "myOrder", ...
@@ -87,6 +88,7 @@ class Want(NamedTuple):
     realtime: bool = True
     quotes: tuple[str, ...] = ()
     closing: Closing | None = None
+    reconcile: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -169,14 +171,14 @@ def markets_want(quotes: Iterable[str]) -> Want:
     return Want(MARKETS, tuple(quotes))
 
 
-def my_order_want(symbols: str | Iterable[str] | None = None) -> Want:
+def my_order_want(symbols: str | Iterable[str] | None = None, *, reconcile: bool = False) -> Want:
     """Want the account's orders, of all markets unless `symbols` says which."""
-    return Want("myOrder", () if symbols is None else check_codes(symbols), snapshot=False)
+    return Want("myOrder", () if symbols is None else check_codes(symbols), snapshot=False, reconcile=reconcile)
 
 
-def my_asset_want() -> Want:
+def my_asset_want(*, reconcile: bool = False) -> Want:
     """Want the account's balances."""
-    return Want("myAsset", snapshot=False)
+    return Want("myAsset", snapshot=False, reconcile=reconcile)
 
 
 def announcement_want(

@@ -193,6 +193,7 @@ def _together(one: Wish, other: Wish) -> Wish:
     kind = a._replace(
         depth=max(a.depth, b.depth),
         include_body=a.include_body or b.include_body,
+        reconcile=a.reconcile or b.reconcile,
         snapshot=a.snapshot or b.snapshot,
         realtime=a.realtime or b.realtime,
     )

@@ -94,7 +94,7 @@ def read_guest_request(text: bytes, endpoint: str, *, region: str) -> tuple[Requ
         except RequestError as error:
             refused.append(Refused(streams_of(one), error.name, error.text))
         else:
-            parts.append(part)
+            parts.append(_reconciled(part) if one.get("reconcile") is True else part)
             combinations += part.combinations
     return _with_parts(head, parts), tuple(refused)
 
@@ -137,6 +137,12 @@ def _format(objects: Sequence[Mapping[str, Any]]) -> str | None:
 def _is_frame(one: Mapping[str, Any]) -> bool:
     """Whether it is the ticket or the format, and no data type."""
     return "type" not in one and ("ticket" in one or "format" in one)
+
+
+def _reconciled(part: Part) -> Part:
+    """Return what a guest wants with what the exchange has not sent, for which that has no word."""
+    is_known = all(want.type in ("myOrder", "myAsset") for want in part.wants)
+    return part._replace(wants=tuple(want._replace(reconcile=True) for want in part.wants)) if is_known else part
 
 
 def _with_parts(head: Request, parts: Sequence[Part]) -> Request:

@@ -14,7 +14,8 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol import errors
+from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.limits import DOOR_ROWS, NAME_CHARACTERS, REASON_CHARACTERS, STREAM_CHARACTERS
 from websocket_v6.protocol.outside_text import outside_text
 
@@ -22,7 +23,9 @@ __all__ = [
     "MAX_WORD",
     "SUBPROTOCOL",
     "Clock",
+    "Missing",
     "Reached",
+    "Reconciled",
     "Refused",
     "Rows",
     "State",
@@ -31,6 +34,7 @@ __all__ = [
     "decode",
     "encode",
     "encode_rows",
+    "error_named",
 ]
 
 SUBPROTOCOL = "v6.2"  # rises with every change of what is said here
@@ -95,12 +99,47 @@ class Reached(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     exchange_ms: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None
 
 
-Word: TypeAlias = Rows | State | Refused | Clock | Reached
+class Missing(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What is missing for good of one market, between two times, and why."""
+
+    symbol: Name
+    started_ns: Nanoseconds
+    ended_ns: Nanoseconds
+    reason: str
+
+
+class Reconciled(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=6):
+    """What came of asking the exchange for own orders, or assets; what is known of them lies before it.
+
+    `error` and `text`: the class of the error that it came to, and its words; "" if it went well.
+    """
+
+    data_type: Name
+    started_ns: Nanoseconds | None
+    ended_ns: Nanoseconds
+    recovered: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    unrecovered: Annotated[tuple[Missing, ...], msgspec.Meta(max_length=DOOR_ROWS)]
+    error: str
+    text: str
+    is_final: bool
+
+
+Word: TypeAlias = Rows | State | Refused | Clock | Reached | Reconciled
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Word).decode
 # What decoding of outside bytes may raise.
 _MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+
+
+def error_named(name: str, text: str) -> WebSocketV6Error | None:
+    """Return an error of the class that the host named; `None` if it named none."""
+    if not name:
+        return None
+    cls = getattr(errors, name, None)
+    if cls in (errors.AuthenticationError, errors.TransportError, errors.RateLimitedError):
+        return cls(text)  # type: ignore[no-any-return]
+    return TransportError(text)
 
 
 def encode_rows(
@@ -115,7 +154,7 @@ def encode_rows(
     return _encode((_ROWS, ts_received_ns, streams, payloads, replayed, backfilled))
 
 
-def encode(word: State | Refused | Clock | Reached) -> bytes:
+def encode(word: State | Refused | Clock | Reached | Reconciled) -> bytes:
     """Return a word as it is sent, its texts fit to be printed."""
     return _encode(word if isinstance(word, Clock | Reached) else _cleaned(word))
 
@@ -142,7 +181,13 @@ def decode(data: bytes | bytearray | memoryview) -> Word:
     return word
 
 
-def _cleaned(word: State | Refused) -> State | Refused:
+def _cleaned(word: State | Refused | Reconciled) -> State | Refused | Reconciled:
+    if isinstance(word, Reconciled):
+        missing = tuple(
+            msgspec.structs.replace(one, reason=outside_text(one.reason, REASON_CHARACTERS)) for one in word.unrecovered
+        )
+        error, text = outside_text(word.error, NAME_CHARACTERS), outside_text(word.text, REASON_CHARACTERS)
+        return msgspec.structs.replace(word, unrecovered=missing, error=error, text=text)
     if isinstance(word, State):
         reason, error = outside_text(word.reason, REASON_CHARACTERS), outside_text(word.error, NAME_CHARACTERS)
         return msgspec.structs.replace(word, reason=reason, error=error)

@@ -2,7 +2,7 @@
 
     read = read_head(received)           # None: go on reading; else the head, and how many bytes it took
     key = upgrade(head)                  # the request is a WebSocket handshake
-    accept(key, subprotocol="v6.1", extensions=None)
+    accept(key, subprotocol="v6.2", extensions=None)
     refuse(error.status, headers=error.headers)     # after a BadRequest, or for a reason of one's own
 
 Nothing is repaired: what RFC 9112 lets a server reject is rejected, so that no proxy before it and nobody after it can

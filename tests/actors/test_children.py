@@ -96,3 +96,14 @@ def test_what_a_dead_registry_leaves_is_there_however_late_it_is_asked_for(monke
     gc.collect()
     family.end("registry")
     assert isinstance(family.inheritances["registry"], RegistryInheritance)
+
+
+def test_who_asks_about_the_account_is_there_once_it_is_needed(make: Callable[..., Family]) -> None:
+    family = make()
+    for name in family.missing():
+        family.start(name)
+    family.needs.add("reconciler")
+    assert list(family.missing()) == ["reconciler"]
+    family.start("reconciler")
+    assert list(family.missing()) == []
+    assert family.stop("reconciler")

@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import json
 import logging
 import queue
@@ -30,6 +31,7 @@ from websocket_v6.actors.jwt import (
     Prove,
     Proved,
     ReplaceKeys,
+    SignQuery,
     TokenWanted,
 )
 from websocket_v6.actors.messages.common import Ref
@@ -97,8 +99,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Secret]:
     """What tokens were made so far, wanted or not."""
     made: list[Secret] = []
 
-    def count(keys: Keys, nonce: str, algorithm: str) -> Secret:
-        made.append(make_token(keys, nonce, algorithm))
+    def count(keys: Keys, nonce: str, algorithm: str, query: str = "") -> Secret:
+        made.append(make_token(keys, nonce, algorithm, query))
         return made[-1]
 
     monkeypatch.setattr(subject, "make_token", count)
@@ -266,7 +268,7 @@ def test_the_token_of_a_door_is_the_configured_one_and_no_key_makes_another(benc
 
 
 def break_signing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(keys: Keys, nonce: str, algorithm: str) -> Secret:
+    def fail(keys: Keys, nonce: str, algorithm: str, query: str = "") -> Secret:
         raise RuntimeError("as told")
 
     monkeypatch.setattr(subject, "make_token", fail)
@@ -346,3 +348,18 @@ def test_a_proof_is_told_to_whoever_it_is_for(bench: Bench) -> None:
     ask(jwt, ReplaceKeys(Keys(ACCESS, "t" * 40)), TIMEOUT)
     tell(jwt, Prove(challenge, ear.ref))
     assert ear.hear().proof == make_proof(Keys(ACCESS, "t" * 40), challenge)
+
+
+def test_a_token_for_a_rest_call_signs_its_query_and_each_is_another(bench: Bench) -> None:
+    ref = bench.start()
+    query = "uuids[]=a&uuids[]=b"
+    first, second, bare = (payload(ask(ref, SignQuery(one), TIMEOUT).token) for one in (query, query, ""))
+    assert first["query_hash"] == hashlib.sha512(query.encode()).hexdigest()
+    assert first["query_hash_alg"] == "SHA512"
+    assert first["nonce"] != second["nonce"]
+    assert set(bare) == {"access_key", "nonce"}
+
+
+def test_without_keys_no_query_is_signed(bench: Bench) -> None:
+    with pytest.raises(AuthenticationError, match="no API keys"):
+        ask(bench.start(Config()), SignQuery("uuid=a"), TIMEOUT)

@@ -34,7 +34,18 @@ def none_hangs() -> Iterator[None]:
 
 
 # Files whose tests hold for both faces. The others are of one: of threads, of forks, of the engine behind a face.
-BOTH = {"all_markets", "answers", "compression", "delivery", "isolation", "life", "newest", "private", "telling"}
+BOTH = {
+    "all_markets",
+    "answers",
+    "compression",
+    "delivery",
+    "isolation",
+    "life",
+    "newest",
+    "private",
+    "reconcile",
+    "telling",
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

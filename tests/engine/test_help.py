@@ -42,7 +42,7 @@ def test_all_there_is_fits_a_person() -> None:
 
 def test_states_of_a_connection_are_told() -> None:
     assert {str(state) for state in websocket_v6.ConnectionState} == {
-        "connecting", "open", "lost", "refused", "closed", "backfilled", "restarting",
+        "connecting", "open", "lost", "refused", "closed", "backfilled", "reconciled", "restarting",
     }  # fmt: skip
     for what in (websocket_v6.WebSocketClientProxy.on_connection, websocket_v6.ConnectionEvent):
         assert all(f'"{state}"' in shown(what) for state in websocket_v6.ConnectionState)

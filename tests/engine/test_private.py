@@ -52,8 +52,8 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every token that is made during the test."""
     made: list[str] = []
 
-    def record(keys: Keys, nonce: str, algorithm: str) -> Secret:
-        token = make_token(keys, nonce, algorithm)
+    def record(keys: Keys, nonce: str, algorithm: str, query: str = "") -> Secret:
+        token = make_token(keys, nonce, algorithm, query)
         made.append(token.reveal())
         return token
 
@@ -258,10 +258,10 @@ def test_a_nonce_used_before_is_cured_by_the_next_token(
 ) -> None:
     made = 0
 
-    def repeat(keys: Keys, nonce: str, algorithm: str) -> Secret:
+    def repeat(keys: Keys, nonce: str, algorithm: str, query: str = "") -> Secret:
         nonlocal made
         made += 1
-        return make_token(keys, "the-same-as-before" if made <= 2 else nonce, algorithm)
+        return make_token(keys, "the-same-as-before" if made <= 2 else nonce, algorithm, query)
 
     monkeypatch.setattr(jwt_module, "make_token", repeat)
     one = component()

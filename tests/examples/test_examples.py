@@ -98,15 +98,22 @@ def test_two_strategies(sim: Simulator, start: Start) -> None:
 
 
 def test_order_watcher(sim: Simulator, start: Start) -> None:
+    old = sim.place_order("KRW-BTC", "BID", 50_000_000, "0.01")
     with start("order_watcher") as program:
         program.line("connection open")
-        sim.wait_served({"myOrder *"}, 20, endpoint="private")
-        uuid = sim.place_order("KRW-BTC", "BID", 50_000_000, "0.01")
-        assert program.line("waits").startswith(f"KRW-BTC buy {uuid[:8]}: waits, 0.01 at 50000000")
+        assert program.line("waits") == f"KRW-BTC buy {old[:8]}: waits, 0.01 at 50000000"
+        program.line("reconciled: 1 events fetched, 1 orders are open")
+        uuid = sim.place_order("KRW-BTC", "BID", 50_000_000, "0.02")
+        assert program.line("waits").startswith(f"KRW-BTC buy {uuid[:8]}: waits, 0.02 at 50000000")
         sim.cancel_order(uuid)
         program.line("cancel, 0")
+        sim.refuse(503, times=None, endpoint="private")
         sim.drop("private")
-        program.line("look up open orders")
+        program.line("connection lost")
+        sim.cancel_order(old)  # nobody hears of it
+        sim.accept("private")
+        assert program.line("cancel") == f"KRW-BTC buy {old[:8]}: cancel, 0 had been executed (missed in a gap)"
+        program.line("reconciled: 1 events fetched, 0 orders are open")
 
 
 def test_web_prices(sim: Simulator, start: Start) -> None:

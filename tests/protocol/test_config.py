@@ -428,3 +428,17 @@ def test_its_help_explains_every_field() -> None:
     text = inspect.getdoc(Config) or ""  # which has the same margin in every version of Python
     for field in Config.__struct_fields__:
         assert re.search(rf"^    ([\w, ]+, )?{field}(, [\w, ]+)?: ", text, re.MULTILINE), field
+
+
+@pytest.mark.parametrize(
+    ("rest_url", "is_safe"),
+    [("http://127.0.0.1:9", True), ("https://203.0.113.1", True), ("", True), ("http://203.0.113.1", False)],
+)
+def test_no_token_goes_with_a_rest_call_in_clear(rest_url: str, is_safe: bool) -> None:
+    config = Config(rest_url=rest_url)
+    if is_safe:
+        config.check_rest_secrecy()
+    else:
+        with pytest.raises(ConfigError, match="in clear"):
+            config.check_rest_secrecy()
+        Config(rest_url=rest_url, allow_plaintext=True).check_rest_secrecy()

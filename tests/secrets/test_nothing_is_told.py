@@ -194,10 +194,10 @@ def test_what_an_actor_leaves_that_fails(ears: Ears, monkeypatch: pytest.MonkeyP
     made = make_token
     is_broken = True
 
-    def make(keys: Any, nonce: str, algorithm: str) -> Any:
+    def make(keys: Any, nonce: str, algorithm: str, query: str = "") -> Any:
         if is_broken:
             raise RuntimeError("no entropy today")
-        return made(keys, nonce, algorithm)
+        return made(keys, nonce, algorithm, query)
 
     with Simulator(["KRW-BTC"]) as sim:
         sim.add_key(ACCESS, SECRET)

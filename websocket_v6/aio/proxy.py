@@ -109,14 +109,21 @@ class WebSocketClientProxy(Face):
         return await self._subscribe(wanted.candle(symbols, settings, interval=interval, closing=how))
 
     async def subscribe_my_order(
-        self, callback: Callback | None = None, *, symbols: Symbols | None = None, **options: Unpack[Options]
+        self,
+        callback: Callback | None = None,
+        *,
+        symbols: Symbols | None = None,
+        reconcile: bool = False,
+        **options: Unpack[Options],
     ) -> Subscription[MyOrderEvent]:
-        return await self._subscribe(wanted.my_order(symbols, self._settings(callback, options, private=True)))
+        settings = self._settings(callback, options, private=True)
+        return await self._subscribe(wanted.my_order(symbols, settings, reconcile=reconcile))
 
     async def subscribe_my_asset(
-        self, callback: Callback | None = None, **options: Unpack[Options]
+        self, callback: Callback | None = None, *, reconcile: bool = False, **options: Unpack[Options]
     ) -> Subscription[MyAssetEvent]:
-        return await self._subscribe(wanted.my_asset(self._settings(callback, options, private=True)))
+        settings = self._settings(callback, options, private=True)
+        return await self._subscribe(wanted.my_asset(settings, reconcile=reconcile))
 
     async def subscribe_announcement(
         self,

@@ -157,3 +157,14 @@ def test_an_error_is_of_a_class_that_may_be_named_and_no_other(name: str, kind: 
 
 def test_no_name_is_no_error() -> None:
     assert error_of(state("lost")) is None
+
+
+def test_what_a_host_says_of_reconciling_comes_in_our_time() -> None:
+    hour = 3_600_000_000_000
+    intake = door(is_remote=True)
+    list(intake.read([words.encode(words.Clock(NOW + hour))], 0, NOW))
+    said = words.Reconciled("myOrder", NOW + hour - 90, NOW + hour - 10, 1, (), "", "", False)
+    (word,) = intake.read([words.encode(said)], 0, NOW)
+    assert isinstance(word, words.Reconciled)
+    assert (word.started_ns, word.ended_ns) == (NOW - 90, NOW - 10)
+    assert list(door().read([words.encode(said)], 0, NOW)) == [said]

@@ -402,3 +402,15 @@ def test_a_stream_that_nobody_serves_any_more_begins_anew_with_each_source(world
     bring(world.careful, batch(2, ticker(1)))
     assert (world.careful.repeated, world.seen()) == (2, [BITCOIN])
     assert prices(world.take(one)) == [("REALTIME", 1), ("REALTIME", 2), ("REALTIME", 1)]
+
+
+@pytest.mark.parametrize("how", ["is_backfilled", "is_replayed"])
+def test_what_a_host_had_of_rest_is_for_clients_alone(how: str) -> None:
+    """Who reconciles is a client of the router; a mailbox has what the exchange sent."""
+    world = World()
+    payload = b'{"ty":"myOrder","cd":"KRW-BTC","uid":"O1","s":"wait","tms":1,"st":"REALTIME"}'
+    plain = world.follow("myOrder KRW-BTC", endpoint="private")
+    world.come("myOrder KRW-BTC", payload, endpoint="private", **{how: True})
+    assert world.take(plain) == []
+    world.come("myOrder KRW-BTC", payload, endpoint="private")
+    assert len(world.take(plain)) == 1

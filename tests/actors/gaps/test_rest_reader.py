@@ -1,7 +1,10 @@
 """The thread that makes REST calls, against a server on this machine and against what is no server."""
 
+import base64
 import contextlib
 import gzip
+import hashlib
+import json
 import socket
 import threading
 import time
@@ -19,9 +22,11 @@ from tests.foreign_errors import FOREIGN, made
 from tests.proxies import ProxyServer
 from websocket_v6.actors.dialing import rest_client
 from websocket_v6.actors.gaps import rest_reader as subject
-from websocket_v6.actors.gaps.rest_reader import Answered, Call, RestReader, Unanswered
+from websocket_v6.actors.gaps.rest_reader import Answered, Ask, Call, RestReader, Unanswered
+from websocket_v6.actors.jwt import Jwt
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.gaps.fill import Query
+from websocket_v6.protocol.gaps.inquiry_calls import AccountCall
 from websocket_v6.protocol.limits import REST_BYTES
 
 DEADLINE = 10.0
@@ -395,3 +400,76 @@ def test_once_its_owner_is_gone_it_ends(exchange: Exchange) -> None:
     reader.join(DEADLINE)
     assert not reader.is_alive()
     assert len(exchange.asked) == 1
+
+
+# --- about the account
+
+
+KEYS = Config(access_key="an-access-key", secret_key="a-secret-key-that-opens-nothing-at-all-and-is-long")
+
+
+@pytest.fixture
+def jwt() -> Iterator[Any]:
+    ref = Jwt.start(config=KEYS, owner=Ear().ref)
+    yield ref
+    ref.stop(block=True)
+
+
+def about(query: str) -> Ask:
+    return Ask("myOrder", 1, AccountCall("/v1/orders/uuids", query, "orders by id"))
+
+
+def claims(headers: dict[str, str]) -> dict[str, str]:
+    part = headers["Authorization"].removeprefix("Bearer ").split(".")[1]
+    found: dict[str, str] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found
+
+
+def test_a_call_about_the_account_is_signed_over_the_query_before_it_is_encoded(exchange: Exchange, jwt: Any) -> None:
+    ear = Ear()
+    reader = RestReader(config(exchange.url), ear.ref, jwt)
+    reader.start()
+    try:
+        for query in ("uuids[]=a&uuids[]=b", "uuids[]=a&uuids[]=b", ""):
+            reader.ask(about(query))
+            assert isinstance(ear.hear(), Answered)
+    finally:
+        reader.finish()
+        reader.join(DEADLINE)
+    (path, first), (_, second), (bare, third) = exchange.asked
+    assert path == "/v1/orders/uuids?uuids%5B%5D=a&uuids%5B%5D=b"
+    assert bare == "/v1/orders/uuids"
+    hashed = hashlib.sha512(b"uuids[]=a&uuids[]=b").hexdigest()
+    assert (claims(first)["query_hash"], claims(first)["query_hash_alg"]) == (hashed, "SHA512")
+    assert claims(first)["nonce"] != claims(second)["nonce"]  # one for each try
+    assert set(claims(third)) == {"access_key", "nonce"}
+
+
+def test_a_token_that_is_echoed_is_cut_out(exchange: Exchange, jwt: Any) -> None:
+    def echo(request: BaseHTTPRequestHandler) -> None:
+        said = request.headers["Authorization"]
+        say(401, said.encode(), X_Echo=said)(request)
+
+    exchange.answer = echo
+    ear = Ear()
+    reader = RestReader(config(exchange.url), ear.ref, jwt)
+    reader.start()
+    reader.ask(about("uuid=a"))
+    answer = ear.hear()
+    reader.finish()
+    reader.join(DEADLINE)
+    assert isinstance(answer, Answered)
+    assert b"<cut>" in answer.body
+    assert "eyJ" not in repr(answer)
+
+
+def test_no_token_goes_in_clear_to_another_machine(jwt: Any) -> None:
+    ear = Ear()
+    reader = RestReader(config("http://203.0.113.1"), ear.ref, jwt)
+    reader.start()
+    reader.ask(about("uuid=a"))
+    answer = ear.hear()
+    reader.finish()
+    reader.join(DEADLINE)
+    assert isinstance(answer, Unanswered)
+    assert "in clear" in answer.reason

@@ -10,7 +10,9 @@ import pytest
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, StreamFailed
 from websocket_v6.actors.server.news_frames import news_frame
 from websocket_v6.actors.ways import Mouth, Way
+from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.errors import AuthenticationError, StreamError, TransportError
+from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.heads import SubscribedEntry, SubscriptionList
 from websocket_v6.protocol.server import words
 from websocket_v6.protocol.websocket.frames import FrameDecoder, Text
@@ -104,3 +106,13 @@ def test_that_an_epoch_is_open_is_told_once() -> None:
         )
     ]
     assert told == [True, False, False, False, True, True, True, True, False]
+
+
+def test_what_came_of_reconciling_is_told_with_what_is_missing() -> None:
+    missing = Unrecovered("*", 5, 9, "order O1: gone", "myOrder")
+    word = words.decode(
+        said(Outcome("myOrder", 5, 9, 3, (missing,), AuthenticationError("no permission"), is_final=True))
+    )
+    assert word == words.Reconciled(
+        "myOrder", 5, 9, 3, (words.Missing(*missing[:-1]),), "AuthenticationError", "no permission", True
+    )

@@ -322,7 +322,7 @@ def test_whose_trades_are_whose() -> None:
     desk = made()
     desk.want(1, ticker_want("KRW-BTC"))
     desk.want(2, trade_want(["KRW-BTC", "KRW-ETH"]))
-    assert list(desk.endpoint.followers("trade")) == [(2, ("KRW-BTC", "KRW-ETH"))]
+    assert [(lease, want.codes) for lease, want in desk.endpoint.followers("trade")] == [(2, ("KRW-BTC", "KRW-ETH"))]
 
 
 def test_one_source_is_not_merged() -> None:

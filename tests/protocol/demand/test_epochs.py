@@ -4,7 +4,7 @@ import pytest
 
 from tests.protocol.demand.parts import Parts
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Join, Retire, Turn
+from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Join, Missed, Retire, Turn
 from websocket_v6.protocol.demand.commands import Answer, Command, Deny, ListSubscriptions, Report, Serves, Tell
 from websocket_v6.protocol.demand.continuity import Continuity
 from websocket_v6.protocol.demand.deadlines import Deadline, Kind
@@ -151,7 +151,8 @@ def test_trades_wait_for_those_that_were_missed_where_these_are_fetched(
     bench = Bench(name, Continuity(3, gap_started_ns), backfill=backfill, backfill_timeout=12.0)
     bench.begin(1, 5, backfills=backfills)
     held = [HoldTrades(4, gap_started_ns or 0, 100, 12.0)] if is_held else []
-    assert bench.out[:2] == [Turn(name, 4), *held, tell("open", 4, 100, gap_started_ns)][:2]
+    missed = [Missed(4, gap_started_ns, 12.0, is_guest=False)] if name == "private" else []
+    assert bench.out[:2] == [Turn(name, 4), *held, *missed, tell("open", 4, 100, gap_started_ns)][:2]
     assert bench.took(HoldTrades) == held
 
 

@@ -109,3 +109,13 @@ def test_a_proof_is_no_signature_of_a_token(algorithm: str) -> None:
     # Whoever asks chooses the challenge, and must not get a token signed.
     signed = make_token(Keys("access", SECRET), NONCE, algorithm).reveal().rpartition(".")[0].encode()
     assert make_proof(Keys("access", SECRET), signed) != hmac.new(SECRET.encode(), signed, HASHES[algorithm]).digest()
+
+
+def test_a_token_of_a_rest_call_has_the_hash_of_its_query_as_it_is_before_it_is_encoded() -> None:
+    text = make_token(Keys("access", "s" * 64), NONCE, "HS512", "states[]=wait&market=KRW-BTC").reveal()
+    assert jwt.decode(text, "s" * 64, algorithms=["HS512"]) == {
+        "access_key": "access",
+        "nonce": NONCE,
+        "query_hash": hashlib.sha512(b"states[]=wait&market=KRW-BTC").hexdigest(),
+        "query_hash_alg": "SHA512",
+    }

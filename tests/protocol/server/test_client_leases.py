@@ -287,3 +287,13 @@ def test_a_snapshot_is_replayed_where_a_stream_first_gets_one(sequence: list[lis
         assert set(replayed) <= asked
         assert asked - had <= set(replayed)
         had = (asked | had) & live
+
+
+def test_a_stream_that_is_to_be_reconciled_moves_and_is_taken_first() -> None:
+    leases = ClientLeases(itertools.count(1).__next__)
+    leases.settle([my_order_want()])
+    assert leases.settle([my_order_want(reconcile=True)]) == [
+        Take(2, my_order_want(reconcile=True), replay=False),
+        Give(1, None),
+    ]
+    assert leases.settle([my_order_want(), my_order_want(reconcile=True)]) == []

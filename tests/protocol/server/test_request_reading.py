@@ -403,3 +403,17 @@ def test_only_a_guest_may_ask_up_to_when_all_has_come() -> None:
     assert read_guest_request(encode_reach().encode(), "public", region="kr")[0].is_reach
     with pytest.raises(RequestError):
         read_request(asked, "public", region="kr")
+
+
+def test_a_guest_may_have_own_orders_and_assets_reconciled_and_a_plain_client_not() -> None:
+    asked = [{"ticket": "t"}, {"type": "myOrder", "reconcile": True}, {"type": "myAsset", "reconcile": True}]
+    asked += [{"type": "announcement", "reconcile": True}]
+    text = msgspec.json.encode(asked)
+    read, refused = read_guest_request(text, "private", region="kr")
+    assert [(want.type, want.reconcile) for want in read.wants] == [
+        ("myOrder", True),
+        ("myAsset", True),
+        ("announcement", False),
+    ]
+    assert refused == ()
+    assert not any(want.reconcile for want in read_request(text, "private", region="kr").wants)

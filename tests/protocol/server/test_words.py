@@ -7,9 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6 import RemoteProtocolError
+from websocket_v6 import AuthenticationError, RemoteProtocolError, TransportError
 from websocket_v6.protocol.server import words
-from websocket_v6.protocol.server.words import Clock, Reached, Refused, Rows, State, Word, decode, encode, encode_rows
+from websocket_v6.protocol.server.words import (
+    Clock,
+    Missing,
+    Reached,
+    Reconciled,
+    Refused,
+    Rows,
+    State,
+    Word,
+    decode,
+    encode,
+    encode_rows,
+    error_named,
+)
 
 OPEN = State("open", 7, None, "", "", False, 9)
 REFUSED = Refused(("ticker KRW-BTC",), "INVALID_PARAM", "no")
@@ -43,8 +56,20 @@ states: st.SearchStrategy[State] = st.builds(
     st.booleans(),
     times,
 )
+reconciled: st.SearchStrategy[Reconciled] = st.builds(
+    Reconciled,
+    texts,
+    st.none() | times,
+    times,
+    st.integers(0, 2**53),
+    st.lists(st.builds(Missing, texts, times, times, texts), max_size=2).map(tuple),
+    texts,
+    texts,
+    st.booleans(),
+)
 every_word = (
-    rows
+    reconciled
+    | rows
     | states
     | st.builds(Clock, times)
     | st.builds(Reached, times, st.none() | st.integers(0, 2**53))
@@ -60,7 +85,7 @@ def test_a_word_comes_as_it_was_said(word: Word) -> None:
 @given(every_word)
 def test_each_word_is_an_array_that_begins_with_its_kind(word: Word) -> None:
     kind, *fields = msgpack.unpackb(as_sent(word), use_list=False)
-    assert kind == {Rows: 1, State: 2, Refused: 3, Clock: 4, Reached: 5}[type(word)]
+    assert kind == {Rows: 1, State: 2, Refused: 3, Clock: 4, Reached: 5, Reconciled: 6}[type(word)]
     assert len(fields) == len(word.__struct_fields__)
 
 
@@ -171,3 +196,18 @@ def test_reasons_are_no_essays_and_half_characters_none() -> None:
     assert word.reason == "said Bearer <cut>"
     assert decode(encode(OPEN)) == OPEN
     assert decode(encode(REFUSED)) == REFUSED
+
+
+def test_an_error_is_of_the_class_that_was_named_if_it_may_be() -> None:
+    assert error_named("", "") is None
+    assert type(error_named("AuthenticationError", "no")) is AuthenticationError
+    assert type(error_named("SystemExit", "no")) is type(error_named("ConfigError", "no")) is TransportError
+
+
+def test_what_is_missing_is_told_in_printable_words() -> None:
+    word = Reconciled("myOrder", None, 1, 0, (Missing("*", 1, 2, "a\x1b[31m" + "x" * 9999),), "", "\x07", False)
+    said = decode(encode(word))
+    assert isinstance(said, Reconciled)
+    assert "\x1b" not in said.unrecovered[0].reason
+    assert len(said.unrecovered[0].reason) <= 500
+    assert "\x07" not in said.text

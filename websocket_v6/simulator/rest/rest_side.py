@@ -97,13 +97,13 @@ class RestSide:
         """Answer one call when the exchange answers at all; `None` is the end of the connection without an answer."""
         be_exact()
         await self._house.turnstile.answering(unless=asyncio.Event())
+        self._house.journal.asked(call.target if call.method == "GET" else f"{call.method} {call.target}")
         if await self.faults.held_back(urlsplit(call.target).path):
             return None
         return self.answer(call)
 
     def answer(self, call: Call) -> Reply:
         parts = urlsplit(call.target)
-        self._house.journal.asked(call.target if call.method == "GET" else f"{call.method} {call.target}")
         planned = self._house.turnstile.next_refusal("rest", parts.path)
         if planned is not None:
             return planned
