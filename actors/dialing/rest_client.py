@@ -9,7 +9,6 @@ import http.client
 import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlencode
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.dialing.place import place_of
@@ -42,8 +41,8 @@ class RestClient:
         self._config = config
         self._sock: BoundedSocket | None = None  # if the exchange keeps the connection
 
-    def get(self, path: str, parameters: Mapping[str, object], attempt: Attempt) -> Response:
-        """Make one call within `attempt`.
+    def get(self, path: str, query: str, attempt: Attempt, headers: Mapping[str, str] | None = None) -> Response:
+        """Make one call within `attempt`. `query` is as it is sent, without "?"; `headers` go with those of all calls.
 
         Raises:
             RemoteProtocolError: if the body is too long, cut short, or coded in a way that was not asked for.
@@ -56,9 +55,9 @@ class RestClient:
         attempt.doing = "waiting for the answer"
         connection = http.client.HTTPConnection(place.host, place.port)
         connection.sock = self._sock
-        whole = f"{place.path.rstrip('/')}{path}?{urlencode(parameters)}"
-        headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept": "application/json"}
-        connection.request("GET", whole, headers=headers | {"Accept-Encoding": "gzip"})
+        target = f"{place.path.rstrip('/')}{path}" + (f"?{query}" if query else "")
+        usual = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept": "application/json"}
+        connection.request("GET", target, headers={**usual, "Accept-Encoding": "gzip", **(headers or {})})
         with contextlib.closing(connection.getresponse()) as response:
             body = _read(response)
             found = {name.lower(): value for name, value in response.headers.items()}

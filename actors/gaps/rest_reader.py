@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Mapping
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.dialing.attempt import Attempt
@@ -99,7 +100,7 @@ class RestReader(threading.Thread):
             attempt.abort()
         try:
             with outside(f"GET {_PATH}"):
-                return Answered(call, *self._client.get(_PATH, call.query.parameters(), attempt))
+                return Answered(call, *self._client.get(_PATH, urlencode(call.query.parameters()), attempt))
         except WebSocketV6Error as exc:
             self._client.hang_up()
             return Unanswered(call, str(exc))

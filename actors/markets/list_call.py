@@ -67,7 +67,7 @@ class ListCall(threading.Thread):
         client = RestClient(self._config)
         try:
             with outside(f"GET {PATH}"):
-                status, headers, body = client.get(PATH, {"is_details": "true"}, self._attempt)
+                status, headers, body = client.get(PATH, "is_details=true", self._attempt)
         finally:
             client.hang_up()
         if status in (418, 429) or status >= 500:

@@ -60,10 +60,11 @@ def client(server: Server) -> Iterator[RestClient]:
 
 def test_a_connection_is_kept_and_nothing_is_sent_that_costs(server: Server, client: RestClient) -> None:
     for number in range(2):
-        answer = client.get("/v1/market/all", {"is_details": "true", "n": number}, Attempt(10.0))
+        answer = client.get("/v1/market/all", f"is_details=true&n={number}", Attempt(10.0), {"X-Own": "mine"})
         assert (answer.status, answer.body, answer.headers["content-encoding"]) == (200, b"[]", "gzip")
     (port, path, headers), (other, _, _) = server.asked
     assert (path, port) == ("/base/v1/market/all?is_details=true&n=0", other)
+    assert headers["X-Own"] == "mine"
     assert "Origin" not in headers, "the exchange allows those one call in ten seconds"
     assert headers["Accept-Encoding"] == "gzip"
 
@@ -71,16 +72,16 @@ def test_a_connection_is_kept_and_nothing_is_sent_that_costs(server: Server, cli
 def test_one_that_the_exchange_closes_is_made_anew(server: Server, client: RestClient) -> None:
     server.closes = True
     for _ in range(2):
-        client.get("/", {}, Attempt(10.0))
+        client.get("/", "", Attempt(10.0))
     assert server.asked[0][0] != server.asked[1][0]
 
 
 def test_a_body_that_inflates_beyond_all_bounds_is_none(server: Server, client: RestClient) -> None:
     server.body = gzip.compress(b" " * (REST_BYTES + 1))
     with pytest.raises(RemoteProtocolError, match="more than"):
-        client.get("/", {}, Attempt(10.0))
+        client.get("/", "", Attempt(10.0))
 
 
 def test_whatever_it_says_the_status_is_for_the_caller(server: Server, client: RestClient) -> None:
     server.status = 418
-    assert client.get("/", {}, Attempt(10.0)).status == 418
+    assert client.get("/", "", Attempt(10.0)).status == 418
