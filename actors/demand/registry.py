@@ -382,6 +382,8 @@ class Registry(Actor):
             failed = StreamFailed(told.lease, told.error, told.is_final, told.streams)
             way = claim.mailbox if isinstance(claim.mailbox, Way) else self._watchers.get(claim.component_id)
             self._tell_watcher(way, failed)
+        if report.is_final and report.lease in self._lists.patterns:
+            self._lists.end(report.lease)  # whatever is listed later is not wanted for it
 
     def _tell_watcher(self, watcher: Ref | Way | None, message: object) -> None:
         if isinstance(watcher, Way):

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from tests.actors.ear import StandIn
-from websocket_v6.actors import sources
+from websocket_v6.actors import sources, supervisor
 from websocket_v6.actors.connection.connection import Connection, ConnectionInheritance, Resign
 from websocket_v6.actors.delivery.router import Router
 from websocket_v6.actors.demand.registry import Registry
 from websocket_v6.actors.gaps.backfill import Backfill
 from websocket_v6.actors.jwt import Jwt
+from websocket_v6.actors.markets.market_source import MarketSource
 from websocket_v6.actors.membership.membership import Membership
 from websocket_v6.actors.membership.place import HandOver, Released
 from websocket_v6.actors.messages.common import GetInheritance, Ref
@@ -20,6 +21,7 @@ from websocket_v6.actors.messages.component import EngineFailed
 from websocket_v6.actors.messages.connection import Disconnect, KeysChanged
 from websocket_v6.actors.messages.registry import ComponentGone, DropSource, Unsubscribe, UseRouter, UseSource, Watch
 from websocket_v6.actors.messages.router import RouterInheritance, UseBackfill, UseRegistry
+from websocket_v6.protocol.exchange.wants import ENDPOINTS
 
 __all__ = ["KINDS", "House"]
 
@@ -33,16 +35,25 @@ KINDS: dict[str, Any] = {
 
 
 class House:
-    """Has `start` of each class make a stand-in, called "router 2" or, by its number, "public 7"."""
+    """Has `start` of each class make a stand-in, called "router 2" or, by its number, "public 7".
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, real: tuple[str, ...] = ()) -> None:
+    There are the exchange's endpoints, unless others are given: what is different of the lists of markets is in
+    tests/actors/test_sources_of_lists.py.
+    """
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, real: tuple[str, ...] = (), endpoints: tuple[str, ...] = ENDPOINTS
+    ) -> None:
         self.log: list[tuple[str, Any]] = []
         self.made: dict[str, StandIn] = {}
         self.arguments: dict[str, dict[str, Any]] = {}
         self.whole_ns: Mapping[str, int] = {"public": 5}  # what a router leaves
         self._counts = {name: itertools.count(1) for name in KINDS}
         monkeypatch.setattr(sources, "next_source", itertools.count(1).__next__)
+        for module in (sources, supervisor):
+            monkeypatch.setattr(module, "ALL_ENDPOINTS", endpoints)
         monkeypatch.setattr(Connection, "start", self._start_connection)
+        monkeypatch.setattr(MarketSource, "start", self._start_source_of_lists)
         for name, kind in KINDS.items():
             if name not in real:
                 monkeypatch.setattr(kind, "start", self._starter(name))
@@ -58,6 +69,9 @@ class House:
         number = arguments["source"]
         answers = {Resign: ConnectionInheritance(failures=number)}
         return self._make(f"{arguments['endpoint']} {number}", arguments, answers)
+
+    def _start_source_of_lists(self, **arguments: Any) -> Ref:
+        return self._make(f"lists {arguments['source']}", arguments, {})
 
     def _make(self, name: str, arguments: dict[str, Any], answers: Mapping[type[Any], Any]) -> Ref:
         self.arguments[name] = arguments

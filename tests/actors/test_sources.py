@@ -10,6 +10,7 @@ from tests.actors.children import House
 from tests.actors.ear import Ear, StandIn, there
 from websocket_v6.actors.base import actor_of, stop_and_join, tell
 from websocket_v6.actors.connection.connection import Connection, ConnectionInheritance
+from websocket_v6.actors.markets.market_source import MarketSource
 from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.registry import UseSource
@@ -627,4 +628,4 @@ def test_what_a_dead_connection_leaves_is_there_however_late_it_is_asked_for(mon
             tell(ref, "go")
             assert stop_and_join(ref, 10.0)
     gc.collect()
-    assert [type(actor_of(ref)) for ref in refs] == [Connection] * 3
+    assert [type(actor_of(ref)) for ref in refs] == [Connection] * 3 + [MarketSource]

@@ -346,3 +346,18 @@ def test_what_is_no_list_changes_nothing(world: World) -> None:
     way = world.ways["markets KRW"]
     way.mouth.deliver([(way, [make_event("markets KRW", b"{}", 1, 1)])])
     assert routed(world)[-1] == ("add", L + 7, "ticker KRW-A")
+
+
+def test_what_the_exchange_refuses_is_over_and_grows_no_more(world: World) -> None:
+    tell(world.registry, UseSource("public", world.refs["source"], 3, is_paced=False, names_guilty=True))
+    world.subscribe(L + 7)
+    world.subscribe(L + 8, component="desk", want=orderbook_want("KRW-*"))
+    world.list("AB")
+    world.open("public", 3)
+    world.hear("source", SendRequest)
+    tell(world.registry, SourceSaid("public", 30, Refused(("ticker KRW-A",), "WRONG_FORMAT", "no")))
+    failed = world.hear("bot", StreamFailed)
+    assert (failed.subscription_id, failed.final) == (L + 7, True)
+    world.list("ABC")
+    assert [one for one in routed(world) if one[1] == L + 7] == []
+    assert set(world.ask(GetInheritance()).claims) == {L + 8}

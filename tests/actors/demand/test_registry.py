@@ -272,7 +272,7 @@ def test_what_it_leaves_is_enough_for_its_successor(world: World) -> None:
         ]
         ask(successor.registry, ComponentGone("one"), 5)
         ask(successor.registry, ComponentGone("other"), 5)
-        assert [one.streams for one in successor.health().endpoints] == [0, 0, 0]
+        assert [one.streams for one in successor.health().endpoints] == [0, 0, 0, 0]
     finally:
         successor.stop()
 

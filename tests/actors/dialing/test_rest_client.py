@@ -13,6 +13,7 @@ from websocket_v6.actors.dialing.rest_client import RestClient
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.limits import REST_BYTES
+from websocket_v6.protocol.secret import HiddenText
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -60,10 +61,11 @@ def client(server: Server) -> Iterator[RestClient]:
 
 def test_a_connection_is_kept_and_nothing_is_sent_that_costs(server: Server, client: RestClient) -> None:
     for number in range(2):
-        answer = client.get("/v1/market/all", f"is_details=true&n={number}", Attempt(10.0))
+        answer = client.get("/v1/market/all", f"is_details=true&n={number}", Attempt(10.0), HiddenText("mine"))
         assert (answer.status, answer.body, answer.headers["content-encoding"]) == (200, b"[]", "gzip")
     (port, path, headers), (other, _, _) = server.asked
     assert (path, port) == ("/base/v1/market/all?is_details=true&n=0", other)
+    assert headers["Authorization"] == "Bearer mine"
     assert "Origin" not in headers, "the exchange allows those one call in ten seconds"
     assert headers["Accept-Encoding"] == "gzip"
 
