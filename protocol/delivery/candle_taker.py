@@ -59,6 +59,7 @@ class CandleTaker(Generic[Item]):
         "history",
         "is_blind",
         "joined_at",
+        "live_ms",
         "number",
         "taker",
         "waits",
@@ -70,6 +71,7 @@ class CandleTaker(Generic[Item]):
         self.empty = empty
         self.history = history
         self.waits = history > 0
+        self.live_ms: int | None = None  # the first that came live, when that was asked for
         self.is_blind = False  # its history was asked for before anything had come
         self.number: int | None = None  # of the fetch that is under way for it
         self._unit_ms = unit_ms
@@ -88,7 +90,7 @@ class CandleTaker(Generic[Item]):
         return self._after_ms + self._unit_ms
 
     @property
-    def live_from_ms(self) -> int | None:
+    def waits_from_ms(self) -> int | None:
         """The start of the first candle that waits for those before it."""
         return self._queue[0][0] if self._queue else None
 
@@ -112,11 +114,15 @@ class CandleTaker(Generic[Item]):
         return self._give(start_ms, item, how)
 
     def begin(self, rows: list[tuple[int, Item]]) -> Offered[Item]:
-        """Return the candles of before it was there, and those that have waited behind them."""
+        """Return the candles of before it was there, and those that have waited behind them, or came between these."""
         self.waits, self.number = False, None
-        pieces = [(start_ms, item, How.HISTORY) for start_ms, item in rows[-self.history :]] + self._queue
+        live_ms = self.live_ms
+        before = [row for row in rows if live_ms is None or row[0] < live_ms][-self.history :]
+        between = [row for row in rows if live_ms is not None and row[0] >= live_ms]
+        pieces = {start_ms: (item, How.HISTORY) for start_ms, item in before + between}
+        pieces.update((start_ms, (item, how)) for start_ms, item, how in self._queue)
         self._queue = []
-        return [one for piece in pieces for one in self._give(*piece)]
+        return [one for start_ms in sorted(pieces) for one in self._give(start_ms, *pieces[start_ms])]
 
     def empties(self, before_ms: float) -> Offered[Item]:
         """Return what says that nothing was traded in the intervals that begin before `before_ms`."""

@@ -222,7 +222,7 @@ class Closer(Generic[Item]):
                     at_exchange(hole.from_ms + self.unit_ms + CLOSES_AFTER_MS)
         elif any(one.waits and one.number is None for one in self._takers.values()):
             if self._open:
-                at_exchange(min(self._open) + CLOSES_AFTER_MS)
+                at_exchange(max(self._open) + CLOSES_AFTER_MS)
             else:
                 dues += [one.joined_at + NAMED_WITHIN for one in self._takers.values() if one.waits]
         return min(dues, default=None)
@@ -244,16 +244,21 @@ class Closer(Generic[Item]):
     # --- what came before a taker
 
     def _ask_history(self, one: CandleTaker[Item], exchange_ms: float, now: float, out: list[Action[Item]]) -> None:
-        end_ms, shown = None, self._newest_ms
-        if one.live_from_ms is not None or self._open:
-            end_ms = shown = one.live_from_ms or min(self._open)
+        end_ms, shown, most = None, self._newest_ms, one.history
+        if self._open:
+            # Up to the newest: of one before it, nothing may have come since this taker is there.
+            end_ms = shown = max(self._open)
             if exchange_ms < end_ms + CLOSES_AFTER_MS:
                 return  # the candle before it is not final yet
+            one.live_ms = min(one.waits_from_ms or end_ms, *self._open)
+            most += (end_ms - one.live_ms) // self.unit_ms
+        elif one.waits_from_ms is not None:
+            one.live_ms = end_ms = shown = one.waits_from_ms
         elif shown is None and now < one.joined_at + NAMED_WITHIN:
             return
         one.is_blind = shown is None
         one.number = self._next_number()
-        out.append(Ask(one.number, None, end_ms, one.history, frozenset() if shown is None else frozenset({shown})))
+        out.append(Ask(one.number, None, end_ms, most, frozenset() if shown is None else frozenset({shown})))
 
     def _begin(
         self,
@@ -267,7 +272,7 @@ class Closer(Generic[Item]):
         """Deliver what came before a taker, and what has waited behind it."""
         final_ms = int(exchange_ms) - self.unit_ms - CLOSES_AFTER_MS
         if problem:
-            end_ms = one.live_from_ms or min(self._open, default=final_ms)
+            end_ms = one.waits_from_ms or min(self._open, default=final_ms)
             out.append(Missing(end_ms - one.history * self.unit_ms, end_ms, problem))
         elif one.is_blind and rows and self._hole is None:  # what came live since may not be all that there is
             self._newest_ms = max(*rows, self._newest_ms or 0)

@@ -36,12 +36,20 @@ def test_after_something_is_missing_nothing_is_empty_until_the_next_candle() -> 
 
 def test_live_candles_wait_behind_what_is_fetched() -> None:
     one = taker(history=2)
-    assert one.live_from_ms is None
+    assert one.waits_from_ms is None
     assert one.offer(5000, "live", How.LIVE) == []
-    assert one.live_from_ms == 5000
-    rows = [(2000, "x"), (3000, "y"), (5000, "the same")]
+    assert one.waits_from_ms == 5000
+    one.live_ms = 5000
+    rows = [(1000, "w"), (2000, "x"), (3000, "y"), (5000, "the same"), (6000, "between")]
+    one.offer(7000, "more", How.LIVE)
     given = [(start_ms, item, how) for _, start_ms, item, how in one.begin(rows)]
-    assert given == [(3000, "y", How.HISTORY), (5000, "the same", How.HISTORY)]
+    assert given == [
+        (2000, "x", How.HISTORY),
+        (3000, "y", How.HISTORY),
+        (5000, "live", How.LIVE),
+        (6000, "between", How.HISTORY),
+        (7000, "more", How.LIVE),
+    ]
     assert not one.waits
 
 
