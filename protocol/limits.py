@@ -19,6 +19,7 @@ __all__ = [
     "LAST_VALUES_BYTES",
     "LEARNED_HEADS",
     "LEARNED_STREAMS",
+    "LEDGER_BYTES",
     "LEDGER_CURRENCIES",
     "LEDGER_ENDED",
     "LEDGER_ORDERS",
@@ -73,6 +74,7 @@ LAST_VALUES_BYTES: Final = 64 * MIB  # all streams of the exchange hold 10
 DOOR_ROWS: Final = 10_000
 LEARNED_STREAMS: Final = 65_536  # several times all streams of the exchange
 LEARNED_HEADS: Final = 16_384  # several times the heads of all markets and types, and the levels of their books
+LEDGER_BYTES: Final = 64 * MIB  # all orders that are remembered hold some 30
 LEDGER_ORDERS: Final = 20_000  # several times what any account has open at a time
 LEDGER_ENDED: Final = 10_000
 LEDGER_CURRENCIES: Final = 4096  # several times those of the exchange
@@ -169,6 +171,20 @@ LIMITS: Final = (
         "count",
         "those known for longest are forgotten; what comes of them later is news again",
         "tests/protocol/delivery/test_ledger.py::test_no_more_orders_are_remembered_than_the_limit",
+    ),
+    Limit(
+        "memory that they and their trades hold",
+        LEDGER_BYTES,
+        "bytes",
+        "those that ended first are forgotten, then those known for longest",
+        "tests/protocol/delivery/test_ledger.py::test_orders_hold_no_more_memory_than_the_limit",
+    ),
+    Limit(
+        "memory of own orders and assets that wait while the account is asked about",
+        HELD_BYTES,
+        "bytes",
+        "they are let go at once; what is fetched comes behind them",
+        "tests/protocol/delivery/test_reconciliation.py::test_what_waits_holds_no_more_memory_than_the_limit",
     ),
     Limit(
         "those of them that have ended, within the last hour",

@@ -92,11 +92,11 @@ class Delivery:
         taker.streams.discard(stream)
         tell(self.registry, SnapshotServed(taker.subscription_id, stream))
 
-    def flush(self) -> None:
+    def flush(self, *, at_once: bool = False) -> None:
         """Hand over what is pending, wake who sleeps, and note whose mailbox is full now.
 
         This process's own components first; then the clients of its servers, unless more of what may be for them lies
-        in the inbox already: what comes close together goes out together.
+        in the inbox already: what comes close together goes out together. `at_once`: it is worth no such wait.
         """
         weight, self._weight = self._weight, None
         for taker in self.touched:
@@ -112,7 +112,7 @@ class Delivery:
         self.touched.clear()
         if self._later:
             self._put_off += 1
-            if self._put_off > MOST_PUT_OFF or self._size > MOST_SIZE or self._is_idle():
+            if at_once or self._put_off > MOST_PUT_OFF or self._size > MOST_SIZE or self._is_idle():
                 self.send()
         else:
             self._size = 0

@@ -261,7 +261,7 @@ class Router(VisitedActor):
             tell(self._registry, StreamsSeen(endpoint, attachment, tuple(seen)))
             seen.clear()
         self._holds.tell_began()
-        self._delivery.flush()
+        self._delivery.flush(at_once=endpoint == "private")  # rare, and who reconciles orders is a client too
 
     # --- sources
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, MyAsset, MyAssetEvent
+from websocket_v6.protocol.events import Event, MyAsset, MyAssetEvent, weigh
 from websocket_v6.protocol.exchange.streams import ANY
 
 from .ledger import Ledger, Waiting
@@ -26,7 +26,9 @@ class OrderBook(Book[Event]):
 
     def __init__(self, wrap: Wrap) -> None:
         self._wrap = wrap
-        self.ledger: Ledger[Event] = Ledger(lambda code, payload, is_start: wrap(self.type, code, payload, is_start))
+        self.ledger: Ledger[Event] = Ledger(
+            lambda code, payload, is_start: wrap(self.type, code, payload, is_start), lambda item: weigh([item])
+        )
 
     def inherit(self, other: "OrderBook") -> None:
         """Begin with what another book knew."""
@@ -34,6 +36,9 @@ class OrderBook(Book[Event]):
 
     def code(self, item: Event) -> str:
         return item.symbol
+
+    def size(self, item: Event) -> int:
+        return weigh([item])
 
     def ends(self, item: Event) -> bool:
         said = said_of(item)
@@ -81,7 +86,7 @@ class OrderBook(Book[Event]):
         known: list[Event] = []
         for order in self.ledger.orders.values():
             if order.last is not None and covers(codes, order.code):
-                known += [trade.as_backfilled() for trade in order.trades.values()]
+                known += [trade.as_backfilled() for trade in order.trades.values() if trade is not None]
                 known.append(self._state(order.code, order.stated, order.last))
         return known
 
@@ -108,6 +113,9 @@ class AssetBook(Book[Event]):
 
     def code(self, item: Event) -> str:  # noqa: ARG002
         return ANY
+
+    def size(self, item: Event) -> int:
+        return weigh([item])
 
     def ends(self, item: Event) -> bool:  # noqa: ARG002
         return False

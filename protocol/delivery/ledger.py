@@ -8,7 +8,7 @@ ledger may be told everything twice: by two passes, by REST and stream, by a hos
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
-from websocket_v6.protocol.limits import LEDGER_ENDED, LEDGER_ORDERS
+from websocket_v6.protocol.limits import LEDGER_BYTES, LEDGER_ENDED, LEDGER_ORDERS
 
 from .progress import Found, Progress, Said
 
@@ -29,7 +29,7 @@ class Order(Generic[Item]):
         self.code = code
         self.before = before
         self.progress = Progress(is_triggered=False)  # as far as any order has come
-        self.trades: dict[str, Item] = {}  # by id, as they were delivered
+        self.trades: dict[str, Item | None] = {}  # by id, as they were delivered; None: that is forgotten
         self.stated: Item | None = None  # its last message that is not of a trade
         self.last: Item | None = None  # its last message: the latest totals
         self.live_at = float("-inf")  # when the stream last said something of it, monotonic seconds
@@ -49,11 +49,14 @@ class Ledger(Generic[Item]):
     """All orders that are open, and those that have ended within the last hour.
 
     `wrap` makes an item of what REST has: of a market, a payload, and whether it is of a start, when nothing was known.
+    `size` says how many bytes of memory one holds.
     """
 
-    def __init__(self, wrap: Callable[[str, bytes, bool], Item]) -> None:
+    def __init__(self, wrap: Callable[[str, bytes, bool], Item], size: Callable[[Item], int] = lambda _: 0) -> None:
         self.orders: dict[str, Order[Item]] = {}
         self._wrap = wrap
+        self._size = size
+        self._weight = 0  # of all items, at most: what was forgotten since it was counted is in it
 
     # --- what comes
 
@@ -81,12 +84,14 @@ class Ledger(Generic[Item]):
             if said.trade in order.trades:
                 return False
             order.trades[said.trade] = order.last = item
+            self._weigh(item, now)
         elif not is_new and said.progress <= order.progress:
             return False
         else:
             order.stated = item
             if said.progress >= order.progress:
                 order.last = item
+            self._weigh(item, now)
         self._advance(order, said.progress, now)
         return True
 
@@ -115,6 +120,7 @@ class Ledger(Generic[Item]):
         if payload:
             item = self._wrap(found.code, payload, is_start)
             order.stated = order.last = item
+            self._weigh(item, now)
             yield item
 
     def _trades(
@@ -125,6 +131,7 @@ class Ledger(Generic[Item]):
         for trade in unseen[order.before :]:
             item = live[trade.uuid] if trade.uuid in live else self._wrap(found.code, trade.payload, is_start)
             order.trades[trade.uuid] = order.last = item
+            self._weigh(item, order.live_at)
             yield item
 
     def _add(self, uuid: str, code: str, before: int, now: float) -> Order[Item]:
@@ -159,6 +166,25 @@ class Ledger(Generic[Item]):
         """Forget the orders of all other markets: nobody wants them any more, so nothing is heard of them."""
         for uuid in [uuid for uuid, order in self.orders.items() if order.code not in codes]:
             del self.orders[uuid]
+
+    def _weigh(self, item: Item, now: float) -> None:
+        self._weight += self._size(item)
+        if self._weight <= LEDGER_BYTES:
+            return
+        weights = {uuid: self._held_by(order) for uuid, order in self.orders.items()}
+        self._weight = sum(weights.values())
+        if self._weight > LEDGER_BYTES:
+            by_age = sorted(weights, key=lambda uuid: self.orders[uuid].ended_at or now)
+            while self._weight > LEDGER_BYTES // 2 and len(by_age) > 1:
+                self._weight -= weights[by_age[0]]
+                del self.orders[by_age.pop(0)]
+        if self._weight > LEDGER_BYTES:  # of one order
+            for order in self.orders.values():
+                order.trades = dict.fromkeys(order.trades)
+
+    def _held_by(self, order: Order[Item]) -> int:
+        items = {id(one): one for one in (order.stated, order.last, *order.trades.values()) if one is not None}
+        return sum(map(self._size, items.values()))
 
     def _forget_some(self, now: float) -> None:
         if len(self.orders) % 256:  # seldom enough to cost nothing

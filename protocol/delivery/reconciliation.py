@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from websocket_v6.protocol.exchange.streams import ANY
+from websocket_v6.protocol.limits import HELD_BYTES
 
 from .steps import Answer, Deliver, Inquire, OrderEnded, Outcome, Release, Welcome
 
@@ -43,6 +44,9 @@ class Book(Protocol[Item]):
     def code(self, item: Item) -> str:
         """Return the market that an item is of."""
 
+    def size(self, item: Item) -> int:
+        """Return how many bytes of memory an item holds."""
+
     def ends(self, item: Item) -> bool:
         """Whether an order ends with it."""
 
@@ -66,6 +70,7 @@ class Job(Generic[Item]):
         self.started_ns = started_ns
         self.held_until: float | None = held_until  # None: nothing waits any more
         self.held: list[Item] = []
+        self.weight = 0  # bytes of memory that they hold
         self.fence: float | None = None  # since when what is wanted is in force
         self.fence_ns = 0
         self.asked = 0  # the number of the inquiry that is under way; 0: none
@@ -152,7 +157,12 @@ class Reconciliation(Generic[Item]):
         before, held_until = self._job, now + patience
         job = self._job = Job[Item](started_ns, held_until)
         if before is not None:
-            job.held, job.is_told, job.failures = before.held, before.is_told, before.failures
+            job.held, job.weight, job.is_told, job.failures = (
+                before.held,
+                before.weight,
+                before.is_told,
+                before.failures,
+            )
             if before.held and before.held_until is not None:  # who has waited does not wait anew
                 job.held_until = min(before.held_until, held_until)
 
@@ -186,6 +196,9 @@ class Reconciliation(Generic[Item]):
         is_new = not covers(self.covered, code)
         if job is not None and job.held_until is not None and (is_new or job.started_ns is not None):
             job.held.append(item)
+            job.weight += self.book.size(item)
+            if job.weight > HELD_BYTES:
+                return [Welcome(), *self._let_go()]
             return [OrderEnded(job.asked)] if job.asked and self.book.ends(item) else []
         is_news = self.book.hear(item, now, is_start=not covers(self._settled, code), is_fetched=is_fetched)
         return [Deliver((item,))] if is_news else []
@@ -260,7 +273,7 @@ class Reconciliation(Generic[Item]):
 
 
 def _release(job: Job[Item]) -> list[Action[Item]]:
-    held, job.held, job.held_until = job.held, [], None
+    held, job.held, job.held_until, job.weight = job.held, [], None, 0
     return [Release(tuple(held))] if held else []
 
 

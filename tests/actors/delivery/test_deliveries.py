@@ -159,3 +159,15 @@ def test_a_snapshot_alone_is_told_when_it_is_served(delivery: Delivery) -> None:
     delivery.flush()
     assert its.put == [[event(1)]]
     assert delivery.delivered == 1
+
+
+def test_what_is_worth_no_wait_is_handed_to_clients_at_once(flow: SourceFlow) -> None:
+    delivery, ears = Delivery(flow, lambda: False), Ears()  # something lies in the router's inbox
+    client = Taker(1, "private", Way(1, ears), None)
+    event = make_event(BITCOIN, b"{}", 1, 0)
+    delivery.give(client, event)
+    delivery.flush()
+    assert ears.sizes == []
+    delivery.give(client, event)
+    delivery.flush(at_once=True)
+    assert ears.sizes == [4]

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from websocket_v6.protocol.delivery.ledger import KEPT, Ledger
 from websocket_v6.protocol.delivery.progress import Found, FoundTrade, Progress, Said
-from websocket_v6.protocol.limits import LEDGER_ENDED, LEDGER_ORDERS
+from websocket_v6.protocol.limits import LEDGER_BYTES, LEDGER_ENDED, LEDGER_ORDERS
 
 CODE = "KRW-BTC"
 
@@ -142,3 +142,18 @@ def test_orders_that_ended_long_ago_are_forgotten() -> None:
     assert "old" not in book.orders
     assert "open" in book.orders
     assert len(book.orders) <= LEDGER_ENDED + 257
+
+
+def test_orders_hold_no_more_memory_than_the_limit() -> None:
+    size = LEDGER_BYTES // 10
+    book: Ledger[object] = Ledger(lambda code, payload, is_start: object(), lambda item: size)
+    for number in range(4):
+        book.hear(said(f"open {number}"), object(), 0.0)
+        book.hear(said(f"ended {number}", "done"), object(), 1.0)
+    assert len(book.orders) == 8
+    for number in range(30):
+        assert book.hear(said("open 3", "trade", number + 1, f"T{number}"), object(), 2.0)
+        assert sum(map(book._held_by, book.orders.values())) <= LEDGER_BYTES
+        assert "open 3" in book.orders
+    assert "ended 0" not in book.orders
+    assert not book.hear(said("open 3", "trade", 1, "T0"), object(), 3.0)  # its id is known all the same

@@ -6,6 +6,8 @@ What is delivered in which order is tested with what is asked, in tests/protocol
 import json
 from typing import Any
 
+import pytest
+
 from websocket_v6.protocol.delivery.books import OrderBook
 from websocket_v6.protocol.delivery.progress import Found, Progress
 from websocket_v6.protocol.delivery.reconciliation import PATIENCE, SECOND, Reconciliation
@@ -13,6 +15,7 @@ from websocket_v6.protocol.delivery.steps import Answer, Deliver, Inquire, Outco
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.streams import ANY
+from websocket_v6.protocol.limits import HELD_BYTES
 
 ALL = frozenset({ANY})
 S = 1_000_000_000
@@ -233,3 +236,14 @@ def test_who_began_by_itself_is_not_told_of_orders_that_were_over_before() -> No
     assert [
         getattr(each, "uuid", "") for action in actions if isinstance(action, Deliver) for each in action.items
     ] == ["new"]
+
+
+def test_what_waits_holds_no_more_memory_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = started()
+    one.gap(5 * S, 10.0, PATIENCE, is_guest=False)
+    monkeypatch.setattr(one.book, "size", lambda _: HELD_BYTES // 2)
+    waited = [order(f"O{number}") for number in range(3)]
+    assert [one.hear(each, 10.1) for each in waited] == [[], [], [Welcome(), Release(tuple(waited))]]
+    assert not one.holds
+    (asked,) = one.fenced(10.2, 10 * S)
+    assert isinstance(asked, Inquire)
