@@ -24,7 +24,10 @@ from .actors.jwt import HasKeys
 from .actors.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.messages.common import Ref
 from .actors.messages.component import Ready
+from .actors.replay.replay_edge import ReplayEdge
+from .actors.replay.replay_mailbox import ReplayMailbox
 from .actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, next_subscription_id
+from .ending import Stop
 from .link import Link
 from .options import Settings, Symbols, same_kind
 from .protocol.config import Config
@@ -55,6 +58,7 @@ class Held:
     def __init__(self) -> None:
         self.subscriptions: dict[int, Calls] = {}
         self.listeners: list[Calls] = []
+        self.stop = Stop()
 
 
 class Place(Protocol):
@@ -75,7 +79,7 @@ class OwnThread:
     wakes_pullers = False
 
     def start(self, component: "Component") -> Ref:
-        return Subscriber.start(component.name, component.forget, component.standing)
+        return Subscriber.start(component.name, component.forget, component.standing, component.over)
 
     def run(self, steps: Steps[None]) -> object:
         return finish(steps)
@@ -156,15 +160,18 @@ class Component:
         Raises:
             EngineError: if the engine does not answer, or what it takes is being started again: try again.
         """
-        mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
+        policy, stage = settings.mailbox or default_policy(want.type), self.link.stage
+        is_pushed = settings.callback is not None
+        mailbox = MailboxQueue(policy) if stage is None else ReplayMailbox(policy, stage, is_pushed=is_pushed)
+        make = ReplayEdge if stage is not None and stage.tape.settings.digests else Edge
         number, calls = next_subscription_id(), Calls(settings.callback, settings.error_handler)
-        edge = Edge(
+        edge = make(
             number,
             want,
             mailbox,
             numbers=settings.numbers,
             calls=weakref.ref(calls),
-            is_pushed=settings.callback is not None,
+            is_pushed=is_pushed,
             router=lambda: self.link.router,
             on_overflow=lambda event: tell(self._subscriber, Overflowed(number, event)),
         )
@@ -247,6 +254,8 @@ class Component:
         Raises:
             AuthenticationError: if there are none.
         """
+        if self.link.stage is not None:
+            return  # what is recorded needs none
         if not (yield from self.link.ask(lambda children: children.jwt, HasKeys())):
             raise AuthenticationError(
                 f"{what} needs API keys: set UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY, or give them to Config or set_keys"
@@ -267,6 +276,12 @@ class Component:
                     self.name,
                     timeout,
                 )
+
+    def over(self) -> None:
+        """Note that what is replayed is over: whoever waits for the end of the component need wait no longer."""
+        held = self._held()
+        if held is not None:
+            held.stop.set()
 
     def leave_soon(self) -> None:
         """Have all done that `end` does, where callbacks are called. For the garbage collector, which must not wait."""

@@ -15,6 +15,7 @@ from .actors.delivery.edge import Callback, Edge
 from .actors.forks import in_child
 from .actors.jwt import Keys, ReplaceKeys
 from .actors.messages.registry import AskExchange
+from .actors.replay.stage import reader
 from .arguments import caller, check_callable, check_seconds
 from .component import CALLBACK_TIMEOUT, Component, Held, Place
 from .ending import Stop
@@ -47,14 +48,13 @@ class Face:
     def __init__(self, component_id: str, *, config: Config | None = None) -> None:
         self.component_id = component_id
         self._component: Component | None = None
-        self._stop = Stop()
+        self._held = Held()
         self._is_closed = False  # all that `repr` needs comes first: who shows a traceback may show what failed
         if not isinstance(component_id, str) or not component_id:
             raise LocalProtocolError(f"component_id={component_id!r:.60} must be a name, such as 'my_chart'")
         if not isinstance(config, Config | None):  # not shown: it may hold keys
             raise ConfigError(f"config is of type {type(config).__name__}: give a Config, such as Config(region='kr')")
         self._config = Config.from_env() if config is None else config
-        self._held = Held()
         self._made_at = caller()
         self._finalizer: weakref.finalize[Any, Any] | None = None
         # Two may make the first call at once: one of them starts the component, the others wait for that.
@@ -70,6 +70,10 @@ class Face:
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else f"{len(self._edges)} subscriptions"
         return f"<WebSocketClientProxy {self.component_id!r}, {state}>"
+
+    @property
+    def _stop(self) -> Stop:
+        return self._held.stop
 
     # --- what a call says
 
@@ -151,6 +155,16 @@ class Face:
         check_callable("callback", callback, awaits=self._awaits)
         (yield from self._engaged()).on_overflow(callback)
 
+    def _is_ready(self) -> Steps[None]:
+        """Have a recording played, if that is what the engine does: this thread is not going to pull."""
+        component = self._component
+        stage = component.link.stage if component is not None else None
+        if self._config.recording is not None and stage is None:
+            stage = (yield from self._engaged()).link.stage
+        if stage is not None:
+            stage.readers.leaves(reader())
+            stage.begin()
+
     def _ended(self, timeout: float = CALLBACK_TIMEOUT) -> Steps[None]:
         self._is_closed = True
         component, self._component = self._component, None
@@ -209,8 +223,8 @@ class Face:
         self._starting = threading.Lock()
         self._begun = None
         self._component = None
-        if not self._is_closed:
-            self._stop = Stop()
-        self._held = Held()
+        stop, self._held = self._stop, Held()
+        if self._is_closed:
+            self._held.stop = stop
         if self._finalizer is not None:
             self._finalizer.detach()

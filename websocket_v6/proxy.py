@@ -314,6 +314,7 @@ class WebSocketClientProxy(Face):
             proxy.subscribe_ticker("KRW-BTC", on_tick)
             sys.exit(proxy.run())
         """
+        finish(self._is_ready())
         return run_until(self._stop, lambda: finish(self._ended()))
 
     def stop(self) -> None:

@@ -134,6 +134,10 @@ class Edge:
             return None
         return shown
 
+    def preview(self, event: Event) -> Delivered | None:
+        """Return what `prepare` would, of an event that is not delivered."""
+        return Edge.prepare(self, event)
+
     def note_lag(self, event: Delivered) -> None:
         """Note how long ago `event` came."""
         self.lag_ns = time.time_ns() - event.received_at

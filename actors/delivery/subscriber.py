@@ -13,13 +13,21 @@ import msgspec
 
 from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.mailbox import MailboxQueue
-from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, Ready, StreamFailed
+from websocket_v6.actors.messages.component import (
+    ConnectionChanged,
+    EngineFailed,
+    PartFailed,
+    Ready,
+    ReplayOver,
+    StreamFailed,
+)
 from websocket_v6.protocol.delivery.stores import NEVER
 from websocket_v6.protocol.errors import ClosedError, LocalProtocolError, MailboxFullError, WebSocketV6Error
 from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, OverflowEvent
 from websocket_v6.protocol.telling import Tellings, Told
 
 from .edge import Calls, Edge
+from .performing import Perform, perform
 from .standing import Standing
 
 __all__ = ["Attach", "Detach", "Leave", "OnConnection", "OnOverflow", "Overflowed", "Subscriber", "Work"]
@@ -80,7 +88,7 @@ class Subscriber(Actor):
     Receives Attach, Detach, OnConnection, OnOverflow, Overflowed and Leave from the proxy, Ready from the router,
     ConnectionChanged, StreamFailed, PartFailed and EngineFailed from the registry and the supervisor. Calls `cut_off`
     to have the want taken back of which the mailbox has ended by itself. What it hears of connections it notes in
-    `standing`.
+    `standing`; `over` is called when a recording that is played is over.
 
     What calls user code is `Work`, so that a callback may be awaited where that can be done (`aio/subscriber.py`): what
     the callback returned is yielded, and what comes of it is sent or thrown in.
@@ -88,8 +96,15 @@ class Subscriber(Actor):
 
     lets_through: ClassVar[tuple[type[BaseException], ...]] = ()  # of what callbacks raise
 
-    def __init__(self, component_id: str, cut_off: Callable[[Edge], object], standing: Standing | None = None) -> None:
+    def __init__(
+        self,
+        component_id: str,
+        cut_off: Callable[[Edge], object],
+        standing: Standing | None = None,
+        over: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__()
+        self._over_told = over
         self._component_id = component_id
         self._cut_off = cut_off
         self._standing = standing or Standing()
@@ -115,6 +130,8 @@ class Subscriber(Actor):
         match message:
             case Ready(subscription_id):
                 self._do(subscription_id, self._ready(message))
+            case Perform(run):
+                self._do(Perform, perform(run, self._attached, self._raised, self._pause, self.lets_through))
             case Attach(edge):
                 self._attached[edge.subscription_id] = edge
             case Detach(subscription_id):
@@ -133,6 +150,8 @@ class Subscriber(Actor):
                 self._do(subscription_id, self._stream_failed(subscription_id, error, final))
             case PartFailed():
                 self._do("on_connection", self._part_failed(message))
+            case ReplayOver():
+                self._do(Perform, self._replay_over())
             case EngineFailed(error):
                 for subscription_id in list(self._attached):
                     self._do(subscription_id, self._stream_failed(subscription_id, error, final=True))
@@ -314,6 +333,14 @@ class Subscriber(Actor):
                 yield from _awaited(self._pause())
             self._detach(subscription_id)
         yield from self._report(edge, error, is_final=final)
+
+    def _replay_over(self) -> Work[None]:
+        """Hand out what is left, then say that it is over: who pulls hears it when nothing is left for it."""
+        for subscription_id, edge in list(self._attached.items()):
+            edge.mailbox.close(ClosedError("the recording is over"), drain=True)
+            while (yield from self._drain(subscription_id)):
+                yield from _awaited(self._pause())
+        self._over_told()
 
     def _pause(self) -> object:
         """Return what gives way to others when it is awaited; None where others have threads of their own."""

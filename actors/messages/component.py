@@ -7,7 +7,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 
 from .registry import BackfillEnded
 
-__all__ = ["ConnectionChanged", "EngineFailed", "PartFailed", "Ready", "StreamFailed"]
+__all__ = ["ConnectionChanged", "EngineFailed", "PartFailed", "Ready", "ReplayOver", "StreamFailed"]
 
 
 class Ready(NamedTuple):
@@ -48,6 +48,10 @@ class PartFailed(NamedTuple):
     endpoints: tuple[str, ...]
     at_ns: int
     reason: str
+
+
+class ReplayOver(NamedTuple):
+    """The recording that is played has come to its end: nothing follows."""
 
 
 class EngineFailed(NamedTuple):

@@ -256,6 +256,7 @@ class WebSocketClientProxy(Face):
         stopped = asyncio.Event()
         take_back = self._stop.listen(lambda: home.call(stopped.set))
         try:
+            await self._run(self._is_ready())
             await stopped.wait()
         finally:
             take_back()

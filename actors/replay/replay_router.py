@@ -1,0 +1,499 @@
+"""The router of a replay: it plays the records itself, and goes on when all that came of one is done.
+
+In lockstep it is the only one that moves time: whatever is due between two records is done before the later one. At a
+speed it delivers as any router does, when the wall's clock says so.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any, NamedTuple, Protocol
+
+from websocket_v6.actors.base import Future, Timer, tell
+from websocket_v6.actors.delivery.careful import Incoming
+from websocket_v6.actors.delivery.deliveries import Taker
+from websocket_v6.actors.delivery.performing import Perform, Run, RunOver, Step
+from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
+from websocket_v6.actors.messages.component import Ready
+from websocket_v6.actors.messages.router import GetLastValues, MailboxDrained, UseRegistry
+from websocket_v6.actors.delivery.subscriber import Overflowed
+from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.events import Event, OverflowEvent, make_event
+from websocket_v6.protocol.exchange.streams import Stream, split
+from websocket_v6.protocol.exchange.wants import KNOWN_TYPES, endpoint_of
+from websocket_v6.protocol.recording.records import BACKFILLED, REPLAYED, RUNS_ON, Record, Rows, Standing
+
+from .player import SCENE, More, Scene, Stands
+from .replay_mailbox import ReplayMailbox
+from .stage import Begin, Reader, Rested, Stage
+
+__all__ = ["AwaitData", "PlayedOut", "ReplayRouter", "StandingPlayed", "StandingTold", "Timed", "UsePlayer"]
+
+logger = logging.getLogger(__name__)
+
+AHEAD = 3  # scenes that are read before they are played
+RUN = 512  # events that a component is given at once
+SMALL = 64 * 1024  # bytes of a message of which any mailbox has room for a few
+LOOK = 0.25  # seconds between two looks at who holds it up
+PATIENCE = 5.0  # seconds after which that is logged
+UNREADY = 2.0  # the same, if the program never says that it is ready
+NOT_OPEN = ("lost", "refused", "closed")
+
+
+class UsePlayer(NamedTuple):
+    """Play what this player (live) reads."""
+
+    player: Ref
+
+
+class StandingPlayed(NamedTuple):
+    """It is told that an endpoint stands so; answered with StandingTold, to the router."""
+
+    standing: Standing
+
+
+class StandingTold(NamedTuple):
+    """All components were told."""
+
+
+class PlayedOut(NamedTuple):
+    """The recording is over, or cannot be read on (error: live)."""
+
+    error: WebSocketV6Error | None
+
+
+class AwaitData(NamedTuple):
+    """Play until each of these streams has a value, and stop then, if `reader` is to come back for more.
+
+    Answered through the future (live): whether they have one.
+    """
+
+    streams: tuple[Stream, ...]
+    reader: Reader | None
+    ready: "Future[bool]"
+
+
+class PlayOn(NamedTuple):
+    """It is time for the next record."""
+
+
+class Look(NamedTuple):
+    """Who holds it up?"""
+
+
+class Timed(Protocol):
+    """Something that is due at a time of the recording: asked before each record that lies behind that."""
+
+    def due(self) -> float | None:
+        """Return when, seconds of the recording's clock; None: not before something comes."""
+
+
+class Recorded(Incoming):
+    """What the messages of one record share."""
+
+    __slots__ = ()
+
+    def event(self, stream: Stream, payload: bytes, *, runs: bool) -> Event:  # noqa: ARG002 - it was decided then
+        """Make the event that was delivered then."""
+        event = make_event(stream, payload, self.epoch, self.received_ns)
+        if self.is_backfilled:
+            event = event.as_backfilled()
+        if self.is_merged:
+            event = event.as_realtime()
+        return _as_snapshot(event) if self.is_replayed else event
+
+
+class ReplayRouter(Router):
+    """Plays a recording.
+
+    Receives UsePlayer from the supervisor, Scene from the player, Begin, Rested and AwaitData from components, RunOver
+    from those that it gives events to, StandingTold from the registry, and what any router is told of routes. Sends
+    More and Stands to the player, StandingPlayed and PlayedOut to the registry, Perform to components.
+    """
+
+    def __init__(self, *, supervisor: Ref, stage: Stage) -> None:
+        super().__init__(supervisor=supervisor)
+        self._stage = stage
+        self._routes.remembers_trades = False  # what is in it was compared when it was recorded
+        self._player: Ref | None = None
+        self._asked = 0  # scenes that are on their way
+        self._records: deque[Record] = deque()
+        self._has_all = False  # that is to come
+        self._error: WebSocketV6Error | None = None
+        self._runs: dict[Ref, tuple[Run, list[Record]]] = {}  # that are out, and what they were made of
+        self._deferred: deque[object] = deque()  # what was told meanwhile
+        self._is_telling = False  # the registry tells of a standing
+        self._blocked: set[int] = set()  # takers that are full, at a speed
+        self._goals: list[tuple[set[Stream], AwaitData]] = []
+        self._timer: Timer | None = None
+        self._held_up_at: float | None = None
+        self._has_looked = False
+        self._unwanted: set[Stream] = set()  # that nobody takes, as the routes are now
+
+    def on_start(self) -> None:
+        """Make the stage known."""
+        self._stage.router = self.actor_ref
+        self.after(LOOK, Look())
+
+    # --- what it is told
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message, then play on as far as nothing holds it up."""
+        if self._runs and not isinstance(message, RunOver | Scene | GetHealth | GetLastValues | Look | Rested):
+            for run, _ in self._runs.values():
+                run.is_recalled = True
+            if not isinstance(message, GetInheritance):  # which somebody waits for, and changes nothing
+                self._deferred.append(message)
+                return None
+        answer = self._heed_one(message)
+        self._play()
+        return answer
+
+    def _heed_one(self, message: object) -> object:
+        match message:
+            case RunOver(run):
+                self._run_over(run)
+            case Scene(records, is_last, error):
+                self._asked -= 1
+                self._records.extend(records)
+                self._has_all, self._error = is_last, error
+            case UsePlayer(player) if self._player is None:
+                self._player = player
+                self._refill()
+            case Begin():
+                self._stage.has_begun = True
+            case AwaitData():
+                self._await_data(message)
+            case StandingTold():
+                self._is_telling = False
+            case Look():
+                self._look()
+            case Rested() | PlayOn():
+                pass  # it goes on by itself
+            case _:
+                return self._routed(message)
+        return None
+
+    def _routed(self, message: object) -> object:
+        answer = self._heed(message)
+        self._unwanted.clear()
+        if isinstance(message, MailboxDrained):
+            self._blocked.discard(message.subscription_id)
+        elif isinstance(message, UseRegistry) and not self._stage.has_begun and self._timer is None:
+            self._held_up_at = time.monotonic()
+        self._hand_over()
+        return answer
+
+    def _await_data(self, message: AwaitData) -> None:
+        missing = {stream for stream in message.streams if not self._has(stream)}
+        self._stage.has_begun = True
+        self._goals.append((missing, message))
+        self._look_at_goals()
+
+    def _has(self, stream: Stream) -> bool:
+        route = self._routes.by_stream.get(stream)
+        return route is not None and route.last is not None
+
+    def _look_at_goals(self) -> None:
+        for goal in list(self._goals):
+            missing, message = goal
+            missing.difference_update([stream for stream in missing if self._has(stream)])
+            if not missing or self._stage.is_over:
+                self._goals.remove(goal)
+                if message.reader is not None:
+                    self._stage.readers.comes(message.reader)  # and is to come back before it goes on
+                message.ready.set(not missing)
+
+    # --- the play
+
+    def _play(self) -> None:
+        """Play on until something holds it up."""
+        stage = self._stage
+        while stage.has_begun and not stage.is_over and not self._is_held_up():
+            if not self._records and not self._has_all:
+                return  # the player tells when there is more
+            self._held_up_at = None
+            self._refill()
+            if stage.is_lockstep:
+                self._step()
+            elif not self._step_at_speed():
+                return
+
+    def _is_held_up(self) -> bool:
+        if self._runs or self._is_telling or self._blocked:
+            return True
+        return self._stage.is_lockstep and not self._stage.readers.have_rested()
+
+    def _step(self) -> None:
+        """Do what comes next: what is due by the recording's time, or a record, or many."""
+        records = self._records
+        timed = min(self._timed(), key=lambda one: one[0], default=None)
+        at = records[0].mono_ns / 1e9 if records else None
+        if timed is not None and (at is None or timed[0] <= at):
+            if at is not None or not records:
+                self._stage.moment = max(self._stage.moment, timed[0])
+                self._due(timed[1])
+                return
+        if not records:
+            self._finish_playing()
+        elif not self._play_many(None if timed is None else timed[0]):
+            self._stage.moment = at or 0.0
+            self._record(records.popleft())
+
+    def _timed(self) -> Iterator[tuple[float, Taker]]:
+        """Yield what is due at a time, and whose it is.
+
+        Who has other timers on the way of data (candles that close, codes that fall silent) joins in here.
+        """
+        for taker in self._routes.mailboxes.values():
+            mailbox = taker.mailbox
+            if isinstance(mailbox, ReplayMailbox) and not mailbox.room and (due := mailbox.due()) is not None:
+                if mailbox.is_pushed or due > self._stage.moment:  # else whoever pulls has not come for it
+                    yield due, taker
+
+    def _due(self, taker: Taker) -> None:
+        mailbox = taker.mailbox
+        assert isinstance(mailbox, ReplayMailbox)
+        if mailbox.is_pushed:
+            self._give({taker.component: self._taken(taker, mailbox)})
+        else:
+            mailbox.wake()
+            tell(taker.component, taker.ready)
+
+    def _record(self, record: Record) -> None:
+        """Play one record, with every care."""
+        value = record.value
+        if isinstance(value, Standing):
+            self._stands(value)
+        elif isinstance(value, Rows):
+            self._note(value)
+            marks = value.marks
+            for stream, payload in zip(value.streams, value.payloads, strict=True):
+                endpoint = endpoint_of(split(stream)[0])
+                incoming = Recorded(
+                    endpoint,
+                    value.epoch,
+                    value.received_ns,
+                    bool(marks & REPLAYED),
+                    bool(marks & BACKFILLED),
+                    bool(marks & RUNS_ON),
+                )
+                self._careful.message(stream, payload, incoming)
+            self._careful.seen.clear()
+            self._hand_over()
+            self._look_at_goals()
+
+    def _note(self, value: Rows) -> None:
+        stage, count = self._stage, len(value.streams)
+        self._received += count
+        stage.played += count
+        stage.wall_ns = value.received_ns
+
+    def _stands(self, standing: Standing) -> None:
+        if standing.state in NOT_OPEN:
+            self._routes.forget(standing.endpoint)
+        self._is_telling = tell(self._registry, StandingPlayed(standing))
+        tell(self._player, Stands(standing))
+
+    def _refill(self) -> None:
+        """Have read what is soon needed."""
+        while not self._has_all and len(self._records) + self._asked * SCENE < AHEAD * SCENE:
+            self._asked += 1
+            tell(self._player, More())
+
+    # --- many records at once
+
+    def _play_many(self, until: float | None) -> bool:
+        """Give one component all that follows and is for it alone; whether there was any."""
+        steps: list[Step] = []
+        records, played = self._records, []
+        by_stream, unwanted, component = self._routes.by_stream, self._unwanted, None
+        while records and len(steps) < RUN:
+            record = records[0]
+            value = record.value
+            moment: float | None = record.mono_ns / 1e9
+            if type(value) is not Rows or value.marks or (until is not None and moment >= until):  # type: ignore[operator]
+                break
+            begin, epoch, received_ns, count = len(steps), value.epoch, value.received_ns, len(value.streams)
+            for stream, payload in zip(value.streams, value.payloads, strict=True):
+                route = by_stream.get(stream)
+                if route is None:
+                    if stream in unwanted or self._is_unwanted(stream):
+                        continue
+                    break
+                if not route.is_plain or len(payload) > SMALL:
+                    break
+                event = make_event(stream, payload, epoch, received_ns)
+                for taker in route.takers:
+                    mailbox = taker.mailbox
+                    if count > mailbox.room or not mailbox.is_pushed:  # type: ignore[union-attr]
+                        break
+                    if component is None:
+                        component = taker.component
+                    elif component is not taker.component:
+                        break
+                    steps.append((moment, route, event, taker))
+                    moment = None
+                else:
+                    if not route.takers:
+                        steps.append((moment, route, event, None))
+                        moment = None
+                    continue
+                break
+            else:
+                if len(steps) == begin:
+                    steps.append((moment, None, None, None))
+                self._note(value)
+                played.append(records.popleft())
+                continue
+            del steps[begin:]
+            break
+        if not played:
+            return False
+        if component is None:  # for nobody: then it is this one that has it
+            for moment, route, event, _ in steps:
+                self._stage.moment = moment if moment is not None else self._stage.moment
+                if route is not None:
+                    route.last = event  # type: ignore[assignment]
+        else:
+            self._send(component, steps, played)
+        return True
+
+    def _is_unwanted(self, stream: Stream) -> bool:
+        is_unwanted = split(stream)[0] in KNOWN_TYPES and self._routes.find(stream, 0) is None
+        if is_unwanted:
+            self._unwanted.add(stream)
+        return is_unwanted
+
+    def _send(self, component: Ref, steps: list[Step], played: list[Record]) -> None:
+        run = Run(steps, self._stage, self.actor_ref)
+        if tell(component, Perform(run)):
+            self._runs[component] = run, played
+            self._delivery.delivered += sum(1 for one in steps if one[3] is not None)
+
+    def _run_over(self, run: Run) -> None:
+        """Take back what was not performed, and do what was put off."""
+        for component, (one, played) in list(self._runs.items()):
+            if one is run:
+                del self._runs[component]
+                self._take_back(run, played)
+        while self._deferred and not self._runs:
+            self._heed_one(self._deferred.popleft())
+
+    def _take_back(self, run: Run, played: list[Record]) -> None:
+        left = run.steps[run.done :]
+        if not left or not played:
+            return
+        # A run stops before a record: as many of them are left as have a beginning in what is left.
+        count = sum(1 for one in left if one[0] is not None)
+        again = played[-count:] if count else []
+        self._records.extendleft(reversed(again))
+        for one in again:
+            assert isinstance(one.value, Rows)
+            self._received -= len(one.value.streams)
+            self._stage.played -= len(one.value.streams)
+
+    # --- one record's events, to whoever takes them
+
+    def _hand_over(self) -> None:
+        """Hand over what is pending."""
+        delivery = self._delivery
+        if not self._stage.is_lockstep:
+            blocking = [taker for taker in delivery.touched if taker.blocks]
+            delivery.flush()
+            self._blocked.update(taker.subscription_id for taker in blocking if taker.is_full)
+            return
+        given: dict[Ref | None, list[Step]] = {}
+        for taker in delivery.touched:
+            mailbox, (events, taker.pending) = taker.mailbox, (taker.pending, [])
+            assert isinstance(mailbox, ReplayMailbox)  # nobody records, or serves, what is a recording
+            must_wake = mailbox.put_many(events)
+            if mailbox.is_pushed:
+                given.setdefault(taker.component, []).extend(self._taken(taker, mailbox))
+            elif must_wake:
+                tell(taker.component, taker.ready)
+        delivery.touched.clear()
+        delivery.flush()
+        self._give(given)
+
+    def _taken(self, taker: Taker, mailbox: ReplayMailbox) -> list[Step]:
+        """Return what a mailbox hands out now, as if its component had come for it at once."""
+        steps: list[Step] = []
+        moment: float | None = self._stage.moment
+        while events := mailbox.take_many(0.0, RUN):
+            for event in events:
+                steps.append((moment, None, event, taker))
+                moment = None
+        if (overflow := mailbox.overflow(0.0)) is not None:
+            tell(taker.component, Overflowed(taker.subscription_id, overflow))
+        if mailbox.error is not None:
+            tell(taker.component, Ready(taker.subscription_id))  # it finds out how it has ended
+        return steps
+
+    def _give(self, given: dict[Ref | None, list[Step]]) -> None:
+        for component, steps in given.items():
+            if component is not None and steps:
+                self._send(component, steps, [])
+
+    # --- at a speed
+
+    def _step_at_speed(self) -> bool:
+        """Play the next record if it is time; whether there may be more to do."""
+        stage = self._stage
+        if not self._records:
+            self._finish_playing()
+            return False
+        record = self._records[0]
+        moment = record.mono_ns / 1e9
+        if not stage.moment:
+            stage.set_out(moment)
+        due = stage.wall(moment)
+        if due > time.monotonic():
+            if self._timer is None or self._timer.message is None or self._timer.due != due:
+                self._timer = self.at(due, PlayOn())
+            return False
+        stage.moment = moment
+        self._record(self._records.popleft())
+        return True
+
+    # --- its end, and who holds it up
+
+    def _finish_playing(self) -> None:
+        self._stage.is_over = True
+        self._look_at_goals()
+        tell(self._registry, PlayedOut(self._error))
+
+    def _look(self) -> None:
+        self.after(LOOK, Look())
+        for component, (run, _) in list(self._runs.items()):
+            if not component.is_alive():  # it has ended before it could begin
+                self._run_over(run)
+        stage, now = self._stage, time.monotonic()
+        if stage.is_over:
+            return
+        busy = stage.readers.busy() if stage.is_lockstep else []
+        if self._held_up_at is None:
+            self._held_up_at, self._has_looked = now, False
+        waited = now - self._held_up_at
+        if self._has_looked:
+            return
+        if not stage.has_begun and self._routes.mailboxes and waited > UNREADY:
+            self._has_looked = True
+            logger.warning(
+                "the recording waits until the program is ready: call run() or wait_ready(), pull from a subscription, "
+                "or say Config.replay(..., start='subscribe')"
+            )
+        elif stage.has_begun and waited > PATIENCE and (busy or self._runs):
+            self._has_looked = True
+            who = busy or ["a callback that has not returned"]
+            logger.warning("the recording waits, for %.0f s, for %s", waited, ", ".join(who))
+
+
+def _as_snapshot(event: Event) -> Event:
+    try:
+        return event.as_snapshot()
+    except WebSocketV6Error:  # malformed, as it was
+        return event
