@@ -163,7 +163,9 @@ class Component:
         policy, stage = settings.mailbox or default_policy(want.type), self.link.stage
         is_pushed = settings.callback is not None
         mailbox = MailboxQueue(policy) if stage is None else ReplayMailbox(policy, stage, is_pushed=is_pushed)
-        make = ReplayEdge if stage is not None and stage.tape.settings.digests else Edge
+        make = (
+            Edge if stage is None else functools.partial(ReplayEdge, digests=stage.tape.settings.digests)
+        )
         number, calls = next_subscription_id(), Calls(settings.callback, settings.error_handler)
         edge = make(
             number,

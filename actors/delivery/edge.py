@@ -57,6 +57,7 @@ class Edge:
         "is_pushed",
         "lag_ns",
         "mailbox",
+        "note",
         "on_overflow",
         "subscription_id",
         "want",
@@ -80,6 +81,7 @@ class Edge:
         self.calls = calls
         self.is_pushed = is_pushed
         self.on_overflow = on_overflow  # where a drop is told that who pulls has found
+        self.note: Callable[[Event], object] | None = None  # of a replay: called with what is delivered
         self.lag_ns = 0  # of the last event: from the socket to here
         self.batch = 1  # events to take out of the mailbox at once, for what is left of a burst
         self._router = router

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from itertools import islice
 from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, tell
@@ -17,7 +16,7 @@ from .tape import Tape
 __all__ = ["SCENE", "More", "Player", "Scene", "Stands"]
 
 SOURCE = 0  # there is one
-SCENE = 1024  # records; of a real stream that is read at once
+SCENE = 256  # records that are given at once, or more
 
 
 class More(NamedTuple):
@@ -46,7 +45,7 @@ class Player(Actor):
 
     def __init__(self, *, tape: Tape, router: Ref) -> None:
         super().__init__()
-        self._records: Iterator[Record] = tape.read()
+        self._records: Iterator[list[Record]] = tape.read()
         self._router = router
         self._standings: dict[str, tuple[Standing, float]] = {}  # and since when, monotonic seconds
         self._is_over = False
@@ -76,12 +75,17 @@ class Player(Actor):
         records: list[Record] = []
         error: WebSocketV6Error | None = None
         try:
-            records.extend(islice(self._records, SCENE))
+            while len(records) < SCENE and not self._is_over:
+                piece = next(self._records, None)
+                if piece is None:
+                    self._is_over = True
+                else:
+                    records += piece
         except WebSocketV6Error as exc:
             error = exc
         except OSError as exc:
             error = RecordingError(f"the recording cannot be read any more: {printable(str(exc))}")
-        self._is_over = error is not None or len(records) < SCENE
+        self._is_over = self._is_over or error is not None
         tell(self._router, Scene(records, self._is_over, error))
 
     def _health(self, endpoint: str) -> ConnectionHealth:

@@ -5,23 +5,23 @@ speed it delivers as any router does, when the wall's clock says so.
 """
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Iterator
-from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 from websocket_v6.actors.base import Future, Timer, tell
 from websocket_v6.actors.delivery.careful import Incoming
 from websocket_v6.actors.delivery.deliveries import Taker
-from websocket_v6.actors.delivery.performing import Perform, Run, RunOver, Step
+from websocket_v6.actors.delivery.performing import Perform, Run, RunOver, Step, perform
 from websocket_v6.actors.delivery.router import Router
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.router import GetLastValues, MailboxDrained, UseRegistry
 from websocket_v6.actors.delivery.subscriber import Overflowed
 from websocket_v6.protocol.errors import WebSocketV6Error
-from websocket_v6.protocol.events import Event, OverflowEvent, make_event
+from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import KNOWN_TYPES, endpoint_of
 from websocket_v6.protocol.recording.records import BACKFILLED, REPLAYED, RUNS_ON, Record, Rows, Standing
@@ -35,9 +35,11 @@ __all__ = ["AwaitData", "PlayedOut", "ReplayRouter", "StandingPlayed", "Standing
 logger = logging.getLogger(__name__)
 
 AHEAD = 3  # scenes that are read before they are played
-RUN = 512  # events that a component is given at once
+RUN = 256  # events that a component is given at once
 SMALL = 64 * 1024  # bytes of a message of which any mailbox has room for a few
 LOOK = 0.25  # seconds between two looks at who holds it up
+ANY_NUMBER = 2**31
+NEVER = math.inf
 PATIENCE = 5.0  # seconds after which that is logged
 UNREADY = 2.0  # the same, if the program never says that it is ready
 NOT_OPEN = ("lost", "refused", "closed")
@@ -123,7 +125,7 @@ class ReplayRouter(Router):
         self._records: deque[Record] = deque()
         self._has_all = False  # that is to come
         self._error: WebSocketV6Error | None = None
-        self._runs: dict[Ref, tuple[Run, list[Record]]] = {}  # that are out, and what they were made of
+        self._runs: dict[Ref, Run] = {}  # that are out
         self._deferred: deque[object] = deque()  # what was told meanwhile
         self._is_telling = False  # the registry tells of a standing
         self._blocked: set[int] = set()  # takers that are full, at a speed
@@ -131,7 +133,7 @@ class ReplayRouter(Router):
         self._timer: Timer | None = None
         self._held_up_at: float | None = None
         self._has_looked = False
-        self._unwanted: set[Stream] = set()  # that nobody takes, as the routes are now
+        self._ways: dict[Stream, tuple[Ref | None, int]] = {}  # as the routes are now
 
     def on_start(self) -> None:
         """Make the stage known."""
@@ -143,7 +145,7 @@ class ReplayRouter(Router):
     def on_receive(self, message: object) -> object:
         """Handle one message, then play on as far as nothing holds it up."""
         if self._runs and not isinstance(message, RunOver | Scene | GetHealth | GetLastValues | Look | Rested):
-            for run, _ in self._runs.values():
+            for run in self._runs.values():
                 run.is_recalled = True
             if not isinstance(message, GetInheritance):  # which somebody waits for, and changes nothing
                 self._deferred.append(message)
@@ -179,7 +181,7 @@ class ReplayRouter(Router):
 
     def _routed(self, message: object) -> object:
         answer = self._heed(message)
-        self._unwanted.clear()
+        self._ways.clear()
         if isinstance(message, MailboxDrained):
             self._blocked.discard(message.subscription_id)
         elif isinstance(message, UseRegistry) and not self._stage.has_begun and self._timer is None:
@@ -213,10 +215,10 @@ class ReplayRouter(Router):
         """Play on until something holds it up."""
         stage = self._stage
         while stage.has_begun and not stage.is_over and not self._is_held_up():
+            self._refill()
             if not self._records and not self._has_all:
                 return  # the player tells when there is more
             self._held_up_at = None
-            self._refill()
             if stage.is_lockstep:
                 self._step()
             elif not self._step_at_speed():
@@ -230,29 +232,28 @@ class ReplayRouter(Router):
     def _step(self) -> None:
         """Do what comes next: what is due by the recording's time, or a record, or many."""
         records = self._records
-        timed = min(self._timed(), key=lambda one: one[0], default=None)
-        at = records[0].mono_ns / 1e9 if records else None
-        if timed is not None and (at is None or timed[0] <= at):
-            if at is not None or not records:
-                self._stage.moment = max(self._stage.moment, timed[0])
-                self._due(timed[1])
-                return
-        if not records:
+        due, taker = min(self._timed(), key=lambda one: one[0], default=(NEVER, None))
+        if taker is not None and (not records or due <= records[0].mono_ns):
+            self._stage.mono_ns = max(self._stage.mono_ns, int(due))
+            self._due(taker)
+        elif not records:
             self._finish_playing()
-        elif not self._play_many(None if timed is None else timed[0]):
-            self._stage.moment = at or 0.0
-            self._record(records.popleft())
+        elif not self._play_many(due):
+            record = records.popleft()
+            self._stage.mono_ns = record.mono_ns
+            self._record(record)
 
     def _timed(self) -> Iterator[tuple[float, Taker]]:
-        """Yield what is due at a time, and whose it is.
+        """Yield what is due at a time, nanoseconds, and whose it is.
 
         Who has other timers on the way of data (candles that close, codes that fall silent) joins in here.
         """
         for taker in self._routes.mailboxes.values():
             mailbox = taker.mailbox
             if isinstance(mailbox, ReplayMailbox) and not mailbox.room and (due := mailbox.due()) is not None:
-                if mailbox.is_pushed or due > self._stage.moment:  # else whoever pulls has not come for it
-                    yield due, taker
+                due_ns = math.ceil(due * 1e9)
+                if mailbox.is_pushed or due_ns > self._stage.mono_ns:  # else whoever pulls has not come for it
+                    yield due_ns, taker
 
     def _due(self, taker: Taker) -> None:
         mailbox = taker.mailbox
@@ -283,6 +284,7 @@ class ReplayRouter(Router):
                 )
                 self._careful.message(stream, payload, incoming)
             self._careful.seen.clear()
+            self._ways.clear()  # what has begun is plain from now on
             self._hand_over()
             self._look_at_goals()
 
@@ -294,6 +296,7 @@ class ReplayRouter(Router):
 
     def _stands(self, standing: Standing) -> None:
         if standing.state in NOT_OPEN:
+            self._ways.clear()
             self._routes.forget(standing.endpoint)
         self._is_telling = tell(self._registry, StandingPlayed(standing))
         tell(self._player, Stands(standing))
@@ -306,95 +309,84 @@ class ReplayRouter(Router):
 
     # --- many records at once
 
-    def _play_many(self, until: float | None) -> bool:
+    def _play_many(self, until_ns: float) -> bool:
         """Give one component all that follows and is for it alone; whether there was any."""
-        steps: list[Step] = []
-        records, played = self._records, []
-        by_stream, unwanted, component = self._routes.by_stream, self._unwanted, None
-        while records and len(steps) < RUN:
-            record = records[0]
+        records, ways, component = self._records, self._ways, None
+        count = place = 0
+        for record in records:
             value = record.value
-            moment: float | None = record.mono_ns / 1e9
-            if type(value) is not Rows or value.marks or (until is not None and moment >= until):  # type: ignore[operator]
+            if type(value) is not Rows or value.marks or record.mono_ns >= until_ns or count >= RUN:
                 break
-            begin, epoch, received_ns, count = len(steps), value.epoch, value.received_ns, len(value.streams)
-            for stream, payload in zip(value.streams, value.payloads, strict=True):
-                route = by_stream.get(stream)
-                if route is None:
-                    if stream in unwanted or self._is_unwanted(stream):
-                        continue
+            streams = value.streams
+            for stream in streams:
+                way = ways.get(stream)
+                if way is None:
+                    way = ways[stream] = self._way_of(stream)
+                owner, room = way
+                if room < len(streams) or (owner is not component and owner is not None and component is not None):
                     break
-                if not route.is_plain or len(payload) > SMALL:
-                    break
-                event = make_event(stream, payload, epoch, received_ns)
-                for taker in route.takers:
-                    mailbox = taker.mailbox
-                    if count > mailbox.room or not mailbox.is_pushed:  # type: ignore[union-attr]
-                        break
-                    if component is None:
-                        component = taker.component
-                    elif component is not taker.component:
-                        break
-                    steps.append((moment, route, event, taker))
-                    moment = None
-                else:
-                    if not route.takers:
-                        steps.append((moment, route, event, None))
-                        moment = None
-                    continue
-                break
+                if owner is not None:
+                    component = owner
             else:
-                if len(steps) == begin:
-                    steps.append((moment, None, None, None))
-                self._note(value)
-                played.append(records.popleft())
+                if sum(map(len, value.payloads)) > SMALL * len(streams):
+                    break
+                count += len(streams)
+                place += 1
                 continue
-            del steps[begin:]
             break
-        if not played:
+        if not place:
             return False
-        if component is None:  # for nobody: then it is this one that has it
-            for moment, route, event, _ in steps:
-                self._stage.moment = moment if moment is not None else self._stage.moment
-                if route is not None:
-                    route.last = event  # type: ignore[assignment]
-        else:
-            self._send(component, steps, played)
+        played = [records.popleft() for _ in range(place)]
+        self._received += count
+        self._stage.played += count
+        self._stage.wall_ns = played[-1].value.received_ns  # type: ignore[union-attr]
+        run = Run(self._stage, self.actor_ref, records=played, by_stream=self._routes.by_stream)
+        if component is None or not self._send(component, run):
+            for _ in perform(run, {}, _nothing, _nothing, ()):  # it is for nobody: the last values alone are
+                pass
         return True
 
-    def _is_unwanted(self, stream: Stream) -> bool:
-        is_unwanted = split(stream)[0] in KNOWN_TYPES and self._routes.find(stream, 0) is None
-        if is_unwanted:
-            self._unwanted.add(stream)
-        return is_unwanted
+    def _way_of(self, stream: Stream) -> tuple[Ref | None, int]:
+        """Return which component alone takes a stream, and how many messages at once pass its mailboxes whole.
 
-    def _send(self, component: Ref, steps: list[Step], played: list[Record]) -> None:
-        run = Run(steps, self._stage, self.actor_ref)
-        if tell(component, Perform(run)):
-            self._runs[component] = run, played
-            self._delivery.delivered += sum(1 for one in steps if one[3] is not None)
+        None, and as many as you like: nobody takes it. None, and 0: it takes more care.
+        """
+        route = self._routes.find(stream, 0)
+        if route is None:
+            return (None, ANY_NUMBER) if split(stream)[0] in KNOWN_TYPES else (None, 0)
+        route.settle()
+        room, components = ANY_NUMBER, set()
+        for taker in route.takers:
+            mailbox = taker.mailbox
+            assert isinstance(mailbox, ReplayMailbox)
+            room = min(room, mailbox.room if mailbox.is_pushed else 0)
+            components.add(taker.component)
+        if not route.is_plain or len(components) > 1:
+            room = 0
+        return (components.pop() if len(components) == 1 else None), room
+
+    def _send(self, component: Ref, run: Run) -> bool:
+        if not tell(component, Perform(run)):
+            return False
+        self._runs[component] = run
+        return True
 
     def _run_over(self, run: Run) -> None:
         """Take back what was not performed, and do what was put off."""
-        for component, (one, played) in list(self._runs.items()):
+        for component, one in list(self._runs.items()):
             if one is run:
                 del self._runs[component]
-                self._take_back(run, played)
+                self._take_back(run)
         while self._deferred and not self._runs:
             self._heed_one(self._deferred.popleft())
 
-    def _take_back(self, run: Run, played: list[Record]) -> None:
-        left = run.steps[run.done :]
-        if not left or not played:
-            return
-        # A run stops before a record: as many of them are left as have a beginning in what is left.
-        count = sum(1 for one in left if one[0] is not None)
-        again = played[-count:] if count else []
-        self._records.extendleft(reversed(again))
-        for one in again:
-            assert isinstance(one.value, Rows)
-            self._received -= len(one.value.streams)
-            self._stage.played -= len(one.value.streams)
+    def _take_back(self, run: Run) -> None:
+        again = run.records[run.done :]
+        self._delivery.delivered += run.done
+        self._records.extendleft(reversed(again))  # type: ignore[arg-type]
+        count = sum(len(one.value.streams) for one in again)
+        self._received -= count
+        self._stage.played -= count
 
     # --- one record's events, to whoever takes them
 
@@ -422,11 +414,8 @@ class ReplayRouter(Router):
     def _taken(self, taker: Taker, mailbox: ReplayMailbox) -> list[Step]:
         """Return what a mailbox hands out now, as if its component had come for it at once."""
         steps: list[Step] = []
-        moment: float | None = self._stage.moment
         while events := mailbox.take_many(0.0, RUN):
-            for event in events:
-                steps.append((moment, None, event, taker))
-                moment = None
+            steps += [(None, event, taker) for event in events]
         if (overflow := mailbox.overflow(0.0)) is not None:
             tell(taker.component, Overflowed(taker.subscription_id, overflow))
         if mailbox.error is not None:
@@ -436,7 +425,7 @@ class ReplayRouter(Router):
     def _give(self, given: dict[Ref | None, list[Step]]) -> None:
         for component, steps in given.items():
             if component is not None and steps:
-                self._send(component, steps, [])
+                self._send(component, Run(self._stage, self.actor_ref, steps=steps))
 
     # --- at a speed
 
@@ -448,14 +437,14 @@ class ReplayRouter(Router):
             return False
         record = self._records[0]
         moment = record.mono_ns / 1e9
-        if not stage.moment:
+        if not stage.mono_ns:
             stage.set_out(moment)
         due = stage.wall(moment)
         if due > time.monotonic():
             if self._timer is None or self._timer.message is None or self._timer.due != due:
                 self._timer = self.at(due, PlayOn())
             return False
-        stage.moment = moment
+        stage.mono_ns = record.mono_ns
         self._record(self._records.popleft())
         return True
 
@@ -468,7 +457,7 @@ class ReplayRouter(Router):
 
     def _look(self) -> None:
         self.after(LOOK, Look())
-        for component, (run, _) in list(self._runs.items()):
+        for component, run in list(self._runs.items()):
             if not component.is_alive():  # it has ended before it could begin
                 self._run_over(run)
         stage, now = self._stage, time.monotonic()
@@ -490,6 +479,10 @@ class ReplayRouter(Router):
             self._has_looked = True
             who = busy or ["a callback that has not returned"]
             logger.warning("the recording waits, for %.0f s, for %s", waited, ", ".join(who))
+
+
+def _nothing(*_: object) -> None:
+    """Stand for a callback that nobody has."""
 
 
 def _as_snapshot(event: Event) -> Event:

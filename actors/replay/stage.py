@@ -111,14 +111,14 @@ def _name(one: Reader) -> str:
 
 
 class Stage:
-    """One replay. `moment`, `played` and `wall_ns` are the router's to write; anybody reads them."""
+    """One replay. `mono_ns`, `played` and `wall_ns` are the router's to write; anybody reads them."""
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self.rate = tape.settings.rate
         self.router: Ref | None = None
         self.readers = Readers(lambda: tell(self.router, Rested()))
-        self.moment = 0.0  # of the recording's monotonic clock, seconds
+        self.mono_ns = 0  # of the recording's monotonic clock
         self.played = 0  # messages, whoever wanted them
         self.wall_ns = 0  # when the last of them was received
         self.has_begun = self.is_over = False
@@ -141,13 +141,12 @@ class Stage:
 
     def set_out(self, moment: float) -> None:
         """Note that the recording's clock begins to go, at that time of its own."""
-        self.moment = moment
         self._anchor = time.monotonic(), moment
 
     def now(self) -> float:
         """Return the recording's time."""
         if self.rate is None or not self.has_begun:
-            return self.moment
+            return self.mono_ns / 1e9
         wall, moment = self._anchor
         return moment + (time.monotonic() - wall) * self.rate
 

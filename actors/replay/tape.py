@@ -4,6 +4,7 @@ A file that was ended in order says in its index what is in it; one that was cut
 """
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,9 @@ from websocket_v6.protocol.replaying import Replay
 
 __all__ = ["Tape"]
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 16 * 1024  # a few hundred messages: more would not stay in the processor's caches on their way
+
+logger = logging.getLogger(__name__)
 
 
 class _File(NamedTuple):
@@ -45,8 +48,8 @@ class Tape:
         self.contents = Contents.of_all([one.contents for one in self._files])
         self.playback = Playback(settings.from_ns, settings.to_ns)
 
-    def read(self) -> Iterator[Record]:
-        """Yield all that is to be played; raises as the constructor does."""
+    def read(self) -> Iterator[list[Record]]:
+        """Yield all that is to be played, in pieces; raises as the constructor does."""
         playback = self.playback
         files = self._files
         from_ns = self.settings.from_ns
@@ -55,22 +58,24 @@ class Tape:
             begun = [place for place, one in enumerate(files) if one.header.wall_ns <= from_ns]
             files = files[begun[-1] :] if begun else files
         for place, one in enumerate(files):
-            yield from playback.begin(one.header)
-            for record in _records(one, from_ns if place == 0 else None):
-                yield from playback.receive(record)
+            yield list(playback.begin(one.header))
+            for piece in _pieces(one, from_ns if place == 0 else None):
+                yield playback.receive(piece)
                 if playback.is_over:
                     return
-        yield from playback.finish()
+        yield list(playback.finish())
 
 
-def _records(one: _File, from_ns: int | None) -> Iterator[Record]:
+def _pieces(one: _File, from_ns: int | None) -> Iterator[list[Record]]:
     reader = RecordingReader()
     with one.path.open("rb") as file:
-        yield from reader.receive(one.head)
+        yield reader.receive(one.head)
         file.seek(seek(one.index, from_ns, len(one.head)))
         while data := file.read(READ_BYTES):
-            yield from reader.receive(data)
-    yield from reader.finish()
+            yield reader.receive(data)
+    yield reader.finish()
+    if reader.ending is not None and not reader.ending.is_whole:
+        logger.warning("%s ends without an index, %d bytes unread", one.path, reader.ending.unread)
 
 
 def _paths(path: Path) -> list[Path]:
