@@ -22,10 +22,11 @@ from .membership.membership import Membership
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
+from .messages.replay import UsePlayer
 from .messages.router import RouterInheritance, UseBackfill, UseRegistry
 from .replay.player import Player
 from .replay.replay_registry import ReplayRegistry
-from .replay.replay_router import ReplayRouter, UsePlayer
+from .replay.replay_router import ReplayRouter
 from .replay.stage import Stage
 from .server.network_door import NetworkDoor
 from .server.server import Server

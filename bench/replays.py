@@ -25,7 +25,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from websocket_v6 import Config, WebSocketClientProxy
+from websocket_v6 import Config, Subscription, WebSocketClientProxy
 from websocket_v6.actors.replay.tape import Tape
 from websocket_v6.protocol.exchange.streams import split, stream_of
 from websocket_v6.protocol.recording.records import KeyState, Record, Rows, Standing
@@ -214,7 +214,7 @@ def replay(made: Made) -> tuple[float, str]:
         codes[split(stream)[0]].append(split(stream)[1])
     began = time.process_time()
     with WebSocketClientProxy("bench", config=Config.replay(made.recording, digests=True)) as proxy:
-        subscriptions = []
+        subscriptions: list[Subscription[Any]] = []
         if codes["trade"]:
             subscriptions.append(proxy.subscribe_trade(codes["trade"], on_trade))
         if codes["orderbook"]:
@@ -228,7 +228,12 @@ def replay(made: Made) -> tuple[float, str]:
 def scan(made: Made) -> tuple[float, str]:
     """Read the recording alone, without the engine."""
     began = time.process_time()
-    seen = sum(len(one.value.streams) for piece in Tape(Replay(made.recording)).read() for one in piece if isinstance(one.value, Rows))
+    seen = sum(
+        len(one.value.streams)
+        for piece in Tape(Replay(made.recording)).read()
+        for one in piece
+        if isinstance(one.value, Rows)
+    )
     return time.process_time() - began, str(seen)
 
 

@@ -24,9 +24,9 @@ from .actors.jwt import HasKeys
 from .actors.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.messages.common import Ref
 from .actors.messages.component import Ready
+from .actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, next_subscription_id
 from .actors.replay.replay_edge import ReplayEdge
 from .actors.replay.replay_mailbox import ReplayMailbox
-from .actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, next_subscription_id
 from .ending import Stop
 from .link import Link
 from .options import Settings, Symbols, same_kind
@@ -163,9 +163,7 @@ class Component:
         policy, stage = settings.mailbox or default_policy(want.type), self.link.stage
         is_pushed = settings.callback is not None
         mailbox = MailboxQueue(policy) if stage is None else ReplayMailbox(policy, stage, is_pushed=is_pushed)
-        make = (
-            Edge if stage is None else functools.partial(ReplayEdge, digests=stage.tape.settings.digests)
-        )
+        make = Edge if stage is None else functools.partial(ReplayEdge, digests=stage.has_digests)
         number, calls = next_subscription_id(), Calls(settings.callback, settings.error_handler)
         edge = make(
             number,

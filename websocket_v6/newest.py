@@ -10,8 +10,8 @@ import pykka
 from .actors.base import Future, tell
 from .actors.delivery.edge import Edge
 from .actors.delivery.last_values import LastValues
+from .actors.messages.replay import AwaitData
 from .actors.messages.router import GetLastValues
-from .actors.replay.replay_router import AwaitData
 from .actors.replay.stage import reader
 from .component import Component
 from .options import Settings

@@ -1,10 +1,10 @@
 """Events that go straight from the router to a component's callbacks, in one order over all its subscriptions.
 
-A replay in lockstep waits after each record until its callbacks have returned. To go from thread to thread for that, and
-back, costs twenty times the rest, so the router gives a component many records at a time, and the component does what
-they would have changed, one after the other: the clock, the last value of the stream, the callbacks. Until it says that
-a run is over, these are its own to write. Whatever else the router is told meanwhile stops the run at the next record,
-and is done then: nobody can tell it from a router that had waited.
+A replay in lockstep waits after each record until its callbacks have returned. To go from thread to thread for that,
+and back, costs several times the rest, so the router gives a component many records at a time, and the component does
+what they would have changed, one after the other: the clock, the last value of the stream, the callbacks. Until it says
+that a run is over, these are its own to write. Whatever else the router is told meanwhile stops the run at the next
+record, and is done then: nobody can tell it from a router that had waited.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -110,7 +110,7 @@ def perform(
     count = 0
     try:
         for event, bound in events:
-            if bound.callback is None or bound.mailbox.is_closed:
+            if bound.callback is None or bound.prepare is None or bound.mailbox.is_closed:
                 continue
             shown = bound.prepare(event)
             if shown is None:
@@ -171,9 +171,7 @@ def _events_of(run: Run, known: dict[Any, Any], attached: Mapping[int, Edge]) ->
                 yield event, bound
 
 
-def _way(
-    route: Route | None, known: dict[Any, Any], attached: Mapping[int, Edge]
-) -> tuple[Route | None, list[_Bound]]:
+def _way(route: Route | None, known: dict[Any, Any], attached: Mapping[int, Edge]) -> tuple[Route | None, list[_Bound]]:
     takers = []
     for taker in route.takers if route is not None else ():
         if taker not in known:

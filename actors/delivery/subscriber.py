@@ -91,7 +91,7 @@ class Subscriber(Actor):
     `standing`; `over` is called when a recording that is played is over.
 
     What calls user code is `Work`, so that a callback may be awaited where that can be done (`aio/subscriber.py`): what
-    the callback returned is yielded, and what comes of it is sent or thrown in.
+    it returned is yielded, and what comes of it is sent or thrown in.
     """
 
     lets_through: ClassVar[tuple[type[BaseException], ...]] = ()  # of what callbacks raise
@@ -240,10 +240,9 @@ class Subscriber(Actor):
         if timer is not None:
             timer.cancel()
         due = mailbox.next_due()
-        error = mailbox.error
         if due is not None:
             self._timers[subscription_id] = self.after(max(0.0, due - time.monotonic()), Ready(subscription_id))
-        elif isinstance(error, MailboxFullError) and subscription_id in self._attached:
+        elif isinstance(error := mailbox.error, MailboxFullError) and subscription_id in self._attached:
             self._detach(subscription_id)
             self._cut_off(edge)
             yield from self._report(edge, error)

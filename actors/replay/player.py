@@ -2,39 +2,21 @@
 
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, tell
 from websocket_v6.actors.connection.connection import ConnectionHealth
 from websocket_v6.actors.messages.common import GetHealth, Ref
+from websocket_v6.actors.messages.replay import More, Scene, Stands
 from websocket_v6.protocol.errors import RecordingError, WebSocketV6Error
 from websocket_v6.protocol.outside_text import printable
 from websocket_v6.protocol.recording.records import Record, Standing
 
 from .tape import Tape
 
-__all__ = ["SCENE", "More", "Player", "Scene", "Stands"]
+__all__ = ["SCENE", "Player"]
 
 SOURCE = 0  # there is one
 SCENE = 256  # records that are given at once, or more
-
-
-class More(NamedTuple):
-    """Give me the next scene."""
-
-
-class Scene(NamedTuple):
-    """Records that follow each other (live); the last one if `is_last`, or because of `error` (live)."""
-
-    records: list[Record]
-    is_last: bool = False
-    error: WebSocketV6Error | None = None
-
-
-class Stands(NamedTuple):
-    """An endpoint stands so, as far as it was played."""
-
-    standing: Standing
 
 
 class Player(Actor):

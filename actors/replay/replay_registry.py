@@ -17,6 +17,7 @@ from websocket_v6.actors.messages.registry import (
     UseRouter,
     Watch,
 )
+from websocket_v6.actors.messages.replay import PlayedOut, StandingPlayed, StandingTold
 from websocket_v6.actors.messages.router import AddRoutes, DropRoutes
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.actors.ways import Way
@@ -28,7 +29,6 @@ from websocket_v6.protocol.exchange.streams import ANY, Stream, split
 from websocket_v6.protocol.exchange.wants import ENDPOINTS, Want
 from websocket_v6.protocol.recording.records import Standing
 
-from .replay_router import PlayedOut, StandingPlayed, StandingTold
 from .stage import Stage
 
 __all__ = ["ReplayRegistry"]
@@ -50,9 +50,9 @@ class _Lease(NamedTuple):
 class ReplayRegistry(Actor):
     """Routes what is wanted, and tells components what happened to the connections when it was recorded.
 
-    Receives Watch, Subscribe, Unsubscribe, ComponentGone and AskExchange from components, SnapshotServed, StandingPlayed
-    and PlayedOut from the router, UseRouter from the supervisor. Sends AddRoutes, DropRoutes and StandingTold to the
-    router, ConnectionChanged, StreamFailed, ReplayOver and EngineFailed to components.
+    Receives Watch, Subscribe, Unsubscribe, ComponentGone and AskExchange from components, SnapshotServed,
+    StandingPlayed and PlayedOut from the router, UseRouter from the supervisor. Sends AddRoutes, DropRoutes and
+    StandingTold to the router, ConnectionChanged, StreamFailed, ReplayOver and EngineFailed to components.
     """
 
     def __init__(self, *, stage: Stage, supervisor: Ref) -> None:
@@ -142,9 +142,7 @@ class ReplayRegistry(Actor):
             self._stage.begin()
 
     def _uses(self, component_id: str, endpoint: str) -> bool:
-        return any(
-            one.component_id == component_id and one.want.endpoint == endpoint for one in self._leases.values()
-        )
+        return any(one.component_id == component_id and one.want.endpoint == endpoint for one in self._leases.values())
 
     def _is_recorded(self, stream: Stream) -> bool:
         type_, code = split(stream)

@@ -9,73 +9,49 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
-from websocket_v6.actors.base import Future, Timer, tell
-from websocket_v6.actors.delivery.careful import Incoming
+from websocket_v6.actors.base import Timer, tell
 from websocket_v6.actors.delivery.deliveries import Taker
 from websocket_v6.actors.delivery.performing import Perform, Run, RunOver, Step, perform
 from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.delivery.subscriber import Overflowed
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import Ready
+from websocket_v6.actors.messages.replay import (
+    AwaitData,
+    Begin,
+    More,
+    PlayedOut,
+    Rested,
+    Scene,
+    StandingPlayed,
+    StandingTold,
+    Stands,
+    UsePlayer,
+)
 from websocket_v6.actors.messages.router import GetLastValues, MailboxDrained, UseRegistry
-from websocket_v6.actors.delivery.subscriber import Overflowed
 from websocket_v6.protocol.errors import WebSocketV6Error
-from websocket_v6.protocol.events import Event, make_event
-from websocket_v6.protocol.exchange.streams import Stream, split
-from websocket_v6.protocol.exchange.wants import KNOWN_TYPES, endpoint_of
-from websocket_v6.protocol.recording.records import BACKFILLED, REPLAYED, RUNS_ON, Record, Rows, Standing
+from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.recording.records import Record, Rows, Standing
 
-from .player import SCENE, More, Scene, Stands
+from .player import SCENE
+from .recorded import Recorded
 from .replay_mailbox import ReplayMailbox
-from .stage import Begin, Reader, Rested, Stage
+from .stage import Stage
+from .stretches import Ways
 
-__all__ = ["AwaitData", "PlayedOut", "ReplayRouter", "StandingPlayed", "StandingTold", "Timed", "UsePlayer"]
+__all__ = ["ReplayRouter"]
 
 logger = logging.getLogger(__name__)
 
 AHEAD = 3  # scenes that are read before they are played
 RUN = 256  # events that a component is given at once
-SMALL = 64 * 1024  # bytes of a message of which any mailbox has room for a few
 LOOK = 0.25  # seconds between two looks at who holds it up
-ANY_NUMBER = 2**31
 NEVER = math.inf
 PATIENCE = 5.0  # seconds after which that is logged
 UNREADY = 2.0  # the same, if the program never says that it is ready
 NOT_OPEN = ("lost", "refused", "closed")
-
-
-class UsePlayer(NamedTuple):
-    """Play what this player (live) reads."""
-
-    player: Ref
-
-
-class StandingPlayed(NamedTuple):
-    """It is told that an endpoint stands so; answered with StandingTold, to the router."""
-
-    standing: Standing
-
-
-class StandingTold(NamedTuple):
-    """All components were told."""
-
-
-class PlayedOut(NamedTuple):
-    """The recording is over, or cannot be read on (error: live)."""
-
-    error: WebSocketV6Error | None
-
-
-class AwaitData(NamedTuple):
-    """Play until each of these streams has a value, and stop then, if `reader` is to come back for more.
-
-    Answered through the future (live): whether they have one.
-    """
-
-    streams: tuple[Stream, ...]
-    reader: Reader | None
-    ready: "Future[bool]"
 
 
 class PlayOn(NamedTuple):
@@ -84,28 +60,6 @@ class PlayOn(NamedTuple):
 
 class Look(NamedTuple):
     """Who holds it up?"""
-
-
-class Timed(Protocol):
-    """Something that is due at a time of the recording: asked before each record that lies behind that."""
-
-    def due(self) -> float | None:
-        """Return when, seconds of the recording's clock; None: not before something comes."""
-
-
-class Recorded(Incoming):
-    """What the messages of one record share."""
-
-    __slots__ = ()
-
-    def event(self, stream: Stream, payload: bytes, *, runs: bool) -> Event:  # noqa: ARG002 - it was decided then
-        """Make the event that was delivered then."""
-        event = make_event(stream, payload, self.epoch, self.received_ns)
-        if self.is_backfilled:
-            event = event.as_backfilled()
-        if self.is_merged:
-            event = event.as_realtime()
-        return _as_snapshot(event) if self.is_replayed else event
 
 
 class ReplayRouter(Router):
@@ -133,7 +87,7 @@ class ReplayRouter(Router):
         self._timer: Timer | None = None
         self._held_up_at: float | None = None
         self._has_looked = False
-        self._ways: dict[Stream, tuple[Ref | None, int]] = {}  # as the routes are now
+        self._ways = Ways(self._routes)
 
     def on_start(self) -> None:
         """Make the stage known."""
@@ -271,18 +225,8 @@ class ReplayRouter(Router):
             self._stands(value)
         elif isinstance(value, Rows):
             self._note(value)
-            marks = value.marks
             for stream, payload in zip(value.streams, value.payloads, strict=True):
-                endpoint = endpoint_of(split(stream)[0])
-                incoming = Recorded(
-                    endpoint,
-                    value.epoch,
-                    value.received_ns,
-                    bool(marks & REPLAYED),
-                    bool(marks & BACKFILLED),
-                    bool(marks & RUNS_ON),
-                )
-                self._careful.message(stream, payload, incoming)
+                self._careful.message(stream, payload, Recorded.of(value, stream))
             self._careful.seen.clear()
             self._ways.clear()  # what has begun is plain from now on
             self._hand_over()
@@ -311,29 +255,8 @@ class ReplayRouter(Router):
 
     def _play_many(self, until_ns: float) -> bool:
         """Give one component all that follows and is for it alone; whether there was any."""
-        records, ways, component = self._records, self._ways, None
-        count = place = 0
-        for record in records:
-            value = record.value
-            if type(value) is not Rows or value.marks or record.mono_ns >= until_ns or count >= RUN:
-                break
-            streams = value.streams
-            for stream in streams:
-                way = ways.get(stream)
-                if way is None:
-                    way = ways[stream] = self._way_of(stream)
-                owner, room = way
-                if room < len(streams) or (owner is not component and owner is not None and component is not None):
-                    break
-                if owner is not None:
-                    component = owner
-            else:
-                if sum(map(len, value.payloads)) > SMALL * len(streams):
-                    break
-                count += len(streams)
-                place += 1
-                continue
-            break
+        records = self._records
+        component, place, count = self._ways.stretch(records, until_ns, RUN)
         if not place:
             return False
         played = [records.popleft() for _ in range(place)]
@@ -345,25 +268,6 @@ class ReplayRouter(Router):
             for _ in perform(run, {}, _nothing, _nothing, ()):  # it is for nobody: the last values alone are
                 pass
         return True
-
-    def _way_of(self, stream: Stream) -> tuple[Ref | None, int]:
-        """Return which component alone takes a stream, and how many messages at once pass its mailboxes whole.
-
-        None, and as many as you like: nobody takes it. None, and 0: it takes more care.
-        """
-        route = self._routes.find(stream, 0)
-        if route is None:
-            return (None, ANY_NUMBER) if split(stream)[0] in KNOWN_TYPES else (None, 0)
-        route.settle()
-        room, components = ANY_NUMBER, set()
-        for taker in route.takers:
-            mailbox = taker.mailbox
-            assert isinstance(mailbox, ReplayMailbox)
-            room = min(room, mailbox.room if mailbox.is_pushed else 0)
-            components.add(taker.component)
-        if not route.is_plain or len(components) > 1:
-            room = 0
-        return (components.pop() if len(components) == 1 else None), room
 
     def _send(self, component: Ref, run: Run) -> bool:
         if not tell(component, Perform(run)):
@@ -483,10 +387,3 @@ class ReplayRouter(Router):
 
 def _nothing(*_: object) -> None:
     """Stand for a callback that nobody has."""
-
-
-def _as_snapshot(event: Event) -> Event:
-    try:
-        return event.as_snapshot()
-    except WebSocketV6Error:  # malformed, as it was
-        return event

@@ -9,25 +9,16 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Protocol
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.messages.replay import Begin, Reader, Rested
 from websocket_v6.protocol.recording.finding import Contents
 
 from .tape import Tape
 
-__all__ = ["Begin", "Pulled", "Reader", "Readers", "Rested", "Stage", "reader"]
-
-Reader: TypeAlias = threading.Thread | asyncio.Task[Any]
-
-
-class Begin(NamedTuple):
-    """The program is ready: play."""
-
-
-class Rested(NamedTuple):
-    """Everybody who pulls has come back for more."""
+__all__ = ["Pulled", "Readers", "Stage", "reader"]
 
 
 class Pulled(Protocol):
@@ -133,6 +124,11 @@ class Stage:
     def is_lockstep(self) -> bool:
         """Whether it waits for everybody, and never for the wall's clock."""
         return self.rate is None
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether subscriptions count them: at a speed they would tell of the machine."""
+        return self.tape.settings.digests and self.is_lockstep
 
     def begin(self) -> None:
         """Have it played from now on. Idempotent."""

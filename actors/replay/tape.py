@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class _File(NamedTuple):
     path: Path
     header: Header
-    index: Index | None
+    index_: Index | None
     head: bytes  # what it begins with, up to its first frame
     contents: Contents
 
@@ -70,7 +70,7 @@ def _pieces(one: _File, from_ns: int | None) -> Iterator[list[Record]]:
     reader = RecordingReader()
     with one.path.open("rb") as file:
         yield reader.receive(one.head)
-        file.seek(seek(one.index, from_ns, len(one.head)))
+        file.seek(seek(one.index_, from_ns, len(one.head)))
         while data := file.read(READ_BYTES):
             yield reader.receive(data)
     yield reader.finish()
@@ -101,15 +101,15 @@ def _opened(path: Path) -> _File:
                     pass
                 raise RecordingError("it does not say what is in it")
             index = _index(file.fileno(), head)
+            header = reader.header
             if index is None:
                 reader = RecordingReader()
                 file.seek(0)
                 contents = contents_of(_all(reader, iter(lambda: file.read(READ_BYTES), b"")))
-                assert reader.header is not None
-                return _File(path, reader.header, None, head, contents)
+                return _File(path, header, None, head, contents)
+            return _File(path, header, index, head, Contents.of_index(index))
     except RecordingError as exc:
         raise RecordingError(f"{path}: {exc}") from None
-    return _File(path, reader.header, index, head, Contents.of_index(index))
 
 
 def _all(reader: RecordingReader, pieces: Iterator[bytes]) -> Iterator[Record]:

@@ -33,9 +33,7 @@ class Contents(NamedTuple):
         frames, messages = index.frames, dict.fromkeys(index.again, 0) | index.messages
         if not frames:
             return cls(messages)
-        return cls(
-            messages, min(one.wall_min_ns for one in frames), max(one.wall_max_ns for one in frames)
-        )
+        return cls(messages, min(one.wall_min_ns for one in frames), max(one.wall_max_ns for one in frames))
 
     @classmethod
     def of_all(cls, parts: Sequence["Contents"]) -> "Contents":

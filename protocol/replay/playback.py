@@ -23,7 +23,10 @@ SECOND: Final = 1_000_000_000
 
 
 class Playback:
-    """Records in, records out, in the same order. Call `begin` with the header of each file, in order; times are Unix nanoseconds."""
+    """Records in, records out, in the same order. Call `begin` with the header of each file, in their order.
+
+    Times are Unix nanoseconds.
+    """
 
     def __init__(self, from_ns: int | None = None, to_ns: int | None = None) -> None:
         self.is_over = False  # nothing of what follows is to be played
@@ -54,12 +57,13 @@ class Playback:
 
     def receive(self, records: list[Record]) -> list[Record]:
         """Return what is to be played of some records of the present file."""
-        if self._is_plain and all([type(one.value) is Rows and not one.value.marks for one in records]):
-            if records:  # the usual case, of which there are a great many
-                self.messages += sum([len(one.value.streams) for one in records])  # type: ignore[union-attr]
-                self.wall_ns = records[-1].value.received_ns  # type: ignore[union-attr]
+        if self._is_plain:
+            rows = [one.value for one in records if type(one.value) is Rows and not one.value.marks]
+            if rows and len(rows) == len(records):  # the usual case, of which there are a great many
+                self.messages += sum([len(one.streams) for one in rows])
+                self.wall_ns = rows[-1].received_ns
                 self._mono_ns = records[-1].mono_ns
-            return records
+                return records
         played: list[Record] = []
         for one in records:
             played += self._receive(one)
