@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from websocket_v6.actors.base import Timer, tell
@@ -205,7 +205,7 @@ class ReplayRouter(Router):
         for taker in self._routes.mailboxes.values():
             mailbox = taker.mailbox
             if isinstance(mailbox, ReplayMailbox) and not mailbox.room and (due := mailbox.due()) is not None:
-                due_ns = math.ceil(due * 1e9)
+                due_ns = _nanoseconds(due)
                 if mailbox.is_pushed or due_ns > self._stage.mono_ns:  # else whoever pulls has not come for it
                     yield due_ns, taker
 
@@ -229,7 +229,7 @@ class ReplayRouter(Router):
                 self._careful.message(stream, payload, Recorded.of(value, stream))
             self._careful.seen.clear()
             self._ways.clear()  # what has begun is plain from now on
-            self._hand_over()
+            self._hand_over(value.payloads)
             self._look_at_goals()
 
     def _note(self, value: Rows) -> None:
@@ -294,8 +294,8 @@ class ReplayRouter(Router):
 
     # --- one record's events, to whoever takes them
 
-    def _hand_over(self) -> None:
-        """Hand over what is pending."""
+    def _hand_over(self, payloads: Sequence[bytes] = ()) -> None:
+        """Hand over what is pending; in the order of `payloads`, if it is of a record that has several."""
         delivery = self._delivery
         if not self._stage.is_lockstep:
             blocking = [taker for taker in delivery.touched if taker.blocks]
@@ -313,6 +313,10 @@ class ReplayRouter(Router):
                 tell(taker.component, taker.ready)
         delivery.touched.clear()
         delivery.flush()
+        if len(payloads) > 1:
+            places = {id(payload): place for place, payload in enumerate(payloads)}
+            for steps in given.values():
+                steps.sort(key=lambda step: places.get(id(getattr(step[1], "_payload", None)), -1))
         self._give(given)
 
     def _taken(self, taker: Taker, mailbox: ReplayMailbox) -> list[Step]:
@@ -383,6 +387,14 @@ class ReplayRouter(Router):
             self._has_looked = True
             who = busy or ["a callback that has not returned"]
             logger.warning("the recording waits, for %.0f s, for %s", waited, ", ".join(who))
+
+
+def _nanoseconds(moment: float) -> int:
+    """Return the first whole nanosecond that is not before `moment`, as a clock of floats has it."""
+    found = round(moment * 1e9)
+    while found / 1e9 < moment:
+        found += 1
+    return found
 
 
 def _nothing(*_: object) -> None:
