@@ -100,7 +100,7 @@ def _opened(path: Path) -> _File:
                 for _ in reader.finish():  # raises: it is cut off in its header, or something else
                     pass
                 raise RecordingError("it does not say what is in it")
-            index = _index(file.fileno(), head)
+            index = _index(path, head)
             header = reader.header
             if index is None:
                 reader = RecordingReader()
@@ -118,12 +118,12 @@ def _all(reader: RecordingReader, pieces: Iterator[bytes]) -> Iterator[Record]:
     yield from reader.finish()
 
 
-def _index(descriptor: int, head: bytes) -> Index | None:
+def _index(path: Path, head: bytes) -> Index | None:
     """Return the index of a file that was ended in order."""
-    size = os.fstat(descriptor).st_size
-    if size < len(head) + INDEX_TAIL:
-        return None
-    with os.fdopen(os.dup(descriptor), "rb") as file:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size < len(head) + INDEX_TAIL:
+            return None
         file.seek(size - INDEX_TAIL)
         place = index_place(file.read(INDEX_TAIL))
         if place is None or not len(head) <= place < size - INDEX_TAIL:
