@@ -24,10 +24,10 @@ from .messages.component import EngineFailed
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
 from .messages.replay import UsePlayer
 from .messages.router import RouterInheritance, UseBackfill, UseRegistry
-from .replay.player import Player
 from .replay.replay_registry import ReplayRegistry
 from .replay.replay_router import ReplayRouter
 from .replay.stage import Stage
+from .replay.tape_player import Player
 from .server.network_door import NetworkDoor
 from .server.server import Server
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from websocket_v6 import Config, Subscription, WebSocketClientProxy
-from websocket_v6.actors.replay.tape import Tape
+from websocket_v6.actors.replay.recorded_tape import Tape
 from websocket_v6.protocol.exchange.streams import split, stream_of
 from websocket_v6.protocol.recording.records import KeyState, Record, Rows, Standing
 from websocket_v6.protocol.recording.writer import Header, RecordingWriter

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from websocket_v6.protocol.recording.records import KeyState, Record, Rows, Standing, Value
+from websocket_v6.protocol.recording.records import KeyState, Record, Rows, Standing
 from websocket_v6.protocol.recording.writer import Header, RecordingWriter
 
 __all__ = ["CODES", "SECOND", "START", "book", "header", "market", "opened", "rows", "ticker", "trade", "write"]
@@ -22,7 +23,7 @@ def header(number: str = "one", previous: str = "", at: float = 0.0, mono: float
     )
 
 
-def write(path: Path, records: Iterable[tuple[float, Value]], head: Header | None = None, ends: bool = True) -> Path:
+def write(path: Path, records: Iterable[tuple[float, Any]], head: Header | None = None, ends: bool = True) -> Path:
     """Write values, each with its time in seconds, as a file; a piece a second."""
     head = head or header()
     writer = RecordingWriter(head)
@@ -40,13 +41,13 @@ def write(path: Path, records: Iterable[tuple[float, Value]], head: Header | Non
     return path
 
 
-def rows(at: float, *messages: tuple[str, dict[str, object]], epoch: int = 1, marks: int = 0) -> tuple[float, Rows]:
+def rows(at: float, *messages: tuple[str, dict[str, object]], epoch: int = 1, marks: int = 0) -> tuple[float, Any]:
     """Return messages that came at `at` seconds."""
     payloads = [json.dumps(message, separators=(",", ":")).encode() for _, message in messages]
     return at, Rows(epoch, START + int(at * SECOND), marks, [stream for stream, _ in messages], payloads)
 
 
-def opened(at: float = 0.0, epoch: int = 1, endpoint: str = "public") -> tuple[float, Standing]:
+def opened(at: float = 0.0, epoch: int = 1, endpoint: str = "public") -> tuple[float, Any]:
     """Return that a connection opened."""
     return at, Standing(endpoint, "open", epoch, START + int(at * SECOND))
 
@@ -72,10 +73,10 @@ def book(code: str, at: float, number: int, *, is_first: bool = False) -> tuple[
     return f"orderbook {code}", _common("orderbook", code, at, is_first) | {"tas": 3, "tbs": 3, "obu": units}
 
 
-def market(count: int = 300, every: float = 0.05, codes: Sequence[str] = CODES) -> list[tuple[float, Value]]:
+def market(count: int = 300, every: float = 0.05, codes: Sequence[str] = CODES) -> list[tuple[float, Any]]:
     """Return some minutes of trades, tickers and books; now and then several at once."""
     kinds: list[Callable[..., tuple[str, dict[str, object]]]] = [trade, book, ticker]
-    values: list[tuple[float, Value]] = [(0.0, KeyState([], 0)), opened()]
+    values: list[tuple[float, Any]] = [(0.0, KeyState([], 0)), opened()]
     seen: set[str] = set()
     for number in range(count):
         at = 0.1 + number * every

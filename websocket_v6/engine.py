@@ -27,8 +27,8 @@ from .actors.membership.place import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
 from .actors.messages.supervisor import OpenNetwork
+from .actors.replay.recorded_tape import Tape
 from .actors.replay.stage import Stage
-from .actors.replay.tape import Tape
 from .actors.server.network_server import ShowState
 from .actors.server.opening import Opening, prepare
 from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supervisor

@@ -35,11 +35,11 @@ from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.recording.records import Record, Rows, Standing
 
-from .player import SCENE
 from .recorded import Recorded
 from .replay_mailbox import ReplayMailbox
 from .stage import Stage
 from .stretches import Ways
+from .tape_player import SCENE
 
 __all__ = ["ReplayRouter"]
 
@@ -392,9 +392,7 @@ class ReplayRouter(Router):
 def _nanoseconds(moment: float) -> int:
     """Return the first whole nanosecond that is not before `moment`, as a clock of floats has it."""
     found = round(moment * 1e9)
-    while found / 1e9 < moment:
-        found += 1
-    return found
+    return found if found / 1e9 >= moment else found + 1
 
 
 def _nothing(*_: object) -> None:

@@ -16,7 +16,7 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.replay import Begin, Reader, Rested
 from websocket_v6.protocol.recording.finding import Contents
 
-from .tape import Tape
+from .recorded_tape import Tape
 
 __all__ = ["Pulled", "Readers", "Stage", "reader"]
 

@@ -73,7 +73,9 @@ def test_a_simulator_s_day_recorded_and_played_again(tmp_path: Path) -> None:
     recorded = [json.loads(line) for line in out.splitlines()]
     code, played, _ = run("replay", str(path), "--json")
     assert code == 0
-    assert [json.loads(line) for line in played.splitlines()] == [one for one in recorded if one["type"] != "connection"]
+    assert [json.loads(line) for line in played.splitlines()] == [
+        one for one in recorded if one["type"] != "connection"
+    ]
 
 
 @pytest.mark.parametrize("format_", ["parquet", "csv", "jsonl"])
@@ -94,9 +96,7 @@ def test_exports_have_each_message_once_and_exact_numbers(tmp_path: Path, format
     elif format_ == "csv":
         found = [row["trade_price"] for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())]
     else:
-        found = [
-            str(json.loads(line, parse_float=Decimal)["trade_price"]) for line in file.read_text().splitlines()
-        ]
+        found = [str(json.loads(line, parse_float=Decimal)["trade_price"]) for line in file.read_text().splitlines()]
     assert found == [exact.decode(), "6"]
     code, out = shown("recording", str(path), "--export", format_, "--out", str(tmp_path / "out"))
     assert code == 1

@@ -29,7 +29,7 @@ from websocket_v6 import (
 )
 from websocket_v6.actors.replay import replay_router
 from websocket_v6.protocol.events import Event
-from websocket_v6.protocol.recording.records import BACKFILLED, Hole, Standing
+from websocket_v6.protocol.recording.records import BACKFILLED, REPLAYED, Hole, KeyState, Rows, Standing
 
 MOMENT = datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC)  # START
 
@@ -96,7 +96,7 @@ def test_replays_are_equal_whatever_the_threads_do(recording: Path, seed: int) -
             WebSocketClientProxy("two", config=config) as two,
             WebSocketClientProxy("three", config=config) as three,
         ):
-            subscriptions = {
+            subscriptions: dict[str, Any] = {
                 "trades": one.subscribe_trade(CODES, late),
                 "latest": one.subscribe_orderbook(CODES, late, mailbox=Mailbox.latest()),
                 "throttled": two.subscribe_ticker(CODES, late, mailbox=Mailbox.throttle(1)),
@@ -104,10 +104,14 @@ def test_replays_are_equal_whatever_the_threads_do(recording: Path, seed: int) -
                 "pulled": three.subscribe_trade(CODES[:2]),
                 "pulled, throttled": three.subscribe_orderbook(CODES, mailbox=Mailbox.throttle(0.5)),
             }
-            others = threading.Thread(target=lambda: [late(event) for event in subscriptions["pulled, throttled"]])
+
+            def pull(name: str) -> None:
+                for event in subscriptions[name]:
+                    late(event)
+
+            others = threading.Thread(target=pull, args=("pulled, throttled",))
             others.start()
-            for event in subscriptions["pulled"]:
-                late(event)
+            pull("pulled")
             others.join(20)
             assert not others.is_alive()
             for name, one_ in subscriptions.items():
@@ -327,17 +331,15 @@ def test_several_files_are_one(tmp_path: Path) -> None:
     last: dict[str, Any] = {}
     for place in range(0, len(values), 60):
         part, at = values[place : place + 60], values[place][0]
-        again = []
+        again: list[tuple[float, Any]] = []
         if place:
-            from websocket_v6.protocol.recording.records import REPLAYED, KeyState, Rows
-
             again = [(at, KeyState([opened()[1]], len(last)))]
             again += [(at, Rows(1, one[2], REPLAYED, [name], [one[1]])) for name, one in last.items()]
         number, previous = f"{place}", f"{place - 60}" if place else ""
         # Names that are in no order: the ids are.
         write(folder / f"{1000 - place}.wsr", [*again, *part], header(number, previous, at))
         for _, one in part:
-            if isinstance(one, Rows if place else type(None)) or hasattr(one, "streams"):
+            if isinstance(one, Rows):
                 for stream, payload in zip(one.streams, one.payloads, strict=True):
                     last[stream] = stream, payload, one.received_ns
     assert len(list(folder.iterdir())) == 6
@@ -375,24 +377,28 @@ def test_a_full_mailbox_that_blocks_holds_it_up_at_a_speed(tmp_path: Path) -> No
     config = Config.replay(write(tmp_path / "a.wsr", values), speed=1000)
     got: list[Any] = []
     with WebSocketClientProxy("a", config=config) as proxy:
-        proxy.subscribe_trade("KRW-BTC", lambda one: (time.sleep(0.002), got.append(one)), mailbox=Mailbox.block(2))
+
+        def slowly(event: Any) -> None:
+            time.sleep(0.002)
+            got.append(event)
+
+        proxy.subscribe_trade("KRW-BTC", slowly, mailbox=Mailbox.block(2))
         proxy.run()
     assert [int(event.trade_price) for event in got] == list(range(1, 101))
 
 
 def test_what_makes_no_sense_is_refused(tmp_path: Path, recording: Path) -> None:
+    bad: Any
     for bad in ({"speed": 0}, {"speed": "fast"}, {"start": "now"}, {"from_": 5}):
         with pytest.raises(ConfigError):
-            Config.replay(recording, **bad)  # type: ignore[arg-type]
+            Config.replay(recording, **bad)
     with pytest.raises(ConfigError, match="not before"):
         Config.replay(recording, from_=MOMENT, to=MOMENT)
     assert Config.replay(recording).mode == "embedded"
-    with WebSocketClientProxy("a", config=Config.replay(tmp_path / "none.wsr")) as proxy:
-        with pytest.raises(FileNotFoundError, match=r"none.wsr"):
-            proxy.subscribe_trade("KRW-BTC")
     (tmp_path / "text").write_text("what is this")
-    with WebSocketClientProxy("a", config=Config.replay(tmp_path / "text")) as proxy:
-        with pytest.raises(RecordingError, match="no recording"):
+    for name, error, words in (("none.wsr", FileNotFoundError, "none.wsr"), ("text", RecordingError, "no recording")):
+        proxy = WebSocketClientProxy("a", config=Config.replay(tmp_path / name))
+        with proxy, pytest.raises(error, match=words):
             proxy.subscribe_trade("KRW-BTC")
     with WebSocketClientProxy("a", config=Config.replay(recording)) as proxy:
         proxy.subscribe_trade("KRW-BTC")

@@ -8,9 +8,9 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.replays import market, write
+from websocket_v6.actors.replay.recorded_tape import Tape
 from websocket_v6.actors.replay.replay_mailbox import ReplayMailbox
 from websocket_v6.actors.replay.stage import Stage
-from websocket_v6.actors.replay.tape import Tape
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError
 from websocket_v6.protocol.events import make_event

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.replays import market, write
+from websocket_v6.actors.replay.recorded_tape import Tape
 from websocket_v6.actors.replay.stage import Readers, Stage, reader
-from websocket_v6.actors.replay.tape import Tape
 from websocket_v6.protocol.replaying import Replay
 
 
@@ -25,8 +25,7 @@ ONE: Any = threading.current_thread()
 
 
 def another() -> Any:
-    thread = threading.Thread(target=lambda: None, name="another")
-    return thread
+    return threading.Thread(target=lambda: None, name="another")
 
 
 def test_all_have_rested_while_nobody_has_anything() -> None:

@@ -6,10 +6,10 @@ from tests.replays import book, market, opened, rows, ticker, trade, write
 from websocket_v6.actors.delivery.deliveries import Delivery
 from websocket_v6.actors.delivery.routes import Routes
 from websocket_v6.actors.messages.router import AddRoutes
+from websocket_v6.actors.replay.recorded_tape import Tape
 from websocket_v6.actors.replay.replay_mailbox import ReplayMailbox
 from websocket_v6.actors.replay.stage import Stage
 from websocket_v6.actors.replay.stretches import Ways
-from websocket_v6.actors.replay.tape import Tape
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.events import make_event

@@ -126,7 +126,5 @@ def test_in_pieces_of_any_size_it_is_the_same(piece: int, since: float, until: f
     part = play(Playback(at(since), at(until)), (header(), values), piece=piece)
     tail = [one for one in part if isinstance(one.value, Rows) and not one.value.marks]
     assert tail == [
-        one
-        for one in whole
-        if isinstance(one.value, Rows) and at(since) <= one.value.received_ns < at(until)
+        one for one in whole if isinstance(one.value, Rows) and at(since) <= one.value.received_ns < at(until)
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.replays import SECOND, START, header, market, opened, rows, trade, write
-from websocket_v6.actors.replay.tape import Tape
+from websocket_v6.actors.replay.recorded_tape import Tape
 from websocket_v6.protocol.errors import RecordingError
 from websocket_v6.protocol.recording.records import Record, Rows
 from websocket_v6.protocol.replaying import Replay
@@ -42,7 +42,9 @@ def test_a_folder_without_a_recording_says_so(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"what", b"WSV6REC\x01", b"WSV6REC\x09" + b"x" * 99, b"WSV6REC\x01" + b"x" * 99])
+@pytest.mark.parametrize(
+    "content", [b"", b"what", b"WSV6REC\x01", b"WSV6REC\x09" + b"x" * 99, b"WSV6REC\x01" + b"x" * 99]
+)
 def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.wsr").write_bytes(content)
     with pytest.raises(RecordingError, match=r"a\.wsr: "):

@@ -11,7 +11,7 @@ from websocket_v6.protocol.errors import RecordingError, WebSocketV6Error
 from websocket_v6.protocol.outside_text import printable
 from websocket_v6.protocol.recording.records import Record, Standing
 
-from .tape import Tape
+from .recorded_tape import Tape
 
 __all__ = ["SCENE", "Player"]
 

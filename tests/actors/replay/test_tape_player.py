@@ -8,8 +8,8 @@ from tests.replays import header, market, write
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.replay import More, Scene, Stands
-from websocket_v6.actors.replay.player import SCENE, Player
-from websocket_v6.actors.replay.tape import Tape
+from websocket_v6.actors.replay.recorded_tape import Tape
+from websocket_v6.actors.replay.tape_player import SCENE, Player
 from websocket_v6.protocol.recording.records import Standing
 from websocket_v6.protocol.replaying import Replay
 
