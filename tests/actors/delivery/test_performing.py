@@ -57,7 +57,8 @@ class World:
 
 def test_the_clock_and_the_last_value_are_those_of_each_record() -> None:
     seen: list[Any] = []
-    world = World(lambda event: seen.append((event, world.clock.mono_ns, world.route.last)))
+    world = World()
+    world.calls.callback = lambda event: seen.append((event, world.clock.mono_ns, world.route.last))
     run = world.perform(records=world.records, by_stream={STREAM: world.route})
     assert [(one.trade_price, at, last is one) for one, at, last in seen] == [(n, n, True) for n in range(1, 6)]
     assert (run.done, world.mailbox.count) == (5, 5)
