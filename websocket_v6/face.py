@@ -186,10 +186,9 @@ class Face:
 
     def _is_ready(self) -> Steps[None]:
         """Have a recording played, if that is what the engine does: this thread is not going to pull."""
-        component = self._component
-        stage = component.link.stage if component is not None else None
-        if self._config.recording is not None and stage is None:
-            stage = (yield from self._engaged()).link.stage
+        if self._config.recording is None or self._is_closed:
+            return
+        stage = (yield from self._engaged()).link.stage
         if stage is not None:
             stage.readers.leaves(reader())
             stage.begin()

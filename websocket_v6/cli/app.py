@@ -181,7 +181,7 @@ def _simulate(
     markets: Annotated[int | None, typer.Option(min=1, max=1000, help="How many markets, instead of codes.")] = None,
     traffic: Annotated[float | None, typer.Option(min=0, help="Messages a second. [100, 0 with --capture]")] = None,
     capture: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Play this recording (JSON lines).")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Play this recording, or capture (JSON lines).")
     ] = None,
     speed: Annotated[float, typer.Option(min=0.001, help="How many times its own pace the recording has.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same markets.")] = 0,
