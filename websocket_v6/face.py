@@ -172,6 +172,8 @@ class Face:
             check_count("rotate_bytes", rotate_bytes)
         if rotate_seconds is not None and not check_seconds("rotate_seconds", rotate_seconds):
             raise LocalProtocolError("rotate_seconds=0 makes no sense: give seconds above 0")
+        if error_handler is not None:
+            check_callable("error_handler", error_handler)
         if self._config.recording is not None:
             raise LocalProtocolError("this component plays a recording: there is nothing to record")
         component = yield from self._engaged()
