@@ -33,11 +33,10 @@ from websocket_v6.protocol.recording.writer import Header, RecordingWriter
 from websocket_v6.protocol.replaying import Replay
 
 from .machine import describe_machine
-from .messages import ROOT
+from .messages import CAPTURE, ROOT
 
 __all__ = ["Frame", "Made", "main", "make", "read_capture", "varied"]
 
-CAPTURE: Final = Path("/work/shared/data/captures/upbit-simple-2021-04-05.jsonl")
 SECOND: Final = 1_000_000_000
 NUMBER: Final = re.compile(r'"(\w+)":(-?[\d.]+(?:E[+-]?\d+)?|"[\d:-]+")')
 PRICES: Final = frozenset(("ap", "bp", "tp"))

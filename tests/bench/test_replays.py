@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.replays import CAPTURE, Frame, make, measure, read_capture, varied
+from bench.messages import CAPTURE
+from bench.replays import Frame, make, measure, read_capture, varied
 from websocket_v6.protocol.exchange.streams import split
 
 pytestmark = pytest.mark.skipif(not CAPTURE.exists(), reason="the capture is not here")
