@@ -23,19 +23,25 @@ from .membership.membership import Membership
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
+from .messages.replay import UsePlayer
 from .messages.router import RouterInheritance, UseBackfill, UseReconciler, UseRegistry
+from .replay.replay_registry import ReplayRegistry
+from .replay.replay_router import ReplayRouter
+from .replay.stage import Stage
+from .replay.tape_player import Player
 from .server.network_door import NetworkDoor
 from .server.server import Server
 
 __all__ = ["ORDER", "WITH", "Children", "Family"]
 
-ORDER = ("jwt", "registry", "router", "backfill", "reconciler", "membership", "network")
+ORDER = ("jwt", "registry", "router", "player", "backfill", "reconciler", "membership", "network")
 # Child -> those that are replaced with it, because they hold its ref or lean on its state, and the endpoints all
 # connections of which are. A connection is replaced alone. None is started before those it is replaced with are there.
 WITH = {
     "jwt": (("jwt", "reconciler", "membership", "network"), ("private", "info")),
-    "registry": (("registry", "router", "backfill", "reconciler", "membership", "network"), ALL_ENDPOINTS),
-    "router": (("router", "backfill", "reconciler", "membership", "network"), ALL_ENDPOINTS),
+    "registry": (("registry", "router", "player", "backfill", "reconciler", "membership", "network"), ALL_ENDPOINTS),
+    "router": (("router", "player", "backfill", "reconciler", "membership", "network"), ALL_ENDPOINTS),
+    "player": (("player",), ()),
     "backfill": (("backfill",), ()),
     "reconciler": (("reconciler",), ()),
     "membership": (("membership",), ()),
@@ -54,6 +60,7 @@ class Children(NamedTuple):
     network: Ref | None = None  # if it serves the network
     troubles: tuple[Trouble, ...] = ()  # of whatever has failed and not run well since
     shares: bool = False  # whether this process meets others
+    stage: Stage | None = None  # if it is a recording that is played
 
     @property
     def restarting(self) -> tuple[Trouble, ...]:
@@ -67,7 +74,9 @@ class Family:
     What outlives a child (the components' wants, epochs, the keys) it leaves here as its inheritance.
     """
 
-    def __init__(self, config: Config, folder: Path | None, owner: Ref, *, serves: bool) -> None:
+    def __init__(
+        self, config: Config, folder: Path | None, owner: Ref, *, serves: bool, stage: Stage | None = None
+    ) -> None:
         self.refs: dict[str, Ref] = {}
         # The children themselves: one whose thread has ended is held by nobody else, and what it leaves is wanted.
         self._actors: dict[str, Actor | None] = {}
@@ -79,6 +88,7 @@ class Family:
         self._folder = folder
         self._owner = owner
         self._serves = serves
+        self.stage = stage
         self._had_registry = False
         self._taken_back: list[Unsubscribe] = []  # what the next registry is to hear
 
@@ -97,8 +107,9 @@ class Family:
     def _is_needed(self, name: str) -> bool:
         needed = {
             "membership": self._folder is not None,
-            "backfill": self._config.backfill,
             "reconciler": "reconciler" in self.needs,
+            "player": self.stage is not None,
+            "backfill": self._config.backfill and self.stage is None,
             "network": self.door.opening is not None,
         }
         return needed.get(name, True)
@@ -125,12 +136,20 @@ class Family:
                 tell(self.refs["router"], UseBackfill(ref))
             case "reconciler":
                 tell(self.refs["router"], UseReconciler(ref))
+            case "player":
+                tell(self.refs["router"], UsePlayer(ref))
 
     def _start(self, name: str, inheritance: Any) -> Ref:
         refs, owner, config = self.refs, self._owner, self._config.without_keys()
         match name:
             case "jwt":
                 return Jwt.start(config=self._config, owner=owner, inheritance=inheritance)
+            case "registry" if self.stage is not None:
+                return ReplayRegistry.start(stage=self.stage, supervisor=owner)
+            case "router" if self.stage is not None:
+                return ReplayRouter.start(stage=self.stage, supervisor=owner)
+            case "player" if self.stage is not None:
+                return Player.start(tape=self.stage.tape, router=refs["router"])
             case "registry":
                 return Registry.start(config=config, supervisor=owner, inheritance=inheritance)
             case "router":

@@ -107,6 +107,8 @@ class Sources:
 
     def arrange(self, place: Placed) -> None:
         """Have each endpoint served as `place` says; what serves it now goes on until the new source does."""
+        if self._config.recording is not None:
+            return  # there is one source for all of them, which needs no place
         if place.role is Role.LOOKING:
             # What a host has sent that is gone is read to its end; of one that hangs nothing more is waited for.
             for source in list(self._sources) if place.error is not None else ():

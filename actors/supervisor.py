@@ -34,6 +34,7 @@ from .messages.connection import KeysChanged
 from .messages.registry import ComponentGone, Watch
 from .messages.server import DoorFailed, DoorOpened
 from .messages.supervisor import Failed, Need, OpenNetwork, Renew, SourceServes, TakeBack, UseSettings
+from .replay.stage import Stage
 from .server.network_door import NetworkDoor
 from .server.network_server import ShowState
 from .sources import Neighbours, Sources
@@ -91,18 +92,25 @@ class Supervisor(Actor):
     from children, Need from the router, KeysReplaced from Jwt, Renew from connections, SourceServes from the registry,
     Placed and UseSettings from the membership, DoorOpened and DoorFailed from the network's server. Sends PartFailed to
     components. `folder` is where this process meets others to share connections with; without one it does not.
-    `serves` says that it is there to be their host. `legacy` is that of the one before it.
+    `serves` says that it is there to be their host. `legacy` is that of the one before it. `stage` is a recording that
+    is played in place of all sources.
     """
 
     def __init__(
-        self, config: Config, folder: Path | None = None, *, serves: bool = False, legacy: Legacy | None = None
+        self,
+        config: Config,
+        folder: Path | None = None,
+        *,
+        serves: bool = False,
+        legacy: Legacy | None = None,
+        stage: Stage | None = None,
     ) -> None:
         super().__init__()
         self._config = config
         self._shares = folder is not None
         self._place = Placed(Role.LOOKING if self._shares else Role.EMBEDDED)
         self._awaiting: list[pykka.Future[Placed]] = []
-        self._family = Family(config, folder, self.actor_ref, serves=serves)
+        self._family = Family(config, folder, self.actor_ref, serves=serves, stage=stage)
         self._last_jwt: Ref | None = None
         self._sources = Sources(config, self.actor_ref, self._neighbours, self._attempt, self._note)
         self._restarts = Restarts(random.random)
@@ -202,11 +210,14 @@ class Supervisor(Actor):
             refs.get("jwt"),
             refs.get("registry"),
             refs.get("router"),
-            {endpoint: self._sources.of(endpoint) for endpoint in ALL_ENDPOINTS},
+            dict.fromkeys(ALL_ENDPOINTS, tuple(refs[name] for name in ("player",) if name in refs))
+            if self._family.stage is not None
+            else {endpoint: self._sources.of(endpoint) for endpoint in ALL_ENDPOINTS},
             refs.get("membership"),
             refs.get("network"),
             self._restarts.troubles,
             self._shares,
+            self._family.stage,
         )
 
     def _neighbours(self) -> Neighbours:

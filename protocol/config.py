@@ -7,6 +7,7 @@ for 60 s) and "Authentication".
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from .dialing.proxies import DIRECT, PROXY_FORM, parse_proxy, without_password
 from .errors import ConfigError
 from .exchange.tokens import KEY_FORM, is_key
 from .loopback import is_loopback
+from .replaying import Replay, Speed, Start, moment
 from .secret import Secret
 
 __all__ = ["VARIABLES", "Config"]
@@ -116,6 +118,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         backfill_timeout: live trades wait no longer than this for those before them; own orders and balances that are
             reconciled no longer than that either, nor than 5 s.
 
+    Instead of the exchange:
+        recording: what `Config.replay` plays.
+
     Raises:
         ConfigError: if a value makes no sense.
     """
@@ -148,6 +153,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     allow_plaintext: bool = False
     ca_file: Path | str | None = None
     proxy: str | Secret | None = None
+    recording: Replay | None = None
 
     def __post_init__(self) -> None:
         """Check every field; fill in the region's URL."""
@@ -160,12 +166,42 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(self.runtime_dir, str):
             msgspec.structs.force_setattr(self, "runtime_dir", Path(self.runtime_dir))
         host = _HOSTS.get(self.region) if isinstance(self.region, str) else None  # else it is refused below
+        if self.recording is not None:  # it is this process's own
+            msgspec.structs.force_setattr(self, "mode", "embedded")
         url = self.url or f"wss://{host}/websocket/v1"
         msgspec.structs.force_setattr(self, "url", url.rstrip("/") if isinstance(url, str) else url)
         problem = _problem(msgspec.structs.asdict(self), {})
         if problem:
             del self, url
             raise ConfigError(problem)
+
+    @classmethod
+    def replay(
+        cls,
+        path: str | Path,
+        *,
+        speed: Speed = "max",
+        start: Start = "ready",
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        digests: bool = False,
+    ) -> "Config":
+        """Return the configuration that plays a recording, a file or a folder of those that were rotated.
+
+        `speed` is how many times its own pace it has; at "max" each record waits until all callbacks for the one before
+        it have returned, and whoever pulls has come back: the same events each time, whatever the machine does. It
+        begins when the program is ready: `run()`, `wait_ready()`, the first `get()` or iteration; with
+        `start="subscribe"` at the first subscription. `from_` and `to` are moments; without a zone they are UTC. With
+        `digests` each subscription has a hash of what it delivered: `subscription.digest`.
+
+        Raises:
+            ConfigError: if a value makes no sense.
+
+        Example:
+            WebSocketClientProxy("backtest", config=Config.replay("day.wsr"))
+        """
+        between = moment("from_", from_), moment("to", to)
+        return cls(recording=Replay(path, speed, start, *between, digests))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Config":
@@ -320,6 +356,8 @@ def _accepted(field: str, value: object) -> str | None:
         return None if value in (1, 2, 3) and type(value) is int else "1, 2 or 3"
     if field in _SWITCHES:
         return None if isinstance(value, bool) else "on or off (in a program True or False)"
+    if field == "recording":
+        return None if isinstance(value, Replay | None) else "what Config.replay(...) makes"
     if field == "runtime_dir":
         is_folder = value is None or (isinstance(value, Path) and value.is_absolute())
         return None if is_folder else "the absolute path of a folder"

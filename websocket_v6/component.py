@@ -37,6 +37,9 @@ from .actors.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.messages.common import Ref
 from .actors.messages.component import Ready
 from .actors.messages.registry import AskMarkets, ComponentGone, Subscribe, Unsubscribe, next_subscription_id
+from .actors.replay.replay_edge import ReplayEdge
+from .actors.replay.replay_mailbox import ReplayMailbox
+from .ending import Stop
 from .link import Link
 from .options import Settings, Symbols
 from .patterns import more_of, same_kind, with_more, without
@@ -45,6 +48,7 @@ from .protocol.delivery.policy import default_policy
 from .protocol.errors import AuthenticationError, ClosedError, EngineError, SnapshotTimeoutError
 from .protocol.events import ConnectionEvent, Markets, MarketsEvent, OverflowEvent
 from .protocol.exchange.wants import Want
+from .protocol.replay.offered import as_recorded
 from .steps import Answer, Ended, Steps, finish
 
 __all__ = ["CALLBACK_TIMEOUT", "Component", "Held", "OwnThread", "Place"]
@@ -68,6 +72,7 @@ class Held:
     def __init__(self) -> None:
         self.subscriptions: dict[int, Calls] = {}
         self.listeners: list[Calls] = []
+        self.stop = Stop()
 
 
 class Place(Protocol):
@@ -88,7 +93,7 @@ class OwnThread:
     wakes_pullers = False
 
     def start(self, component: "Component") -> Ref:
-        return Subscriber.start(component.name, component.forget, component.standing)
+        return Subscriber.start(component.name, component.forget, component.standing, component.over)
 
     def run(self, steps: Steps[None]) -> object:
         return finish(steps)
@@ -168,17 +173,22 @@ class Component:
 
         Raises:
             EngineError: if the engine does not answer, or what it takes is being started again: try again.
+            LocalProtocolError: if it is in no recording that is played.
         """
-        mailbox = MailboxQueue(settings.mailbox or default_policy(want.type, closed=want.closing is not None))
+        want = self._offered(want)
+        policy = settings.mailbox or default_policy(want.type, closed=want.closing is not None)
+        stage, is_pushed = self.link.stage, settings.callback is not None
+        mailbox = MailboxQueue(policy) if stage is None else ReplayMailbox(policy, stage, is_pushed=is_pushed)
+        make = Edge if stage is None else functools.partial(ReplayEdge, digests=stage.has_digests)
         number = next_subscription_id()
         calls = Calls(settings.callback, settings.error_handler, settings.on_markets)
-        edge = Edge(
+        edge = make(
             number,
             want,
             mailbox,
             numbers=settings.numbers,
             calls=weakref.ref(calls),
-            is_pushed=settings.callback is not None,
+            is_pushed=is_pushed,
             router=lambda: self.link.router,
             on_overflow=lambda event: tell(self._subscriber, Overflowed(number, event)),
             on_markets=lambda event: tell(self._subscriber, MarketsFound(number, event)),
@@ -210,6 +220,7 @@ class Component:
         part = more_of(edge.want, edge.excluded, symbols)
         if part is None:
             return
+        part = self._offered(part)
         try:
             yield from self._claim(edge, part)
         except BaseException:
@@ -225,7 +236,7 @@ class Component:
             ClosedError: if it is closed.
         """
         self._check_open(edge)
-        less = same_kind(edge.want, symbols)
+        less = self._offered(same_kind(edge.want, symbols))
         left, excluded = without(edge.want, edge.excluded, less)
         if not left.codes and not left.quotes:
             yield from self.close(edge)
@@ -233,6 +244,11 @@ class Component:
         # Also if the answer does not come in time: it is heeded all the same.
         edge.want, edge.excluded = left, excluded
         yield from self.link.take_back(Unsubscribe(self._id, edge.subscription_id, less))
+
+    def _offered(self, want: Want) -> Want:
+        """Return what of `want` there is: all, but in a replay."""
+        stage = self.link.stage
+        return want if stage is None else as_recorded(want, stage.contents.messages)
 
     def close(self, edge: Edge) -> Steps[None]:
         """Want nothing of a subscription any more; idempotent."""
@@ -280,6 +296,8 @@ class Component:
         Raises:
             AuthenticationError: if there are none.
         """
+        if self.link.stage is not None:
+            return  # what is recorded needs none
         if not (yield from self.link.ask(lambda children: children.jwt, HasKeys())):
             raise AuthenticationError(
                 f"{what} needs API keys: set UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY, or give them to Config or set_keys"
@@ -300,6 +318,12 @@ class Component:
                     self.name,
                     timeout,
                 )
+
+    def over(self) -> None:
+        """Note that what is replayed is over: whoever waits for the end of the component need wait no longer."""
+        held = self._held()
+        if held is not None:
+            held.stop.set()
 
     def leave_soon(self) -> None:
         """Have all done that `end` does, where callbacks are called. For the garbage collector, which must not wait."""

@@ -27,6 +27,8 @@ from .actors.membership.place import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
 from .actors.messages.supervisor import OpenNetwork
+from .actors.replay.recorded_tape import Tape
+from .actors.replay.stage import Stage
 from .actors.server.network_server import ShowState
 from .actors.server.opening import Opening, prepare
 from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supervisor
@@ -77,13 +79,15 @@ class Engine:
         Raises:
             ConfigError: if the folder that the processes meet in cannot be used.
             EngineError: if no thread can be started.
+            RecordingError: if what is to be replayed is no recording.
         """
         with self._starting:
             if self._guard is None:
                 folder = _meeting_folder(self.config)
+                stage = None if self.config.recording is None else Stage(Tape(self.config.recording))
 
                 def start_one(legacy: Legacy | None) -> Ref:
-                    return Supervisor.start(self.config, folder, serves=self._serves, legacy=legacy)
+                    return Supervisor.start(self.config, folder, serves=self._serves, legacy=legacy, stage=stage)
 
                 try:
                     guard = Guard(start_one)

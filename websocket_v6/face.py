@@ -6,6 +6,7 @@ Here is what a call does, as steps (`steps.py`); a face says how they are run, a
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 import pykka
@@ -15,7 +16,9 @@ from .actors.delivery.edge import Callback, Edge
 from .actors.forks import in_child
 from .actors.jwt import Keys, ReplaceKeys
 from .actors.messages.registry import AskExchange
-from .arguments import caller, check_callable, check_seconds
+from .actors.recording.recorder import Rotation
+from .actors.replay.stage import reader
+from .arguments import caller, check_callable, check_count, check_seconds
 from .component import CALLBACK_TIMEOUT, Component, Held, Place
 from .ending import Stop
 from .handle import Handle
@@ -28,6 +31,7 @@ from .protocol.events import ConnectionEvent, Event, Markets, MarketsEvent, Over
 from .protocol.exchange.codes import check_quote
 from .protocol.exchange.heads import SubscriptionList
 from .protocol.exchange.wants import ENDPOINTS
+from .recording import Recording
 from .snapshots import take_snapshot
 from .steps import Answer, Steps
 from .wanted import Wanted
@@ -49,15 +53,15 @@ class Face:
     def __init__(self, component_id: str, *, config: Config | None = None) -> None:
         self.component_id = component_id
         self._component: Component | None = None
-        self._stop = Stop()
+        self._held = Held()
         self._is_closed = False  # all that `repr` needs comes first: who shows a traceback may show what failed
         if not isinstance(component_id, str) or not component_id:
             raise LocalProtocolError(f"component_id={component_id!r:.60} must be a name, such as 'my_chart'")
         if not isinstance(config, Config | None):  # not shown: it may hold keys
             raise ConfigError(f"config is of type {type(config).__name__}: give a Config, such as Config(region='kr')")
         self._config = Config.from_env() if config is None else config
-        self._held = Held()
         self._made_at = caller()
+        self._recordings: list[Recording] = []
         self._finalizer: weakref.finalize[Any, Any] | None = None
         # Two may make the first call at once: one of them starts the component, the others wait for that.
         self._starting = threading.Lock()
@@ -72,6 +76,10 @@ class Face:
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else f"{len(self._edges)} subscriptions"
         return f"<WebSocketClientProxy {self.component_id!r}, {state}>"
+
+    @property
+    def _stop(self) -> Stop:
+        return self._held.stop
 
     # --- what a call says
 
@@ -167,12 +175,50 @@ class Face:
             problem = yield from lists_problem(component)
             raise SnapshotTimeoutError(f"{exc}: {problem}" if problem else str(exc)) from None
 
+    def _recorded(
+        self,
+        path: str | Path,
+        rotate_bytes: int | None,
+        rotate_seconds: float | None,
+        error_handler: Callable[[Exception], object] | None,
+    ) -> Steps[Recording]:
+        if not isinstance(path, str | Path) or not str(path):
+            raise LocalProtocolError(f"path={path!r:.80} makes no sense: give that of a new file, such as 'day.wsr'")
+        if rotate_bytes is not None:
+            check_count("rotate_bytes", rotate_bytes)
+        if rotate_seconds is not None and not check_seconds("rotate_seconds", rotate_seconds):
+            raise LocalProtocolError("rotate_seconds=0 makes no sense: give seconds above 0")
+        if error_handler is not None:
+            check_callable("error_handler", error_handler)
+        if self._config.recording is not None:
+            raise LocalProtocolError("this component plays a recording: there is nothing to record")
+        component = yield from self._engaged()
+        wants = [edge.want for edge in component.edges]
+        if not wants:
+            raise LocalProtocolError("nothing is subscribed to: a recording has what its component subscribed to")
+        rotation = Rotation(rotate_bytes, rotate_seconds)
+        recording = Recording(Path(path), wants, self._config, rotation, error_handler=error_handler, begins=False)
+        yield from recording.begin()
+        self._recordings.append(recording)
+        return recording
+
+    def _is_ready(self) -> Steps[None]:
+        """Have a recording played, if that is what the engine does: this thread is not going to pull."""
+        if self._config.recording is None or self._is_closed:
+            return
+        stage = (yield from self._engaged()).link.stage
+        if stage is not None:
+            stage.readers.leaves(reader())
+            stage.begin()
+
     def _ended(self, timeout: float = CALLBACK_TIMEOUT) -> Steps[None]:
         self._is_closed = True
         component, self._component = self._component, None
         if self._finalizer is not None:
             self._finalizer.detach()
         try:
+            while self._recordings:
+                yield from self._recordings.pop().ended()
             if component is not None:
                 yield from component.end(timeout)
         finally:
@@ -225,8 +271,9 @@ class Face:
         self._starting = threading.Lock()
         self._begun = None
         self._component = None
-        if not self._is_closed:
-            self._stop = Stop()
-        self._held = Held()
+        self._recordings = []
+        stop, self._held = self._stop, Held()
+        if self._is_closed:
+            self._held.stop = stop
         if self._finalizer is not None:
             self._finalizer.detach()

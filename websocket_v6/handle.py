@@ -3,6 +3,7 @@
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .actors.delivery.edge import Edge
+from .actors.replay.replay_edge import ReplayEdge
 from .component import Component
 from .protocol.errors import LocalProtocolError
 from .protocol.events import Event
@@ -52,6 +53,14 @@ class Handle(Generic[E]):
         return SubscriptionStats(
             counts.received, counts.delivered, counts.dropped, counts.queued, self._edge.lag_ns / 1e9, late
         )
+
+    @property
+    def digest(self) -> str | None:
+        """A hash of all that was delivered, in order; None but for `Config.replay(..., digests=True)`.
+
+        Two replays of one recording at speed "max" have the same.
+        """
+        return self._edge.digest if isinstance(self._edge, ReplayEdge) else None
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other._edge is self._edge

@@ -11,6 +11,7 @@ from .actors.children import Children
 from .actors.messages.common import Ref
 from .actors.messages.registry import ComponentGone, Unsubscribe
 from .actors.messages.supervisor import TakeBack
+from .actors.replay.stage import Stage
 from .actors.supervisor import GetChildren
 from .protocol.errors import EngineError
 from .steps import Answer, Steps, pause
@@ -46,6 +47,11 @@ class Link:
         self._component_id = component_id
         self._children = children
         self.leave = leave
+
+    @property
+    def stage(self) -> Stage | None:
+        """The replay, if the engine plays a recording."""
+        return self._children.stage
 
     @property
     def router(self) -> Ref | None:

@@ -1,12 +1,18 @@
 """What is known right now, without waiting for the exchange: the newest values, and whether there are any yet."""
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+import pykka
+
+from .actors.base import Future, tell
 from .actors.delivery.edge import Edge
 from .actors.delivery.last_values import LastValues
+from .actors.messages.replay import AwaitData
 from .actors.messages.router import GetLastValues
+from .actors.replay.stage import reader
 from .component import Component
 from .options import Settings
 from .protocol.errors import ClosedError, EngineError, LocalProtocolError, NotReadyError, RemoteProtocolError
@@ -15,10 +21,10 @@ from .protocol.exchange.codes import CANDLE_INTERVALS
 from .protocol.exchange.market_list import MARKETS, list_stream
 from .protocol.exchange.streams import Stream, split, stream_of
 from .protocol.exchange.wants import Want
-from .steps import Steps, pause
+from .steps import Answer, Steps, pause
 from .wanted import Level, Wanted, candle, orderbook, ticker, trade
 
-__all__ = ["await_data", "newest", "wanted_book", "wanted_value"]
+__all__ = ["await_data", "newest", "newest_of_all", "wanted_book", "wanted_value"]
 
 E = TypeVar("E", bound=Event)
 
@@ -76,12 +82,27 @@ def newest(component: Component, wanted: Wanted[E]) -> Steps[E | None]:
     return None if event is None else _shown(component, want, wanted.kind, event)
 
 
+def newest_of_all(component: Component, wanted: Wanted[E]) -> Steps[list[E] | None]:
+    """Return the newest event of each code as a snapshot; None if one has none."""
+    values = yield from _last_values(component)
+    found: list[E] = []
+    for code in wanted.want.codes:
+        part = wanted.want.with_codes((code,))
+        (stream,) = part.streams()
+        event = values.of(stream)
+        shown = None if event is None else _shown(component, part, wanted.kind, event)
+        if shown is None:
+            return None
+        found.append(shown.as_snapshot())
+    return found
+
+
 def _shown(component: Component, want: Want, kind: type[E], event: Event) -> E | None:
     """Return `event` decoded; None if it is malformed."""
     for edge in component.edges:
         own = edge.want
         if own.type == want.type and own.level == want.level and want.codes[0] in edge.symbols:
-            shown = edge.prepare(event)
+            shown = edge.preview(event)
             return shown if isinstance(shown, kind) else None
     try:
         event.load()
@@ -102,6 +123,8 @@ def await_data(component: Component, timeout: float) -> Steps[None]:
     """
     deadline = time.monotonic() + timeout
     patience = _Patience()
+    if component.link.stage is not None:
+        yield from _play_until_ready(component, timeout)
     while missing := _missing(component, (yield from _last_values(component))):
         if patience.is_over(component, missing, time.monotonic()):
             break
@@ -138,6 +161,17 @@ def _may_be_silent(edge: Edge, missing: Mapping[Stream, str]) -> bool:
     if not want.quotes:
         return not any(stream in missing for stream in want.streams())
     return named.isdisjoint(lacking) and len(lacking) < len(symbols)
+
+
+def _play_until_ready(component: Component, timeout: float) -> Steps[None]:
+    """Have a recording played until all streams have data; then it stops until whoever asks comes back for more."""
+    pulls = any(not edge.is_pushed for edge in component.edges)
+    streams = tuple(stream for edge in component.edges if edge.want.is_public for stream in edge.want.streams())
+    ready: Future[bool] = Future()
+    router = (yield from component.link.children()).router
+    tell(router, AwaitData(streams, reader() if pulls else None, ready))
+    with contextlib.suppress(pykka.Timeout):  # what is missing is told by the caller
+        yield Answer(ready, timeout)
 
 
 def _missing(component: Component, values: LastValues) -> dict[Stream, str]:

@@ -1,6 +1,7 @@
 """What a component of a synchronous program holds: subscribe, take snapshots, see how things stand, leave."""
 
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar, Unpack, overload
 
@@ -31,6 +32,7 @@ from .protocol.events import (
     TradeEvent,
 )
 from .protocol.exchange.heads import SubscriptionList
+from .recording import Recording
 from .snapshots import ONCE
 from .steps import finish
 from .subscription import Subscription
@@ -368,6 +370,32 @@ class WebSocketClientProxy(Face):
             del access_key, secret_key  # tracebacks are sometimes printed with all local variables
         finish(self._keys_replaced(keys))
 
+    def record(
+        self,
+        path: str | Path,
+        *,
+        rotate_bytes: int | None = None,
+        rotate_seconds: float | None = None,
+        error_handler: Callable[[Exception], object] | None = None,
+    ) -> Recording:
+        """Record what this component subscribes to now into a new file, until its `end()` or this one's `cleanup()`.
+
+        Of each stream all is recorded, whatever this component's mailboxes drop. Another file is begun, day.2.wsr after
+        day.wsr, at `rotate_bytes`, or whenever `rotate_seconds` of UTC are over. A disk that is full ends the recording
+        and nothing else: that is logged, stands in its `error`, and `error_handler` is called with it.
+
+        Raises:
+            LocalProtocolError: if nothing is subscribed to, or an argument makes no sense.
+            OSError: if the file is there already, or cannot be made.
+            ConfigError: if there is no Zstandard: pip install 'websocket-v6[record]'.
+
+        Example:
+            proxy.subscribe_trade("KRW-BTC", on_trade)
+            with proxy.record("day.wsr"):
+                proxy.run()
+        """
+        return finish(self._recorded(path, rotate_bytes, rotate_seconds, error_handler))
+
     def health(self) -> Health:
         """Return how the engine and this component are doing; `str()` of it reads well."""
         return finish(self._gathered())
@@ -383,6 +411,7 @@ class WebSocketClientProxy(Face):
             proxy.subscribe_ticker("KRW-BTC", on_tick)
             sys.exit(proxy.run())
         """
+        finish(self._is_ready())
         return run_until(self._stop, lambda: finish(self._ended()))
 
     def stop(self) -> None:

@@ -2,16 +2,17 @@
 
 import contextlib
 import itertools
+import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from . import engine
 from ._version import __version__
-from .actors.base import ask, stop_and_join, tell
+from .actors.base import tell
 from .actors.messages.common import Ref
 from .actors.messages.registry import ComponentGone, Subscribe, Watch, next_subscription_id
 from .actors.recording.recorder import GetWay, Progress, Recorder, Rotation
@@ -19,15 +20,17 @@ from .actors.recording.recording_file import RecordingFile
 from .actors.ways import Way
 from .link import Link
 from .protocol.config import Config
-from .protocol.errors import EngineError
+from .protocol.errors import EngineError, RecordingError
 from .protocol.exchange.wants import Want
 from .protocol.recording.reader import RecordingReader
 from .protocol.recording.records import Record
 from .protocol.recording.writer import Header
 from .protocol.recording.zstd import check_zstd
-from .steps import Steps, finish
+from .steps import Answer, Ended, Steps, finish
 
 __all__ = ["Recording", "read_recording"]
+
+logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT: Final = 10.0
 READ_BYTES: Final = 256 * 1024
@@ -39,7 +42,8 @@ class Recording:
     """Records what is wanted into a new file, from now until `end`. A context manager.
 
     With a `rotation` the files after the first have a number: day.wsr, day.2.wsr, day.3.wsr. What is wrong with the
-    disk ends the recording and stands in `progress.error`; nothing is raised for it.
+    disk ends the recording and stands in `error`; nothing is raised for it, but `error_handler` is called with it, in
+    the recorder's thread. Who `begins` it by steps of its own says so.
 
     Raises:
         OSError: if the file is there already, or cannot be made.
@@ -53,8 +57,13 @@ class Recording:
         wants: Sequence[Want],
         config: Config,
         rotation: Rotation = Rotation(),  # noqa: B008
+        *,
+        error_handler: Callable[[Exception], object] | None = None,
+        begins: bool = True,
     ) -> None:
         self.progress = Progress()
+        self._error_handler = error_handler
+        self._wants = tuple(wants)
         self._path = path
         self._config = config
         self._streams = list(dict.fromkeys(stream for want in wants for stream in want.streams()))
@@ -69,26 +78,56 @@ class Recording:
             rotation=rotation,
             progress=self.progress,
             watch=self._watch,
-            ended=self._leave,
+            ended=self._has_ended,
         )
-        way = ask(self._recorder, GetWay(), STOP_TIMEOUT)
+        if begins:
+            finish(self.begin())
+
+    def begin(self) -> Steps[None]:
+        """Want what is to be recorded."""
+        way = yield Answer.of(self._recorder, GetWay(), STOP_TIMEOUT)
         try:
-            self._link = finish(engine.join(config, self._id, self._recorder))
+            self._link = yield from engine.join(self._config, self._id, self._recorder)
             self._watch(way)
-            for want in wants:
-                finish(self._link.ask_registry(Subscribe(self._id, next_subscription_id(), want, way, None)))
+            for want in self._wants:
+                yield from self._link.ask_registry(Subscribe(self._id, next_subscription_id(), want, way, None))
         except BaseException:
-            self.end()
-            path.unlink(missing_ok=True)  # nothing is in it
+            yield from self.ended()
+            self._path.unlink(missing_ok=True)  # nothing is in it
             raise
         engine.at_exit(self._at_exit)
         if self.progress.error is not None:  # it ended before there was anything to leave
-            self._leave()
+            yield from self._leave()
+
+    @property
+    def error(self) -> RecordingError | None:
+        """What ended it, if anything did; what is written up to then can be read."""
+        return self.progress.error
+
+    @property
+    def messages(self) -> int:
+        """How many messages are in its files."""
+        return self.progress.messages
 
     def end(self, timeout: float = STOP_TIMEOUT) -> None:
         """Write what is left, and end the file; idempotent."""
-        self._leave()
-        stop_and_join(self._recorder, timeout)
+        finish(self.ended(timeout))
+
+    def ended(self, timeout: float = STOP_TIMEOUT) -> Steps[None]:
+        """Do what `end` does."""
+        yield from self._leave()
+        yield Ended(self._recorder, timeout)
+
+    def _has_ended(self) -> None:
+        """It cannot go on: called by the recorder, in its thread."""
+        finish(self._leave())
+        error, handler = self.progress.error, self._error_handler
+        if handler is None or error is None:
+            return
+        try:
+            handler(error)
+        except Exception:
+            logger.exception("the error_handler of the recording %s raised", self._path)
 
     def __enter__(self) -> Self:
         return self
@@ -104,16 +143,16 @@ class Recording:
         with contextlib.suppress(EngineError):  # it is stopping, or tells of connections later
             tell(finish(link.children()).registry, Watch(self._id, way))
 
-    def _leave(self) -> None:
+    def _leave(self) -> Steps[None]:
         """Want nothing any more, and let go of the engine."""
         link, self._link = self._link, None
         if link is None:
             return
         try:
             with contextlib.suppress(EngineError):
-                finish(link.take_back(ComponentGone(self._id)))
+                yield from link.take_back(ComponentGone(self._id))
         finally:
-            finish(link.leave())
+            yield from link.leave()
 
     def _header(self, previous: str) -> Header:
         return Header(
@@ -135,8 +174,7 @@ class _AtExit:
         self._recording = recording
 
     def end(self, timeout: float) -> Steps[None]:
-        self._recording.end(timeout)
-        yield from ()
+        yield from self._recording.ended(timeout)
 
 
 def numbered(path: Path, number: int) -> Path:

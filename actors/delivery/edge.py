@@ -68,6 +68,7 @@ class Edge:
         "lag_ns",
         "listed",
         "mailbox",
+        "note",
         "on_markets",
         "on_overflow",
         "subscription_id",
@@ -97,6 +98,7 @@ class Edge:
         self.on_markets = on_markets  # where a change of markets is told that who pulls has found
         self.listed = listed
         self.excluded: frozenset[str] = frozenset()
+        self.note: Callable[[Event], object] | None = None  # of a replay: called with what is delivered
         self.lag_ns = 0  # of the last event: from the socket to here
         self.batch = 1  # events to take out of the mailbox at once, for what is left of a burst
         self._router = router
@@ -162,6 +164,10 @@ class Edge:
             tell(self._router(), Malformed(event.stream, str(exc), (event.received_at, id(event))))
             return None
         return shown
+
+    def preview(self, event: Event) -> Delivered | None:
+        """Return what `prepare` would, of an event that is not delivered."""
+        return Edge.prepare(self, event)
 
     def note_lag(self, event: Delivered) -> None:
         """Note how long ago `event` came."""

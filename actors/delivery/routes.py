@@ -30,6 +30,7 @@ class Routes:
         self._sinks: dict[Way, Taker] = {}  # of clients
         self.repeated = 0  # trades that a reconnect's snapshot brought again
         self._wildcards: dict[Stream, Route] = {}
+        self.remembers_trades = True  # to tell the last ones from those that a reconnect brings again
         self._found: dict[Stream, Route] = {}  # those that a wildcard alone takes: the exchange chooses their codes
         self._by_code: dict[str, dict[Stream, Route]] = {}
         self._delivery = delivery
@@ -94,7 +95,7 @@ class Routes:
     def _open(self, stream: Stream, now_ns: int) -> Route:
         route = self._keep(stream, Route(now_ns))
         type_, code = split(stream)
-        if type_ == "trade":
+        if type_ == "trade" and self.remembers_trades:
             route.trades = self._trades.pop(stream, None) or deque(maxlen=REMEMBERED_TRADES)
         if code == "*":
             self._wildcards[stream] = route

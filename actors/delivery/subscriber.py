@@ -19,6 +19,7 @@ from websocket_v6.actors.messages.component import (
     MarketsListed,
     PartFailed,
     Ready,
+    ReplayOver,
     StreamFailed,
 )
 from websocket_v6.protocol.delivery.stores import NEVER
@@ -30,6 +31,7 @@ from websocket_v6.protocol.telling import Tellings, Told
 from .commands import Attach, Detach, Leave, MarketsFound, OnConnection, OnMarkets, OnOverflow, Overflowed
 from .edge import Callback, Calls, Delivered, Edge
 from .market_news import MarketNews
+from .performing import Perform, perform
 from .standing import Standing
 
 __all__ = ["Subscriber", "Work"]
@@ -53,16 +55,23 @@ class Subscriber(Actor):
     Receives Attach, Detach, OnConnection, OnOverflow, OnMarkets, Overflowed, MarketsFound and Leave from the proxy,
     Ready from the router, ConnectionChanged, MarketsListed, StreamFailed, PartFailed and EngineFailed from the registry
     and the supervisor. Calls `cut_off` to have the want taken back of which the mailbox has ended by itself. What it
-    hears of connections and markets it notes in `standing`.
+    hears of connections and markets it notes in `standing`; `over` is called when a recording that is played is over.
 
     What calls user code is `Work`, so that a callback may be awaited where that can be done (`aio/subscriber.py`): what
-    the callback returned is yielded, and what comes of it is sent or thrown in.
+    it returned is yielded, and what comes of it is sent or thrown in.
     """
 
     lets_through: ClassVar[tuple[type[BaseException], ...]] = ()  # of what callbacks raise
 
-    def __init__(self, component_id: str, cut_off: Callable[[Edge], object], standing: Standing | None = None) -> None:
+    def __init__(
+        self,
+        component_id: str,
+        cut_off: Callable[[Edge], object],
+        standing: Standing | None = None,
+        over: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__()
+        self._over_told = over
         self._component_id = component_id
         self._cut_off = cut_off
         self._standing = standing or Standing()
@@ -90,6 +99,8 @@ class Subscriber(Actor):
         match message:
             case Ready(subscription_id):
                 self._do(subscription_id, self._ready(message))
+            case Perform(run):
+                self._do(Perform, perform(run, self._attached, self._raised, self._pause, self.lets_through))
             case Attach(edge):
                 self._attached[edge.subscription_id] = edge
             case Detach(subscription_id):
@@ -110,6 +121,8 @@ class Subscriber(Actor):
                 self._do(subscription_id, self._stream_failed(subscription_id, error, final))
             case PartFailed():
                 self._do("on_connection", self._part_failed(message))
+            case ReplayOver():
+                self._do(Perform, self._replay_over())
             case EngineFailed(error):
                 for subscription_id in list(self._attached):
                     self._do(subscription_id, self._stream_failed(subscription_id, error, final=True))
@@ -221,10 +234,9 @@ class Subscriber(Actor):
         if timer is not None:
             timer.cancel()
         due = mailbox.next_due()
-        error = mailbox.error
         if due is not None:
             self._timers[subscription_id] = self.after(max(0.0, due - time.monotonic()), Ready(subscription_id))
-        elif isinstance(error, MailboxFullError) and subscription_id in self._attached:
+        elif isinstance(error := mailbox.error, MailboxFullError) and subscription_id in self._attached:
             self._detach(subscription_id)
             self._cut_off(edge)
             yield from self._report(edge, error)
@@ -345,6 +357,14 @@ class Subscriber(Actor):
                 yield from _awaited(self._pause())
             self._detach(subscription_id)
         yield from self._report(edge, error, is_final=final)
+
+    def _replay_over(self) -> Work[None]:
+        """Hand out what is left, then say that it is over: who pulls hears it when nothing is left for it."""
+        for subscription_id, edge in list(self._attached.items()):
+            edge.mailbox.close(ClosedError("the recording is over"), drain=True)
+            while (yield from self._drain(subscription_id)):
+                yield from _awaited(self._pause())
+        self._over_told()
 
     def _pause(self) -> object:
         """Return what gives way to others when it is awaited; None where others have threads of their own."""

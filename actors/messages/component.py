@@ -8,7 +8,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 
 from .registry import BackfillEnded
 
-__all__ = ["ConnectionChanged", "EngineFailed", "MarketsListed", "PartFailed", "Ready", "StreamFailed"]
+__all__ = ["ConnectionChanged", "EngineFailed", "MarketsListed", "PartFailed", "Ready", "ReplayOver", "StreamFailed"]
 
 
 class Ready(NamedTuple):
@@ -49,6 +49,10 @@ class PartFailed(NamedTuple):
     endpoints: tuple[str, ...]
     at_ns: int
     reason: str
+
+
+class ReplayOver(NamedTuple):
+    """The recording that is played has come to its end: nothing follows."""
 
 
 class EngineFailed(NamedTuple):

@@ -15,7 +15,18 @@ from typing import Final, NamedTuple
 from websocket_v6.protocol.errors import RecordingError
 from websocket_v6.protocol.limits import RECORDING_CHUNK_BYTES
 
-__all__ = ["HEAD_BYTES", "MAGIC", "MAJOR", "Broken", "Chunk", "ChunkScanner", "Kind", "encode_chunk", "preamble"]
+__all__ = [
+    "HEAD_BYTES",
+    "MAGIC",
+    "MAJOR",
+    "Broken",
+    "Chunk",
+    "ChunkScanner",
+    "Kind",
+    "body_size",
+    "encode_chunk",
+    "preamble",
+]
 
 MAGIC: Final = b"WSV6REC"
 MAJOR: Final = 1
@@ -56,6 +67,12 @@ def encode_chunk(kind: int, wall_ns: int, body: bytes) -> bytes:
     """Return a chunk as it is written."""
     rest = _REST.pack(kind, wall_ns) + body
     return _HEAD.pack(_MARKER, len(body), zlib.crc32(rest)) + rest
+
+
+def body_size(head: bytes) -> int | None:
+    """Return how long the body is of a chunk that begins so; None if none does."""
+    marker, length, _ = _HEAD.unpack_from(head)
+    return length if marker == _MARKER and length <= RECORDING_CHUNK_BYTES else None
 
 
 def preamble() -> bytes:

@@ -5,7 +5,6 @@ the end is told by `finish`.
 """
 
 import struct
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -47,35 +46,38 @@ class RecordingReader:
         self._wall_ns = self._mono_ns = 0  # of what was read last
         self._lost: int | None = None  # bytes since something was broken
 
-    def receive(self, data: bytes) -> Iterator[Record]:
-        """Yield the records that these bytes complete.
+    def receive(self, data: bytes) -> list[Record]:
+        """Return the records that these bytes complete.
 
         Raises:
             RecordingError: if it is no recording, of a later version, or one without a header.
             ConfigError: if there is no Zstandard.
         """
-        yield from self._read(self._scanner.receive(data))
+        return self._read(self._scanner.receive(data))
 
-    def finish(self) -> Iterator[Record]:
-        """Yield what is left, and note the `ending`; raises as `receive` does."""
-        yield from self._read(self._scanner.finish())
+    def finish(self) -> list[Record]:
+        """Return what is left, and note the `ending`; raises as `receive` does."""
+        left = self._read(self._scanner.finish())
         if self.header is None:
             raise RecordingError("the recording is cut off or broken before it says what is in it: nothing can be read")
         unread = self._scanner.unread + (self._lost or 0)
         self.ending = Ending(self._is_over and not unread, unread)
+        return left
 
-    def _read(self, found: list[Chunk | Broken]) -> Iterator[Record]:
+    def _read(self, found: list[Chunk | Broken]) -> list[Record]:
+        records: list[Record] = []
         for one in found:
             if isinstance(one, Broken):
                 self._lose(one.size)
             elif self.header is None:
                 self._begin(one)
             elif one.kind in (Kind.FRAME, Kind.MORE):
-                yield from self._frame(one)
+                records += self._frame(one)
             elif one.kind == Kind.INDEX:
                 self._note_index(one)
             elif one.kind == Kind.END:
                 self._is_over = len(one.body) == struct.calcsize("<Q")
+        return records
 
     def _begin(self, chunk: Chunk) -> None:
         try:
@@ -86,25 +88,25 @@ class RecordingReader:
             raise RecordingError(f"the recording does not say what is in it: {outside_text(exc)}") from None
         self._wall_ns, self._mono_ns = chunk.wall_ns, self.header.mono_ns
 
-    def _frame(self, chunk: Chunk) -> Iterator[Record]:
+    def _frame(self, chunk: Chunk) -> list[Record]:
         if chunk.kind == Kind.FRAME:
             self._decompressor = Decompressor()
         if self._decompressor is None:
             self._lose(len(chunk.body))
-            return
+            return []
         try:
-            records = list(decode_records(self._decompressor.piece(chunk.body, RECORDING_CHUNK_BYTES)))
+            records = decode_records(self._decompressor.piece(chunk.body, RECORDING_CHUNK_BYTES))
         except (ValueError, RecordingError):
             self._lose(len(chunk.body))
-            return
+            return []
         if self._lost is not None:
             self._lost = None
             mono_ns = records[0].mono_ns if records else self._mono_ns
-            yield Record(mono_ns, Hole(self._wall_ns, chunk.wall_ns, None, BROKEN))
+            records.insert(0, Record(mono_ns, Hole(self._wall_ns, chunk.wall_ns, None, BROKEN)))
         self._wall_ns = chunk.wall_ns
-        for record in records:
-            self._mono_ns = record.mono_ns
-            yield record
+        if records:
+            self._mono_ns = records[-1].mono_ns
+        return records
 
     def _note_index(self, chunk: Chunk) -> None:
         try:

@@ -45,7 +45,7 @@ _Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=STREAM_CHARACTERS)]
 _Nanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
-class Rows(msgspec.Struct, frozen=True, array_like=True):
+class Rows(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Messages of one endpoint that were read at once: the exchange's own JSON, untouched."""
 
     epoch: int
@@ -94,11 +94,17 @@ class Hole(msgspec.Struct, frozen=True, array_like=True):
 Value: TypeAlias = Rows | Standing | KeyState | Wants | Hole
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One record."""
 
     mono_ns: int
     value: Value
+
+
+class _RowsRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    kind: int
+    mono_ns: int
+    value: Rows
 
 
 class _Head(msgspec.Struct, frozen=True, array_like=True):
@@ -110,8 +116,10 @@ class _Head(msgspec.Struct, frozen=True, array_like=True):
 _KINDS: Final[dict[int, Any]] = {1: Rows, 2: Standing, 3: KeyState, 4: Wants, 6: Hole}  # 5 is kept for markets
 _NUMBERS: Final = {type_: number for number, type_ in _KINDS.items()}
 _encode = msgspec.msgpack.Encoder().encode
+_decode_rows = msgspec.msgpack.Decoder(_RowsRecord).decode
 _decode_head = msgspec.msgpack.Decoder(_Head).decode
-_DECODERS: Final = {number: msgspec.msgpack.Decoder(type_).decode for number, type_ in _KINDS.items()}
+_DECODERS: Final = {number: msgspec.msgpack.Decoder(type_).decode for number, type_ in _KINDS.items() if number != 1}
+_IS_ROWS: Final = b"\x01"  # behind the head of the array
 _MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
 
 
@@ -121,8 +129,8 @@ def encode_record(mono_ns: int, value: Value) -> bytes:
     return data
 
 
-def decode_records(data: bytes) -> Iterator[Record]:
-    """Yield the records in a piece of a frame; those of kinds that are not known are left out.
+def decode_records(data: bytes) -> list[Record]:
+    """Return the records in a piece of a frame; those of kinds that are not known are left out.
 
     Raises:
         RecordingError: if it holds anything else.
@@ -131,31 +139,36 @@ def decode_records(data: bytes) -> Iterator[Record]:
     unpacker = msgpack.Unpacker(
         max_buffer_size=RECORDING_CHUNK_BYTES, max_array_len=0, max_map_len=0, max_str_len=0, max_ext_len=0
     )
+    records: list[Record] = []
     try:
         unpacker.feed(data)
         for one in unpacker:
             record = _record(one)
             if record is not None:
-                yield record
+                records.append(record)
         unpacker.feed(_NIL)  # becomes a part of a record that is cut off
         is_cut_off = next(unpacker, _NIL) is not None
     except (*_MALFORMED, msgpack.UnpackException, msgpack.BufferFull) as exc:
         raise RecordingError(f"a record cannot be read: {outside_text(exc)}") from None
     if is_cut_off:
         raise RecordingError("a record is cut off")
+    return records
 
 
 def _record(data: object) -> Record | None:
     if not isinstance(data, bytes):
         raise TypeError(f"{type(data).__name__} in place of a record")
+    if data[1:2] == _IS_ROWS:  # in one go, for that is what there is so much of
+        rows = _decode_rows(data)
+        value = rows.value
+        if len(value.streams) != len(value.payloads):
+            raise ValueError("rows with more streams than messages, or fewer")
+        return Record(rows.mono_ns, value)
     head = _decode_head(data)
     decode = _DECODERS.get(head.kind)
     if decode is None:
         return None
-    value = decode(head.value)
-    if isinstance(value, Rows) and len(value.streams) != len(value.payloads):
-        raise ValueError("rows with more streams than messages, or fewer")
-    return Record(head.mono_ns, value)
+    return Record(head.mono_ns, decode(head.value))
 
 
 def rows_of(events: Sequence[Event], marks: int = 0) -> Iterator[Rows]:

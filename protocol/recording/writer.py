@@ -16,7 +16,7 @@ from .zstd import FAST, SMALL, Compressor
 
 __all__ = ["FRAME_BYTES", "MINOR", "FrameEntry", "Header", "Index", "RecordingWriter"]
 
-MINOR: Final = 0
+MINOR: Final = 1  # 1: `again` in the index
 FRAME_BYTES: Final = 1024 * 1024
 BUSY: Final = 5000.0  # messages a second from which on speed is worth more than size
 
@@ -52,6 +52,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     frames: list[FrameEntry]
     messages: dict[str, int]  # by stream, those of key states apart
     sha256: bytes  # of all records, uncompressed
+    again: list[str] = []  # streams of key states, which may say nothing else
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -75,6 +76,7 @@ class RecordingWriter:
         self._offset = self._wall_min_ns = self._wall_max_ns = self._mono_ns = self._before = 0
         self._has_key_state = False
         self._repeated = 0  # records of the last key state that are yet to come
+        self._again: set[str] = set()  # the streams of all of them
 
     def begin(self) -> bytes:
         """Return what the file begins with."""
@@ -94,6 +96,7 @@ class RecordingWriter:
             self._repeated = record.value.rows
         elif isinstance(record.value, Rows) and self._repeated:
             self._repeated -= 1  # said again, and counted already
+            self._again.update(record.value.streams)
         elif isinstance(record.value, Rows):
             self.messages += len(record.value.streams)
             counts = self._counts
@@ -139,7 +142,7 @@ class RecordingWriter:
         """Return what is left, and the index."""
         last = self.flush(ends_frame=True)
         at = self.size
-        index = Index(frames=self._frames, messages=self._counts, sha256=self._hash.digest())
+        index = Index(frames=self._frames, messages=self._counts, sha256=self._hash.digest(), again=sorted(self._again))
         closing = encode_chunk(Kind.INDEX, wall_ns, _pack(index))
         closing += encode_chunk(Kind.END, wall_ns, struct.pack("<Q", at))
         return last + self._out(closing)

@@ -77,6 +77,9 @@ TAKES = {
     "access_key": {"word"},
     "secret_key": {"word"},
     "symbols of my_order": {"None"},
+    "path": {"word"},
+    "rotate_bytes": {"None", "5"},
+    "rotate_seconds": {"None", "5", "2.5"},
     "timeout of get": {"None", "5", "2.5"},
 }
 CALLS: dict[str, dict[str, Any]] = {
@@ -102,6 +105,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "last": {"type": "ticker", "code": "KRW-BTC"},
     "book": {"code": "KRW-BTC"},
     "wait_ready": {},
+    "record": {"path": "day.wsr"},
     "set_keys": {"access_key": "a" * 40, "secret_key": "b" * 40},
 }
 NO_ARGUMENTS = {

@@ -1,5 +1,6 @@
 """Recordings of a real engine: whole, in order, without secrets, and readable whatever ends them."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Program, wait_until
-from websocket_v6 import Config, RecordingError, WebSocketClientProxy
+from websocket_v6 import Config, LocalProtocolError, Mailbox, RecordingError, WebSocketClientProxy, aio
 from websocket_v6.actors.demand.registry import Due
 from websocket_v6.actors.recording import recorder
 from websocket_v6.engine import _engines
@@ -229,3 +230,82 @@ def test_a_process_that_is_killed_loses_about_a_second_and_leaves_a_readable_fil
     lost = [at for at, _ in sent[len(prices) :]]
     # A second, and what a machine that does much else may hold the recorder up.
     assert not lost or killed - lost[0] < 1 + 4
+
+
+def test_a_proxy_records_what_it_subscribes_to_whatever_its_mailboxes_drop(
+    sim: Simulator, config: Config, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.wsr"
+    with WebSocketClientProxy("bot", config=config) as proxy:
+        with pytest.raises(LocalProtocolError, match="nothing is subscribed to"):
+            proxy.record(path)
+        proxy.subscribe_trade("KRW-BTC", mailbox=Mailbox.drop_oldest(1))
+        with proxy.record(path) as recording:
+            sim.wait_served({"trade KRW-BTC"})
+            for number in range(20):
+                sim.trade("KRW-BTC", price=1000 + number)
+            wait_until(lambda: recording.messages >= 21, "all in the file")
+            with pytest.raises(FileExistsError):
+                proxy.record(path)
+        assert recording.error is None
+        assert len(proxy.subscriptions()) == 1
+    prices = [int(event.trade_price) for event in events(path)]  # type: ignore[attr-defined]
+    assert prices[-20:] == list(range(1000, 1020))
+    assert values(path)[1].ending == (True, 0)
+
+
+def test_a_recording_ends_with_its_proxy(sim: Simulator, config: Config, tmp_path: Path) -> None:
+    with WebSocketClientProxy("bot", config=config) as proxy:
+        proxy.subscribe_ticker("KRW-BTC")
+        recording = proxy.record(str(tmp_path / "a.wsr"), rotate_seconds=3600)
+        waiting(recording, 1)
+    assert values(tmp_path / "a.wsr")[1].ending == (True, 0)
+    assert not _engines
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"path": 5}, {"path": ""}, {"rotate_bytes": 0}, {"rotate_seconds": 0}, {"rotate_seconds": -1}],
+    ids=str,
+)
+def test_a_recording_that_makes_no_sense_is_refused(config: Config, tmp_path: Path, bad: dict[str, Any]) -> None:
+    with WebSocketClientProxy("bot", config=config) as proxy, pytest.raises(LocalProtocolError):
+        proxy.record(**({"path": tmp_path / "a.wsr"} | bad))
+
+
+def test_a_full_disk_is_told_to_the_handler(sim: Simulator, config: Config, tmp_path: Path) -> None:
+    told: list[Exception] = []
+    with WebSocketClientProxy("bot", config=config) as proxy:
+        proxy.subscribe_trade("KRW-BTC", lambda _: None)
+        recording = proxy.record(tmp_path / "a.wsr", error_handler=told.append)
+        sim.wait_served({"trade KRW-BTC"})
+        full = os.open("/dev/full", os.O_WRONLY)
+        actor: Any = recording._recorder._actor_weakref()
+        os.dup2(full, actor._file._descriptor)
+        os.close(full)
+        sim.trade("KRW-BTC", price=1234)
+        wait_until(lambda: told, "the handler is called")
+        assert told == [recording.error]
+        assert "No space left" in str(told[0])
+        assert proxy.is_public_available()
+
+
+def test_an_event_loop_records_as_well(sim: Simulator, config: Config, tmp_path: Path) -> None:
+    path = tmp_path / "a.wsr"
+
+    async def main() -> None:
+        async with aio.WebSocketClientProxy("bot", config=config) as proxy:
+            await proxy.subscribe_ticker(["KRW-BTC", "KRW-ETH"])
+            async with await proxy.record(path) as recording:
+                while recording.messages < 2:
+                    await asyncio.sleep(0.01)
+                assert recording.error is None
+
+    asyncio.run(main())
+    assert {one.stream for one in events(path)} == {"ticker KRW-BTC", "ticker KRW-ETH"}
+    assert values(path)[1].ending == (True, 0)
+    got: list[Any] = []
+    with WebSocketClientProxy("again", config=Config.replay(path)) as proxy:
+        proxy.subscribe_ticker(["KRW-BTC", "KRW-ETH"], got.append)
+        proxy.run()
+    assert [one.payload for one in got] == [one.payload for one in events(path)]

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, wait_until
+from tests.replays import book, opened, rows, trade, write
 from websocket_v6.simulator import Simulator
 
 Start = Callable[..., AbstractContextManager[Any]]
@@ -24,6 +25,22 @@ Start = Callable[..., AbstractContextManager[Any]]
 def test_there_is_a_test_for_each() -> None:
     tests = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     assert {path.stem for path in (ROOT / "examples").glob("*.py")} <= tests
+
+
+def test_backtest(start: Start, tmp_path: Path) -> None:
+    def price(number: int) -> int:
+        return 1000 if number < 120 else 990 if number < 140 else 1010
+
+    values: list[Any] = [opened()]
+    for number in range(1, 200):
+        at = float(number)
+        is_first = number == 1
+        values.append(rows(at, book("KRW-BTC", at, price(number), is_first=is_first)))
+        values.append(rows(at + 0.5, trade("KRW-BTC", at + 0.5, price(number), is_first=is_first)))
+    with start("backtest", "KRW-BTC", write(tmp_path / "day.wsr", values)) as program:
+        program.line("buys at 990")
+        program.line("sells at 1009")
+        program.line("199 trades, 1 deals, profit 18.")
 
 
 def test_price_alert(sim: Simulator, start: Start) -> None:

@@ -29,7 +29,7 @@ class LoopPlace:
 
     def start(self, component: Component) -> Ref:
         self._home.end = functools.partial(component.end, 0.0, quietly=True)
-        return LoopSubscriber.start(component.name, component.forget, component.standing, self._home)
+        return LoopSubscriber.start(component.name, component.forget, component.standing, component.over, self._home)
 
     def run(self, steps: Steps[None]) -> None:
         done = Run(self._home, steps).done

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar, Unpack, overload
 
@@ -39,6 +40,7 @@ from websocket_v6.wanted import Indicators, Level, Wanted
 from .docs import explained_by
 from .home import Home
 from .place import LoopPlace, Watch
+from .recording import Recording
 from .running import Run, run, run_whole
 from .subscription import Subscription
 
@@ -245,6 +247,19 @@ class WebSocketClientProxy(Face):
             del access_key, secret_key  # tracebacks are sometimes printed with all local variables
         await self._run(self._keys_replaced(keys))
 
+    async def record(
+        self,
+        path: str | Path,
+        *,
+        rotate_bytes: int | None = None,
+        rotate_seconds: float | None = None,
+        error_handler: Callable[[Exception], object] | None = None,
+    ) -> Recording:
+        home = self._at_home()
+        handler = None if error_handler is None else _in_loop(home, error_handler)
+        steps = self._recorded(path, rotate_bytes, rotate_seconds, handler)
+        return Recording(await run(home, steps, lambda found: found.ended()), home)
+
     async def health(self) -> Health:
         return await self._run(self._gathered())
 
@@ -278,6 +293,7 @@ class WebSocketClientProxy(Face):
         stopped = asyncio.Event()
         take_back = self._stop.listen(lambda: home.call(stopped.set))
         try:
+            await self._run(self._is_ready())
             await stopped.wait()
         finally:
             take_back()
@@ -324,3 +340,8 @@ class WebSocketClientProxy(Face):
         if self._watch is not None:
             _of_the_parent.append(self._watch)
         self._home = self._watch = self._ending = None
+
+
+def _in_loop(home: Home, handler: Callable[[Exception], object]) -> Callable[[Exception], object]:
+    """Have `handler` called in the loop, by whichever thread."""
+    return lambda error: home.call(lambda: handler(error))

@@ -127,9 +127,10 @@ class LoopSubscriber(Subscriber):
         component_id: str,
         cut_off: Callable[[Edge], object],
         standing: Standing,
+        over: Callable[[], object],
         home: Home,
     ) -> None:
-        super().__init__(component_id, cut_off, standing)
+        super().__init__(component_id, cut_off, standing, over)
         self._home = home
         self._lanes: dict[object, deque[Work[object]]] = {}  # those with a task, and what waits behind it
         self._limit = self._until = 0.0  # of this turn

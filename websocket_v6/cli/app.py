@@ -181,7 +181,7 @@ def _simulate(
     markets: Annotated[int | None, typer.Option(min=1, max=1000, help="How many markets, instead of codes.")] = None,
     traffic: Annotated[float | None, typer.Option(min=0, help="Messages a second. [100, 0 with --capture]")] = None,
     capture: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Play this recording (JSON lines).")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Play this recording, or capture (JSON lines).")
     ] = None,
     speed: Annotated[float, typer.Option(min=0.001, help="How many times its own pace the recording has.")] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same markets.")] = 0,
@@ -239,21 +239,81 @@ def _record(
         record(file, wants, _config(url), Console(), rotation, seconds)
 
 
+class ExportFormat(StrEnum):
+    """What a recording is written as for other programs."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+class ExportNumbers(StrEnum):
+    """How Parquet has numbers: exact in both."""
+
+    TEXT = "text"
+    DECIMAL128 = "decimal128"
+
+
+@app.command("replay")
+def _replay(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, help="What `record` wrote, or a folder of it.")],
+    speed: Annotated[str, typer.Option(metavar="N|max", help="How many times its own pace it has.")] = "max",
+    from_: Annotated[datetime | None, typer.Option("--from", help="From then on, UTC.")] = None,
+    to: Annotated[datetime | None, typer.Option("--to", help="Until then, UTC.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each event.")] = False,
+) -> None:
+    """Play a recording through the engine, and say what was delivered, with a hash to compare replays by."""
+    from .replay import replay
+
+    _keep_log_off_screen()
+    with _ends_well():
+        try:
+            rate = "max" if speed == "max" else float(speed)
+        except ValueError:
+            raise typer.BadParameter("--speed takes a number, or max") from None
+        config = Config.replay(file, speed=rate, from_=from_, to=to, digests=True)  # type: ignore[arg-type]
+        replay(config, sys.stdout if as_json else None, Console(stderr=as_json))
+
+
+@app.command("import")
+def _import(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", exists=True, dir_okay=False, help="JSON lines, or a file of tardis.dev.")
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, such as day.wsr.")],
+) -> None:
+    """Make a recording of what another program recorded."""
+    from .record import show_imported
+
+    with _ends_well():
+        show_imported(source, file, Console())
+
+
 @app.command("recording")
 def _recording(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="What `record` wrote.")],
     as_json: Annotated[bool, typer.Option("--json", help="What is in it, one JSON object a line.")] = False,
     from_: Annotated[datetime | None, typer.Option("--from", help="With --json: from then on, UTC.")] = None,
     to: Annotated[datetime | None, typer.Option("--to", help="With --json: until then, UTC.")] = None,
+    export: Annotated[
+        ExportFormat | None, typer.Option(help="Write it for other programs, a file for each data type.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="With --export: the folder of these files.")] = None,
+    numbers: Annotated[ExportNumbers, typer.Option(help="With --export parquet.")] = ExportNumbers.TEXT,
 ) -> None:
     """Show a recording, also one that was cut off."""
-    from .record import Span, show, show_json
+    from .record import Span, show, show_exported, show_json
 
-    if not as_json and (from_ is not None or to is not None):
-        raise typer.BadParameter("--from and --to go with --json")
+    if not (as_json or export) and (from_ is not None or to is not None):
+        raise typer.BadParameter("--from and --to go with --json and --export")
+    if (export is None) != (out is None) or (export and as_json):
+        raise typer.BadParameter("--export and --out go together, and not with --json")
     with _ends_well():
-        if as_json:
-            show_json(file, Span(_nanoseconds(from_), _nanoseconds(to)), sys.stdout)
+        span = Span(_nanoseconds(from_), _nanoseconds(to))
+        if export is not None and out is not None:
+            show_exported(file, out, export.value, numbers.value, span, Console())
+        elif as_json:
+            show_json(file, span, sys.stdout)
         else:
             show(file, Console())
 

@@ -1,7 +1,7 @@
 """`record`: what is delivered into a file; `recording`: what is in such a file."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,15 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from websocket_v6.exporting import export
+from websocket_v6.importing import import_capture
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, UnknownCodeError
 from websocket_v6.protocol.exchange.wants import Want, candle_want, orderbook_want, ticker_want, trade_want
 from websocket_v6.protocol.outside_text import printable
+from websocket_v6.protocol.recording.finding import without_key_states
 from websocket_v6.protocol.recording.reader import RecordingReader
-from websocket_v6.protocol.recording.records import Hole, KeyState, Record, Rows, Standing, events_of
+from websocket_v6.protocol.recording.records import Hole, Record, Rows, Standing, events_of
 from websocket_v6.recording import Recording, read_recording
 from websocket_v6.termination import Signals
 
@@ -25,7 +28,7 @@ from .quote import count_text
 from .screen import PERIOD, Screen
 from .steering import without_steering
 
-__all__ = ["Rotation", "Span", "record", "show", "show_json", "wants_of"]
+__all__ = ["Rotation", "Span", "record", "show", "show_exported", "show_imported", "show_json", "wants_of"]
 
 
 def wants_of(types: Sequence[str], codes: Sequence[str], interval: str) -> list[Want]:
@@ -103,7 +106,7 @@ def show_json(path: Path, span: Span, out: TextIO) -> None:
         RecordingError: if it is no recording.
     """
     reader = RecordingReader()
-    for one in _without_key_states(read_recording(path, reader)):
+    for one in without_key_states(read_recording(path, reader)):
         out.writelines(without_steering(line) + "\n" for line in _lines(one, span))
     ending = reader.ending
     if ending is not None and not ending.is_whole:
@@ -128,19 +131,6 @@ def _fields(value: Standing | Hole) -> dict[str, object]:
     return {name: getattr(value, name) for name in value.__struct_fields__}
 
 
-def _without_key_states(records: Iterable[Record]) -> Iterator[Record]:
-    """Leave out what is said again so that one may begin there."""
-    passed = 0
-    for one in records:
-        if isinstance(one.value, KeyState):
-            passed = one.value.rows
-        elif passed and isinstance(one.value, Rows):
-            passed -= 1
-        else:
-            passed = 0
-            yield one
-
-
 def show(path: Path, console: Console) -> None:
     """Say what is in a recording.
 
@@ -151,7 +141,7 @@ def show(path: Path, console: Console) -> None:
     reader = RecordingReader()
     counts: dict[str, int] = {}
     first = last = holes = gaps = 0
-    for one in _without_key_states(read_recording(path, reader)):
+    for one in without_key_states(read_recording(path, reader)):
         match one.value:
             case Rows(received_ns=received_ns, streams=streams):
                 first, last = first or received_ns, max(last, received_ns)
@@ -172,6 +162,27 @@ def show(path: Path, console: Console) -> None:
         *(f"  {count:>12,}  {printable(stream)}" for stream, count in sorted(counts.items())),
         *([f"{count_text(holes, 'hole')}: something is missing there"] if holes else []),
         "it was ended in order" if ending.is_whole else f"it ends without an index, {ending.unread:,} bytes unread",
+    ]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_exported(path: Path, folder: Path, format_: str, numbers: str, span: Span, console: Console) -> None:
+    """Write a recording for other programs, and say what was written; raises what `export` does."""
+    exported = export(path, folder, format_, numbers=numbers, contains=span.__contains__)  # type: ignore[arg-type]
+    for file, rows in exported.rows.items():
+        console.print(f"{file}: {count_text(rows, 'row')}", markup=False, highlight=False, soft_wrap=True)
+    if exported.malformed:
+        console.print(f"{count_text(exported.malformed, 'message')} could not be decoded", highlight=False)
+
+
+def show_imported(source: Path, path: Path, console: Console) -> None:
+    """Make a recording of another program's, and say what it has and lacks; raises what `import_capture` does."""
+    imported = import_capture(source, path)
+    lines = [
+        f"{path}: {count_text(imported.messages, 'message')} of {count_text(len(imported.streams), 'stream')}, "
+        f"{count_text(imported.gaps, 'gap')}; {count_text(imported.others, 'line')} hold no data",
+        imported.lacks,
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from websocket_v6.simulator import Simulator, Weather
 from websocket_v6.simulator.control_server import ControlServer
 
 from .board import Meter
+from .captured import captured
 from .quote import count_text
 from .screen import PERIOD, Screen
 from .traffic import markets_of
@@ -46,6 +47,13 @@ def simulate(exchange: Exchange, console: Console) -> None:
         OSError: if a port is taken.
         ValueError: if the recording cannot be read, or there is no such scenario.
     """
+    with ExitStack() as stack:
+        if exchange.capture is not None:
+            exchange = exchange._replace(capture=stack.enter_context(captured(exchange.capture)))
+        _simulate(exchange, console)
+
+
+def _simulate(exchange: Exchange, console: Console) -> None:
     markets, traffic = exchange.markets, exchange.traffic
     if exchange.capture is not None and markets is None:
         markets = markets_of(exchange.capture)

@@ -3,6 +3,7 @@ import sys
 from typing import Any
 
 import msgpack
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,7 +136,7 @@ def test_twenty_lines_are_enough_to_read_it() -> None:
 def test_a_file_that_the_first_version_wrote_is_read() -> None:
     """Kept as it was written: a later version may not change it, only read it."""
     records, reader = read((ROOT / "tests" / "protocol" / "recording" / "version_1.wsr").read_bytes())
-    assert reader.header == HEADER
+    assert reader.header == msgspec.structs.replace(HEADER, minor=0)
     assert reader.ending == (True, 0)
     assert [type(one.value).__name__ for one in records] == [
         *("KeyState", "Wants", "Standing", "Rows", "Standing", "Standing", "Hole")

@@ -1,0 +1,87 @@
+"""What those who take part in a replay tell each other."""
+
+import asyncio
+import threading
+from typing import Any, NamedTuple, TypeAlias
+
+from websocket_v6.actors.base import Future
+from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.recording.records import Record, Standing
+
+from .common import Ref
+
+__all__ = [
+    "AwaitData",
+    "Begin",
+    "More",
+    "PlayedOut",
+    "Reader",
+    "Rested",
+    "Scene",
+    "StandingPlayed",
+    "StandingTold",
+    "Stands",
+    "UsePlayer",
+]
+
+Reader: TypeAlias = threading.Thread | asyncio.Task[Any]  # who pulls
+
+
+class UsePlayer(NamedTuple):
+    """Play what this player (live) reads."""
+
+    player: Ref
+
+
+class StandingPlayed(NamedTuple):
+    """It is told that an endpoint stands so; answered with StandingTold, to the router."""
+
+    standing: Standing
+
+
+class StandingTold(NamedTuple):
+    """All components were told."""
+
+
+class PlayedOut(NamedTuple):
+    """The recording is over, or cannot be read on (error: live)."""
+
+    error: WebSocketV6Error | None
+
+
+class AwaitData(NamedTuple):
+    """Play until each of these streams has a value, and stop then, if `reader` is to come back for more.
+
+    Answered through the future (live): whether they have one.
+    """
+
+    streams: tuple[Stream, ...]
+    reader: Reader | None
+    ready: "Future[bool]"
+
+
+class More(NamedTuple):
+    """Give me the next scene."""
+
+
+class Scene(NamedTuple):
+    """Records that follow each other (live); the last one if `is_last`, or because of `error` (live)."""
+
+    records: list[Record]
+    is_last: bool = False
+    error: WebSocketV6Error | None = None
+
+
+class Stands(NamedTuple):
+    """An endpoint stands so, as far as it was played."""
+
+    standing: Standing
+
+
+class Begin(NamedTuple):
+    """The program is ready: play."""
+
+
+class Rested(NamedTuple):
+    """Everybody who pulls has come back for more."""

@@ -1,0 +1,226 @@
+"""Who wants what in a replay: what is in the recording is delivered, what is not is named at once, nothing is asked."""
+
+import logging
+from typing import NamedTuple
+
+from websocket_v6.actors.base import Actor, tell
+from websocket_v6.actors.demand.registry import RegistryHealth
+from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
+from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, ReplayOver, StreamFailed
+from websocket_v6.actors.messages.registry import (
+    AskExchange,
+    BackfillEnded,
+    ComponentGone,
+    SnapshotServed,
+    Subscribe,
+    Unsubscribe,
+    UseRouter,
+    Watch,
+)
+from websocket_v6.actors.messages.replay import PlayedOut, StandingPlayed, StandingTold
+from websocket_v6.actors.messages.router import AddRoutes, DropRoutes
+from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.demand.endpoint import EndpointHealth
+from websocket_v6.protocol.demand.epochs import KnownGap
+from websocket_v6.protocol.errors import EngineError, LocalProtocolError, UnknownCodeError, WebSocketV6Error
+from websocket_v6.protocol.events import Unrecovered
+from websocket_v6.protocol.exchange.streams import ANY, Stream, split
+from websocket_v6.protocol.exchange.wants import ENDPOINTS, Want
+from websocket_v6.protocol.recording.records import Standing
+
+from .stage import Stage
+
+__all__ = ["ReplayRegistry"]
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_GAPS = 20
+OVER = "the recording is over: make a new WebSocketClientProxy to play it again"
+NOT_ASKED = "this is a recording: nobody is there to be asked"
+LOST = "the replay has failed through a bug, and cannot go on in the middle: begin it again"
+
+
+class _Lease(NamedTuple):
+    component_id: str
+    want: Want
+    wanted: dict[Stream, None]
+
+
+class ReplayRegistry(Actor):
+    """Routes what is wanted, and tells components what happened to the connections when it was recorded.
+
+    Receives Watch, Subscribe, Unsubscribe, ComponentGone and AskExchange from components, SnapshotServed,
+    StandingPlayed and PlayedOut from the router, UseRouter from the supervisor. Sends AddRoutes, DropRoutes and
+    StandingTold to the router, ConnectionChanged, StreamFailed, ReplayOver and EngineFailed to components.
+    """
+
+    def __init__(self, *, stage: Stage, supervisor: Ref) -> None:
+        super().__init__()
+        self._stage = stage
+        self._supervisor = supervisor
+        self._router: Ref | None = None
+        self._watchers: dict[str, Ref | Way] = {}
+        self._leases: dict[int, _Lease] = {}
+        self._standings: dict[str, Standing] = {}
+        self._gaps: list[KnownGap] = []
+        self._is_over = False
+        self._types = {split(stream)[0] for stream in stage.contents.messages}
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message."""
+        match message:
+            case Watch(component_id, component):
+                self._watchers[component_id] = component
+            case Subscribe():
+                self._subscribe(message)
+            case Unsubscribe(_, lease, part):
+                self._drop(lease, part)
+            case ComponentGone(component_id):
+                self._watchers.pop(component_id, None)
+                for lease in [number for number, one in self._leases.items() if one.component_id == component_id]:
+                    self._drop(lease, None)
+            case SnapshotServed(lease, stream):
+                if lease in self._leases:
+                    self._leases[lease].wanted.pop(stream, None)
+            case AskExchange(_, answer):
+                if not hasattr(answer, "way"):
+                    error = LocalProtocolError(NOT_ASKED)
+                    answer.set_exception((type(error), error, None))
+            case StandingPlayed(standing):
+                self._tell_all(standing)
+                tell(self._router, StandingTold())
+            case PlayedOut(error):
+                self._end(error)
+            case UseRouter(router):
+                self._use(router)
+            case GetHealth():
+                return self._health()
+            case GetInheritance():
+                return None
+            case _:
+                super().on_receive(message)
+        return None
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the supervisor."""
+        tell(self._supervisor, Failed("registry", self.actor_ref, error))
+
+    def _use(self, router: Ref) -> None:
+        is_first, self._router = self._router is None and self._stage.router in (None, router), router
+        if not is_first:
+            self._is_over = True
+            for component in self._watchers.values():
+                self._tell(component, EngineFailed(EngineError(LOST)))
+                self._tell(component, ReplayOver())
+
+    # --- wants
+
+    def _subscribe(self, message: Subscribe) -> None:
+        component_id, lease, want, mailbox, component, replays = message
+        if self._is_over:
+            raise EngineError(OVER)
+        if isinstance(mailbox, Way):
+            raise LocalProtocolError("what is replayed is recorded already: nothing else can take it")
+        if not self._uses(component_id, want.endpoint) and want.endpoint in self._standings:
+            self._tell(self._watchers.get(component_id), _change(self._standings[want.endpoint], is_present=True))
+        streams = tuple(dict.fromkeys(want.streams()))
+        known = self._leases.get(lease)
+        before = dict(known.wanted) if known is not None else {}
+        self._leases[lease] = _Lease(component_id, want, before | dict.fromkeys(streams))
+        snapshots = want.snapshot or not want.is_public
+        replay = want.snapshot and replays
+        tell(
+            self._router,
+            AddRoutes(lease, want.endpoint, streams, mailbox, component, replay, snapshots, want.realtime),
+        )
+        missing = [stream for stream in streams if not self._is_recorded(stream)]
+        if missing:
+            failed = StreamFailed(lease, _not_recorded(want, missing), final=False)
+            self._tell(self._watchers.get(component_id), failed)
+        if self._stage.tape.settings.start == "subscribe":
+            self._stage.begin()
+
+    def _uses(self, component_id: str, endpoint: str) -> bool:
+        return any(one.component_id == component_id and one.want.endpoint == endpoint for one in self._leases.values())
+
+    def _is_recorded(self, stream: Stream) -> bool:
+        type_, code = split(stream)
+        return stream in self._stage.contents.messages or (code == ANY and type_ in self._types)
+
+    def _drop(self, lease: int, part: Want | None) -> None:
+        known = self._leases.get(lease)
+        if known is None:
+            return
+        if part is None:
+            del self._leases[lease]
+            tell(self._router, DropRoutes(lease))
+            return
+        gone = tuple(stream for stream in part.streams() if stream in known.wanted)
+        for stream in gone:
+            del known.wanted[stream]
+        tell(self._router, DropRoutes(lease, gone))
+
+    # --- what happened then
+
+    def _tell_all(self, standing: Standing) -> None:
+        if standing.state != "backfilled":
+            self._standings[standing.endpoint] = standing
+        if standing.state == "open" and standing.gap_started_ns is not None:
+            started_ns, ended_ns = standing.gap_started_ns, standing.gap_ended_ns
+            self._gaps.append(KnownGap(standing.endpoint, standing.epoch, started_ns, ended_ns, standing.reason))
+            del self._gaps[:-REMEMBERED_GAPS]
+        concerned = {one.component_id for one in self._leases.values() if one.want.endpoint == standing.endpoint}
+        for component_id in concerned:
+            self._tell(self._watchers.get(component_id), _change(standing))
+
+    def _end(self, error: WebSocketV6Error | None) -> None:
+        self._is_over = True
+        if error is not None:
+            logger.error("the replay has ended: %s", error)
+        for standing in list(self._standings.values()):
+            closed = Standing(standing.endpoint, "closed", standing.epoch, self._stage.wall_ns or standing.at_ns)
+            self._tell_all(closed)
+        for component in self._watchers.values():
+            if error is not None:
+                self._tell(component, EngineFailed(error))
+            self._tell(component, ReplayOver())
+
+    def _tell(self, watcher: Ref | Way | None, message: object) -> None:
+        if not isinstance(watcher, Way):
+            tell(watcher, message)
+
+    def _health(self) -> RegistryHealth:
+        endpoints = []
+        for name in ENDPOINTS:
+            leases = [one for one in self._leases.values() if one.want.endpoint == name]
+            streams = tuple(dict.fromkeys(stream for one in leases for stream in one.wanted))
+            standing = self._standings.get(name)
+            epoch = 0 if standing is None else standing.epoch
+            gaps = tuple(one for one in self._gaps if one.endpoint == name)
+            endpoints.append(EndpointHealth(name, len(streams), len(leases), 0, epoch, frozenset(), streams, gaps))
+        return RegistryHealth(len(self._watchers), tuple(endpoints), 0)
+
+
+def _change(standing: Standing, *, is_present: bool = False) -> ConnectionChanged:
+    """Return what components are told of a standing; a newcomer hears how it stands, and of no gap from before."""
+    backfill = None
+    if standing.recovered is not None:
+        ended_ns = standing.gap_ended_ns or standing.at_ns
+        unrecovered = tuple(Unrecovered(*one) for one in standing.unrecovered)
+        started_ns = standing.gap_started_ns or standing.at_ns
+        backfill = BackfillEnded(standing.epoch, started_ns, ended_ns, {ANY: standing.recovered}, unrecovered)
+    return ConnectionChanged(
+        standing.endpoint,
+        standing.state,
+        standing.epoch,
+        standing.at_ns,
+        None if is_present else standing.gap_started_ns,
+        standing.reason,
+        backfill=backfill,
+    )
+
+
+def _not_recorded(want: Want, missing: list[Stream]) -> UnknownCodeError:
+    codes = tuple(dict.fromkeys(split(stream)[1] for stream in missing))
+    return UnknownCodeError(f"no {want.type} of {', '.join(codes)} is in the recording", codes=codes)

@@ -1,0 +1,401 @@
+"""The router of a replay: it plays the records itself, and goes on when all that came of one is done.
+
+In lockstep it is the only one that moves time: whatever is due between two records is done before the later one. At a
+speed it delivers as any router does, when the wall's clock says so.
+"""
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, cast
+
+from websocket_v6.actors.base import Timer, tell
+from websocket_v6.actors.delivery.commands import Overflowed
+from websocket_v6.actors.delivery.deliveries import Taker
+from websocket_v6.actors.delivery.edge import Delivered
+from websocket_v6.actors.delivery.performing import Perform, Run, RunOver, Step, perform
+from websocket_v6.actors.delivery.router import Router
+from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
+from websocket_v6.actors.messages.component import Ready
+from websocket_v6.actors.messages.replay import (
+    AwaitData,
+    Begin,
+    More,
+    PlayedOut,
+    Rested,
+    Scene,
+    StandingPlayed,
+    StandingTold,
+    Stands,
+    UsePlayer,
+)
+from websocket_v6.actors.messages.router import GetLastValues, MailboxDrained, UseRegistry
+from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.recording.records import Record, Rows, Standing
+
+from .recorded import Recorded
+from .replay_mailbox import ReplayMailbox
+from .stage import Stage
+from .stretches import Ways
+from .tape_player import SCENE
+
+__all__ = ["ReplayRouter"]
+
+logger = logging.getLogger(__name__)
+
+AHEAD = 3  # scenes that are read before they are played
+RUN = 256  # events that a component is given at once
+LOOK = 0.25  # seconds between two looks at who holds it up
+NEVER = math.inf
+PATIENCE = 5.0  # seconds after which that is logged
+UNREADY = 2.0  # the same, if the program never says that it is ready
+NOT_OPEN = ("lost", "refused", "closed")
+
+
+class PlayOn(NamedTuple):
+    """It is time for the next record."""
+
+
+class Look(NamedTuple):
+    """Who holds it up?"""
+
+
+class ReplayRouter(Router):
+    """Plays a recording.
+
+    Receives UsePlayer from the supervisor, Scene from the player, Begin, Rested and AwaitData from components, RunOver
+    from those that it gives events to, StandingTold from the registry, and what any router is told of routes. Sends
+    More and Stands to the player, StandingPlayed and PlayedOut to the registry, Perform to components.
+    """
+
+    def __init__(self, *, supervisor: Ref, stage: Stage) -> None:
+        super().__init__(supervisor=supervisor)
+        self._stage = stage
+        self._routes.remembers_trades = False  # what is in it was compared when it was recorded
+        self._player: Ref | None = None
+        self._asked = 0  # scenes that are on their way
+        self._records: deque[Record] = deque()
+        self._has_all = False  # that is to come
+        self._error: WebSocketV6Error | None = None
+        self._runs: dict[Ref, Run] = {}  # that are out
+        self._deferred: deque[object] = deque()  # what was told meanwhile
+        self._is_telling = False  # the registry tells of a standing
+        self._blocked: set[int] = set()  # takers that are full, at a speed
+        self._goals: list[tuple[set[Stream], AwaitData]] = []
+        self._timer: Timer | None = None
+        self._held_up_at: float | None = None
+        self._has_looked = False
+        self._ways = Ways(self._routes)
+
+    def on_start(self) -> None:
+        """Make the stage known."""
+        self._stage.router = self.actor_ref
+        self.after(LOOK, Look())
+
+    # --- what it is told
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message, then play on as far as nothing holds it up."""
+        if self._runs and not isinstance(message, RunOver | Scene | GetHealth | GetLastValues | Look | Rested):
+            for run in self._runs.values():
+                run.is_recalled = True
+            if not isinstance(message, GetInheritance):  # which somebody waits for, and changes nothing
+                self._deferred.append(message)
+                return None
+        answer = self._heed_one(message)
+        self._play()
+        return answer
+
+    def _heed_one(self, message: object) -> object:
+        match message:
+            case RunOver(run):
+                self._run_over(run)
+            case Scene(records, is_last, error):
+                self._asked -= 1
+                self._records.extend(records)
+                self._has_all, self._error = is_last, error
+            case UsePlayer(player) if self._player is None:
+                self._player = player
+                self._refill()
+            case Begin():
+                self._stage.has_begun = True
+            case AwaitData():
+                self._await_data(message)
+            case StandingTold():
+                self._is_telling = False
+            case Look():
+                self._look()
+            case Rested() | PlayOn():
+                pass  # it goes on by itself
+            case _:
+                return self._routed(message)
+        return None
+
+    def _routed(self, message: object) -> object:
+        answer = self._heed(message)
+        self._ways.clear()
+        if isinstance(message, MailboxDrained):
+            self._blocked.discard(message.subscription_id)
+        elif isinstance(message, UseRegistry) and not self._stage.has_begun and self._timer is None:
+            self._held_up_at = time.monotonic()
+        self._hand_over()
+        return answer
+
+    def _await_data(self, message: AwaitData) -> None:
+        missing = {stream for stream in message.streams if not self._has(stream)}
+        self._stage.has_begun = True
+        self._goals.append((missing, message))
+        self._look_at_goals()
+
+    def _has(self, stream: Stream) -> bool:
+        route = self._routes.by_stream.get(stream)
+        return route is not None and route.last is not None
+
+    def _look_at_goals(self) -> None:
+        for goal in list(self._goals):
+            missing, message = goal
+            missing.difference_update([stream for stream in missing if self._has(stream)])
+            if not missing or self._stage.is_over:
+                self._goals.remove(goal)
+                if message.reader is not None:
+                    self._stage.readers.comes(message.reader)  # and is to come back before it goes on
+                message.ready.set(not missing)
+
+    # --- the play
+
+    def _play(self) -> None:
+        """Play on until something holds it up."""
+        stage = self._stage
+        while stage.has_begun and not stage.is_over and not self._is_held_up():
+            self._refill()
+            if not self._records and not self._has_all:
+                return  # the player tells when there is more
+            self._held_up_at = None
+            if stage.is_lockstep:
+                self._step()
+            elif not self._step_at_speed():
+                return
+
+    def _is_held_up(self) -> bool:
+        if self._runs or self._is_telling or self._blocked:
+            return True
+        return self._stage.is_lockstep and not self._stage.readers.have_rested()
+
+    def _step(self) -> None:
+        """Do what comes next: what is due by the recording's time, or a record, or many."""
+        records = self._records
+        due, taker = min(self._timed(), key=lambda one: one[0], default=(NEVER, None))
+        if taker is not None and (not records or due <= records[0].mono_ns):
+            self._stage.mono_ns = max(self._stage.mono_ns, int(due))
+            self._due(taker)
+        elif not records:
+            self._finish_playing()
+        elif not self._play_many(due):
+            record = records.popleft()
+            self._stage.mono_ns = record.mono_ns
+            self._record(record)
+
+    def _timed(self) -> Iterator[tuple[float, Taker]]:
+        """Yield what is due at a time, nanoseconds, and whose it is.
+
+        Who has other timers on the way of data (candles that close, codes that fall silent) joins in here.
+        """
+        for taker in self._routes.mailboxes.values():
+            mailbox = taker.mailbox
+            if isinstance(mailbox, ReplayMailbox) and not mailbox.room and (due := mailbox.due()) is not None:
+                due_ns = _nanoseconds(due)
+                if mailbox.is_pushed or due_ns > self._stage.mono_ns:  # else whoever pulls has not come for it
+                    yield due_ns, taker
+
+    def _due(self, taker: Taker) -> None:
+        mailbox = taker.mailbox
+        assert isinstance(mailbox, ReplayMailbox)
+        if mailbox.is_pushed:
+            self._give({taker.component: self._taken(taker, mailbox)})
+        else:
+            mailbox.wake()
+            tell(taker.component, taker.ready)
+
+    def _record(self, record: Record) -> None:
+        """Play one record, with every care."""
+        value = record.value
+        if isinstance(value, Standing):
+            self._stands(value)
+        elif isinstance(value, Rows):
+            self._note(value)
+            for stream, payload in zip(value.streams, value.payloads, strict=True):
+                self._careful.message(stream, payload, Recorded.of(value, stream))
+            self._careful.seen.clear()
+            self._ways.clear()  # what has begun is plain from now on
+            self._hand_over(value.payloads)
+            self._look_at_goals()
+
+    def _note(self, value: Rows) -> None:
+        stage, count = self._stage, len(value.streams)
+        self._received += count
+        stage.played += count
+        stage.wall_ns = value.received_ns
+
+    def _stands(self, standing: Standing) -> None:
+        if standing.state in NOT_OPEN:
+            self._ways.clear()
+            self._routes.forget(standing.endpoint)
+        self._is_telling = tell(self._registry, StandingPlayed(standing))
+        tell(self._player, Stands(standing))
+
+    def _refill(self) -> None:
+        """Have read what is soon needed."""
+        while not self._has_all and len(self._records) + self._asked * SCENE < AHEAD * SCENE:
+            self._asked += 1
+            tell(self._player, More())
+
+    # --- many records at once
+
+    def _play_many(self, until_ns: float) -> bool:
+        """Give one component all that follows and is for it alone; whether there was any."""
+        records = self._records
+        component, place, count = self._ways.stretch(records, until_ns, RUN)
+        if not place:
+            return False
+        played = [records.popleft() for _ in range(place)]
+        self._received += count
+        self._stage.played += count
+        self._stage.wall_ns = played[-1].value.received_ns  # type: ignore[union-attr]
+        run = Run(self._stage, self.actor_ref, records=played, by_stream=self._routes.by_stream)
+        if component is None or not self._send(component, run):
+            for _ in perform(run, {}, _nothing, _nothing, ()):  # it is for nobody: the last values alone are
+                pass
+        return True
+
+    def _send(self, component: Ref, run: Run) -> bool:
+        if not tell(component, Perform(run)):
+            return False
+        self._runs[component] = run
+        return True
+
+    def _run_over(self, run: Run) -> None:
+        """Take back what was not performed, and do what was put off."""
+        for component, one in list(self._runs.items()):
+            if one is run:
+                del self._runs[component]
+                self._take_back(run)
+        while self._deferred and not self._runs:
+            self._heed_one(self._deferred.popleft())
+
+    def _take_back(self, run: Run) -> None:
+        again = run.records[run.done :]
+        self._delivery.delivered += run.done
+        self._records.extendleft(reversed(again))  # type: ignore[arg-type]
+        count = sum(len(one.value.streams) for one in again)
+        self._received -= count
+        self._stage.played -= count
+
+    # --- one record's events, to whoever takes them
+
+    def _hand_over(self, payloads: Sequence[bytes] = ()) -> None:
+        """Hand over what is pending; in the order of `payloads`, if it is of a record that has several."""
+        delivery = self._delivery
+        if not self._stage.is_lockstep:
+            blocking = [taker for taker in delivery.touched if taker.blocks]
+            delivery.flush()
+            self._blocked.update(taker.subscription_id for taker in blocking if taker.is_full)
+            return
+        given: dict[Ref | None, list[Step]] = {}
+        for taker in delivery.touched:
+            mailbox, (events, taker.pending) = taker.mailbox, (taker.pending, [])
+            assert isinstance(mailbox, ReplayMailbox)  # nobody records, or serves, what is a recording
+            must_wake = mailbox.put_many(events)
+            if mailbox.is_pushed:
+                given.setdefault(taker.component, []).extend(self._taken(taker, mailbox))
+            elif must_wake:
+                tell(taker.component, taker.ready)
+        delivery.touched.clear()
+        delivery.flush()
+        if len(payloads) > 1:
+            places = {id(payload): place for place, payload in enumerate(payloads)}
+            for steps in given.values():
+                steps.sort(key=lambda step: places.get(id(getattr(step[1], "_payload", None)), -1))
+        self._give(given)
+
+    def _taken(self, taker: Taker, mailbox: ReplayMailbox) -> list[Step]:
+        """Return what a mailbox hands out now, as if its component had come for it at once."""
+        steps: list[Step] = []
+        while events := mailbox.take_many(0.0, RUN):
+            # No lists of markets are played, so nothing tells of them.
+            steps += [(None, event, taker) for event in cast(Sequence[Delivered], events)]
+        if (overflow := mailbox.overflow(0.0)) is not None:
+            tell(taker.component, Overflowed(taker.subscription_id, overflow))
+        if mailbox.error is not None:
+            tell(taker.component, Ready(taker.subscription_id))  # it finds out how it has ended
+        return steps
+
+    def _give(self, given: dict[Ref | None, list[Step]]) -> None:
+        for component, steps in given.items():
+            if component is not None and steps:
+                self._send(component, Run(self._stage, self.actor_ref, steps=steps))
+
+    # --- at a speed
+
+    def _step_at_speed(self) -> bool:
+        """Play the next record if it is time; whether there may be more to do."""
+        stage = self._stage
+        if not self._records:
+            self._finish_playing()
+            return False
+        record = self._records[0]
+        moment = record.mono_ns / 1e9
+        if not stage.mono_ns:
+            stage.set_out(moment)
+        due = stage.wall(moment)
+        if due > time.monotonic():
+            if self._timer is None or self._timer.message is None or self._timer.due != due:
+                self._timer = self.at(due, PlayOn())
+            return False
+        stage.mono_ns = record.mono_ns
+        self._record(self._records.popleft())
+        return True
+
+    # --- its end, and who holds it up
+
+    def _finish_playing(self) -> None:
+        self._stage.is_over = True
+        self._look_at_goals()
+        tell(self._registry, PlayedOut(self._error))
+
+    def _look(self) -> None:
+        self.after(LOOK, Look())
+        for component, run in list(self._runs.items()):
+            if not component.is_alive():  # it has ended before it could begin
+                self._run_over(run)
+        stage, now = self._stage, time.monotonic()
+        if stage.is_over:
+            return
+        busy = stage.readers.busy() if stage.is_lockstep else []
+        if self._held_up_at is None:
+            self._held_up_at, self._has_looked = now, False
+        waited = now - self._held_up_at
+        if self._has_looked:
+            return
+        if not stage.has_begun and self._routes.mailboxes and waited > UNREADY:
+            self._has_looked = True
+            logger.warning(
+                "the recording waits until the program is ready: call run() or wait_ready(), pull from a subscription, "
+                "or say Config.replay(..., start='subscribe')"
+            )
+        elif stage.has_begun and waited > PATIENCE and (busy or self._runs):
+            self._has_looked = True
+            who = busy or ["a callback that has not returned"]
+            logger.warning("the recording waits, for %.0f s, for %s", waited, ", ".join(who))
+
+
+def _nanoseconds(moment: float) -> int:
+    """Return the first whole nanosecond that is not before `moment`, as a clock of floats has it."""
+    found = round(moment * 1e9)
+    return found if found / 1e9 >= moment else found + 1
+
+
+def _nothing(*_: object) -> None:
+    """Stand for a callback that nobody has."""

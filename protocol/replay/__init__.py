@@ -1,0 +1,1 @@
+"""Recordings played through the engine: which file, what of it, and what it says of itself."""

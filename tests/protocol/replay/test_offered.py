@@ -1,0 +1,44 @@
+"""What a recording can play of what is asked for as if it were live."""
+
+from decimal import Decimal
+
+import pytest
+
+from websocket_v6 import LocalProtocolError
+from websocket_v6.protocol.exchange.wants import (
+    Closing,
+    candle_want,
+    my_asset_want,
+    my_order_want,
+    orderbook_want,
+    ticker_want,
+)
+from websocket_v6.protocol.replay.offered import as_recorded
+
+STREAMS = ("ticker KRW-ETH", "ticker KRW-BTC", "trade KRW-XRP", "ticker BTC-ETH", "ticker USDT-BTC")
+
+
+def test_a_pattern_stands_for_what_was_recorded_of_its_type() -> None:
+    assert as_recorded(ticker_want("KRW-*"), STREAMS) == ticker_want(["KRW-BTC", "KRW-ETH"])
+    named = as_recorded(ticker_want(["KRW-XRP", "KRW-*", "BTC-*"]), STREAMS)
+    assert named == ticker_want(["KRW-XRP", "BTC-ETH", "KRW-BTC", "KRW-ETH"])
+
+
+def test_a_pattern_of_which_nothing_was_recorded_is_an_error_that_names_it() -> None:
+    with pytest.raises(LocalProtocolError, match=r"nothing was recorded of trade BTC-\*"):
+        as_recorded(ticker_want("BTC-*")._replace(type="trade"), STREAMS)
+
+
+def test_closed_candles_are_refused() -> None:
+    with pytest.raises(LocalProtocolError, match="without closed"):
+        as_recorded(candle_want(["KRW-BTC"], closing=Closing()), STREAMS)
+
+
+def test_nobody_is_asked_about_the_account() -> None:
+    assert as_recorded(my_order_want(reconcile=True), STREAMS) == my_order_want()
+    assert as_recorded(my_asset_want(reconcile=True), STREAMS) == my_asset_want()
+
+
+def test_everything_else_is_as_it_was_asked_for() -> None:
+    for want in (ticker_want(["KRW-BTC"]), orderbook_want(["KRW-BTC"], depth=5, level=Decimal(10000))):
+        assert as_recorded(want, STREAMS) == want

@@ -1,0 +1,130 @@
+"""What of a recording is played, as tables of values in and values out."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.replays import SECOND, START, header, market, opened, rows, trade
+from websocket_v6.protocol.recording.records import REPLAYED, Hole, KeyState, Record, Rows, Standing, Wants
+from websocket_v6.protocol.recording.writer import Header
+from websocket_v6.protocol.replay.playback import NO_FILE, Playback
+
+
+def at(seconds: float) -> int:
+    return START + int(seconds * SECOND)
+
+
+def play(playback: Playback, *files: tuple[Header, list[tuple[float, Any]]], piece: int = 1000) -> list[Record]:
+    """Return what is played of files whose monotonic clock begins with their own time."""
+    played: list[Record] = []
+    for head, values in files:
+        played += playback.begin(head)
+        records = [Record(head.mono_ns + at(time) - head.wall_ns, value) for time, value in values]
+        for place in range(0, len(records), piece):
+            played += playback.receive(records[place : place + piece])
+    return played + list(playback.finish())
+
+
+def texts(records: list[Record]) -> list[str]:
+    """Return records in short."""
+    found = []
+    for record in records:
+        match record.value:
+            case Rows(epoch, _, marks, streams, _):
+                found.append(f"{'again ' if marks & REPLAYED else ''}{len(streams)} of {epoch}")
+            case Standing(_, state, epoch):
+                found.append(f"{state} {epoch}")
+    return found
+
+
+FIRST = [(0.0, KeyState([], 0)), (0.0, Wants([])), opened(), rows(1, trade("KRW-BTC", 1, 1))]
+
+
+def test_a_file_is_played_but_for_what_is_said_again() -> None:
+    again = [(2.0, KeyState([opened()[1]], 1)), rows(2, trade("KRW-BTC", 1, 1), marks=REPLAYED)]
+    playback = Playback()
+    played = play(playback, (header(), [*FIRST, *again, rows(3, trade("KRW-BTC", 3, 2))]))
+    assert texts(played) == ["open 1", "1 of 1", "1 of 1"]
+    assert (playback.messages, playback.wall_ns) == (2, at(3))
+
+
+def test_a_file_that_begins_in_the_middle_begins_with_its_key_state() -> None:
+    again = [(2.0, KeyState([opened()[1]], 1)), rows(2, trade("KRW-BTC", 1, 1), marks=REPLAYED)]
+    played = play(Playback(), (header("two", "one", 2), [*again, rows(3, trade("KRW-BTC", 3, 2))]))
+    assert texts(played) == ["open 1", "again 1 of 1", "1 of 1"]
+
+
+def test_of_a_file_that_goes_on_nothing_is_said_again() -> None:
+    again = [(2.0, KeyState([opened()[1]], 1)), rows(2, trade("KRW-BTC", 1, 1), marks=REPLAYED)]
+    second = header("two", "one", 2), [*again, rows(3, trade("KRW-BTC", 3, 2))]
+    played = play(Playback(), (header(), FIRST), second)
+    assert texts(played) == ["open 1", "1 of 1", "1 of 1"]
+
+
+def test_a_file_that_is_missing_is_a_gap_and_its_clock_another_one() -> None:
+    again = [(9.0, KeyState([opened(8, 4)[1]], 0))]
+    third = header("three", "two", 9, mono=0), [*again, rows(10, trade("KRW-BTC", 10, 2), epoch=4)]
+    played = play(Playback(), (header(), FIRST), third)
+    assert texts(played) == ["open 1", "1 of 1", "lost 1", "open 2", "open 5", "1 of 5"]
+    lost = played[2].value
+    assert isinstance(lost, Standing)
+    assert (lost.reason, lost.at_ns) == (NO_FILE, at(1))
+    times = [record.mono_ns for record in played]
+    assert times == sorted(times)
+    assert times[-1] - times[1] == 9 * SECOND
+
+
+def test_a_hole_raises_the_epoch_of_what_was_open() -> None:
+    hole = 2.0, Hole(at(1), at(2), None, "broken")
+    played = play(Playback(), (header(), [*FIRST, hole, rows(3, trade("KRW-BTC", 3, 2)), opened(4, 2)]))
+    assert texts(played) == ["open 1", "1 of 1", "lost 1", "open 2", "1 of 2", "open 3"]
+    again = played[3].value
+    assert isinstance(again, Standing)
+    assert (again.gap_started_ns, again.gap_ended_ns) == (at(1), at(2))
+
+
+def test_a_clock_that_steps_back_changes_no_order() -> None:
+    values = [*FIRST, (2.0, rows(-3600, trade("KRW-BTC", 2, 2))[1]), (3.0, rows(-3599, trade("KRW-BTC", 3, 3))[1])]
+    assert len(play(Playback(), (header(), values))) == 4
+    # From a moment on: what follows the first that reaches it, whatever its clock says.
+    part = play(Playback(from_ns=at(1)), (header(), values))
+    assert texts(part) == ["open 1", "1 of 1", "1 of 1", "1 of 1"]
+
+
+def test_from_a_moment_on_each_stream_begins_with_its_last_value() -> None:
+    values = [
+        *FIRST,
+        rows(2, trade("KRW-BTC", 2, 2)),
+        (2.0, rows(2, ("myOrder KRW-BTC", {}))[1]),
+        opened(2.5, 3),
+        rows(3, trade("KRW-ETH", 3, 3), epoch=3),
+        rows(4, trade("KRW-BTC", 4, 4), epoch=3),
+    ]
+    playback = Playback(from_ns=at(4))
+    played = play(playback, (header(), values))
+    assert texts(played) == ["open 3", "again 1 of 1", "again 1 of 3", "1 of 3"]
+    lost = [*values[:5], (2.2, Standing("public", "lost", 1, at(2.2))), *values[7:]]
+    assert texts(play(Playback(from_ns=at(4)), (header(), lost))) == ["lost 1", "again 1 of 3", "1 of 3"]
+    assert texts(play(Playback(from_ns=at(9)), (header(), values))) == ["open 3", "again 1 of 3", "again 1 of 3"]
+
+
+def test_until_a_moment_and_no_further() -> None:
+    playback = Playback(to_ns=at(3))
+    assert texts(play(playback, (header(), [*FIRST, rows(3, trade("KRW-BTC", 3, 3)), opened(3.5, 2)]))) == [
+        "open 1",
+        "1 of 1",
+    ]
+    assert playback.is_over
+
+
+@given(st.integers(1, 50), st.floats(0, 16), st.floats(0, 16))
+def test_in_pieces_of_any_size_it_is_the_same(piece: int, since: float, until: float) -> None:
+    values = market(40, every=0.4)
+    whole = play(Playback(), (header(), values))
+    assert play(Playback(), (header(), values), piece=piece) == whole
+    part = play(Playback(at(since), at(until)), (header(), values), piece=piece)
+    tail = [one for one in part if isinstance(one.value, Rows) and not one.value.marks]
+    assert tail == [
+        one for one in whole if isinstance(one.value, Rows) and at(since) <= one.value.received_ns < at(until)
+    ]
