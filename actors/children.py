@@ -19,6 +19,7 @@ from .demand.registry import Registry, RegistryInheritance
 from .gaps.backfill import Backfill
 from .jwt import Jwt
 from .membership.membership import Membership
+from .membership.place import Survey, no_survey
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
@@ -65,7 +66,10 @@ class Family:
     What outlives a child (the components' wants, epochs, the keys) it leaves here as its inheritance.
     """
 
-    def __init__(self, config: Config, folder: Path | None, owner: Ref, *, serves: bool) -> None:
+    def __init__(
+        self, config: Config, folder: Path | None, owner: Ref, *, serves: bool, survey: Survey = no_survey
+    ) -> None:
+        self._survey = survey
         self.refs: dict[str, Ref] = {}
         # The children themselves: one whose thread has ended is held by nobody else, and what it leaves is wanted.
         self._actors: dict[str, Actor | None] = {}
@@ -147,6 +151,7 @@ class Family:
             supervisor=self._owner,
             start_server=functools.partial(Server.start, config=config, registry=registry, router=router),
             serves=self._serves,
+            survey=self._survey,
         )
 
     def _introduce(self, registry: Ref, inherited: RegistryInheritance | None) -> None:

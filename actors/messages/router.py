@@ -23,6 +23,7 @@ __all__ = [
     "Attach",
     "Beat",
     "Convey",
+    "CountStreams",
     "DropRoutes",
     "Filled",
     "GetLastValues",
@@ -159,6 +160,10 @@ class Malformed(NamedTuple):
     stream: Stream
     problem: str
     key: tuple[int, int]
+
+
+class CountStreams(NamedTuple):
+    """Answer with how many messages each stream had, counted from the first question on."""
 
 
 class GetLastValues(NamedTuple):

@@ -31,7 +31,7 @@ __all__ = [
     "encode_rows",
 ]
 
-SUBPROTOCOL = "v6.1"  # rises with every change of what is said here
+SUBPROTOCOL = "v6.2"  # rises with every change of what is said here
 MAX_WORD = 64 * 1024 * 1024  # bytes: the greatest single message, and room
 _MAX_REFUSED = 200_000  # as many as a guest can ask for
 _ROWS = 1

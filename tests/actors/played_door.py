@@ -32,7 +32,7 @@ class PlayedDoor:
         self.came: queue.SimpleQueue[ServerConnection] = queue.SimpleQueue()
         self.said: queue.SimpleQueue[Any] = queue.SimpleQueue()
         options: dict[str, Any] = {
-            "subprotocols": [Subprotocol("v6.1")],
+            "subprotocols": [Subprotocol("v6.2")],
             "process_request": self._judge,
             "process_response": self._answer,
             "compression": None,

@@ -74,11 +74,11 @@ def seeds() -> Iterator[bytes]:
     """Yield inputs to begin with: openings, agreements and refusals as they are known, and all of them together."""
     accept = handshake.accept_for(KEY)
     heads = [
-        f"Sec-WebSocket-Accept: {accept}\nSec-WebSocket-Protocol: v6.1",
+        f"Sec-WebSocket-Accept: {accept}\nSec-WebSocket-Protocol: v6.2",
         f"Sec-WebSocket-Accept: {accept}\nSec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10",
         f'Sec-WebSocket-Accept: {accept}\nSec-WebSocket-Extensions: a; b="c\\"d", permessage-deflate, a, a, a, a',
         f"Sec-WebSocket-Accept: {accept}\nSec-WebSocket-Extensions: {'a,' * 1_500}",
-        f"X-V6-Auth: {door.auth(DOOR.key, 'host', '0' * 32)}\nX-V6-Term: 7\nSec-WebSocket-Protocol: v6.1",
+        f"X-V6-Auth: {door.auth(DOOR.key, 'host', '0' * 32)}\nX-V6-Term: 7\nSec-WebSocket-Protocol: v6.2",
         f"X-V6-Auth: {door.auth(DOOR.key, 'guest', '0' * 32)}\nX-V6-Nonce: {'0' * 32}",
         "Retry-After: 120\nDate: Sun, 06 Nov 1994 08:49:37 GMT",
         "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\nDate: Sun, 06 Nov 1994 08:49:37 GMT",

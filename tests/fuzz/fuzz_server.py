@@ -157,7 +157,7 @@ def seeds() -> Iterator[bytes]:
     )
     more = [
         "",
-        f"Sec-WebSocket-Extensions: {OFFER}\r\nSec-WebSocket-Protocol: v6.1\r\n",
+        f"Sec-WebSocket-Extensions: {OFFER}\r\nSec-WebSocket-Protocol: v6.2\r\n",
         'Sec-WebSocket-Extensions: x; a="b", permessage-deflate; server_max_window_bits=10\r\nOrigin: http://a\r\n',
         "Sec-WebSocket-Extensions: permessage-deflate;\r\nContent-Length: 0\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -142,18 +142,30 @@ def _serve(
 
 @app.command("top")
 def _top(
-    url: Annotated[str, typer.Argument(metavar="[URL]", help="The page of a host.")] = "http://127.0.0.1:8080",
+    page: Annotated[
+        str | None, typer.Argument(metavar="[PAGE]", help="The page of a host with a port, such as http://host:8080.")
+    ] = None,
     token_file: Annotated[Path | None, typer.Option(help="What the host was given as --token-file.")] = None,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="End after so long; by default at q or Ctrl-C.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a second.")] = False,
+    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
 ) -> None:
-    """See what a host (`serve --port 8080`) is doing, live."""
-    from .top import Top, top, top_json
+    """See what the host of this user's programs is doing, live; with PAGE a host with a port."""
+    from .host_door import HostDoor
+    from .top import HostPage, top, top_json
 
-    with _ends_well():
-        host = Top(url, Config.from_env(), token_file)
+    if page is None and token_file is not None:
+        raise typer.BadParameter("--token-file goes with a PAGE")
+    if page is not None and url is not None:
+        raise typer.BadParameter("give a PAGE or --url, not both")
+    with _ends_well(), ExitStack() as stack:
+        host: HostDoor | HostPage
+        if page is None:
+            host = stack.enter_context(HostDoor(_config(url)))
+        else:
+            host = HostPage(page, Config.from_env(), token_file)
         if as_json:
             top_json(host, sys.stdout, seconds)
         else:

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 
-__all__ = ["Quote", "count_text", "percent_text", "price_text", "quote_of", "seconds_text"]
+__all__ = ["Quote", "amount_text", "count_text", "percent_text", "price_text", "quote_of", "seconds_text"]
+
+_STEPS = (("T", 10**12), ("B", 10**9), ("M", 10**6), ("K", 10**3))
 
 
 class Quote(NamedTuple):
@@ -54,6 +56,20 @@ def price_text(value: Decimal | None) -> str:
         return "-"
     text = f"{value:,f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def amount_text(value: Decimal | None) -> str:
+    """Write about how much it is, in five characters or a few more: 1.23 T, 456 M, 7.8."""
+    if value is None:
+        return "-"
+    for letter, step in _STEPS:
+        if abs(value) >= step:
+            return f"{value / step:.{_decimals(value / step)}f} {letter}"
+    return f"{value:.{_decimals(value)}f}"
+
+
+def _decimals(value: Decimal) -> int:
+    return 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
 
 
 def percent_text(fraction: Decimal | None) -> str:

@@ -21,12 +21,12 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.server.network import WILDCARDS, Network, web_url
 from websocket_v6.proxy import WebSocketClientProxy
+from websocket_v6.state import host_state
 from websocket_v6.termination import Signals
 
 from ..actors.membership.place import Role
 from ..actors.server.network_server import ShowState
 from .board import Meter
-from .page_state import page_state
 from .quote import count_text
 from .readiness import unready
 from .screen import PERIOD, Screen
@@ -96,7 +96,8 @@ class _Host(NamedTuple):
             if self.service.address and now >= due:
                 due = now + STATE_PERIOD - period / 2
                 rate = meter.rate(now, health.counters.received)
-                state = page_state(health, self.config.url, rate, began)
+                components, counts = self.service.components(), self.service.stream_counts()
+                state = host_state(health, self.config.url, rate, began, components, counts)
                 self.service.show(ShowState(state, measure(health), "\n".join(unready(health))))
             yield health
             try:

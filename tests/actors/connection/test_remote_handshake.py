@@ -36,7 +36,7 @@ CONFIG = Config(
 
 
 def open_to(request: bytes) -> bytes:
-    return answered(accept_of(key_of(request)), "Sec-WebSocket-Protocol: v6.1")
+    return answered(accept_of(key_of(request)), "Sec-WebSocket-Protocol: v6.2")
 
 
 def refuse(status: str, *headers: str, body: str = "") -> Answer:
@@ -124,7 +124,7 @@ def test_the_token_and_the_versions_are_said(roads: Callable[..., Road], keys: R
     opening.close()
     (headers,) = road.heard()
     assert headers["authorization"] == f"Bearer {TOKEN}"
-    assert headers["sec-websocket-protocol"] == "v6.1"
+    assert headers["sec-websocket-protocol"] == "v6.2"
     assert "origin" not in headers
     assert opening.keys == 0, "none were shown"
 

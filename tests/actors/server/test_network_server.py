@@ -126,8 +126,8 @@ def test_what_the_router_brings_goes_to_whom_it_is_for(door: Make) -> None:
 
 def test_a_host_of_another_machine_gets_rows(door: Make) -> None:
     one = door()
-    host = one.client(subprotocols=[Subprotocol("v6.1")], additional_headers={"X-V6-Nonce": "0" * 32})
-    assert host.subprotocol == "v6.1"
+    host = one.client(subprotocols=[Subprotocol("v6.2")], additional_headers={"X-V6-Nonce": "0" * 32})
+    assert host.subprotocol == "v6.2"
     host.send(REQUEST)
     way = one.asked()
     way.mouth.deliver([(way, [EVENT])])

@@ -31,7 +31,7 @@ def read(headers: dict[str, str]) -> dict[str, str]:
 
 
 def answer(**changes: str) -> dict[str, str]:
-    good = {AUTH: auth(DOOR.key, "host", ONCE), TERM: "7", "Sec-WebSocket-Protocol": "v6.1"}
+    good = {AUTH: auth(DOOR.key, "host", ONCE), TERM: "7", "Sec-WebSocket-Protocol": "v6.2"}
     return read(good) | changes
 
 
