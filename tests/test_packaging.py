@@ -17,6 +17,8 @@ from tests.conftest import ROOT
 # Package -> its folder; the last two are links in the first.
 FOLDERS = {"websocket_v6": "websocket_v6", "websocket_v6.actors": "actors", "websocket_v6.protocol": "protocol"}
 LINKS = {"websocket_v6/actors": "../actors", "websocket_v6/protocol": "../protocol"}
+CATALOGUE = "websocket_v6/cli/locale/ko/LC_MESSAGES/websocket_v6"
+DATA = ("websocket_v6/page.html", "websocket_v6/py.typed", f"{CATALOGUE}.mo", f"{CATALOGUE}.po")
 TIMEOUT = 120
 
 CHECK = """
@@ -107,9 +109,7 @@ def test_a_wheel_from_a_checkout_without_links(checkout: Path, tmp_path: Path) -
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
-    assert sorted(names) == sorted([*files(checkout), "websocket_v6/page.html", "websocket_v6/py.typed"]), (
-        "nothing is missing, nothing is twice"
-    )
+    assert sorted(names) == sorted([*files(checkout), *DATA]), "nothing is missing, nothing is twice"
     pip("install", "--target", tmp_path / "target", wheel, folder=tmp_path)
     check_installed(tmp_path / "target", tmp_path)
 
@@ -122,7 +122,7 @@ def test_an_sdist_from_a_checkout_without_links(checkout: Path, tmp_path: Path) 
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
     assert "actors/supervisor.py" in names
-    assert {"websocket_v6/page.html", "websocket_v6/py.typed"} <= set(names)
+    assert set(DATA) <= set(names)
     assert not any(name.startswith(tuple(LINKS)) for name in names)
     pip("install", "--no-build-isolation", "--target", tmp_path / "target", sdist, folder=tmp_path)
     check_installed(tmp_path / "target", tmp_path)

@@ -6,6 +6,7 @@ says, in errors and in the log, is English everywhere: it can be searched for, a
 
 import gettext
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def asked_for(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
             wanted = value if sign else next(iter(arguments[at + 1 : at + 2]), "")
             return wanted if wanted in LANGUAGES else "en"
     chosen = next((environment[name] for name in _VARIABLES if environment.get(name)), "")
-    return next((one for one in LANGUAGES if chosen.replace("-", "_").split("_")[0].lower() == one), "en")
+    first = re.split("[:_.@-]", chosen)[0].lower()  # of ko_KR.UTF-8, ko-KR, ko:en
+    return first if first in LANGUAGES else "en"
 
 
 def speak(language: str) -> None:

@@ -1,6 +1,7 @@
 """What one event says in a table: a price, a change, a remark; and how numbers are written there."""
 
 from decimal import Decimal
+from gettext import gettext as _
 from typing import NamedTuple
 
 from websocket_v6.protocol.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
@@ -26,7 +27,7 @@ def quote_of(event: Event) -> Quote | None:
             remark = "" if turnover is None else f"24h {price_text(turnover.quantize(Decimal(1)))}"
             return Quote(event.trade_price, event.signed_change_rate, remark)
         case TradeEvent():
-            side = "bought" if event.ask_bid == "BID" else "sold"
+            side = _("bought") if event.ask_bid == "BID" else _("sold")
             change = _change(event.prev_closing_price, event.trade_price)
             return Quote(event.trade_price, change, f"{side} {price_text(event.trade_volume)}")
         case CandleEvent():
@@ -41,9 +42,13 @@ def quote_of(event: Event) -> Quote | None:
 def _book_quote(event: OrderbookEvent) -> Quote:
     best = event.orderbook_units[0] if event.orderbook_units else None
     if best is None:
-        return Quote(None, None, "empty")
+        return Quote(None, None, _("empty"))
     bid, ask = best.bid_price, best.ask_price
-    return Quote(bid or None, None, f"ask {price_text(ask or None)}, {len(event.orderbook_units)} levels")
+    return Quote(
+        bid or None,
+        None,
+        _("ask {price}, {count} levels").format(price=price_text(ask or None), count=len(event.orderbook_units)),
+    )
 
 
 def _change(before: Decimal | None, now: Decimal | None) -> Decimal | None:
@@ -77,9 +82,9 @@ def percent_text(fraction: Decimal | None) -> str:
     return "" if fraction is None else f"{fraction * 100:+.2f} %"
 
 
-def count_text(count: int, noun: str, plural: str = "") -> str:
+def count_text(count: int, noun: str, plural: str) -> str:
     """Write a number with its noun: 1 request, 1,234 messages."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+    return f"{count:,} {noun if count == 1 else plural}"
 
 
 def seconds_text(seconds: float | None) -> str:

@@ -132,7 +132,7 @@ def read_candles(body: bytes) -> dict[str, _Kept]:
             for row in rows
         }
     except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
-        raise RemoteProtocolError("what REST answered is no list of candles") from None
+        raise RemoteProtocolError(_("what REST answered is no list of candles")) from None
 
 
 def _scale(low: Decimal, high: Decimal, at: int, rows: int, newest: Decimal) -> str:
