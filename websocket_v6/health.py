@@ -84,6 +84,11 @@ class Health(NamedTuple):
     those of both that were too slow. `restarts` says which parts of the engine failed a short while ago, or are
     not there now: what these would say is left out, or 0, until they are started again. `delays` are how long live
     messages were on their way from the exchange, by endpoint: counts up to each of some bounds.
+
+    >>> ticker = proxy.subscribe_ticker("KRW-BTC").get(timeout=5.0)
+    >>> health = proxy.health()
+    >>> health.role, [one.state for one in health.connections if one.endpoint == "public"]
+    ('embedded', ['open'])
     """
 
     role: str
