@@ -6,6 +6,7 @@ prices itself, ten times a second, with `last`: no callback, no queue, no lock, 
     python examples/price_window.py KRW-BTC KRW-ETH
 """
 
+import contextlib
 import signal
 import sys
 import tkinter as tk
@@ -42,7 +43,7 @@ class Window:
         self._table.tag_configure("up", foreground="green4")
         self._table.tag_configure("down", foreground="red3")
         self._table.pack(fill="both", expand=True)
-        self._refresh()
+        self.root.after(0, self._refresh)
 
     def _refresh(self) -> None:
         for code in self._table.get_children():
@@ -66,4 +67,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(KeyboardInterrupt):
+        main()
