@@ -108,7 +108,7 @@ dist: $(VENV)/.with-dist  ## Build what would be released into dist/, and check 
 # Of a fresh environment with the wheel and what it needs, nothing of a developer's.
 sbom: $(VENV)/.with-dist dist  ## A software bill of materials (CycloneDX) of an install: dist/sbom.json
 	rm -rf build/sbom && $(PYTHON) -m venv build/sbom
-	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check "$$(ls dist/*.whl)[cli,metrics,proxy,record]"
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check "$$(ls dist/*.whl)[cli,logs,metrics,proxy,record]"
 	$(BIN)/python -m cyclonedx_py environment --output-reproducible --of JSON -o dist/sbom.json build/sbom/bin/python
 
 clean:  ## Remove what make made

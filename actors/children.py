@@ -20,6 +20,7 @@ from .gaps.backfill import Backfill
 from .gaps.reconciler import Reconciler
 from .jwt import Jwt
 from .membership.membership import Membership
+from .membership.place import Survey, no_survey
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
@@ -75,8 +76,16 @@ class Family:
     """
 
     def __init__(
-        self, config: Config, folder: Path | None, owner: Ref, *, serves: bool, stage: Stage | None = None
+        self,
+        config: Config,
+        folder: Path | None,
+        owner: Ref,
+        *,
+        serves: bool,
+        stage: Stage | None = None,
+        survey: Survey = no_survey,
     ) -> None:
+        self._survey = survey
         self.refs: dict[str, Ref] = {}
         # The children themselves: one whose thread has ended is held by nobody else, and what it leaves is wanted.
         self._actors: dict[str, Actor | None] = {}
@@ -175,6 +184,7 @@ class Family:
             supervisor=self._owner,
             start_server=functools.partial(Server.start, config=config, registry=registry, router=router),
             serves=self._serves,
+            survey=self._survey,
         )
 
     def _introduce(self, registry: Ref, inherited: RegistryInheritance | None) -> None:

@@ -27,7 +27,7 @@ from .boot_clock import clock
 from .children import ORDER, WITH, Children, Family
 from .failures import Hang, failed_event, log_trouble
 from .jwt import KeysReplaced
-from .membership.place import HandOver, Placed, Role
+from .membership.place import HandOver, Placed, Role, Survey, no_survey
 from .messages.common import Ref
 from .messages.component import PartFailed
 from .messages.connection import KeysChanged
@@ -104,13 +104,14 @@ class Supervisor(Actor):
         serves: bool = False,
         legacy: Legacy | None = None,
         stage: Stage | None = None,
+        survey: Survey = no_survey,
     ) -> None:
         super().__init__()
         self._config = config
         self._shares = folder is not None
         self._place = Placed(Role.LOOKING if self._shares else Role.EMBEDDED)
         self._awaiting: list[pykka.Future[Placed]] = []
-        self._family = Family(config, folder, self.actor_ref, serves=serves, stage=stage)
+        self._family = Family(config, folder, self.actor_ref, serves=serves, stage=stage, survey=survey)
         self._last_jwt: Ref | None = None
         self._sources = Sources(config, self.actor_ref, self._neighbours, self._attempt, self._note)
         self._restarts = Restarts(random.random)

@@ -5,9 +5,11 @@ workers that are forked, which share one connection to the exchange. A code is s
 
     pip install flask
     flask --app examples/flask_prices.py run
+    gunicorn --preload --workers 3 --chdir examples 'flask_prices:create_app()'
     curl http://127.0.0.1:5000/price/KRW-BTC
 """
 
+import os
 import threading
 from typing import Any
 
@@ -62,6 +64,11 @@ def create_app(prices: Prices | None = None) -> Flask:
             ticker = prices.get(code.upper())
         except (LocalProtocolError, UnknownCodeError) as error:
             return {"error": str(error)}, 404
-        return {"code": ticker.symbol, "price": str(ticker.trade_price), "timestamp": ticker.timestamp}, 200
+        return {
+            "code": ticker.symbol,
+            "price": str(ticker.trade_price),
+            "timestamp": ticker.timestamp,
+            "pid": os.getpid(),  # which of the workers
+        }, 200
 
     return app

@@ -123,6 +123,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     Raises:
         ConfigError: if a value makes no sense.
+
+    >>> config = Config(url=sim.url, mode="embedded", redundancy=2)
+    >>> config.redundancy, config.region
+    (2, 'kr')
     """
 
     access_key: str | Secret | None = None

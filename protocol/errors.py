@@ -48,21 +48,40 @@ __all__ = [
 
 
 class WebSocketV6Error(Exception):
-    """Base of all errors raised or reported by this project."""
+    """Base of all errors raised or reported by this project.
+
+    >>> try:
+    ...     proxy.subscribe_ticker("nonsense!")
+    ... except WebSocketV6Error as error:
+    ...     print(type(error).__name__)
+    LocalProtocolError
+    """
 
 
 class ProtocolError(WebSocketV6Error):
-    """A rule of the exchange or of RFC 6455 was broken."""
+    """A rule of the exchange or of RFC 6455 was broken.
+
+    >>> issubclass(LocalProtocolError, ProtocolError), issubclass(RemoteProtocolError, ProtocolError)
+    (True, True)
+    """
 
 
 class LocalProtocolError(ProtocolError):
-    """What was asked for is not allowed; nothing was sent."""
+    """What was asked for is not allowed; nothing was sent.
+
+    >>> proxy.subscribe_orderbook("KRW-BTC", depth=7)
+    Traceback (most recent call last):
+    websocket_v6.protocol.errors.LocalProtocolError: depth=7 ...
+    """
 
 
 class RemoteProtocolError(ProtocolError):
     """The peer sent what it must not send.
 
     `close_code` is the RFC 6455 close code that answers it, `None` where the connection goes on.
+
+    >>> RemoteProtocolError("a frame with a reserved bit", close_code=1002).close_code
+    1002
     """
 
     def __init__(self, message: str, *, close_code: int | None = None) -> None:
@@ -74,6 +93,10 @@ class ExchangeError(RemoteProtocolError):
     """The exchange answered with `{"error": {"name": ..., "message": ...}}` and closed the connection.
 
     `name` and `text` are its own, cut and fit to be told.
+
+    >>> error = ExchangeError("WRONG_FORMAT", "Format is wrong.")
+    >>> error.name, error.text
+    ('WRONG_FORMAT', 'Format is wrong.')
     """
 
     def __init__(self, name: str, text: str) -> None:
@@ -90,6 +113,12 @@ class TransportError(WebSocketV6Error):
     """There is no connection to the exchange; the engine goes on trying unless it says otherwise.
 
     `retry_after` is seconds to wait, if the exchange said so.
+
+    >>> def on_error(error):
+    ...     if isinstance(error, TransportError) and error.retry_after is not None:
+    ...         print(f"the exchange asks for {error.retry_after:g} s of patience")
+    >>> on_error(TransportError("blocked", retry_after=30))
+    the exchange asks for 30 s of patience
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -98,7 +127,11 @@ class TransportError(WebSocketV6Error):
 
 
 class RateLimitedError(TransportError):
-    """The exchange refused the connection with HTTP 429 or 418."""
+    """The exchange refused the connection with HTTP 429 or 418.
+
+    >>> RateLimitedError("too many", status=418, retry_after=60).status  # 418: the address is blocked for a while
+    418
+    """
 
     def __init__(self, message: str, *, status: int = 429, retry_after: float | None = None) -> None:
         super().__init__(message, retry_after=retry_after)
@@ -106,7 +139,13 @@ class RateLimitedError(TransportError):
 
 
 class AuthenticationError(WebSocketV6Error):
-    """Keys are missing, or the exchange refused them; `name` is its own word for it, such as `jwt_verification`."""
+    """Keys are missing, or the exchange refused them; `name` is its own word for it, such as `jwt_verification`.
+
+    >>> with WebSocketClientProxy("no_keys", config=Config(url=sim.url, mode="embedded")) as stranger:
+    ...     stranger.subscribe_my_order()
+    Traceback (most recent call last):
+    websocket_v6.protocol.errors.AuthenticationError: ... needs API keys: ...
+    """
 
     def __init__(self, message: str, *, name: str | None = None) -> None:
         super().__init__(message)
@@ -114,11 +153,25 @@ class AuthenticationError(WebSocketV6Error):
 
 
 class StreamError(WebSocketV6Error):
-    """One component's stream cannot be served; the streams of other components go on."""
+    """One component's stream cannot be served; the streams of other components go on.
+
+    >>> def on_error(error):
+    ...     if isinstance(error, StreamError):
+    ...         print("not served:", type(error).__name__)
+    >>> on_error(UnknownCodeError("nothing comes", codes=["KRW-NOPE"]))
+    not served: UnknownCodeError
+    """
 
 
 class UnknownCodeError(StreamError):
-    """The exchange sends nothing for `codes`: unknown, delisted, or a price level it does not support."""
+    """The exchange sends nothing for `codes`: unknown, delisted, or a price level it does not support.
+
+    >>> try:
+    ...     proxy.get_ticker_snapshot(["KRW-NOPE"], timeout=1.0)
+    ... except UnknownCodeError as error:
+    ...     print(error.codes)
+    ('KRW-NOPE',)
+    """
 
     def __init__(self, message: str, *, codes: Iterable[str] = ()) -> None:
         super().__init__(message)
@@ -126,11 +179,24 @@ class UnknownCodeError(StreamError):
 
 
 class SnapshotTimeoutError(StreamError):
-    """No snapshot came within the time given, for a reason other than the codes."""
+    """No snapshot came within the time given, for a reason other than the codes.
+
+    >>> issubclass(SnapshotTimeoutError, StreamError)
+    True
+    """
 
 
 class NotReadyError(StreamError):
-    """`streams`, such as "ticker KRW-BTC", have had no data in the time given; the message says what they wait for."""
+    """`streams`, such as "ticker KRW-BTC", have had no data in the time given; the message says what they wait for.
+
+    >>> quiet = proxy.subscribe_my_order()
+    >>> try:
+    ...     proxy.wait_ready(timeout=0.1)  # no order has come
+    ... except NotReadyError as error:
+    ...     print(error.streams)
+    ('myOrder *',)
+    >>> quiet.close()
+    """
 
     def __init__(self, message: str, *, streams: Iterable[str] = ()) -> None:
         super().__init__(message)
@@ -138,23 +204,58 @@ class NotReadyError(StreamError):
 
 
 class MailboxFullError(StreamError):
-    """A lossless mailbox outgrew its memory budget and its subscription was cut off."""
+    """A lossless mailbox outgrew its memory budget and its subscription was cut off.
+
+    >>> trades = proxy.subscribe_trade("KRW-BTC", mailbox=Mailbox.lossless(max_bytes=4096))
+    >>> time.sleep(2.0)  # and nobody takes what comes
+    >>> while True:
+    ...     event = trades.get(timeout=5.0)
+    Traceback (most recent call last):
+    websocket_v6.protocol.errors.MailboxFullError: ...
+    """
 
 
 class ClosedError(StreamError):
-    """The subscription, its proxy or the engine is closed."""
+    """The subscription, its proxy or the engine is closed.
+
+    >>> trades = proxy.subscribe_trade("KRW-BTC")
+    >>> trades.close()
+    >>> trades.get()
+    Traceback (most recent call last):
+    websocket_v6.protocol.errors.ClosedError: ...
+    """
 
 
 class EngineError(WebSocketV6Error):
     """The engine cannot do this now: a part of it failed and is started again, or does not answer.
 
     What was wanted before is not lost.
+
+    >>> def tried_again(call):
+    ...     try:
+    ...         return call()
+    ...     except EngineError:
+    ...         return call()
+    >>> tried_again(lambda: len(proxy.get_ticker_snapshot("KRW-BTC")))
+    1
     """
 
 
 class RecordingError(WebSocketV6Error):
-    """A file is no recording that this version reads, or a recording cannot be written any more."""
+    """A file is no recording that this version reads, or a recording cannot be written any more.
+
+    >>> try:
+    ...     raise RecordingError("the disk is full")
+    ... except WebSocketV6Error as error:
+    ...     print(error)
+    the disk is full
+    """
 
 
 class ConfigError(WebSocketV6Error):
-    """A configuration value makes no sense; the message names the variable and what it accepts."""
+    """A configuration value makes no sense; the message names the variable and what it accepts.
+
+    >>> Config(region="moon")
+    Traceback (most recent call last):
+    websocket_v6.protocol.errors.ConfigError: ...
+    """

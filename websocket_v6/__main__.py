@@ -1,6 +1,7 @@
 """`websocket-v6` and `python -m websocket_v6`: runs the command line, or says how to install what it needs."""
 
 import importlib.util
+import os
 import signal
 import sys
 
@@ -18,7 +19,10 @@ def main() -> None:
         # Until its own handler is there; to the first process of a container the system gives none.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        from .cli.app import app
+        from .cli.language import asked_for, speak
+
+        speak(asked_for(sys.argv[1:], os.environ))
+        from .cli.app import app  # whose texts are made when it is imported
 
         app()
     except KeyboardInterrupt:

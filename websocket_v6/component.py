@@ -142,6 +142,7 @@ class Component:
             yield Ended(self._subscriber, CALLBACK_TIMEOUT)
             raise
         engine.at_exit(self)
+        self.link.show(self)
         self._tell_if_there_twice()
         return self
 

@@ -35,9 +35,12 @@ from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supe
 from .link import ASK_TIMEOUT, GLANCE, Link
 from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
+from .protocol.exchange.streams import Stream
+from .protocol.membership.words import ComponentRow
 from .protocol.server.network import Network
 from .protocol.shortages import remedy
 from .steps import Answer, Ended, Steps, finish, pause
+from .surveyor import Reporting, Surveyor, count_streams
 
 __all__ = ["Link", "Service", "at_exit", "join", "serve"]
 
@@ -48,6 +51,7 @@ SERVICE = "websocket-v6 serve"
 ATTACH_TIMEOUT = 20.0
 HAND_OVER_TIMEOUT = 2.0
 CLOSE_TIMEOUT = STOP_TIMEOUT + HAND_OVER_TIMEOUT + 3.0  # with some room for a machine that does much else
+NOBODY = Children(None, None, None, {})
 EXIT_TIMEOUT = 0.5  # for all callbacks that run at the interpreter's exit together: Ctrl-C is not to be waited for
 
 
@@ -72,6 +76,7 @@ class Engine:
         self._serves = serves
         self._starting = threading.Lock()
         self._guard: Guard | None = None
+        self.survey = Surveyor(self.link, config.url)  # of this process, for whoever asks
 
     def start(self) -> None:
         """Start the supervisor, if need be.
@@ -87,7 +92,8 @@ class Engine:
                 stage = None if self.config.recording is None else Stage(Tape(self.config.recording))
 
                 def start_one(legacy: Legacy | None) -> Ref:
-                    return Supervisor.start(self.config, folder, serves=self._serves, legacy=legacy, stage=stage)
+                    how = {"serves": self._serves, "stage": stage, "survey": self.survey}
+                    return Supervisor.start(self.config, folder, legacy=legacy, **how)
 
                 try:
                     guard = Guard(start_one)
@@ -100,6 +106,15 @@ class Engine:
     def supervisor(self) -> Ref | None:
         """The supervisor as it is now."""
         return None if self._guard is None else self._guard.supervisor
+
+    @property
+    def link(self) -> Link:
+        """A way to the engine's actors that does not keep it alive."""
+        return Link(self, "", NOBODY, lambda: pause(0.0))
+
+    def show(self, component: Reporting) -> None:
+        """Have a component be seen by whoever looks at the process, for as long as it lives."""
+        self.survey.add(component)
 
     def forget(self, user: str) -> None:
         """Tell the supervisor that this component is none any more."""
@@ -115,6 +130,7 @@ class Engine:
                 yield from _hand_over(guard.supervisor, timeout)
             finally:
                 yield from _stop(guard.supervisor)
+        self.survey.close()
 
     def ask(self, message: object, deadline: float) -> Steps[Any]:
         """Ask the supervisor; if it is being replaced, its successor.
@@ -223,6 +239,18 @@ class Service:
             raise EngineError(f"the door to the network did not open within {ASK_TIMEOUT:g} s") from exc
         except OSError as exc:
             raise OSError(f"{exc}: give another --port or --bind, or end what listens there") from None
+
+    def components(self) -> list[ComponentRow]:
+        """Return what the components of this process are doing."""
+        return self._engine.survey.rows()
+
+    def stream_counts(self) -> dict[Stream, int]:
+        """Return how many messages each stream has had since this was asked first.
+
+        Raises:
+            EngineError: if the engine does not answer.
+        """
+        return count_streams(self._engine.link)
 
     def show(self, state: ShowState) -> None:
         """Have the network's door show this to whoever looks."""

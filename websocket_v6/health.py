@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from typing import Any, NamedTuple, cast
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol, cast
 
 import pykka
 
@@ -16,8 +17,8 @@ from .actors.membership.place import MembershipHealth, Role
 from .actors.messages.common import GetHealth, Ref
 from .actors.server.network_server import NetworkHealth, VisitorHealth
 from .actors.server.server import ClientHealth, ServerHealth
-from .component import Component
-from .link import ASK_TIMEOUT
+from .link import ASK_TIMEOUT, Link
+from .protocol.delivery.delays import DelayHealth
 from .protocol.demand.epochs import KnownGap
 from .protocol.errors import EngineError
 from .protocol.exchange.market_list import MARKETS, Listing
@@ -28,6 +29,7 @@ __all__ = [
     "ClientHealth",
     "ConnectionHealth",
     "Counters",
+    "DelayHealth",
     "Health",
     "KnownGap",
     "MarketsHealth",
@@ -39,6 +41,9 @@ __all__ = [
     "is_open",
     "lists_problem",
 ]
+
+
+_NO_ROUTER = RouterHealth(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class Counters(NamedTuple):
@@ -102,7 +107,13 @@ class Health(NamedTuple):
     those of both that were too slow. `restarts` says which parts of the engine failed a short while ago, or are
     not there now: what these would say is left out, or 0, until they are started again. `markets` are the lists that
     patterns follow; `unreconciled` names own orders or balances that could not be reconciled after a gap, where that is
-    wanted.
+    wanted. `delays` are how long live messages were on their way from the exchange, by endpoint: counts up to each of
+    some bounds.
+
+    >>> ticker = proxy.subscribe_ticker("KRW-BTC").get(timeout=5.0)
+    >>> health = proxy.health()
+    >>> health.role, [one.state for one in health.connections if one.endpoint == "public"]
+    ('embedded', ['open'])
     """
 
     role: str
@@ -121,6 +132,7 @@ class Health(NamedTuple):
     restarts: tuple[RestartHealth, ...] = ()
     markets: tuple[MarketsHealth, ...] = ()
     unreconciled: tuple[Unreconciled, ...] = ()
+    delays: tuple[DelayHealth, ...] = ()
 
     def __str__(self) -> str:
         guests = f", {self.guests} guests" if self.guests else ""
@@ -129,7 +141,7 @@ class Health(NamedTuple):
         ]
         for one in self.connections:
             idle = "not needed" if one.state == "idle" else ""
-            detail = f"up {one.up_seconds:.0f} s" if one.state == "open" else one.error or idle
+            detail = _standing(one) if one.state == "open" else one.error or idle
             line = f"  {one.endpoint:8} {one.state:10} epoch {one.epoch}, {one.reconnects} reconnects"
             size = f", request of {one.request_bytes:,} bytes" if one.request_bytes and one.state == "open" else ""
             lines.append(f"{line}, {detail}{size}" if detail else line)
@@ -155,19 +167,43 @@ class Health(NamedTuple):
         return "\n".join(lines)
 
 
-def gather(component: Component) -> Steps[Health]:
+def _standing(one: ConnectionHealth) -> str:
+    delay = "" if one.delay is None else f", delay {one.delay * 1e3:.0f} ms"
+    saved = 1 - one.wire_bytes / one.payload_bytes if one.payload_bytes else 0.0
+    return f"up {one.up_seconds:.0f} s{delay}" + (f", {saved:.0%} of the bytes saved" if saved > 0 else "")
+
+
+class Gathered(Protocol):
+    """A component, or an engine without one."""
+
+    @property
+    def link(self) -> Link:
+        """The way to the engine."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def edges(self) -> Sequence[Edge]:
+        """Its subscriptions."""
+
+
+def gather(component: Gathered) -> Steps[Health]:
     """Ask each of the engine's actors for its part.
 
     Raises:
         EngineError: if the engine does not answer.
     """
-    router: RouterHealth = (yield from _ask(component, "router")) or RouterHealth(*(0,) * len(RouterHealth._fields))
+    router: RouterHealth = (yield from _ask(component, "router")) or _NO_ROUTER
     registry: RegistryHealth = (yield from _ask(component, "registry")) or RegistryHealth(0, (), 0)
+    delays = {one.endpoint: one.recent for one in router.delays}
     connections: list[ConnectionHealth] = []
     exchange = [endpoint for endpoint in registry.endpoints if endpoint.endpoint in ENDPOINTS]
     for endpoint in exchange:
         for one in (yield from _connections(component, endpoint.endpoint)):
-            connections.append(one._replace(epoch=endpoint.epoch, serves=one.source in endpoint.serving))
+            serves, delay = one.source in endpoint.serving, delays.get(one.endpoint)
+            connections.append(one._replace(epoch=endpoint.epoch, serves=serves, delay=delay))
     subscriptions = tuple(_subscription(edge) for edge in component.edges)
     counters = Counters(
         received=router.received,
@@ -198,10 +234,11 @@ def gather(component: Component) -> Steps[Health]:
         restarts=(yield from _restarts(component)),
         markets=(yield from _lists(component, registry.lists)),
         unreconciled=registry.unreconciled,
+        delays=router.delays,
     )
 
 
-def _lists(component: Component, lists: tuple[Listing, ...]) -> Steps[tuple[MarketsHealth, ...]]:
+def _lists(component: Gathered, lists: tuple[Listing, ...]) -> Steps[tuple[MarketsHealth, ...]]:
     """Say which lists are known, and what is wrong with them, if this process asks for them itself."""
     problem = (yield from lists_problem(component)) if lists else ""
     now_ns = time.time_ns()
@@ -210,7 +247,7 @@ def _lists(component: Component, lists: tuple[Listing, ...]) -> Steps[tuple[Mark
     )
 
 
-def lists_problem(component: Component) -> Steps[str]:
+def lists_problem(component: Gathered) -> Steps[str]:
     """Return what keeps this process from a list of markets, "" if nothing does or another process asks."""
     for ref in (yield from component.link.children()).connections[MARKETS]:
         with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
@@ -220,12 +257,12 @@ def lists_problem(component: Component) -> Steps[str]:
     return ""
 
 
-def is_open(component: Component, endpoint: str) -> Steps[bool]:
+def is_open(component: Gathered, endpoint: str) -> Steps[bool]:
     """Whether a connection of `endpoint` is open now."""
     return any(one.state == "open" for one in (yield from _connections(component, endpoint)))
 
 
-def _connections(component: Component, endpoint: str) -> Steps[list[ConnectionHealth]]:
+def _connections(component: Gathered, endpoint: str) -> Steps[list[ConnectionHealth]]:
     """Ask every source of the endpoint; one that has just been replaced has nothing to say."""
     found: list[ConnectionHealth] = []
     for ref in (yield from component.link.children()).connections[endpoint]:
@@ -234,7 +271,7 @@ def _connections(component: Component, endpoint: str) -> Steps[list[ConnectionHe
     return [one for one in found if one.endpoint == endpoint]
 
 
-def _ask(component: Component, name: str) -> Steps[Any]:
+def _ask(component: Gathered, name: str) -> Steps[Any]:
     """Ask one of the engine's actors; `None` if it is being started again, or there is no such one."""
     ref = getattr((yield from component.link.children()), name)
     with contextlib.suppress(pykka.ActorDeadError):
@@ -247,7 +284,7 @@ def _ask(component: Component, name: str) -> Steps[Any]:
     return None
 
 
-def _restarts(component: Component) -> Steps[tuple[RestartHealth, ...]]:
+def _restarts(component: Gathered) -> Steps[tuple[RestartHealth, ...]]:
     now = time.monotonic()
     return tuple(
         RestartHealth(one.part, one.times, one.error, None if one.due is None else max(0.0, one.due - now))
@@ -255,7 +292,7 @@ def _restarts(component: Component) -> Steps[tuple[RestartHealth, ...]]:
     )
 
 
-def _membership(component: Component) -> Steps[MembershipHealth]:
+def _membership(component: Gathered) -> Steps[MembershipHealth]:
     role = Role.LOOKING if (yield from component.link.children()).shares else Role.EMBEDDED
     found = yield from _ask(component, "membership")
     return cast(MembershipHealth, found or MembershipHealth(role.value, 0))
@@ -268,7 +305,7 @@ def _door(door: Ref | None) -> Steps[ServerHealth]:
     return ServerHealth((), 0)
 
 
-def _network(component: Component) -> Steps[NetworkHealth]:
+def _network(component: Gathered) -> Steps[NetworkHealth]:
     return cast(NetworkHealth, (yield from _ask(component, "network")) or NetworkHealth((), 0))
 
 

@@ -35,6 +35,9 @@ class Asked(Protocol):
     def forget(self, user: str) -> None:
         """Tell the supervisor that this component is none any more."""
 
+    def show(self, component: Any) -> None:
+        """Have a component be seen by whoever looks at the process, for as long as it lives."""
+
 
 class Link:
     """A component's link to the engine, which lives while there are links.
@@ -47,6 +50,10 @@ class Link:
         self._component_id = component_id
         self._children = children
         self.leave = leave
+
+    def show(self, component: object) -> None:
+        """Have the component be seen by whoever looks at the process, for as long as it lives."""
+        self._engine.show(component)
 
     @property
     def stage(self) -> Stage | None:

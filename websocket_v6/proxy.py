@@ -50,6 +50,12 @@ class WebSocketClientProxy(Face):
     `cleanup()`. `component_id` names the component in logs and errors. Without `config` the environment decides
     (`Config.from_env`). Safe to use from any thread, and from its own callbacks. In a forked child it starts afresh.
     In an asyncio program it is `websocket_v6.aio.WebSocketClientProxy`.
+
+    >>> with WebSocketClientProxy("my_chart", config=Config(url=sim.url, mode="embedded")) as chart:
+    ...     for ticker in chart.subscribe_ticker(["KRW-BTC"]):
+    ...         print(ticker.symbol)
+    ...         break
+    KRW-BTC
     """
 
     _awaits = False

@@ -22,6 +22,12 @@ class Subscription(Handle[E]):
     Without a callback it is pulled, by `for event in subscription` or `get`; what has no `error_handler` to go to is
     raised there. It keeps its proxy alive. Two handles of the same subscription are equal. In a forked child it is
     closed: the child subscribes for itself.
+
+    >>> with proxy.subscribe_trade(["KRW-BTC"]) as trades:
+    ...     first = trades.get(timeout=5.0)
+    ...     trades.add("KRW-ETH")
+    ...     trades.symbols
+    ('KRW-BTC', 'KRW-ETH')
     """
 
     def get(self, timeout: float | None = None) -> E:

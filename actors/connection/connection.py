@@ -74,6 +74,9 @@ class ConnectionHealth(NamedTuple):
     request_bytes: int  # of its last subscription
     error: str
     serves: bool = False  # all that is wanted comes through it; with several sources, each needs a moment for that
+    wire_bytes: int = 0  # that came since this part of the engine runs, on all its connections
+    payload_bytes: int = 0  # of the messages in them, inflated
+    delay: float | None = None  # seconds from the exchange's clock to here, of the endpoint's newest live messages
 
 
 class TimeCame(NamedTuple):
@@ -116,6 +119,7 @@ class Connection(Actor):
             inheritance=inheritance,
         )
         self._transport: Transport | None = None
+        self._traffic = (0, 0)  # of transports that were
         self._attachment = 0  # the number of the transport there is
         self._serves = 0  # the attachment that it brings data of: the same, but a door may begin many, or none
         self._shown = ""  # how a door says that its connection stands
@@ -319,6 +323,7 @@ class Connection(Actor):
             self._transport.send(encode_request(str(uuid.uuid4()), self._types, self._config.format))
 
     def _forget_transport(self) -> None:
+        self._traffic = self._all_traffic()
         self._transport, self._attachment, self._serves, self._shown = None, 0, 0, ""
 
     def _abandon(self, transport: Transport, reason: str) -> None:
@@ -354,6 +359,11 @@ class Connection(Actor):
         retry_in = None if due is None else max(0.0, due - time.monotonic())
         tell(self._router, SourceState(self._endpoint, self._source, state, time.time_ns(), reason, error, retry_in))
 
+    def _all_traffic(self) -> tuple[int, int]:
+        """Return the bytes that came, and those of the messages in them."""
+        wire, payload = (0, 0) if self._transport is None else self._transport.traffic
+        return self._traffic[0] + wire, self._traffic[1] + payload
+
     def _health(self) -> ConnectionHealth:
         machine = self._machine
         is_open = machine.state is State.OPEN
@@ -370,6 +380,8 @@ class Connection(Actor):
             machine.reconnects,
             self._request_bytes,
             "" if machine.error is None else str(machine.error),
+            False,
+            *self._all_traffic(),
         )
 
 

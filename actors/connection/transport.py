@@ -71,7 +71,7 @@ class Transport(threading.Thread):
 
     Tells `router` SourceOpened, batches, SourceSaid and in the end SourceEnded; `owner` TransportOpened, TransportSaid
     and in the end exactly one of TransportFailed and TransportEnded. `send`, `ping`, `finish`, `abort` and `sample` are
-    for the owner's thread.
+    for the owner's thread. `traffic` is bytes that came, and those of the messages in them, inflated.
     """
 
     def __init__(
@@ -108,6 +108,7 @@ class Transport(threading.Thread):
         self._said: ExchangeError | None = None  # it closes after an error, and that is why
         self._reading_since: float | None = None
         self._bytes_at = self._data_at = 0.0
+        self.traffic = (0, 0)
 
     # --- for the owner
 
@@ -274,6 +275,7 @@ class Transport(threading.Thread):
         """Hand on what one read brought, in parts if it is much: what a few bytes inflate to has no bound."""
         whole_ns = self._wholeness.read(now_ns)
         self._bytes_at = time.monotonic()
+        self.traffic = self.traffic[0] + len(data), self.traffic[1]
         messages = decoder.receive(data)
         while decoder.has_more:
             self._sort(ws, decoder, messages, self._wholeness.whole_ns, now_ns)  # for some of this read is missing
@@ -284,6 +286,7 @@ class Transport(threading.Thread):
     def _sort(
         self, ws: websocket.WebSocket, decoder: FrameDecoder, messages: list[bytes], whole_ns: int, now_ns: int
     ) -> None:
+        self.traffic = self.traffic[0], self.traffic[1] + sum(map(len, messages))
         for piece in self._intake.read(messages, whole_ns, now_ns):
             match piece:
                 case Batch():
@@ -343,8 +346,7 @@ class Transport(threading.Thread):
         self._attached_whole_ns = at_ns
         self._asked_ns.clear()
         self._reading_since = None  # until it is admitted
-        # Credits of the attachment before may still come back. A command that left its mark among them stands among the
-        # commands by now, which are looked at before it is waited here.
+        # Credits from before may still come back. A command that left its mark among them is looked at before any wait.
         self._allowance.renew()
         if not self._commands.empty():
             self._allowance.mark()
@@ -355,8 +357,7 @@ class Transport(threading.Thread):
     def _say(self, notice: Notice, whole_ns: int) -> None:
         asked_ns = self._asked_ns.pop(notice.ticket, 0) if isinstance(notice, SubscriptionList) else 0
         if self._attached_whole_ns:
-            # Of what a door passes on, nobody knows here how long it has been on its way; but not since before it was
-            # asked for.
+            # How long a door's word was on its way nobody knows here; but not since before it was asked for.
             whole_ns = self._attached_whole_ns = max(self._attached_whole_ns, asked_ns)
         tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, notice, whole_ns))
         if isinstance(notice, ErrorNotice):

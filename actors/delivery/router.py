@@ -1,9 +1,9 @@
 """The router: the one queue that data, and all that changes the data's meaning, goes through in order.
 
 The busiest actor of all, so it does per batch whatever can be done per batch: one `put_many` and at most one wake for
-each mailbox. It never reads a payload; a message becomes an event here in name only and is decoded where user code is
-about to see it (`protocol/events`). The loop over messages is in `plain.py`; what is out of the ordinary about one is
-for `careful.py`.
+each mailbox. It reads no payload but one now and then, for its delay; a message becomes an event here in name only and
+is decoded where user code is about to see it (`protocol/events`). The loop over messages is in `plain.py`; what is out
+of the ordinary about one is for `careful.py`.
 """
 
 import time
@@ -22,6 +22,7 @@ from websocket_v6.actors.messages.router import (
     Beat,
     CandlesFetched,
     Convey,
+    CountStreams,
     DropRoutes,
     Filled,
     GetLastValues,
@@ -58,7 +59,9 @@ from websocket_v6.protocol.delivery.commands import (
     Skip,
     Turn,
 )
+from websocket_v6.protocol.delivery.delays import DelayHealth, Delays
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
+from websocket_v6.protocol.delivery.stream_counts import StreamCounts
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import endpoint_of
 from websocket_v6.protocol.limits import LAST_VALUES_BYTES
@@ -94,6 +97,7 @@ class RouterHealth(NamedTuple):
     malformed: int
     streams: int
     mailboxes: int
+    delays: tuple[DelayHealth, ...] = ()  # by endpoint
 
 
 class HoldOver(NamedTuple):
@@ -131,6 +135,7 @@ class Router(VisitedActor):
         self._reconciling = Reconciling(self._delivery, self.actor_ref, supervisor, self.at, left.accounts)
         self._size = 0  # bytes of messages since last values were weighed
         self._late_news: list[Convey] = []  # that wait for trades that are held
+        self._delays, self._counts = Delays(), StreamCounts()
 
     def on_receive(self, message: object) -> object:
         """Handle one message, and hand over what it brings for anybody."""
@@ -181,6 +186,8 @@ class Router(VisitedActor):
             case Notify(subscription_id, mailbox, component, event):
                 if mailbox.notify(event):
                     tell(component, Ready(subscription_id))
+            case CountStreams():
+                return self._counts.ask(time.time_ns())
             case GetLastValues():
                 return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case Beat(reply_to):
@@ -221,6 +228,9 @@ class Router(VisitedActor):
             self._late += len(batch.streams)
             self._delivery.flush()  # what came before it may have been put off
             return
+        self._counts.note(batch.streams, batch.ts_received_ns)
+        if not batch.replayed and not batch.backfilled:
+            self._delays.note(batch.endpoint, batch.ts_received_ns, batch.payloads)
         size = sum(map(len, batch.payloads))
         self._delivery.begin(size, len(batch.payloads))
         self._size += size
@@ -401,6 +411,7 @@ class Router(VisitedActor):
             malformed=self._malformed.total,
             streams=len(self._routes.by_stream),
             mailboxes=len(self._routes.mailboxes),
+            delays=self._delays.health(),
         )
 
 

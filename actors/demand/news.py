@@ -41,6 +41,8 @@ class News:
                         over.seconds,
                         "" if told.gap_started_ns is None else "; what was sent meanwhile may be missing",
                     )
+                else:
+                    logger.info("the %s connection is open", endpoint)
             case "closed":
                 self._tellings.over(endpoint, now)
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.jwt import Prove
@@ -15,8 +16,9 @@ from websocket_v6.protocol.membership.shared_settings import not_obeyed
 
 from .member_socket import HANDSHAKE, MemberEnded, MemberSocket
 from .members import program
+from .place import Survey, no_survey
 
-__all__ = ["LOOK", "Hosts"]
+__all__ = ["LOOK", "Counted", "Hosts"]
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,13 @@ PROOF = 5.0  # seconds for a new socket to be answered by a host that is in doub
 SILENCE = 10.0  # seconds without a word until a host is in doubt
 SHARE = 2.0  # seconds for a host to say what it shares; until then it is asked nothing that needs keys
 LOOK = 1.0  # seconds between two looks at the clock: after more of them this process stood still itself
+
+
+class Counted(NamedTuple):
+    """What the components of this process are doing; the host at the other end of a socket has asked."""
+
+    number: int
+    word: words.Components
 
 
 class Attempt:
@@ -48,10 +57,12 @@ class Attempt:
 class Hosts:
     """The member sockets of one process, `owner`'s. `settings` are what it would ask of connections of its own.
 
-    What a method returns is to be told to the machine.
+    `survey` looks at what its components are doing; the owner is told Counted, and says that to the host. What a method
+    returns is to be told to the machine.
     """
 
-    def __init__(self, *, settings: words.Settings, jwt: Ref, owner: Ref) -> None:
+    def __init__(self, *, settings: words.Settings, jwt: Ref, owner: Ref, survey: Survey = no_survey) -> None:
+        self._survey = survey
         self._settings = settings
         self._jwt = jwt
         self._owner = owner
@@ -137,6 +148,8 @@ class Hosts:
                 return steps.Moved(number, address, key, term)
             case words.BeHost(offer):
                 return steps.BeHost(number, offer)
+            case words.AskComponents():
+                self._survey(False, lambda found: tell(self._owner, Counted(number, found)))
         return None
 
     def _tell_of(self, attempt: Attempt, settings: words.Settings) -> None:

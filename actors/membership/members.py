@@ -46,6 +46,7 @@ class Member:
         self.challenge = secrets.token_bytes(CHALLENGE_BYTES)
         self.proof: bytes | None = None
         self.settings: words.Settings | None = None  # until it has greeted
+        self.components: words.Components | None = None  # as it said last
 
     @property
     def has_greeted(self) -> bool:
@@ -149,6 +150,8 @@ class Members:
                 self._judge(client, member)
             case words.LetMeHost():
                 return steps.LetMeHost(client)
+            case words.Components():
+                member.components = word
             case words.Ready(offer, address, key):
                 return steps.Ready(client, offer, address, key)
         return None
@@ -186,6 +189,17 @@ class Members:
                 self._judge(client, member)
 
     # --- what they are told
+
+    def ask_components(self) -> None:
+        """Ask all what their components are doing."""
+        for client, member in self._members.items():
+            if member.has_greeted:
+                self._say(client, words.AskComponents())
+
+    @property
+    def components(self) -> dict[int, words.Components]:
+        """What they said last, by process."""
+        return {one.pid: one.components for one in self._members.values() if one.components is not None}
 
     def offer(self, client: int, offer: int) -> None:
         """Ask a member to be the host."""

@@ -26,6 +26,8 @@ from websocket_v6.actors.messages.server import (
     MemberCame,
     MemberGone,
     MemberSaid,
+    SayToMember,
+    StateAsked,
 )
 from websocket_v6.actors.messages.supervisor import Failed, UseSettings
 from websocket_v6.actors.watching import Watchman
@@ -36,12 +38,13 @@ from websocket_v6.protocol.membership.host_entry import HostEntry
 from websocket_v6.protocol.membership.machine import MembershipMachine
 from websocket_v6.protocol.membership.patience import Pauses
 from websocket_v6.protocol.membership.shared_settings import settings_of
+from websocket_v6.protocol.membership.whole_state import whole_state
 from websocket_v6.protocol.shortages import remedy
 
-from .hosts import LOOK, Hosts
+from .hosts import LOOK, Counted, Hosts
 from .member_socket import MemberEnded, MemberHeard, MemberOpened
 from .members import Members
-from .place import HandOver, MembershipHealth, Placed, Released, Role
+from .place import HandOver, MembershipHealth, Placed, Released, Role, Survey, no_survey
 from .rendezvous import Rendezvous, host_elsewhere
 
 __all__ = ["Membership"]
@@ -60,6 +63,13 @@ class LookAround(NamedTuple):
     """Has this process run all the time? Do the hosts say anything?"""
 
 
+class Surveyed(NamedTuple):
+    """The state of this process that a client has asked for, as JSON."""
+
+    client: int
+    state: bytes
+
+
 class StopServer(NamedTuple):
     """A server (live) has had the time to say that it closes."""
 
@@ -72,7 +82,7 @@ class Membership(Actor):
     Receives Member* from its member sockets; DoorOpened, DoorFailed, DoorDoubts and Member* from its server; Proved and
     Judged from Jwt; KeysChanged, Released and HandOver from the supervisor. Sends Placed and UseSettings there.
     `start_server` starts the server of a door: it is given `address`, `key`, `term` and `owner`. `folder` is where the
-    processes meet, and `serves` says that this process is there to host the others.
+    processes meet, and `serves` says that this process is there to host the others. `survey` looks at the engine.
     """
 
     def __init__(
@@ -84,15 +94,17 @@ class Membership(Actor):
         supervisor: Ref,
         start_server: Callable[..., Ref],
         serves: bool = False,
+        survey: Survey = no_survey,
     ) -> None:
         super().__init__()
+        self._survey = survey
         self._config = config
         self._folder = folder
         self._supervisor = supervisor
         self._rendezvous = Rendezvous(folder, config.url)
         settings, owner = settings_of(config), self.actor_ref
         self._members = Members(settings=settings, stays=serves, jwt=jwt, owner=owner, start_server=start_server)
-        self._hosts = Hosts(settings=settings, jwt=jwt, owner=owner)
+        self._hosts = Hosts(settings=settings, jwt=jwt, owner=owner, survey=survey)
         self._settings = settings  # of the connections here
         self._machine = MembershipMachine(
             now=clock(), random=random.random, serves=serves, no_host=_no_host(config) if _attaches(config) else None
@@ -153,6 +165,13 @@ class Membership(Actor):
                 self._tell(self._members.said(client, data))
             case MemberGone(client, _):
                 self._tell(self._members.gone(client))
+            case Counted(number, word):
+                self._hosts.say(number, word)
+            case StateAsked(client):
+                self._members.ask_components()  # who answers later is in the next state
+                self._survey(True, lambda state: tell(self.actor_ref, Surveyed(client, state)))
+            case Surveyed(client, state):
+                tell(self._members.server, SayToMember(client, whole_state(state, self._members.components)))
             case Proved(challenge, proof):
                 self._hosts.proved(challenge, proof)
             case Judged(client, is_signed):

@@ -1,7 +1,8 @@
 """What a process is among the others, as it is told to the rest of it."""
 
+from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pykka
 
@@ -9,7 +10,18 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.errors import WebSocketV6Error
 
-__all__ = ["HandOver", "MembershipHealth", "Placed", "Released", "Role"]
+__all__ = ["HandOver", "MembershipHealth", "Placed", "Released", "Role", "Survey", "no_survey"]
+
+
+class Survey(Protocol):
+    """Looks at the engine of this process for somebody, without making the caller wait."""
+
+    def __call__(self, is_whole: bool, done: Callable[[Any], object]) -> object:
+        """Have `done` called in another thread: with the state of a host as JSON, else with `words.Components`."""
+
+
+def no_survey(is_whole: bool, done: Callable[[Any], object]) -> object:
+    """Nobody looks."""
 
 
 class Role(Enum):

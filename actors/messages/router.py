@@ -31,6 +31,7 @@ __all__ = [
     "Beat",
     "CandlesFetched",
     "Convey",
+    "CountStreams",
     "DropRoutes",
     "Filled",
     "GetLastValues",
@@ -209,6 +210,10 @@ class Malformed(NamedTuple):
     stream: Stream
     problem: str
     key: tuple[int, int]
+
+
+class CountStreams(NamedTuple):
+    """Answer with how many messages each stream had, counted from the first question on."""
 
 
 class GetLastValues(NamedTuple):

@@ -22,6 +22,7 @@ __all__ = [
     "NameMember",
     "SayToMember",
     "ShareWith",
+    "StateAsked",
 ]
 
 
@@ -69,6 +70,12 @@ class MemberGone(NamedTuple):
 
     client: int
     reason: str
+
+
+class StateAsked(NamedTuple):
+    """Who only looks asks how this process and those that it serves are; answered with SayToMember."""
+
+    client: int
 
 
 # --- router to server

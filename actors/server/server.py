@@ -34,7 +34,7 @@ from .listening import peer_of
 from .outlet import Account
 from .sending import sender_of
 from .server_client import Client, Session, Stage
-from .sessions import GuestSession, MemberSession
+from .sessions import GuestSession, MemberSession, OnlookerSession
 
 __all__ = ["ClientHealth", "Server", "ServerHealth"]
 
@@ -85,8 +85,8 @@ class Server(BaseServer):
     """Serves the processes that hold `key` at `address`; `term` counts the titles of hosts.
 
     Receives SayToMember, CloseMember, NameMember, ShareWith, Dismiss, Doubt and Confirm from its owner. Sends
-    DoorOpened or DoorFailed, Member* and DoorDoubts to its owner, Watch, Subscribe, Unsubscribe, AskExchange and
-    ComponentGone to the registry, Beat to the router.
+    DoorOpened or DoorFailed, Member*, StateAsked and DoorDoubts to its owner, Watch, Subscribe, Unsubscribe,
+    AskExchange and ComponentGone to the registry, Beat to the router.
     """
 
     def __init__(
@@ -163,6 +163,8 @@ class Server(BaseServer):
             self._sockets.refuse(client, entered.response, entered.reason)
             return None
         self._sockets.admit(client, entered.response, MAX_GUEST_REQUEST)
+        if entered.looks:
+            return OnlookerSession(client.number, self._owner)
         if not entered.endpoint:
             return MemberSession(client.number, client.pid, self._owner)
         member = self._members[entered.member]

@@ -14,7 +14,7 @@ from websocket_v6.actors.messages.registry import (
     Watch,
     next_subscription_id,
 )
-from websocket_v6.actors.messages.server import MemberCame, MemberGone, MemberSaid
+from websocket_v6.actors.messages.server import MemberCame, MemberGone, MemberSaid, StateAsked
 from websocket_v6.protocol.secret import HiddenBytes
 from websocket_v6.protocol.server.client_leases import Change, ClientLeases, Take
 from websocket_v6.protocol.server.request_reading import RequestError, read_guest_request
@@ -24,7 +24,7 @@ from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 
 from .server_client import Client, CutOff
 
-__all__ = ["GuestSession", "MemberSession"]
+__all__ = ["GuestSession", "MemberSession", "OnlookerSession"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,21 @@ class MemberSession:
     def closed(self, reason: str) -> None:
         """Say that it is gone."""
         tell(self._owner, MemberGone(self._client, reason))
+
+
+class OnlookerSession:
+    """A program of the user that looks at this process, such as `websocket-v6 top`: whatever it says is a question."""
+
+    def __init__(self, client: int, owner: Ref) -> None:
+        self._client = client
+        self._owner = owner
+
+    def heard(self, message: bytes) -> None:  # noqa: ARG002
+        """Have the owner answer."""
+        tell(self._owner, StateAsked(self._client))
+
+    def closed(self, reason: str) -> None:
+        """Nobody waits for it."""
 
 
 class GuestSession:

@@ -21,6 +21,7 @@ __all__ = [
     "NONCE",
     "OTHER_KEYS",
     "PROOF",
+    "STATE_PATH",
     "SUBPROTOCOLS",
     "TERM",
     "Door",
@@ -38,6 +39,7 @@ CHALLENGE, PROOF = "X-V6-Challenge", "X-V6-Proof"  # at a door on the network, f
 OTHER_KEYS = "X-V6-Other-Keys"  # of a 403: the door serves this endpoint to those that have its own keys
 SUBPROTOCOLS = ("v6.2",)  # that are spoken here, the best first
 MEMBER_PATH = "/websocket-v6"  # of the member socket; data sockets have the exchange's own paths
+STATE_PATH = "/websocket-v6/state"  # of who only looks: each message asks for the host's state
 NONCE_LENGTH = 32  # of hexadecimal digits
 _HEX = frozenset("0123456789abcdef")
 

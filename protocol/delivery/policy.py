@@ -23,6 +23,10 @@ class Mailbox(msgspec.Struct, frozen=True):
 
     Raises:
         LocalProtocolError: if it makes no sense.
+
+    >>> calm = proxy.subscribe_ticker("KRW-BTC", mailbox=Mailbox.throttle(0.5))
+    >>> Mailbox.drop_oldest(100, notify=True).kind
+    'drop_oldest'
     """
 
     kind: Kind

@@ -28,7 +28,15 @@ __all__ = ["MyAsset", "MyAssetEvent", "MyOrderEvent"]
 
 
 class MyOrderEvent(MarketEvent, frozen=True, gc=False, eq=False):
-    """What happened to one order. For `state` "trade", `price`, `volume` and `trade_fee` are those of the execution."""
+    """What happened to one order. For `state` "trade", `price`, `volume` and `trade_fee` are those of the execution.
+
+    >>> orders = proxy.subscribe_my_order()
+    >>> sim.wait_served({"myOrder *"}, 10, endpoint="private")
+    >>> uuid = sim.place_order("KRW-BTC", "BID", 50_000_000, "0.01")
+    >>> order = orders.get(timeout=5.0)
+    >>> order.state, order.uuid == uuid, order.remaining_volume
+    ('wait', True, Decimal('0.01'))
+    """
 
     __match_args__ = COMMON
 
@@ -60,7 +68,15 @@ class MyOrderEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
 
 class MyAsset(msgspec.Struct, frozen=True):
-    """One currency of the account: what is available and what orders hold."""
+    """One currency of the account: what is available and what orders hold.
+
+    >>> assets = proxy.subscribe_my_asset()
+    >>> sim.wait_served({"myAsset *"}, 10, endpoint="private")
+    >>> sim.deposit("KRW", 1000)
+    >>> (asset,) = assets.get(timeout=5.0).assets
+    >>> asset.currency, asset.balance > 0
+    ('KRW', True)
+    """
 
     currency: str
     balance: Decimal
@@ -96,7 +112,14 @@ def _make_asset(asset: MyAsset | _ShortAsset, number: Number) -> MyAsset:
 
 
 class MyAssetEvent(Event, frozen=True, gc=False, eq=False):
-    """A change of balances. It names several currencies or none in particular, so its `symbol` is "*"."""
+    """A change of balances. It names several currencies or none in particular, so its `symbol` is "*".
+
+    >>> assets = proxy.subscribe_my_asset()
+    >>> sim.wait_served({"myAsset *"}, 10, endpoint="private")
+    >>> sim.deposit("KRW", 1000)
+    >>> [asset.currency for asset in assets.get(timeout=5.0).assets]
+    ['KRW']
+    """
 
     __match_args__ = COMMON
 

@@ -25,6 +25,12 @@ class AnnouncementEvent(Event, frozen=True, gc=False, eq=False):
 
     `first_listed_at` and `listed_at` are ISO 8601 in KST with "+09:00". `body` is Markdown, None where it was not asked
     for or is large.
+
+    >>> notices = proxy.subscribe_announcement(categories=["notice"])
+    >>> sim.wait_served({"announcement *"}, 10, endpoint="private")
+    >>> uuid = sim.announce("A new market")
+    >>> notices.get(timeout=5.0).title
+    'A new market'
     """
 
     __match_args__ = COMMON
@@ -80,6 +86,11 @@ class IndicatorEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     `params` and `value` have the exchange's full names, whatever the format; which ones depends on `indicator`. Periods
     are ints, multipliers and all of `value` decimals.
+
+    >>> rsi = {"type": "rsi", "params": {"period": 14}}
+    >>> indicators = proxy.subscribe_indicator(["KRW-BTC"], timeframe="5m", indicators=[rsi])
+    >>> indicators.symbols
+    ('KRW-BTC',)
     """
 
     __match_args__ = COMMON
@@ -95,6 +106,11 @@ class IndicatorSignalEvent(MarketEvent, frozen=True, gc=False, eq=False):
     """A condition on an indicator that has become true at the close of a candle.
 
     As IndicatorEvent, and `trigger` with its `event_params`, empty for a trigger that has none.
+
+    >>> oversold = {"type": "rsi", "params": {"period": 14}, "trigger": "oversold", "event_params": {"threshold": 30}}
+    >>> signals = proxy.subscribe_indicator_signal(["KRW-BTC"], timeframe="5m", indicators=[oversold])
+    >>> signals.symbols
+    ('KRW-BTC',)
     """
 
     __match_args__ = COMMON
@@ -111,7 +127,12 @@ class IndicatorSignalEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
 
 class GenericEvent(Event, frozen=True, gc=False, eq=False):
-    """A message of a type that this version does not know; `symbol` is its code, or "*"."""
+    """A message of a type that this version does not know; `symbol` is its code, or "*".
+
+    >>> (ticker,) = proxy.get_ticker_snapshot("KRW-BTC")
+    >>> isinstance(ticker, GenericEvent)  # of a type that is known here
+    False
+    """
 
     __match_args__ = COMMON
 

@@ -29,6 +29,10 @@ class TickerEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     The day begins at 00:00 UTC. `trade_date` is "yyyyMMdd" and `trade_time` "HHmmss", both UTC; the 52-week dates are
     "yyyy-MM-dd"; `delisting_date` too where the exchange sends an object, else as it is sent.
+
+    >>> (ticker,) = proxy.get_ticker_snapshot("KRW-BTC")
+    >>> ticker.symbol, ticker.low_price <= ticker.trade_price <= ticker.high_price
+    ('KRW-BTC', True)
     """
 
     __match_args__ = COMMON
@@ -75,6 +79,10 @@ class TradeEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     `trade_date` is "yyyy-MM-dd" and `trade_time` "HH:mm:ss", both UTC; `change_price` is absolute. The snapshot is the
     last trade, perhaps one already seen before a reconnect.
+
+    >>> trade = proxy.subscribe_trade("KRW-BTC").get(timeout=5.0)
+    >>> trade.symbol, trade.ask_bid in ("ASK", "BID"), type(trade.trade_price).__name__
+    ('KRW-BTC', True, 'Decimal')
     """
 
     __match_args__ = COMMON
@@ -101,6 +109,10 @@ class CandleEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     `candle_date_time_utc` and `..._kst` are its start, "yyyy-MM-ddTHH:mm:ss" without a zone. No message says that a
     candle is closed: with `closed=True`, a subscription has each once when it is, and these have `closed` set.
+
+    >>> (candle,) = proxy.get_candle_snapshot("KRW-BTC", interval="1m")
+    >>> candle.type, candle.low_price <= candle.opening_price <= candle.high_price
+    ('candle.1m', True)
     """
 
     __match_args__ = COMMON

@@ -22,7 +22,13 @@ __all__ = ["OrderbookEvent", "OrderbookUnit"]
 
 
 class OrderbookUnit(msgspec.Struct, frozen=True, gc=False):
-    """One level of both sides. The exchange fills up the shorter side with empty slots; such a side is None, None."""
+    """One level of both sides. The exchange fills up the shorter side with empty slots; such a side is None, None.
+
+    >>> (book,) = proxy.get_orderbook_snapshot("KRW-BTC", depth=5)
+    >>> unit = book.orderbook_units[0]
+    >>> unit.ask_price > unit.bid_price, unit.ask_size > 0
+    (True, True)
+    """
 
     ask_price: Decimal | None
     bid_price: Decimal | None
@@ -39,6 +45,10 @@ class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     `orderbook_units` holds the levels, best first, the empty ones left out; `level` is the grouping step, 0 for none,
     None where the exchange does not say. The total sizes are as sent, whatever the depth.
+
+    >>> (book,) = proxy.get_orderbook_snapshot("KRW-BTC", depth=5)
+    >>> len(book.orderbook_units), book.best().ask_price > book.best().bid_price
+    (5, True)
     """
 
     __match_args__ = COMMON

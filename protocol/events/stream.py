@@ -16,7 +16,11 @@ __all__ = ["ConnectionEvent", "ConnectionState", "Markets", "MarketsEvent", "Ove
 
 
 class ConnectionState(StrEnum):
-    """What `on_connection` tells; each is its own word, so that `event.state == "open"` holds as well."""
+    """What `on_connection` tells; each is its own word, so that `event.state == "open"` holds as well.
+
+    >>> ConnectionState.OPEN == "open", f"{ConnectionState.LOST}"
+    (True, 'lost')
+    """
 
     CONNECTING = "connecting"
     """An attempt has begun."""
@@ -51,6 +55,13 @@ class ConnectionEvent(msgspec.Struct, frozen=True):
 
     `state` is a ConnectionState: "connecting", "open", "lost", "refused", "closed", "backfilled", "reconciled" or
     "restarting".
+
+    >>> states = queue.SimpleQueue()
+    >>> proxy.on_connection(states.put)
+    >>> subscription = proxy.subscribe_ticker("KRW-BTC")
+    >>> event = states.get(timeout=5.0)
+    >>> event.endpoint in ("public", "private", "info"), isinstance(event.state, ConnectionState)
+    (True, True)
     """
 
     endpoint: str  # "public", "private", "info"
@@ -82,6 +93,12 @@ class OverflowEvent(msgspec.Struct, frozen=True):
     """A mailbox dropped events because its reader is too slow, or because its policy means to.
 
     It goes to `on_overflow`; with `notify=True`, it stands in the stream where they would have been.
+
+    >>> trades = proxy.subscribe_trade("KRW-BTC", mailbox=Mailbox.drop_oldest(1, notify=True))
+    >>> time.sleep(1.0)  # and nobody takes what comes
+    >>> overflow = trades.get(timeout=5.0)
+    >>> isinstance(overflow, OverflowEvent), overflow.dropped > 0
+    (True, True)
     """
 
     symbol: str | None  # the code whose events were dropped, None for several

@@ -20,7 +20,11 @@ from .shared_settings import Settings
 
 __all__ = [
     "MAX_WORD",
+    "MOST_ROWS",
+    "AskComponents",
     "BeHost",
+    "ComponentRow",
+    "Components",
     "Endpoint",
     "FromGuest",
     "FromHost",
@@ -39,6 +43,7 @@ __all__ = [
 ]
 
 MAX_WORD = 16 * 1024  # bytes
+MOST_ROWS = 32  # of components, so that they fit into a word
 
 Endpoint: TypeAlias = Literal["public", "private", "info"]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -87,6 +92,25 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
         _hide(self, "key")
 
 
+class ComponentRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One subscription of a component. `queued` and the others count events, `lag` is seconds, of the last event."""
+
+    component: Annotated[str, msgspec.Meta(max_length=60)]
+    type: Annotated[str, msgspec.Meta(max_length=40)]
+    symbols: Count  # 0: all of them
+    delivered: Count
+    dropped: Count
+    queued: Count
+    lag: float
+
+
+class Components(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="components"):
+    """These are my subscriptions, those with the most events; and how many there are besides."""
+
+    rows: Annotated[tuple[ComponentRow, ...], msgspec.Meta(max_length=MOST_ROWS)]
+    left_out: Count
+
+
 # --- a host says
 
 
@@ -130,6 +154,10 @@ class BeHost(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     offer: Count
 
 
+class AskComponents(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="ask_components"):
+    """Somebody looks: what are your components doing? Answered with `Components`."""
+
+
 class Goodbye(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="goodbye"):
     """I do not serve you (any more), and why. `retry`: another attempt may be answered otherwise."""
 
@@ -137,8 +165,8 @@ class Goodbye(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     retry: bool
 
 
-FromGuest: TypeAlias = Hello | Keys | LetMeHost | Ready
-FromHost: TypeAlias = Welcome | Shared | Moved | BeHost | Goodbye
+FromGuest: TypeAlias = Hello | Keys | LetMeHost | Ready | Components
+FromHost: TypeAlias = Welcome | Shared | Moved | BeHost | AskComponents | Goodbye
 
 T = TypeVar("T")
 

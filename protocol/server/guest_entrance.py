@@ -17,11 +17,15 @@ _ENDPOINTS = {path: endpoint for endpoint, path in DOOR_PATHS.items()}
 
 
 class Entered(NamedTuple):
-    """A handshake that is good: send `response`. `endpoint` is that of a data socket; "": it is a member socket."""
+    """A handshake that is good: send `response`. `endpoint` is that of a data socket; "": it is a member socket.
+
+    `looks`: it is neither, and asks for nothing but the host's state.
+    """
 
     endpoint: str
     member: str
     response: bytes
+    looks: bool = False
 
 
 class Refusal(NamedTuple):
@@ -51,6 +55,8 @@ def enter(head: Head, *, key: bytes, term: int, shared: Mapping[str, Collection[
     response = accept(accepted, subprotocol=subprotocol, extensions=None, headers=headers)
     if head.path == door.MEMBER_PATH:
         return Entered("", "", response)
+    if head.path == door.STATE_PATH:
+        return Entered("", "", response, looks=True)
     endpoint, member = _ENDPOINTS.get(head.path), head.headers.get(door.MEMBER.lower(), "")
     if endpoint is None:
         return Refusal(f"there is nothing at {head.path:.60}", refuse(404))

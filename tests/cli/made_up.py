@@ -1,13 +1,32 @@
 """A host that is made up: two processes, a program, a page, a connection that waits, a part that failed."""
 
-from websocket_v6.health import ClientHealth, ConnectionHealth, Counters, Health, RestartHealth, VisitorHealth
+from websocket_v6.health import (
+    ClientHealth,
+    ConnectionHealth,
+    Counters,
+    DelayHealth,
+    Health,
+    RestartHealth,
+    VisitorHealth,
+)
 
 EVIL = 'a "quoted" \\ part\nwith a line'
 
 
 def connection(endpoint: str = "public", state: str = "open", source: int = 1, error: str = "") -> ConnectionHealth:
     up = 60.0 * source if state == "open" else 0.0
-    return ConnectionHealth(endpoint, source, state, epoch=3, up_seconds=up, reconnects=2, request_bytes=9, error=error)
+    return ConnectionHealth(
+        endpoint,
+        source,
+        state,
+        epoch=3,
+        up_seconds=up,
+        reconnects=2,
+        request_bytes=9,
+        error=error,
+        wire_bytes=100 if up else 0,
+        payload_bytes=700 if up else 0,
+    )
 
 
 HEALTH = Health(
@@ -26,5 +45,6 @@ HEALTH = Health(
         VisitorHealth("the page", "public", "SIMPLE", 1, 10, 99, is_onlooker=True),
     ),
     cut_off=1,
+    delays=(DelayHealth("public", 0.02, (1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1), 12.5),),
     restarts=(RestartHealth(EVIL, 3, "a bug", 1.5), RestartHealth("router", 1, "a bug", None)),
 )

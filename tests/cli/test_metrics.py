@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 import sys
 import threading
 import urllib.error
@@ -59,6 +61,8 @@ def test_the_parser_reads_what_health_says(text: bytes) -> None:
     assert found["connection_up_seconds", ("public",)] == 120
     assert found["reconnects_total", ("public",)] == 4
     assert found["epoch", ("public",)] == 3
+    assert found["wire_bytes_total", ("public",)] == 200
+    assert found["payload_bytes_total", ("public",)] == 1400
     assert found["streams", ("ticker",)] == 2
     assert found["streams", ("candle.1s",)] == 1
     assert found["clients", ("process",)] == 2
@@ -72,6 +76,16 @@ def test_the_parser_reads_what_health_says(text: bytes) -> None:
     assert found["ready", ()] == 0
 
 
+def test_delays_are_a_histogram(text: bytes) -> None:
+    found = values(text)
+    buckets = {
+        le: found["message_delay_seconds_bucket", ("public", le)] for le in ("0.005", "0.01", "0.025", "10.0", "+Inf")
+    }
+    assert buckets == {"0.005": 1, "0.01": 1, "0.025": 3, "10.0": 3, "+Inf": 4}
+    assert found["message_delay_seconds_count", ("public",)] == 4
+    assert found["message_delay_seconds_sum", ("public",)] == 12.5
+
+
 def test_names_are_as_the_guidelines_have_them(text: bytes) -> None:
     for name, metric in read(text).items():
         assert re.fullmatch("(websocket_v6|process)_[a-z0-9_]+", name)
@@ -83,7 +97,7 @@ def test_names_are_as_the_guidelines_have_them(text: bytes) -> None:
 
 def test_no_label_grows_without_an_end(text: bytes) -> None:
     labels = {label for metric in read(text).values() for sample in metric.samples for label in sample.labels}
-    assert labels == {"version", "python", "endpoint", "state", "type", "kind", "part"}
+    assert labels == {"version", "python", "endpoint", "state", "type", "kind", "part", "le"}
     assert b"KRW-BTC" not in text
 
 
@@ -106,12 +120,12 @@ def samples(text: bytes) -> set[str]:
 def test_the_document_lists_what_there_is(text: bytes) -> None:
     document = (DOCS / "metrics.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(websocket_v6_\w+)` \| (\w+) \|", document, re.MULTILINE))
-    ours = {name for name in samples(text) if name.startswith("websocket_v6_")}
-    assert set(rows) == ours
+    kinds: dict[str, str] = {}
     for metric in read(text).values():
-        for sample in metric.samples:
-            if sample.name in rows:
-                assert rows[sample.name] == ("counter" if metric.type == "counter" else "gauge")
+        if metric.name.startswith("websocket_v6_"):
+            names = {metric.name} if metric.type == "histogram" else {sample.name for sample in metric.samples}
+            kinds |= dict.fromkeys(names, metric.type if metric.type in ("counter", "histogram") else "gauge")
+    assert rows == kinds
 
 
 def expressions(dashboard: Any) -> Iterator[str]:
@@ -128,12 +142,14 @@ def test_the_dashboard_shows_what_there_is(text: bytes) -> None:
     assert {name for name in samples(text) if name.startswith("websocket_v6_")} - names_in(" ".join(found)) == {
         "websocket_v6_build_info",
         "websocket_v6_state_time_seconds",
+        "websocket_v6_message_delay_seconds_count",
+        "websocket_v6_message_delay_seconds_sum",
     }
     for expression in found:
         assert expression.count("(") == expression.count(")")
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
     for name in names_in(" ".join(found)):
-        counted = name.endswith("_total")
+        counted = name.endswith(("_total", "_bucket"))
         assert counted is bool(re.search(rf"(rate|increase)\({name}\b", " ".join(found))), name
 
 
@@ -149,6 +165,34 @@ def test_alerts_are_about_what_there_is(text: bytes) -> None:
         assert rule["annotations"]["do"]
         used = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
         assert used <= {"instance", "endpoint", "kind", "part"}
+
+
+def test_promtool_finds_nothing_wrong(text: bytes, tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not here: it comes with Prometheus")
+    dashboard = json.loads((DOCS / "deploy" / "grafana.json").read_text("utf-8"))
+    rules = {
+        "groups": [
+            {
+                "name": "dashboard",
+                "rules": [
+                    {"record": f"panel:{number}", "expr": re.sub(r"\$__?\w+", "5m", one).replace('"5m"', '".*"')}
+                    for number, one in enumerate(expressions(dashboard))
+                ],
+            }
+        ]
+    }
+    panels = tmp_path / "panels.yml"
+    panels.write_text(json.dumps(rules))  # which is YAML, too
+    checks: list[tuple[list[str], bytes | None]] = [
+        (["check", "metrics"], text),
+        (["check", "rules", str(DOCS / "deploy" / "alerts.yml")], None),
+        (["check", "rules", str(panels)], None),
+    ]
+    for command, given in checks:
+        done = subprocess.run([promtool, *command], input=given, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
 
 def test_what_keeps_a_host_from_being_ready() -> None:

@@ -13,9 +13,10 @@ from rich.console import Console
 from websocket_v6.cli import watch as watch_module
 from websocket_v6.cli.board import WINDOW, Board, Meter
 from websocket_v6.cli.demo_view import Tally, summary
+from websocket_v6.cli.drawing import Palette
 from websocket_v6.cli.line import ConnectionLine
-from websocket_v6.cli.quote import percent_text, price_text, quote_of, seconds_text
-from websocket_v6.cli.watch import Wanted
+from websocket_v6.cli.quote import amount_text, percent_text, price_text, quote_of, seconds_text
+from websocket_v6.cli.watch_table import market_table
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, OverflowEvent
 from websocket_v6.protocol.events.make import make_event
@@ -47,6 +48,12 @@ def test_a_price_keeps_every_digit(value: Decimal) -> None:
         (percent_text(Decimal("0.0125")), "+1.25 %"),
         (percent_text(Decimal("-0.5")), "-50.00 %"),
         (percent_text(None), ""),
+        (amount_text(None), "-"),
+        (amount_text(Decimal("0.5")), "0.50"),
+        (amount_text(Decimal(999)), "999"),
+        (amount_text(Decimal(12_345)), "12.3 K"),
+        (amount_text(Decimal(1_234_567)), "1.23 M"),
+        (amount_text(Decimal("1.5E12")), "1.50 T"),
         (seconds_text(0.0004), "0.4 ms"),
         (seconds_text(0.25), "250 ms"),
         (seconds_text(2.0), "2.0 s"),
@@ -161,9 +168,10 @@ def test_a_code_is_no_markup() -> None:
     board = Board([])
     board.take(event("ticker KRW-[red]X[/]", '"tp":5'))
     out = StringIO()
-    table = watch_module._table(Wanted("ticker", ()), board.rows(0.0), ConnectionLine("wss://x"), 0)
-    Console(file=out, width=100, color_system=None).print(table)
-    assert "KRW-[red]X[/]" in out.getvalue()
+    for type_ in ("ticker", "trade", "orderbook", "candle"):
+        picture = market_table(type_, board.rows(0.0), 100, 10, 0, Palette())
+        Console(file=out, width=100, color_system=None).print(picture)
+    assert out.getvalue().count("KRW-[red]X[/]") == 4
 
 
 def test_a_json_line_steers_no_terminal() -> None:

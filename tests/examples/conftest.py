@@ -68,7 +68,6 @@ def sim() -> Iterator[Simulator]:
 def start(sim: Simulator, tmp_path: Path) -> Start:
     """Start an example by its name and arguments; it is ended with the `with` block."""
     environment = {
-        **os.environ,
         "PYTHONPATH": str(ROOT),
         "WEBSOCKET_V6_URL": sim.url,
         "WEBSOCKET_V6_RUNTIME_DIR": str(tmp_path / "run"),
@@ -84,7 +83,7 @@ def start(sim: Simulator, tmp_path: Path) -> Start:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=environment,
+            env={**os.environ, **environment},
             cwd=tmp_path,
             start_new_session=True,
         ) as program:

@@ -2,8 +2,13 @@
 
 import csv
 import json
+import os
 import runpy
+import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -15,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, wait_until
+from tests.conftest import ROOT, Program, wait_until
 from tests.replays import book, opened, rows, trade, write
 from websocket_v6.simulator import Simulator
 
@@ -239,3 +244,91 @@ def test_slow_notifier(sim: Simulator, start: Start, hook: tuple[str, list[str]]
         assert texts[0].startswith("KRW-BTC: 12")
         assert texts[0].endswith("sold at 100,000,000"), "and the small one was left out"
         assert program.rest() == []
+
+
+def test_a_slow_web_hook_costs_messages_and_never_the_stream(
+    sim: Simulator, start: Start, hook: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hook hangs while 300 large trades come: a hundred wait, the rest are a number in the next text."""
+    url, texts = hook
+    gate = threading.Event()
+    taken = HTTPServer.process_request
+
+    def late(server: HTTPServer, *arguments: Any) -> None:
+        gate.wait(30)
+        taken(server, *arguments)
+
+    monkeypatch.setattr(HTTPServer, "process_request", late)
+    try:
+        with start("slow_notifier", url, 1_000_000, "KRW-BTC") as program:
+            sim.wait_served({"trade KRW-BTC"}, 20)
+            for _ in range(300):
+                sim.trade("KRW-BTC", price=100_000_000, volume="1", side="BID")
+            sim.tick(50, "KRW-BTC")
+            gate.set()
+            wait_until(lambda: any("others were left out" in text for text in texts), "what was left out", 60)
+            assert len(texts) <= 150
+            assert program.rest() == []
+    finally:
+        gate.set()
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    """A screen that nobody sees."""
+    pytest.importorskip("tkinter", reason="this Python has no Tk")
+    xvfb = shutil.which("Xvfb")
+    if xvfb is None:
+        pytest.skip("Xvfb is not here: apt-get install xvfb")
+    reading, writing = os.pipe()
+    with Program([xvfb, "-displayfd", str(writing), "-screen", "0", "640x480x24"], pass_fds=[writing]):
+        os.close(writing)
+        with os.fdopen(reading) as found:
+            yield f":{found.readline().strip()}"
+
+
+def test_price_window(sim: Simulator, start: Start, display: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", display)
+    sim.trade("KRW-BTC", price=123_000_000)
+    with start("price_window", "KRW-BTC", "KRW-ETH") as program:
+        sim.wait_served({"ticker KRW-BTC", "ticker KRW-ETH"}, 30)
+        sim.trade("KRW-BTC", price=124_000_000)
+        assert program.line("124,000,000").startswith("KRW-BTC 124,000,000 +"), "it tells what its window shows"
+        assert all(line.startswith("KRW-ETH") for line in program.rest())
+
+
+@pytest.mark.slow
+def test_flask_prices_with_several_workers(sim: Simulator, tmp_path: Path) -> None:
+    """Workers that are forked after the app was made share one connection to the exchange."""
+    pytest.importorskip("flask", reason="the extra `examples` is not installed")
+    pytest.importorskip("gunicorn", reason="the extra `examples` is not installed")
+    sim.trade("KRW-BTC", price=123_000_000)
+    command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "3", "--bind", "127.0.0.1:0"]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'examples'}",
+        "WEBSOCKET_V6_URL": sim.url,
+        "WEBSOCKET_V6_RUNTIME_DIR": str(tmp_path / "run"),
+    }
+    with Program(
+        [*command, "flask_prices:create_app()"], stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
+    ) as server:
+        assert server.stderr is not None
+        url = next(line.split("Listening at: ")[1].split()[0] for line in server.stderr if "Listening at" in line)
+        drain = threading.Thread(target=server.stderr.read)
+        drain.start()
+        seen: set[str] = set()
+
+        def answered() -> bool:
+            request = urllib.request.Request(f"{url}/price/KRW-BTC", headers={"Connection": "close"})  # noqa: S310
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # our own
+                document = json.load(answer)
+            assert document["price"] == "123000000"
+            seen.add(document["pid"])
+            return len(seen) >= 2
+
+        wait_until(answered, "an answer of two workers", 60)
+        sim.wait_connected(1, endpoint="public")
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+        drain.join()

@@ -7,9 +7,10 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from gettext import gettext as _
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from websocket_v6.protocol.errors import ConfigError, LocalProtocolError, WebSoc
 from websocket_v6.termination import Terminated
 
 from ..protocol.exchange.codes import check_codes, check_depth, check_interval
+from .language import speak
 
 # Each command imports its own module: half a second of a simulator is nothing that `watch` should wait for.
 
@@ -33,9 +35,8 @@ LOOPBACK = "127.0.0.1"
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    help="Upbit's WebSocket feeds for synchronous programs: one connection, many components.",
+    help=_("Upbit's WebSocket feeds for synchronous programs: one connection, many components."),
 )
 
 
@@ -45,6 +46,13 @@ class WeatherName(StrEnum):
     CALM = "calm"
     USUAL = "usual"
     STORM = "storm"
+
+
+class Language(StrEnum):
+    """The languages of the command line."""
+
+    EN = "en"
+    KO = "ko"
 
 
 class DataType(StrEnum):
@@ -57,7 +65,14 @@ class DataType(StrEnum):
 
 
 @app.callback(invoke_without_command=True)
-def _main(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
+def _main(
+    version: Annotated[bool, typer.Option("--version", help=_("Print the version and end."))] = False,
+    lang: Annotated[  # read before this is: texts are made at import
+        Language | None, typer.Option(help=_("Of what is shown. [that of the locale, if it is one of these; else en]"))
+    ] = None,
+) -> None:
+    if lang is not None:
+        speak(lang.value)
     if version:
         typer.echo(__version__)
         raise typer.Exit
@@ -68,24 +83,23 @@ def _keep_log_off_screen() -> None:
     logging.getLogger("websocket_v6").addHandler(logging.NullHandler())
 
 
-@app.command("watch")
+@app.command("watch", help=_("Watch markets live. Without --url and WEBSOCKET_V6_URL that is the real exchange."))
 def _watch(
-    codes: Annotated[list[str], typer.Argument(metavar="CODE...", help="Market codes, such as KRW-BTC.")],
-    type_: Annotated[DataType, typer.Option("--type", help="What to watch.")] = DataType.TICKER,
-    interval: Annotated[str | None, typer.Option(help="Of candles: 1s 1m 3m 5m 10m 15m 30m 60m 240m. [1m]")] = None,
-    depth: Annotated[int | None, typer.Option(help="Levels of order books: 1 5 15 30. [30]")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; by default at Ctrl-C.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each event.")] = False,
-    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+    codes: Annotated[list[str], typer.Argument(metavar="CODE...", help=_("Market codes, such as KRW-BTC."))],
+    type_: Annotated[DataType, typer.Option("--type", help=_("What to watch."))] = DataType.TICKER,
+    interval: Annotated[str | None, typer.Option(help=_("Of candles: 1s 1m 3m 5m 10m 15m 30m 60m 240m. [1m]"))] = None,
+    depth: Annotated[int | None, typer.Option(help=_("Levels of order books: 1 5 15 30. [30]"))] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help=_("End after so long; by default at Ctrl-C."))] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("One JSON object a line for each event."))] = False,
+    url: Annotated[str | None, typer.Option(help=_("Another exchange, such as a simulator's URL."))] = None,
 ) -> None:
-    """Watch markets live. Without --url and WEBSOCKET_V6_URL that is the real exchange."""
     from .watch import Wanted, watch, watch_json
 
     _keep_log_off_screen()
     if interval is not None and type_ is not DataType.CANDLE:
-        raise typer.BadParameter("--interval goes with --type candle")
+        raise typer.BadParameter(_("--interval goes with --type candle"))
     if depth is not None and type_ is not DataType.ORDERBOOK:
-        raise typer.BadParameter("--depth goes with --type orderbook")
+        raise typer.BadParameter(_("--depth goes with --type orderbook"))
     with _ends_well():
         config = _config(url)
         wanted = Wanted(
@@ -100,35 +114,37 @@ def _watch(
             watch(wanted, config, Console(), seconds)
 
 
-@app.command("serve")
+@app.command("serve", help=_("Be the host that this user's other programs share, for as long as this runs."))
 def _serve(
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; by default at Ctrl-C.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="What it does, as one JSON object a second.")] = False,
-    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help=_("End after so long; by default at Ctrl-C."))] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("What it does, as one JSON object a second."))] = False,
+    url: Annotated[str | None, typer.Option(help=_("Another exchange, such as a simulator's URL."))] = None,
     port: Annotated[
-        int | None, typer.Option(help="Serve programs in any language there, and a page; 0 is any free port.")
+        int | None, typer.Option(help=_("Serve programs in any language there, and a page; 0 is any free port."))
     ] = None,
     bind: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where to listen. Beyond this machine it takes TLS and a token.")
+        str, typer.Option(metavar="ADDRESS", help=_("Where to listen. Beyond this machine it takes TLS and a token."))
     ] = LOOPBACK,
-    tls_cert: Annotated[Path | None, typer.Option(help="The certificate and those above it (PEM).")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help=_("The certificate and those above it (PEM)."))] = None,
+    tls_key: Annotated[Path | None, typer.Option(help=_("Its key (PEM)."))] = None,
     token_file: Annotated[
-        Path | None, typer.Option(help="Who connects must show what this file holds, a line of 32 characters or more.")
+        Path | None,
+        typer.Option(help=_("Who connects must show what this file holds, a line of 32 characters or more.")),
     ] = None,
     allow_origin: Annotated[
-        list[str] | None, typer.Option(metavar="URL", help="Web pages of this origin may connect. May be repeated.")
+        list[str] | None, typer.Option(metavar="URL", help=_("Web pages of this origin may connect. May be repeated."))
     ] = None,
     host: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A name that leads here. May be repeated.")
+        list[str] | None, typer.Option(metavar="NAME", help=_("A name that leads here. May be repeated."))
     ] = None,
 ) -> None:
-    """Be the host that this user's other programs share, for as long as this runs."""
     from ..protocol.server.network import Network
     from .serve import serve, serve_json
 
     if port is None and (bind != LOOPBACK or tls_cert or tls_key or token_file or allow_origin or host):
-        raise typer.BadParameter("--bind, --tls-cert, --tls-key, --token-file, --allow-origin and --host take a --port")
+        raise typer.BadParameter(
+            _("--bind, --tls-cert, --tls-key, --token-file, --allow-origin and --host take a --port")
+        )
     network = None
     if port is not None:
         network = Network(port, bind, tls_cert, tls_key, token_file, tuple(allow_origin or ()), tuple(host or ()))
@@ -140,32 +156,45 @@ def _serve(
             serve(config, Console(), seconds, network)
 
 
-@app.command("top")
+@app.command("top", help=_("See what the host of this user's programs is doing, live; with PAGE a host with a port."))
 def _top(
-    url: Annotated[str, typer.Argument(metavar="[URL]", help="The page of a host.")] = "http://127.0.0.1:8080",
-    token_file: Annotated[Path | None, typer.Option(help="What the host was given as --token-file.")] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so long; by default at q or Ctrl-C.")
+    page: Annotated[
+        str | None,
+        typer.Argument(metavar="[PAGE]", help=_("The page of a host with a port, such as http://host:8080.")),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a second.")] = False,
+    token_file: Annotated[Path | None, typer.Option(help=_("What the host was given as --token-file."))] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help=_("End after so long; by default at q or Ctrl-C."))
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("One JSON object a second."))] = False,
+    url: Annotated[str | None, typer.Option(help=_("Another exchange, such as a simulator's URL."))] = None,
 ) -> None:
-    """See what a host (`serve --port 8080`) is doing, live."""
-    from .top import Top, top, top_json
+    from .host_door import HostDoor
+    from .top import HostPage, top, top_json
 
-    with _ends_well():
-        host = Top(url, Config.from_env(), token_file)
+    if page is None and token_file is not None:
+        raise typer.BadParameter(_("--token-file goes with a PAGE"))
+    if page is not None and url is not None:
+        raise typer.BadParameter(_("give a PAGE or --url, not both"))
+    with _ends_well(), ExitStack() as stack:
+        host: HostDoor | HostPage
+        if page is None:
+            host = stack.enter_context(HostDoor(_config(url)))
+        else:
+            host = HostPage(page, Config.from_env(), token_file)
         if as_json:
             top_json(host, sys.stdout, seconds)
         else:
             top(host, Console(), seconds)
 
 
-@app.command("doctor")
+@app.command(
+    "doctor", help=_("Check versions, network, clock, keys, permissions and host; exit status 1 if anything fails.")
+)
 def _doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="What it finds, as one JSON object.")] = False,
-    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("What it finds, as one JSON object."))] = False,
+    url: Annotated[str | None, typer.Option(help=_("Another exchange, such as a simulator's URL."))] = None,
 ) -> None:
-    """Check versions, network, clock, keys, permissions and host; exit status 1 if anything fails."""
     from .doctor import doctor, doctor_json
 
     with _ends_well():
@@ -174,32 +203,34 @@ def _doctor(
     raise typer.Exit(0 if is_well else 1)
 
 
-@app.command("simulate")
+@app.command("simulate", help=_("Run a local exchange until Ctrl-C, to try programs on."))
 def _simulate(
-    codes: Annotated[list[str] | None, typer.Argument(metavar="[CODE...]", help="The markets; by default 20.")] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 is any free port.")] = 0,
-    markets: Annotated[int | None, typer.Option(min=1, max=1000, help="How many markets, instead of codes.")] = None,
-    traffic: Annotated[float | None, typer.Option(min=0, help="Messages a second. [100, 0 with --capture]")] = None,
-    capture: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Play this recording, or capture (JSON lines).")
+    codes: Annotated[
+        list[str] | None, typer.Argument(metavar="[CODE...]", help=_("The markets; by default 20."))
     ] = None,
-    speed: Annotated[float, typer.Option(min=0.001, help="How many times its own pace the recording has.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same markets.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help=_("Where to listen; 0 is any free port."))] = 0,
+    markets: Annotated[int | None, typer.Option(min=1, max=1000, help=_("How many markets, instead of codes."))] = None,
+    traffic: Annotated[float | None, typer.Option(min=0, help=_("Messages a second. [100, 0 with --capture]"))] = None,
+    capture: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help=_("Play this recording, or capture (JSON lines)."))
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.001, help=_("How many times its own pace the recording has."))] = 1.0,
+    seed: Annotated[int, typer.Option(help=_("The same seed makes the same markets."))] = 0,
     weather: Annotated[
-        WeatherName | None, typer.Option(help="How late and bunched messages come. [usual; calm without traffic]")
+        WeatherName | None, typer.Option(help=_("How late and bunched messages come. [usual; calm without traffic]"))
     ] = None,
     scenario: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Begin with this, such as 'flash crash'. May be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help=_("Begin with this, such as 'flash crash'. May be repeated.")),
     ] = None,
     control: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Take calls as HTTP with JSON there, from this machine.")
+        int | None, typer.Option(min=0, max=65535, help=_("Take calls as HTTP with JSON there, from this machine."))
     ] = None,
 ) -> None:
-    """Run a local exchange until Ctrl-C, to try programs on."""
     from .simulate import Exchange, simulate
 
     if codes and markets is not None:
-        raise typer.BadParameter("give codes or --markets, not both")
+        raise typer.BadParameter(_("give codes or --markets, not both"))
     with _ends_well():
         chosen = check_codes(codes) if codes else markets
         name = None if weather is None else weather.value
@@ -207,30 +238,32 @@ def _simulate(
         simulate(exchange, Console())
 
 
-@app.command("record")
+@app.command(
+    "record",
+    help=_("Record markets into a file, compressed; `recording` shows it. Without --url that is the real exchange."),
+)
 def _record(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, such as day.wsr.")],
-    codes: Annotated[list[str], typer.Argument(metavar="CODE...", help="Market codes, such as KRW-BTC.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("A new file, such as day.wsr."))],
+    codes: Annotated[list[str], typer.Argument(metavar="CODE...", help=_("Market codes, such as KRW-BTC."))],
     type_: Annotated[
-        list[DataType] | None, typer.Option("--type", help="What to record. May be repeated. [ticker]")
+        list[DataType] | None, typer.Option("--type", help=_("What to record. May be repeated. [ticker]"))
     ] = None,
-    interval: Annotated[str | None, typer.Option(help="Of candles: 1s 1m 3m 5m 10m 15m 30m 60m 240m. [1m]")] = None,
+    interval: Annotated[str | None, typer.Option(help=_("Of candles: 1s 1m 3m 5m 10m 15m 30m 60m 240m. [1m]"))] = None,
     rotate_mb: Annotated[
-        float | None, typer.Option(min=0.01, help="Begin another file, with a number in its name, at so many MB.")
+        float | None, typer.Option(min=0.01, help=_("Begin another file, with a number in its name, at so many MB."))
     ] = None,
     rotate_minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Begin another file whenever so many minutes of UTC are over.")
+        float | None, typer.Option(min=0.01, help=_("Begin another file whenever so many minutes of UTC are over."))
     ] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; by default at Ctrl-C.")] = None,
-    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help=_("End after so long; by default at Ctrl-C."))] = None,
+    url: Annotated[str | None, typer.Option(help=_("Another exchange, such as a simulator's URL."))] = None,
 ) -> None:
-    """Record markets into a file, compressed; `recording` shows it. Without --url that is the real exchange."""
     from .record import Rotation, record, wants_of
 
     _keep_log_off_screen()
     types = [one.value for one in type_ or [DataType.TICKER]]
     if interval is not None and DataType.CANDLE.value not in types:
-        raise typer.BadParameter("--interval goes with --type candle")
+        raise typer.BadParameter(_("--interval goes with --type candle"))
     with _ends_well():
         wants = wants_of(types, check_codes(codes), check_interval(interval or "1m"))
         rotation = Rotation(
@@ -254,15 +287,18 @@ class ExportNumbers(StrEnum):
     DECIMAL128 = "decimal128"
 
 
-@app.command("replay")
+@app.command(
+    "replay", help=_("Play a recording through the engine, and say what was delivered, with a hash to compare by.")
+)
 def _replay(
-    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, help="What `record` wrote, or a folder of it.")],
-    speed: Annotated[str, typer.Option(metavar="N|max", help="How many times its own pace it has.")] = "max",
-    from_: Annotated[datetime | None, typer.Option("--from", help="From then on, UTC.")] = None,
-    to: Annotated[datetime | None, typer.Option("--to", help="Until then, UTC.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each event.")] = False,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, help=_("What `record` wrote, or a folder of it."))
+    ],
+    speed: Annotated[str, typer.Option(metavar="N|max", help=_("How many times its own pace it has."))] = "max",
+    from_: Annotated[datetime | None, typer.Option("--from", help=_("From then on, UTC."))] = None,
+    to: Annotated[datetime | None, typer.Option("--to", help=_("Until then, UTC."))] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("One JSON object a line for each event."))] = False,
 ) -> None:
-    """Play a recording through the engine, and say what was delivered, with a hash to compare replays by."""
     from .replay import replay
 
     _keep_log_off_screen()
@@ -270,44 +306,45 @@ def _replay(
         try:
             rate = "max" if speed == "max" else float(speed)
         except ValueError:
-            raise typer.BadParameter("--speed takes a number, or max") from None
+            raise typer.BadParameter(_("--speed takes a number, or max")) from None
         config = Config.replay(file, speed=rate, from_=from_, to=to, digests=True)  # type: ignore[arg-type]
         replay(config, sys.stdout if as_json else None, Console(stderr=as_json))
 
 
-@app.command("import")
+@app.command("import", help=_("Make a recording of what another program recorded."))
 def _import(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", exists=True, dir_okay=False, help="JSON lines, or a file of tardis.dev.")
+        Path,
+        typer.Argument(metavar="SOURCE", exists=True, dir_okay=False, help=_("JSON lines, or a file of tardis.dev.")),
     ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, such as day.wsr.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("A new file, such as day.wsr."))],
 ) -> None:
-    """Make a recording of what another program recorded."""
     from .record import show_imported
 
     with _ends_well():
         show_imported(source, file, Console())
 
 
-@app.command("recording")
+@app.command("recording", help=_("Show a recording, also one that was cut off."))
 def _recording(
-    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="What `record` wrote.")],
-    as_json: Annotated[bool, typer.Option("--json", help="What is in it, one JSON object a line.")] = False,
-    from_: Annotated[datetime | None, typer.Option("--from", help="With --json: from then on, UTC.")] = None,
-    to: Annotated[datetime | None, typer.Option("--to", help="With --json: until then, UTC.")] = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=_("What `record` wrote."))],
+    as_json: Annotated[bool, typer.Option("--json", help=_("What is in it, one JSON object a line."))] = False,
+    from_: Annotated[datetime | None, typer.Option("--from", help=_("With --json: from then on, UTC."))] = None,
+    to: Annotated[datetime | None, typer.Option("--to", help=_("With --json: until then, UTC."))] = None,
     export: Annotated[
-        ExportFormat | None, typer.Option(help="Write it for other programs, a file for each data type.")
+        ExportFormat | None, typer.Option(help=_("Write it for other programs, a file for each data type."))
     ] = None,
-    out: Annotated[Path | None, typer.Option(file_okay=False, help="With --export: the folder of these files.")] = None,
-    numbers: Annotated[ExportNumbers, typer.Option(help="With --export parquet.")] = ExportNumbers.TEXT,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help=_("With --export: the folder of these files."))
+    ] = None,
+    numbers: Annotated[ExportNumbers, typer.Option(help=_("With --export parquet."))] = ExportNumbers.TEXT,
 ) -> None:
-    """Show a recording, also one that was cut off."""
     from .record import Span, show, show_exported, show_json
 
     if not (as_json or export) and (from_ is not None or to is not None):
-        raise typer.BadParameter("--from and --to go with --json and --export")
+        raise typer.BadParameter(_("--from and --to go with --json and --export"))
     if (export is None) != (out is None) or (export and as_json):
-        raise typer.BadParameter("--export and --out go together, and not with --json")
+        raise typer.BadParameter(_("--export and --out go together, and not with --json"))
     with _ends_well():
         span = Span(_nanoseconds(from_), _nanoseconds(to))
         if export is not None and out is not None:
@@ -318,36 +355,39 @@ def _recording(
             show(file, Console())
 
 
-@app.command("probe")
+@app.command(
+    "probe", help=_("Ask an exchange what its documents leave open; the report makes a simulator answer alike.")
+)
 def _probe(
-    out: Annotated[Path, typer.Option(dir_okay=False, help="Where the report goes.")] = Path("answers.json"),
-    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
-    code: Annotated[str, typer.Option(help="A market with trades every second.")] = "KRW-BTC",
+    out: Annotated[Path, typer.Option(dir_okay=False, help=_("Where the report goes."))] = Path("answers.json"),
+    url: Annotated[str | None, typer.Option(help=_("Another exchange, such as a simulator's URL."))] = None,
+    code: Annotated[str, typer.Option(help=_("A market with trades every second."))] = "KRW-BTC",
     only: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="This question alone. May be repeated.")
+        list[str] | None, typer.Option(metavar="NAME", help=_("This question alone. May be repeated."))
     ] = None,
-    slow: Annotated[bool, typer.Option("--slow", help="Ask what takes minutes, too.")] = False,
-    pause: Annotated[float, typer.Option(min=0, help="Seconds before each handshake and request.")] = 0.5,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask the exchange without asking me first.")] = False,
+    slow: Annotated[bool, typer.Option("--slow", help=_("Ask what takes minutes, too."))] = False,
+    pause: Annotated[float, typer.Option(min=0, help=_("Seconds before each handshake and request."))] = 0.5,
+    yes: Annotated[bool, typer.Option("--yes", help=_("Ask the exchange without asking me first."))] = False,
 ) -> None:
-    """Ask an exchange what its documents leave open; the report makes a simulator answer alike."""
     from .probe import run_probe
 
     with _ends_well():
         target = _config(url).url
         if not yes:
-            typer.confirm(f"Ask {target} some dozens of harmless questions, within its limits?", abort=True)
+            typer.confirm(
+                _("Ask {target} some dozens of harmless questions, within its limits?").format(target=target),
+                abort=True,
+            )
         run_probe(target, out, Console(), code=code, pause=pause, slow=slow, only=only or ())
 
 
-@app.command("demo")
+@app.command("demo", help=_("See two components share one connection, and what a plain client would have lost."))
 def _demo(
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long the traffic lasts.")] = 15.0,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help=_("How long the traffic lasts."))] = 15.0,
     capture: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Play this recording (JSON lines).")
+        Path | None, typer.Option(exists=True, dir_okay=False, help=_("Play this recording, or capture (JSON lines)."))
     ] = None,
 ) -> None:
-    """See two components share one connection, and what a plain client would have lost."""
     _keep_log_off_screen()
     from .demo import demo
 

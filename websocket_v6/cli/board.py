@@ -28,6 +28,7 @@ class Row(NamedTuple):
     delay: float | None  # seconds from the exchange's clock to this machine's, of the last live event
     lag: float | None  # seconds from the socket to the callback, of the last live event
     is_unknown: bool
+    event: Event | None = None  # the newest of the type that quotes come from
 
 
 class Meter:
@@ -49,6 +50,7 @@ class Meter:
 class _Entry:
     def __init__(self) -> None:
         self.quote: Quote | None = None
+        self.event: Event | None = None
         self.count = 0
         self.meter = Meter()
         self.delay: float | None = None
@@ -80,6 +82,7 @@ class Board:
             entry.is_unknown = False
             if not self._priced_by or event.type == self._priced_by:
                 entry.quote = quote_of(event)
+                entry.event = event
             if event.stream_type == "SNAPSHOT":
                 self.snapshots += 1
                 return
@@ -113,6 +116,7 @@ class Board:
                     entry.delay,
                     entry.lag,
                     entry.is_unknown,
+                    entry.event,
                 )
                 for code, entry in self._entries.items()
             ]

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator
+from gettext import gettext as _
 from importlib import metadata
 from pathlib import Path
 
@@ -34,7 +35,11 @@ def check_versions() -> Finding:
     engine = f"websocket-v6 {__version__} (its hot path in {IMPLEMENTATION})"
     text = f"{engine}, Python {platform.python_version()}, {platform.system()}; {there}"
     if missing:
-        return failed("versions", f"{text}; missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+        return failed(
+            "versions",
+            _("{text}; missing: {missing}").format(text=text, missing=", ".join(missing)),
+            f"pip install {' '.join(missing)}",
+        )
     return ok("versions", text)
 
 
@@ -47,35 +52,42 @@ def _version_of(name: str) -> str | None:
 
 def check_config(config: Config) -> Finding:
     """Say what is configured; of secrets, whether they are there."""
-    keys = "keys are set" if config.access_key else "no keys (UPBIT_ACCESS_KEY, UPBIT_SECRET_KEY)"
-    token = ", a door's token is set" if config.token else ""
-    return ok("configuration", f"{config.url}, region {config.region}, mode {config.mode}, {keys}{token}")
+    keys = _("keys are set") if config.access_key else _("no keys (UPBIT_ACCESS_KEY, UPBIT_SECRET_KEY)")
+    token = _(", a door's token is set") if config.token else ""
+    return ok(
+        "configuration",
+        _("{url}, region {region}, mode {mode}, {keys}{token}").format(
+            url=config.url, region=config.region, mode=config.mode, keys=keys, token=token
+        ),
+    )
 
 
 def check_host(config: Config) -> Iterator[Finding]:
     """Look at the folder that processes of this user meet in, and at who is the host there."""
     if config.mode == "embedded":
-        yield skipped("runtime folder", "mode embedded: this process shares nothing with others")
+        yield skipped("runtime folder", _("mode embedded: this process shares nothing with others"))
         return
     try:
         folder = Path(config.runtime_dir) if config.runtime_dir else default_folder()
         rendezvous = Rendezvous(folder, config.url)
         rendezvous.new_address()  # which may be too long
     except ConfigError as error:
-        yield failed("runtime folder", str(error), "set WEBSOCKET_V6_RUNTIME_DIR to a folder of your own (mode 700)")
+        yield failed("runtime folder", str(error), _("set WEBSOCKET_V6_RUNTIME_DIR to a folder of your own (mode 700)"))
         return
-    yield ok("runtime folder", f"{printable(str(folder), _PATH_CHARACTERS)} is this user's alone")
+    yield ok(
+        "runtime folder", _("{folder} is this user's alone").format(folder=printable(str(folder), _PATH_CHARACTERS))
+    )
     entry = rendezvous.find_host()
     elsewhere = host_elsewhere(folder, config.url)
     if entry is None:
         if elsewhere:
-            yield warning("host", elsewhere, "set WEBSOCKET_V6_RUNTIME_DIR to the same folder for all programs")
+            yield warning("host", elsewhere, _("set WEBSOCKET_V6_RUNTIME_DIR to the same folder for all programs"))
         elif config.mode == "attach":
-            yield failed("host", "there is none, and mode attach needs one", "start one: websocket-v6 serve")
+            yield failed("host", _("there is none, and mode attach needs one"), _("start one: websocket-v6 serve"))
         else:
-            yield ok("host", "there is none; the next program becomes it")
+            yield ok("host", _("there is none; the next program becomes it"))
         return
-    yield ok("host", f"process {entry.pid} is the host of {config.url}")
+    yield ok("host", _("process {pid} is the host of {url}").format(pid=entry.pid, url=config.url))
     yield _door(entry, config.mode)
 
 
@@ -87,12 +99,16 @@ def _door(entry: HostEntry, mode: str) -> Finding:
     except DoorError as error:
         if error.problem is DoorProblem.GONE:
             todo = (
-                "start a host: websocket-v6 serve" if mode == "attach" else "nothing: the next program takes its place"
+                _("start a host: websocket-v6 serve")
+                if mode == "attach"
+                else _("nothing: the next program takes its place")
             )
         else:
-            todo = f"look at process {entry.pid} and its log; until then programs have connections of their own"
+            todo = _("look at process {pid} and its log; until then programs have connections of their own").format(
+                pid=entry.pid
+            )
         is_needed = mode == "attach" or error.problem is not DoorProblem.GONE
         return (failed if is_needed else warning)("door", str(error), todo)
     finally:
         socket.shutdown()  # type: ignore[no-untyped-call]
-    return ok("door", f"the host answers at {printable(entry.address, _PATH_CHARACTERS)}")
+    return ok("door", _("the host answers at {address}").format(address=printable(entry.address, _PATH_CHARACTERS)))

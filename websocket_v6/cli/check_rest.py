@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from gettext import gettext as _
 from typing import Any
 from uuid import uuid4
 
@@ -29,7 +30,7 @@ __all__ = ["KeyChecks", "check_clock", "check_rest", "left", "limits", "markets_
 CLOCK_WARNING = 2.0  # seconds; a date says whole ones
 EXPIRY_WARNING = 14.0  # days
 _REMAINING = re.compile(r"group=([\w-]{1,40}).*?\bsec=(\d{1,9})")
-_NETWORK = "see what the lines above say of name, proxy and connection; a firewall may let in WebSocket alone"
+_NETWORK = _("see what the lines above say of name, proxy and connection; a firewall may let in WebSocket alone")
 
 
 def check_rest(config: Config, reply: Reply | WebSocketV6Error) -> Finding:
@@ -37,12 +38,19 @@ def check_rest(config: Config, reply: Reply | WebSocketV6Error) -> Finding:
     if not isinstance(reply, Reply):
         return failed("rest", str(reply), _NETWORK)
     if reply.status == 404:
-        todo = "nothing, if this is the door of a host; else look at the URL. Missed trades are not fetched from there"
-        return warning("rest", f"{config.rest_base} has no REST calls", todo)
+        todo = _(
+            "nothing, if this is the door of a host; else look at the URL. Missed trades are not fetched from there"
+        )
+        return warning("rest", _("{rest_base} has no REST calls").format(rest_base=config.rest_base), todo)
     if reply.status != 200:
         error = refusal(reply.status, reply.headers, reply.body)
-        return failed("rest", str(error), "wait as it says; other programs of this address count too")
-    return ok("rest", f"{config.rest_base} answers within {reply.seconds * 1e3:.0f} ms")
+        return failed("rest", str(error), _("wait as it says; other programs of this address count too"))
+    return ok(
+        "rest",
+        _("{rest_base} answers within {seconds:.0f} ms").format(
+            rest_base=config.rest_base, seconds=reply.seconds * 1e3
+        ),
+    )
 
 
 def check_clock(reply: Reply) -> Finding:
@@ -50,15 +58,17 @@ def check_clock(reply: Reply) -> Finding:
     try:
         theirs = parsedate_to_datetime(reply.headers.get("date", "")).timestamp()
     except (ValueError, TypeError, OverflowError):
-        return skipped("clock", "the exchange did not say what time it is")
+        return skipped("clock", _("the exchange did not say what time it is"))
     offset = reply.at - (theirs + 0.5)  # it says whole seconds
     uncertain = 0.5 + reply.seconds / 2
     if abs(offset) <= max(CLOCK_WARNING, uncertain + 1):
-        return ok("clock", f"within {abs(offset) + uncertain:.1f} s of the exchange's")
+        return ok("clock", _("within {offset:.1f} s of the exchange's").format(offset=abs(offset) + uncertain))
     return warning(
         "clock",
-        f"{abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} the exchange's (to within {uncertain:.1f} s)",
-        "delays and times of gaps are wrong by that (tokens are not): have it set, as by `timedatectl set-ntp true`",
+        _("{offset:.1f} s {which} the exchange's (to within {uncertain:.1f} s)").format(
+            offset=abs(offset), which=_("ahead of") if offset > 0 else _("behind"), uncertain=uncertain
+        ),
+        _("delays and times of gaps are wrong by that (tokens are not): have it set, as by `timedatectl set-ntp true`"),
     )
 
 
@@ -71,13 +81,17 @@ def left(headers: Mapping[str, str]) -> tuple[str, int] | None:
 def limits(found: Mapping[str, int]) -> Finding:
     """Say what is left of each group."""
     if not found:
-        return skipped("limits", "nothing that answered said what is left (Remaining-Req)")
-    text = "left in this second: " + ", ".join(f"{group} {count}" for group, count in sorted(found.items()))
+        return skipped("limits", _("nothing that answered said what is left (Remaining-Req)"))
+    text = _("left in this second: {counts}").format(
+        counts=", ".join(f"{group} {count}" for group, count in sorted(found.items()))
+    )
     if low := [group for group, count in found.items() if count == 0]:
         return warning(
             "limits",
             text,
-            f"other programs of this address or account use up {', '.join(sorted(low))}: let them ask less often",
+            _("other programs of this address or account use up {low}: let them ask less often").format(
+                low=", ".join(sorted(low))
+            ),
         )
     return ok("limits", text)
 
@@ -98,19 +112,19 @@ class KeyChecks:
         """Look whether the keys are good, for how long, and for what."""
         config = self._config
         if not isinstance(config.access_key, Secret) or not isinstance(config.secret_key, Secret):
-            yield skipped("keys", "there are none: public data only")
+            yield skipped("keys", _("there are none: public data only"))
             return
         try:
             reply = self._ask("/v1/api_keys")
         except _NoSuchCall:  # not in every region
-            yield skipped("keys", "the exchange has no call that says until when they are good")
+            yield skipped("keys", _("the exchange has no call that says until when they are good"))
         except WebSocketV6Error as error:
             yield failed("keys", str(error), _remedy(error))
             return
         else:
             yield self._expiry(reply, config.access_key)
-        yield self._permission("orders", "/v1/orders/open", "my_order", "view orders")
-        yield self._permission("assets", "/v1/accounts", "my_asset", "view assets")
+        yield self._permission("orders", "/v1/orders/open", "my_order", _("view orders"))
+        yield self._permission("assets", "/v1/accounts", "my_asset", _("view assets"))
 
     def _ask(self, path: str) -> Reply:
         """Ask as the account.
@@ -127,7 +141,7 @@ class KeyChecks:
         if (found := left(reply.headers)) is not None:
             self.left[found[0]] = found[1]
         if reply.status == 404:
-            raise _NoSuchCall(f"there is no {path}")
+            raise _NoSuchCall(_("there is no {path}").format(path=path))
         if reply.status != 200:
             body = reply.body.replace(token.reveal().encode(), b"<cut>")
             raise refusal(reply.status, reply.headers, body)
@@ -136,28 +150,36 @@ class KeyChecks:
     def _expiry(self, reply: Reply, access_key: Secret) -> Finding:
         until = _expiry(reply.body, access_key)
         if until is None:
-            return ok("keys", "the exchange takes them")
+            return ok("keys", _("the exchange takes them"))
         days = (until - datetime.now(UTC)).total_seconds() / 86_400
-        text = f"the exchange takes them, until {until:%Y-%m-%d}"
+        text = _("the exchange takes them, until {until:%Y-%m-%d}").format(until=until)
         if days < EXPIRY_WARNING:
-            return warning("keys", f"{text}, {days:.0f} days", "make new ones on the exchange's Open API page in time")
+            return warning(
+                "keys",
+                _("{text}, {days:.0f} days").format(text=text, days=days),
+                _("make new ones on the exchange's Open API page in time"),
+            )
         return ok("keys", text)
 
     def _permission(self, name: str, path: str, type_: str, words: str) -> Finding:
         try:
             self._ask(path)
         except AuthenticationError as error:
-            todo = f'give the key "{words}" on the exchange\'s Open API page if you use subscribe_{type_}'
+            todo = _('give the key "{words}" on the exchange\'s Open API page if you use subscribe_{type}').format(
+                words=words, type=type_
+            )
             return warning(f"permission {name}", str(error), todo)
         except WebSocketV6Error as error:
-            return warning(f"permission {name}", f"not known: {error}", "run it again a little later")
-        return ok(f"permission {name}", f'"{words}" is granted')
+            return warning(
+                f"permission {name}", _("not known: {error}").format(error=error), _("run it again a little later")
+            )
+        return ok(f"permission {name}", _('"{words}" is granted').format(words=words))
 
 
 def _remedy(error: WebSocketV6Error) -> str:
     if isinstance(error, AuthenticationError):
-        return "look at UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY, and at the key on the exchange's Open API page"
-    return _NETWORK if isinstance(error, TransportError) else "run it again a little later"
+        return _("look at UPBIT_ACCESS_KEY and UPBIT_SECRET_KEY, and at the key on the exchange's Open API page")
+    return _NETWORK if isinstance(error, TransportError) else _("run it again a little later")
 
 
 def _expiry(body: bytes, access_key: Secret) -> datetime | None:

@@ -10,6 +10,7 @@ import os
 import ssl
 import time
 from collections.abc import Iterator, Sequence
+from gettext import gettext as _
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -68,9 +69,9 @@ class StreamChecks:
         try:
             proxy = proxy_for(self._place, self._config.proxy_url, os.environ)
         except ProxyError as error:
-            yield failed("proxy", str(error), "set it right, or say WEBSOCKET_V6_PROXY=direct for none")
+            yield failed("proxy", str(error), _("set it right, or say WEBSOCKET_V6_PROXY=direct for none"))
             return
-        yield ok("proxy", f"by {proxy}" if proxy else "none: the way is direct")
+        yield ok("proxy", _("by {proxy}").format(proxy=proxy) if proxy else _("none: the way is direct"))
         finding = self._names(proxy)
         self.is_reached = finding.level != "failed"
         yield finding
@@ -79,15 +80,20 @@ class StreamChecks:
         target: Place | Proxy = proxy or self._place
         began = time.monotonic()
         try:
-            with outside(f"{target.host} has no address"):
+            with outside(_("{host} has no address").format(host=target.host)):
                 found = look_up(target.host, target.port, Attempt(self._config.connect_timeout))
         except WebSocketV6Error as error:
-            todo = f"look at this machine's resolver (getent hosts {target.host}), and at the URL"
+            todo = _("look at this machine's resolver (getent hosts {host}), and at the URL").format(host=target.host)
             return failed("names", str(error), todo)
         addresses = list(dict.fromkeys(str(one.address[0]) for one in found))
-        more = f" and {len(addresses) - _SHOWN} more" if len(addresses) > _SHOWN else ""
+        more = _(" and {addresses} more").format(addresses=len(addresses) - _SHOWN) if len(addresses) > _SHOWN else ""
         took = (time.monotonic() - began) * 1e3
-        return ok("names", f"{target.host} is {', '.join(addresses[:_SHOWN])}{more} ({took:.0f} ms)")
+        return ok(
+            "names",
+            _("{host} is {addresses}{more} ({took:.0f} ms)").format(
+                host=target.host, addresses=", ".join(addresses[:_SHOWN]), more=more, took=took
+            ),
+        )
 
     def public(self, codes: Sequence[str]) -> Iterator[Finding]:
         """Connect to the public endpoint, ping, and ask for one code's data."""
@@ -95,10 +101,12 @@ class StreamChecks:
             way = self._open(self._config.url, self._door_token())
         except WebSocketV6Error as error:
             self.is_reached = False
-            yield failed("websocket", str(error), "see proxy and names above; if both are right, a firewall is between")
+            yield failed(
+                "websocket", str(error), _("see proxy and names above; if both are right, a firewall is between")
+            )
             return
         try:
-            yield ok("websocket", f"open in {(way.connected + way.shaken) * 1e3:.0f} ms")
+            yield ok("websocket", _("open in {connected:.0f} ms").format(connected=(way.connected + way.shaken) * 1e3))
             yield from self._data(way, codes)
             yield self._security(way)
         finally:
@@ -108,18 +116,18 @@ class StreamChecks:
         """Connect to the private endpoint, and ask for nothing there."""
         config = self._config
         if config.token:
-            return skipped("private", "the door's host is asked for private data, with its own keys")
+            return skipped("private", _("the door's host is asked for private data, with its own keys"))
         if not isinstance(config.access_key, Secret) or not isinstance(config.secret_key, Secret):
-            return skipped("private", "there are no keys")
+            return skipped("private", _("there are no keys"))
         keys = Keys(config.access_key.reveal(), config.secret_key.reveal())
         token = make_token(keys, str(uuid4()), config.jwt_algorithm)
         try:
             self._open(config.private_url, token).sock.close()
         except AuthenticationError as error:
-            return failed("private", str(error), "see the line on keys")
+            return failed("private", str(error), _("see the line on keys"))
         except WebSocketV6Error as error:
-            return failed("private", str(error), "run it again a little later")
-        return ok("private", "the private endpoint takes the keys")
+            return failed("private", str(error), _("run it again a little later"))
+        return ok("private", _("the private endpoint takes the keys"))
 
     def _door_token(self) -> Secret | None:
         return self._config.token if isinstance(self._config.token, Secret) else None
@@ -146,12 +154,12 @@ class StreamChecks:
             secrets = [HiddenText(token.reveal())]
         sock = None
         try:
-            with outside(f"cannot connect to {url}", secrets):
+            with outside(_("cannot connect to {url}").format(url=url), secrets):
                 began = time.monotonic()
                 attempt = Attempt(config.connect_timeout)
                 sock = dial(place, attempt, proxy=config.proxy_url, ca_file=config.ca_file)
                 connected = time.monotonic()
-                attempt.doing = "waiting for the answer to the handshake"
+                attempt.doing = _("waiting for the answer to the handshake")
                 answer = ask_for(sock, encode_get(place.path, headers))
                 shaken = time.monotonic()
                 body = b"" if answer.status == 101 else read_refusal(sock, answer)
@@ -160,7 +168,13 @@ class StreamChecks:
             if answer.status != 101:
                 error = refusal(answer.status, answer.headers, body)
                 why = remedy(answer.status, answer.headers) if config.token else None
-                raise error if why is None else RemoteProtocolError(f"the door answered HTTP {answer.status}: {why}")
+                raise (
+                    error
+                    if why is None
+                    else RemoteProtocolError(
+                        _("the door answered HTTP {status}: {why}").format(status=answer.status, why=why)
+                    )
+                )
             check_response(answer.headers, key=key)
         except BaseException:
             if sock is not None:
@@ -176,16 +190,16 @@ class StreamChecks:
         way.sock.begin(attempt, MESSAGE_BYTES + HANDSHAKE_BYTES)
         decoder = FrameDecoder()
         try:
-            with outside("the open connection"):
-                attempt.doing = "waiting for the answer to a ping"
+            with outside(_("the open connection")):
+                attempt.doing = _("waiting for the answer to a ping")
                 began = time.monotonic()
                 way.sock.sendall(masked_frame(_PING, b"doctor", os.urandom(4)))
                 while not any(isinstance(one, Pong) for one in decoder.controls):
                     _read(way.sock, decoder)
                 there_and_back = time.monotonic() - began
             yield _delay(there_and_back)
-            with outside(f"the ticker of {code}"):
-                attempt.doing = f"waiting for the ticker of {code}"
+            with outside(_("the ticker of {code}").format(code=code)):
+                attempt.doing = _("waiting for the ticker of {code}").format(code=code)
                 began = time.monotonic()
                 request = encode_request(str(uuid4()), [{"type": "ticker", "codes": [code]}], "DEFAULT")
                 way.sock.sendall(masked_frame(_TEXT, request.encode(), os.urandom(4)))
@@ -194,21 +208,28 @@ class StreamChecks:
                 took = time.monotonic() - began
                 way.sock.sendall(masked_frame(_CLOSE, (1000).to_bytes(2, "big"), os.urandom(4)))
         except WebSocketV6Error as error:
-            yield failed("data", str(error), "run it again; if it stays so, something in between holds data back")
+            yield failed("data", str(error), _("run it again; if it stays so, something in between holds data back"))
             return
         if b'"error"' in messages[0][:20]:
-            yield failed("data", f"the exchange answered {excerpt(messages[0])}", "look at the URL, and at the version")
+            yield failed(
+                "data",
+                _("the exchange answered {messages}").format(messages=excerpt(messages[0])),
+                _("look at the URL, and at the version"),
+            )
         else:
-            yield ok("data", f"the first ticker of {code} after {took * 1e3:.0f} ms")
+            yield ok("data", _("the first ticker of {code} after {took:.0f} ms").format(code=code, took=took * 1e3))
 
     def _security(self, way: _Way) -> Finding:
         sock = way.sock.release()
         try:
             if not isinstance(sock, ssl.SSLSocket):
-                return skipped("tls", f"{self._place} speaks none (ws://)")
+                return skipped("tls", _("{place} speaks none (ws://)").format(place=self._place))
             certificate = sock.getpeercert() or {}
             until = str(certificate.get("notAfter", "?"))
-            return ok("tls", f"{sock.version()}, the certificate is trusted, until {until}")
+            return ok(
+                "tls",
+                _("{version}, the certificate is trusted, until {until}").format(version=sock.version(), until=until),
+            )
         except (OSError, ValueError) as error:
             return skipped("tls", words_of(error))
         finally:
@@ -218,12 +239,12 @@ class StreamChecks:
 def _read(sock: BoundedSocket, decoder: FrameDecoder) -> list[bytes]:
     data = sock.recv(64 * 1024)
     if not data:
-        raise RemoteProtocolError("the exchange hung up")
+        raise RemoteProtocolError(_("the exchange hung up"))
     return decoder.receive(data)
 
 
 def _delay(seconds: float) -> Finding:
-    text = f"{seconds * 1e3:.0f} ms there and back"
+    text = _("{seconds:.0f} ms there and back").format(seconds=seconds * 1e3)
     if seconds > _SLOW:
-        return warning("delay", text, "look for a slow proxy, a VPN or a line that is full")
+        return warning("delay", text, _("look for a slow proxy, a VPN or a line that is full"))
     return ok("delay", text)

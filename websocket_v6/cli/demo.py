@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ class Component:
         delivered = sum(one.delivered for one in stats)
         return ComponentState(
             self.name,
-            f"{', '.join(self.types)} of {len(self.codes)}",
+            _("{types} of {count}").format(types=", ".join(self.types), count=len(self.codes)),
             delivered,
             sum(one.dropped for one in stats),
             self._meter.rate(now, delivered),
@@ -199,7 +200,7 @@ def _live_messages(sim: Simulator) -> Iterator[tuple[Sent, int]]:
 
 def _stream(name: str) -> tuple[str, str]:
     """Split the simulator's name of a stream, such as "orderbook KRW-BTC.15@0", into type and code."""
-    type_, _, rest = name.partition(" ")
+    type_, _space, rest = name.partition(" ")
     return type_, rest.partition("@")[0].partition(".")[0]
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from gettext import gettext as _
 from typing import NamedTuple
 
 from rich.console import Group, RenderableType
@@ -74,22 +75,31 @@ class Tally(NamedTuple):
 def table(state: State) -> RenderableType:
     """Return the live table, for 80 columns and 24 lines."""
     return Group(
-        Text(f"websocket_v6: one connection, two components   {state.elapsed:4.0f} of {state.seconds:.0f} s", "bold"),
-        Text(f"{state.connection}\nTraffic: {state.about}"),
+        Text(
+            _("websocket_v6: one connection, two components   {elapsed:4.0f} of {seconds:.0f} s").format(
+                elapsed=state.elapsed, seconds=state.seconds
+            ),
+            "bold",
+        ),
+        Text(f"{state.connection}\n{_('Traffic')}: {state.about}"),
         _markets(state),
         _components(state.components),
-        Text(f"The exchange says it serves: {_listed(state.listed)}\n{_plain(state)}"),
+        Text(
+            _("The exchange says it serves: {listed}\n{state}").format(
+                listed=_listed(state.listed), state=_plain(state)
+            )
+        ),
     )
 
 
 def _markets(state: State) -> Table:
     markets = Table()
-    markets.add_column("Market")
-    markets.add_column("Price", justify="right")
-    markets.add_column("Change", justify="right")
+    markets.add_column(_("Market"))
+    markets.add_column(_("Price"), justify="right")
+    markets.add_column(_("Change"), justify="right")
     for component in state.components:
         markets.add_column(component.name, justify="right")
-    markets.add_column("Lag", justify="right")
+    markets.add_column(_("Lag"), justify="right")
     for market in state.markets:
         seen = [row for row in market.rows if row is not None]
         quote = next((row.quote for row in seen if row.quote is not None), None)
@@ -101,8 +111,8 @@ def _markets(state: State) -> Table:
 
 
 def _components(components: Sequence[ComponentState]) -> Table:
-    found = Table("Component", "Wants")
-    for head in ("Delivered", "Dropped", "Rate", "Lag"):
+    found = Table(_("Component"), _("Wants"))
+    for head in (_("Delivered"), _("Dropped"), _("Rate"), _("Lag")):
         found.add_column(head, justify="right")
     for one in components:
         found.add_row(
@@ -116,25 +126,35 @@ def _listed(entries: Sequence[SubscribedEntry]) -> str:
     counts: Counter[str] = Counter()
     for entry in entries:
         counts[entry.type] += len(entry.codes)
-    return ", ".join(f"{type_} of {count}" for type_, count in sorted(counts.items())) or "-"
+    return (
+        ", ".join(_("{type} of {count}").format(type=type_, count=count) for type_, count in sorted(counts.items()))
+        or "-"
+    )
 
 
 def _plain(state: State) -> str:
     counts = ", ".join(f"{name} {count:,}" for name, count in state.plain.items())
-    return f"A plain client beside it, one connection too: {counts} messages"
+    return _("A plain client beside it, one connection too: {counts} messages").format(counts=counts)
 
 
 def lines(state: State) -> Iterator[str]:
     """Yield the line that stands for the table where there is no terminal."""
-    parts = [f"{one.name} {one.delivered:,} delivered, {one.dropped:,} dropped" for one in state.components]
-    yield f"{state.elapsed:5.1f} s  {'; '.join(parts)}; exchange serves {_listed(state.listed)}; {_plain(state)}"
+    parts = [
+        _("{name} {delivered:,} delivered, {dropped:,} dropped").format(
+            name=one.name, delivered=one.delivered, dropped=one.dropped
+        )
+        for one in state.components
+    ]
+    yield _("{elapsed:5.1f} s  {parts}; exchange serves {listed}; {state}").format(
+        elapsed=state.elapsed, parts="; ".join(parts), listed=_listed(state.listed), state=_plain(state)
+    )
 
 
 def summary(tallies: Sequence[Tally], requests: int) -> RenderableType:
     """Return what both clients got of what the exchange sent."""
-    found = Table(title="Messages that each component wanted and got", title_justify="left")
-    found.add_column("Component")
-    for head in ("Sent", "websocket_v6", "Lost", "Plain client", "Lost"):
+    found = Table(title=_("Messages that each component wanted and got"), title_justify="left")
+    found.add_column(_("Component"))
+    for head in (_("Sent"), "websocket_v6", _("Lost"), _("Plain client"), _("Lost")):
         found.add_column(head, justify="right")
     for one in tallies:
         lost = one.wanted - one.delivered
@@ -146,11 +166,11 @@ def summary(tallies: Sequence[Tally], requests: int) -> RenderableType:
     wanted = sum(one.wanted for one in tallies)
     ours = sum(one.wanted - one.delivered for one in tallies)
     plain = sum(one.plain_lost for one in tallies)
-    conclusion = (
-        f"The plain client's components lost {_share(plain, wanted)} of their messages, since each request replaces "
-        f"the one before (chart, bot, and at half time chart again). websocket_v6 lost {ours:,}, over one connection, "
-        f"with {count_text(requests, 'request')}."
-    )
+    conclusion = _(
+        "The plain client's components lost {plain} of their messages, since each request "
+        "replaces the one before (chart, bot, and at half time chart again). websocket_v6 lost "
+        "{ours:,}, over one connection, with {requests}."
+    ).format(plain=_share(plain, wanted), ours=ours, requests=count_text(requests, _("request"), _("requests")))
     return Group(found, Text(conclusion))
 
 

@@ -5,6 +5,7 @@ It is polite: two WebSocket connections, one of them without keys, four REST cal
 
 import json
 from collections.abc import Iterator
+from gettext import gettext as _
 from typing import TextIO
 
 from rich.console import Console
@@ -17,7 +18,7 @@ from websocket_v6.protocol.errors import WebSocketV6Error
 from .check_machine import check_config, check_host, check_versions
 from .check_rest import KeyChecks, check_clock, check_rest, left, limits, markets_of
 from .check_stream import StreamChecks
-from .finding import Finding, Level, skipped
+from .finding import Finding, Level, level_text, name_text, skipped
 from .rest_calls import Reply, RestCalls
 
 __all__ = ["doctor", "doctor_json", "examine"]
@@ -34,11 +35,15 @@ def doctor(config: Config, console: Console) -> bool:
             for line in _lines(finding):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
     else:
-        with console.status("looking ...") as status:
+        with console.status(_("looking ...")) as status:
             found = []
             for finding in examine(config):
                 found.append(finding)
-                status.update(f"looking ... {finding.name}: {finding.level.value}")
+                status.update(
+                    _("looking ... {name}: {level}").format(
+                        name=name_text(finding.name), level=level_text(finding.level)
+                    )
+                )
         console.print(_table(found))
     console.print(_verdict(found), markup=False, highlight=False, soft_wrap=True)
     return _is_well(found)
@@ -61,7 +66,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield from stream.way()
     if not stream.is_reached:
         for name in ("websocket", "rest", "keys", "limits"):
-            yield skipped(name, "the exchange has no address")
+            yield skipped(name, _("the exchange has no address"))
         return
     with RestCalls(config) as calls:
         reply: Reply | WebSocketV6Error
@@ -81,8 +86,8 @@ def examine(config: Config) -> Iterator[Finding]:
         if has_rest:
             yield from keys.findings()
         else:
-            yield skipped("keys", "there is no REST to ask about them")
-        yield stream.private() if stream.is_reached else skipped("private", "there was no WebSocket")
+            yield skipped("keys", _("there is no REST to ask about them"))
+        yield stream.private() if stream.is_reached else skipped("private", _("there was no WebSocket"))
         yield limits(remaining | keys.left | stream.left)
 
 
@@ -94,14 +99,16 @@ def _verdict(found: list[Finding]) -> str:
     failed = sum(one.level is Level.FAILED for one in found)
     warnings = sum(one.level is Level.WARNING for one in found)
     if failed:
-        return f"{failed} failed, {warnings} to be looked at: begin with the first that failed."
-    return f"All is well, {warnings} to be looked at." if warnings else "All is well."
+        return _("{failed} failed, {warnings} to be looked at: begin with the first that failed.").format(
+            failed=failed, warnings=warnings
+        )
+    return _("All is well, {warnings} to be looked at.").format(warnings=warnings) if warnings else _("All is well.")
 
 
 def _lines(finding: Finding) -> Iterator[str]:
-    yield f"{finding.level.value:8} {finding.name}: {finding.text}"
+    yield f"{level_text(finding.level):8} {name_text(finding.name)}: {finding.text}"
     if finding.remedy:
-        yield f"{'':8} do: {finding.remedy}"
+        yield f"{'':8} {_('do')}: {finding.remedy}"
 
 
 def _table(found: list[Finding]) -> Table:
@@ -113,5 +120,5 @@ def _table(found: list[Finding]) -> Table:
         text = Text(one.text)
         if one.remedy:
             text.append(f"\n→ {one.remedy}", style="bold")
-        table.add_row(Text(one.level.value, style=_COLOURS[one.level]), Text(one.name), text)
+        table.add_row(Text(level_text(one.level), style=_COLOURS[one.level]), Text(name_text(one.name)), text)
     return table

@@ -1,6 +1,6 @@
-"""What a host says of itself at `/state.json`, as `top` reads it: checked, for it may be anybody who answers.
+"""What a host says of itself, at `/state.json` or at its own door, as `top` reads it: checked, whoever answers.
 
-Source: `page_state.py`, which writes it.
+Source: `websocket_v6/state.py`, which writes it.
 """
 
 import json
@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.membership.words import ComponentRow
 from websocket_v6.protocol.outside_text import printable
 
-__all__ = ["Client", "ConnectionState", "HostState", "read_state"]
+__all__ = ["Client", "ComponentState", "ConnectionState", "HostState", "read_state"]
 
 _NAME_CHARACTERS = 120
 
 
 class ConnectionState(msgspec.Struct, frozen=True):
-    """One connection to the exchange."""
+    """One connection to the exchange. `delay` in seconds; bytes as they came, and of the messages in them."""
 
     endpoint: str
     state: str
@@ -25,6 +26,14 @@ class ConnectionState(msgspec.Struct, frozen=True):
     up_seconds: float
     reconnects: int
     error: str = ""
+    wire_bytes: int = 0
+    payload_bytes: int = 0
+    delay: float | None = None
+
+    @property
+    def saved(self) -> float | None:
+        """The share of the bytes that compression has saved; `None` if it has saved none."""
+        return 1 - self.wire_bytes / self.payload_bytes if self.payload_bytes > self.wire_bytes else None
 
 
 class _Process(msgspec.Struct, frozen=True):
@@ -70,6 +79,18 @@ class _State(msgspec.Struct, frozen=True):
     guests: int
     visitors: int
     cut_off: int
+    components: tuple[ComponentRow, ...] = ()
+    stream_counts: dict[str, int] = {}
+
+
+class _Guest(msgspec.Struct, frozen=True):
+    pid: int
+    components: tuple[ComponentRow, ...]
+
+
+class _Whole(msgspec.Struct, frozen=True):
+    state: _State
+    guests: tuple[_Guest, ...]
 
 
 class Client(NamedTuple):
@@ -84,15 +105,24 @@ class Client(NamedTuple):
     queued_bytes: int
 
 
+class ComponentState(NamedTuple):
+    """One subscription of a component, in the process `pid`."""
+
+    pid: int
+    row: ComponentRow
+
+
 class HostState(NamedTuple):
     """One state. `document` is all of it, as it came."""
 
     about: _State
     clients: tuple[Client, ...]
     document: dict[str, Any]
+    components: tuple[ComponentState, ...] = ()
 
 
 _decoder = msgspec.json.Decoder(_State)
+_whole_decoder = msgspec.json.Decoder(_Whole)
 
 
 def read_state(body: bytes) -> HostState:
@@ -103,11 +133,15 @@ def read_state(body: bytes) -> HostState:
     """
     try:
         document = json.loads(body)
-        about = _decoder.decode(msgspec.json.encode(_clean(document)))
+        cleaned = msgspec.json.encode(_clean(document))
+        # At the door the guests' words stand beside the host's state.
+        is_whole = isinstance(document, dict) and "state" in document
+        whole = _whole_decoder.decode(cleaned) if is_whole else _Whole(_decoder.decode(cleaned), ())
     except (ValueError, msgspec.MsgspecError, RecursionError) as exc:
         raise RemoteProtocolError(
             f"what answers is no host that this version understands: {printable(str(exc))}"
         ) from None
+    about = whole.state
     processes = [
         Client("process", one.name, str(one.pid), " ".join(one.endpoints), one.streams, one.delivered, one.queued_bytes)
         for one in about.processes
@@ -116,7 +150,9 @@ def read_state(body: bytes) -> HostState:
         Client("program", one.name, one.format, one.endpoint, one.streams, one.delivered, one.queued_bytes)
         for one in about.programs
     ]
-    return HostState(about, (*processes, *programs), document)
+    components = [ComponentState(about.pid, row) for row in about.components]
+    components += [ComponentState(guest.pid, row) for guest in whole.guests for row in guest.components]
+    return HostState(about, (*processes, *programs), document, tuple(components))
 
 
 def _clean(value: Any) -> Any:
@@ -127,5 +163,5 @@ def _clean(value: Any) -> Any:
             return {printable(key, _NAME_CHARACTERS): _clean(one) for key, one in value.items()}
         case list():
             return [_clean(one) for one in value]
-        case _:
-            return value
+        case _other:
+            return _other

@@ -9,6 +9,20 @@ from typing import Any, Self
 
 __all__ = ["Keyboard"]
 
+# What terminals send for keys that are no characters (xterm, and the Linux console).
+_NAMED = {
+    "\x1b[A": "up",
+    "\x1b[B": "down",
+    "\x1bOA": "up",
+    "\x1bOB": "down",
+    "\x1b[5~": "page up",
+    "\x1b[6~": "page down",
+    "\x1b[H": "home",
+    "\x1b[1~": "home",
+    "\x1b[F": "end",
+    "\x1b[4~": "end",
+}
+
 
 class Keyboard:
     """Reads keys as they are pressed, without echo; a context manager that leaves the terminal as it was."""
@@ -44,7 +58,7 @@ class Keyboard:
             self._fd = None
 
     def wait(self, seconds: float) -> str:
-        """Return what is pressed within `seconds`, in small letters; empty if nothing is."""
+        """Return what is pressed within `seconds`: a character in small letters, or "up", "page down"; else nothing."""
         if self._fd is None:
             self._pause.wait(seconds)
             return ""
@@ -53,4 +67,5 @@ class Keyboard:
         pressed = os.read(self._fd, 64)
         if not pressed:  # its end: from now on nobody presses anything
             self._fd = None
-        return pressed.decode("ascii", "ignore")[:1].lower()
+        text = pressed.decode("ascii", "ignore")
+        return next((name for code, name in _NAMED.items() if text.startswith(code)), text[:1].lower())

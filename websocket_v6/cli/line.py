@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from gettext import gettext as _
 
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.events import ConnectionEvent
@@ -16,7 +17,8 @@ class ConnectionLine:
         self._url = url
         self._say = say
         self._lock = threading.Lock()
-        self._text = f"connecting to {url} ..."
+        self._text = _("connecting to {url} ...").format(url=url)
+        self._is_connecting = True
         self.reason = ""  # why there is no connection, if that is known
         self.was_open = False
 
@@ -30,6 +32,7 @@ class ConnectionLine:
                 self.reason = ""
             elif event.reason:
                 self.reason = event.reason
+            self._is_connecting = event.state == "connecting"
             text = self._text = self._words(event)
         if self._say is not None:
             self._say(text)
@@ -42,22 +45,27 @@ class ConnectionLine:
         """
         with self._lock:
             if not self.was_open:
-                raise TransportError(self.reason or f"there was no connection to {self._url} in the time given")
+                raise TransportError(
+                    self.reason or _("there was no connection to {url} in the time given").format(url=self._url)
+                )
 
     def _words(self, event: ConnectionEvent) -> str:
         match event.state:
             case "open":
-                gap = "" if event.gap is None else f" again after a gap of {event.gap:.1f} s"
-                return f"connected to {self._url}{gap}"
+                gap = "" if event.gap is None else _(" again after a gap of {gap:.1f} s").format(gap=event.gap)
+                return _("connected to {url}{gap}").format(url=self._url, gap=gap)
             case "lost":
-                return f"{'connection lost' if self.was_open else 'no connection'}, trying again: {event.reason}"
+                return _("{which}, trying again: {reason}").format(
+                    which=_("connection lost") if self.was_open else _("no connection"), reason=event.reason
+                )
             case "connecting":
-                return f"connecting to {self._url} ..."
+                return _("connecting to {url} ...").format(url=self._url)
             case state:
-                return f"connection {state}" + (f": {event.reason}" if event.reason else "")
+                words = _("connection {state}").format(state=state)
+                return f"{words}: {event.reason}" if event.reason else words
 
     def __str__(self) -> str:
         with self._lock:
             # While it tries again, the reason for that is what a reader wants to know.
-            trying = self._text.startswith("connecting") and self.reason
-            return f"{self._text}\nbefore: {self.reason}" if trying else self._text
+            is_trying = self._is_connecting and self.reason
+            return f"{self._text}\n{_('before')}: {self.reason}" if is_trying else self._text

@@ -10,15 +10,17 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from websocket_v6._version import __version__
 from websocket_v6.health import Health
 
+from ..protocol.delivery.delays import BOUNDS
 from ..protocol.exchange.streams import split
 from .readiness import unready
 
@@ -64,6 +66,7 @@ class _Latest(Collector):
         yield _gauge("ready", "1 if all that is wanted is served, as /readyz says it.", int(not unready(self.health)))
         yield from _counters(self.health)
         yield from _connections(self.health)
+        yield _delays(self.health)
         yield from _served(self.health)
         yield from _parts(self.health)
 
@@ -98,6 +101,10 @@ def _connections(health: Health) -> Iterator[Metric]:
     reconnects = CounterMetricFamily(
         f"{_PREFIX}reconnects", "Connections made after one was lost.", labels=["endpoint"]
     )
+    wire = CounterMetricFamily(f"{_PREFIX}wire_bytes", "Bytes that came from the exchange.", labels=["endpoint"])
+    payload = CounterMetricFamily(
+        f"{_PREFIX}payload_bytes", "Bytes of the messages in them, inflated.", labels=["endpoint"]
+    )
     for endpoint in dict.fromkeys(one.endpoint for one in health.connections):
         ours = [one for one in health.connections if one.endpoint == endpoint]
         found = Counter(one.state for one in ours)
@@ -106,7 +113,21 @@ def _connections(health: Health) -> Iterator[Metric]:
         up.add_metric([endpoint], max(one.up_seconds for one in ours))
         epoch.add_metric([endpoint], max(one.epoch for one in ours))
         reconnects.add_metric([endpoint], sum(one.reconnects for one in ours))
-    yield from (states, up, epoch, reconnects)
+        wire.add_metric([endpoint], sum(one.wire_bytes for one in ours))
+        payload.add_metric([endpoint], sum(one.payload_bytes for one in ours))
+    yield from (states, up, epoch, reconnects, wire, payload)
+
+
+def _delays(health: Health) -> Metric:
+    delays = HistogramMetricFamily(
+        f"{_PREFIX}message_delay_seconds",
+        "From the exchange's clock to the reading of a live message, sampled.",
+        labels=["endpoint"],
+    )
+    for one in health.delays:
+        bounds = [*(str(bound) for bound in BOUNDS), "+Inf"]
+        delays.add_metric([one.endpoint], list(zip(bounds, accumulate(one.counts), strict=True)), one.total)
+    return delays
 
 
 def _served(health: Health) -> Iterator[Metric]:

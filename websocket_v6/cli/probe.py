@@ -1,6 +1,7 @@
 """`probe`: asks an exchange the open questions and writes a report that the simulator reads."""
 
 from collections.abc import Collection
+from gettext import gettext as _
 from pathlib import Path
 
 from rich.console import Console
@@ -29,7 +30,12 @@ def run_probe(
         report = probe(Caller(url, code=code, pause=pause), slow=slow, only=only, tell=tell)
     except InvalidStatus as refused:
         status = refused.response.status_code
-        raise OSError(f"{url} answers HTTP {status}, it has had enough: wait a while, then ask less (--only)") from None
+        raise OSError(
+            _("{url} answers HTTP {status}, it has had enough: wait a while, then ask less (--only)").format(
+                url=url, status=status
+            )
+        ) from None
     report.save(out)
     count = len(report.answers)
-    tell("report", f"{count} answered, {len(report.unsettled)} unsettled: {out}, for Answers.from_file({str(out)!r})")
+    text = _("{count} answered, {open} unsettled: {file}, for Answers.from_file({name!r})")
+    tell(_("report"), text.format(count=count, open=len(report.unsettled), file=out, name=str(out)))

@@ -1,11 +1,14 @@
 """What one event says in a table: a price, a change, a remark; and how numbers are written there."""
 
 from decimal import Decimal
+from gettext import gettext as _
 from typing import NamedTuple
 
 from websocket_v6.protocol.events import CandleEvent, Event, OrderbookEvent, TickerEvent, TradeEvent
 
-__all__ = ["Quote", "count_text", "percent_text", "price_text", "quote_of", "seconds_text"]
+__all__ = ["Quote", "amount_text", "count_text", "percent_text", "price_text", "quote_of", "seconds_text"]
+
+_STEPS = (("T", 10**12), ("B", 10**9), ("M", 10**6), ("K", 10**3))
 
 
 class Quote(NamedTuple):
@@ -24,7 +27,7 @@ def quote_of(event: Event) -> Quote | None:
             remark = "" if turnover is None else f"24h {price_text(turnover.quantize(Decimal(1)))}"
             return Quote(event.trade_price, event.signed_change_rate, remark)
         case TradeEvent():
-            side = "bought" if event.ask_bid == "BID" else "sold"
+            side = _("bought") if event.ask_bid == "BID" else _("sold")
             change = _change(event.prev_closing_price, event.trade_price)
             return Quote(event.trade_price, change, f"{side} {price_text(event.trade_volume)}")
         case CandleEvent():
@@ -39,9 +42,13 @@ def quote_of(event: Event) -> Quote | None:
 def _book_quote(event: OrderbookEvent) -> Quote:
     best = event.orderbook_units[0] if event.orderbook_units else None
     if best is None:
-        return Quote(None, None, "empty")
+        return Quote(None, None, _("empty"))
     bid, ask = best.bid_price, best.ask_price
-    return Quote(bid or None, None, f"ask {price_text(ask or None)}, {len(event.orderbook_units)} levels")
+    return Quote(
+        bid or None,
+        None,
+        _("ask {price}, {count} levels").format(price=price_text(ask or None), count=len(event.orderbook_units)),
+    )
 
 
 def _change(before: Decimal | None, now: Decimal | None) -> Decimal | None:
@@ -56,14 +63,28 @@ def price_text(value: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def amount_text(value: Decimal | None) -> str:
+    """Write about how much it is, in five characters or a few more: 1.23 T, 456 M, 7.8."""
+    if value is None:
+        return "-"
+    for letter, step in _STEPS:
+        if abs(value) >= step:
+            return f"{value / step:.{_decimals(value / step)}f} {letter}"
+    return f"{value:.{_decimals(value)}f}"
+
+
+def _decimals(value: Decimal) -> int:
+    return 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+
+
 def percent_text(fraction: Decimal | None) -> str:
     """Write a change, such as +1.25 %."""
     return "" if fraction is None else f"{fraction * 100:+.2f} %"
 
 
-def count_text(count: int, noun: str, plural: str = "") -> str:
+def count_text(count: int, noun: str, plural: str) -> str:
     """Write a number with its noun: 1 request, 1,234 messages."""
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+    return f"{count:,} {noun if count == 1 else plural}"
 
 
 def seconds_text(seconds: float | None) -> str:

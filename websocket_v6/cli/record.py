@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from gettext import gettext as _
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -72,16 +73,28 @@ def record(
     if not progress.messages:
         if progress.failed:
             raise UnknownCodeError(next(iter(progress.failed.values())), codes=progress.failed)
-        raise TransportError(f"nothing came from {config.url} in the time given: what was recorded is that alone")
+        raise TransportError(
+            _("nothing came from {url} in the time given: what was recorded is that alone").format(url=config.url)
+        )
 
 
 def _progress(path: Path, progress: Progress) -> str:
     parts = [
-        f"{path}: {count_text(progress.messages, 'message')}, {progress.size / 1e6:,.2f} MB",
-        *([count_text(progress.files, "file")] if progress.files > 1 else []),
+        _("{path}: {messages}, {size:,.2f} MB").format(
+            path=path, messages=count_text(progress.messages, _("message"), _("messages")), size=progress.size / 1e6
+        ),
+        *([count_text(progress.files, _("file"), _("files"))] if progress.files > 1 else []),
         *(f"{endpoint} {state}" for endpoint, state in progress.states.items()),
-        *([f"{count_text(progress.dropped, 'message')} missing, the disk is too slow"] if progress.dropped else []),
-        *([f"not served: {', '.join(progress.failed)}"] if progress.failed else []),
+        *(
+            [
+                _("{dropped} missing, the disk is too slow").format(
+                    dropped=count_text(progress.dropped, _("message"), _("messages"))
+                )
+            ]
+            if progress.dropped
+            else []
+        ),
+        *([_("not served: {failed}").format(failed=", ".join(progress.failed))] if progress.failed else []),
     ]
     return ", ".join(parts)
 
@@ -156,12 +169,24 @@ def show(path: Path, console: Console) -> None:
         return
     total = sum(counts.values())
     lines = [
-        f"{path}: {printable(f'{header.host} ({header.region})')}, recorded by version {printable(header.engine)}",
-        f"from {_moment(first)} to {_moment(last)}" if total else "no message",
-        f"{count_text(total, 'message')} in {path.stat().st_size / 1e6:,.2f} MB, {count_text(gaps, 'gap')}",
+        _("{path}: {host}, recorded by version {engine}").format(
+            path=path, host=printable(f"{header.host} ({header.region})"), engine=printable(header.engine)
+        ),
+        _("from {first} to {last}").format(first=_moment(first), last=_moment(last)) if total else _("no message"),
+        _("{total} in {size:,.2f} MB, {gaps}").format(
+            total=count_text(total, _("message"), _("messages")),
+            size=path.stat().st_size / 1e6,
+            gaps=count_text(gaps, _("gap"), _("gaps")),
+        ),
         *(f"  {count:>12,}  {printable(stream)}" for stream, count in sorted(counts.items())),
-        *([f"{count_text(holes, 'hole')}: something is missing there"] if holes else []),
-        "it was ended in order" if ending.is_whole else f"it ends without an index, {ending.unread:,} bytes unread",
+        *(
+            [_("{holes}: something is missing there").format(holes=count_text(holes, _("hole"), _("holes")))]
+            if holes
+            else []
+        ),
+        _("it was ended in order")
+        if ending.is_whole
+        else _("it ends without an index, {unread:,} bytes unread").format(unread=ending.unread),
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -171,17 +196,24 @@ def show_exported(path: Path, folder: Path, format_: str, numbers: str, span: Sp
     """Write a recording for other programs, and say what was written; raises what `export` does."""
     exported = export(path, folder, format_, numbers=numbers, contains=span.__contains__)  # type: ignore[arg-type]
     for file, rows in exported.rows.items():
-        console.print(f"{file}: {count_text(rows, 'row')}", markup=False, highlight=False, soft_wrap=True)
+        line = f"{file}: {count_text(rows, _('row'), _('rows'))}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if exported.malformed:
-        console.print(f"{count_text(exported.malformed, 'message')} could not be decoded", highlight=False)
+        malformed = count_text(exported.malformed, _("message"), _("messages"))
+        console.print(_("{malformed} could not be decoded").format(malformed=malformed), highlight=False)
 
 
 def show_imported(source: Path, path: Path, console: Console) -> None:
     """Make a recording of another program's, and say what it has and lacks; raises what `import_capture` does."""
     imported = import_capture(source, path)
     lines = [
-        f"{path}: {count_text(imported.messages, 'message')} of {count_text(len(imported.streams), 'stream')}, "
-        f"{count_text(imported.gaps, 'gap')}; {count_text(imported.others, 'line')} hold no data",
+        _("{path}: {messages} of {streams}, {gaps}; {others} hold no data").format(
+            path=path,
+            messages=count_text(imported.messages, _("message"), _("messages")),
+            streams=count_text(len(imported.streams), _("stream"), _("streams")),
+            gaps=count_text(imported.gaps, _("gap"), _("gaps")),
+            others=count_text(imported.others, _("line"), _("lines")),
+        ),
         imported.lacks,
     ]
     for line in lines:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from gettext import gettext as _
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -78,7 +79,7 @@ def _watch(stage: Stage, signals: Signals, console: Console) -> None:
     )
     total = max(1, stage.contents.total)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("replay", total=total, moment="")
+        task = progress.add_task(_("replay"), total=total, moment="")
         while not stage.is_over:
             signals.look()
             moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(stage.wall_ns // 10**9)) if stage.wall_ns else ""
@@ -88,7 +89,8 @@ def _watch(stage: Stage, signals: Signals, console: Console) -> None:
 
 
 def _tell(stage: Stage, subscriptions: list[Subscription[Any]], console: Console) -> None:
-    console.print(f"{count_text(stage.played, 'message')} played", highlight=False)
+    messages = count_text(stage.played, _("message"), _("messages"))
+    console.print(_("{messages} played").format(messages=messages), highlight=False)
     for one in subscriptions:
         line = f"  {one.stats.delivered:>12,}  {printable(one.data_type)}  {one.digest or ''}"
         console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)

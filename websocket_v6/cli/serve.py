@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from gettext import gettext as _
 from typing import Any, NamedTuple, TextIO
 
 from rich.console import Console
@@ -21,12 +22,12 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.server.network import WILDCARDS, Network, web_url
 from websocket_v6.proxy import WebSocketClientProxy
+from websocket_v6.state import host_state
 from websocket_v6.termination import Signals
 
 from ..actors.membership.place import Role
 from ..actors.server.network_server import ShowState
 from .board import Meter
-from .page_state import page_state
 from .quote import count_text
 from .readiness import unready
 from .screen import PERIOD, Screen
@@ -96,7 +97,8 @@ class _Host(NamedTuple):
             if self.service.address and now >= due:
                 due = now + STATE_PERIOD - period / 2
                 rate = meter.rate(now, health.counters.received)
-                state = page_state(health, self.config.url, rate, began)
+                components, counts = self.service.components(), self.service.stream_counts()
+                state = host_state(health, self.config.url, rate, began, components, counts)
                 self.service.show(ShowState(state, measure(health), "\n".join(unready(health))))
             yield health
             try:
@@ -128,27 +130,37 @@ def _serving(config: Config, network: Network | None) -> Iterator[_Host]:
 
 def _check(role: Role, config: Config, network: Network | None) -> None:
     if role is Role.GUEST:
-        raise EngineError(f"another `websocket-v6 serve` is the host of {config.url} already: end that one first")
+        raise EngineError(
+            _("another `websocket-v6 serve` is the host of {url} already: end that one first").format(url=config.url)
+        )
     if role is not Role.HOST and network is None:
-        raise EngineError("nobody can be served: the processes of this user have no folder to meet in (see above)")
+        raise EngineError(_("nobody can be served: the processes of this user have no folder to meet in (see above)"))
 
 
 def _introduction(host: _Host) -> Iterator[str]:
     network = host.network
     if host.service.role is Role.HOST:
-        yield f"Process {os.getpid()} is the host of all programs of this user that use {host.config.url}"
-        yield "They find it by themselves, whether they started before or after it."
+        yield _("Process {pid} is the host of all programs of this user that use {url}").format(
+            pid=os.getpid(), url=host.config.url
+        )
+        yield _("They find it by themselves, whether they started before or after it.")
     else:
-        yield f"Process {os.getpid()} serves {host.config.url} to the network, and shares with no other process"
+        yield _("Process {pid} serves {url} to the network, and shares with no other process").format(
+            pid=os.getpid(), url=host.config.url
+        )
     doors = host.doors
     if network is not None and doors:
-        yield f"Other programs connect to:  {doors['door']}"
-        yield f"What it does is shown at:   {doors['page']}"
+        yield _("Other programs connect to:  {url}").format(url=doors["door"])
+        yield _("What it does is shown at:   {url}").format(url=doors["page"])
         if network.token_file is not None:
-            yield f"Either takes the token in {network.token_file}: as `Authorization: Bearer ...`, or as `?token=...`"
+            yield _(
+                "Either takes the token in {token_file}: as `Authorization: Bearer ...`, or as `?token=...`"
+            ).format(token_file=network.token_file)
         if network.bind in WILDCARDS and not network.names:
-            yield "ADDRESS is any of this machine's. For a name of it, give that with --host: others are turned away."
-    yield "Ctrl-C ends it."
+            yield _(
+                "ADDRESS is any of this machine's. For a name of it, give that with --host: others are turned away."
+            )
+    yield _("Ctrl-C ends it.")
 
 
 def _lines(text: str) -> list[str]:
@@ -161,16 +173,19 @@ def _state(health: Health, meter: Meter) -> str:
     waiting = [
         f"{one.endpoint} {one.error or one.state}" for one in health.connections if one.state not in ("open", "idle")
     ]
-    served = [count_text(health.guests, "process", "processes")] if health.role != Role.EMBEDDED.value else []
+    served = [count_text(health.guests, _("process"), _("processes"))] if health.role != Role.EMBEDDED.value else []
     programs = sum(not one.is_onlooker for one in health.visitors)
     if programs or not served:
-        served.append(count_text(programs, "program"))
+        served.append(count_text(programs, _("program"), _("programs")))
     return ", ".join(
         (
-            f"{' and '.join(served)} served",
-            f"{count_text(health.streams, 'stream')} wanted",
-            f"open: {' '.join(open_) or 'nothing'}",
-            f"{count_text(received, 'message')} received, {meter.rate(time.monotonic(), received):,.0f}/s",
+            _("{who} served").format(who=_(" and ").join(served)),
+            _("{streams} wanted").format(streams=count_text(health.streams, _("stream"), _("streams"))),
+            _("open: {endpoints}").format(endpoints=" ".join(open_) or _("nothing")),
+            _("{received} received, {rate:,.0f}/s").format(
+                received=count_text(received, _("message"), _("messages")),
+                rate=meter.rate(time.monotonic(), received),
+            ),
             *waiting,
         )
     )

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import ExitStack
 from functools import partial
+from gettext import gettext as _
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,12 +69,12 @@ def _simulate(exchange: Exchange, console: Console) -> None:
         _introduce(sim, console)
         if exchange.control is not None:
             control = stack.enter_context(ControlServer(sim, exchange.control))
-            _say(console, f"Calls from any program:     {control.url}/state")
+            _say(console, _("Calls from any program:     {url}/state").format(url=control.url))
         for name in exchange.scenarios:
-            _say(console, f"Playing {name!r}, {sim.scenario(name):g} s")
+            _say(console, _("Playing {name!r}, {seconds:g} s").format(name=name, seconds=sim.scenario(name)))
         if exchange.capture is not None:
             count = sim.play(exchange.capture, exchange.speed)
-            _say(console, f"Playing {count:,} messages of {exchange.capture.name}")
+            _say(console, _("Playing {count:,} messages of {name}").format(count=count, name=exchange.capture.name))
         with Screen(console) as screen:
             meter = Meter()
             never = threading.Event()
@@ -88,13 +89,15 @@ def _lines(text: str) -> list[str]:
 
 def _introduce(sim: Simulator, console: Console) -> None:
     for line in (
-        f"A simulated exchange listens at {sim.url}",
-        "Watch it:                   websocket-v6 watch KRW-BTC --url " + sim.url,
-        f"Point a program at it:      {'set' if os.name == 'nt' else 'export'} WEBSOCKET_V6_URL={sim.url}",
-        f"Keys for private data:      UPBIT_ACCESS_KEY={sim.access_key}",
+        _("A simulated exchange listens at {url}").format(url=sim.url),
+        _("Watch it:                   {command}").format(command="websocket-v6 watch KRW-BTC --url " + sim.url),
+        _("Point a program at it:      {export} WEBSOCKET_V6_URL={url}").format(
+            export="set" if os.name == "nt" else "export", url=sim.url
+        ),
+        _("Keys for private data:      UPBIT_ACCESS_KEY={access_key}").format(access_key=sim.access_key),
         f"                            UPBIT_SECRET_KEY={sim.secret_key}",
-        f"REST for other clients:     {sim.rest_url}",
-        "Ctrl-C ends it.",
+        _("REST for other clients:     {rest_url}").format(rest_url=sim.rest_url),
+        _("Ctrl-C ends it."),
     ):
         _say(console, line)
 
@@ -109,7 +112,9 @@ def _state(sim: Simulator, meter: Meter) -> str:
     streams = len({stream for info in infos if info.open for stream in info.served})
     sent = sum(info.sent for info in infos)
     rate = meter.rate(time.monotonic(), sent)
-    return (
-        f"{count_text(connections, 'connection')} open, {count_text(streams, 'stream')} served, "
-        f"{count_text(sent, 'message')} sent, {rate:,.0f}/s"
+    return _("{connections} open, {streams} served, {sent} sent, {rate:,.0f}/s").format(
+        connections=count_text(connections, _("connection"), _("connections")),
+        streams=count_text(streams, _("stream"), _("streams")),
+        sent=count_text(sent, _("message"), _("messages")),
+        rate=rate,
     )

@@ -6,6 +6,7 @@ message.
 
 from collections import Counter
 from collections.abc import Iterable
+from gettext import gettext as _
 from pathlib import Path
 from typing import Protocol
 
@@ -49,7 +50,7 @@ class Generated:
     """Markets made up by the simulator."""
 
     codes = CODES
-    about = f"made up, {RATE:.0f} messages a second"
+    about = _("made up, {rate:.0f} messages a second").format(rate=RATE)
 
     def prepare(self, sim: Simulator) -> None:
         """Markets that are made up are always set up."""
@@ -72,7 +73,7 @@ class Recording:
         self._path = path
         self._span = lines[-1].at - lines[0].at
         self.codes = _codes(lines)[:MARKETS]
-        self.about = f"recorded, {path.name}"
+        self.about = _("recorded, {name}").format(name=path.name)
 
     def prepare(self, sim: Simulator) -> None:
         """Begin every market at its first recorded state."""
@@ -82,7 +83,7 @@ class Recording:
     def start(self, sim: Simulator, seconds: float) -> None:
         """Play it, at most `HASTE` times its own pace."""
         speed = min(HASTE, self._span / seconds)
-        self.about = f"recorded, {self._path.name}, {speed:.2g} times its pace"
+        self.about = _("recorded, {name}, {speed:.2g} times its pace").format(name=self._path.name, speed=speed)
         sim.play(self._path, speed)
 
     def stop(self, sim: Simulator) -> None:

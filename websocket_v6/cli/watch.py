@@ -1,16 +1,15 @@
-"""`watch`: one subscription as a live table, plain lines or JSON lines."""
+"""`watch`: one subscription as a live picture, plain lines or JSON lines."""
 
 import functools
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from gettext import gettext as _
 from typing import Any, NamedTuple, TextIO
 
 import msgspec
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import StreamError, UnknownCodeError
@@ -20,14 +19,14 @@ from websocket_v6.subscription import Subscription
 
 from ..protocol.delivery.policy import Mailbox
 from .board import Board, Row
+from .keyboard import Keyboard
 from .line import ConnectionLine
-from .quote import count_text, percent_text, price_text, seconds_text
+from .quote import percent_text, price_text, seconds_text
 from .screen import PERIOD, Screen
 from .steering import without_steering
+from .watch_view import Look, View
 
 __all__ = ["Wanted", "watch", "watch_json"]
-
-HEADS = {"ticker": "Turnover 24 h", "trade": "Last trade", "orderbook": "Best ask, levels", "candle": "Low..high"}
 
 # A program that reads lines wants them all, order books too.
 EVERY_EVENT = Mailbox.drop_oldest(16_384, notify=True)
@@ -55,25 +54,43 @@ class Wanted(NamedTuple):
 
 
 def watch(wanted: Wanted, config: Config, console: Console, seconds: float | None) -> None:
-    """Show a table until `seconds` are over.
+    """Show it until `seconds` are over, `q` or Ctrl-C.
 
     Raises:
         WebSocketV6Error: if there was nothing to show: no connection in all that time, none of the codes is known to
             the exchange, or the engine was stopped.
     """
-    with Screen(console) as screen, WebSocketClientProxy("watch", config=config) as proxy:
-        board = Board(wanted.codes)
+    board, view = Board(wanted.codes), View(wanted.type, wanted.codes, wanted.interval)
+
+    def take(event: Event | OverflowEvent) -> None:
+        board.take(event)
+        if isinstance(event, Event):
+            view.take(event)
+
+    with (
+        Keyboard() as keyboard,
+        Screen(console, is_whole=True) as screen,
+        WebSocketClientProxy("watch", config=config) as proxy,
+    ):
         verdict = _Verdict(board, screen.say)
         line = ConnectionLine(config.url, None if console.is_terminal else screen.say)
         proxy.on_connection(line.take)
-        subscription = wanted.subscribe(proxy, callback=board.take, error_handler=verdict.take)
+        subscription = wanted.subscribe(proxy, callback=take, error_handler=verdict.take)
+        if console.is_terminal:
+            view.begin(config)
+        look = Look(has_keys=keyboard.is_there)
+        rows = board.rows(time.monotonic())
         for now in _moments(seconds):
-            rows = board.rows(now)
-            screen.show(
-                functools.partial(_table, wanted, rows, line, subscription.stats.dropped),
-                functools.partial(_lines, rows),
-            )
-            verdict.wait(PERIOD)
+            if not look.is_paused:
+                rows = board.rows(now)
+            look = look._replace(width=console.width, height=console.height, has_colour=not console.no_color)
+            foot = view.foot(rows, str(line), subscription.stats.dropped, look)
+            screen.show(functools.partial(view.picture, rows, foot, look), functools.partial(_lines, rows))
+            key = keyboard.wait(PERIOD)
+            verdict.check()
+            if key == "q":
+                break
+            look = view.turned(look, key, len(rows))
         line.check()
 
 
@@ -92,7 +109,7 @@ def watch_json(wanted: Wanted, config: Config, out: TextIO, err: Console, second
         line = ConnectionLine(config.url, say)
         proxy.on_connection(line.take)
         subscription = wanted.subscribe(proxy, error_handler=verdict.take, mailbox=EVERY_EVENT)
-        for _ in _moments(seconds):
+        for _now in _moments(seconds):
             try:
                 event = subscription.get(PERIOD)
             except TimeoutError:
@@ -124,17 +141,13 @@ class _Verdict:
         """Note an error: the `error_handler` of a subscription."""
         if isinstance(error, UnknownCodeError):
             self._board.mark_unknown(error.codes)
-            self._say(f"The exchange sends nothing for {', '.join(error.codes)}: unknown or delisted.")
+            codes = ", ".join(error.codes)
+            self._say(_("The exchange sends nothing for {codes}: unknown or delisted.").format(codes=codes))
             if not self._board.is_hopeless:
                 return
-            error = StreamError("none of the codes is known to the exchange")
+            error = StreamError(_("none of the codes is known to the exchange"))
         self._error = error
         self._over.set()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for an end, but no longer than `seconds`, and raise what it was."""
-        self._over.wait(seconds)
-        self.check()
 
     def check(self) -> None:
         """Raise what ended the subscription, if anything did."""
@@ -147,36 +160,6 @@ def _moments(seconds: float | None) -> Iterator[float]:
     deadline = math.inf if seconds is None else time.monotonic() + seconds
     while (now := time.monotonic()) < deadline:
         yield now
-
-
-def _table(wanted: Wanted, rows: Sequence[Row], line: ConnectionLine, dropped: int) -> RenderableType:
-    name = f"{wanted.type}.{wanted.interval}" if wanted.type == "candle" else wanted.type
-    table = Table(title=name, title_justify="left", caption_justify="left", expand=False)
-    table.add_column("Market")
-    table.add_column("Best bid" if wanted.type == "orderbook" else "Price", justify="right")
-    if wanted.type != "orderbook":
-        table.add_column("Change", justify="right")
-    table.add_column(HEADS[wanted.type], justify="right")
-    table.add_column("Rate", justify="right")
-    table.add_column("Delay", justify="right")
-    for row in rows:
-        quote = row.quote
-        cells = [row.code, "" if quote is None else price_text(quote.price)]
-        if wanted.type != "orderbook":
-            cells.append(percent_text(None if quote is None else quote.change))
-        cells.append("unknown to the exchange" if row.is_unknown else "" if quote is None else quote.remark)
-        cells += [f"{row.rate:.1f}/s", seconds_text(row.delay)]
-        # As Text: a string would be read for markup, and a code is whatever the exchange calls it.
-        table.add_row(*map(Text, cells), style=_style(row))
-    total = count_text(sum(row.events for row in rows), "event")
-    return Group(table, Text(f"{line}\n{total}, {dropped:,} dropped. Ctrl-C ends."))
-
-
-def _style(row: Row) -> str:
-    if row.is_unknown:
-        return "dim"
-    change = None if row.quote is None else row.quote.change
-    return "" if not change else "green" if change > 0 else "red"
 
 
 def _lines(rows: Sequence[Row]) -> Iterator[str]:

@@ -38,7 +38,15 @@ def _weather_for(traffic: float) -> Weather:
 
 
 class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
-    """A simulated exchange on a port of this machine."""
+    """A simulated exchange on a port of this machine.
+
+    >>> with Simulator(["KRW-BTC"]) as exchange:
+    ...     exchange.trade("KRW-BTC", price=100_000_000)
+    ...     with WebSocketClientProxy("bot", config=Config(url=exchange.url, mode="embedded")) as bot:
+    ...         (ticker,) = bot.get_ticker_snapshot("KRW-BTC")
+    >>> ticker.trade_price
+    Decimal('100000000')
+    """
 
     def __init__(
         self,

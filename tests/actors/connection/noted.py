@@ -101,6 +101,8 @@ class Noted:
     def is_alive(self) -> bool:
         return self.alive
 
+    traffic = (0, 0)
+
     def sample(self) -> Sample:
         return Sample(self.reading_since, self.bytes_at, self.data_at)
 

@@ -7,9 +7,9 @@ import pytest
 
 from tests.actors.ear import Ear
 from websocket_v6.actors.messages.registry import Asker, AskExchange, ComponentGone, Subscribe, Unsubscribe, Watch
-from websocket_v6.actors.messages.server import MemberCame, MemberGone, MemberSaid
+from websocket_v6.actors.messages.server import MemberCame, MemberGone, MemberSaid, StateAsked
 from websocket_v6.actors.server.server_client import Client, CutOff
-from websocket_v6.actors.server.sessions import GuestSession, MemberSession
+from websocket_v6.actors.server.sessions import GuestSession, MemberSession, OnlookerSession
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.server.words import Refused, decode
 from websocket_v6.protocol.websocket.frames import FrameDecoder, Text
@@ -53,6 +53,15 @@ def test_a_member_s_words_go_to_the_owner_as_they_are() -> None:
     assert found.value.code == 1003
     session.closed("it hung up")
     assert owner.heard() == [MemberCame(3, 4711), MemberSaid(3, b"\x00word"), MemberGone(3, "it hung up")]
+
+
+def test_whatever_an_onlooker_says_is_a_question() -> None:
+    owner = Ear()
+    session = OnlookerSession(3, owner.ref)
+    session.heard(Text(b"state"))
+    session.heard(b"")
+    session.closed("it hung up")
+    assert owner.heard() == [StateAsked(3), StateAsked(3)]
 
 
 def test_a_guest_is_watched_from_its_first_moment_to_its_last() -> None:

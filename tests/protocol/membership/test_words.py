@@ -11,7 +11,11 @@ from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.membership import words
 from websocket_v6.protocol.membership.words import (
     MAX_WORD,
+    MOST_ROWS,
+    AskComponents,
     BeHost,
+    ComponentRow,
+    Components,
     FromGuest,
     FromHost,
     Goodbye,
@@ -29,12 +33,15 @@ from websocket_v6.protocol.membership.words import (
 )
 
 SETTINGS = Settings(2, True, 3600.0, "SIMPLE")
+ROW = ComponentRow("chart", "candle.1m", 3, 900, 7, 2, 0.25)
 GUEST: list[FromGuest] = [
     Hello("bot.py", 4711, SETTINGS),
     Hello("", 0, Settings(1, False, None, "DEFAULT")),
     Keys(b"p" * 32),
     Keys(b""),
     LetMeHost(),
+    Components((), 0),
+    Components((ROW, ROW), 7),
     Ready(3, "/run/x.sock", b"k" * 32),
 ]
 HOST: list[FromHost] = [
@@ -42,6 +49,7 @@ HOST: list[FromHost] = [
     Shared(("public", "info"), SETTINGS),
     Moved("127.0.0.1:4711", b"k" * 32, 8),
     BeHost(3),
+    AskComponents(),
     Goodbye("too many", True),
 ]
 
@@ -62,7 +70,7 @@ def test_what_a_host_says_is_read_as_it_was_said(word: FromHost) -> None:
 
 def test_all_words_are_tried() -> None:
     named = {name for name in words.__all__ if name[0].isupper() and isinstance(getattr(words, name), type)}
-    assert named == {type(one).__name__ for one in [*GUEST, *HOST, SETTINGS]}
+    assert named == {type(one).__name__ for one in [*GUEST, *HOST, ROW, SETTINGS]}
 
 
 @pytest.mark.parametrize(
@@ -148,3 +156,11 @@ def test_keys_are_said_and_not_shown(word: FromGuest | FromHost) -> None:
         assert "kkkk" not in repr(one)
         with pytest.raises(TypeError):
             msgspec.json.encode(one)
+
+
+def test_as_many_components_as_may_be_said_fit_into_a_word() -> None:
+    row = ComponentRow("가" * 60, "c" * 40, 2**53, 2**53, 2**53, 2**53, 1e300)
+    assert len(encode(Components((row,) * MOST_ROWS, 2**53))) <= MAX_WORD
+    assert decode_from_guest(encode(Components((row,) * MOST_ROWS, 2**53)))
+    with pytest.raises(RemoteProtocolError):
+        decode_from_guest(encode(Components((ROW,) * (MOST_ROWS + 1), 0)))

@@ -48,6 +48,15 @@ def test_whoever_has_the_key_may_be_a_member() -> None:
     check_answer(Door("", KEY, 7), NONCE, headers_of(found.response))
 
 
+def test_whoever_has_the_key_may_look() -> None:
+    found = judge(head(door.STATE_PATH))
+    assert isinstance(found, Entered)
+    assert (found.endpoint, found.looks) == ("", True)
+    stranger = judge(head(door.STATE_PATH, key=b"x" * 32))
+    assert isinstance(stranger, Refusal)
+    assert stranger.response.startswith(b"HTTP/1.1 403 ")
+
+
 @pytest.mark.parametrize("endpoint", SHARED["m"])
 def test_a_member_may_have_what_is_shared_with_it(endpoint: str) -> None:
     found = judge(head(DOOR_PATHS[endpoint], member="m"))

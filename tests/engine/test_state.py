@@ -1,10 +1,10 @@
-"""cli/page_state.py: what the page is told."""
+"""cli/host_state.py: what the page is told."""
 
 import json
 from typing import Any
 
-from websocket_v6.cli.page_state import MOST_GAPS, MOST_MARKETS, MOST_ROWS, page_state
 from websocket_v6.health import ClientHealth, ConnectionHealth, Counters, Health, KnownGap, VisitorHealth
+from websocket_v6.state import MOST_GAPS, MOST_MARKETS, MOST_ROWS, host_state
 
 COUNTERS = Counters(10, 9, 0, 1, 0, 2, 3)
 HEALTH = Health(
@@ -31,7 +31,7 @@ HEALTH = Health(
 
 
 def state(health: Health = HEALTH) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(page_state(health, "wss://exchange", 12.34, 1.5))
+    found: dict[str, Any] = json.loads(host_state(health, "wss://exchange", 12.34, 1.5))
     return found
 
 
@@ -75,4 +75,4 @@ def test_it_stays_small_whatever_there_is() -> None:
     assert len(shown["gaps"]) == MOST_GAPS
     assert len(shown["processes"]) == len(shown["programs"]) == MOST_ROWS
     assert shown["streams"] == {"ticker": 20_000}
-    assert len(page_state(many, "wss://exchange", 1, 1)) < 100_000
+    assert len(host_state(many, "wss://exchange", 1, 1)) < 100_000

@@ -1,26 +1,38 @@
-"""What the page of a network's door shows: made once a second, whoever looks and however many."""
+"""The state of a host as one JSON object: what the page of a network's door shows, and what `top` reads."""
 
 import os
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from websocket_v6._version import __version__
-from websocket_v6.health import Health
 
-from ..protocol.exchange.streams import split
+from .health import Health
+from .protocol.exchange.streams import Stream, split
+from .protocol.membership.words import ComponentRow
 
-__all__ = ["page_state"]
+__all__ = ["host_state"]
 
 MOST_MARKETS = 500
 MOST_GAPS = 20
-MOST_ROWS = 200  # of processes, and of programs
+MOST_ROWS = 200  # of processes, of programs, of components, of streams
 
 
-def page_state(health: Health, url: str, rate: float, began: float) -> bytes:
-    """Return the state as JSON. `rate` in messages a second, `began` is when this host started, Unix seconds."""
+def host_state(
+    health: Health,
+    url: str,
+    rate: float,
+    began: float,
+    components: Sequence[ComponentRow] = (),
+    stream_counts: Mapping[Stream, int] | None = None,
+) -> bytes:
+    """Return the state. `rate` in messages a second, `began` is when this host started, Unix seconds.
+
+    `components` are this process's own; `stream_counts` are messages of each stream since counting began.
+    """
     tickers = [code for type_, code in map(split, health.wanted) if type_ == "ticker"]
     tickers.sort(key=lambda code: (not code.startswith("KRW-"), code))
     gaps = sorted(health.gaps, key=lambda gap: (gap.ended_ns is None, gap.started_ns), reverse=True)[:MOST_GAPS]
@@ -46,8 +58,10 @@ def page_state(health: Health, url: str, rate: float, began: float) -> bytes:
             for gap in gaps
         ],
         "streams": dict(sorted(Counter(split(stream)[0] for stream in health.wanted).items())),
+        "stream_counts": dict(Counter(stream_counts or {}).most_common(MOST_ROWS)),
         "tickers": tickers[:MOST_MARKETS],
         "tickers_left_out": max(0, len(tickers) - MOST_MARKETS),
+        "components": components[:MOST_ROWS],
         "processes": [one._asdict() for one in health.members[:MOST_ROWS]],
         "guests": health.guests,
         "programs": [one._asdict() for one in health.visitors[:MOST_ROWS]],
