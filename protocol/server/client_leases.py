@@ -8,6 +8,7 @@ is taken before it is given back. Of the info endpoint, where the exchange count
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
+from websocket_v6.protocol.exchange.market_list import MARKETS
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
 
@@ -137,7 +138,7 @@ class ClientLeases:
         return [Take(lease, wish.of(codes), replay) for (lease, replay), (wish, codes) in groups.items()]
 
     def _lease_for(self, wish: Wish, fresh: dict[Want, int]) -> int:
-        if not wish.code:
+        if not wish.code or wish.kind.type == MARKETS:  # a list that there is not must not take another one with it
             return self._new_lease()
         # A want of a snapshot alone ends when it has come. On the info endpoint the registry may refuse what is new,
         # which must not touch what is there.

@@ -606,7 +606,9 @@ def test_the_list_of_markets_comes_through_the_door_and_is_asked_for_once(world:
     assert other.proxy.markets("KRW").codes == (*markets, "KRW-NEW")
     with pytest.raises(UnknownCodeError, match="there are no EUR markets here; the quote currencies are"):
         other.proxy.markets("EUR")
-    assert one.errors == []
+    world.sim.list_market("KRW-NEWER", 1000)
+    wait_until(lambda: [event.added for event in news][-1] == ("KRW-NEWER",), "the others are not refused with it")
+    assert one.errors == other.errors == []
     problems = [ask(there(ref), GetHealth(), 20.0) for ref in door.children.connections["markets"]]
     assert [type(one) for one in problems] == [MarketsHealth], "the door's own engine asks, and nobody else"
     for guest in (one, other):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from websocket_v6.protocol.demand.lease import Leases
 from websocket_v6.protocol.exchange.indicators import Indicator
 from websocket_v6.protocol.exchange.streams import Stream
-from websocket_v6.protocol.exchange.wants import Want, announcement_want, my_asset_want, my_order_want
+from websocket_v6.protocol.exchange.wants import Want, announcement_want, markets_want, my_asset_want, my_order_want
 from websocket_v6.protocol.server.client_leases import Change, ClientLeases, Give, Take
 
 RSI = Indicator("rsi", (("period", 14),))
@@ -297,3 +297,14 @@ def test_a_stream_that_is_to_be_reconciled_moves_and_is_taken_first() -> None:
         Give(1, None),
     ]
     assert leases.settle([my_order_want(), my_order_want(reconcile=True)]) == []
+
+
+def test_each_list_of_markets_is_a_lease_of_its_own_for_one_may_be_refused() -> None:
+    leases = ClientLeases(itertools.count(1).__next__)
+    assert leases.settle([markets_want(["KRW", "EUR"])]) == [
+        Take(1, markets_want(["KRW"]), True),
+        Take(2, markets_want(["EUR"]), True),
+    ]
+    assert leases.refused(2) == ("markets EUR",)
+    assert leases.settle([markets_want(["KRW", "BTC"])]) == [Take(3, markets_want(["BTC"]), True)]
+    assert leases.settle([markets_want(["BTC"])]) == [Give(1, None)]
