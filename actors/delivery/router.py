@@ -216,7 +216,8 @@ class Router(VisitedActor):
         tell(self._supervisor, Failed("router", self.actor_ref, error, self.inheritance()))
 
     def inheritance(self) -> RouterInheritance:
-        return RouterInheritance(self._routes.trades(), self._flow.whole_ns(), self._closings.closers)
+        left = self._closings.closers, self._reconciling.accounts
+        return RouterInheritance(self._routes.trades(), self._flow.whole_ns(), *left)
 
     # --- the way of a batch
 
