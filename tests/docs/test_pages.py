@@ -99,3 +99,11 @@ def test_the_reference_has_every_public_name() -> None:
     public = {key for key, value in vars(websocket_v6).items() if key[0] != "_" and isinstance(value, type)}
     assert public
     assert shown == public | {"Simulator"}
+
+
+def test_the_reference_has_every_call_of_a_component() -> None:
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    entry = text.partition("::: websocket_v6.WebSocketClientProxy\n")[2].partition(":::")[0]
+    shown = re.findall(r"^ {8}- (\w+)$", entry, re.MULTILINE)
+    calls = [key for key in dir(websocket_v6.WebSocketClientProxy) if not key.startswith("_")]
+    assert sorted(shown) == sorted(calls)

@@ -1,4 +1,4 @@
-"""What a component of an asyncio program holds: the calls of `websocket_v6/proxy.py`, to be awaited."""
+"""What a component of an asyncio program holds: the calls of `proxy.py` and `queries.py`, to be awaited."""
 
 import asyncio
 from collections.abc import Callable
