@@ -1,36 +1,27 @@
-"""The commands, their arguments, and how each ends: with a line that says why and an exit code, never a traceback.
+"""The commands and their arguments. Each ends with a line that says why and an exit code, never a traceback."""
 
-Exit codes: 0 done, or told to end by SIGTERM; 1 it could not be done, 2 wrong arguments, 130 ended by Ctrl-C.
-"""
-
-import logging
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack
 from enum import StrEnum
 from gettext import gettext as _
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
 from websocket_v6._version import __version__
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.errors import ConfigError, LocalProtocolError, WebSocketV6Error
-from websocket_v6.termination import Terminated
 
 from ..protocol.exchange.codes import check_codes, check_depth, check_interval
+from . import recording_commands
+from .command import DataType, config_of, ends_well, keep_log_off_screen
 from .language import speak
 
 # Each command imports its own module: half a second of a simulator is nothing that `watch` should wait for.
 
 __all__ = ["app"]
 
-INTERRUPTED = 130
 LOOPBACK = "127.0.0.1"
 
 app = typer.Typer(
@@ -38,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help=_("Upbit's WebSocket feeds for synchronous programs: one connection, many components."),
 )
+app.add_typer(recording_commands.commands)
 
 
 class WeatherName(StrEnum):
@@ -55,15 +47,6 @@ class Language(StrEnum):
     KO = "ko"
 
 
-class DataType(StrEnum):
-    """The public data types."""
-
-    TICKER = "ticker"
-    TRADE = "trade"
-    ORDERBOOK = "orderbook"
-    CANDLE = "candle"
-
-
 @app.callback(invoke_without_command=True)
 def _main(
     version: Annotated[bool, typer.Option("--version", help=_("Print the version and end."))] = False,
@@ -78,11 +61,6 @@ def _main(
         raise typer.Exit
 
 
-def _keep_log_off_screen() -> None:
-    """Say nothing through the log that Python would write by itself: the command shows all of it in its own words."""
-    logging.getLogger("websocket_v6").addHandler(logging.NullHandler())
-
-
 @app.command("watch", help=_("Watch markets live. Without --url and WEBSOCKET_V6_URL that is the real exchange."))
 def _watch(
     codes: Annotated[list[str], typer.Argument(metavar="CODE...", help=_("Market codes, such as KRW-BTC."))],
@@ -95,13 +73,13 @@ def _watch(
 ) -> None:
     from .watch import Wanted, watch, watch_json
 
-    _keep_log_off_screen()
+    keep_log_off_screen()
     if interval is not None and type_ is not DataType.CANDLE:
         raise typer.BadParameter(_("--interval goes with --type candle"))
     if depth is not None and type_ is not DataType.ORDERBOOK:
         raise typer.BadParameter(_("--depth goes with --type orderbook"))
-    with _ends_well():
-        config = _config(url)
+    with ends_well():
+        config = config_of(url)
         wanted = Wanted(
             type_.value,
             check_codes(codes),
@@ -148,8 +126,8 @@ def _serve(
     network = None
     if port is not None:
         network = Network(port, bind, tls_cert, tls_key, token_file, tuple(allow_origin or ()), tuple(host or ()))
-    with _ends_well():
-        config = _config(url)
+    with ends_well():
+        config = config_of(url)
         if as_json:
             serve_json(config, sys.stdout, seconds, network)
         else:
@@ -176,10 +154,10 @@ def _top(
         raise typer.BadParameter(_("--token-file goes with a PAGE"))
     if page is not None and url is not None:
         raise typer.BadParameter(_("give a PAGE or --url, not both"))
-    with _ends_well(), ExitStack() as stack:
+    with ends_well(), ExitStack() as stack:
         host: HostDoor | HostPage
         if page is None:
-            host = stack.enter_context(HostDoor(_config(url)))
+            host = stack.enter_context(HostDoor(config_of(url)))
         else:
             host = HostPage(page, Config.from_env(), token_file)
         if as_json:
@@ -197,8 +175,8 @@ def _doctor(
 ) -> None:
     from .doctor import doctor, doctor_json
 
-    with _ends_well():
-        config = _config(url)
+    with ends_well():
+        config = config_of(url)
         is_well = doctor_json(config, sys.stdout) if as_json else doctor(config, Console())
     raise typer.Exit(0 if is_well else 1)
 
@@ -231,128 +209,11 @@ def _simulate(
 
     if codes and markets is not None:
         raise typer.BadParameter(_("give codes or --markets, not both"))
-    with _ends_well():
+    with ends_well():
         chosen = check_codes(codes) if codes else markets
         name = None if weather is None else weather.value
         exchange = Exchange(chosen, port, traffic, capture, speed, seed, name, tuple(scenario or ()), control)
         simulate(exchange, Console())
-
-
-@app.command(
-    "record",
-    help=_("Record markets into a file, compressed; `recording` shows it. Without --url that is the real exchange."),
-)
-def _record(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("A new file, such as day.wsr."))],
-    codes: Annotated[list[str], typer.Argument(metavar="CODE...", help=_("Market codes, such as KRW-BTC."))],
-    type_: Annotated[
-        list[DataType] | None, typer.Option("--type", help=_("What to record. May be repeated. [ticker]"))
-    ] = None,
-    interval: Annotated[str | None, typer.Option(help=_("Of candles: 1s 1m 3m 5m 10m 15m 30m 60m 240m. [1m]"))] = None,
-    rotate_mb: Annotated[
-        float | None, typer.Option(min=0.01, help=_("Begin another file, with a number in its name, at so many MB."))
-    ] = None,
-    rotate_minutes: Annotated[
-        float | None, typer.Option(min=0.01, help=_("Begin another file whenever so many minutes of UTC are over."))
-    ] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help=_("End after so long; by default at Ctrl-C."))] = None,
-    url: Annotated[str | None, typer.Option(help=_("Another exchange, such as a simulator's URL."))] = None,
-) -> None:
-    from .record import Rotation, record, wants_of
-
-    _keep_log_off_screen()
-    types = [one.value for one in type_ or [DataType.TICKER]]
-    if interval is not None and DataType.CANDLE.value not in types:
-        raise typer.BadParameter(_("--interval goes with --type candle"))
-    with _ends_well():
-        wants = wants_of(types, check_codes(codes), check_interval(interval or "1m"))
-        rotation = Rotation(
-            None if rotate_mb is None else int(rotate_mb * 1e6), None if rotate_minutes is None else rotate_minutes * 60
-        )
-        record(file, wants, _config(url), Console(), rotation, seconds)
-
-
-class ExportFormat(StrEnum):
-    """What a recording is written as for other programs."""
-
-    PARQUET = "parquet"
-    CSV = "csv"
-    JSONL = "jsonl"
-
-
-class ExportNumbers(StrEnum):
-    """How Parquet has numbers: exact in both."""
-
-    TEXT = "text"
-    DECIMAL128 = "decimal128"
-
-
-@app.command(
-    "replay", help=_("Play a recording through the engine, and say what was delivered, with a hash to compare by.")
-)
-def _replay(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", exists=True, help=_("What `record` wrote, or a folder of it."))
-    ],
-    speed: Annotated[str, typer.Option(metavar="N|max", help=_("How many times its own pace it has."))] = "max",
-    from_: Annotated[datetime | None, typer.Option("--from", help=_("From then on, UTC."))] = None,
-    to: Annotated[datetime | None, typer.Option("--to", help=_("Until then, UTC."))] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=_("One JSON object a line for each event."))] = False,
-) -> None:
-    from .replay import replay
-
-    _keep_log_off_screen()
-    with _ends_well():
-        try:
-            rate = "max" if speed == "max" else float(speed)
-        except ValueError:
-            raise typer.BadParameter(_("--speed takes a number, or max")) from None
-        config = Config.replay(file, speed=rate, from_=from_, to=to, digests=True)  # type: ignore[arg-type]
-        replay(config, sys.stdout if as_json else None, Console(stderr=as_json))
-
-
-@app.command("import", help=_("Make a recording of what another program recorded."))
-def _import(
-    source: Annotated[
-        Path,
-        typer.Argument(metavar="SOURCE", exists=True, dir_okay=False, help=_("JSON lines, or a file of tardis.dev.")),
-    ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("A new file, such as day.wsr."))],
-) -> None:
-    from .record import show_imported
-
-    with _ends_well():
-        show_imported(source, file, Console())
-
-
-@app.command("recording", help=_("Show a recording, also one that was cut off."))
-def _recording(
-    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=_("What `record` wrote."))],
-    as_json: Annotated[bool, typer.Option("--json", help=_("What is in it, one JSON object a line."))] = False,
-    from_: Annotated[datetime | None, typer.Option("--from", help=_("With --json: from then on, UTC."))] = None,
-    to: Annotated[datetime | None, typer.Option("--to", help=_("With --json: until then, UTC."))] = None,
-    export: Annotated[
-        ExportFormat | None, typer.Option(help=_("Write it for other programs, a file for each data type."))
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(file_okay=False, help=_("With --export: the folder of these files."))
-    ] = None,
-    numbers: Annotated[ExportNumbers, typer.Option(help=_("With --export parquet."))] = ExportNumbers.TEXT,
-) -> None:
-    from .record import Span, show, show_exported, show_json
-
-    if not (as_json or export) and (from_ is not None or to is not None):
-        raise typer.BadParameter(_("--from and --to go with --json and --export"))
-    if (export is None) != (out is None) or (export and as_json):
-        raise typer.BadParameter(_("--export and --out go together, and not with --json"))
-    with _ends_well():
-        span = Span(_nanoseconds(from_), _nanoseconds(to))
-        if export is not None and out is not None:
-            show_exported(file, out, export.value, numbers.value, span, Console())
-        elif as_json:
-            show_json(file, span, sys.stdout)
-        else:
-            show(file, Console())
 
 
 @app.command(
@@ -371,8 +232,8 @@ def _probe(
 ) -> None:
     from .probe import run_probe
 
-    with _ends_well():
-        target = _config(url).url
+    with ends_well():
+        target = config_of(url).url
         if not yes:
             typer.confirm(
                 _("Ask {target} some dozens of harmless questions, within its limits?").format(target=target),
@@ -388,36 +249,9 @@ def _demo(
         Path | None, typer.Option(exists=True, dir_okay=False, help=_("Play this recording, or capture (JSON lines)."))
     ] = None,
 ) -> None:
-    _keep_log_off_screen()
+    keep_log_off_screen()
     from .demo import demo
 
-    with _ends_well():
+    with ends_well():
         is_sound = demo(Console(), seconds, capture)
     raise typer.Exit(0 if is_sound else 1)
-
-
-def _nanoseconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp()) * 10**9
-
-
-def _config(url: str | None) -> Config:
-    config = Config.from_env()
-    return config if url is None else msgspec.structs.replace(config, url=url)
-
-
-@contextmanager
-def _ends_well() -> Iterator[None]:
-    """Turn what ends a command early into a line and an exit code."""
-    try:
-        yield
-    except Terminated:
-        raise typer.Exit from None
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:
-        # Whoever read the output has left; nothing more can be written, not even at the interpreter's end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
-    except (WebSocketV6Error, OSError, ValueError) as error:
-        typer.echo(f"websocket-v6: {error}", err=True)
-        raise typer.Exit(2 if isinstance(error, LocalProtocolError | ConfigError) else 1) from None
