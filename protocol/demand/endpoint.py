@@ -31,6 +31,7 @@ from .lease import Leases, LeasesInheritance
 from .silence import Silence
 from .source import Attachment, Sources, Traits, What
 from .trials import Trials
+from .verdicts import Verdicts
 
 __all__ = ["Endpoint", "EndpointHealth", "EndpointInheritance"]
 
@@ -83,7 +84,8 @@ class Endpoint:
         asking = self._asking = Asking(leases_, sources, deadlines, silence, out)
         joining = self._joining = Joining(sources, continuity, deadlines, asking, out)
         self._interest = Interest(leases_, sources, out)
-        self._trials = Trials(leases_, sources, silence, asking, out)
+        trials = self._trials = Trials(leases_, sources, silence, asking, out)
+        self._verdicts = Verdicts(sources, silence, asking, joining, trials, out)
         self._fence = Fence(name, leases_, sources, continuity, asking, out)
         self._epochs = Epochs(name, config, leases_, sources, continuity, deadlines, silence, asking, joining, out)
         silence.expect_all()
@@ -122,26 +124,9 @@ class Endpoint:
         The sources were read without a pause since `flowing_since`, minus infinity if always, `None` if they are not.
         """
         for deadline in self._deadlines.marked(number, flowing_since, now):
-            self._judge(deadline, now, now_ns)
+            if self._verdicts.passed(deadline, now, now_ns):
+                self._changed(now)
         return self._commands(now)
-
-    def _judge(self, deadline: Deadline, now: float, now_ns: int) -> None:
-        one = self._sources.attachment(deadline.attachment)
-        match deadline.kind:
-            case Kind.CHECK_SERVED:
-                self._joining.check_served(deadline)
-            case Kind.PROVEN:
-                if one is not None and self._trials.proven(one, deadline.number):
-                    self._changed(now)
-            case Kind.ANSWERED:
-                self._asking.give_up(one)
-            case Kind.SILENT:
-                self._asking.take_anyway(self._silence.waits_for(deadline.number))
-                self._out.extend(self._silence.verdict(one, deadline.number, now))
-            case Kind.PROOF:
-                self._joining.unproven(deadline.attachment, now_ns)
-            case _:  # PATIENCE
-                self._joining.join(deadline.attachment, now_ns)
 
     def _commands(self, now: float) -> list[Command]:
         """Return what is to be done, and forget it."""
