@@ -41,10 +41,11 @@ from websocket_v6.protocol.exchange.heads import ErrorNotice, Notice, Subscripti
 from websocket_v6.protocol.limits import READ_BYTES
 from websocket_v6.protocol.outside_text import outside_text
 from websocket_v6.protocol.server import words
-from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Violation
+from websocket_v6.protocol.websocket.frames import FrameDecoder, Pong
 
 from .allowance import DOOR_CREDITS, Allowance
 from .commands import Close, SendPing, Text
+from .controls import Over, answer
 from .intake import DoorIntake, ExchangeIntake, Intake, error_of
 from .opening import Opening, bare, socket_of
 from .waiter import Waiter, await_close
@@ -56,14 +57,6 @@ __all__ = ["Transport"]
 logger = logging.getLogger(__name__)
 
 CHUNK = 256 * 1024  # bytes of one read at most
-
-
-class _Over(Exception):  # noqa: N818 - not an error: how the loop hears that it is over
-    """The connection is over."""
-
-    def __init__(self, error: WebSocketV6Error) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class Transport(threading.Thread):
@@ -197,7 +190,7 @@ class Transport(threading.Thread):
             self._writer.deflater = agreed.deflater if agreed else None
             inflater = agreed.inflater if agreed else None
             self._carry(opening.ws, FrameDecoder(deflate=inflater, max_read_bytes=READ_BYTES), waiter)
-        except _Over as over:
+        except Over as over:
             error: WebSocketV6Error = over.error
         except RemoteProtocolError as exc:  # no word of a door's, or too much at once
             self._writer.close(opening.ws, exc.close_code or 1002)
@@ -226,7 +219,7 @@ class Transport(threading.Thread):
             self._reading_since = self._bytes_at  # until it is attached there is nothing to hold back
 
     def _carry(self, ws: websocket.WebSocket, decoder: FrameDecoder, waiter: Waiter) -> None:
-        """Read until the connection ends; what ends it is raised as _Over or as what the peer may cause."""
+        """Read until the connection ends; what ends it is raised as Over or as what the peer may cause."""
         sock = socket_of(ws)
         is_tls = isinstance(sock, ssl.SSLSocket)
         waiter.watch(sock)
@@ -240,14 +233,14 @@ class Transport(threading.Thread):
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 count = -1
             except Exception as exc:  # noqa: BLE001 - nothing here is ours
-                raise _Over(TransportError(f"{self._endpoint} connection lost: {words_of(exc)}")) from None
+                raise Over(TransportError(f"{self._endpoint} connection lost: {words_of(exc)}")) from None
             now_ns = time.time_ns()
             if count > 0:
                 self._receive(ws, decoder, view[:count], now_ns)
                 if decoder.controls:
                     self._answer(ws, decoder)
             elif count == 0:
-                raise _Over(TransportError(f"{self._endpoint} connection lost: {self._peer} hung up"))
+                raise Over(TransportError(f"{self._endpoint} connection lost: {self._peer} hung up"))
             if count < 0 or (count < CHUNK and not is_tls):
                 self._wholeness.empty(now_ns)
             if not self._commands.empty():
@@ -321,7 +314,7 @@ class Transport(threading.Thread):
     def _turn(self, state: words.State, now_ns: int) -> None:
         """End the attachment there is, and begin another if the exchange is there."""
         if self._opening.is_aborted:  # its owner has written it off, and may have another
-            raise _Over(TransportError(f"the {self._endpoint} connection was given up"))
+            raise Over(TransportError(f"the {self._endpoint} connection was given up"))
         at_ns = min(state.at_ns, now_ns)
         source, error = (self._endpoint, self._source), error_of(state)
         attachment, self._intake.attachment = self._intake.attachment, 0
@@ -368,20 +361,10 @@ class Transport(threading.Thread):
     def _answer(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         controls, decoder.controls = decoder.controls, []
         for control in controls:
-            match control:
-                case Ping(payload):
-                    self._writer.frame(ws, websocket.ABNF.OPCODE_PONG, payload)
-                case Pong() if not self._attached_whole_ns:  # a door's says nothing of the router behind it
-                    self._reach(self._wholeness.whole_ns)
-                case Closed(code, reason):
-                    self._writer.close(ws, 1000 if code == 1005 else code)
-                    raise _Over(
-                        TransportError(f"{self._peer} closed the {self._endpoint} connection: {code} {reason}".rstrip())
-                    )
-                case Violation(code, reason):
-                    self._writer.close(ws, code)
-                    text = f"bad frame on the {self._endpoint} connection: {reason}"
-                    raise _Over(RemoteProtocolError(text, close_code=code))
+            if not isinstance(control, Pong):
+                answer(control, ws, self._writer, endpoint=self._endpoint, peer=self._peer)
+            elif not self._attached_whole_ns:  # a door's says nothing of the router behind it
+                self._reach(self._wholeness.whole_ns)
 
     def _obey(self, ws: websocket.WebSocket, decoder: FrameDecoder) -> None:
         self._allowance.collect()  # among which each command has left a mark, that must not pile up
@@ -399,4 +382,4 @@ class Transport(threading.Thread):
                     self._writer.close(ws, 1000)
                     if error is None:
                         await_close(socket_of(ws), decoder)
-                    raise _Over(error or TransportError(f"{self._endpoint} connection closed: nobody wants it"))
+                    raise Over(error or TransportError(f"{self._endpoint} connection closed: nobody wants it"))

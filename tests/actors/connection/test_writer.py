@@ -1,10 +1,9 @@
 """Frames as they leave: masked, deflated if that was agreed on, and never waited for without end."""
 
-import socket
-
 import pytest
 import websocket
 
+from tests.actors.connection.line import Line
 from tests.actors.connection.peer import read_frame
 from websocket_v6.actors.connection import writer as subject
 from websocket_v6.actors.connection.writer import Writer
@@ -12,24 +11,6 @@ from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.websocket import deflate
 
 TEXT = b'[{"ticket":"x"},{"type":"ticker","codes":["KRW-BTC"]}]'
-
-
-class Line:
-    """A connection and its other end."""
-
-    def __init__(self) -> None:
-        self.ws = websocket.WebSocket()
-        ours, self.peer = socket.socketpair()
-        ours.setblocking(False)
-        self.ws.sock = ours
-        self.peer.settimeout(10.0)
-
-    def __enter__(self) -> "Line":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.ws.shutdown()  # type: ignore[no-untyped-call]
-        self.peer.close()
 
 
 def test_texts_are_masked_and_whole() -> None:
