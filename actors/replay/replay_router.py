@@ -36,6 +36,7 @@ from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.recording.records import Record, Rows, Standing
 
+from .hold_up import HoldUp
 from .recorded import Recorded
 from .replay_mailbox import ReplayMailbox
 from .stage import Stage
@@ -50,8 +51,6 @@ AHEAD = 3  # scenes that are read before they are played
 RUN = 256  # events that a component is given at once
 LOOK = 0.25  # seconds between two looks at who holds it up
 NEVER = math.inf
-PATIENCE = 5.0  # seconds after which that is logged
-UNREADY = 2.0  # the same, if the program never says that it is ready
 NOT_OPEN = ("lost", "refused", "closed")
 
 
@@ -86,8 +85,7 @@ class ReplayRouter(Router):
         self._blocked: set[int] = set()  # takers that are full, at a speed
         self._goals: list[tuple[set[Stream], AwaitData]] = []
         self._timer: Timer | None = None
-        self._held_up_at: float | None = None
-        self._has_looked = False
+        self._hold_up = HoldUp(stage)
         self._ways = Ways(self._routes)
 
     def on_start(self) -> None:
@@ -140,7 +138,7 @@ class ReplayRouter(Router):
         if isinstance(message, MailboxDrained):
             self._blocked.discard(message.subscription_id)
         elif isinstance(message, UseRegistry) and not self._stage.has_begun and self._timer is None:
-            self._held_up_at = time.monotonic()
+            self._hold_up.begins(time.monotonic())
         self._hand_over()
         return answer
 
@@ -173,7 +171,7 @@ class ReplayRouter(Router):
             self._refill()
             if not self._records and not self._has_all:
                 return  # the player tells when there is more
-            self._held_up_at = None
+            self._hold_up.ends()
             if stage.is_lockstep:
                 self._step()
             elif not self._step_at_speed():
@@ -370,25 +368,9 @@ class ReplayRouter(Router):
         for component, run in list(self._runs.items()):
             if not component.is_alive():  # it has ended before it could begin
                 self._run_over(run)
-        stage, now = self._stage, time.monotonic()
-        if stage.is_over:
-            return
-        busy = stage.readers.busy() if stage.is_lockstep else []
-        if self._held_up_at is None:
-            self._held_up_at, self._has_looked = now, False
-        waited = now - self._held_up_at
-        if self._has_looked:
-            return
-        if not stage.has_begun and self._routes.mailboxes and waited > UNREADY:
-            self._has_looked = True
-            logger.warning(
-                "the recording waits until the program is ready: call run() or wait_ready(), pull from a subscription, "
-                "or say Config.replay(..., start='subscribe')"
-            )
-        elif stage.has_begun and waited > PATIENCE and (busy or self._runs):
-            self._has_looked = True
-            who = busy or ["a callback that has not returned"]
-            logger.warning("the recording waits, for %.0f s, for %s", waited, ", ".join(who))
+        text = self._hold_up.look(time.monotonic(), has_takers=bool(self._routes.mailboxes), is_out=bool(self._runs))
+        if text:
+            logger.warning(text)
 
 
 def _nanoseconds(moment: float) -> int:

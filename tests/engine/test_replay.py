@@ -27,7 +27,7 @@ from websocket_v6 import (
     WebSocketClientProxy,
     aio,
 )
-from websocket_v6.actors.replay import replay_router
+from websocket_v6.actors.replay import hold_up, replay_router
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.recording.records import BACKFILLED, REPLAYED, Hole, KeyState, Rows, Standing
 
@@ -161,7 +161,7 @@ def test_it_begins_with_the_first_subscription_if_that_is_said(recording: Path) 
 def test_who_never_says_that_it_is_ready_is_told_once(
     recording: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_router, "UNREADY", 0.1)
+    monkeypatch.setattr(hold_up, "UNREADY", 0.1)
     monkeypatch.setattr(replay_router, "LOOK", 0.05)
     with WebSocketClientProxy("a", config=Config.replay(recording)) as proxy, caplog.at_level(logging.WARNING):
         proxy.subscribe_trade(CODES, print)
@@ -173,7 +173,7 @@ def test_who_never_says_that_it_is_ready_is_told_once(
 def test_who_holds_it_up_is_named(
     recording: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay_router, "PATIENCE", 0.1)
+    monkeypatch.setattr(hold_up, "PATIENCE", 0.1)
     monkeypatch.setattr(replay_router, "LOOK", 0.05)
     with WebSocketClientProxy("a", config=Config.replay(recording)) as proxy, caplog.at_level(logging.WARNING):
         trades = proxy.subscribe_trade(CODES)
