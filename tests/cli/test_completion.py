@@ -32,7 +32,7 @@ def completed(*words: str) -> set[str]:
     ("words", "expected"),
     [
         (["wa"], {"watch"}),
-        (["re"], {"record", "recording"}),
+        (["re"], {"record", "recording", "replay"}),
         (["watch", "--ty"], {"--type"}),
         (["watch", "--type", "o"], {"orderbook"}),
         (["simulate", "--weather", ""], {"calm", "usual", "storm"}),

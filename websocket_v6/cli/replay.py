@@ -42,7 +42,7 @@ def replay(config: Config, out: TextIO | None, console: Console) -> None:
         assert stage is not None
         subscriptions = _subscribe(proxy, stage, write or _nothing)
         if not subscriptions:
-            raise RecordingError("there is nothing in the recording that can be subscribed to by code")
+            raise RecordingError(_("there is nothing in the recording that can be subscribed to by code"))
         stage.begin()
         _watch(stage, signals, console)
         signals.end()
