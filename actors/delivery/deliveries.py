@@ -8,7 +8,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.registry import SnapshotServed
-from websocket_v6.actors.messages.router import MailboxDrained
+from websocket_v6.actors.messages.router import MailboxDrained, Notify
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.events import EVENT_BYTES, Event
@@ -91,6 +91,11 @@ class Delivery:
         self.give(taker, snapshot)
         taker.streams.discard(stream)
         tell(self.registry, SnapshotServed(taker.subscription_id, stream))
+
+    def notify(self, message: Notify) -> None:
+        """Put news into a component's mailbox, behind all that was delivered to it."""
+        if message.mailbox.notify(message.event):
+            tell(message.component, Ready(message.subscription_id))
 
     def flush(self, *, at_once: bool = False) -> None:
         """Hand over what is pending, wake who sleeps, and note whose mailbox is full now.

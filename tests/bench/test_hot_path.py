@@ -18,7 +18,7 @@ from bench.hot_path import HotPath
 from bench.messages import make_messages
 from tests.protocol.learning import forget_all
 from websocket_v6.actors import mailbox
-from websocket_v6.actors.delivery import subscriber
+from websocket_v6.actors.delivery import handing_out, subscriber
 from websocket_v6.protocol.events import Event, TickerEvent, codec, make
 from websocket_v6.protocol.fast import IMPLEMENTATION
 
@@ -128,7 +128,7 @@ def checking_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         load(self)
 
     monkeypatch.setattr(Event, "load", load_again)
-    monkeypatch.setattr(subscriber, "call_with_each", None)  # which would not call it
+    monkeypatch.setattr(handing_out, "call_with_each", None)  # which would not call it
 
 
 @pytest.mark.parametrize("regression", [learning_nothing, taking_one_at_a_time, checking_twice])
