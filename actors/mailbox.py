@@ -17,13 +17,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from websocket_v6.actors.forks import in_child
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.stores import NEVER, NOW, Fifo, Lossless, make_store
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
-from websocket_v6.protocol.events import Event, OverflowEvent, weigh
+from websocket_v6.protocol.events import Event, Number, OverflowEvent, weigh
 
 __all__ = ["OF_THE_PARENT", "MailboxQueue", "MailboxStats"]
 
@@ -51,10 +52,14 @@ class MailboxQueue:
 
     The consumer either calls `take` when it is told to, with the time of its own `clock` (monotonic seconds), or waits
     in `get`. `on_drained` is called, from the consumer's thread, when there is room again after `full` was True.
+    `numbers` is what the consumer reads numbers as: the router makes events so, where all who take them agree.
     """
 
-    def __init__(self, policy: Mailbox, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, policy: Mailbox, clock: Callable[[], float] = time.monotonic, *, numbers: Number = Decimal
+    ) -> None:
         self.policy = policy
+        self.numbers = numbers
         self.on_drained: Callable[[], object] | None = None
         self.on_changed: Callable[[], object] | None = None  # called when it fails or is closed, in whatever thread
         self._clock = clock

@@ -156,13 +156,12 @@ class Component:
         Raises:
             EngineError: if the engine does not answer, or what it takes is being started again: try again.
         """
-        mailbox = MailboxQueue(settings.mailbox or default_policy(want.type))
+        mailbox = MailboxQueue(settings.mailbox or default_policy(want.type), numbers=settings.numbers)
         number, calls = next_subscription_id(), Calls(settings.callback, settings.error_handler)
         edge = Edge(
             number,
             want,
             mailbox,
-            numbers=settings.numbers,
             calls=weakref.ref(calls),
             is_pushed=settings.callback is not None,
             router=lambda: self.link.router,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from .actors.delivery.edge import Edge
@@ -79,8 +80,9 @@ def _shown(component: Component, want: Want, kind: type[E], event: Event) -> E |
     for edge in component.edges:
         own = edge.want
         if own.type == want.type and own.level == want.level and want.codes[0] in own.codes:
-            shown = edge.prepare(event)
+            shown = edge.prepare(event.with_numbers(edge.mailbox.numbers))
             return shown if isinstance(shown, kind) else None
+    event = event.with_numbers(Decimal)  # whatever others read
     try:
         event.load()
     except RemoteProtocolError:

@@ -19,7 +19,8 @@ from websocket_v6.protocol.limits import REMEMBERED_IDS
 
 from .deliveries import Delivery, Taker
 from .holds import Holds
-from .routes import Route, Routes, as_snapshot
+from .route import Route
+from .routes import Routes, as_snapshot
 
 __all__ = ["CarefulPath", "Incoming"]
 

@@ -14,7 +14,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.router import Malformed
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import AnnouncementEvent, Event, OrderbookEvent, OverflowEvent
+from websocket_v6.protocol.events import AnnouncementEvent, Event, OrderbookEvent, OverflowEvent, event_class
 from websocket_v6.protocol.exchange.wants import Want
 
 __all__ = ["Callback", "Calls", "Delivered", "Edge", "ErrorHandler"]
@@ -44,13 +44,14 @@ class Edge:
 
     Events are shared by all components; each sees them its own way: its depth of order books, floats, no long texts.
     `calls` returns what it calls, None once the proxy is gone; without a callback (not `is_pushed`) it is pulled.
+    The router makes events with floats where all who take them read floats; `prepare` takes either.
     """
 
     __slots__ = (
         "_depth",
-        "_floats",
         "_has_view",
         "_no_body",
+        "_ready",
         "_router",
         "batch",
         "calls",
@@ -68,7 +69,6 @@ class Edge:
         want: Want,
         mailbox: MailboxQueue,
         *,
-        numbers: type = Decimal,
         calls: Callable[[], Calls | None] = lambda: None,
         is_pushed: bool = False,
         router: Callable[[], Ref | None] = lambda: None,
@@ -84,9 +84,11 @@ class Edge:
         self.batch = 1  # events to take out of the mailbox at once, for what is left of a burst
         self._router = router
         self._depth = 0 if want.depth == FULL_DEPTH else want.depth
-        self._floats = numbers is float
         self._no_body = want.type == "announcement" and not want.include_body
-        self._has_view = bool(self._depth or self._floats or self._no_body)
+        cuts, reads_floats = bool(self._depth or self._no_body), mailbox.numbers is not Decimal
+        self._has_view = cuts or reads_floats
+        # What events are made with that need no view, for an edge that may need one.
+        self._ready = None if cuts else event_class(want.type)._codecs[mailbox.numbers]
 
     def pull(self, timeout: float | None = None) -> Delivered:
         """Wait for the next event and return it; raises what `MailboxQueue.get` raises."""
@@ -127,7 +129,7 @@ class Edge:
         if type(event) is OverflowEvent:  # the quickest way to ask
             return event
         try:
-            shown = self._view(event) if self._has_view else event
+            shown = self._view(event) if self._has_view and event._codec is not self._ready else event
             shown.load()
         except RemoteProtocolError as exc:
             tell(self._router(), Malformed(event.stream, str(exc), (event.received_at, id(event))))
@@ -143,4 +145,5 @@ class Edge:
             event = event.with_depth(self._depth)
         if self._no_body and isinstance(event, AnnouncementEvent):
             event = event.without_body()
-        return event.with_numbers(float) if self._floats else event
+        numbers = self.mailbox.numbers
+        return event if numbers is Decimal else event.with_numbers(numbers)

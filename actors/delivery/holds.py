@@ -15,7 +15,8 @@ from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.limits import HELD_BYTES
 
 from .deliveries import Delivery, Taker
-from .routes import Held, Route, Routes, TradeHold
+from .route import Held, Route, TradeHold
+from .routes import Routes
 
 __all__ = ["MAX_HELD", "Holds"]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.streams import Stream
 
-from .routes import Route
+from .route import Route
 
 __all__ = ["LastValues"]
 

@@ -50,7 +50,6 @@ from websocket_v6.protocol.delivery.commands import (
 )
 from websocket_v6.protocol.delivery.log_pace import LogPace
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
-from websocket_v6.protocol.events import make_event
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import endpoint_of
 from websocket_v6.protocol.limits import LAST_VALUES_BYTES
@@ -226,7 +225,8 @@ class Router(VisitedActor):
                 incoming = incoming or _incoming(batch, epoch)
                 self._careful.message(stream, payload, incoming)
                 continue
-            event = route.last = make_event(stream, payload, epoch, received_ns)
+            cls, symbol, codec = route.kind  # as `make_event` does, without a call
+            event = route.last = cls(stream, symbol, received_ns, epoch, payload, codec)
             if route.trades is not None:
                 route.trades.append(event)
             takers = route.takers

@@ -8,7 +8,8 @@ import pytest
 from tests.actors.delivery.world import BITCOIN, ETHER, TRADES, ids, prices, ticker, trade
 from tests.actors.ear import Ear
 from websocket_v6.actors.delivery.deliveries import Delivery, Taker
-from websocket_v6.actors.delivery.routes import REMEMBERED_TRADES, Route, Routes, as_snapshot
+from websocket_v6.actors.delivery.route import Route
+from websocket_v6.actors.delivery.routes import REMEMBERED_TRADES, Routes, as_snapshot
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.registry import SnapshotServed
 from websocket_v6.actors.messages.router import AddRoutes
