@@ -32,6 +32,8 @@ __all__ = [
     "REASON_CHARACTERS",
     "RECORDING_CHUNK_BYTES",
     "REFUSAL_BYTES",
+    "REMEMBERED_BOOKS",
+    "REMEMBERED_BOOK_BYTES",
     "REMEMBERED_IDS",
     "REMEMBERED_STREAMS",
     "REST_BYTES",
@@ -69,6 +71,8 @@ HELD_BYTES: Final = 64 * MIB
 LAST_VALUES_BYTES: Final = 64 * MIB  # all streams of the exchange hold 10
 DOOR_ROWS: Final = 10_000
 LEARNED_STREAMS: Final = 65_536  # several times all streams of the exchange
+REMEMBERED_BOOKS: Final = 1024  # more than the markets of the exchange
+REMEMBERED_BOOK_BYTES: Final = 8192  # a book of 30 levels has 2,000; with full names 3,300
 LEARNED_HEADS: Final = 16_384  # several times the heads of all markets and types, and the levels of their books
 MAILBOX_BYTES: Final = 32 * MIB  # several times what 4,096 tickers, or the books of all markets, hold
 MAILBOX_EVENT_BYTES: Final = 8192  # for each event that a mailbox counts: a book of 30 levels has 5,000
@@ -156,6 +160,20 @@ LIMITS: Final = (
         "the oldest are dropped and told; with block the source waits. For drop_oldest(n) and block(n) it is n times "
         "8 KiB if that is more, for lossless what it was given; by default trades have 24 MiB, tickers and candles 16",
         "tests/actors/test_mailbox_bytes.py::test_a_mailbox_of_padded_messages_stays_within_its_budget_and_tells",
+    ),
+    Limit(
+        "books of which the decoded levels are remembered, by market and format",
+        REMEMBERED_BOOKS,
+        "count",
+        "all are forgotten, and remembered anew as they come",
+        "tests/protocol/events/test_levels.py::test_what_is_remembered_of_markets_is_bounded",
+    ),
+    Limit(
+        "the levels of such a book, as text",
+        REMEMBERED_BOOK_BYTES,
+        "bytes",
+        "it is decoded in full each time",
+        "tests/protocol/events/test_levels.py::test_a_book_beyond_the_limit_is_not_remembered",
     ),
     Limit(
         "streams of which a throttled mailbox knows when each is due again",
