@@ -15,7 +15,6 @@ import copy
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -55,6 +54,32 @@ class MailboxQueue:
     `numbers` is what the consumer reads numbers as: the router makes events so, where all who take them agree.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_changed",
+        "_clock",
+        "_delivered",
+        "_error",
+        "_failures",
+        "_full_at",
+        "_has_news",
+        "_is_out_of_memory",
+        "_lock",
+        "_notice_due",
+        "_received",
+        "_sleeps_until",
+        "_store",
+        "_tells",
+        "_told",
+        "_was_full",
+        "has_overflowed",
+        "is_closed",
+        "numbers",
+        "on_changed",
+        "on_drained",
+        "policy",
+    )
+
     def __init__(
         self, policy: Mailbox, clock: Callable[[], float] = time.monotonic, *, numbers: Number = Decimal
     ) -> None:
@@ -63,13 +88,14 @@ class MailboxQueue:
         self.on_drained: Callable[[], object] | None = None
         self.on_changed: Callable[[], object] | None = None  # called when it fails or is closed, in whatever thread
         self._clock = clock
+        self._changed: threading.Condition | None = None  # until somebody waits: mostly a callback is called instead
         self._use_new_lock()
         self._store = make_store(policy)
         self._received = self._delivered = 0
         self._told = 0  # of the dropped
         self._has_news = False  # there is something to tell in the stream, or the end of a lossless one
         self.has_overflowed = False  # there is something to tell, not in the stream: see `overflow`
-        self._failures: deque[WebSocketV6Error] = deque(maxlen=MOST_FAILURES)
+        self._failures: list[WebSocketV6Error] = []
         self._notice_due = NOW
         self._sleeps_until = NEVER  # when the consumer looks again by itself; NOW: it is awake, or about to be
         self._full_at = policy.limit if policy.kind == "block" else NEVER  # the others drop something, or end
@@ -103,7 +129,7 @@ class MailboxQueue:
             if self._sleeps_until == NOW or self._due() >= self._sleeps_until:
                 return False
             self._sleeps_until = NOW
-            self._changed.notify_all()
+            self._wake()
             return True
 
     @property
@@ -179,6 +205,8 @@ class MailboxQueue:
                 if now >= deadline:
                     raise TimeoutError(f"no event within {timeout:g} s")
                 if not self._failures:
+                    if self._changed is None:
+                        self._changed = threading.Condition(self._lock)
                     # Not at all if something came since `take`: then this is NOW.
                     self._changed.wait(min(self._sleeps_until, deadline, now + LONGEST_WAIT) - now)
             now = self._clock()
@@ -187,7 +215,7 @@ class MailboxQueue:
         """Return what `get` would at once, or raise what it would; `None` if it would wait."""
         if self._failures:
             with self._lock:  # somebody else may pull as well
-                failure = self._failures.popleft() if self._failures else None
+                failure = self._failures.pop(0) if self._failures else None
             if failure is not None:
                 raise failure
         event = self.take(now)
@@ -227,7 +255,8 @@ class MailboxQueue:
         with self._lock:
             if all(str(error) != str(one) for one in self._failures):
                 self._failures.append(error)
-            self._changed.notify_all()
+                del self._failures[:-MOST_FAILURES]
+            self._wake()
         if self.on_changed is not None:
             self.on_changed()
 
@@ -249,7 +278,7 @@ class MailboxQueue:
                 self.is_closed = True
                 self._told, self._has_news, self.has_overflowed = self._dropped(), False, False
             self._sleeps_until = NOW
-            self._changed.notify_all()
+            self._wake()
             was_full, self._was_full = self._was_full, False
         if was_full and self.on_drained is not None:
             self.on_drained()
@@ -265,7 +294,7 @@ class MailboxQueue:
     def _use_new_lock(self) -> None:
         # Reentrant: garbage may be collected while it is held, and with it a component that closes its mailbox.
         self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        self._changed = None
 
     def _after_fork(self) -> None:
         self._use_new_lock()
@@ -274,6 +303,11 @@ class MailboxQueue:
         self.close(ClosedError(OF_THE_PARENT))
 
     # --- under the lock
+
+    def _wake(self) -> None:
+        """Wake who waits in `get`."""
+        if self._changed is not None:
+            self._changed.notify_all()
 
     def _shed(self) -> None:
         """Make room: there is no memory for what came."""
