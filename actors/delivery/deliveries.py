@@ -24,10 +24,21 @@ class Taker:
     """One subscription's way into a mailbox, or to a client of a server.
 
     `pending` of its `sink` collects what a batch holds for it. That is its own, but all takers of one client share one:
-    what two of them take comes to the client once.
+    what two of them take comes to the client once. `numbers` is what it reads numbers as, None if it reads none.
     """
 
-    __slots__ = ("blocks", "component", "endpoint", "mailbox", "pending", "ready", "sink", "streams", "subscription_id")
+    __slots__ = (
+        "blocks",
+        "component",
+        "endpoint",
+        "mailbox",
+        "numbers",
+        "pending",
+        "ready",
+        "sink",
+        "streams",
+        "subscription_id",
+    )
 
     def __init__(
         self,
@@ -40,6 +51,7 @@ class Taker:
         self.subscription_id = subscription_id
         self.endpoint = endpoint
         self.mailbox = mailbox
+        self.numbers = mailbox.numbers if isinstance(mailbox, MailboxQueue) else None
         self.blocks = isinstance(mailbox, MailboxQueue) and mailbox.policy.kind == "block"
         self.component = component
         self.ready = Ready(subscription_id)
@@ -51,6 +63,10 @@ class Taker:
     def is_full(self) -> bool:
         """Whether its mailbox makes the sources wait."""
         return isinstance(self.mailbox, MailboxQueue) and self.mailbox.full
+
+    def view(self, event: Event) -> Event:
+        """Return a last value with such numbers as it is to have."""
+        return event if self.numbers is None else event.with_numbers(self.numbers)
 
     def call_when_drained(self, router: Ref) -> None:
         """Have the router told when there is room again after the mailbox was full."""

@@ -34,8 +34,9 @@ def hand_out(
         shown: Delivered | None = None
         result: object = None
         error: BaseException | None = None
-        if call_with_each is not None and not edge.has_view:
-            index, result, error = call_with_each(events, index, mailbox, callback)
+        if call_with_each is not None and (not edge.has_view or edge.ready is not None):
+            ready = edge.ready if edge.has_view else None
+            index, result, error = call_with_each(events, index, mailbox, callback, ready)
             if index == len(events):
                 break
         if result is None and error is None:

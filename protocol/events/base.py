@@ -21,6 +21,7 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..fast import Loader
 from .codec import DEFAULT_HEAD, HEAD, MALFORMED, SIMPLE_HEAD, Codec
 from .fields import Field, Number, integer, text
+from .levels import OrderbookUnit
 from .plain import LARGE, SMALL, PlainDecimal, raw, spelled
 
 __all__ = ["COMMON", "EVENT_BYTES", "Event", "MarketEvent", "call_with_each", "weigh"]
@@ -297,8 +298,12 @@ def _shown(value: object) -> str:
     return str(value) if isinstance(value, Decimal) else repr(value)
 
 
+def _unchanged(value: Any) -> Any:
+    return value
+
+
 _CONVERSIONS: dict[type, Callable[[Any], Any]] = {
-    Decimal: lambda value: value,
+    Decimal: _unchanged,
     float: lambda value: float(value) if isinstance(value, Decimal) else value,
     str: lambda value: spelled(value) if isinstance(value, Decimal | float) else value,
 }
@@ -317,6 +322,8 @@ def _converted(value: Any, convert: Callable[[Any], Any]) -> Any:
     if type(value) in _SINGLE:
         return convert(value)
     if isinstance(value, tuple | list):
+        if convert is _unchanged and value and type(value[0]) is OrderbookUnit:  # many, which are flat
+            return tuple(map(msgspec.structs.asdict, value))
         return tuple(_converted(item, convert) for item in value)
     if isinstance(value, Mapping):
         return {name: _converted(item, convert) for name, item in value.items()}

@@ -19,7 +19,7 @@ from bench.messages import make_messages
 from tests.protocol.learning import forget_all
 from websocket_v6.actors import mailbox
 from websocket_v6.actors.delivery import handing_out, subscriber
-from websocket_v6.protocol.events import Event, TickerEvent, codec, make
+from websocket_v6.protocol.events import Event, TickerEvent, codec
 from websocket_v6.protocol.fast import IMPLEMENTATION
 
 # For each message, from the bytes of a socket read to the end of the callback: calls of functions of Python, and calls
@@ -144,7 +144,7 @@ def test_the_guard_sees_events_that_are_followed(path: HotPath, monkeypatch: pyt
     class Followed(TickerEvent, frozen=True, gc=True, eq=False):
         pass
 
-    for stream, (_, symbol, numbers) in list(make.MADE.items()):
-        monkeypatch.setitem(make.MADE, stream, (Followed, symbol, numbers))
+    for _, route in path._router._routes:
+        monkeypatch.setattr(route, "kind", (Followed, *route.kind[1:]))
     with pytest.raises(AssertionError):
         assert_light(path)
