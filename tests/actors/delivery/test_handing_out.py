@@ -1,6 +1,7 @@
 """Events to a callback: the same with the C module and without it."""
 
 from collections.abc import Callable, Generator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from websocket_v6.actors.delivery.handing_out import hand_out
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError
-from websocket_v6.protocol.events import make_event
+from websocket_v6.protocol.events import Number, make_event
 from websocket_v6.protocol.exchange.wants import ticker_want
 
 
@@ -23,9 +24,9 @@ class Stop(BaseException):
 class Desk:
     """A mailbox that has handed out three events, and what comes of them."""
 
-    def __init__(self, **options: Any) -> None:
-        self.mailbox = MailboxQueue(Mailbox.block(10))
-        self.edge = Edge(1, ticker_want("KRW-BTC"), self.mailbox, **options)
+    def __init__(self, numbers: Number = Decimal) -> None:
+        self.mailbox = MailboxQueue(Mailbox.block(10), numbers=numbers)
+        self.edge = Edge(1, ticker_want("KRW-BTC"), self.mailbox)
         self.mailbox.put_many([make_event(BITCOIN, ticker(number), 1, number) for number in (1, 2, 3)])
         self.events = self.mailbox.take_many(0.0, 10)
         self.seen: list[int] = []
@@ -58,7 +59,7 @@ def desk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Des
         pytest.skip("there is no C module here, or WEBSOCKET_V6_PURE=1 leaves it alone")
     if request.param == "Python":
         monkeypatch.setattr(handing_out, "call_with_each", None)
-    return Desk(numbers=float) if request.param == "a view" else Desk()
+    return Desk(float) if request.param == "a view" else Desk()
 
 
 def test_each_is_handed_out_in_order(desk: Desk) -> None:
