@@ -16,6 +16,8 @@ from websocket_v6.protocol.supervision.steps import Trouble
 from .base import Actor, actor_of, last_words, stop_child, tell
 from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
+from .fleet.access import fleets_of, new_machine
+from .fleet.fleet import Fleet
 from .gaps.backfill import Backfill
 from .jwt import Jwt
 from .membership.membership import Membership
@@ -28,16 +30,18 @@ from .server.server import Server
 
 __all__ = ["ORDER", "WITH", "Children", "Family"]
 
-ORDER = ("jwt", "registry", "router", "backfill", "membership", "network")
+ORDER = ("jwt", "registry", "router", "backfill", "membership", "network", "fleet", "account")
 # Child -> those that are replaced with it, because they hold its ref or lean on its state, and the endpoints all
 # connections of which are. A connection is replaced alone. None is started before those it is replaced with are there.
 WITH = {
     "jwt": (("jwt", "membership", "network"), ("private", "info")),
-    "registry": (("registry", "router", "backfill", "membership", "network"), ENDPOINTS),
-    "router": (("router", "backfill", "membership", "network"), ENDPOINTS),
+    "registry": (("registry", "router", "backfill", "membership", "network", "fleet", "account"), ENDPOINTS),
+    "router": (("router", "backfill", "membership", "network", "fleet", "account"), ENDPOINTS),
     "backfill": (("backfill",), ()),
     "membership": (("membership",), ()),
     "network": (("network",), ()),
+    "fleet": (("fleet",), ()),
+    "account": (("account",), ()),  # the fleet of private data
 }
 
 
@@ -50,6 +54,7 @@ class Children(NamedTuple):
     connections: Mapping[str, tuple[Ref, ...]]  # by endpoint, its sources
     membership: Ref | None = None  # if this process shares with others
     network: Ref | None = None  # if it serves the network
+    fleets: tuple[Ref, ...] = ()  # if this machine shares with others: that of public data, and of an account's
     troubles: tuple[Trouble, ...] = ()  # of whatever has failed and not run well since
     shares: bool = False  # whether this process meets others
 
@@ -78,6 +83,8 @@ class Family:
         self._serves = serves
         self._had_registry = False
         self._taken_back: list[Unsubscribe] = []  # what the next registry is to hear
+        self.fleets = fleets_of(config)
+        self._machine = new_machine()
 
     def inherit(self, components: dict[str, Ref], inheritances: dict[str, Any], door: NetworkDoor) -> None:
         """Begin with what a family left, the supervisor of which has failed."""
@@ -96,6 +103,8 @@ class Family:
             "membership": self._folder is not None,
             "backfill": self._config.backfill,
             "network": self.door.opening is not None,
+            "fleet": "fleet" in self.fleets,
+            "account": "account" in self.fleets,
         }
         return needed.get(name, True)
 
@@ -133,6 +142,17 @@ class Family:
                 return Backfill.start(config=config, router=refs["router"], registry=refs["registry"], supervisor=owner)
             case "network":
                 return self.door.start(config, refs, owner)
+            case "fleet" | "account":
+                access, endpoints = self.fleets[name]
+                return Fleet.start(
+                    config=config,
+                    access=access,
+                    endpoints=endpoints,
+                    machine=self._machine,
+                    registry=refs["registry"],
+                    router=refs["router"],
+                    supervisor=owner,
+                )
             case _:
                 return self._start_membership(config)
 

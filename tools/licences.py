@@ -38,7 +38,8 @@ _INTRODUCTION = """\
 # Licences of dependencies
 
 What `pip install websocket-v6` and its extras `simulator`, `cli`, `metrics`, `record`, `fleet` and `proxy` bring
-along, as their own metadata has it. Written by `python -m tools.licences`; this project itself is under the MIT licence.
+along, as their own metadata has it. Written by `python -m tools.licences`; this project itself is under the MIT
+licence.
 
 | package | licence | needed by |
 |---|---|---|

@@ -34,6 +34,7 @@ from websocket_v6.actors.messages.router import (
 )
 from websocket_v6.actors.messages.server import Beaten
 from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.actors.ways import Mouth
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.commands import (
     Admit,
@@ -92,6 +93,12 @@ class HoldOver(NamedTuple):
     epoch: int
 
 
+class GoOn(NamedTuple):
+    """What had to wait in this mouth (live) waits no longer."""
+
+    mouth: Mouth
+
+
 class Router(Actor):
     """Delivers batches into mailboxes, and tells the registry all that sources say, in the order in which they say it.
 
@@ -107,7 +114,7 @@ class Router(Actor):
         self._registry: Ref | None = None
         self._credits: dict[int, Credits] = {}  # by attachment
         self._flow = SourceFlow()
-        self._delivery = Delivery(self._flow, self.actor_inbox.empty)
+        self._delivery = Delivery(self._flow, self.actor_inbox.empty, self._later)
         self._routes = Routes(self._delivery, inheritance.trades if inheritance else {})
         self._holds = Holds(self._routes, self._delivery)
         self._careful = CarefulPath(self._routes, self._holds, self._delivery)
@@ -161,6 +168,8 @@ class Router(Actor):
                 return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case Beat(reply_to):
                 tell(reply_to, Beaten())
+            case GoOn(mouth):
+                mouth.go_on()
             case UseBackfill(backfill):
                 self._holds.use(backfill)
             case UseRegistry(registry):
@@ -313,6 +322,9 @@ class Router(Actor):
     def _grant(self, attachment: int, count: int) -> None:
         for _ in range(count):
             self._credits[attachment].put(True)
+
+    def _later(self, seconds: float, mouth: Mouth) -> None:
+        self.after(seconds, GoOn(mouth))
 
     # --- routes
 

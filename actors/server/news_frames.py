@@ -9,7 +9,7 @@ from websocket_v6.protocol.server.list_answer import list_answer
 from websocket_v6.protocol.server.words import Refused, State, encode
 from websocket_v6.protocol.websocket.outgoing import BINARY, TEXT, frame
 
-__all__ = ["news_frame"]
+__all__ = ["answer_text", "news_frame"]
 
 STATES = ("connecting", "open", "lost", "refused", "closed")  # that are told: a guest sees to its own backfill
 
@@ -25,7 +25,7 @@ def news_frame(way: Way, news: object, *, backfills: bool) -> bytes | None:
         case StreamFailed(_, error, True, streams):
             return frame(BINARY, encode(Refused(streams, type(error).__name__, str(error))))
         case SubscriptionList():
-            return frame(TEXT, _as_text(news))
+            return frame(TEXT, answer_text(news))
         case _:
             return None
 
@@ -43,7 +43,7 @@ def _state(change: ConnectionChanged, *, backfills: bool) -> State:
     )
 
 
-def _as_text(answer: SubscriptionList) -> bytes:
+def answer_text(answer: SubscriptionList) -> bytes:
     """Return the exchange's answer in its own words."""
     shown: list[dict[str, object]] = []
     for one in answer.subscriptions:

@@ -37,6 +37,8 @@ class Interest:
         self._known: dict[str, bool] = {}  # what the log brings, and whether it is wanted
         self._waiting: dict[str, EntryId] = {}  # wanted anew, and after which entry
         self._had: dict[str, EntryId] = {}  # up to where a last value holds what the log brings
+        self._owed: set[str] = set()  # that run, and are owed their last values if nothing else comes of them
+        self._owed_since = EntryId(0, 0)
         self._kept: list[tuple[EntryId, Taken]] = []
         self._kept_messages = 0
         self._due = 0.0
@@ -49,7 +51,7 @@ class Interest:
     @property
     def is_waiting(self) -> bool:
         """Whether a checkpoint is wanted."""
-        return bool(self._waiting)
+        return bool(self._waiting or self._owed)
 
     def want(self, streams: Iterable[str], at: EntryId, now: float) -> bool:
         """Want just these, of which the log was read up to `at`; return whether a checkpoint is needed."""
@@ -62,15 +64,20 @@ class Interest:
         self._wait_for(fresh, at, now)
         return bool(fresh)
 
-    def renew(self, at: EntryId, now: float) -> bool:
-        """Begin anew after a hole, with last values; return whether a checkpoint is needed."""
-        self.restart()
-        self._wait_for([stream for stream in self._wanted if not stream.endswith(" *")], at, now)
-        return self.is_waiting
+    def renew(self, at: EntryId) -> bool:
+        """Go on with what comes after a gap, and with the last values of what is silent; return whether any is owed."""
+        self._owed = {stream for stream in self._wanted if not stream.endswith(" *")} - self._waiting.keys()
+        self._owed_since = at
+        return bool(self._owed)
+
+    def lost(self, streams: Iterable[str]) -> list[str]:
+        """Return those of these that run here: the log brings them no more."""
+        return [stream for stream in streams if stream in self._wanted and stream not in self._waiting]
 
     def restart(self) -> None:
         """Begin anew with what comes: an epoch begins, and the exchange sends snapshots."""
         self._waiting.clear()
+        self._owed.clear()
         self._had.clear()
         self._kept.clear()
         self._kept_messages = 0
@@ -92,6 +99,8 @@ class Interest:
                 kept.append(index)
             elif not had or stream not in had or id_ > had[stream]:
                 picks.append(index)
+        if self._owed:
+            self._owed.difference_update(rows.streams)
         if kept:
             self._kept.append((id_, _picked(rows, kept)))
             self._kept_messages += len(kept)
@@ -99,14 +108,22 @@ class Interest:
             return Taken(rows.received_ns, rows.marks, rows.streams, rows.payloads)
         return _picked(rows, picks) if picks else None
 
-    def checkpoint(self, last: Last) -> list[Taken]:
-        """Return what begins with these last values: they, and then what came since they were written down."""
+    def checkpoint(self, last: Last, at: EntryId) -> list[Taken]:
+        """Return what begins with these last values: they, and then what came since they were written down.
+
+        `at` is up to where the log was read; later values are not for what runs, which would lose what lies between.
+        """
         ready = {stream for stream, after in self._waiting.items() if after <= last.id}
+        owed: set[str] = set()
+        if self._owed_since <= last.id <= at:
+            owed, self._owed = self._owed, set()
         found: list[Taken] = []
         for stream, payload, age_us in zip(last.streams, last.payloads, last.ages_us, strict=True):
             if stream in ready:
                 found.append(Taken(last.sent_ns - 1000 * age_us, REPLAYED, (stream,), (payload,)))
                 self._had[stream] = last.id
+            elif stream in owed:
+                found.append(Taken(last.sent_ns - 1000 * age_us, REPLAYED, (stream,), (payload,)))
         return found + self._release(ready, last.id)
 
     def due(self, now: float) -> list[Taken]:

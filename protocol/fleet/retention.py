@@ -56,7 +56,7 @@ class Retention:
     def _trim(self, now: float, most_bytes: int) -> EntryId | None:
         rows, before = self._rows, len(self._rows)
         # The second that is being written stays.
-        while len(rows) > 1 and (rows[1].at <= now - self.seconds or self.kept_bytes > most_bytes):
+        while len(rows) > 1 and (rows[0].at + 1 <= now - self.seconds or self.kept_bytes > most_bytes):
             self.kept_bytes -= rows.popleft().size
         return rows[0].first if len(rows) < before else None
 

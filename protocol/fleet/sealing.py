@@ -9,6 +9,7 @@ import os
 from typing import Any, Final
 
 from websocket_v6.protocol.errors import ConfigError, RemoteProtocolError
+from websocket_v6.protocol.secret import Secret
 
 from .ids import EntryId
 
@@ -48,9 +49,9 @@ def account_of(secret: str) -> str:
 class Seal:
     """Of one stream of one log, or of what else is named by `key`."""
 
-    def __init__(self, secret: str, log: str, key: str) -> None:
+    def __init__(self, secret: Secret, log: str, key: str) -> None:
         self._key = key
-        self._cipher = _library("hazmat.primitives.ciphers.aead").AESGCM(_derived(secret, f"{log} {key}"))
+        self._cipher = _library("hazmat.primitives.ciphers.aead").AESGCM(_derived(secret.reveal(), f"{log} {key}"))
 
     def close(self, id_: EntryId, field: str, body: bytes) -> bytes:
         """Encrypt an entry."""

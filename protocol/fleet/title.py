@@ -14,6 +14,7 @@ __all__ = ["BEAT", "PATIENCE", "Candidate", "Lead", "lead_of"]
 
 BEAT: Final = 0.5  # seconds between two beats, and between two looks at it
 PATIENCE: Final = 2.0  # seconds for which a beat must have stood still
+GRACE: Final = 1.0  # and for which a title is gone: who led will take it again, if the server has forgotten it
 PROMPT: Final = 0.6  # an answer that took longer shows that the server, or this machine, stood still
 GAP: Final = 0.8  # and so do two looks that are further apart
 
@@ -51,7 +52,8 @@ class Candidate:
 
     def __init__(self, machine: str) -> None:
         self._machine = machine
-        self._seen: tuple[int, int] | None = None  # the term and the beat that stood still
+        self._seen: tuple[int, int] | None = None  # the term and the beat that stood still; (0, 0): there is no title
+        self._had_leader = False
         self._since = self._looked_at = 0.0
         self.may_take = False
 
@@ -68,12 +70,15 @@ class Candidate:
         return self.may_take
 
     def _judge(self, lead: Lead | None, asked_at: float, now: float) -> bool:
-        if lead is None or not lead.owner or lead.owner == self._machine:
+        if lead is None and not self._had_leader:
+            return True  # there is no fleet yet
+        if lead is not None and lead.owner in ("", self._machine):
             self._seen = None
-            return True  # nobody leads; or this machine did, and has forgotten it
-        beat = (lead.term, lead.beat)
+            return True  # nobody leads any more; or this machine did, and has forgotten it
+        self._had_leader = True
+        beat = (0, 0) if lead is None else (lead.term, lead.beat)
         is_watched = now - asked_at <= PROMPT and asked_at - self._looked_at <= GAP
         if beat != self._seen or not is_watched:
             self._seen, self._since = beat, now
         self._looked_at = now
-        return now - self._since >= PATIENCE
+        return now - self._since >= (GRACE if lead is None else PATIENCE)

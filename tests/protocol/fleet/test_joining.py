@@ -53,7 +53,7 @@ def test_a_newcomer_begins_with_the_last_value_and_what_came_since() -> None:
     assert interest.want(["a x", "b x"], id_(5), 1.0)
     assert interest.take(id_(6), rows("a x", "b x", payload=b"6")) == Taken(1000, 0, ["a x"], [b"6"])
     assert interest.take(id_(7), rows("b x", payload=b"7")) is None
-    found = interest.checkpoint(last(6, "a x", "b x"))
+    found = interest.checkpoint(last(6, "a x", "b x"), id_(99))
     assert columns(found) == [("b x", b"last"), ("b x", b"7")]
     assert (found[0].marks, found[0].received_ns) == (REPLAYED, 9000 - 2000)
     assert columns([interest.take(id_(8), rows("b x", payload=b"8")) or found[0]]) == [("b x", b"8")]
@@ -62,7 +62,7 @@ def test_a_newcomer_begins_with_the_last_value_and_what_came_since() -> None:
 def test_what_a_later_checkpoint_holds_does_not_come_again() -> None:
     interest = Interest()
     interest.want(["a x"], id_(5), 0.0)
-    assert columns(interest.checkpoint(last(9, "a x"))) == [("a x", b"last")]
+    assert columns(interest.checkpoint(last(9, "a x"), id_(99))) == [("a x", b"last")]
     assert interest.take(id_(8), rows("a x")) is None
     assert interest.take(id_(9), rows("a x")) is None
     assert interest.take(id_(10), rows("a x")) is not None
@@ -71,7 +71,7 @@ def test_what_a_later_checkpoint_holds_does_not_come_again() -> None:
 def test_a_checkpoint_from_before_the_want_is_of_no_use() -> None:
     interest = Interest()
     interest.want(["a x"], id_(5), 0.0)
-    assert interest.checkpoint(last(4, "a x")) == []
+    assert interest.checkpoint(last(4, "a x"), id_(99)) == []
     assert interest.is_waiting
 
 
@@ -79,7 +79,7 @@ def test_what_has_no_last_value_yet_begins_with_what_comes() -> None:
     interest = Interest()
     interest.want(["a x"], id_(5), 0.0)
     interest.take(id_(6), rows("a x", payload=b"6"))
-    assert columns(interest.checkpoint(last(5))) == [("a x", b"6")]
+    assert columns(interest.checkpoint(last(5), id_(99))) == [("a x", b"6")]
 
 
 def test_without_a_checkpoint_streams_begin_all_the_same() -> None:
@@ -99,11 +99,22 @@ def test_what_is_kept_has_a_bound() -> None:
     assert len(columns(interest.due(10.0))) == MOST_KEPT + 100
 
 
-def test_after_a_hole_all_streams_begin_anew() -> None:
-    interest = joined("a x", "b *")
-    assert interest.renew(id_(9), 0.0)
-    assert interest.take(id_(10), rows("a x", "b y")) == Taken(1000, 0, ["b y"], [b"live"])
-    assert columns(interest.checkpoint(last(10, "a x"))) == [("a x", b"last")]
+def test_after_a_gap_what_is_silent_is_owed_its_last_value() -> None:
+    interest = joined("a x", "b x", "c *")
+    assert interest.renew(id_(9))
+    assert interest.is_waiting
+    assert interest.take(id_(10), rows("a x", "c y")) == Taken(1000, 0, ["a x", "c y"], [b"live"] * 2)
+    assert interest.checkpoint(last(12, "a x", "b x"), id_(11)) == []  # what lies between would be lost
+    assert interest.checkpoint(last(8, "a x", "b x"), id_(13)) == []  # from before the gap
+    assert columns(interest.checkpoint(last(12, "a x", "b x"), id_(13))) == [("b x", b"last")]
+    assert not interest.is_waiting
+    assert interest.take(id_(14), rows("b x")) is not None
+
+
+def test_what_the_log_does_not_bring_any_more_is_told_of_what_runs() -> None:
+    interest = joined("a x")
+    interest.want(["a x", "b x"], id_(5), 0.0)
+    assert interest.lost(["a x", "b x", "c x"]) == ["a x"]
 
 
 def test_with_an_epoch_of_the_exchange_nothing_waits() -> None:

@@ -49,6 +49,13 @@ def test_one_of_another_term_is_watched_anew() -> None:
         assert not candidate.looked(OTHER._replace(term=term // 4), at, at)
 
 
+def test_who_led_may_take_a_title_first_that_the_server_has_forgotten() -> None:
+    candidate = Candidate("me")
+    assert not candidate.looked(OTHER, 0.0, 0.0)
+    for at, may in ((0.5, False), (1.0, False), (1.5, True)):
+        assert candidate.looked(None, at, at) is may
+
+
 @pytest.mark.parametrize("what", ["slow answer", "late look", "no answer"])
 def test_evidence_begins_anew_after_a_pause_of_the_server_or_of_this_machine(what: str) -> None:
     candidate = Candidate("me")

@@ -12,8 +12,8 @@ from typing import Any
 
 from websocket_v6.protocol.fleet.ids import EntryId, before_term
 from websocket_v6.protocol.fleet.place import Place
-from websocket_v6.protocol.fleet.standing import Answer, Standing, standing
 from websocket_v6.protocol.fleet.ring import Entry, Ring
+from websocket_v6.protocol.fleet.standing import Answer, Standing, standing
 from websocket_v6.protocol.fleet.title import Candidate, Lead
 
 STREAMS = ("a", "b")
