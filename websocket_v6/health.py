@@ -12,6 +12,7 @@ from .actors.delivery.router import RouterHealth
 from .actors.demand.registry import RegistryHealth
 from .actors.membership.place import MembershipHealth, Role
 from .actors.messages.common import GetHealth, Ref
+from .actors.messages.fleet import FleetHealth
 from .actors.server.network_server import NetworkHealth, VisitorHealth
 from .actors.server.server import ClientHealth, ServerHealth
 from .component import Component
@@ -77,7 +78,8 @@ class Health(NamedTuple):
     while it finds out. `wanted` are all streams by name, `gaps` the last times in which something may have been missed.
     A host says how it serves its `members`, other processes, and its `visitors` from the network; `cut_off` counts
     those of both that were too slow. `restarts` says which parts of the engine failed a short while ago, or are
-    not there now: what these would say is left out, or 0, until they are started again.
+    not there now: what these would say is left out, or 0, until they are started again. `fleets` is this machine's
+    place among many, with `Config(fleet=)`.
     """
 
     role: str
@@ -94,6 +96,7 @@ class Health(NamedTuple):
     visitors: tuple[VisitorHealth, ...] = ()
     cut_off: int = 0
     restarts: tuple[RestartHealth, ...] = ()
+    fleets: tuple[FleetHealth, ...] = ()
 
     def __str__(self) -> str:
         guests = f", {self.guests} guests" if self.guests else ""
@@ -105,6 +108,7 @@ class Health(NamedTuple):
             detail = f"up {one.up_seconds:.0f} s" if one.state == "open" else one.error or idle
             line = f"  {one.endpoint:8} {one.state:10} epoch {one.epoch}, {one.reconnects} reconnects"
             lines.append(f"{line}, {detail}" if detail else line)
+        lines += [f"  {one}" for one in self.fleets]
         counts = self.counters
         lines.append(
             f"  messages {counts.received} received, {counts.delivered} delivered, {counts.dropped} dropped, "
@@ -161,6 +165,7 @@ def gather(component: Component) -> Steps[Health]:
         visitors=visitors.clients,
         cut_off=members.cut_off + visitors.cut_off,
         restarts=(yield from _restarts(component)),
+        fleets=(yield from _fleets(component)),
     )
 
 
@@ -210,6 +215,14 @@ def _door(door: Ref | None) -> Steps[ServerHealth]:
         if door is not None:
             return cast(ServerHealth, (yield Answer.of(door, GetHealth(), ASK_TIMEOUT)))
     return ServerHealth((), 0)
+
+
+def _fleets(component: Component) -> Steps[tuple[FleetHealth, ...]]:
+    found: list[FleetHealth] = []
+    for ref in (yield from component.link.children()).fleets:
+        with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
+            found.append((yield Answer.of(ref, GetHealth(), ASK_TIMEOUT)))
+    return tuple(found)
 
 
 def _network(component: Component) -> Steps[NetworkHealth]:

@@ -40,9 +40,17 @@ class FleetHealth(NamedTuple):
     leader: str
     term: int
     machines: int  # that this one serves, if it leads
-    reachable: bool
+    reachable: bool  # the server
     error: str
     scope: str
+
+    def __str__(self) -> str:
+        what = f"fleet of {' and '.join(self.endpoints)}: "
+        if self.error:
+            return what + self.error
+        if self.leads:
+            return what + f"leads, for {self.machines} other machines that want something"
+        return what + (f"reads what {self.leader} writes" if self.leader else "nobody leads")
 
 
 # --- fleet to supervisor

@@ -1,5 +1,6 @@
 """A host that is made up: two processes, a program, a page, a connection that waits, a part that failed."""
 
+from websocket_v6.actors.messages.fleet import FleetHealth
 from websocket_v6.health import ClientHealth, ConnectionHealth, Counters, Health, RestartHealth, VisitorHealth
 
 EVIL = 'a "quoted" \\ part\nwith a line'
@@ -27,4 +28,5 @@ HEALTH = Health(
     ),
     cut_off=1,
     restarts=(RestartHealth(EVIL, 3, "a bug", 1.5), RestartHealth("router", 1, "a bug", None)),
+    fleets=(FleetHealth(("public",), True, "me", 7, 2, True, "", "0123456789ab"),),
 )

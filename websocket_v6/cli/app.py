@@ -160,6 +160,27 @@ def _top(
             top(host, Console(), seconds)
 
 
+@app.command("fleet")
+def _fleet(
+    server: Annotated[
+        str | None, typer.Option("--fleet", metavar="URL", help="Its server. [WEBSOCKET_V6_FLEET]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each fleet.")] = False,
+    url: Annotated[str | None, typer.Option(help="Another exchange, such as a simulator's URL.")] = None,
+) -> None:
+    """See the machines that share one upstream: who leads, how far behind each is, what the log holds."""
+    from .fleet import fleet, fleet_json
+
+    with _ends_well():
+        config = _config(url)
+        if server is not None:
+            config = msgspec.structs.replace(config, fleet=server)
+        if as_json:
+            fleet_json(config, sys.stdout)
+        else:
+            fleet(config, Console())
+
+
 @app.command("doctor")
 def _doctor(
     as_json: Annotated[bool, typer.Option("--json", help="What it finds, as one JSON object.")] = False,

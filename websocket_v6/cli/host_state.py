@@ -54,6 +54,11 @@ class _Counters(msgspec.Struct, frozen=True):
     requests_sent: int
 
 
+class _Fleet(msgspec.Struct, frozen=True):
+    text: str
+    reachable: bool
+
+
 class _State(msgspec.Struct, frozen=True):
     version: str
     pid: int
@@ -70,6 +75,7 @@ class _State(msgspec.Struct, frozen=True):
     guests: int
     visitors: int
     cut_off: int
+    fleets: tuple[_Fleet, ...] = ()
 
 
 class Client(NamedTuple):

@@ -53,5 +53,6 @@ def page_state(health: Health, url: str, rate: float, began: float) -> bytes:
         "programs": [one._asdict() for one in health.visitors[:MOST_ROWS]],
         "visitors": sum(not one.is_onlooker for one in health.visitors),
         "cut_off": health.cut_off,
+        "fleets": [one._asdict() | {"text": str(one)} for one in health.fleets],
     }
     return msgspec.json.encode(state)

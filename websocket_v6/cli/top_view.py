@@ -40,7 +40,10 @@ def view(state: HostState, rows: Sequence[Row], look: Look) -> RenderableType:
     parts: list[RenderableType] = [_head(state), _connections(state.about.connections)]
     wanted = ", ".join(f"{count:,} {type_}" for type_, count in state.about.streams.items())
     parts.append(Text.assemble(("wanted  ", "bold"), wanted or "nothing", overflow="ellipsis", no_wrap=True))
-    room = max(_LEAST_ROWS, look.height - len(state.about.connections) - 8)
+    for fleet in state.about.fleets:
+        parts.append(Text(fleet.text, style="" if fleet.reachable else "yellow", overflow="ellipsis", no_wrap=True))
+    above = len(state.about.connections) + len(state.about.fleets)
+    room = max(_LEAST_ROWS, look.height - above - 8)
     parts.append(_clients(_sorted(rows, look.sort), room, look))
     parts.append(_foot(look))
     return Group(*parts)
@@ -51,6 +54,7 @@ def lines_of(state: HostState, rows: Sequence[Row]) -> Iterator[str]:
     about = state.about
     connections = ", ".join(f"{one.endpoint} {one.state} epoch {one.epoch}" for one in about.connections)
     yield f"process {about.pid}: {about.rate:,.0f} messages/s; {connections or 'no connection'}; {len(rows)} clients"
+    yield from (f"  {fleet.text}" for fleet in about.fleets)
     for row in _sorted(rows, SORTS[0]):
         one = row.client
         yield (
