@@ -56,7 +56,6 @@ _HOSTS = {"kr": "api.upbit.com", "sg": "sg-api.upbit.com", "id": "id-api.upbit.c
 _EXCHANGES = frozenset(f"wss://{host}/websocket/v1" for host in _HOSTS.values())
 _CHOICES = {"region": Region, "format": Format, "mode": Mode, "jwt_algorithm": Algorithm}
 _SWITCHES = ("compression", "backfill", "allow_plaintext", "fleet_private")
-_MOST_NAME = 64  # characters
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _SECONDS = {
     "token_lifetime": (60, 86_400),
@@ -113,7 +112,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     Many machines with one upstream:
         fleet: the server that they meet at: valkey://[user:password@]host:port/db, redis://, rediss:// and others.
-        fleet_resume: a name under which this program goes on, after a restart, where it was.
         fleet_private: share private data too, encrypted, with the machines that have the same keys.
         fleet_retention: how far back the log of a machine that leads reaches.
 
@@ -154,7 +152,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: Path | str | None = None
     proxy: str | Secret | None = None
     fleet: str | Secret | None = None
-    fleet_resume: str | None = None
     fleet_private: bool = False
     fleet_retention: float = 300.0
 
@@ -162,7 +159,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Check every field; fill in the region's URL."""
         for name in _SECRETS:
             msgspec.structs.force_setattr(self, name, _hidden(getattr(self, name)))
-        for name in ("proxy", "ca_file", "fleet", "fleet_resume"):
+        for name in ("proxy", "ca_file", "fleet"):
             msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
         for name in _URLS:
             if isinstance(url := getattr(self, name), str) and "@" in url:
@@ -338,9 +335,6 @@ def _accepted(field: str, value: object) -> str | None:
     if field == "fleet":
         text = value.reveal() if isinstance(value, Secret) else value
         return None if text is None or (isinstance(text, str) and parse_servers(text)) else SERVERS_FORM
-    if field == "fleet_resume":
-        is_name = isinstance(value, str) and value.isprintable() and len(value) <= _MOST_NAME
-        return None if value is None or is_name else f"a name of up to {_MOST_NAME} printable characters"
     if field == "rest_url":
         is_base = value == "" or _is_url(value, "http", "https")
         return None if is_base else f"the base of REST calls, such as https://{_HOSTS['kr']}"

@@ -43,7 +43,7 @@ from .access import LogAccess
 from .caller import Caller
 from .leading import Leading
 from .lines import Command
-from .presence import LIFE, RENEW, Presence
+from .presence import RENEW, Presence
 from .title_holder import TitleHolder, tops_of
 
 __all__ = ["Fleet"]
@@ -109,9 +109,8 @@ class Fleet(Actor):
         self._registry = registry
         self._supervisor = supervisor
         name = f"{socket.gethostname()} ({os.getpid()})"
-        life = config.fleet_retention if config.fleet_resume else LIFE
-        about = Machine(name, os.getpid(), 0, config.fleet_resume or "")
-        self._presence = Presence(self._keys, machine, about, life, access.seal(self._keys.machines))
+        about = Machine(name, os.getpid())
+        self._presence = Presence(self._keys, machine, about, access.seal(self._keys.machines))
         self._holder = TitleHolder(self._keys, self._endpoints, machine, name, config.format)
         self._leading = Leading(
             config=config,

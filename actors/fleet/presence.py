@@ -24,11 +24,10 @@ CONTROLS: Final = 10_000  # entries of the control stream, about
 class Presence:
     """Of one machine. What it wants is encrypted with `seal`, if there is one."""
 
-    def __init__(self, keys: Keys, machine: str, about: Machine, life: float, seal: Seal | None = None) -> None:
+    def __init__(self, keys: Keys, machine: str, about: Machine, seal: Seal | None = None) -> None:
         self._keys = keys
         self._machine = machine
         self._about = about
-        self._life = life
         self._seal = seal
         self._requests: dict[str, bytes] = {}
 
@@ -59,7 +58,7 @@ class Presence:
             body = encode(MachineWants(self._about.version, self._requests))
             if self._seal is not None:
                 body = self._seal.close_value(body)
-            write: Command = ("SET", key, body, "PX", int(1000 * self._life))
+            write: Command = ("SET", key, body, "PX", int(1000 * LIFE))
         else:
             write = ("DEL", key)
         return [("MULTI",), write, self._describe(), self.control("want"), ("EXEC",)]
@@ -67,13 +66,12 @@ class Presence:
     def renew(self) -> list[Command]:
         """Say that it is there. The first reply is 0 if what it wants must be written down again."""
         key = self._keys.want(self._machine)
-        return [("PEXPIRE", key, int(1000 * self._life)), self._describe()]
+        return [("PEXPIRE", key, int(1000 * LIFE)), self._describe()]
 
     def leave(self) -> list[Command]:
         """Be there no more."""
         key = self._keys.want(self._machine)
-        kept: list[Command] = [] if self._about.resume else [("DEL", key)]
-        return [*kept, ("HDEL", self._keys.machines, self._machine), self.control("gone")]
+        return [("DEL", key), ("HDEL", self._keys.machines, self._machine), self.control("gone")]
 
     def control(self, kind: str, *more: str) -> Command:
         """Tell the leader something."""

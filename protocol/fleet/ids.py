@@ -78,9 +78,5 @@ class Keys(NamedTuple):
         """The checkpoint of an endpoint: its last values."""
         return self._named(f"last:{endpoint}:{SHARD}")
 
-    def place(self, name: str) -> str:
-        """Where the machine that resumes as `name` has got to: a hash."""
-        return self._named(f"place:{name}")
-
     def _named(self, rest: str) -> str:
         return f"{_PREFIX}:{{{self.scope}}}:{rest}"

@@ -32,7 +32,6 @@ class Machine(msgspec.Struct, frozen=True):
     name: str
     pid: int
     version: int = 0  # of its wants
-    resume: str = ""
     renewed: float = 0.0
     places: dict[str, str] = {}  # endpoint -> id of the last entry that it read
     lag_us: dict[str, int] = {}  # endpoint -> how old what it read last was then

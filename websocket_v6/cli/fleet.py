@@ -168,12 +168,12 @@ def _led(one: Survey) -> str:
 
 
 def _machine_table(one: Survey) -> Table:
-    table = Table("machine", "name", "resumes as", "leads", "lag (ms)", "read up to")
+    table = Table("machine", "name", "leads", "lag (ms)", "read up to")
     for machine, about in sorted(one.machines.items(), key=lambda item: item[1].name):
         leads = "yes" if one.lead is not None and one.lead.owner == machine else ""
         lag = ", ".join(f"{endpoint} {lag / 1000:.1f}" for endpoint, lag in sorted(about.lag_us.items()))
         places = ", ".join(f"{endpoint} {place}" for endpoint, place in sorted(about.places.items()))
-        table.add_row(machine, about.name, about.resume, leads, "" if leads else lag, "" if leads else places)
+        table.add_row(machine, about.name, leads, "" if leads else lag, "" if leads else places)
     return table
 
 
@@ -201,7 +201,6 @@ def fleet_json(config: Config, out: TextIO) -> None:
                 machine: {
                     "name": about.name,
                     "pid": about.pid,
-                    "resume": about.resume,
                     "renewed": about.renewed,
                     "places": about.places,
                     "lag_us": about.lag_us,

@@ -12,7 +12,7 @@ pytestmark = needs_server
 
 
 def test_what_is_wanted_is_written_with_a_life_and_the_leader_told(server: Valkey, servers: Servers) -> None:
-    presence = Presence(KEYS, "me", Machine("bot", 7), 15.0)
+    presence = Presence(KEYS, "me", Machine("bot", 7))
     assert presence.want("public", b"request")
     assert not presence.want("public", b"request")
     assert presence.wants_something
@@ -39,20 +39,9 @@ def test_what_is_wanted_is_written_with_a_life_and_the_leader_told(server: Valke
     line.close()
 
 
-def test_who_will_resume_leaves_what_it_wants(server: Valkey, servers: Servers) -> None:
-    presence = Presence(KEYS, "me", Machine("bot", 7, resume="research"), 300.0)
-    presence.want("public", b"request")
-    line = open_line(servers, KEYS.lead)
-    line.call(*presence.publish())
-    line.call(*presence.leave())
-    line.close()
-    with server.client() as client:
-        assert client.pttl(KEYS.want("me")) > 290_000
-
-
 def test_what_an_account_wants_is_encrypted() -> None:
     seal = Seal(Secret("secret"), "", "key")
-    presence = Presence(KEYS, "me", Machine("bot", 7), 15.0, seal)
+    presence = Presence(KEYS, "me", Machine("bot", 7), seal)
     presence.want("private", b"myOrder")
     (write,) = [command for command in presence.publish() if command[0] == "SET"]
     assert isinstance(write[2], bytes)

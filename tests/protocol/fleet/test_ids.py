@@ -37,7 +37,6 @@ def test_a_fleet_is_that_of_an_exchange_and_perhaps_of_an_account() -> None:
 def test_all_keys_of_a_fleet_lie_in_one_slot_of_a_cluster() -> None:
     keys = Keys("0123456789ab")
     names = [keys.lead, keys.control, keys.machines, keys.want("m"), keys.log("public"), keys.last("public")]
-    names.append(keys.place("bot"))
-    assert len(set(names)) == 7
+    assert len(set(names)) == 6
     assert all(name.startswith("v6:{0123456789ab}:") for name in names)
     assert keys.log("public") == "v6:{0123456789ab}:log:public:0"

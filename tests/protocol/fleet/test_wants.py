@@ -22,7 +22,7 @@ def streams(union: Union) -> set[str]:
 def test_values_are_read_as_they_are_written() -> None:
     wants = MachineWants(3, request(tickers("KRW-BTC")))
     assert decode_wants(encode(wants)) == wants
-    machine = Machine("bot", 4711, 3, "research", 1.5, {"public": "7-3"}, {"public": 900})
+    machine = Machine("bot", 4711, 3, 1.5, {"public": "7-3"}, {"public": 900})
     assert decode_machine(encode(machine)) == machine
 
 
