@@ -6,7 +6,7 @@ full names, whatever the format on the wire.
 """
 
 from .account import MyAsset, MyAssetEvent, MyOrderEvent
-from .base import EVENT_BYTES, Event, weigh
+from .base import EVENT_BYTES, Event, payloads_as_they_came, weigh
 from .decode import decode
 from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSignalEvent
 from .make import event_class, make_event
@@ -36,5 +36,6 @@ __all__ = [
     "decode",
     "event_class",
     "make_event",
+    "payloads_as_they_came",
     "weigh",
 ]

@@ -37,6 +37,7 @@ class Interest:
         self._known: dict[str, bool] = {}  # what the log brings, and whether it is wanted
         self._waiting: dict[str, EntryId] = {}  # wanted anew, and after which entry
         self._had: dict[str, EntryId] = {}  # up to where a last value holds what the log brings
+        self._had_until = EntryId(0, 0)
         self._owed: set[str] = set()  # that run, and are owed their last values if nothing else comes of them
         self._owed_since = EntryId(0, 0)
         self._kept: list[tuple[EntryId, Taken]] = []
@@ -90,6 +91,10 @@ class Interest:
     def take(self, id_: EntryId, rows: Rows) -> Taken | None:
         """Return what of an entry is to be delivered now."""
         waiting, had = self._waiting, self._had
+        if had and id_ > self._had_until:
+            had.clear()  # what those last values hold has passed
+        if not (waiting or had or self._owed) and all(map(self._known.get, rows.streams)):
+            return Taken(rows.received_ns, rows.marks, rows.streams, rows.payloads)  # as a rule
         picks: list[int] = []
         kept: list[int] = []
         for index, stream in enumerate(rows.streams):
@@ -122,6 +127,7 @@ class Interest:
             if stream in ready:
                 found.append(Taken(last.sent_ns - 1000 * age_us, REPLAYED, (stream,), (payload,)))
                 self._had[stream] = last.id
+                self._had_until = max(self._had_until, last.id)
             elif stream in owed:
                 found.append(Taken(last.sent_ns - 1000 * age_us, REPLAYED, (stream,), (payload,)))
         return found + self._release(ready, last.id)
