@@ -262,7 +262,7 @@ def reader_cost(servers: Servers, stream: Stream, gather: float = GATHER) -> Rea
         leader.give(streams, payloads)
 
     stream.run(give)
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 20.0
     while count < stream.messages and time.monotonic() < deadline:
         attached.clear()
         attached.wait(0.01)

@@ -31,7 +31,11 @@ __all__ = ["BUDGET", "SILENT", "Writer"]
 logger = logging.getLogger(__name__)
 
 BUDGET: Final = 64 * 1024 * 1024  # bytes that may wait for the server
-SILENT: Final = 3.0  # seconds without an answer: the mouth says something each second
+LOOK: Final = 0.25  # seconds between two looks at the clock
+QUIET: Final = (
+    1.0  # seconds without an answer until it is asked for one; after so long between two looks this stood still
+)
+SILENT: Final = 3.0  # and until nothing more is waited for
 CHUNK: Final = 64 * 1024
 
 
@@ -102,7 +106,8 @@ class Writer(threading.Thread):
         send = sock.send if line.is_tls else sender_of(sock)
         outlet = self._outlet = Outlet(sock, send, Account(BUDGET), self._wake)
         reader = importlib.import_module("hiredis").Reader(replyError=Exception, protocolError=OSError)
-        heard_at = time.monotonic()
+        heard_at = looked_at = time.monotonic()
+        is_asked = False
         tell(self._owner, WriterOpened(self.number))
         with selectors.DefaultSelector() as selector:
             selector.register(self._ear, selectors.EVENT_READ)
@@ -110,17 +115,22 @@ class Writer(threading.Thread):
             while not self._is_over:
                 events = selectors.EVENT_READ | (selectors.EVENT_WRITE if outlet.is_behind else 0)
                 selector.modify(sock, events)
-                for key, _ in selector.select(0.25):
+                for key, _ in selector.select(LOOK):
                     if key.fileobj is self._ear:
                         self._hear_wakers()
-                if self._read(sock, reader):
-                    heard_at = time.monotonic()
+                has_read, now = self._read(sock, reader), time.monotonic()
+                if has_read or now - looked_at > QUIET:
+                    heard_at, is_asked = now, False
+                elif now - heard_at > QUIET and not is_asked:
+                    outlet.add(b"PING\r\n")
+                    is_asked = True
+                looked_at = now
                 outlet.catch_up()
                 if outlet.is_exceeded:
                     raise TransportError(f"the fleet's server {line.shown} does not take what is written to it")
                 if outlet.is_over:
                     raise TransportError(f"the fleet's server {line.shown} hung up")
-                if time.monotonic() - heard_at > SILENT:
+                if now - heard_at > SILENT:
                     raise TransportError(f"the fleet's server {line.shown} has not answered for {SILENT:g} s")
 
     def _hear_wakers(self) -> None:

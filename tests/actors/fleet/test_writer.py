@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Iterator
 
@@ -74,7 +75,7 @@ def test_a_server_that_ends_is_told(server: Valkey, writer: Writer, ear: Ear) ->
 def test_a_server_that_stands_still_is_told(
     server: Valkey, writer: Writer, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject, "SILENT", 0.5)
+    monkeypatch.setattr(subject, "SILENT", 1.5)
     server.pause()
     before = time.monotonic()
     ended = ear.hear()
@@ -98,3 +99,12 @@ def test_one_that_cannot_connect_says_so(server: Valkey, servers: Servers, ear: 
     assert ended.number == 4
     assert isinstance(ended.error, TransportError)
     one.join(5.0)
+
+
+def test_a_server_that_has_nothing_to_answer_is_asked(
+    writer: Writer, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "QUIET", 0.3)
+    monkeypatch.setattr(subject, "SILENT", 0.9)
+    threading.Event().wait(1.5)
+    assert ear.heard() == []
