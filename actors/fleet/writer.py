@@ -32,9 +32,7 @@ logger = logging.getLogger(__name__)
 
 BUDGET: Final = 64 * 1024 * 1024  # bytes that may wait for the server
 LOOK: Final = 0.25  # seconds between two looks at the clock
-QUIET: Final = (
-    1.0  # seconds without an answer until it is asked for one; after so long between two looks this stood still
-)
+QUIET: Final = 1.0  # seconds without an answer until one is asked for; after more between two looks this stood still
 SILENT: Final = 3.0  # and until nothing more is waited for
 CHUNK: Final = 64 * 1024
 

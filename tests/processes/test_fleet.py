@@ -22,6 +22,7 @@ import pytest
 from tests.chaos.oracle import Seen, Told, count, judge
 from tests.conftest import wait_until
 from tests.valkey import Valkey, needs_server
+from websocket_v6.protocol.fleet.title import Lead, lead_of
 from websocket_v6.simulator import Simulator
 
 from .conftest import IMPATIENT, MARKETS, Process, Start
@@ -191,7 +192,7 @@ class World:
         return any(f"({process.pid})" in (owner or b"").decode() for owner in owners)
 
     def end(self, process: Process, *, kill: bool) -> None:
-        if len(self.wants) < 2:
+        if len(self.wants) <= MACHINES:
             return
         del self.wants[process], self.machine[process]
         if kill:
@@ -299,3 +300,66 @@ def test_machines_that_share_one_upstream(
             f"\n  seed {seed}: {len(world.wants)} processes of {MACHINES * EACH} live; {world.done}; {quiet} quiet "
             f"moments; {checked} trades delivered once and in order, {missing} missing in {gaps} gaps that were told"
         )
+
+
+def lead(server: Valkey) -> Lead | None:
+    with server.client() as client:
+        keys = client.keys("v6:*:lead")
+        return lead_of(client.hgetall(keys[0])) if keys else None
+
+
+@pytest.fixture
+def three(sim: Simulator, server: Valkey, start: Start, tmp_path: Path) -> list[Process]:
+    """Three machines of one process each, which have the same trades; the first leads."""
+    found = []
+    for number in range(3):
+        process = start(url=sim.url, fleet=server.url, runtime_dir=str(tmp_path / str(number)), **HURRY)
+        process.do("subscribe", id="a", type="trade", codes=["KRW-BTC"])
+        found.append(process)
+        wait_until(lambda process=process: process.do("health")["open"] == ["public"], "it is served")  # type: ignore[misc]
+    return found
+
+
+def followed(server: Valkey, before: Lead) -> float:
+    """Wait until another leads; return how many seconds that took."""
+    began = time.monotonic()
+
+    def is_another() -> bool:
+        now = lead(server)
+        return now is not None and now.owner not in ("", before.owner)
+
+    wait_until(is_another, "another leads")
+    return time.monotonic() - began
+
+
+def test_a_leader_that_is_killed_is_followed_within_seconds(
+    sim: Simulator, server: Valkey, three: list[Process]
+) -> None:
+    before = lead(server)
+    assert before is not None
+    three[0].kill()
+    assert followed(server, before) < 6.0  # three on a machine that does nothing else
+    for process in three[1:]:
+        wait_until(lambda process=process: process.told()[-1]["state"] == "open", "it is served again")  # type: ignore[misc]
+        assert len([one for one in process.told() if one["state"] == "open" and one["started"]]) == 1, "one gap"
+    wait_until(lambda: sum(one.open for one in sim.connections("public")) == 1, "one connection")
+
+
+def test_a_leader_that_stood_still_reads_what_another_writes(
+    sim: Simulator, server: Valkey, three: list[Process]
+) -> None:
+    before = lead(server)
+    assert before is not None
+    os.kill(three[0].pid, signal.SIGSTOP)
+    assert followed(server, before) < 6.0
+    os.kill(three[0].pid, signal.SIGCONT)
+
+    def has(process: Process, key: str) -> bool:
+        return key in [str(one[5]) for one in process.events("a")[-20:]]
+
+    for process in three:
+        wait_until(lambda process=process: has(process, str(sim.trade("KRW-BTC"))), "a trade arrives")  # type: ignore[misc]
+    wait_until(lambda: sum(one.open for one in sim.connections("public")) == 1, "one connection")
+    for process in three:
+        keys = [int(one[5]) for one in process.events("a")]
+        assert keys == sorted(set(keys)), "once and in order"
