@@ -83,16 +83,9 @@ class Caller(threading.Thread):
             self._hang_up()
             tell(self._owner, CallFailed(call.tag, TransportError(f"a bug: {exc!r:.100}")))
         else:
-            if any(_is_elsewhere(reply) for reply in replies):
-                self._hang_up()
             tell(self._owner, Called(call.tag, replies, asked_at, time.monotonic()))
 
     def _hang_up(self) -> None:
         line, self._line = self._line, None
         if line is not None:
             line.close()
-
-
-def _is_elsewhere(reply: object) -> bool:
-    """Whether the server says that another is to be asked: it is looked for again then."""
-    return isinstance(reply, Exception) and str(reply).startswith(("MOVED", "ASK", "CLUSTERDOWN", "READONLY"))

@@ -19,6 +19,10 @@ __all__ = ["Command", "Line", "check_client", "open_line", "packer"]
 
 CONNECT_TIMEOUT: Final = 1.0
 ANSWER_TIMEOUT: Final = 3.0  # longer than any reader blocks
+# Errors of redis-py that say that another server is to be asked, or this one later: it is looked for again then.
+ELSEWHERE: Final = frozenset(
+    {"AskError", "ClusterDownError", "MasterDownError", "MovedError", "ReadOnlyError", "TryAgainError"}
+)
 LEAST_VERSION: Final = (7, 0)
 
 Command: TypeAlias = Sequence[str | bytes | int]
@@ -73,7 +77,7 @@ class Line:
         """Send commands, and return the replies; one that is an error is returned as that.
 
         Raises:
-            TransportError: if the server does not answer all of them.
+            TransportError: if the server does not answer all of them, or has not what they are about.
         """
         with _outside(self.shown):
             self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
@@ -83,6 +87,8 @@ class Line:
         try:
             return self._connection.read_response(disable_decoding=True)
         except redis.ResponseError as exc:
+            if type(exc).__name__ in ELSEWHERE:
+                raise
             return exc
 
     def abort(self) -> None:

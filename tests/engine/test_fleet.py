@@ -137,11 +137,16 @@ def server() -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def world(server: Valkey, tmp_path: Path) -> Iterator[World]:
-    with Simulator() as sim:
-        one = World(sim, server, tmp_path)
+def sim() -> Iterator[Simulator]:
+    with Simulator() as one:
         yield one
-        one.leave()
+
+
+@pytest.fixture
+def world(sim: Simulator, server: Valkey, tmp_path: Path) -> Iterator[World]:
+    one = World(sim, server, tmp_path)
+    yield one
+    one.leave()
 
 
 def test_machines_share_one_connection_and_each_has_every_trade(world: World) -> None:
@@ -335,3 +340,58 @@ def test_private_data_is_shared_encrypted_with_those_that_have_the_same_keys(wor
         everything = b"".join(client.dump(each) for each in client.keys("*") if client.type(each) != b"none")
     assert b"KRW-BTC" not in everything
     assert world.sim.secret_key.encode() not in everything
+
+
+def test_the_failover_of_a_sentinel_is_survived(sim: Simulator, tmp_path: Path) -> None:
+    with Valkey() as master, Valkey(f"replicaof 127.0.0.1 {master.port}") as replica:
+        watch = f"sentinel monitor main 127.0.0.1 {master.port} 1"
+        hurry = ("sentinel down-after-milliseconds main 500", "sentinel failover-timeout main 2000")
+        with Valkey(watch, *hurry, mode="--sentinel") as sentinel:
+            with master.client() as client:
+                wait_until(lambda: client.info("replication")["connected_slaves"] == 1, "a replica")
+            with sentinel.client() as client:
+                wait_until(lambda: client.execute_command("SENTINEL", "REPLICAS", "main"), "the sentinel knows it")
+            world = World(sim, master, tmp_path)
+            url = f"valkey+sentinel://127.0.0.1:{sentinel.port}/main"
+            leader, reader = world.pair(fleet=url)
+            world.trade(20)
+            world.arrive(leader, reader)
+            master.stop()
+            world.trade(20)
+            with replica.client() as client:
+                wait_until(lambda: client.info("replication")["role"] == "master", "the replica is the master", 30.0)
+            world.pass_on(reader)
+            world.arrive(leader, reader)
+            for one in (leader, reader):
+                one.judge(world.made)
+            assert not leader.gaps
+            world.leave()
+
+
+def test_a_slot_that_moves_is_followed(sim: Simulator, tmp_path: Path) -> None:
+    with Valkey("cluster-enabled yes") as one, Valkey("cluster-enabled yes") as other:
+        with one.client() as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            client.execute_command("CLUSTER", "MEET", "127.0.0.1", other.port)
+            for state in (b"cluster_known_nodes:2", b"cluster_state:ok"):
+                wait_until(lambda state=state: state in client.execute_command("CLUSTER", "INFO"), "two nodes")  # type: ignore[misc]
+        world = World(sim, one, tmp_path)
+        leader, reader = world.pair(fleet=f"valkey+cluster://127.0.0.1:{one.port},127.0.0.1:{other.port}")
+        world.trade(20)
+        world.arrive(leader, reader)
+        with one.client() as first, other.client() as second:
+            ids = [client.execute_command("CLUSTER", "MYID").decode() for client in (first, second)]
+            slot = first.execute_command("CLUSTER", "KEYSLOT", world.keys.lead)
+            second.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+            first.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+            keys = first.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 100)
+            first.execute_command("MIGRATE", "127.0.0.1", other.port, "", 0, 5000, "KEYS", *keys)
+            for client in (second, first):
+                client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
+        world.trade(20)
+        world.pass_on(reader)
+        world.arrive(leader, reader)
+        for machine in (leader, reader):
+            machine.judge(world.made)
+        assert not leader.gaps
+        world.leave()

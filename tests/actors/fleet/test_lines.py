@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.valkey import Valkey, needs_server
 from websocket_v6.actors.fleet.lines import open_line
 from websocket_v6.protocol.dialing.servers import Servers, parse_servers
@@ -111,12 +112,23 @@ def test_the_node_of_a_cluster_that_has_the_key() -> None:
                     line = open_line(servers(url), key)
                 except TransportError:
                     return False
-                is_written = line.call(("SET", key, "x")) == [b"OK"]
-                found.add(line.socket.getpeername()[1])
-                line.close()
+                try:
+                    is_written = line.call(("SET", key, "x")) == [b"OK"]
+                    found.add(line.socket.getpeername()[1])
+                except TransportError:
+                    is_written = False
+                finally:
+                    line.close()
                 return is_written
-
-            from tests.conftest import wait_until
 
             wait_until(works, "a cluster")
         assert found == {one.port, other.port}
+
+
+def test_a_server_that_is_a_replica_by_now_is_looked_for_again(server: Valkey) -> None:
+    line = open_line(servers(server.url), "key")
+    with server.client() as client:
+        client.replicaof("127.0.0.1", "1")
+    with pytest.raises(TransportError, match="refuses"):
+        line.call(("SET", "key", "x"))
+    line.close()

@@ -294,3 +294,19 @@ def test_it_ends_at_once_whatever_it_waits_for(world: World) -> None:
     assert world.hear(SourceState).state == "closed"
     serves = [one for one in world.owner.heard() if isinstance(one, LogServes)]
     assert serves[-1].state == "closed"
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_leader_whose_clock_is_minutes_off_is_read_in_this_machine_s_time(world: World, minutes: int) -> None:
+    off_ns = minutes * 60 * 10**9
+    world.leader.lead()
+    world.client.hset(KEYS.lead, "wall", time.time_ns() + off_ns)
+    world.start()
+    wait_until(lambda: any(isinstance(one, JoinLog) for one in world.owner.heard()), "it is at the end")
+    world.reader.want(["trade KRW-BTC"])
+    world.leader.say(State("open", 1, time.time_ns() + off_ns, time.time_ns() + off_ns))
+    assert abs(world.hear(SourceOpened).at_ns - time.time_ns()) < 5 * 10**9
+    body = encode_rows(time.time_ns() + off_ns, 10, 0, ["trade KRW-BTC"], [b"1"])
+    world.leader._add(EntryId(TERM, world.leader.last.sequence + 1), "d", body)
+    batch = world.hear(Batch)
+    assert abs(batch.ts_received_ns - time.time_ns()) < 5 * 10**9
