@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
+from websocket_v6.actors.forks import in_child
 from websocket_v6.protocol.dialing.servers import Servers
 from websocket_v6.protocol.errors import AuthenticationError, ConfigError, TransportError
 from websocket_v6.protocol.outside_text import outside_text
@@ -61,6 +62,7 @@ class Line:
     def __init__(self, connection: Any, shown: str) -> None:
         self._connection = connection
         self.shown = shown
+        in_child(self)
 
     @property
     def socket(self) -> socket.socket:
@@ -97,6 +99,11 @@ class Line:
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+    def _after_fork(self) -> None:
+        sock = self._connection._sock
+        if sock is not None:
+            sock.close()  # the descriptor alone: the connection is the parent's
 
     def close(self) -> None:
         """Close the connection."""

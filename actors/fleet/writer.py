@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 BUDGET: Final = 64 * 1024 * 1024  # bytes that may wait for the server
 LOOK: Final = 0.25  # seconds between two looks at the clock
+REST: Final = 0.01  # seconds for which answers pile up: to wake for each would cost more than to send
 QUIET: Final = 1.0  # seconds without an answer until one is asked for; after more between two looks this stood still
 SILENT: Final = 3.0  # and until nothing more is waited for
 CHUNK: Final = 64 * 1024
@@ -107,9 +108,10 @@ class Writer(threading.Thread):
         heard_at = looked_at = time.monotonic()
         is_asked = False
         tell(self._owner, WriterOpened(self.number))
-        with selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as selector, selectors.DefaultSelector() as rest:
             selector.register(self._ear, selectors.EVENT_READ)
             selector.register(sock, selectors.EVENT_READ)
+            rest.register(self._ear, selectors.EVENT_READ)
             while not self._is_over:
                 events = selectors.EVENT_READ | (selectors.EVENT_WRITE if outlet.is_behind else 0)
                 selector.modify(sock, events)
@@ -124,6 +126,8 @@ class Writer(threading.Thread):
                     is_asked = True
                 looked_at = now
                 outlet.catch_up()
+                if has_read and not outlet.is_behind:
+                    rest.select(REST)
                 if outlet.is_exceeded:
                     raise TransportError(f"the fleet's server {line.shown} does not take what is written to it")
                 if outlet.is_over:

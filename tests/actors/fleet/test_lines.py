@@ -1,5 +1,7 @@
 """The way to the server: what is refused, and why, never with a password."""
 
+import os
+
 import pytest
 
 from tests.conftest import wait_until
@@ -131,4 +133,21 @@ def test_a_server_that_is_a_replica_by_now_is_looked_for_again(server: Valkey) -
         client.replicaof("127.0.0.1", "1")
     with pytest.raises(TransportError, match="refuses"):
         line.call(("SET", "key", "x"))
+    line.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_lets_go_of_it_and_the_parent_goes_on(server: Valkey) -> None:
+    line = open_line(servers(server.url), "key")
+    number = line.socket.fileno()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.fstat(number)
+        except OSError:
+            os._exit(0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert line.call(("PING",)) == [b"PONG"]
     line.close()
