@@ -52,8 +52,8 @@ def check_client() -> None:
 
 def packer() -> Callable[[Sequence[str | bytes | int]], bytes]:
     """Return what makes bytes of a command."""
-    pack: Callable[[Sequence[str | bytes | int]], bytes] = _library("hiredis").pack_command
-    return pack
+    pack = _library("hiredis").pack_command
+    return lambda command: bytes(pack(tuple(command)))
 
 
 class Line:
@@ -62,6 +62,7 @@ class Line:
     def __init__(self, connection: Any, shown: str) -> None:
         self._connection = connection
         self.shown = shown
+        self._pack = packer()
         in_child(self)
 
     @property
@@ -82,7 +83,8 @@ class Line:
             TransportError: if the server does not answer all of them, or has not what they are about.
         """
         with _outside(self.shown):
-            self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+            data = b"".join(map(self._pack, commands))  # in C, which redis-py's own packing is not
+            self._connection.send_packed_command([data], check_health=False)
             return [self._reply() for _ in commands]
 
     def _reply(self) -> object:

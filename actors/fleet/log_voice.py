@@ -4,7 +4,8 @@ Belongs to the reader's thread; only `mark` is for others.
 """
 
 import time
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.connection.allowance import DOOR_CREDITS, Allowance
@@ -21,6 +22,8 @@ from websocket_v6.protocol.fleet.joining import Taken
 from websocket_v6.protocol.server.words import Refused
 
 __all__ = ["LogVoice", "error_of"]
+
+T = TypeVar("T")
 
 SILENT: Final = ("connecting",)  # states that are told once
 
@@ -59,8 +62,8 @@ class LogVoice:
             self.attachment,
             self.whole_ns,
             at_ns,
-            list(taken.streams),
-            list(taken.payloads),
+            _as_list(taken.streams),
+            _as_list(taken.payloads),
             bool(taken.marks & REPLAYED),
             bool(taken.marks & BACKFILLED),
         )
@@ -101,6 +104,10 @@ class LogVoice:
             self.detach(reason, self.whole_ns, TransportError(reason))
         elif self._shown != "lost":
             self._tell("lost", reason, TransportError(reason))
+
+
+def _as_list(column: Sequence[T]) -> list[T]:
+    return column if isinstance(column, list) else list(column)
 
 
 def error_of(state: State) -> WebSocketV6Error | None:
