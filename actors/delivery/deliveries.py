@@ -77,12 +77,18 @@ class Taker:
 class Delivery:
     """Collects events by taker, and hands them over: one `put_many` and at most one wake for each mailbox."""
 
-    def __init__(self, flow: SourceFlow, is_idle: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        flow: SourceFlow,
+        is_idle: Callable[[], bool] = lambda: True,
+        later: Callable[[float, Mouth], object] = lambda _seconds, _mouth: None,
+    ) -> None:
         self.registry: Ref | None = None
         self.touched: list[Taker] = []  # takers with something pending; the router's plain loop appends here itself
         self.delivered = 0
         self._flow = flow
         self._is_idle = is_idle  # whether nothing lies in the router's inbox
+        self._call_later = later  # has a mouth go on in so many seconds
         self._later: list[Taker] = []  # of clients, with something pending
         self._put_off = 0  # how often that was not handed over
         self._size = 0  # bytes of messages that have come since it was
@@ -151,4 +157,6 @@ class Delivery:
             if isinstance(way, Way):
                 rows.setdefault(way.mouth, []).append((way, events))
         for mouth, ones in rows.items():
-            mouth.deliver(ones)
+            wait = mouth.deliver(ones)
+            if wait is not None:
+                self._call_later(wait, mouth)

@@ -25,6 +25,8 @@ from websocket_v6.actors.messages.router import (
     DropRoutes,
     Filled,
     GetLastValues,
+    GoOn,
+    HoldOver,
     MailboxDrained,
     Malformed,
     Notify,
@@ -100,12 +102,6 @@ class RouterHealth(NamedTuple):
     delays: tuple[DelayHealth, ...] = ()  # by endpoint
 
 
-class HoldOver(NamedTuple):
-    """No hold of this epoch is needed any more."""
-
-    epoch: int
-
-
 class Router(VisitedActor):
     """Delivers batches into mailboxes, and tells the registry all that sources say, in the order in which they say it.
 
@@ -124,7 +120,7 @@ class Router(VisitedActor):
         self._registry: Ref | None = None
         self._credits: dict[int, Credits] = {}  # by attachment
         self._flow = SourceFlow()
-        self._delivery = Delivery(self._flow, self.actor_inbox.empty)
+        self._delivery = Delivery(self._flow, self.actor_inbox.empty, lambda *when: self.after(when[0], GoOn(when[1])))
         self._closings = Closings(self._delivery, self.after, fill_patience=fill_patience, closers=left.closers)
         self._routes = Routes(self._delivery, left.trades, self._closings)
         self._holds = Holds(self._routes, self._delivery)
@@ -189,6 +185,8 @@ class Router(VisitedActor):
                 return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case Beat(reply_to):
                 tell(reply_to, Beaten())
+            case GoOn(mouth):
+                mouth.go_on()
             case UseBackfill(backfill):
                 self._holds.use(backfill)
                 self._closings.use(backfill)

@@ -6,7 +6,7 @@ full names, whatever the format on the wire.
 """
 
 from .account import MyAsset, MyAssetEvent, MyOrderEvent
-from .base import EVENT_BYTES, Event, weigh
+from .base import EVENT_BYTES, Event, payloads_as_they_came, weigh
 from .decode import decode
 from .fields import Number
 from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSignalEvent
@@ -41,5 +41,6 @@ __all__ = [
     "event_class",
     "kind_of",
     "make_event",
+    "payloads_as_they_came",
     "weigh",
 ]

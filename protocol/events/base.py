@@ -11,6 +11,7 @@ again and again. So none may ever be part of a cycle, and there is nothing in on
 import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import msgspec
@@ -24,11 +25,12 @@ from .fields import Field, Number, integer, text
 from .levels import OrderbookUnit
 from .plain import LARGE, SMALL, PlainDecimal, raw, spelled
 
-__all__ = ["COMMON", "EVENT_BYTES", "Event", "MarketEvent", "call_with_each", "weigh"]
+__all__ = ["COMMON", "EVENT_BYTES", "Event", "MarketEvent", "call_with_each", "payloads_as_they_came", "weigh"]
 
 _as_tuple = msgspec.structs.astuple
 _set = msgspec.structs.force_setattr  # for what is found out later: a user cannot change an event
 _copy: Any = msgspec.Struct.__copy__  # type: ignore[attr-defined]  # its stubs lack it; copy.copy is much slower
+_fixed_of, _payload_of = attrgetter("_fixed"), attrgetter("_payload")
 _OWN = slice(4, 7)  # of an event's fields: _payload, _codec, _fixed
 
 # What every event has. A class names it as its `__match_args__` for type checkers, which cannot see the rest.
@@ -286,6 +288,11 @@ class MarketEvent(Event, frozen=True, gc=False, eq=False):
     def code(self) -> str:
         """The market code."""
         return self.symbol
+
+
+def payloads_as_they_came(events: Sequence[Event]) -> list[bytes] | None:
+    """Return the messages of events, None if any is a last value, was fetched, or goes on as something else."""
+    return None if any(map(_fixed_of, events)) else list(map(_payload_of, events))
 
 
 def weigh(events: Sequence[Event]) -> int:

@@ -189,6 +189,28 @@ def _top(
 
 
 @app.command(
+    "fleet", help=_("See the machines that share one upstream: who leads, how far behind each is, what the log holds.")
+)
+def _fleet(
+    server: Annotated[
+        str | None, typer.Option("--fleet", metavar="URL", help=_("Its server. [WEBSOCKET_V6_FLEET]"))
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("One JSON object a line for each fleet."))] = False,
+    url: Annotated[str | None, typer.Option(help=_("Another exchange, such as a simulator's URL."))] = None,
+) -> None:
+    from .fleet import fleet, fleet_json
+
+    with _ends_well():
+        config = _config(url)
+        if server is not None:
+            config = msgspec.structs.replace(config, fleet=server)
+        if as_json:
+            fleet_json(config, sys.stdout)
+        else:
+            fleet(config, Console())
+
+
+@app.command(
     "doctor", help=_("Check versions, network, clock, keys, permissions and host; exit status 1 if anything fails.")
 )
 def _doctor(
