@@ -16,6 +16,8 @@ from websocket_v6.protocol.supervision.steps import Trouble
 from .base import Actor, actor_of, last_words, stop_child, tell
 from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
+from .fleet.access import fleets_of, new_machine
+from .fleet.fleet import Fleet
 from .gaps.backfill import Backfill
 from .gaps.reconciler import Reconciler
 from .jwt import Jwt
@@ -35,18 +37,21 @@ from .server.server import Server
 
 __all__ = ["ORDER", "WITH", "Children", "Family"]
 
-ORDER = ("jwt", "registry", "router", "player", "backfill", "reconciler", "membership", "network")
+ORDER = ("jwt", "registry", "router", "player", "backfill", "reconciler", "membership", "network", "fleet", "account")
+_LEAN = ("player", "backfill", "reconciler", "membership", "network", "fleet", "account")  # on the router
 # Child -> those that are replaced with it, because they hold its ref or lean on its state, and the endpoints all
 # connections of which are. A connection is replaced alone. None is started before those it is replaced with are there.
 WITH = {
     "jwt": (("jwt", "reconciler", "membership", "network"), ("private", "info")),
-    "registry": (("registry", "router", "player", "backfill", "reconciler", "membership", "network"), ALL_ENDPOINTS),
-    "router": (("router", "player", "backfill", "reconciler", "membership", "network"), ALL_ENDPOINTS),
+    "registry": (("registry", "router", *_LEAN), ALL_ENDPOINTS),
+    "router": (("router", *_LEAN), ALL_ENDPOINTS),
     "player": (("player",), ()),
     "backfill": (("backfill",), ()),
     "reconciler": (("reconciler",), ()),
     "membership": (("membership",), ()),
     "network": (("network",), ()),
+    "fleet": (("fleet",), ()),
+    "account": (("account",), ()),  # the fleet of private data
 }
 
 
@@ -59,6 +64,7 @@ class Children(NamedTuple):
     connections: Mapping[str, tuple[Ref, ...]]  # by endpoint, its sources
     membership: Ref | None = None  # if this process shares with others
     network: Ref | None = None  # if it serves the network
+    fleets: tuple[Ref, ...] = ()  # if this machine shares with others: that of public data, and of an account's
     troubles: tuple[Trouble, ...] = ()  # of whatever has failed and not run well since
     shares: bool = False  # whether this process meets others
     stage: Stage | None = None  # if it is a recording that is played
@@ -100,6 +106,8 @@ class Family:
         self.stage = stage
         self._had_registry = False
         self._taken_back: list[Unsubscribe] = []  # what the next registry is to hear
+        self.fleets = fleets_of(config)
+        self._machine = new_machine()
 
     def inherit(self, components: dict[str, Ref], inheritances: dict[str, Any], door: NetworkDoor) -> None:
         """Begin with what a family left, the supervisor of which has failed."""
@@ -120,6 +128,8 @@ class Family:
             "player": self.stage is not None,
             "backfill": self._config.backfill and self.stage is None,
             "network": self.door.opening is not None,
+            "fleet": "fleet" in self.fleets,
+            "account": "account" in self.fleets,
         }
         return needed.get(name, True)
 
@@ -170,6 +180,17 @@ class Family:
                 return Reconciler.start(config=config, jwt=refs["jwt"], router=refs["router"], supervisor=owner)
             case "network":
                 return self.door.start(config, refs, owner)
+            case "fleet" | "account":
+                access, endpoints = self.fleets[name]
+                return Fleet.start(
+                    config=config,
+                    access=access,
+                    endpoints=endpoints,
+                    machine=self._machine,
+                    registry=refs["registry"],
+                    router=refs["router"],
+                    supervisor=owner,
+                )
             case _:
                 return self._start_membership(config)
 

@@ -17,13 +17,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from websocket_v6.actors.forks import in_child
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.stores import NEVER, NOW, Fifo, Lossless, make_store
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
-from websocket_v6.protocol.events import Event, MarketsEvent, OverflowEvent, weigh
+from websocket_v6.protocol.events import Event, MarketsEvent, Number, OverflowEvent, weigh
 
 __all__ = ["OF_THE_PARENT", "MailboxQueue", "MailboxStats"]
 
@@ -51,21 +52,54 @@ class MailboxQueue:
 
     The consumer either calls `take` when it is told to, with the time of its own `clock` (monotonic seconds), or waits
     in `get`. `on_drained` is called, from the consumer's thread, when there is room again after `full` was True.
+    `numbers` is what the consumer reads numbers as: the router makes events so, where all who take them agree.
     """
 
-    def __init__(self, policy: Mailbox, clock: Callable[[], float] = time.monotonic) -> None:
+    __slots__ = (
+        "__weakref__",
+        "_changed",
+        "_clock",
+        "_delivered",
+        "_error",
+        "_failures",
+        "_full_at",
+        "_has_news",
+        "_inserts",
+        "_is_out_of_memory",
+        "_lock",
+        "_notice_due",
+        "_received",
+        "_sleeps_until",
+        "_store",
+        "_tells",
+        "_told",
+        "_was_full",
+        "has_overflowed",
+        "is_closed",
+        "late",
+        "numbers",
+        "on_changed",
+        "on_drained",
+        "policy",
+    )
+
+    def __init__(
+        self, policy: Mailbox, clock: Callable[[], float] = time.monotonic, *, numbers: Number = Decimal
+    ) -> None:
         self.policy = policy
+        self.numbers = numbers
         self.on_drained: Callable[[], object] | None = None
         self.on_changed: Callable[[], object] | None = None  # called when it fails or is closed, in whatever thread
         self.late = 0  # candles that changed after they were delivered: the router's to count
         self._clock = clock
+        self._changed: threading.Condition | None = None  # until somebody waits: mostly a callback is called instead
         self._use_new_lock()
         self._store = make_store(policy)
         self._received = self._delivered = 0
         self._told = 0  # of the dropped
         self._has_news = False  # there is something to tell in the stream, or the end of a lossless one
         self.has_overflowed = False  # there is something to tell, not in the stream: see `overflow`
-        self._failures: deque[WebSocketV6Error] = deque(maxlen=MOST_FAILURES)
+        self._failures: list[WebSocketV6Error] = []
         self._notice_due = NOW
         self._inserts: deque[tuple[int, MarketsEvent]] = deque()  # each behind so many that were received
         self._sleeps_until = NEVER  # when the consumer looks again by itself; NOW: it is awake, or about to be
@@ -100,7 +134,7 @@ class MailboxQueue:
             if self._sleeps_until == NOW or self._due() >= self._sleeps_until:
                 return False
             self._sleeps_until = NOW
-            self._changed.notify_all()
+            self._wake()
             return True
 
     def notify(self, event: MarketsEvent) -> bool:
@@ -112,7 +146,7 @@ class MailboxQueue:
             if self._sleeps_until == NOW or self._due() >= self._sleeps_until:
                 return False
             self._sleeps_until = NOW
-            self._changed.notify_all()
+            self._wake()
             return True
 
     @property
@@ -191,14 +225,14 @@ class MailboxQueue:
                     raise TimeoutError(f"no event within {timeout:g} s")
                 if not self._failures:
                     # Not at all if something came since `take`: then this is NOW.
-                    self._changed.wait(min(self._sleeps_until, deadline, now + LONGEST_WAIT) - now)
+                    self._wait(min(self._sleeps_until, deadline, now + LONGEST_WAIT) - now)
             now = self._clock()
 
     def poll(self, now: float) -> Event | OverflowEvent | MarketsEvent | None:
         """Return what `get` would at once, or raise what it would; `None` if it would wait."""
         if self._failures:
             with self._lock:  # somebody else may pull as well
-                failure = self._failures.popleft() if self._failures else None
+                failure = self._failures.pop(0) if self._failures else None
             if failure is not None:
                 raise failure
         event = self.take(now)
@@ -238,7 +272,8 @@ class MailboxQueue:
         with self._lock:
             if all(str(error) != str(one) for one in self._failures):
                 self._failures.append(error)
-            self._changed.notify_all()
+                del self._failures[:-MOST_FAILURES]
+            self._wake()
         if self.on_changed is not None:
             self.on_changed()
 
@@ -261,7 +296,7 @@ class MailboxQueue:
                 self._inserts.clear()
                 self._told, self._has_news, self.has_overflowed = self._dropped(), False, False
             self._sleeps_until = NOW
-            self._changed.notify_all()
+            self._wake()
             was_full, self._was_full = self._was_full, False
         if was_full and self.on_drained is not None:
             self.on_drained()
@@ -277,7 +312,7 @@ class MailboxQueue:
     def _use_new_lock(self) -> None:
         # Reentrant: garbage may be collected while it is held, and with it a component that closes its mailbox.
         self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        self._changed = None
 
     def _after_fork(self) -> None:
         self._use_new_lock()
@@ -286,6 +321,17 @@ class MailboxQueue:
         self.close(ClosedError(OF_THE_PARENT))
 
     # --- under the lock
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until somebody wakes this one, with the lock held before and after."""
+        if self._changed is None:
+            self._changed = threading.Condition(self._lock)
+        self._changed.wait(seconds)
+
+    def _wake(self) -> None:
+        """Wake who waits in `get`."""
+        if self._changed is not None:
+            self._changed.notify_all()
 
     def _shed(self) -> None:
         """Make room: there is no memory for what came."""

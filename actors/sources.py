@@ -22,10 +22,13 @@ from websocket_v6.protocol.supervision.steps import Gone, Stopped
 
 from .base import Actor, actor_of, last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
+from .fleet.access import LogAccess
+from .fleet.log_source import LogSource
 from .markets.market_source import MarketSource
 from .membership.place import Placed, Released, Role
 from .messages.common import Ref
 from .messages.connection import KeysChanged
+from .messages.fleet import UseFleet
 from .messages.registry import DropSource, UseSource
 from .messages.supervisor import Renew, SourceServes, UseSettings
 
@@ -50,6 +53,7 @@ class Source(NamedTuple):
     outlives_refusal: bool = True  # of its keys; else those it replaces end with that too
     inheritance: ConnectionInheritance | None = None  # what it is to begin with
     actor: Actor | None = None  # itself, while it runs: see `Family`
+    reads_log: bool = False  # of the fleet
 
 
 class Neighbours(NamedTuple):
@@ -63,6 +67,7 @@ class Neighbours(NamedTuple):
     jwt: Ref | None
     membership: Ref | None
     has_keys: bool = True
+    fleets: Mapping[str, Ref] = {}  # by endpoint
 
 
 Attempt: TypeAlias = Callable[[str, Callable[[], None]], bool]
@@ -71,8 +76,9 @@ Attempt: TypeAlias = Callable[[str, Callable[[], None]], bool]
 class Sources:
     """Starts, renews and ends the sources of all endpoints. `neighbours` says whom they talk to at the moment.
 
-    `attempt` is the supervisor's: it is given a part and how to start it, and returns whether it runs; it may be too
-    soon for another attempt. `note` is told which parts are stopped, or gone for good.
+    `logs` are the fleets' logs, by endpoint. `attempt` is the supervisor's: it is given a part and how to start it, and
+    returns whether it runs; it may be too soon for another attempt. `note` is told which parts are stopped, or gone for
+    good.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class Sources:
         neighbours: Callable[[], Neighbours],
         attempt: Attempt,
         note: Callable[[Stopped | Gone], None],
+        logs: Mapping[str, LogAccess] | None = None,
     ) -> None:
         self._config = config.without_keys()  # keys are Jwt's alone
         self._is_remote = config.token is not None  # what it connects to is a door, and no exchange
@@ -91,6 +98,9 @@ class Sources:
         self._note = note
         self._sources: list[Source] = []
         self._dropped: list[Source] = []  # that the registry is to hear of once the router is there
+        self._logs = logs or {}
+        self._leads: dict[str, bool] = {}  # whether this machine does, by endpoint, as far as its fleet has said
+        self._fleets: Mapping[str, Ref] = {}  # that the sources know
 
     def __iter__(self) -> Iterator[Source]:
         return iter(list(self._sources))
@@ -120,7 +130,12 @@ class Sources:
             door = place.door if open_as(endpoint) in place.shared else None
             if door is None and self._end_vain_heirs(present):
                 continue
-            if any(source.door == door for source in present):
+            if door is None and endpoint in self._logs and endpoint not in self._leads:
+                continue  # its fleet will say
+            reads_log = door is None and endpoint in self._logs and not self._leads[endpoint]
+            if door is None and not reads_log:
+                present = self._end_readers(present)
+            if any(source.door == door and source.reads_log == reads_log for source in present):
                 continue
             if place.role is Role.GUEST and door is None:
                 # The host shares this endpoint no more, since the keys are others now: nothing of the old ones goes on.
@@ -130,9 +145,25 @@ class Sources:
             for source in present:
                 if source.ref is None:  # it was to lead elsewhere
                     self.end(source)
-            is_one = door is not None or self._is_remote or endpoint == MARKETS
-            for index in range(1 if is_one else self._config.redundancy):
-                self.start(endpoint, heir_of=_line(*present) if index == 0 else (), door=door)
+            is_single = door is not None or reads_log or self._is_remote or endpoint == MARKETS
+            for index in range(1 if is_single else self._config.redundancy):
+                self.start(endpoint, heir_of=_line(*present) if index == 0 else (), door=door, reads_log=reads_log)
+
+    def _end_readers(self, present: list[Source]) -> list[Source]:
+        """End those that read the log of a fleet that this machine leads: they bring nothing any more."""
+        for source in present:
+            if source.reads_log:
+                self.end(source)
+        return [source for source in present if not source.reads_log]
+
+    def join_fleet(self, endpoints: Collection[str], *, leads: bool) -> None:
+        """Note that this machine leads the fleet of these endpoints, or reads its log."""
+        self._leads.update(dict.fromkeys(endpoints, leads))
+
+    def leave_fleet(self, endpoints: Collection[str]) -> None:
+        """Note that this process has no place of its own in the fleet of these endpoints."""
+        for endpoint in endpoints:
+            self._leads.pop(endpoint, None)
 
     def _end_vain_heirs(self, present: list[Source]) -> bool:
         """End those that were to take the place of own connections through a door, and never will; True if there were.
@@ -155,7 +186,11 @@ class Sources:
         ages = settings.max_age != self._config.max_age
         self._config = msgspec.structs.replace(self._config, **settings._asdict())
         for endpoint in ENDPOINTS:
-            own = [source for source in self._sources if source.endpoint == endpoint and source.door is None]
+            own = [
+                source
+                for source in self._sources
+                if source.endpoint == endpoint and source.door is None and not source.reads_log
+            ]
             heirs = {number for source in own for number in source.heir_of}
             serving = [source for source in own if source.number not in heirs]
             if not serving or self._is_remote:
@@ -171,10 +206,16 @@ class Sources:
                 self.start(endpoint, heir_of=_line(source))
 
     def start(
-        self, endpoint: str, *, heir_of: tuple[int, ...] = (), outlives_refusal: bool = True, door: Door | None = None
+        self,
+        endpoint: str,
+        *,
+        heir_of: tuple[int, ...] = (),
+        outlives_refusal: bool = True,
+        door: Door | None = None,
+        reads_log: bool = False,
     ) -> None:
-        """Have one more source for `endpoint`: to the exchange, or through a door."""
-        self._plan(Source(endpoint, 0, None, "", heir_of, door, outlives_refusal))
+        """Have one more source for `endpoint`: to the exchange, through a door, or the fleet's log."""
+        self._plan(Source(endpoint, 0, None, "", heir_of, door, outlives_refusal, reads_log=reads_log))
         self.bring_up()
 
     def _plan(self, source: Source) -> None:
@@ -188,6 +229,11 @@ class Sources:
         neighbours = self._neighbours()
         if neighbours.registry is None or neighbours.router is None:
             return
+        if neighbours.fleets != self._fleets:
+            self._fleets = neighbours.fleets
+            for source in self._sources:
+                if source.reads_log and source.endpoint in self._fleets:
+                    tell(source.ref, UseFleet(self._fleets[source.endpoint]))
         dropped, self._dropped = self._dropped, []
         for source in dropped:
             tell(neighbours.registry, DropSource(source.endpoint, source.number))
@@ -199,29 +245,49 @@ class Sources:
 
     def _begin(self, source: Source, neighbours: Neighbours) -> None:
         is_door = source.door is not None or self._is_remote
-        ref: Ref
-        if source.endpoint == MARKETS and not is_door:
-            ref = MarketSource.start(
-                endpoint=source.endpoint,
-                source=source.number,
-                config=self._config,
-                router=neighbours.router,
-                supervisor=self._supervisor,
-            )
-            is_door = True  # as one: the exchange's limits on requests are not for it, and it refuses by name
+        asks_lists = source.endpoint == MARKETS and not is_door
+        if source.reads_log:
+            ref = self._read_log(source, neighbours)
+        elif asks_lists:
+            ref = self._ask_lists(source, neighbours)
         else:
-            ref = Connection.start(
-                endpoint=source.endpoint,
-                source=source.number,
-                target=self._target(source.endpoint, source.door),
-                config=self._config,
-                router=neighbours.router,
-                jwt=neighbours.jwt,
-                supervisor=self._supervisor,
-                inheritance=source.inheritance,
-            )
+            ref = self._connect(source, neighbours)
+        # Whoever asks for lists as well: the exchange's limits on requests are not for it, and it refuses by name.
+        is_door = is_door or source.reads_log or asks_lists
         self._sources[self._sources.index(source)] = source._replace(ref=ref, inheritance=None, actor=actor_of(ref))
         tell(neighbours.registry, UseSource(source.endpoint, ref, source.number, not is_door, is_door, source.heir_of))
+
+    def _ask_lists(self, source: Source, neighbours: Neighbours) -> Ref:
+        return MarketSource.start(
+            endpoint=source.endpoint,
+            source=source.number,
+            config=self._config,
+            router=neighbours.router,
+            supervisor=self._supervisor,
+        )
+
+    def _connect(self, source: Source, neighbours: Neighbours) -> Ref:
+        return Connection.start(
+            endpoint=source.endpoint,
+            source=source.number,
+            target=self._target(source.endpoint, source.door),
+            config=self._config,
+            router=neighbours.router,
+            jwt=neighbours.jwt,
+            supervisor=self._supervisor,
+            inheritance=source.inheritance,
+        )
+
+    def _read_log(self, source: Source, neighbours: Neighbours) -> Ref:
+        return LogSource.start(
+            endpoint=source.endpoint,
+            source=source.number,
+            access=self._logs[source.endpoint],
+            config=self._config,
+            router=neighbours.router,
+            fleet=neighbours.fleets.get(source.endpoint),
+            supervisor=self._supervisor,
+        )
 
     def _target(self, endpoint: str, door: Door | None) -> Target:
         if door is not None:

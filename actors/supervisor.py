@@ -31,6 +31,7 @@ from .membership.place import HandOver, Placed, Role, Survey, no_survey
 from .messages.common import Ref
 from .messages.component import PartFailed
 from .messages.connection import KeysChanged
+from .messages.fleet import FleetPlaced, Participate
 from .messages.registry import ComponentGone, Watch
 from .messages.server import DoorFailed, DoorOpened
 from .messages.supervisor import Failed, Need, OpenNetwork, Renew, SourceServes, TakeBack, UseSettings
@@ -90,10 +91,10 @@ class Supervisor(Actor):
 
     Receives Join, Quit, GetChildren, TakeBack, AwaitPlace, HandOver, OpenNetwork and ShowState from proxies, Failed
     from children, Need from the router, KeysReplaced from Jwt, Renew from connections, SourceServes from the registry,
-    Placed and UseSettings from the membership, DoorOpened and DoorFailed from the network's server. Sends PartFailed to
-    components. `folder` is where this process meets others to share connections with; without one it does not.
-    `serves` says that it is there to be their host. `legacy` is that of the one before it. `stage` is a recording that
-    is played in place of all sources.
+    Placed and UseSettings from the membership, FleetPlaced from fleets, DoorOpened and DoorFailed from the network's
+    server. Sends PartFailed to components. `folder` is where this process meets others to share connections with;
+    without one it does not. `serves` says that it is there to be their host. `legacy` is that of the one before it.
+    `stage` is a recording that is played in place of all sources.
     """
 
     def __init__(
@@ -113,7 +114,8 @@ class Supervisor(Actor):
         self._awaiting: list[pykka.Future[Placed]] = []
         self._family = Family(config, folder, self.actor_ref, serves=serves, stage=stage, survey=survey)
         self._last_jwt: Ref | None = None
-        self._sources = Sources(config, self.actor_ref, self._neighbours, self._attempt, self._note)
+        accesses = {endpoint: access for access, endpoints in self._family.fleets.values() for endpoint in endpoints}
+        self._sources = Sources(config, self.actor_ref, self._neighbours, self._attempt, self._note, accesses)
         self._restarts = Restarts(random.random)
         self._watchman = Watchman(clock())
         self._timer: Timer | None = None
@@ -176,6 +178,8 @@ class Supervisor(Actor):
                 self._placed(message)
             case UseSettings():
                 self._sources.use(message)
+            case FleetPlaced():
+                self._fleet_placed(message)
             case AwaitPlace(place):
                 self._awaiting.append(place)
                 self._answer_place()
@@ -204,6 +208,7 @@ class Supervisor(Actor):
             self.after(LOOK, LookAround())
             self._bring_up()
             self._sources.arrange(self._place)
+            self._tell_fleets()
 
     def _children(self) -> Children:
         refs = self._family.refs
@@ -216,6 +221,7 @@ class Supervisor(Actor):
             else {endpoint: self._sources.of(endpoint) for endpoint in ALL_ENDPOINTS},
             refs.get("membership"),
             refs.get("network"),
+            tuple(refs[name] for name in self._family.fleets if name in refs),
             self._restarts.troubles,
             self._shares,
             self._family.stage,
@@ -224,7 +230,13 @@ class Supervisor(Actor):
     def _neighbours(self) -> Neighbours:
         refs = self._family.refs
         jwt = self._last_jwt = refs.get("jwt", self._last_jwt)
-        return Neighbours(refs.get("registry"), refs.get("router"), jwt, refs.get("membership"), "jwt" in refs)
+        fleets = {
+            endpoint: refs[name]
+            for name, (_, endpoints) in self._family.fleets.items()
+            for endpoint in endpoints
+            if name in refs
+        }
+        return Neighbours(refs.get("registry"), refs.get("router"), jwt, refs.get("membership"), "jwt" in refs, fleets)
 
     def _bring_up(self) -> None:
         """Start whatever is to be there and is not, if what it leans on is there and it is not too soon."""
@@ -267,6 +279,7 @@ class Supervisor(Actor):
         self._note(Due(self._watchman.was_away))
         self._bring_up()
         self._sources.arrange(self._place)  # nothing is left to do, unless something went wrong before
+        self._tell_fleets()
 
     def _replace(self, name: str, ref: Ref, error: BaseException, inheritance: object) -> None:
         source = self._sources.by_ref(ref)
@@ -318,6 +331,7 @@ class Supervisor(Actor):
         if place.membership is None or place.membership != self._family.refs.get("membership"):
             return  # from one that was replaced
         self._place = place
+        self._tell_fleets()
         self._sources.arrange(place)
         self._answer_place()
 
@@ -326,6 +340,23 @@ class Supervisor(Actor):
             for one in self._awaiting:
                 one.set(self._place)
             self._awaiting.clear()
+
+    # --- this machine among others
+
+    def _tell_fleets(self) -> None:
+        """Have this process take part in the fleets of the endpoints that it has to see to itself."""
+        role = self._place.role
+        for name, (_, endpoints) in self._family.fleets.items():
+            is_guest = role is Role.GUEST and any(endpoint in self._place.shared for endpoint in endpoints)
+            is_on = role is not Role.LOOKING and not is_guest
+            if not is_on:
+                self._sources.leave_fleet(endpoints)
+            tell(self._family.refs.get(name), Participate(is_on))
+
+    def _fleet_placed(self, message: FleetPlaced) -> None:
+        if message.fleet in self._neighbours().fleets.values():
+            self._sources.join_fleet(message.endpoints, leads=message.leads)
+            self._sources.arrange(self._place)
 
     # --- the network
 

@@ -16,7 +16,9 @@ from pykka._envelope import Envelope
 
 from websocket_v6.actors.base import GLANCE, Actor, TimedInbox, actor_of, tell
 
-__all__ = ["VisitedActor", "VisitedInbox", "VisitorDied", "visit"]
+__all__ = ["FEW", "VisitedActor", "VisitedInbox", "VisitorDied", "visit"]
+
+FEW = 32  # messages at a time, with which to visit; more pay for the wake, and are dealt with while others come
 
 _TOKEN: Envelope[Any] = Envelope(None)
 

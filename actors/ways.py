@@ -15,8 +15,15 @@ __all__ = ["Mouth", "Way"]
 class Mouth(Protocol):
     """Where the ways of one server end. Called by the router, in its thread; never waits."""
 
-    def deliver(self, rows: Sequence[tuple["Way", list[Event]]]) -> None:
-        """Send events to clients, to each what it is to get."""
+    def deliver(self, rows: Sequence[tuple["Way", list[Event]]]) -> float | None:
+        """Send events to clients, to each what it is to get.
+
+        Returns after how many seconds `go_on` is to be called, for what has to wait; None if nothing has.
+        """
+
+    def go_on(self) -> None:
+        """Send what had to wait; nothing has, where `deliver` returns None."""
+        return
 
     def convey(self, way: "Way", news: object) -> None:
         """Tell one client what has happened, behind all that was delivered to it before."""

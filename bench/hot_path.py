@@ -53,7 +53,7 @@ class HotPath:
         # Actors that are never started: their methods are called as their threads would.
         self._router = Router(supervisor=Actor().actor_ref)
         self._subscriber = Subscriber("hot", lambda _: None)
-        mailbox = MailboxQueue(Mailbox.block(10**6))
+        mailbox = MailboxQueue(Mailbox.block(10**6), numbers=numbers)
         streams = tuple(stream_of(type_, code) for type_ in messages.types for code in messages.codes)
         for message in (
             Attach(ATTACHMENT, "public", SOURCE, SimpleQueue(), CREDITS),
@@ -63,7 +63,7 @@ class HotPath:
             self._router.on_receive(message)
         calls = Calls(self._callback)
         want = ticker_want(messages.codes)
-        edge = Edge(SUBSCRIPTION, want, mailbox, numbers=numbers, calls=lambda: calls, is_pushed=True)
+        edge = Edge(SUBSCRIPTION, want, mailbox, calls=lambda: calls, is_pushed=True)
         self._subscriber._attached[SUBSCRIPTION] = edge
 
     def deliver(self) -> None:

@@ -2,14 +2,16 @@
 
 Every contender of a run gets the same bytes, whatever it asked for. The generated ones have the exchange's fields,
 order and spelling of numbers (`116606000`, `7.9276E-4`), and its sizes: ticker about 560 bytes, a book of 30 levels
-about 2.1 kB. Source: Upbit WebSocket reference, "ticker", "trade", "orderbook", "Frames from the server".
+about 1.9 kB. The books of `orderbook` have nothing in common with those before them; those of `books` are like live
+ones, which differ from the last of their market in a few levels.
+Source: Upbit WebSocket reference, "ticker", "trade", "orderbook", "Frames from the server".
 """
 
 import functools
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ LEVELS = 30
 FIRST_ID = 17_900_000_000_000_000
 FIRST_TIME = 1_790_000_000_000  # the exchange's time of the first message, ms
 
-KINDS = ("ticker", "trade", "orderbook", "mixed", "capture", "capture-default")
+KINDS = ("ticker", "trade", "orderbook", "books", "mixed", "capture", "capture-default")
 
 
 class Messages:
@@ -73,16 +75,22 @@ def make_messages(kind: str, markets: int = MARKETS, count: int = COUNT) -> Mess
         texts = list(_captured())
     else:
         rng = random.Random(kind)
-        makers = {"ticker": [_ticker], "trade": [_trade], "orderbook": [_orderbook]}.get(
-            kind, [_ticker, _trade, _orderbook, _orderbook]
-        )
+        makers: dict[str, list[_Make]] = {
+            "ticker": [_ticker],
+            "trade": [_trade],
+            "orderbook": [_orderbook],
+            "books": [_Books()],
+        }
+        mixed: list[_Make] = [_ticker, _trade, _orderbook, _orderbook]
         codes = [f"KRW-C{number:03}" for number in range(markets)]
         prices = {code: round(10 ** rng.uniform(1, 8.2)) for code in codes}
         texts = []
-        for index in range(count):
+        for index in range(count if kind != "books" else count // 2):
             code = codes[index % markets] if count < 2 * markets else rng.choice(codes)
-            fields = rng.choice(makers)(rng, code, prices[code], index)
+            fields = rng.choice(makers.get(kind, mixed))(rng, code, prices[code], index)
             texts.append(json.dumps(fields, separators=(",", ":")))
+        if kind == "books":  # there and back: a block is sent over and over, and its first book is to be like its last
+            texts += reversed(texts)
     if form == "default":
         texts = [_long_keys(text) for text in texts]
     return Messages(kind, [_NUMBER.sub(r"\1", text).encode() for text in texts])
@@ -99,6 +107,8 @@ def frame(payload: bytes) -> bytes:
 
 
 # --- generated
+
+_Make = Callable[[random.Random, str, int, int], dict[str, Any]]
 
 # json.dumps has no way to spell a number as one likes: spelled numbers travel as marked strings.
 _NUMBER = re.compile(r'"#([^"]*)"')
@@ -200,6 +210,56 @@ def _orderbook(rng: random.Random, code: str, price: int, index: int) -> dict[st
         "st": "REALTIME",
         "lv": 0,
     }
+
+
+# Of a live book, from one message to the next. In the capture of 2021 (15 levels) one level is new in 59 % of them, two
+# in 19 %, and in 13 % nearly all: a price that comes or goes moves a whole side by one. Of the numbers 2.8 % are new.
+TURNOVERS = (1, 1, 1, 1, 1, 2, 2, 3)  # sizes that change
+SHIFTS = 0.14  # how often a price comes or goes
+DEPTH = 3.0  # levels from the best to where something happens, in the mean
+STEPS = 45  # prices of a side, of which some have no orders
+
+
+class _Books:
+    """Makes books that differ from the last one of their market in a few levels."""
+
+    def __init__(self) -> None:
+        self._sides: dict[str, list[dict[int, str]]] = {}  # by code, of both sides the sizes by steps from the price
+
+    def __call__(self, rng: random.Random, code: str, price: int, index: int) -> dict[str, Any]:
+        if code not in self._sides:
+            self._sides[code] = [{step: _size(rng) for step in range(1, STEPS, 2)} for _ in "ab"]
+            for side in self._sides[code]:
+                side.update({step: _size(rng) for step in range(2, STEPS, 4)})
+        sides = self._sides[code]
+        for _ in range(rng.choice(TURNOVERS)):
+            side = rng.choice(sides)
+            side[_near(rng, sorted(side))] = _size(rng)
+        if rng.random() < SHIFTS:
+            side = rng.choice(sides)
+            if len(side) > LEVELS:
+                del side[_near(rng, sorted(side))]
+            else:
+                side[_near(rng, sorted(set(range(1, STEPS)) - side.keys()))] = _size(rng)
+        asks, bids = (sorted(side.items())[:LEVELS] for side in sides)
+        units = [
+            {
+                "ap": _spell(float(price + ask[0])),
+                "bp": _spell(float(max(1, price - bid[0]))),
+                "as": ask[1],
+                "bs": bid[1],
+            }
+            for ask, bid in zip(asks, bids, strict=True)
+        ]
+        return {**_orderbook(rng, code, price, index), "obu": units}
+
+
+def _size(rng: random.Random) -> str:
+    return _spell(round(rng.expovariate(1), 8))
+
+
+def _near(rng: random.Random, steps: list[int]) -> int:
+    return steps[min(len(steps) - 1, int(rng.expovariate(1 / DEPTH)))]
 
 
 # --- captured

@@ -28,7 +28,7 @@ class Loader:
     ) -> None: ...
     def load(self, event: Any, /) -> bool: ...
     def call(
-        self, events: Sequence[Any], start: int, mailbox: Any, callback: Callable[[Any], object], /
+        self, events: Sequence[Any], start: int, mailbox: Any, callback: Callable[[Any], object], ready: Any, /
     ) -> tuple[int, object, BaseException | None]: ...
 
 class Plain:
@@ -39,7 +39,6 @@ class Plain:
         payloads: list[bytes],
         start: int,
         routes: dict[str, Any],
-        made: dict[str, Any],
         received_at: int,
         epoch: int,
         touched: list[Any],

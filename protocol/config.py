@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from .dialing.proxies import DIRECT, PROXY_FORM, parse_proxy, without_password
+from .dialing.servers import SERVERS_FORM, Servers, parse_servers
 from .errors import ConfigError
 from .exchange.tokens import KEY_FORM, is_key
 from .loopback import is_loopback
@@ -43,10 +44,12 @@ VARIABLES = {
     "allow_plaintext": "WEBSOCKET_V6_ALLOW_PLAINTEXT",
     "ca_file": "WEBSOCKET_V6_CA_FILE",
     "proxy": "WEBSOCKET_V6_PROXY",
+    "fleet": "WEBSOCKET_V6_FLEET",
 }
 
 _KEYS = ("access_key", "secret_key")
 _SECRETS = (*_KEYS, "token")
+_URLS = ("proxy", "fleet")  # with a password they are secrets, too
 _LEAST_TOKEN = 16  # characters
 _SECRET_FORM = dict.fromkeys(_KEYS, KEY_FORM) | {
     "token": f"the token of the door, {_LEAST_TOKEN} printable characters or more"
@@ -54,7 +57,7 @@ _SECRET_FORM = dict.fromkeys(_KEYS, KEY_FORM) | {
 _HOSTS = {"kr": "api.upbit.com", "sg": "sg-api.upbit.com", "id": "id-api.upbit.com", "th": "th-api.upbit.com"}
 _EXCHANGES = frozenset(f"wss://{host}/websocket/v1" for host in _HOSTS.values())
 _CHOICES = {"region": Region, "format": Format, "mode": Mode, "jwt_algorithm": Algorithm}
-_SWITCHES = ("compression", "backfill", "allow_plaintext")
+_SWITCHES = ("compression", "backfill", "allow_plaintext", "fleet_private")
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _SECONDS = {
     "token_lifetime": (60, 86_400),
@@ -69,6 +72,7 @@ _SECONDS = {
     "backfill_max_gap": (1, 518_400),  # six days: the exchange keeps the trades of seven
     "backfill_timeout": (0.1, 300),
     "max_age": (1, 604_800),
+    "fleet_retention": (1, 604_800),
 }
 
 
@@ -111,6 +115,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     All markets of a quote currency ("KRW-*"):
         markets_interval: the exchange's list of markets is asked for so often, on a sign of change six times as often.
+
+    Many machines with one upstream:
+        fleet: the server that they meet at: valkey://[user:password@]host:port/db, redis://, rediss:// and others.
+        fleet_private: share private data too, encrypted, with the machines that have the same keys.
+        fleet_retention: how far back the log of a machine that leads reaches.
 
     Trades missed in a gap:
         backfill: fetch them over REST.
@@ -158,15 +167,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: Path | str | None = None
     proxy: str | Secret | None = None
     recording: Replay | None = None
+    fleet: str | Secret | None = None
+    fleet_private: bool = False
+    fleet_retention: float = 300.0
 
     def __post_init__(self) -> None:
         """Check every field; fill in the region's URL."""
         for name in _SECRETS:
             msgspec.structs.force_setattr(self, name, _hidden(getattr(self, name)))
-        for name in ("proxy", "ca_file"):
+        for name in ("proxy", "ca_file", "fleet"):
             msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
-        if isinstance(self.proxy, str) and "@" in self.proxy:
-            msgspec.structs.force_setattr(self, "proxy", Secret(self.proxy))
+        for name in _URLS:
+            if isinstance(url := getattr(self, name), str) and "@" in url:
+                msgspec.structs.force_setattr(self, name, Secret(url))
         if isinstance(self.runtime_dir, str):
             msgspec.structs.force_setattr(self, "runtime_dir", Path(self.runtime_dir))
         host = _HOSTS.get(self.region) if isinstance(self.region, str) else None  # else it is refused below
@@ -230,6 +243,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return self.proxy.reveal() if isinstance(self.proxy, Secret) else self.proxy
 
     @property
+    def fleet_servers(self) -> Servers | None:
+        """Where the fleet's server is, for whoever connects; None without a fleet."""
+        url = self.fleet.reveal() if isinstance(self.fleet, Secret) else self.fleet
+        return None if url is None else parse_servers(url)
+
+    @property
     def private_url(self) -> str:
         """The endpoint of orders, assets and announcements."""
         return f"{self.url}/private"
@@ -283,7 +302,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return [(name, _shown(name, value)) for name, value in msgspec.structs.asdict(self).items()]
 
     def __reduce__(self) -> Any:
-        if self.access_key or self.token or isinstance(self.proxy, Secret):
+        if self.access_key or self.token or any(isinstance(getattr(self, name), Secret) for name in _URLS):
             raise TypeError(
                 "keys do not leave their process: send config.without_keys(), or use Config.from_env() there"
             )
@@ -291,6 +310,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _shown(field: str, value: Any) -> Any:
+    if field == "fleet" and isinstance(value, Secret):
+        servers = parse_servers(value.reveal())
+        return "set" if servers is None else servers.shown.replace("://", "://***@", 1)
     return without_password(value.reveal()) if field == "proxy" and isinstance(value, Secret) else value
 
 
@@ -371,6 +393,9 @@ def _accepted(field: str, value: object) -> str | None:
         text = value.reveal() if isinstance(value, Secret) else value
         is_proxy = text in (None, DIRECT) or (isinstance(text, str) and parse_proxy(text) is not None)
         return None if is_proxy else PROXY_FORM
+    if field == "fleet":
+        text = value.reveal() if isinstance(value, Secret) else value
+        return None if text is None or (isinstance(text, str) and parse_servers(text)) else SERVERS_FORM
     if field == "rest_url":
         is_base = value == "" or _is_url(value, "http", "https")
         return None if is_base else f"the base of REST calls, such as https://{_HOSTS['kr']}"

@@ -36,6 +36,8 @@ __all__ = [
     "REASON_CHARACTERS",
     "RECORDING_CHUNK_BYTES",
     "REFUSAL_BYTES",
+    "REMEMBERED_BOOKS",
+    "REMEMBERED_BOOK_BYTES",
     "REMEMBERED_IDS",
     "REMEMBERED_STREAMS",
     "REST_BYTES",
@@ -73,6 +75,8 @@ HELD_BYTES: Final = 64 * MIB
 LAST_VALUES_BYTES: Final = 64 * MIB  # all streams of the exchange hold 10
 DOOR_ROWS: Final = 10_000
 LEARNED_STREAMS: Final = 65_536  # several times all streams of the exchange
+REMEMBERED_BOOKS: Final = 1024  # more than the markets of the exchange
+REMEMBERED_BOOK_BYTES: Final = 8192  # a book of 30 levels has 2,000; with full names 3,300
 LEARNED_HEADS: Final = 16_384  # several times the heads of all markets and types, and the levels of their books
 LEDGER_BYTES: Final = 64 * MIB  # all orders that are remembered hold some 30
 LEDGER_ORDERS: Final = 20_000  # several times what any account has open at a time
@@ -199,6 +203,20 @@ LIMITS: Final = (
         "count",
         "the others are delivered and not compared",
         "tests/protocol/delivery/test_wallet.py::test_no_more_currencies_are_remembered_than_the_limit",
+    ),
+    Limit(
+        "books of which the decoded levels are remembered, by market and format",
+        REMEMBERED_BOOKS,
+        "count",
+        "all are forgotten, and remembered anew as they come",
+        "tests/protocol/events/test_levels.py::test_what_is_remembered_of_markets_is_bounded",
+    ),
+    Limit(
+        "the levels of such a book, as text",
+        REMEMBERED_BOOK_BYTES,
+        "bytes",
+        "it is decoded in full each time",
+        "tests/protocol/events/test_levels.py::test_a_book_beyond_the_limit_is_not_remembered",
     ),
     Limit(
         "streams of which a throttled mailbox knows when each is due again",

@@ -21,7 +21,7 @@ __all__ = ["EXTRAS", "PAGE", "Entry", "direct", "document", "entries", "licence"
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "licences.md"
-EXTRAS = ("simulator", "cli", "metrics", "logs", "record", "parquet", "proxy")
+EXTRAS = ("simulator", "cli", "metrics", "logs", "record", "parquet", "fleet", "proxy")
 _CLASSIFIER = "License :: OSI Approved :: "
 # Names of the same licences in classifiers and free text -> their SPDX identifiers.
 _SPDX = {
@@ -37,9 +37,9 @@ _SPDX = {
 _INTRODUCTION = """\
 # Licences of dependencies
 
-What `pip install websocket-v6` and its extras `simulator`, `cli`, `metrics`, `logs`, `record`, `parquet` and `proxy`
-bring along, as their own metadata has it. Written by `python -m tools.licences`; this project itself is under the MIT
-licence.
+What `pip install websocket-v6` and its extras `simulator`, `cli`, `metrics`, `logs`, `record`, `parquet`, `fleet` and
+`proxy` bring along, as their own metadata has it. Written by `python -m tools.licences`; this project itself is under
+the MIT licence.
 
 | package | licence | needed by |
 |---|---|---|

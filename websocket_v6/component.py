@@ -179,7 +179,11 @@ class Component:
         want = self._offered(want)
         policy = settings.mailbox or default_policy(want.type, closed=want.closing is not None)
         stage, is_pushed = self.link.stage, settings.callback is not None
-        mailbox = MailboxQueue(policy) if stage is None else ReplayMailbox(policy, stage, is_pushed=is_pushed)
+        numbers = settings.numbers
+        if stage is None:
+            mailbox = MailboxQueue(policy, numbers=numbers)
+        else:
+            mailbox = ReplayMailbox(policy, stage, is_pushed=is_pushed, numbers=numbers)
         make = Edge if stage is None else functools.partial(ReplayEdge, digests=stage.has_digests)
         number = next_subscription_id()
         calls = Calls(settings.callback, settings.error_handler, settings.on_markets)
@@ -187,7 +191,6 @@ class Component:
             number,
             want,
             mailbox,
-            numbers=settings.numbers,
             calls=weakref.ref(calls),
             is_pushed=is_pushed,
             router=lambda: self.link.router,

@@ -15,6 +15,7 @@ from .actors.demand.registry import RegistryHealth
 from .actors.markets.market_source import MarketsHealth as SourceHealth
 from .actors.membership.place import MembershipHealth, Role
 from .actors.messages.common import GetHealth, Ref
+from .actors.messages.fleet import FleetHealth
 from .actors.server.network_server import NetworkHealth, VisitorHealth
 from .actors.server.server import ClientHealth, ServerHealth
 from .link import ASK_TIMEOUT, Link
@@ -108,7 +109,7 @@ class Health(NamedTuple):
     not there now: what these would say is left out, or 0, until they are started again. `markets` are the lists that
     patterns follow; `unreconciled` names own orders or balances that could not be reconciled after a gap, where that is
     wanted. `delays` are how long live messages were on their way from the exchange, by endpoint: counts up to each of
-    some bounds.
+    some bounds. `fleets` is this machine's place among many, with `Config(fleet=)`.
 
     >>> ticker = proxy.subscribe_ticker("KRW-BTC").get(timeout=5.0)
     >>> health = proxy.health()
@@ -133,6 +134,7 @@ class Health(NamedTuple):
     markets: tuple[MarketsHealth, ...] = ()
     unreconciled: tuple[Unreconciled, ...] = ()
     delays: tuple[DelayHealth, ...] = ()
+    fleets: tuple[FleetHealth, ...] = ()
 
     def __str__(self) -> str:
         guests = f", {self.guests} guests" if self.guests else ""
@@ -148,6 +150,8 @@ class Health(NamedTuple):
         for listed in self.markets:
             problem = f"; the last answer was of no use: {listed.problem}" if listed.problem else ""
             lines.append(f"  {listed.quote}-*    {listed.markets} markets, listed {listed.age:.0f} s ago{problem}")
+            lines.append(f"{line}, {detail}" if detail else line)
+        lines += [f"  {one}" for one in self.fleets]
         counts = self.counters
         lines.append(
             f"  messages {counts.received} received, {counts.delivered} delivered, {counts.dropped} dropped, "
@@ -235,6 +239,7 @@ def gather(component: Gathered) -> Steps[Health]:
         markets=(yield from _lists(component, registry.lists)),
         unreconciled=registry.unreconciled,
         delays=router.delays,
+        fleets=(yield from _fleets(component)),
     )
 
 
@@ -303,6 +308,14 @@ def _door(door: Ref | None) -> Steps[ServerHealth]:
         if door is not None:
             return cast(ServerHealth, (yield Answer.of(door, GetHealth(), ASK_TIMEOUT)))
     return ServerHealth((), 0)
+
+
+def _fleets(component: Gathered) -> Steps[tuple[FleetHealth, ...]]:
+    found: list[FleetHealth] = []
+    for ref in (yield from component.link.children()).fleets:
+        with contextlib.suppress(pykka.ActorDeadError, pykka.Timeout):
+            found.append((yield Answer.of(ref, GetHealth(), ASK_TIMEOUT)))
+    return tuple(found)
 
 
 def _network(component: Gathered) -> Steps[NetworkHealth]:

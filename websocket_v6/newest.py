@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import pykka
@@ -102,8 +103,9 @@ def _shown(component: Component, want: Want, kind: type[E], event: Event) -> E |
     for edge in component.edges:
         own = edge.want
         if own.type == want.type and own.level == want.level and want.codes[0] in edge.symbols:
-            shown = edge.preview(event)
+            shown = edge.preview(event.with_numbers(edge.mailbox.numbers))
             return shown if isinstance(shown, kind) else None
+    event = event.with_numbers(Decimal)  # whatever others read
     try:
         event.load()
     except RemoteProtocolError:

@@ -67,5 +67,6 @@ def host_state(
         "programs": [one._asdict() for one in health.visitors[:MOST_ROWS]],
         "visitors": sum(not one.is_onlooker for one in health.visitors),
         "cut_off": health.cut_off,
+        "fleets": [one._asdict() | {"text": str(one)} for one in health.fleets],
     }
     return msgspec.json.encode(state)

@@ -1,7 +1,7 @@
 """The thread that owns one socket from handshake to close: the only one that reads it, writes it or closes it.
 
 The connection is made in `opening.py`, websocket-client sends; reading is `protocol/websocket/frames.py`, one call for
-everything a socket read brought. One thread does both because an SSL object is not made for two.
+all that a socket read brought. One thread does both because an SSL object is not made for two.
 """
 
 import logging
@@ -31,7 +31,7 @@ from websocket_v6.actors.messages.router import (
     SourceSaid,
     SourceState,
 )
-from websocket_v6.actors.visited import visit
+from websocket_v6.actors.visited import FEW, visit
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.steps import Sample
 from websocket_v6.protocol.connection.target import Target
@@ -304,7 +304,7 @@ class Transport(threading.Thread):
         self._wholeness.data(batch.whole_ns)
         if self._attached_whole_ns:
             self._attached_whole_ns = max(self._attached_whole_ns, batch.whole_ns)
-        visit(self._router, batch)
+        (visit if len(batch.streams) <= FEW else tell)(self._router, batch)
         self._allowance.use(batch.weight)
         if not self._allowance:
             self._reading_since = None

@@ -7,7 +7,7 @@ bring the same, types that are not known here.
 import logging
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.batch import Batch
@@ -40,6 +40,12 @@ class Incoming(NamedTuple):
     is_backfilled: bool = False
     is_merged: bool = False
     attachment: int = 0
+
+    @classmethod
+    def of(cls, batch: Batch, epoch: int, *, is_merged: bool = False) -> Self:
+        """Return what those of `batch` share."""
+        marks = batch.replayed, batch.backfilled, is_merged
+        return cls(batch.endpoint, epoch, batch.ts_received_ns, *marks, batch.attachment)
 
     @property
     def is_of_ledger(self) -> bool:

@@ -8,7 +8,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.registry import SnapshotServed
-from websocket_v6.actors.messages.router import MailboxDrained
+from websocket_v6.actors.messages.router import MailboxDrained, Notify
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.events import EVENT_BYTES, Event
@@ -24,10 +24,21 @@ class Taker:
     """One subscription's way into a mailbox, or to a client of a server.
 
     `pending` of its `sink` collects what a batch holds for it. That is its own, but all takers of one client share one:
-    what two of them take comes to the client once.
+    what two of them take comes to the client once. `numbers` is what it reads numbers as, None if it reads none.
     """
 
-    __slots__ = ("blocks", "component", "endpoint", "mailbox", "pending", "ready", "sink", "streams", "subscription_id")
+    __slots__ = (
+        "blocks",
+        "component",
+        "endpoint",
+        "mailbox",
+        "numbers",
+        "pending",
+        "ready",
+        "sink",
+        "streams",
+        "subscription_id",
+    )
 
     def __init__(
         self,
@@ -40,6 +51,7 @@ class Taker:
         self.subscription_id = subscription_id
         self.endpoint = endpoint
         self.mailbox = mailbox
+        self.numbers = mailbox.numbers if isinstance(mailbox, MailboxQueue) else None
         self.blocks = isinstance(mailbox, MailboxQueue) and mailbox.policy.kind == "block"
         self.component = component
         self.ready = Ready(subscription_id)
@@ -52,6 +64,10 @@ class Taker:
         """Whether its mailbox makes the sources wait."""
         return isinstance(self.mailbox, MailboxQueue) and self.mailbox.full
 
+    def view(self, event: Event) -> Event:
+        """Return a last value with such numbers as it is to have."""
+        return event if self.numbers is None else event.with_numbers(self.numbers)
+
     def call_when_drained(self, router: Ref) -> None:
         """Have the router told when there is room again after the mailbox was full."""
         if self.blocks and isinstance(self.mailbox, MailboxQueue):
@@ -61,12 +77,18 @@ class Taker:
 class Delivery:
     """Collects events by taker, and hands them over: one `put_many` and at most one wake for each mailbox."""
 
-    def __init__(self, flow: SourceFlow, is_idle: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        flow: SourceFlow,
+        is_idle: Callable[[], bool] = lambda: True,
+        later: Callable[[float, Mouth], object] = lambda _seconds, _mouth: None,
+    ) -> None:
         self.registry: Ref | None = None
         self.touched: list[Taker] = []  # takers with something pending; the router's plain loop appends here itself
         self.delivered = 0
         self._flow = flow
         self._is_idle = is_idle  # whether nothing lies in the router's inbox
+        self._call_later = later  # has a mouth go on in so many seconds
         self._later: list[Taker] = []  # of clients, with something pending
         self._put_off = 0  # how often that was not handed over
         self._size = 0  # bytes of messages that have come since it was
@@ -91,6 +113,11 @@ class Delivery:
         self.give(taker, snapshot)
         taker.streams.discard(stream)
         tell(self.registry, SnapshotServed(taker.subscription_id, stream))
+
+    def notify(self, message: Notify) -> None:
+        """Put news into a component's mailbox, behind all that was delivered to it."""
+        if message.mailbox.notify(message.event):
+            tell(message.component, Ready(message.subscription_id))
 
     def flush(self, *, at_once: bool = False) -> None:
         """Hand over what is pending, wake who sleeps, and note whose mailbox is full now.
@@ -130,4 +157,6 @@ class Delivery:
             if isinstance(way, Way):
                 rows.setdefault(way.mouth, []).append((way, events))
         for mouth, ones in rows.items():
-            mouth.deliver(ones)
+            wait = mouth.deliver(ones)
+            if wait is not None:
+                self._call_later(wait, mouth)

@@ -14,7 +14,14 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.router import Malformed
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import AnnouncementEvent, Event, MarketsEvent, OrderbookEvent, OverflowEvent
+from websocket_v6.protocol.events import (
+    AnnouncementEvent,
+    Event,
+    MarketsEvent,
+    OrderbookEvent,
+    OverflowEvent,
+    event_class,
+)
 from websocket_v6.protocol.exchange.wants import Want
 
 __all__ = ["Callback", "Calls", "Delivered", "Edge", "ErrorHandler"]
@@ -53,11 +60,12 @@ class Edge:
 
     `listed` returns the codes of a quote currency that are listed now; `excluded` are those that a pattern of this
     subscription does not stand for.
+
+    The router makes events with floats where all who take them read floats; `prepare` takes either.
     """
 
     __slots__ = (
         "_depth",
-        "_floats",
         "_no_body",
         "_router",
         "batch",
@@ -71,6 +79,7 @@ class Edge:
         "note",
         "on_markets",
         "on_overflow",
+        "ready",
         "subscription_id",
         "want",
     )
@@ -81,7 +90,6 @@ class Edge:
         want: Want,
         mailbox: MailboxQueue,
         *,
-        numbers: type = Decimal,
         calls: Callable[[], Calls | None] = lambda: None,
         is_pushed: bool = False,
         router: Callable[[], Ref | None] = lambda: None,
@@ -103,9 +111,11 @@ class Edge:
         self.batch = 1  # events to take out of the mailbox at once, for what is left of a burst
         self._router = router
         self._depth = 0 if want.depth == FULL_DEPTH else want.depth
-        self._floats = numbers is float
         self._no_body = want.type == "announcement" and not want.include_body
-        self.has_view = bool(self._depth or self._floats or self._no_body)  # it sees them otherwise than they are
+        cuts, reads_floats = bool(self._depth or self._no_body), mailbox.numbers is not Decimal
+        self.has_view = cuts or reads_floats  # it may see them otherwise than they are
+        # What events are made with that need no view all the same.
+        self.ready = None if cuts else event_class(want.type)._codecs[mailbox.numbers]
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -158,7 +168,7 @@ class Edge:
         if type(event) is OverflowEvent:  # the quickest way to ask
             return event
         try:
-            shown = self._view(event) if self.has_view else event
+            shown = self._view(event) if self.has_view and event._codec is not self.ready else event
             shown.load()
         except RemoteProtocolError as exc:
             tell(self._router(), Malformed(event.stream, str(exc), (event.received_at, id(event))))
@@ -179,4 +189,5 @@ class Edge:
             event = event.with_depth(self._depth)
         if self._no_body and isinstance(event, AnnouncementEvent):
             event = event.without_body()
-        return event.with_numbers(float) if self._floats else event
+        numbers = self.mailbox.numbers
+        return event if numbers is Decimal else event.with_numbers(numbers)

@@ -5,8 +5,6 @@ Every message that the process gets goes through here, so it is there in C as we
 
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.strays import SNAPSHOT
-from websocket_v6.protocol.events import Event, make_event
-from websocket_v6.protocol.events.make import MADE, Made
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.fast import Plain
 
@@ -27,9 +25,8 @@ class PlainPath:
     def deliver(self, batch: Batch, start: int, epoch: int) -> int:
         """Deliver the messages of `batch` from `start` on; return the index of the first that is not plain."""
         routes, touched = self._routes.by_stream, self._delivery.touched
-        index, delivered = _deliver(
-            batch.streams, batch.payloads, start, routes, MADE, batch.ts_received_ns, epoch, touched
-        )
+        rows = batch.streams, batch.payloads, start
+        index, delivered = _deliver(*rows, routes, batch.ts_received_ns, epoch, touched)
         self._delivery.delivered += delivered
         return index
 
@@ -39,7 +36,6 @@ def _in_python(
     payloads: list[bytes],
     start: int,
     routes: dict[Stream, Route],
-    made: dict[Stream, Made],  # noqa: ARG001 - which make_event looks into
     received_at: int,
     epoch: int,
     touched: list[Taker],
@@ -57,8 +53,8 @@ def _in_python(
             or (route.trades is not None and SNAPSHOT in payload)
         ):
             return index, delivered
-        event: Event = make_event(stream, payload, epoch, received_at)
-        route.last = event
+        cls, symbol, codec = route.kind  # as `make_event` does, without a call
+        event = route.last = cls(stream, symbol, received_at, epoch, payload, codec)
         if route.trades is not None:
             route.trades.append(event)
         takers = route.takers
@@ -71,5 +67,5 @@ def _in_python(
     return len(streams), delivered
 
 
-_members = (*map(vars(Route).__getitem__, ("is_plain", "trades", "last", "takers")), vars(Taker)["pending"])
+_members = (*map(vars(Route).__getitem__, ("is_plain", "kind", "trades", "last", "takers")), vars(Taker)["pending"])
 _deliver = _in_python if Plain is None else Plain(_members, SNAPSHOT).deliver

@@ -1,12 +1,14 @@
-"""One stream: who takes it and how, its last value, and what it waits for."""
+"""One stream: who takes it and how, what its events are made as, its last value, and what it waits for."""
 
 from collections import deque
+from decimal import Decimal
 
 from websocket_v6.actors.messages.router import AddRoutes
 from websocket_v6.protocol.delivery.closer import Closer
 from websocket_v6.protocol.delivery.hold import Hold
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, TradeEvent, make_event, weigh
+from websocket_v6.protocol.events import Event, TradeEvent, kind_of, make_event, weigh
+from websocket_v6.protocol.exchange.streams import Stream
 
 from .deliveries import Taker
 
@@ -29,6 +31,7 @@ class Route:
         "is_expecting",
         "is_plain",
         "is_stale",
+        "kind",
         "last",
         "live",
         "newcomers",
@@ -36,11 +39,13 @@ class Route:
         "opened_ns",
         "parent",
         "realtime",
+        "stream",
         "takers",
         "trades",
     )
 
-    def __init__(self, opened_ns: int) -> None:
+    def __init__(self, stream: Stream, opened_ns: int) -> None:
+        self.stream = stream
         self.last: Event | None = None
         self.live: dict[int, Taker] = {}  # everything
         self.realtime: dict[int, Taker] = {}  # everything but snapshots
@@ -49,6 +54,7 @@ class Route:
         self.newcomers: set[int] = set()  # takers that have had nothing yet
         self.parent: Route | None = None  # the wildcard whose takers take this too
         self.takers: tuple[Taker, ...] = ()  # the sinks of `live` and of the wildcard: the short way
+        self.kind = kind_of(stream)  # of the events that go the short way
         self.is_plain = False  # a message is simply the next one, for all `takers`
         self.is_stale = False  # takers have changed since `takers` was built
         self.is_expecting = False  # what comes before the next snapshot is too shallow to be a last value
@@ -91,6 +97,8 @@ class Route:
             if self.parent is not None:
                 takers.update(self.parent.live)
             self.takers = tuple(dict.fromkeys(taker.sink for taker in takers.values()))
+            numbers = {taker.numbers for taker in self.takers} - {None}
+            self.kind = kind_of(self.stream, float if numbers == {float} else Decimal)
             self.is_stale = False
         self.is_plain = not (
             self.last is None

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Credits, GetHealth, GetInheritance, Ref
-from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.registry import Marked, StreamsSeen
 from websocket_v6.actors.messages.router import (
     AccountAnswer,
@@ -26,6 +25,8 @@ from websocket_v6.actors.messages.router import (
     DropRoutes,
     Filled,
     GetLastValues,
+    GoOn,
+    HoldOver,
     MailboxDrained,
     Malformed,
     Notify,
@@ -71,6 +72,7 @@ from .closings import ENDPOINT, Closings, ClosingsDue
 from .deliveries import Delivery, Taker
 from .holds import Holds
 from .last_values import LastValues
+from .late_news import LateNews
 from .malformed import MalformedCount
 from .plain import PlainPath
 from .reconciling import Reconciling
@@ -100,12 +102,6 @@ class RouterHealth(NamedTuple):
     delays: tuple[DelayHealth, ...] = ()  # by endpoint
 
 
-class HoldOver(NamedTuple):
-    """No hold of this epoch is needed any more."""
-
-    epoch: int
-
-
 class Router(VisitedActor):
     """Delivers batches into mailboxes, and tells the registry all that sources say, in the order in which they say it.
 
@@ -124,7 +120,7 @@ class Router(VisitedActor):
         self._registry: Ref | None = None
         self._credits: dict[int, Credits] = {}  # by attachment
         self._flow = SourceFlow()
-        self._delivery = Delivery(self._flow, self.actor_inbox.empty)
+        self._delivery = Delivery(self._flow, self.actor_inbox.empty, lambda *when: self.after(when[0], GoOn(when[1])))
         self._closings = Closings(self._delivery, self.after, fill_patience=fill_patience, closers=left.closers)
         self._routes = Routes(self._delivery, left.trades, self._closings)
         self._holds = Holds(self._routes, self._delivery)
@@ -134,7 +130,7 @@ class Router(VisitedActor):
         self._malformed = MalformedCount()
         self._reconciling = Reconciling(self._delivery, self.actor_ref, supervisor, self.at, left.accounts)
         self._size = 0  # bytes of messages since last values were weighed
-        self._late_news: list[Convey] = []  # that wait for trades that are held
+        self._late_news = LateNews(self._delivery, self._routes.is_held, self._reconciling.is_held)
         self._delays, self._counts = Delays(), StreamCounts()
 
     def on_receive(self, message: object) -> object:
@@ -171,7 +167,7 @@ class Router(VisitedActor):
                 self.after(message.patience + SETTLE, HoldOver(message.epoch))
             case Filled():
                 self._holds.filled(message)
-                self._convey_late()
+                self._late_news.convey()
             case CandlesFetched():
                 self._closings.fetched(message)
             case ClosingsDue():
@@ -180,24 +176,23 @@ class Router(VisitedActor):
                 self._closings.ask(way)
             case HoldOver(epoch):
                 self._holds.over(epoch)
-                self._convey_late()
-            case Convey():
-                self._convey(message)
-            case Notify(subscription_id, mailbox, component, event):
-                if mailbox.notify(event):
-                    tell(component, Ready(subscription_id))
+                self._late_news.convey()
+            case Convey() | Notify():
+                self._late_news.tell(message) if isinstance(message, Convey) else self._delivery.notify(message)
             case CountStreams():
                 return self._counts.ask(time.time_ns())
             case GetLastValues():
                 return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case Beat(reply_to):
                 tell(reply_to, Beaten())
+            case GoOn(mouth):
+                mouth.go_on()
             case UseBackfill(backfill):
                 self._holds.use(backfill)
                 self._closings.use(backfill)
             case Missed() | Fenced() | AccountAnswer() | ReconcileDue() | UseReconciler():
                 self._reconciling.heed(message)
-                self._convey_late()
+                self._late_news.convey()
             case UseRegistry(registry):
                 self._registry = self._delivery.registry = self._reconciling.registry = registry
             case GetInheritance():
@@ -216,8 +211,8 @@ class Router(VisitedActor):
         tell(self._supervisor, Failed("router", self.actor_ref, error, self.inheritance()))
 
     def inheritance(self) -> RouterInheritance:
-        left = self._closings.closers, self._reconciling.accounts
-        return RouterInheritance(self._routes.trades(), self._flow.whole_ns(), *left)
+        trades, accounts = self._routes.trades(), self._reconciling.accounts
+        return RouterInheritance(trades, self._flow.whole_ns(), self._closings.closers, accounts)
 
     # --- the way of a batch
 
@@ -238,7 +233,7 @@ class Router(VisitedActor):
         if not self._careful.merges(batch.endpoint):
             self._deliver(batch, epoch)
         elif not self._careful.hold(batch):
-            self._careful.merged(batch, _incoming(batch, epoch, is_merged=True))
+            self._careful.merged(batch, Incoming.of(batch, epoch, is_merged=True))
             self._received += len(batch.streams)
         self._finish(batch.endpoint, attachment)
         if self._size > LAST_VALUES_BYTES // 2:
@@ -260,7 +255,7 @@ class Router(VisitedActor):
                 index = self._plain.deliver(batch, index, epoch)
                 if index == size:
                     break
-            incoming = incoming or _incoming(batch, epoch)
+            incoming = incoming or Incoming.of(batch, epoch)
             self._careful.message(batch.streams[index], batch.payloads[index], incoming)
             index += 1
         self._received += size
@@ -331,7 +326,7 @@ class Router(VisitedActor):
         if endpoint is None or epoch is None:
             return
         for batch in self._careful.join(endpoint, attachment):
-            self._careful.merged(batch, _incoming(batch, epoch, is_merged=True))
+            self._careful.merged(batch, Incoming.of(batch, epoch, is_merged=True))
             self._received += len(batch.streams)
         self._finish(endpoint, attachment)
 
@@ -381,20 +376,6 @@ class Router(VisitedActor):
         for attachment, count in granted.items():
             self._grant(attachment, count)
 
-    def _convey(self, message: Convey) -> None:
-        """Tell a client something, behind its data. An answer says that all from before has come: held trades, too."""
-        if message.is_answer and (self._routes.is_held(message.way) or self._reconciling.is_held(message.way)):
-            self._late_news.append(message)
-        else:
-            self._delivery.send()
-            message.way.mouth.convey(message.way, message.news)
-
-    def _convey_late(self) -> None:
-        self._delivery.flush()
-        late, self._late_news = self._late_news, []
-        for message in late:
-            self._convey(message)
-
     def _retire(self, streams: tuple[Stream, ...]) -> None:
         self._routes.retire(streams)
         for stream in streams:
@@ -414,9 +395,3 @@ class Router(VisitedActor):
             mailboxes=len(self._routes.mailboxes),
             delays=self._delays.health(),
         )
-
-
-def _incoming(batch: Batch, epoch: int, *, is_merged: bool = False) -> Incoming:
-    return Incoming(
-        batch.endpoint, epoch, batch.ts_received_ns, batch.replayed, batch.backfilled, is_merged, batch.attachment
-    )

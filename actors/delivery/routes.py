@@ -82,9 +82,9 @@ class Routes:
             return
         if message.replay and route.last is not None:
             if not message.realtime:
-                self._delivery.serve_once(taker, stream, as_snapshot(route.last))
+                self._delivery.serve_once(taker, stream, as_snapshot(taker.view(route.last)))
                 return
-            self._delivery.give(taker, as_snapshot(route.last))
+            self._delivery.give(taker, as_snapshot(taker.view(route.last)))
         taker.streams.add(stream)
         if route.hold is not None:
             route.hold.join(taker.sink.subscription_id)
@@ -93,7 +93,7 @@ class Routes:
             self._refresh_children(stream, route)
 
     def _open(self, stream: Stream, now_ns: int) -> Route:
-        route = self._keep(stream, Route(now_ns))
+        route = self._keep(Route(stream, now_ns))
         type_, code = split(stream)
         if type_ == "trade" and self.remembers_trades:
             route.trades = self._trades.pop(stream, None) or deque(maxlen=REMEMBERED_TRADES)
@@ -109,14 +109,14 @@ class Routes:
         if route is None and (parent := self._wildcards.get(wildcard(stream))) is not None:
             if len(self._found) >= WILDCARD_CODES:
                 self._retire_found()
-            route = self._found[stream] = self._keep(stream, Route(now_ns))
+            route = self._found[stream] = self._keep(Route(stream, now_ns))
             route.parent = parent
             route.refresh()
         return route
 
-    def _keep(self, stream: Stream, route: Route) -> Route:
-        self.by_stream[stream] = route
-        self._by_code.setdefault(split(stream)[1], {})[stream] = route
+    def _keep(self, route: Route) -> Route:
+        self.by_stream[route.stream] = route
+        self._by_code.setdefault(split(route.stream)[1], {})[route.stream] = route
         return route
 
     def _delete(self, stream: Stream) -> None:

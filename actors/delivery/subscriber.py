@@ -6,13 +6,12 @@ What a subscription is, and the last step of an event before user code, is `Edge
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from typing import Any, ClassVar, TypeAlias, TypeVar, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar, cast
 
 import msgspec
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.component import (
     ConnectionChanged,
     EngineFailed,
@@ -24,12 +23,12 @@ from websocket_v6.actors.messages.component import (
 )
 from websocket_v6.protocol.delivery.stores import NEVER
 from websocket_v6.protocol.errors import ClosedError, LocalProtocolError, MailboxFullError, WebSocketV6Error
-from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, Event, MarketsEvent, OverflowEvent
-from websocket_v6.protocol.events.base import call_with_each
+from websocket_v6.protocol.events import ConnectionEvent, ConnectionState, MarketsEvent, OverflowEvent
 from websocket_v6.protocol.telling import Tellings, Told
 
 from .commands import Attach, Detach, Leave, MarketsFound, OnConnection, OnMarkets, OnOverflow, Overflowed
-from .edge import Callback, Calls, Delivered, Edge
+from .edge import Calls, Delivered, Edge
+from .handing_out import Work, hand_out
 from .market_news import MarketNews
 from .performing import Perform, perform
 from .standing import Standing
@@ -44,9 +43,6 @@ AGAIN = 0.1  # seconds until a mailbox is looked at again after a bug
 QUICK = 100e-6  # seconds for an event at most
 NOT_AWAITED = "nobody awaits what a callback returns here: use websocket_v6.aio for that, or a plain function"
 GAP_OVER = ("open", "backfilled", "reconciled")  # states in which the end of a gap is known
-
-T = TypeVar("T")
-Work: TypeAlias = Generator[Awaitable[Any], None, T]  # calls user code; yields what that returned to be awaited
 
 
 class Subscriber(Actor):
@@ -177,7 +173,7 @@ class Subscriber(Actor):
                 continue
             events = cast(Sequence[Delivered], taken)
             edge.note_lag(events[-1])
-            is_awaited = yield from self._hand_out(edge, events, callback)
+            is_awaited = yield from hand_out(edge, events, callback, self._raised, self.lets_through)
             if is_awaited is None:
                 return False
             left -= len(events)
@@ -186,42 +182,6 @@ class Subscriber(Actor):
             limit = min(BATCH, limit * 2) if now - before < QUICK * len(events) and not is_awaited else 1
         edge.batch = limit  # the others have their turn, then it goes on
         return True
-
-    def _hand_out(self, edge: Edge, events: Sequence[Delivered], callback: Callback) -> Work[bool | None]:
-        """Call `callback` with each of `events`; return whether one was awaited, None if the mailbox was closed."""
-        mailbox, index, is_awaited = edge.mailbox, -1, False
-        while (index := index + 1) < len(events):
-            shown: Delivered | None = None
-            result: object = None
-            error: BaseException | None = None
-            if call_with_each is not None and not edge.has_view:
-                index, result, error = call_with_each(events, index, mailbox, callback)
-                if index == len(events):
-                    break
-            if result is None and error is None:
-                if mailbox.is_closed:
-                    _not_delivered(mailbox, events[index:])
-                    return None
-                # Each just before its call: what the callback reads is then known when the next one is decoded.
-                shown = edge.prepare(events[index])
-                if shown is None:
-                    continue
-            try:
-                if error is not None:
-                    raise error
-                if shown is not None:
-                    result = callback(shown)
-                if result is not None and isinstance(result, Awaitable):
-                    is_awaited = True
-                    yield result
-            except self.lets_through:
-                _not_delivered(mailbox, events[index + 1 :])
-                raise
-            # A component's code may raise anything, SystemExit too, which would stop every actor of the process.
-            except BaseException as exc:  # noqa: BLE001
-                error = None  # it refers to this frame by now
-                yield from self._raised(edge, exc)
-        return is_awaited
 
     def _budget(self) -> tuple[int, float]:
         """Return how many events one mailbox may hand out before the others have their turn, and until when."""
@@ -419,7 +379,3 @@ def _awaited(result: object) -> Work[None]:
     """Have `result` awaited if it can be."""
     if isinstance(result, Awaitable):
         yield result
-
-
-def _not_delivered(mailbox: MailboxQueue, events: Sequence[Delivered]) -> None:
-    mailbox.not_delivered(sum(isinstance(one, Event) for one in events))

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from websocket_v6.actors.mailbox import MailboxQueue
-from websocket_v6.actors.ways import Way
+from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.books import Accounts
 from websocket_v6.protocol.delivery.closer import Closer
 from websocket_v6.protocol.delivery.steps import Answer
@@ -35,6 +35,8 @@ __all__ = [
     "DropRoutes",
     "Filled",
     "GetLastValues",
+    "GoOn",
+    "HoldOver",
     "MailboxDrained",
     "Malformed",
     "Notify",
@@ -92,6 +94,18 @@ class Notify(NamedTuple):
     mailbox: MailboxQueue
     component: Ref | None
     event: MarketsEvent
+
+
+class HoldOver(NamedTuple):
+    """No hold of this epoch is needed any more."""
+
+    epoch: int
+
+
+class GoOn(NamedTuple):
+    """What had to wait in this mouth (live) waits no longer."""
+
+    mouth: Mouth
 
 
 class AwaitReach(NamedTuple):

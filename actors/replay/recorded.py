@@ -25,7 +25,7 @@ class Recorded(Incoming):
         return as_snapshot(event) if self.is_replayed else event
 
     @classmethod
-    def of(cls, rows: Rows, stream: Stream) -> "Recorded":
+    def of_rows(cls, rows: Rows, stream: Stream) -> "Recorded":
         """Return what the messages of `rows` share, with the endpoint of `stream`."""
         marks = (bool(rows.marks & mark) for mark in (REPLAYED, BACKFILLED, RUNS_ON))
         return cls(endpoint_of(split(stream)[0]), rows.epoch, rows.received_ns, *marks)

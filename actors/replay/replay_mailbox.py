@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 
 from websocket_v6.actors.mailbox import LONGEST_WAIT, MailboxQueue
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.stores import NEVER, NOW
-from websocket_v6.protocol.events import Event, MarketsEvent, OverflowEvent
+from websocket_v6.protocol.events import Event, MarketsEvent, Number, OverflowEvent
 
 from .stage import Stage, reader
 
@@ -23,8 +24,8 @@ class ReplayMailbox(MailboxQueue):
     record: so a policy drops what it would for a component that is never late. Whoever pulls says where it is.
     """
 
-    def __init__(self, policy: Mailbox, stage: Stage, *, is_pushed: bool) -> None:
-        super().__init__(policy, stage.now)
+    def __init__(self, policy: Mailbox, stage: Stage, *, is_pushed: bool, numbers: Number = Decimal) -> None:
+        super().__init__(policy, stage.now, numbers=numbers)
         self.is_pushed = is_pushed
         self.room = _room(policy)
         self._stage = stage
@@ -50,7 +51,7 @@ class ReplayMailbox(MailboxQueue):
         """Have whoever waits look again: the clock has moved."""
         with self._lock:
             self._sleeps_until = NOW
-            self._changed.notify_all()
+            self._wake()
 
     # --- as of any mailbox, but by the recording's time
 
@@ -95,7 +96,7 @@ class ReplayMailbox(MailboxQueue):
                 raise TimeoutError(f"no event within {timeout:g} s")
             with self._lock:
                 if not self._failures and self._sleeps_until != NOW:
-                    self._changed.wait(min(self._wakes_at(), deadline, now + LONGEST_WAIT) - now)
+                    self._wait(min(self._wakes_at(), deadline, now + LONGEST_WAIT) - now)
 
     def _wakes_at(self) -> float:
         due = self._sleeps_until

@@ -225,7 +225,7 @@ class ReplayRouter(Router):
         elif isinstance(value, Rows):
             self._note(value)
             for stream, payload in zip(value.streams, value.payloads, strict=True):
-                self._careful.message(stream, payload, Recorded.of(value, stream))
+                self._careful.message(stream, payload, Recorded.of_rows(value, stream))
             self._careful.seen.clear()
             self._ways.clear()  # what has begun is plain from now on
             self._hand_over(value.payloads)

@@ -11,7 +11,7 @@ from websocket_v6.protocol.server.list_answer import list_answer
 from websocket_v6.protocol.server.words import Missing, Reached, Reconciled, Refused, State, encode
 from websocket_v6.protocol.websocket.outgoing import BINARY, TEXT, frame
 
-__all__ = ["news_frame"]
+__all__ = ["answer_text", "news_frame"]
 
 STATES = ("connecting", "open", "lost", "refused", "closed")  # that are told: a guest sees to its own backfill
 
@@ -31,7 +31,7 @@ def news_frame(way: Way, news: object, *, backfills: bool) -> bytes | None:
         case Outcome():
             return frame(BINARY, encode(_reconciled(news)))
         case SubscriptionList():
-            return frame(TEXT, _as_text(news))
+            return frame(TEXT, answer_text(news))
         case _:
             return None
 
@@ -64,7 +64,7 @@ def _reconciled(outcome: Outcome) -> Reconciled:
     )
 
 
-def _as_text(answer: SubscriptionList) -> bytes:
+def answer_text(answer: SubscriptionList) -> bytes:
     """Return the exchange's answer in its own words."""
     shown: list[dict[str, object]] = []
     for one in answer.subscriptions:

@@ -207,21 +207,33 @@ taken_exception(void)
 #endif
 }
 
+static int
+is_made_with(Loader *self, PyObject *event, PyObject *ready)
+{
+    PyObject *codec = member(self->codec, event);
+    if (codec == NULL) {
+        return -1;
+    }
+    Py_DECREF(codec);
+    return codec == ready;
+}
+
 PyDoc_STRVAR(loader_call_doc,
-"call(events, start, mailbox, callback, /)\n--\n\n"
+"call(events, start, mailbox, callback, ready, /)\n--\n\n"
 "Load events and call `callback` with each, from `start` on. Return `(index, None, None)` of the first that `load` does\n"
 "not load, or before which the mailbox was closed; the length if there is none. But `(index, result, None)` if the\n"
-"callback returned something, and `(index, None, exception)` if it raised, for that event.");
+"callback returned something, and `(index, None, exception)` if it raised, for that event. With a codec as `ready`, an\n"
+"event that was made with another is not loaded.");
 
 static PyObject *
 loader_call(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
     Loader *const self = (Loader *)op;
-    if (nargs != 4 || !PyList_CheckExact(args[0])) {
-        PyErr_SetString(PyExc_TypeError, "call(list, int, mailbox, callback)");
+    if (nargs != 5 || !PyList_CheckExact(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "call(list, int, mailbox, callback, ready)");
         return NULL;
     }
-    PyObject *const events = args[0], *const mailbox = args[2], *const callback = args[3];
+    PyObject *const events = args[0], *const mailbox = args[2], *const callback = args[3], *const ready = args[4];
     Py_ssize_t index = PyLong_AsSsize_t(args[1]);
     if (index == -1 && PyErr_Occurred()) {
         return NULL;
@@ -236,8 +248,13 @@ loader_call(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
             return NULL;
         }
         PyObject *event = Py_NewRef(PyList_GET_ITEM(events, index));
-        const int is_loaded =
-            is_over || !PyObject_TypeCheck(event, PyDescr_TYPE(self->values)) ? 0 : load_one(self, event);
+        int is_loaded = !is_over && PyObject_TypeCheck(event, PyDescr_TYPE(self->values));
+        if (is_loaded && ready != Py_None) {
+            is_loaded = is_made_with(self, event, ready);
+        }
+        if (is_loaded > 0) {
+            is_loaded = load_one(self, event);
+        }
         if (is_loaded <= 0) {
             Py_DECREF(event);
             if (is_loaded < 0) {

@@ -4,7 +4,7 @@
 
 typedef struct {
     PyObject_HEAD
-    PyObject *is_plain, *trades, *last, *takers;  /* members of a route */
+    PyObject *is_plain, *kind, *trades, *last, *takers;  /* members of a route */
     PyObject *pending;                            /* of a taker */
     PyObject *snapshot;                           /* what a snapshot's message holds */
     PyObject *append;                             /* a name */
@@ -55,7 +55,7 @@ is_plain(Plain *self, PyObject *route, PyObject *trades, PyObject *payload)
 }
 
 typedef struct {
-    PyObject *routes, *made, *received_at, *epoch, *touched;
+    PyObject *routes, *received_at, *epoch, *touched;
     Py_ssize_t delivered;
 } Delivering;
 
@@ -64,14 +64,12 @@ static int
 deliver_one(Plain *self, PyObject *stream, PyObject *payload, Delivering *to)
 {
     PyObject *const route = PyDict_GetItemWithError(to->routes, stream);
-    PyObject *const made = route == NULL ? NULL : PyDict_GetItemWithError(to->made, stream);
-    if (made == NULL || !PyTuple_CheckExact(made) || PyTuple_GET_SIZE(made) != 3) {
+    if (route == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
     int answer = -1;
-    PyObject *event = NULL, *takers = NULL;
+    PyObject *kind = NULL, *event = NULL, *takers = NULL;
     Py_INCREF(route);
-    Py_INCREF(made);
     PyObject *trades = member(self->trades, route);
     if (trades == NULL) {
         goto done;
@@ -81,9 +79,17 @@ deliver_one(Plain *self, PyObject *stream, PyObject *payload, Delivering *to)
         goto done;
     }
     answer = -1;
-    PyObject *const fields[6] = {stream,      PyTuple_GET_ITEM(made, 1), to->received_at,
-                                 to->epoch,   payload,                   PyTuple_GET_ITEM(made, 2)};
-    event = PyObject_Vectorcall(PyTuple_GET_ITEM(made, 0), fields, 6, NULL);
+    kind = member(self->kind, route);
+    if (kind == NULL) {
+        goto done;
+    }
+    if (!PyTuple_CheckExact(kind) || PyTuple_GET_SIZE(kind) != 3) {
+        PyErr_SetString(PyExc_TypeError, "the kind of a route's events is no class, symbol and codec");
+        goto done;
+    }
+    PyObject *const fields[6] = {stream,    PyTuple_GET_ITEM(kind, 1), to->received_at,
+                                 to->epoch, payload,                   PyTuple_GET_ITEM(kind, 2)};
+    event = PyObject_Vectorcall(PyTuple_GET_ITEM(kind, 0), fields, 6, NULL);
     if (event == NULL || set_member(self->last, route, event) < 0) {
         goto done;
     }
@@ -108,7 +114,7 @@ deliver_one(Plain *self, PyObject *stream, PyObject *payload, Delivering *to)
     }
 done:
     Py_DECREF(route);
-    Py_DECREF(made);
+    Py_XDECREF(kind);
     Py_XDECREF(trades);
     Py_XDECREF(event);
     Py_XDECREF(takers);
@@ -116,18 +122,17 @@ done:
 }
 
 PyDoc_STRVAR(plain_deliver_doc,
-"deliver(streams, payloads, start, routes, made, received_at, epoch, touched, /)\n--\n\n"
+"deliver(streams, payloads, start, routes, received_at, epoch, touched, /)\n--\n\n"
 "Make the events of a batch from `start` on and put them into what their takers are to get, up to the first that is not\n"
-"plain: without a route, or one of a route that is not. Return its index and how often one was given to a taker.\n"
-"`made` says how the events of a stream are made: class, symbol, codec.");
+"plain: without a route, or one of a route that is not. Return its index and how often one was given to a taker.");
 
 static PyObject *
 plain_deliver(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
     Plain *const self = (Plain *)op;
-    if (nargs != 8 || !PyList_CheckExact(args[0]) || !PyList_CheckExact(args[1]) || !PyDict_CheckExact(args[3]) ||
-        !PyDict_CheckExact(args[4]) || !PyList_CheckExact(args[7])) {
-        PyErr_SetString(PyExc_TypeError, "deliver(list, list, int, dict, dict, int, int, list)");
+    if (nargs != 7 || !PyList_CheckExact(args[0]) || !PyList_CheckExact(args[1]) || !PyDict_CheckExact(args[3]) ||
+        !PyList_CheckExact(args[6])) {
+        PyErr_SetString(PyExc_TypeError, "deliver(list, list, int, dict, int, int, list)");
         return NULL;
     }
     Py_ssize_t index = PyLong_AsSsize_t(args[2]);
@@ -138,7 +143,7 @@ plain_deliver(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
         PyErr_SetString(PyExc_ValueError, "start is below 0");
         return NULL;
     }
-    Delivering to = {args[3], args[4], args[5], args[6], args[7], 0};
+    Delivering to = {args[3], args[4], args[5], args[6], 0};
     /* The sizes are asked for each time: what runs here may be Python, in the end. */
     for (; index < PyList_GET_SIZE(args[0]) && index < PyList_GET_SIZE(args[1]); index++) {
         PyObject *stream = Py_NewRef(PyList_GET_ITEM(args[0], index));
@@ -159,15 +164,16 @@ plain_deliver(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 static PyObject *
 plain_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    PyObject *given[6];
+    PyObject *given[7];
     if (kwargs != NULL && PyDict_GET_SIZE(kwargs) != 0) {
         PyErr_SetString(PyExc_TypeError, "Plain takes no keyword arguments");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "(OOOOO)S:Plain", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5])) {
+    if (!PyArg_ParseTuple(args, "(OOOOOO)S:Plain", &given[0], &given[1], &given[2], &given[3], &given[4], &given[5],
+                          &given[6])) {
         return NULL;
     }
-    for (int index = 0; index < 5; index++) {
+    for (int index = 0; index < 6; index++) {
         if (!is_member(given[index])) {
             PyErr_SetString(PyExc_TypeError, "Plain takes the members of a route's and a taker's class first");
             return NULL;
@@ -178,11 +184,12 @@ plain_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->is_plain = Py_NewRef(given[0]);
-    self->trades = Py_NewRef(given[1]);
-    self->last = Py_NewRef(given[2]);
-    self->takers = Py_NewRef(given[3]);
-    self->pending = Py_NewRef(given[4]);
-    self->snapshot = Py_NewRef(given[5]);
+    self->kind = Py_NewRef(given[1]);
+    self->trades = Py_NewRef(given[2]);
+    self->last = Py_NewRef(given[3]);
+    self->takers = Py_NewRef(given[4]);
+    self->pending = Py_NewRef(given[5]);
+    self->snapshot = Py_NewRef(given[6]);
     self->append = PyUnicode_InternFromString("append");
     if (self->append == NULL) {
         Py_DECREF(self);
@@ -197,6 +204,7 @@ plain_traverse(PyObject *op, visitproc visit, void *arg)
     Plain *const self = (Plain *)op;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->is_plain);
+    Py_VISIT(self->kind);
     Py_VISIT(self->trades);
     Py_VISIT(self->last);
     Py_VISIT(self->takers);
@@ -211,6 +219,7 @@ plain_dealloc(PyObject *op)
     PyTypeObject *const type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     Py_XDECREF(self->is_plain);
+    Py_XDECREF(self->kind);
     Py_XDECREF(self->trades);
     Py_XDECREF(self->last);
     Py_XDECREF(self->takers);
@@ -228,8 +237,8 @@ static PyMethodDef plain_methods[] = {
 
 PyDoc_STRVAR(plain_doc,
 "Plain(members, snapshot, /)\n--\n\n"
-"The router's loop over plain messages. `members` are those of a route's class: is_plain, trades, last and takers; and\n"
-"of a taker's: pending. A message of trades that holds `snapshot` is not plain.");
+"The router's loop over plain messages. `members` are those of a route's class: is_plain, kind, trades, last and takers;\n"
+"and of a taker's: pending. A message of trades that holds `snapshot` is not plain.");
 
 static PyType_Slot plain_slots[] = {
     {Py_tp_doc, (void *)plain_doc},

@@ -6,10 +6,11 @@ full names, whatever the format on the wire.
 """
 
 from .account import MyAsset, MyAssetEvent, MyOrderEvent
-from .base import EVENT_BYTES, Event, weigh
+from .base import EVENT_BYTES, Event, payloads_as_they_came, weigh
 from .decode import decode
+from .fields import Number
 from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSignalEvent
-from .make import event_class, make_event
+from .make import event_class, kind_of, make_event
 from .market import CandleEvent, TickerEvent, TradeEvent
 from .orderbook import OrderbookEvent, OrderbookUnit
 from .stream import ConnectionEvent, ConnectionState, Markets, MarketsEvent, OverflowEvent, Unrecovered
@@ -29,6 +30,7 @@ __all__ = [
     "MyAsset",
     "MyAssetEvent",
     "MyOrderEvent",
+    "Number",
     "OrderbookEvent",
     "OrderbookUnit",
     "OverflowEvent",
@@ -37,6 +39,8 @@ __all__ = [
     "Unrecovered",
     "decode",
     "event_class",
+    "kind_of",
     "make_event",
+    "payloads_as_they_came",
     "weigh",
 ]

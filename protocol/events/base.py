@@ -11,6 +11,7 @@ again and again. So none may ever be part of a cycle, and there is nothing in on
 import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import msgspec
@@ -21,13 +22,15 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..fast import Loader
 from .codec import DEFAULT_HEAD, HEAD, MALFORMED, SIMPLE_HEAD, Codec
 from .fields import Field, Number, integer, text
+from .levels import OrderbookUnit
 from .plain import LARGE, SMALL, PlainDecimal, raw, spelled
 
-__all__ = ["COMMON", "EVENT_BYTES", "Event", "MarketEvent", "call_with_each", "weigh"]
+__all__ = ["COMMON", "EVENT_BYTES", "Event", "MarketEvent", "call_with_each", "payloads_as_they_came", "weigh"]
 
 _as_tuple = msgspec.structs.astuple
 _set = msgspec.structs.force_setattr  # for what is found out later: a user cannot change an event
 _copy: Any = msgspec.Struct.__copy__  # type: ignore[attr-defined]  # its stubs lack it; copy.copy is much slower
+_fixed_of, _payload_of = attrgetter("_fixed"), attrgetter("_payload")
 _OWN = slice(4, 7)  # of an event's fields: _payload, _codec, _fixed
 
 # What every event has. A class names it as its `__match_args__` for type checkers, which cannot see the rest.
@@ -287,6 +290,11 @@ class MarketEvent(Event, frozen=True, gc=False, eq=False):
         return self.symbol
 
 
+def payloads_as_they_came(events: Sequence[Event]) -> list[bytes] | None:
+    """Return the messages of events, None if any is a last value, was fetched, or goes on as something else."""
+    return None if any(map(_fixed_of, events)) else list(map(_payload_of, events))
+
+
 def weigh(events: Sequence[Event]) -> int:
     """Return how many bytes of memory these events hold, about."""
     # Paid for each message that waits: a comprehension is half the price of asking each for its size.
@@ -297,8 +305,12 @@ def _shown(value: object) -> str:
     return str(value) if isinstance(value, Decimal) else repr(value)
 
 
+def _unchanged(value: Any) -> Any:
+    return value
+
+
 _CONVERSIONS: dict[type, Callable[[Any], Any]] = {
-    Decimal: lambda value: value,
+    Decimal: _unchanged,
     float: lambda value: float(value) if isinstance(value, Decimal) else value,
     str: lambda value: spelled(value) if isinstance(value, Decimal | float) else value,
 }
@@ -317,6 +329,8 @@ def _converted(value: Any, convert: Callable[[Any], Any]) -> Any:
     if type(value) in _SINGLE:
         return convert(value)
     if isinstance(value, tuple | list):
+        if convert is _unchanged and value and type(value[0]) is OrderbookUnit:  # many, which are flat
+            return tuple(map(msgspec.structs.asdict, value))
         return tuple(_converted(item, convert) for item in value)
     if isinstance(value, Mapping):
         return {name: _converted(item, convert) for name, item in value.items()}

@@ -1,4 +1,4 @@
-"""From a message's stream to the class of its event."""
+"""From a message's stream to the class of its event, and to what else all events of the stream share."""
 
 from decimal import Decimal
 
@@ -8,11 +8,12 @@ from websocket_v6.protocol.limits import LEARNED_STREAMS
 from .account import MyAssetEvent, MyOrderEvent
 from .base import Event
 from .codec import Codec
+from .fields import Number
 from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSignalEvent
 from .market import CandleEvent, TickerEvent, TradeEvent
 from .orderbook import OrderbookEvent
 
-__all__ = ["MADE", "Made", "event_class", "make_event"]
+__all__ = ["Kind", "event_class", "kind_of", "make_event"]
 
 _CLASSES: dict[str, type[Event]] = {
     "ticker": TickerEvent,
@@ -25,9 +26,9 @@ _CLASSES: dict[str, type[Event]] = {
     "indicator_signal": IndicatorSignalEvent,
 }
 
-# How the events of a stream are made: their class, symbol and codec.
-Made = tuple[type[Event], str, Codec]
-MADE: dict[Stream, Made] = {}
+# What the events of a stream have in common: class, symbol, codec. A plain tuple, which is unpacked at once.
+Kind = tuple[type[Event], str, Codec]
+_kinds: dict[Stream, Kind] = {}
 
 
 def event_class(type_: str) -> type[Event]:
@@ -37,17 +38,17 @@ def event_class(type_: str) -> type[Event]:
 
 def make_event(stream: Stream, payload: bytes, epoch: int, received_at: int) -> Event:
     """Wrap one message of `stream`; nothing of it is looked at before a field is read or `load` called."""
-    made = MADE.get(stream)
-    if made is None:
-        made = _learn(stream)
-    cls, symbol, codec = made
+    kind = _kinds.get(stream)
+    if kind is None:
+        if len(_kinds) >= LEARNED_STREAMS:
+            _kinds.clear()
+        kind = _kinds[stream] = kind_of(stream)
+    cls, symbol, codec = kind
     return cls(stream, symbol, received_at, epoch, payload, codec)
 
 
-def _learn(stream: Stream) -> Made:
+def kind_of(stream: Stream, numbers: Number = Decimal) -> Kind:
+    """Return the kind of the stream's events whose numbers are `Decimal`, or `float`."""
     type_, symbol = split(stream)
-    if len(MADE) >= LEARNED_STREAMS:
-        MADE.clear()
     cls = event_class(type_)
-    made = MADE[stream] = cls, symbol, cls._codecs[Decimal]
-    return made
+    return cls, symbol, cls._codecs[numbers]

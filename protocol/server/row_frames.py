@@ -9,7 +9,7 @@ from websocket_v6.protocol.websocket.outgoing import BINARY, frame
 from .rewriting import REALTIME, SNAPSHOT
 from .words import encode_rows
 
-__all__ = ["RowFrames"]
+__all__ = ["RowFrames", "payload_of"]
 
 SAME_NS = 1_000_000  # what was read within this time of each other counts as read at once
 MOST_BYTES = 1024 * 1024  # of payloads in one frame, unless a single message has more
@@ -27,7 +27,7 @@ class RowFrames:
             (event,) = events
             made = self._made.get(id(event))
             if made is None:
-                made = self._made[id(event)] = frame(BINARY, _pack(event, [event.stream], [_payload(event)]))
+                made = self._made[id(event)] = frame(BINARY, _pack(event, [event.stream], [payload_of(event)]))
             return made
         key = tuple(map(id, events))
         frames = self._made.get(key)
@@ -43,7 +43,7 @@ def _rows(events: list[Event]) -> Iterator[bytes]:
     payloads: list[bytes] = []
     size = 0
     for event in events:
-        payload = _payload(event)
+        payload = payload_of(event)
         has_room = len(streams) < DOOR_ROWS and size + len(payload) <= MOST_BYTES
         if streams and not (has_room and _go_together(first, event)):
             yield _pack(last, streams, payloads)
@@ -55,7 +55,8 @@ def _rows(events: list[Event]) -> Iterator[bytes]:
     yield _pack(last, streams, payloads)
 
 
-def _payload(event: Event) -> bytes:
+def payload_of(event: Event) -> bytes:
+    """Return the message as it goes on: what came as a snapshot of a further source, of a stream that runs, is none."""
     payload = event.payload
     return payload.replace(SNAPSHOT, REALTIME) if event.runs_on else payload
 

@@ -18,8 +18,8 @@ from bench.hot_path import HotPath
 from bench.messages import make_messages
 from tests.protocol.learning import forget_all
 from websocket_v6.actors import mailbox
-from websocket_v6.actors.delivery import subscriber
-from websocket_v6.protocol.events import Event, TickerEvent, codec, make
+from websocket_v6.actors.delivery import handing_out, subscriber
+from websocket_v6.protocol.events import Event, TickerEvent, codec
 from websocket_v6.protocol.fast import IMPLEMENTATION
 
 # For each message, from the bytes of a socket read to the end of the callback: calls of functions of Python, and calls
@@ -128,7 +128,7 @@ def checking_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         load(self)
 
     monkeypatch.setattr(Event, "load", load_again)
-    monkeypatch.setattr(subscriber, "call_with_each", None)  # which would not call it
+    monkeypatch.setattr(handing_out, "call_with_each", None)  # which would not call it
 
 
 @pytest.mark.parametrize("regression", [learning_nothing, taking_one_at_a_time, checking_twice])
@@ -144,7 +144,7 @@ def test_the_guard_sees_events_that_are_followed(path: HotPath, monkeypatch: pyt
     class Followed(TickerEvent, frozen=True, gc=True, eq=False):
         pass
 
-    for stream, (_, symbol, numbers) in list(make.MADE.items()):
-        monkeypatch.setitem(make.MADE, stream, (Followed, symbol, numbers))
+    for _, route in path._router._routes:
+        monkeypatch.setattr(route, "kind", (Followed, *route.kind[1:]))
     with pytest.raises(AssertionError):
         assert_light(path)

@@ -1,5 +1,6 @@
 """A host that is made up: two processes, a program, a page, a connection that waits, a part that failed."""
 
+from websocket_v6.actors.messages.fleet import FleetHealth
 from websocket_v6.health import (
     ClientHealth,
     ConnectionHealth,
@@ -47,4 +48,5 @@ HEALTH = Health(
     cut_off=1,
     delays=(DelayHealth("public", 0.02, (1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1), 12.5),),
     restarts=(RestartHealth(EVIL, 3, "a bug", 1.5), RestartHealth("router", 1, "a bug", None)),
+    fleets=(FleetHealth(("public",), True, "me", 7, 2, True, "", "0123456789ab"),),
 )

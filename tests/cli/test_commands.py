@@ -116,7 +116,8 @@ def test_the_help_lists_what_there_is_and_nothing_else() -> None:
     assert result.exit_code == 0
     listed = re.findall(r"^│ (\w+) +\S", result.output.partition("─ Commands ─")[2], re.MULTILINE)
     assert sorted(listed) == [
-        "demo", "doctor", "import", "probe", "record", "recording", "replay", "serve", "simulate", "top", "watch",
+        "demo", "doctor", "fleet", "import", "probe", "record",
+        "recording", "replay", "serve", "simulate", "top", "watch",
     ]  # fmt: skip
 
 

@@ -60,6 +60,9 @@ def test_the_parser_reads_what_health_says(text: bytes) -> None:
     assert found["connections", ("private", "open")] == 0
     assert found["connection_up_seconds", ("public",)] == 120
     assert found["reconnects_total", ("public",)] == 4
+    assert found["fleet_leads", ("public",)] == 1
+    assert found["fleet_machines", ("public",)] == 2
+    assert found["fleet_reachable", ("public",)] == 1
     assert found["epoch", ("public",)] == 3
     assert found["wire_bytes_total", ("public",)] == 200
     assert found["payload_bytes_total", ("public",)] == 1400

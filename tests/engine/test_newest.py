@@ -1,5 +1,7 @@
 """What a bot asks in between: the newest values, whether all have data, many events at a time."""
 
+from decimal import Decimal
+
 import pytest
 
 from tests.conftest import wait_until
@@ -41,6 +43,25 @@ def test_the_newest_value_is_there_beside_the_callback(sim: Simulator, config: C
         assert candle.type == "candle.3m"
         assert proxy.last("candle.1m", "KRW-BTC") is None
         assert proxy.last("ticker", "KRW-ETH") is None
+
+
+def test_who_has_not_subscribed_sees_exact_numbers_whatever_others_read(sim: Simulator, config: Config) -> None:
+    def price_at(proxy: WebSocketClientProxy) -> object:
+        return getattr(proxy.last("ticker", "KRW-BTC"), "trade_price", None)
+
+    with (
+        WebSocketClientProxy("floats", config=config) as floats,
+        WebSocketClientProxy("other", config=config) as other,
+    ):
+        floats.subscribe_ticker("KRW-BTC", ignore, numbers=float)
+        floats.wait_ready(SOON)
+        sim.trade("KRW-BTC", price=100_000_000)
+        sim.trade("KRW-BTC", price=101_000_000)
+        wait_until(lambda: price_at(floats) == 101_000_000, "the price")
+        assert type(price_at(floats)) is float
+        assert isinstance(price_at(other), Decimal)
+        other.subscribe_ticker("KRW-BTC", ignore)
+        assert isinstance(price_at(other), Decimal)
 
 
 def test_it_is_in_the_form_that_the_component_subscribed_to(sim: Simulator, config: Config) -> None:

@@ -20,12 +20,18 @@ from tests.protocol.learning import forget_all
 with atheris.instrument_imports(include=["websocket_v6.protocol"]):
     from websocket_v6.protocol import fast
     from websocket_v6.protocol.errors import RemoteProtocolError
-    from websocket_v6.protocol.events import OrderbookEvent, base, make_event, orderbook
+    from websocket_v6.protocol.events import OrderbookEvent, base, levels, make_event, orderbook
+    from websocket_v6.protocol.events.levels import decode_levels
     from websocket_v6.protocol.exchange import heads
     from websocket_v6.protocol.websocket import frames
 
 PIECES = 7
-SHORT_WAYS: list[tuple[Any, str]] = [(frames, "scan"), (heads, "streams_of"), (base, "_load"), (orderbook, "_read")]
+SHORT_WAYS: list[tuple[Any, str]] = [
+    (frames, "scan"),
+    (heads, "streams_of"),
+    (base, "_load"),
+    (orderbook, "read_levels"),
+]
 
 
 def check(data: bytes) -> None:
@@ -78,10 +84,10 @@ def _shown(event: Any) -> object:
 
 
 def _levels(data: bytes, *, is_full: bool) -> None:
-    assert orderbook._read is not None
-    found = orderbook._read(data, is_full, -1)
+    assert levels.read_levels is not None
+    found = levels.read_levels(data, is_full, -1)
     if found is not None:
-        expected = orderbook._decode(data.decode(), is_full, Decimal)
+        expected = decode_levels(data, is_full, Decimal)
         assert repr(found) == repr(expected), (found, expected)
 
 

@@ -80,6 +80,7 @@ def test_every_variable_is_read() -> None:
         "WEBSOCKET_V6_ALLOW_PLAINTEXT": "on",
         "WEBSOCKET_V6_CA_FILE": "/etc/company.pem",
         "WEBSOCKET_V6_PROXY": "http://proxy:3128",
+        "WEBSOCKET_V6_FLEET": "valkey://server",
     }
     assert set(environ) == set(VARIABLES.values())
     assert Config.from_env(environ) == Config(
@@ -96,6 +97,7 @@ def test_every_variable_is_read() -> None:
         allow_plaintext=True,
         ca_file="/etc/company.pem",
         proxy="http://proxy:3128",
+        fleet="valkey://server",
     )
 
 
@@ -407,6 +409,49 @@ def test_the_password_of_a_proxy_never_shows(show: Any) -> None:
         assert "somebody" not in text
         assert "http://***@proxy:3128" in text
         assert one.proxy == "http://somebody:hunter2@proxy:3128", "whoever connects needs it"
+
+
+# --- many machines
+
+
+@pytest.mark.parametrize("fleet", [None, "", "valkey://host:6379/0", "rediss://host", "valkey+unix:///run/valkey.sock"])
+def test_servers_that_are_accepted(fleet: str | None) -> None:
+    config = Config(fleet=fleet)
+    assert config.fleet == (fleet or None)
+    assert (config.fleet_servers is None) == (not fleet)
+    assert Config.from_env({"WEBSOCKET_V6_FLEET": fleet or ""}) == config
+
+
+@pytest.mark.parametrize("fleet", ["http://me:hunter2@host", "host", "valkey://me:hunter2@", 5])
+def test_servers_that_are_not_are_refused_without_their_password(fleet: Any) -> None:
+    with pytest.raises(ConfigError, match="give a server such as valkey://") as caught:
+        Config(fleet=fleet)
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigError, match="WEBSOCKET_V6_FLEET") as caught:
+        Config.from_env({"WEBSOCKET_V6_FLEET": f"{fleet}://"})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("show", [repr, str, "{}".format, pretty_repr])
+def test_the_password_of_a_server_never_shows(show: Any) -> None:
+    config = Config(fleet="valkey://somebody:hunter2@host:6379/1")
+    for one in (config, config.without_keys()):
+        assert "hunter2" not in show(one)
+        assert "somebody" not in show(one)
+        assert "valkey://***@host:6379/1" in show(one)
+        assert one.fleet_servers is not None
+        assert one.fleet_servers.password == "hunter2", "whoever connects needs it"
+    with pytest.raises(TypeError, match="do not leave their process"):
+        pickle.dumps(config)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("fleet_private", 1), ("fleet_retention", 0)],
+)
+def test_what_makes_no_sense_in_a_fleet_is_refused(field: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=field):
+        Config(**{field: value})
 
 
 @pytest.mark.parametrize("ca_file", [None, "company.pem", Path("/etc/ssl/company.pem")])

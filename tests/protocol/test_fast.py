@@ -23,7 +23,8 @@ from tests.protocol.learning import codec_of, expect
 from tests.protocol.spellings import numbers, quickly
 from websocket_v6.protocol import fast
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, OrderbookUnit, OverflowEvent, TickerEvent, base, make_event, orderbook
+from websocket_v6.protocol.events import Event, OrderbookUnit, OverflowEvent, TickerEvent, base, levels, make_event
+from websocket_v6.protocol.events.levels import decode_levels
 from websocket_v6.protocol.events.plain import plain
 from websocket_v6.protocol.exchange import heads
 from websocket_v6.protocol.websocket import frames
@@ -48,14 +49,14 @@ def books(prices: st.SearchStrategy[str], sizes: st.SearchStrategy[str]) -> st.S
     return st.builds(text, st.booleans(), st.lists(st.tuples(prices, prices, sizes, sizes), max_size=8))
 
 
-def in_c(levels: bytes, is_full: bool, most: int = -1) -> tuple[OrderbookUnit, ...] | None:
-    assert orderbook._read is not None
-    return orderbook._read(levels, is_full, most)
+def in_c(text: bytes, is_full: bool, most: int = -1) -> tuple[OrderbookUnit, ...] | None:
+    assert levels.read_levels is not None
+    return levels.read_levels(text, is_full, most)
 
 
-def in_python(levels: str, is_full: bool) -> tuple[OrderbookUnit, ...] | None:
+def in_python(text: str, is_full: bool) -> tuple[OrderbookUnit, ...] | None:
     try:
-        return orderbook._decode(levels, is_full, Decimal)
+        return decode_levels(text.encode(), is_full, Decimal)
     except RemoteProtocolError:
         return None
 
@@ -333,7 +334,7 @@ def tickers(count: int) -> list[Any]:
 
 def call(events: list[Any], start: int, box: Any, callback: Callable[[Any], object]) -> Any:
     assert base.call_with_each is not None
-    return base.call_with_each(events, start, box, callback)
+    return base.call_with_each(events, start, box, callback, None)
 
 
 def test_the_callback_is_called_with_each_when_it_is_loaded() -> None:

@@ -7,6 +7,7 @@ from gettext import gettext as _
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -164,6 +165,28 @@ def _top(
             top_json(host, sys.stdout, seconds)
         else:
             top(host, Console(), seconds)
+
+
+@app.command(
+    "fleet", help=_("See the machines that share one upstream: who leads, how far behind each is, what the log holds.")
+)
+def _fleet(
+    server: Annotated[
+        str | None, typer.Option("--fleet", metavar="URL", help=_("Its server. [WEBSOCKET_V6_FLEET]"))
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("One JSON object a line for each fleet."))] = False,
+    url: Annotated[str | None, typer.Option(help=_("Another exchange, such as a simulator's URL."))] = None,
+) -> None:
+    from .fleet import fleet, fleet_json
+
+    with ends_well():
+        config = config_of(url)
+        if server is not None:
+            config = msgspec.structs.replace(config, fleet=server)
+        if as_json:
+            fleet_json(config, sys.stdout)
+        else:
+            fleet(config, Console())
 
 
 @app.command(

@@ -63,6 +63,11 @@ class _Counters(msgspec.Struct, frozen=True):
     requests_sent: int
 
 
+class _Fleet(msgspec.Struct, frozen=True):
+    text: str
+    reachable: bool
+
+
 class _State(msgspec.Struct, frozen=True):
     version: str
     pid: int
@@ -81,6 +86,7 @@ class _State(msgspec.Struct, frozen=True):
     cut_off: int
     components: tuple[ComponentRow, ...] = ()
     stream_counts: dict[str, int] = {}
+    fleets: tuple[_Fleet, ...] = ()
 
 
 class _Guest(msgspec.Struct, frozen=True):

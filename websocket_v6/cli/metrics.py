@@ -69,6 +69,7 @@ class _Latest(Collector):
         yield _delays(self.health)
         yield from _served(self.health)
         yield from _parts(self.health)
+        yield from _fleets(self.health)
 
 
 def _gauge(name: str, help_: str, value: float) -> Metric:
@@ -145,6 +146,24 @@ def _served(health: Health) -> Iterator[Metric]:
     queued.add_metric(["process"], sum(one.queued_bytes for one in health.members))
     queued.add_metric(["program"], sum(one.queued_bytes for one in programs))
     yield from (clients, queued)
+
+
+def _fleets(health: Health) -> Iterator[Metric]:
+    leads = GaugeMetricFamily(
+        f"{_PREFIX}fleet_leads", "1 on the machine that has the connections for all.", labels=["endpoint"]
+    )
+    machines = GaugeMetricFamily(
+        f"{_PREFIX}fleet_machines", "Other machines that want something of the one that leads.", labels=["endpoint"]
+    )
+    reachable = GaugeMetricFamily(
+        f"{_PREFIX}fleet_reachable", "1 while the fleet's server answers.", labels=["endpoint"]
+    )
+    for one in health.fleets:
+        for endpoint in one.endpoints:
+            leads.add_metric([endpoint], int(one.leads))
+            machines.add_metric([endpoint], one.machines)
+            reachable.add_metric([endpoint], int(one.reachable))
+    yield from (leads, machines, reachable)
 
 
 def _parts(health: Health) -> Iterator[Metric]:

@@ -61,9 +61,11 @@ def view(state: HostState, rates: Rates, look: Look) -> RenderableType:
     parts: list[RenderableType] = [_head(state, rates), _connections(about.connections)]
     wanted = ", ".join(f"{count:,} {type_}" for type_, count in about.streams.items())
     parts.append(Text.assemble((f"{_('wanted')}  ", "bold"), wanted or _("nothing"), overflow="ellipsis", no_wrap=True))
+    for fleet in about.fleets:
+        parts.append(Text(fleet.text, style="" if fleet.reachable else "yellow", overflow="ellipsis", no_wrap=True))
     panels = PANELS if is_tall else (look.panel,)
     # Beside these: head, connections, what is wanted, the foot; and for each panel its heads and a line between.
-    room = look.height - len(about.connections) - 7 - bool(look.problem) - 3 * len(panels)
+    room = look.height - len(about.connections) - len(about.fleets) - 7 - bool(look.problem) - 3 * len(panels)
     for panel in panels:
         parts += [Text(), _panel(panel, state, rates, look, max(_LEAST_ROWS, room // len(panels)))]
     parts.append(_foot(look, is_tall=is_tall))
@@ -83,6 +85,7 @@ def lines_of(state: HostState, rates: Rates) -> Iterator[str]:
         clients=len(state.clients),
         components=len(state.components),
     )
+    yield from (f"  {fleet.text}" for fleet in about.fleets)
     for client, rate in zip(state.clients, rates.clients, strict=True):
         yield _(
             "  {kind} {name} ({detail}): {streams} streams, {delivered} delivered, {rate:,.0f}/s, {queued} bytes queued"

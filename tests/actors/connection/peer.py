@@ -127,10 +127,11 @@ class Meeting:
         credits_: int = CREDITS,
         jwt: Ref | None = None,
         endpoint: str = "public",
+        router: type[Actor] | None = None,
     ) -> None:
         self.routed: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.owned: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._refs = [Note.start(self.routed), Note.start(self.owned)]
+        self._refs: list[Ref] = [(router or Note).start(self.routed), Note.start(self.owned)]
         self.peer = Peer(answer, then)
         self.transport = Transport(
             endpoint=endpoint,

@@ -26,6 +26,7 @@ from websocket_v6.actors.connection.writer import Writer
 from websocket_v6.actors.jwt import Jwt
 from websocket_v6.actors.messages.connection import TransportEnded, TransportFailed, TransportOpened, TransportSaid
 from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceReached, SourceSaid
+from websocket_v6.actors.visited import FEW, VisitedActor
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import AuthenticationError, RemoteProtocolError, TransportError
@@ -281,6 +282,36 @@ def test_each_batch_takes_one_credit_and_reading_goes_on_with_the_next() -> None
         assert meeting.transport.sample().bytes_at >= before
         meeting.grant()
         wait_until(lambda: meeting.transport.sample().reading_since, "reading again")
+
+
+class Visited(VisitedActor):
+    """Keeps what it is told, of batches in which thread they were dealt with."""
+
+    def __init__(self, out: "queue.SimpleQueue[object]") -> None:
+        super().__init__()
+        self._out = out
+
+    def on_receive(self, message: object) -> None:
+        self._out.put((len(message.streams), threading.current_thread()) if isinstance(message, Batch) else message)
+
+
+@pytest.mark.parametrize(("count", "is_visit"), [(1, True), (FEW, True), (FEW + 1, False)])
+def test_the_work_of_the_router_is_done_here_if_it_is_little(count: int, is_visit: bool) -> None:
+    go = threading.Event()
+
+    def send(sock: socket.socket) -> None:
+        assert go.wait(TIMEOUT)
+        sock.sendall(binary(TICKER) * count)
+        until_hung_up(sock)
+
+    with Meeting(then=send, router=Visited) as meeting:
+        assert isinstance(meeting.hears(), SourceOpened)
+        inbox = meeting._refs[0].actor_inbox
+        wait_until(lambda: inbox.empty() and not getattr(inbox, "turn", 1) % 2, "its rest")
+        go.set()
+        assert meeting.hears() == (count, meeting.transport if is_visit else getattr(inbox, "thread", None))
+        meeting.transport.finish()
+        meeting.end()
 
 
 def test_commands_leave_nothing_behind_where_credits_lie() -> None:

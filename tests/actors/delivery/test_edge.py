@@ -14,7 +14,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.router import Malformed
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError
-from websocket_v6.protocol.events import Event, MarketsEvent, OrderbookEvent, OverflowEvent, make_event
+from websocket_v6.protocol.events import Event, MarketsEvent, Number, OrderbookEvent, OverflowEvent, kind_of, make_event
 from websocket_v6.protocol.exchange.wants import Want
 
 BITCOIN = "ticker KRW-BTC"
@@ -26,8 +26,8 @@ NOTICE = b'{"ty":"announcement","cat":"trade","tt":"A new market","bd":"# Text"}
 class Noting(MailboxQueue):
     """Keeps for how long it was asked to wait."""
 
-    def __init__(self, policy: Mailbox = Mailbox.drop_oldest(100)) -> None:  # noqa: B008 - a value
-        super().__init__(policy)
+    def __init__(self, numbers: Number = Decimal) -> None:
+        super().__init__(Mailbox.drop_oldest(100), numbers=numbers)
         self.waits: list[float | None] = []
 
     def get(self, timeout: float | None = None) -> Event | OverflowEvent | MarketsEvent:
@@ -35,8 +35,10 @@ class Noting(MailboxQueue):
         return super().get(timeout)
 
 
-def edge(want: Want | None = None, mailbox: MailboxQueue | None = None, **options: Any) -> Edge:
-    return Edge(7, want or Want("ticker"), mailbox or Noting(), **options)
+def edge(
+    want: Want | None = None, mailbox: MailboxQueue | None = None, numbers: Number = Decimal, **options: Any
+) -> Edge:
+    return Edge(7, want or Want("ticker"), mailbox or Noting(numbers), **options)
 
 
 def ticker(payload: bytes = TICKER, received_at: int = 5) -> Event:
@@ -116,6 +118,22 @@ def test_all_wishes_at_once() -> None:
     assert [(type(one.ask_price), one.ask_price) for one in shown.orderbook_units] == [(float, 1.0), (float, 2.0)]
 
 
+@pytest.mark.parametrize("want", [Want("ticker"), Want("orderbook")], ids=str)
+def test_what_was_made_with_floats_needs_no_view(want: Want) -> None:
+    stream = f"{want.type} KRW-BTC"
+    cls, symbol, codec = kind_of(stream, float)
+    made = cls(stream, symbol, 5, 1, BOOK.encode() if want.type == "orderbook" else TICKER, codec)
+    assert edge(want, numbers=float).prepare(made) is made
+
+
+def test_what_was_made_with_floats_is_cut_all_the_same() -> None:
+    cls, symbol, codec = kind_of("orderbook KRW-BTC", float)
+    shown: Any = edge(Want("orderbook", depth=2), numbers=float).prepare(
+        cls("orderbook KRW-BTC", symbol, 5, 1, BOOK.encode(), codec)
+    )
+    assert [(type(one.ask_price), one.ask_price) for one in shown.orderbook_units] == [(float, 1.0), (float, 2.0)]
+
+
 def test_what_a_mailbox_dropped_is_shown_as_it_is() -> None:
     overflow = OverflowEvent(symbol=None, dropped=1, dropped_total=1, policy="latest")
     assert edge(numbers=float).prepare(overflow) is overflow
@@ -154,7 +172,7 @@ def test_what_cannot_be_read_is_left_out_and_does_not_count() -> None:
 
 
 def test_what_was_dropped_is_among_them_where_that_is_wanted() -> None:
-    mailbox = Noting(Mailbox.drop_oldest(2, notify=True))
+    mailbox = MailboxQueue(Mailbox.drop_oldest(2, notify=True))
     mailbox.put_many([ticker(received_at=number) for number in range(1, 6)])
     overflow, *others = edge(mailbox=mailbox).poll_more(10)
     assert isinstance(overflow, OverflowEvent)
@@ -195,9 +213,9 @@ def test_without_a_router_a_malformed_message_is_skipped_all_the_same() -> None:
 
 
 def test_pull_returns_what_comes_next_as_the_component_sees_it() -> None:
-    mailbox = Noting()
+    mailbox = Noting(float)
     mailbox.put_many([ticker()])
-    shown: Any = edge(mailbox=mailbox, numbers=float).pull()
+    shown: Any = edge(mailbox=mailbox).pull()
     assert type(shown.trade_price) is float
     assert mailbox.waits == [None]
 

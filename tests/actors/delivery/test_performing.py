@@ -38,7 +38,7 @@ class World:
         edge = Edge(1, trade_want("KRW-BTC"), self.mailbox, calls=lambda: self.calls, is_pushed=True)
         self.attached = {1: edge}
         self.taker = Taker(1, "public", self.mailbox, None)
-        self.route = Route(0)
+        self.route = Route("trade KRW-BTC", 0)
         self.route.takers = (self.taker,)
         self.records = [SimpleNamespace(mono_ns=n, value=rows(n, trade("KRW-BTC", n, n))[1]) for n in range(1, 6)]
 

@@ -17,7 +17,6 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol import fast
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.events import Event, TickerEvent, make_event
-from websocket_v6.protocol.events.make import MADE
 
 LOOPS = {"Python": plain._in_python}
 if fast.Plain is not None:
@@ -37,7 +36,7 @@ class Table:
         self.touched = [self.takers[2]]
         self.routes: dict[str, Route] = {}
         for stream in STREAMS[:3]:
-            route = self.routes[stream] = Route(0)
+            route = self.routes[stream] = Route(stream, 0)
             route.takers = tuple(self.takers[number] for number in takers.get(stream, ()))
             route.is_plain = stream in plain_ones
             if stream.startswith("trade"):
@@ -45,10 +44,8 @@ class Table:
 
     def deliver(self, loop: object, messages: list[tuple[str, bytes]], start: int) -> tuple[Any, ...]:
         """Return all that came of it."""
-        for stream in STREAMS[:3]:
-            make_event(stream, b"{}", 1, 1)  # it is known how
         streams, payloads = [stream for stream, _ in messages], [payload for _, payload in messages]
-        done = loop(streams, payloads, start, self.routes, MADE, 7, 5, self.touched)  # type: ignore[operator]
+        done = loop(streams, payloads, start, self.routes, 7, 5, self.touched)  # type: ignore[operator]
         return (
             done,
             [[_shell(event) for event in taker.pending] for taker in self.takers],

@@ -4,6 +4,7 @@ import logging
 import queue
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ from websocket_v6.protocol.delivery.commands import (
 )
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import LocalProtocolError
-from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.events import Event, Number
 from websocket_v6.protocol.exchange.heads import StatusUp
 
 BITCOIN, TRADES = "ticker KRW-BTC", "trade KRW-BTC"
@@ -101,8 +102,9 @@ class World:
         endpoint: str = "public",
         policy: Mailbox = Mailbox.drop_oldest(1000),  # noqa: B008 - a value that does not change
         awaits: bool = False,
+        numbers: Number = Decimal,
     ) -> MailboxQueue:
-        mailbox = MailboxQueue(policy)
+        mailbox = MailboxQueue(policy, numbers=numbers)
         self._number += 1
         self.tell(AddRoutes(self._number, endpoint, streams, mailbox, None, True, snapshots, realtime, awaits))
         return mailbox
@@ -417,6 +419,41 @@ def test_routes_are_added_to_a_taker_that_is_there(world: World) -> None:
     assert world.settle().mailboxes == 1
     world.tell(DropRoutes(1))
     assert world.settle().mailboxes == 0
+
+
+def numbers_of(events: list[Any]) -> list[type]:
+    return [type(event.trade_price) for event in events]
+
+
+def test_events_are_made_with_floats_where_all_who_take_them_read_floats(world: World) -> None:
+    floats = [world.subscribe(BITCOIN, numbers=float) for _ in range(2)]
+    world.deliver(ticker(1))  # the first goes the careful way, which makes them exact
+    world.deliver(ticker(2), ticker(3))
+    one, other = (world.take(mailbox) for mailbox in floats)
+    assert numbers_of(one[1:]) == [float, float]
+    assert all(first is second for first, second in zip(one, other, strict=True)), "and both have the same ones"
+
+
+def test_who_reads_exact_numbers_gets_them_beside_others(world: World) -> None:
+    floats = world.subscribe(BITCOIN, numbers=float)
+    world.deliver(ticker(1), ticker(2))
+    exact = world.subscribe(BITCOIN)
+    world.deliver(ticker(3), ticker(4))
+    events: list[Any] = world.take(exact)
+    assert prices(events) == [("SNAPSHOT", 2), ("REALTIME", 3), ("REALTIME", 4)]
+    assert numbers_of(events) == [Decimal] * 3
+    assert numbers_of([event.with_numbers(float) for event in world.take(floats)]) == [float] * 4
+    world.tell(DropRoutes(world._number))
+    world.deliver(ticker(5), ticker(6))
+    assert numbers_of(world.take(floats)) == [Decimal, float]
+
+
+@pytest.mark.parametrize("numbers", [Decimal, float])
+def test_a_snapshot_alone_has_the_numbers_that_are_asked_for(world: World, numbers: Number) -> None:
+    world.subscribe(BITCOIN, numbers=float)
+    world.deliver(ticker(1), ticker(2))
+    (event,) = world.take(world.subscribe(BITCOIN, realtime=False, numbers=numbers))
+    assert numbers_of([event]) == [numbers]
 
 
 def test_streams_that_begin_are_told_once(world: World) -> None:

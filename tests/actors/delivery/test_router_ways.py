@@ -136,7 +136,12 @@ def test_components_go_first(world: Doors) -> None:
     world.mouth.at = lambda: there.extend(int(one.trade_price) for one in mailbox.take_many(0.0, 100))  # type: ignore[union-attr]
     seen: list[tuple[int, int]] = []
     deliver = world.mouth.deliver
-    world.mouth.deliver = lambda rows: (deliver(rows), seen.append((len(there), len(world.mouth.log))))  # type: ignore[assignment, func-returns-value]
+
+    def noted(rows: Sequence[tuple[Way, list[Event]]]) -> None:
+        deliver(rows)
+        seen.append((len(there), len(world.mouth.log)))
+
+    world.mouth.deliver = noted  # type: ignore[method-assign]
     for price in range(5):
         world.deliver(ticker(price))
     world.settle()
@@ -278,3 +283,17 @@ def test_an_answer_waits_for_trades_that_wait(world: Doors) -> None:
 def test_a_server_hears_that_the_router_is_there(world: Doors) -> None:
     world.tell(Beat(world.registry))
     assert world.heard(Beaten) == [Beaten()]
+
+
+def test_a_mouth_that_waits_goes_on_in_its_time(world: Doors) -> None:
+    world.route(world.way(1), BITCOIN)
+    deliver, went_on = world.mouth.deliver, threading.Event()
+
+    def wait(rows: Sequence[tuple[Way, list[Event]]]) -> float:
+        deliver(rows)
+        return 0.01
+
+    world.mouth.deliver = wait  # type: ignore[method-assign, assignment]
+    world.mouth.go_on = went_on.set  # type: ignore[method-assign]
+    world.deliver(ticker(1))
+    assert went_on.wait(TIMEOUT)

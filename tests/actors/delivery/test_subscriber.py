@@ -4,12 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.conftest import wait_until
 from websocket_v6.actors.base import ask, stop_and_join, tell
+from websocket_v6.actors.delivery import handing_out
 from websocket_v6.actors.delivery import subscriber as subject
 from websocket_v6.actors.delivery.commands import Attach, Detach, Leave, OnConnection, OnOverflow, Overflowed
 from websocket_v6.actors.delivery.edge import Calls, Edge
@@ -24,6 +26,7 @@ from websocket_v6.protocol.events import (
     ConnectionState,
     Event,
     MarketsEvent,
+    Number,
     OverflowEvent,
     Unrecovered,
     make_event,
@@ -37,8 +40,8 @@ PLENTY = Mailbox.drop_oldest(10_000)
 class Noting(MailboxQueue):
     """Keeps how much was asked for each time; `taken` is called with what is taken out."""
 
-    def __init__(self, policy: Mailbox = PLENTY) -> None:
-        super().__init__(policy)
+    def __init__(self, policy: Mailbox = PLENTY, numbers: Number = Decimal) -> None:
+        super().__init__(policy, numbers=numbers)
         self.limits: list[int] = []
         self.taken: Callable[[Sequence[Any]], object] = lambda events: None
 
@@ -112,7 +115,7 @@ def event(number: int, payload: bytes = b'{"ty":"ticker","tp":1}') -> Event:
 
 
 def test_events_come_in_order_as_the_component_sees_them(world: World) -> None:
-    mailbox = world.attach(1, numbers=float)
+    mailbox = world.attach(1, Noting(numbers=float))
     world.put(1, mailbox, 1, 2, 3)
     world.settle()
     assert world.numbers() == [1, 2, 3]
@@ -603,7 +606,7 @@ def test_a_bug_at_one_message_ends_nothing(
         return prepare(edge, one)
 
     monkeypatch.setattr(Edge, "prepare", prepare_most)
-    monkeypatch.setattr(subject, "call_with_each", None)  # which would not come this way
+    monkeypatch.setattr(handing_out, "call_with_each", None)  # which would not come this way
     for number in (1, 2, 3):
         world.put(1, mailbox, number)
     wait_until(lambda: world.numbers() == [2, 3], "what lay behind it")

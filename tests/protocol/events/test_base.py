@@ -21,6 +21,7 @@ from websocket_v6.protocol.events import (
     TickerEvent,
     decode,
     make_event,
+    payloads_as_they_came,
 )
 
 STREAMS = {"ticker": "ticker KRW-ETH", "orderbook": "orderbook KRW-XRP", "announcement": "announcement trade"}
@@ -379,3 +380,12 @@ def test_a_sample_of_many_events_is_taken_and_nothing_is_lost() -> None:
         event.load()
     assert {event._values.__struct_fields__ for event in events} == {("trade_price",), ()}
     assert {event.asdict()["trade_price"] for event in events} == {Decimal("3875000.0")}
+
+
+def test_messages_go_on_as_they_came_unless_one_is_something_else_by_now() -> None:
+    payloads = [simple("ticker"), simple("ticker")]
+    events = [make_event("ticker KRW-BTC", payload, 1, 5) for payload in payloads]
+    assert payloads_as_they_came(events) == payloads
+    assert payloads_as_they_came([]) == []
+    for changed in (events[0].as_backfilled(), events[0].as_snapshot(), events[0].as_realtime()):
+        assert payloads_as_they_came([*events, changed]) is None

@@ -71,7 +71,7 @@ def test_the_symbol_is_the_code_of_the_stream(stream: str, symbol: str) -> None:
 
 def test_what_is_known_of_streams_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     known: dict[str, object] = {}
-    monkeypatch.setattr(make, "MADE", known)
+    monkeypatch.setattr(make, "_kinds", known)
     monkeypatch.setattr(make, "LEARNED_STREAMS", 3)
     sizes = []
     for number in (0, 1, 2, 2, 3, 4, 3, 5, 6):

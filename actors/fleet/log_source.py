@@ -1,0 +1,189 @@
+"""The source of an endpoint on a machine that does not lead: the fleet's log, read by a thread of its own.
+
+To the registry it is a source like any other. What the registry would have it ask of an exchange is what this machine
+wants of the fleet.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.connection.connection import ConnectionHealth, Resign
+from websocket_v6.actors.messages.common import GetHealth, Ref
+from websocket_v6.actors.messages.connection import (
+    Connect,
+    Disconnect,
+    KeysChanged,
+    ListSubscriptions,
+    SendRequest,
+    Suspect,
+)
+from websocket_v6.actors.messages.fleet import AskLog, JoinLog, LogRead, LogServes, LogWanted, UseFleet
+from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.exchange.requests import encode_request
+from websocket_v6.protocol.server.request_reading import RequestError, read_guest_request
+
+from .access import LogAccess
+from .log_reader import LogReader
+
+__all__ = ["LogSource"]
+
+JOIN_TIMEOUT: Final = 2.0  # seconds for the reader to end with this actor
+
+
+class _LingerOver(NamedTuple):
+    """Nobody has wanted it again."""
+
+
+class LogSource(Actor):
+    """Reads the log of an endpoint while someone wants it.
+
+    Receives Connect, Disconnect, SendRequest, ListSubscriptions and Suspect from the registry, Resign and UseFleet from
+    the supervisor, LogServes, JoinLog and LogRead from its reader. Sends LogWanted, JoinLog, AskLog and LogRead to the
+    fleet.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        source: int,
+        access: LogAccess,
+        config: Config,
+        router: Ref,
+        fleet: Ref | None,
+        supervisor: Ref,
+    ) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+        self._source = source
+        self._access = access
+        self._config = config
+        self._router = router
+        self._fleet = fleet
+        self._supervisor = supervisor
+        self._reader: LogReader | None = None
+        self._serves = 0
+        self._shown = "idle"
+        self._error: WebSocketV6Error | None = None
+        self._opened_at = 0.0
+        self._reconnects = 0
+        self._request = b""
+        self._linger: Timer | None = None
+
+    def on_receive(self, message: object) -> object:
+        """Handle one message."""
+        match message:
+            case Connect(_, types):
+                self._connect(types)
+            case Disconnect(_, linger):
+                self._stop_lingering()
+                if linger > 0:
+                    self._linger = self.after(linger, _LingerOver())
+                else:
+                    self._disconnect()
+            case _LingerOver():
+                self._linger = None
+                self._disconnect()
+            case SendRequest(_, _, types, attachment):
+                if attachment == self._serves != 0:
+                    self._want(types)
+            case ListSubscriptions(_, ticket, attachment):
+                if attachment == self._serves != 0:
+                    tell(self._fleet, AskLog(self._endpoint, ticket))
+            case LogServes():
+                self._note(message)
+            case JoinLog() | LogRead():
+                tell(self._fleet, message)
+            case UseFleet(fleet):
+                self._fleet = fleet
+                tell(fleet, LogWanted(self._endpoint, self._request))
+            case Resign():
+                self.close()
+            case KeysChanged() | Suspect():
+                pass  # whoever leads sees to its connection
+            case GetHealth():
+                return (self._health(),)
+            case _:
+                super().on_receive(message)
+        return None
+
+    def close(self) -> None:
+        """End the reader, and wait for its thread."""
+        self._disconnect()
+
+    def failed(self, error: BaseException) -> None:
+        """Tell the supervisor."""
+        tell(self._supervisor, Failed(self._endpoint, self.actor_ref, error, None))
+
+    def _connect(self, types: Sequence[Mapping[str, object]]) -> None:
+        self._stop_lingering()
+        if self._reader is None:
+            servers, keys, secret = self._access
+            config = self._config
+            self._reader = LogReader(
+                endpoint=self._endpoint,
+                source=self._source,
+                servers=servers,
+                keys=keys,
+                owner=self.actor_ref,
+                router=self._router,
+                backoff=(config.backoff_initial, config.backoff_max),
+                secret=secret,
+            )
+            self._reader.start()
+        if types:
+            self._want(types)
+
+    def _want(self, types: Sequence[Mapping[str, object]]) -> None:
+        """Have the reader take this, and then the fleet bring it."""
+        request = encode_request(str(uuid.uuid4()), types, self._config.format).encode()
+        try:
+            wants = read_guest_request(request, self._endpoint, region=self._config.region)[0].wants
+        except RequestError:
+            wants = ()
+        self._request = request
+        if self._reader is not None:
+            self._reader.want(stream for want in wants for stream in want.streams())
+        tell(self._fleet, LogWanted(self._endpoint, request))
+
+    def _disconnect(self) -> None:
+        self._stop_lingering()
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.finish()
+            reader.join(JOIN_TIMEOUT)
+            self._request, self._serves, self._shown = b"", 0, "idle"
+            tell(self._fleet, LogWanted(self._endpoint, b""))
+
+    def _stop_lingering(self) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
+
+    def _note(self, message: LogServes) -> None:
+        if self._reader is None:
+            return  # from one that has ended
+        if message.serves and self._opened_at:
+            self._reconnects += 1
+        if message.serves:
+            self._opened_at = time.monotonic()
+        self._serves, self._shown, self._error = message
+        if message.state == "failed":
+            raise RuntimeError("the reader of the fleet's log has failed")
+
+    def _health(self) -> ConnectionHealth:
+        return ConnectionHealth(
+            self._endpoint,
+            self._source,
+            "waiting" if self._shown == "lost" else self._shown,
+            0,
+            time.monotonic() - self._opened_at if self._serves else 0.0,
+            self._reconnects,
+            len(self._request),
+            "" if self._error is None else str(self._error),
+        )

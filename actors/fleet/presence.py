@@ -1,0 +1,85 @@
+"""What this machine says of itself at the server: what it wants, that it is there, how far it has read.
+
+Not an actor: the fleet owns one, and has its commands called.
+"""
+
+import time
+from typing import Final
+
+import msgspec
+
+from websocket_v6.protocol.fleet.ids import Keys
+from websocket_v6.protocol.fleet.sealing import Seal
+from websocket_v6.protocol.fleet.wants import Machine, MachineWants, encode
+
+from .lines import Command
+
+__all__ = ["LIFE", "RENEW", "Presence"]
+
+LIFE: Final = 15.0  # seconds for which what is wanted lives without a word of its machine
+RENEW: Final = 5.0  # seconds between two words
+CONTROLS: Final = 10_000  # entries of the control stream, about
+
+
+class Presence:
+    """Of one machine. What it wants is encrypted with `seal`, if there is one."""
+
+    def __init__(self, keys: Keys, machine: str, about: Machine, seal: Seal | None = None) -> None:
+        self._keys = keys
+        self._machine = machine
+        self._about = about
+        self._seal = seal
+        self._requests: dict[str, bytes] = {}
+
+    @property
+    def wants_something(self) -> bool:
+        """Whether there is anything to renew."""
+        return bool(self._requests)
+
+    def want(self, endpoint: str, request: bytes) -> bool:
+        """Want just this of an endpoint; return whether that is news."""
+        before = dict(self._requests)
+        self._requests.pop(endpoint, None)
+        if request:
+            self._requests[endpoint] = request
+        return self._requests != before
+
+    def read(self, endpoint: str, id_: str, lag_us: int) -> None:
+        """Note how far a log was read."""
+        places, lags = {**self._about.places, endpoint: id_}, {**self._about.lag_us, endpoint: lag_us}
+        self._about = msgspec.structs.replace(self._about, places=places, lag_us=lags)
+
+    def publish(self, *, is_news: bool = True) -> list[Command]:
+        """Write down what is wanted, and tell the leader."""
+        if is_news:
+            self._about = msgspec.structs.replace(self._about, version=self._about.version + 1)
+        key = self._keys.want(self._machine)
+        if self._requests:
+            body = encode(MachineWants(self._about.version, self._requests))
+            if self._seal is not None:
+                body = self._seal.close_value(body)
+            write: Command = ("SET", key, body, "PX", int(1000 * LIFE))
+        else:
+            write = ("DEL", key)
+        return [("MULTI",), write, self._describe(), self.control("want"), ("EXEC",)]
+
+    def renew(self) -> list[Command]:
+        """Say that it is there. The first reply is 0 if what it wants must be written down again."""
+        key = self._keys.want(self._machine)
+        return [("PEXPIRE", key, int(1000 * LIFE)), self._describe()]
+
+    def leave(self) -> list[Command]:
+        """Be there no more."""
+        key = self._keys.want(self._machine)
+        return [("DEL", key), ("HDEL", self._keys.machines, self._machine), self.control("gone")]
+
+    def control(self, kind: str, *more: str) -> Command:
+        """Tell the leader something."""
+        return (
+            *("XADD", self._keys.control, "MAXLEN", "~", CONTROLS, "*"),
+            *("kind", kind, "machine", self._machine, "version", str(self._about.version), *more),
+        )
+
+    def _describe(self) -> Command:
+        self._about = msgspec.structs.replace(self._about, renewed=time.time())
+        return ("HSET", self._keys.machines, self._machine, encode(self._about))

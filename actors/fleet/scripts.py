@@ -1,0 +1,73 @@
+"""What the server does in one go, so that nothing comes in between: Lua, for Valkey and Redis from 7.0 on.
+
+All may run when there is no more memory, but for the one that appends: a healthy leader keeps its title.
+"""
+
+from typing import Final
+
+__all__ = ["BEAT", "OPEN", "RELEASE", "TAKE"]
+
+_HEAD: Final = "#!lua flags=allow-oom\n"
+
+# KEYS: lead. ARGV: the term and the beat that were seen ("" for no title), owner, name, floor, random, a new log's id,
+# whether the log is a new one, format, the taker's clock (ns). The term is never used again: it is above all that the
+# taker has seen, in the title and in the log; above the server's clock, for a server that lost what it had; and random,
+# for one whose clock is wrong. Doubles hold it until the year 2248. Answers {1, term, log}, or {0}.
+TAKE: Final = (
+    _HEAD
+    + """
+local lead = redis.call('HMGET', KEYS[1], 'term', 'beat', 'log')
+if (lead[1] or '') ~= ARGV[1] or (lead[2] or '') ~= ARGV[2] then return {0} end
+local now = redis.call('TIME')
+local clock = (tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)) * 1024
+local term = math.max(tonumber(lead[1] or '0') + 1, tonumber(ARGV[5]) + 1, clock) + tonumber(ARGV[6])
+local text = string.format('%.0f', term)
+local log = lead[3]
+if not log or ARGV[8] == '1' then log = ARGV[7] end
+redis.call('HSET', KEYS[1], 'term', text, 'beat', '1', 'owner', ARGV[3], 'name', ARGV[4], 'log', log,
+  'format', ARGV[9], 'wall', ARGV[10], 'groups', '1', 'shards', '1')
+return {1, text, log}
+"""
+)
+
+# KEYS: a log. ARGV: the term, and the head of its first entry, which the id of the last before it completes.
+# Answers {1, last} if it is open, {0, last} if something above this term is there.
+OPEN: Final = """#!lua
+local last = '0-0'
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then last = info[i + 1] end
+  end
+end
+if string.sub(last, 1, #ARGV[1] + 1) == ARGV[1] .. '-' then return {1, last} end
+local body = ARGV[2] .. string.char(217, #last) .. last
+local added = redis.pcall('XADD', KEYS[1], ARGV[1] .. '-0', 's', body)
+if type(added) == 'table' and added.err then
+  if string.find(added.err, 'equal or smaller', 1, true) then return {0, last} end
+  return added
+end
+return {1, last}
+"""
+
+# KEYS: lead. ARGV: term, owner, the leader's clock (ns). Answers {1, beat}, or {0} if that is not the title.
+BEAT: Final = (
+    _HEAD
+    + """
+local lead = redis.call('HMGET', KEYS[1], 'term', 'owner')
+if lead[1] ~= ARGV[1] or lead[2] ~= ARGV[2] then return {0} end
+redis.call('HSET', KEYS[1], 'wall', ARGV[3])
+return {1, redis.call('HINCRBY', KEYS[1], 'beat', 1)}
+"""
+)
+
+# KEYS: lead. ARGV: term, owner. Lays the title down.
+RELEASE: Final = (
+    _HEAD
+    + """
+local lead = redis.call('HMGET', KEYS[1], 'term', 'owner')
+if lead[1] ~= ARGV[1] or lead[2] ~= ARGV[2] then return {0} end
+redis.call('HSET', KEYS[1], 'owner', '')
+return {1}
+"""
+)

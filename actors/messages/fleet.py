@@ -1,0 +1,175 @@
+"""What the fleet is told, by the sources that read its log, by its threads and by the supervisor; and what it tells."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.fleet.entries import State
+
+from .common import Ref
+
+__all__ = [
+    "AskLog",
+    "CallFailed",
+    "Called",
+    "FleetHealth",
+    "FleetPlaced",
+    "JoinLog",
+    "LogRead",
+    "LogServes",
+    "LogWanted",
+    "Participate",
+    "UseFleet",
+    "ValuesTaken",
+    "WriterEnded",
+    "WriterOpened",
+    "WriterSaid",
+]
+
+
+# --- the answer to GetHealth
+
+
+class FleetHealth(NamedTuple):
+    """This machine's place in its fleet. `leader` is the name of the machine that leads, as it was seen last."""
+
+    endpoints: tuple[str, ...]
+    leads: bool
+    leader: str
+    term: int
+    machines: int  # that this one serves, if it leads
+    reachable: bool  # the server
+    error: str
+    scope: str
+
+    def __str__(self) -> str:
+        what = f"fleet of {' and '.join(self.endpoints)}: "
+        if self.error:
+            return what + self.error
+        if self.leads:
+            return what + f"leads, for {self.machines} other machines that want something"
+        return what + (f"reads what {self.leader} writes" if self.leader else "nobody leads")
+
+
+# --- fleet to supervisor
+
+
+class FleetPlaced(NamedTuple):
+    """This machine leads for these endpoints, or reads their log, as `fleet` (live) has it."""
+
+    fleet: Ref
+    endpoints: tuple[str, ...]
+    leads: bool
+
+
+# --- supervisor to the fleet
+
+
+class Participate(NamedTuple):
+    """This process takes part: it has connections of its own, or would have without a fleet; or not any more."""
+
+    is_on: bool
+
+
+# --- sources to the fleet
+
+
+class LogWanted(NamedTuple):
+    """This machine wants just this of an endpoint: a request as the exchange would get it, empty for nothing."""
+
+    endpoint: str
+    request: bytes
+
+
+class JoinLog(NamedTuple):
+    """A reader needs a checkpoint of an endpoint."""
+
+    endpoint: str
+
+
+class AskLog(NamedTuple):
+    """What does the exchange say that it serves on `endpoint`? Answered in the log, under this ticket."""
+
+    endpoint: str
+    ticket: str
+
+
+class LogRead(NamedTuple):
+    """How far the log of an endpoint is read; `lag_us` is how old that was then."""
+
+    endpoint: str
+    id: str
+    lag_us: int
+
+
+# --- supervisor to sources, and a source's thread to it
+
+
+class UseFleet(NamedTuple):
+    """Tell this fleet (live) what is wanted."""
+
+    fleet: Ref
+
+
+class LogServes(NamedTuple):
+    """The log is read, and its leader's connection is in this state; `serves` is the attachment, or 0."""
+
+    serves: int
+    state: str
+    error: WebSocketV6Error | None = None
+
+
+# --- threads to the fleet
+
+
+class Called(NamedTuple):
+    """The server's replies to a call; one that is an error is an exception. Times are monotonic seconds."""
+
+    tag: str
+    replies: Sequence[object]
+    asked_at: float
+    at: float
+
+
+class CallFailed(NamedTuple):
+    """The server did not answer a call, and why (error: live)."""
+
+    tag: str
+    error: WebSocketV6Error
+
+
+class WriterOpened(NamedTuple):
+    """There is a connection to write the log through (live)."""
+
+    number: int
+
+
+class WriterSaid(NamedTuple):
+    """The server refused what was written: the value of a `standing.Answer`, and its words."""
+
+    number: int
+    answer: str
+    text: str
+
+
+class WriterEnded(NamedTuple):
+    """That connection is over, and why. The last word."""
+
+    number: int
+    error: WebSocketV6Error
+
+
+# --- the log's mouth to the fleet
+
+
+class ValuesTaken(NamedTuple):
+    """The last values of a log as of one entry (events: live)."""
+
+    way: Way
+    term: int
+    sequence: int
+    state: State | None
+    covers: tuple[str, ...]
+    events: tuple[Event, ...]

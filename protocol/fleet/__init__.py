@@ -1,0 +1,1 @@
+"""Many machines with one upstream: who leads, what stands in the log, what its readers are owed."""

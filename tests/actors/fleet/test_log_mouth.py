@@ -1,0 +1,223 @@
+"""What the router's clients on other machines get, as commands."""
+
+import time
+from typing import Any, cast
+
+import msgpack
+import pytest
+
+from websocket_v6.actors.fleet.log_mouth import Append, Begin, Cover, End, LogMouth, TakeValues, Tick, ValuesWritten
+from websocket_v6.actors.fleet.writer import Writer
+from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
+from websocket_v6.actors.messages.fleet import ValuesTaken
+from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.errors import StreamError
+from websocket_v6.protocol.events import Event, make_event
+from websocket_v6.protocol.exchange.heads import SubscribedEntry, SubscriptionList
+from websocket_v6.protocol.fleet.ids import EntryId
+from websocket_v6.protocol.fleet.sealing import Seal
+from websocket_v6.protocol.secret import Secret
+
+OPEN = ConnectionChanged("public", "open", 3, 5)
+
+
+class Server:
+    """Keeps what is put, as commands."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[Any, ...]] = []
+
+    def put(self, data: bytes) -> None:
+        unpacker = msgpack.Unpacker(use_list=False, strict_map_key=False)
+        unpacker.feed(data)
+        self.commands += list(unpacker)
+
+    def heard(self) -> list[tuple[Any, ...]]:
+        found, self.commands = self.commands, []
+        return found
+
+
+class Fixture:
+    def __init__(self, gather: float = 0.0) -> None:
+        self.told: list[Any] = []
+        self.server = Server()
+        self.mouth = LogMouth(
+            ["log"],
+            self.told.append,
+            lambda command: cast(bytes, msgpack.packb(tuple(command))),
+            retention=60.0,
+            most_bytes=1 << 20,
+            gather=gather,
+        )
+        self.way = Way(0, self.mouth)
+
+    def convey(self, news: object) -> None:
+        self.mouth.convey(self.way, news)
+
+    def begin(self, term: int = 7, seal: Seal | None = None) -> None:
+        self.convey(Begin(term, seal))
+        self.convey(Append(cast(Writer, self.server), EntryId(term, 0)))
+
+    def deliver(self, *events: Event) -> float | None:
+        return self.mouth.deliver([(self.way, list(events))])
+
+    def entries(self) -> list[tuple[str, str, Any]]:
+        """Return id, field and content of all that was appended."""
+        found = self.server.heard()
+        assert all(one[:3] == ("XADD", "log", "NOMKSTREAM") for one in found)
+        return [(one[3], one[4], msgpack.unpackb(one[5])) for one in found]
+
+
+@pytest.fixture
+def log() -> Fixture:
+    one = Fixture()
+    one.begin()
+    return one
+
+
+def ticker(code: str = "KRW-BTC", at: int | None = None) -> Event:
+    return make_event(f"ticker {code}", b'{"ty":"ticker"}', 3, time.time_ns() if at is None else at)
+
+
+def test_messages_that_were_read_at_once_are_one_entry(log: Fixture) -> None:
+    now = time.time_ns()
+    log.deliver(ticker(at=now), ticker("KRW-ETH", at=now), ticker(at=now + 5_000_000))
+    (one, first), (other, second) = [(id_, body) for id_, field, body in log.entries() if field == "d"]
+    assert (one, other) == ("7-1", "7-2")
+    assert first[0] == now
+    assert 0 <= first[1] < 10**6
+    assert first[2:] == [0, ["ticker KRW-BTC", "ticker KRW-ETH"], [b'{"ty":"ticker"}'] * 2]
+    assert second[3] == ["ticker KRW-BTC"]
+
+
+def test_what_changes_the_meaning_of_data_stands_behind_the_data_before(log: Fixture) -> None:
+    log.convey(Cover(("ticker KRW-BTC",), ()))
+    log.convey(OPEN)
+    log.deliver(ticker())
+    log.convey(ConnectionChanged("public", "lost", 3, 9, reason="it hung up"))
+    log.convey(StreamFailed(5, StreamError("no such code"), True, ("ticker KRW-X",)))
+    log.convey(SubscriptionList("t", (SubscribedEntry("ticker", ("KRW-BTC",), None, {}),)))
+    entries = log.entries()
+    assert [field for _, field, _ in entries] == ["s", "s", "d", "s", "s", "s"]
+    kinds = [body["kind"] for _, field, body in entries if field == "s"]
+    assert kinds == ["covers", "state", "state", "refused", "listed"]
+    assert [id_ for id_, _, _ in entries] == [f"7-{number}" for number in range(1, 7)]
+    assert [type(one) for one in log.told] == [StreamFailed]
+
+
+def test_that_it_is_open_is_said_once_an_epoch(log: Fixture) -> None:
+    log.convey(OPEN)
+    log.convey(OPEN)
+    log.convey(OPEN._replace(state="backfilled"))
+    assert len(log.entries()) == 1
+    log.convey(OPEN._replace(epoch=4, gap_started_ns=7))
+    ((_, _, state),) = log.entries()
+    assert (state["epoch"], state["gap_started"]) == (4, 7)
+
+
+def test_what_comes_within_a_moment_is_gathered() -> None:
+    log = Fixture(gather=10.0)
+    log.begin()
+    assert log.deliver(ticker()) is None
+    assert len(log.entries()) == 1, "the first does not wait"
+    wait = log.deliver(ticker())
+    assert wait is not None
+    assert 9.0 < wait <= 10.0
+    assert log.deliver(ticker("KRW-ETH")) is None, "it is called once"
+    assert log.entries() == []
+    log.mouth.go_on()
+    ((_, _, body),) = log.entries()
+    assert body[3] == ["ticker KRW-BTC", "ticker KRW-ETH"]
+    log.deliver(ticker())
+    log.convey(OPEN)
+    assert [field for _, field, _ in log.entries()] == ["d", "s"]
+
+
+def test_what_a_broken_connection_has_lost_is_appended_again(log: Fixture) -> None:
+    for _ in range(5):
+        log.deliver(ticker())
+    log.server.heard()
+    log.convey(Append(cast(Writer, log.server), EntryId(7, 3)))
+    assert [id_ for id_, _, _ in log.entries()] == ["7-4", "7-5"]
+
+
+def test_a_log_that_is_begun_anew_says_how_things_stand(log: Fixture) -> None:
+    log.convey(Cover(("ticker KRW-BTC", "ticker KRW-ETH"), ()))
+    log.convey(Cover((), ("ticker KRW-ETH",)))
+    log.convey(OPEN)
+    log.entries()
+    log.begin(9)
+    (one, _, state), (other, _, covers) = log.entries()
+    assert (one, other) == ("9-1", "9-2")
+    assert (state["state"], covers["add"]) == ("open", ["ticker KRW-BTC"])
+
+
+def test_who_leads_no_more_writes_nothing(log: Fixture) -> None:
+    log.convey(OPEN)
+    log.entries()
+    log.convey(End())
+    log.deliver(ticker())
+    log.convey(OPEN)
+    log.convey(Tick())
+    log.mouth.go_on()
+    assert log.server.heard() == []
+    log.begin(9)
+    log.convey(OPEN)
+    assert [body["kind"] for _, _, body in log.entries()] == ["state"]
+
+
+def test_each_second_it_is_trimmed_and_lives_on(log: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.deliver(ticker())
+    log.entries()
+    log.convey(Tick())
+    assert log.server.heard() == [("PEXPIRE", "log", 1000 * (60 + 3600))]
+    later = time.monotonic() + 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    log.deliver(ticker())
+    log.entries()
+    log.convey(Tick())
+    assert log.server.heard()[0] == ("XTRIM", "log", "MINID", "~", "7-2")
+
+
+def test_without_memory_half_of_it_goes_before_it_is_appended_again(
+    log: Fixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = time.monotonic()
+    for number in range(4):
+        monkeypatch.setattr(time, "monotonic", lambda number=number: start + 0.6 * number)
+        log.deliver(ticker())
+    log.server.heard()
+    log.convey(Append(cast(Writer, log.server), EntryId(7, 3), is_full=True))
+    trim, add = log.server.heard()
+    assert trim[:2] == ("XTRIM", "log")
+    assert add[3] == "7-4"
+
+
+def test_last_values_are_as_of_the_last_entry(log: Fixture) -> None:
+    value = ticker()
+    log.convey(Cover(("ticker KRW-BTC", "ticker KRW-ETH"), ()))
+    log.convey(OPEN)
+    log.convey(TakeValues({"ticker KRW-BTC": value}.get))
+    (taken,) = log.told
+    assert isinstance(taken, ValuesTaken)
+    assert (taken.term, taken.sequence, taken.events) == (7, 2, (value,))
+    assert taken.covers == ("ticker KRW-BTC", "ticker KRW-ETH")
+    assert taken.state is not None
+    log.entries()
+    log.convey(ValuesWritten(EntryId(7, 2)))
+    ((_, _, body),) = log.entries()
+    assert body == {"kind": "checkpoint", "sequence": 2}
+    log.convey(ValuesWritten(EntryId(6, 2)))
+    assert log.entries() == []
+
+
+def test_an_account_s_log_is_encrypted() -> None:
+    seal = Seal(Secret("secret"), "log", "key")
+    log = Fixture()
+    log.begin(7, seal)
+    log.deliver(ticker())
+    log.convey(OPEN)
+    found = log.server.heard()
+    assert [one[4] for one in found] == ["p", "p"]
+    assert [seal.open(EntryId(7, number), one[5])[0] for number, one in enumerate(found, 1)] == ["d", "s"]
+    assert b"KRW-BTC" not in b"".join(one[5] for one in found)

@@ -1,0 +1,90 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.actors.ear import Ear
+from tests.conftest import wait_until
+from tests.valkey import needs_server
+from websocket_v6 import Config
+from websocket_v6.actors.base import ask, stop_and_join
+from websocket_v6.actors.fleet.access import LogAccess
+from websocket_v6.actors.fleet.log_source import LogSource
+from websocket_v6.actors.messages.common import GetHealth, Ref
+from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSubscriptions, SendRequest
+from websocket_v6.actors.messages.fleet import AskLog, JoinLog, LogServes, LogWanted, UseFleet
+
+pytestmark = needs_server
+TYPES: list[dict[str, object]] = [{"type": "ticker", "codes": ["KRW-BTC"]}]
+
+
+@pytest.fixture
+def fleet() -> Ear:
+    return Ear()
+
+
+@pytest.fixture
+def source(access: LogAccess, fleet: Ear) -> Iterator[Ref]:
+    ref = LogSource.start(
+        endpoint="public",
+        source=4,
+        access=access,
+        config=Config(backoff_initial=0.02, backoff_max=0.1),
+        router=Ear().ref,
+        fleet=fleet.ref,
+        supervisor=Ear().ref,
+    )
+    yield ref
+    assert stop_and_join(ref, 10.0)
+
+
+def state(source: Ref) -> str:
+    (health,) = ask(source, GetHealth(), 10.0)
+    return str(health.state)
+
+
+def test_what_is_wanted_of_an_exchange_is_wanted_of_the_fleet(source: Ref, fleet: Ear) -> None:
+    source.tell(Connect("public", TYPES))
+    wanted = fleet.hear()
+    assert isinstance(wanted, LogWanted)
+    assert b"KRW-BTC" in wanted.request
+    source.tell(LogServes(9, "open"))
+    source.tell(SendRequest("public", 1, [], 8))
+    source.tell(ListSubscriptions("public", "void", 8))
+    source.tell(SendRequest("public", 1, [{"type": "trade", "codes": ["KRW-ETH"]}], 9))
+    assert b"KRW-ETH" in fleet.hear().request, "what is for another attachment is void"
+    source.tell(ListSubscriptions("public", "t", 9))
+    assert fleet.hear() == AskLog("public", "t")
+    assert state(source) == "open"
+
+
+def test_what_nobody_wants_any_more_is_given_back(source: Ref, fleet: Ear) -> None:
+    source.tell(Connect("public", TYPES))
+    fleet.hear()
+    source.tell(Disconnect("public", 0.0))
+    assert fleet.hear() == LogWanted("public", b"")
+    assert state(source) == "idle"
+
+
+def test_it_lingers_unless_it_is_wanted_again(source: Ref, fleet: Ear) -> None:
+    source.tell(Connect("public", TYPES))
+    fleet.hear()
+    source.tell(Disconnect("public", 60.0))
+    source.tell(Connect("public", TYPES))
+    assert fleet.hear().request
+    source.tell(Disconnect("public", 0.05))
+    assert fleet.hear() == LogWanted("public", b"")
+
+
+def test_another_fleet_hears_what_is_wanted(source: Ref, fleet: Ear) -> None:
+    source.tell(Connect("public", TYPES))
+    wanted = fleet.hear()
+    other = Ear()
+    source.tell(UseFleet(other.ref))
+    assert other.hear() == wanted
+    source.tell(JoinLog("public"))
+    assert other.hear() == JoinLog("public")
+
+
+def test_while_nobody_leads_it_connects(source: Ref) -> None:
+    source.tell(Connect("public", TYPES))
+    wait_until(lambda: state(source) == "connecting", "it connects")

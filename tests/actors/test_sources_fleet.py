@@ -1,0 +1,136 @@
+"""Sources of a machine of a fleet: the log, or connections of its own, as its place in the fleet is."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tests.actors.children import House
+from tests.actors.ear import Ear, StandIn
+from websocket_v6.actors.fleet.access import LogAccess
+from websocket_v6.actors.fleet.log_source import LogSource
+from websocket_v6.actors.membership.place import Placed, Role
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.messages.fleet import UseFleet
+from websocket_v6.actors.messages.registry import UseSource
+from websocket_v6.actors.messages.supervisor import SourceServes, UseSettings
+from websocket_v6.actors.sources import Neighbours, Sources
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.door import Door
+from websocket_v6.protocol.dialing.servers import Servers
+from websocket_v6.protocol.fleet.ids import Keys
+
+HOST = Placed(Role.HOST)
+DOOR = Door("door", b"k" * 32, 1, "member", 4711)
+
+
+class World:
+    """Sources of which the public ones are a fleet's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+        self.house = House(monkeypatch)
+        monkeypatch.setattr(LogSource, "start", self._start_log)
+        names = ("registry", "router", "jwt", "membership")
+        registry, router, jwt, membership = (StandIn(name, self.house.log).ref for name in names)
+        self._fleets = itertools.count(1)
+        self.neighbours = Neighbours(registry, router, jwt, membership)
+        self.new_fleet()
+        access = LogAccess(Servers("single", (("host", 1),), "host"), Keys("0123456789ab"))
+        self.sources = Sources(
+            Config(**settings),
+            Ear().ref,
+            lambda: self.neighbours,
+            lambda _, start: (start(), True)[1],  # type: ignore[func-returns-value]
+            lambda _: None,
+            {"public": access},
+        )
+
+    def _start_log(self, **arguments: Any) -> Ref:
+        return self.house._make(f"log {arguments['source']}", arguments, {})
+
+    def new_fleet(self) -> Ref:
+        ref = StandIn(f"fleet {next(self._fleets)}", self.house.log).ref
+        self.neighbours = self.neighbours._replace(fleets={"public": ref})
+        return ref
+
+    def place(self, *, leads: bool) -> None:
+        self.sources.join_fleet(("public",), leads=leads)
+        self.sources.arrange(HOST)
+
+    def public(self) -> list[str]:
+        return [repr(one.ref) for one in self.sources if one.endpoint == "public"]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    one = World(monkeypatch)
+    one.sources.arrange(HOST)
+    return one
+
+
+def test_what_is_the_fleet_s_waits_for_its_word_and_all_else_does_not(world: World) -> None:
+    assert world.public() == []
+    assert {one.endpoint for one in world.sources} == {"private", "info"}
+
+
+def test_who_leads_has_connections_and_who_does_not_reads_the_log(world: World) -> None:
+    world.place(leads=False)
+    assert world.public() == ["<log 3>"]
+    used = world.house.log[-1][1]
+    assert isinstance(used, UseSource)
+    assert (used.is_paced, used.names_guilty) == (False, True)
+    world.sources.arrange(HOST)
+    assert world.public() == ["<log 3>"], "as it is"
+
+
+def test_who_leads_now_reads_no_more(world: World) -> None:
+    world.place(leads=False)
+    world.place(leads=True)
+    assert world.public() == ["<public 4>"]
+    assert ("log 3", "stop") in world.house.log
+
+
+def test_who_leads_no_more_has_its_connection_until_the_log_serves(world: World) -> None:
+    world.place(leads=True)
+    world.place(leads=False)
+    assert world.public() == ["<public 3>", "<log 4>"]
+    world.sources.serves(SourceServes(4))
+    assert world.public() == ["<log 4>"]
+
+
+def test_who_leads_again_before_that_keeps_its_connection(world: World) -> None:
+    world.place(leads=True)
+    world.place(leads=False)
+    world.place(leads=True)
+    assert world.public() == ["<public 3>"]
+    world.sources.serves(SourceServes(4))
+    assert world.public() == ["<public 3>"], "what would have taken its place is gone"
+
+
+def test_only_connections_are_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, redundancy=2)
+    world.place(leads=False)
+    assert world.public() == ["<log 1>"]
+    world.sources.use(UseSettings(3, None))
+    assert world.public() == ["<log 1>"]
+    world.place(leads=True)
+    assert len(world.public()) == 3
+
+
+def test_a_guest_reads_its_host_s_door_whatever_the_fleet_is(world: World) -> None:
+    world.place(leads=False)
+    world.sources.leave_fleet(("public",))
+    world.sources.arrange(Placed(Role.GUEST, DOOR, ("public",)))
+    assert world.public() == ["<log 3>", "<public 4>"]
+    world.sources.serves(SourceServes(4))
+    assert world.public() == ["<public 4>"]
+
+
+def test_another_fleet_actor_is_made_known(world: World) -> None:
+    world.place(leads=False)
+    ref = world.new_fleet()
+    world.sources.bring_up()
+    assert world.house.log[-1] == ("log 3", UseFleet(ref))
+    before = len(world.house.log)
+    world.sources.bring_up()
+    assert len(world.house.log) == before

@@ -1,0 +1,170 @@
+"""The fleet's rules in a world where everything goes wrong: nothing is mixed, lost untold, or brought twice."""
+
+import os
+import random
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from websocket_v6.protocol.fleet.place import Place
+from websocket_v6.protocol.fleet.title import Lead
+
+from .world import STREAMS, Server, World
+
+WALKS = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "40"))
+STEPS = 400
+
+
+@pytest.mark.parametrize("seed", range(WALKS))
+def test_no_walk_mixes_loses_or_repeats_anything_untold_and_nobody_stays_deaf(seed: int) -> None:
+    walk([seed])
+
+
+def walk(seeds: Iterable[int]) -> None:
+    for seed in seeds:
+        world = World(random.Random(seed))
+        for _ in range(STEPS):
+            world.step()
+            world.check()
+        world.settle()
+        world.check()
+
+
+def test_the_walks_go_where_it_is_dangerous() -> None:
+    gaps = delivered = terms = 0
+    for seed in range(20):
+        world = World(random.Random(seed))
+        for _ in range(STEPS):
+            world.step()
+        gaps += sum(reader.told for reader in world.readers)
+        delivered += sum(reader.delivered for reader in world.readers)
+        terms += world._logs
+    assert gaps > 200
+    assert delivered > 500
+    assert terms > 60
+
+
+class Walk(RuleBasedStateMachine):
+    """The same, with steps that hypothesis chooses, and makes fewer of when one fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(random.Random(0))
+
+    @rule(stream=st.sampled_from(STREAMS))
+    def emit(self, stream: str) -> None:
+        self.world.emit(stream)
+
+    @rule(host=st.integers(0, 2), count=st.integers(1, 5), lost=st.booleans(), again=st.booleans())
+    def flush(self, host: int, count: int, lost: bool, again: bool) -> None:
+        self.world.hosts[host].flush(count, answers_get_lost=lost, again=again)
+
+    @rule(seconds=st.sampled_from([0.5, 0.7, 3.0]))
+    def tick(self, seconds: float) -> None:
+        self.world.tick(seconds)
+
+    @rule()
+    def lead(self) -> None:
+        for _ in range(6):
+            self.world.tick(0.5)
+
+    @rule(reader=st.integers(0, 2), count=st.integers(1, 5))
+    def read(self, reader: int, count: int) -> None:
+        self.world.readers[reader].read(count)
+
+    @rule(reader=st.integers(0, 2))
+    def look(self, reader: int) -> None:
+        self.world.readers[reader].look()
+
+    @rule(host=st.integers(0, 2), steps=st.integers(1, 8))
+    def pause(self, host: int, steps: int) -> None:
+        self.world.paused[self.world.hosts[host]] = steps
+
+    @rule(host=st.integers(0, 2), count=st.integers(0, 3))
+    def break_line(self, host: int, count: int) -> None:
+        self.world.hosts[host].break_line(count)
+
+    @rule()
+    def replicate(self) -> None:
+        self.world.server.replicate()
+
+    @rule()
+    def fail_over(self) -> None:
+        self.world.server.fail_over()
+
+    @rule()
+    def empty(self) -> None:
+        self.world.server.lead, self.world.server.logs = None, {}
+
+    @rule(stream=st.sampled_from(STREAMS))
+    def evict(self, stream: str) -> None:
+        self.world.server.logs.pop(stream, None)
+
+    @rule(milliseconds=st.integers(-600_000, 600_000))
+    def set_clock(self, milliseconds: int) -> None:
+        self.world.server.wall_ms += milliseconds
+
+    @invariant()
+    def nothing_is_wrong(self) -> None:
+        self.world.check()
+
+    def teardown(self) -> None:
+        self.world.settle()
+        self.world.check()
+
+
+TestWalk = Walk.TestCase
+TestWalk.settings = settings(max_examples=WALKS, stateful_step_count=60, deadline=None)
+
+
+def without_looking_at_holes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Place, "_gap_before", lambda *_: "")
+
+
+def without_a_floor(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Place, "_floor_ns", property(lambda _: 0, lambda *_: None), raising=False)
+
+
+def with_a_counter_for_a_term(patch: pytest.MonkeyPatch) -> None:
+    def take(self: Server, seen: Lead | None, machine: str, floor: int, log: str, *, is_new: bool) -> Lead | None:
+        if seen != self.lead:
+            return None
+        term = max(self.lead.term if self.lead else 0, floor) + 1
+        self.lead = Lead(self.lead.log if self.lead and not is_new else log, term, machine, 1)
+        return self.lead
+
+    patch.setattr(Server, "take", take)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [without_looking_at_holes, without_a_floor, with_a_counter_for_a_term],
+)
+def test_each_rule_is_needed(spoil: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(monkeypatch)
+    with pytest.raises(AssertionError):
+        walk(range(300))
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_who_never_looks_at_the_title_is_deaf_after_the_server_lost_all_and_its_clock_was_set_back(looks: bool) -> None:
+    world = World(random.Random(1))
+    world.settle()
+    reader = world.readers[0]
+    world.server.lead, world.server.logs = None, {}
+    world.server.wall_ms -= 3_600_000
+    for host in world.hosts:
+        host.floor = 0  # they were started anew
+    before = reader.delivered
+    for _ in range(20):
+        world.tick(0.5)
+        world.emit("a")
+        world.flush_all()
+        world.read_all()
+        if looks:
+            reader.look()
+    assert (reader.delivered > before) is looks
+    world.check()
