@@ -1,33 +1,27 @@
 """Configuration: one immutable value, checked when it is made.
 
-Nothing is required. A value that makes no sense is refused at once, with its name and what is accepted instead.
-Source: Upbit WebSocket reference, "Endpoints", "Regions", "Keep-alive" (the exchange drops a connection that is silent
-for 60 s) and "Authentication".
+Nothing is required. A value that makes no sense is refused at once, with its name and what is accepted instead, which
+`config_rules.py` knows.
 """
 
 import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from .dialing.proxies import DIRECT, PROXY_FORM, parse_proxy, without_password
-from .dialing.servers import SERVERS_FORM, Servers, parse_servers
+from .config_rules import HOSTS, SECRETS, URLS, Algorithm, Format, Mode, Region, plaintext_problem, problem_of
+from .dialing.proxies import without_password
+from .dialing.servers import Servers, parse_servers
 from .errors import ConfigError
-from .exchange.tokens import KEY_FORM, is_key
 from .loopback import is_loopback
 from .replaying import Replay, Speed, Start, moment
 from .secret import Secret
 
 __all__ = ["VARIABLES", "Config"]
-
-Region = Literal["kr", "sg", "id", "th"]
-Format = Literal["SIMPLE", "DEFAULT", "JSON_LIST", "SIMPLE_LIST"]
-Mode = Literal["auto", "embedded", "attach"]
-Algorithm = Literal["HS512", "HS256"]
 
 # Field -> the environment variable that sets it; the other fields are for programs alone.
 VARIABLES = {
@@ -47,33 +41,7 @@ VARIABLES = {
     "fleet": "WEBSOCKET_V6_FLEET",
 }
 
-_KEYS = ("access_key", "secret_key")
-_SECRETS = (*_KEYS, "token")
-_URLS = ("proxy", "fleet")  # with a password they are secrets, too
-_LEAST_TOKEN = 16  # characters
-_SECRET_FORM = dict.fromkeys(_KEYS, KEY_FORM) | {
-    "token": f"the token of the door, {_LEAST_TOKEN} printable characters or more"
-}
-_HOSTS = {"kr": "api.upbit.com", "sg": "sg-api.upbit.com", "id": "id-api.upbit.com", "th": "th-api.upbit.com"}
-_EXCHANGES = frozenset(f"wss://{host}/websocket/v1" for host in _HOSTS.values())
-_CHOICES = {"region": Region, "format": Format, "mode": Mode, "jwt_algorithm": Algorithm}
-_SWITCHES = ("compression", "backfill", "allow_plaintext", "fleet_private")
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
-_SECONDS = {
-    "token_lifetime": (60, 86_400),
-    "connect_timeout": (0.1, 300),
-    "ping_interval": (0.05, 55),
-    "ping_timeout": (0.05, 300),
-    "backoff_initial": (0, 60),
-    "backoff_max": (0, 3600),
-    "silent_code_timeout": (0.1, 600),
-    "markets_interval": (0.1, 3600),
-    "gather": (0, 1),
-    "backfill_max_gap": (1, 518_400),  # six days: the exchange keeps the trades of seven
-    "backfill_timeout": (0.1, 300),
-    "max_age": (1, 604_800),
-    "fleet_retention": (1, 604_800),
-}
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,21 +141,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Check every field; fill in the region's URL."""
-        for name in _SECRETS:
+        for name in SECRETS:
             msgspec.structs.force_setattr(self, name, _hidden(getattr(self, name)))
         for name in ("proxy", "ca_file", "fleet"):
             msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
-        for name in _URLS:
+        for name in URLS:
             if isinstance(url := getattr(self, name), str) and "@" in url:
                 msgspec.structs.force_setattr(self, name, Secret(url))
         if isinstance(self.runtime_dir, str):
             msgspec.structs.force_setattr(self, "runtime_dir", Path(self.runtime_dir))
-        host = _HOSTS.get(self.region) if isinstance(self.region, str) else None  # else it is refused below
+        host = HOSTS.get(self.region) if isinstance(self.region, str) else None  # else it is refused below
         if self.recording is not None:  # it is this process's own
             msgspec.structs.force_setattr(self, "mode", "embedded")
         url = self.url or f"wss://{host}/websocket/v1"
         msgspec.structs.force_setattr(self, "url", url.rstrip("/") if isinstance(url, str) else url)
-        problem = _problem(msgspec.structs.asdict(self), {})
+        problem = problem_of(msgspec.structs.asdict(self), {})
         if problem:
             del self, url
             raise ConfigError(problem)
@@ -231,7 +199,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         given = {field: _value(field, environ[name]) for field, name in VARIABLES.items() if environ.get(name)}
         # It holds the keys, and tracebacks are sometimes printed with all local variables.
         del environ
-        problem = _problem(given, VARIABLES)
+        problem = problem_of(given, VARIABLES)
         if problem:
             del given  # a URL that is refused may hold a password
             raise ConfigError(problem)
@@ -264,7 +232,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if self.rest_url:
             return self.rest_url.rstrip("/")
         if self.token is not None:  # a host has none, and needs not be asked for what everybody may see
-            return f"https://{_HOSTS[self.region]}"
+            return f"https://{HOSTS[self.region]}"
         return "http" + self.url.removeprefix("ws").removesuffix("/websocket/v1")
 
     def check_secrecy(self) -> None:
@@ -273,7 +241,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: if everybody in between could read it.
         """
-        problem = _plaintext(self.url, {}) if not self.allow_plaintext else None
+        problem = plaintext_problem(self.url, {}) if not self.allow_plaintext else None
         if problem:
             raise ConfigError(problem)
 
@@ -302,7 +270,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return [(name, _shown(name, value)) for name, value in msgspec.structs.asdict(self).items()]
 
     def __reduce__(self) -> Any:
-        if self.access_key or self.token or any(isinstance(getattr(self, name), Secret) for name in _URLS):
+        if self.access_key or self.token or any(isinstance(getattr(self, name), Secret) for name in URLS):
             raise TypeError(
                 "keys do not leave their process: send config.without_keys(), or use Config.from_env() there"
             )
@@ -317,7 +285,7 @@ def _shown(field: str, value: Any) -> Any:
 
 
 def _value(field: str, text: str) -> Any:
-    """Read a variable as far as that makes sense; what does not is for `_problem` to refuse."""
+    """Read a variable as far as that makes sense; what does not is for `problem_of` to refuse."""
     match field:
         case "access_key" | "secret_key" | "token":
             return Secret(text)
@@ -334,99 +302,5 @@ def _value(field: str, text: str) -> Any:
 
 
 def _hidden(value: Any) -> Any:
-    """Return a secret as it is kept; what can be none is for `_problem` to refuse."""
+    """Return a secret as it is kept; what can be none is for `problem_of` to refuse."""
     return Secret(value) if isinstance(value, str) and value else value or None
-
-
-def _problem(values: Mapping[str, Any], names: Mapping[str, str]) -> str | None:
-    """Say what is wrong with `values`, by the `names` their giver knows them by; `None` if nothing is."""
-    for field, value in values.items():
-        accepted = _accepted(field, value)
-        if accepted:
-            is_secret = field in _SECRETS or "@" in str(value)  # a password in the URL
-            shown = "" if is_secret else f"={value!r:.80}"
-            return f"{names.get(field, field)}{shown} is not accepted: give {accepted}"
-    missing = [field for field in _KEYS if not values.get(field)]
-    if len(missing) == 1:
-        return f"{names.get(missing[0], missing[0])} is missing: keys come in pairs, set both or neither"
-    if values.get("token") and values.get("url", "") in {"", *_EXCHANGES}:
-        # It would be told to the exchange.
-        url = names.get("url", "url")
-        return (
-            f"{names.get('token', 'token')} is that of a door: give {url}, where the other machine's host has its own"
-        )
-    is_secret = any(values.get(field) for field in _SECRETS)
-    if is_secret and not values.get("allow_plaintext") and (problem := _plaintext(values.get("url", ""), names)):
-        return problem
-    if values.get("backoff_initial", 0) > values.get("backoff_max", 0):
-        return f"backoff_initial={values['backoff_initial']!r} is not accepted: give no more than backoff_max"
-    return None
-
-
-def _accepted(field: str, value: object) -> str | None:
-    """Say what `field` accepts if `value` is not of that kind."""
-    if field in _CHOICES:
-        choices = get_args(_CHOICES[field])
-        return None if value in choices else f"one of {', '.join(choices)}"
-    if field in _SECONDS:
-        least, most = _SECONDS[field]
-        if field == "max_age" and value is None:
-            return None
-        is_sound = isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
-        return None if is_sound else f"seconds from {least:g} to {most:g}"
-    if field in _SECRETS:
-        return (
-            None if value is None or (isinstance(value, Secret) and _is_secret(field, value)) else _SECRET_FORM[field]
-        )
-    if field == "redundancy":
-        return None if value in (1, 2, 3) and type(value) is int else "1, 2 or 3"
-    if field in _SWITCHES:
-        return None if isinstance(value, bool) else "on or off (in a program True or False)"
-    if field == "recording":
-        return None if isinstance(value, Replay | None) else "what Config.replay(...) makes"
-    if field == "runtime_dir":
-        is_folder = value is None or (isinstance(value, Path) and value.is_absolute())
-        return None if is_folder else "the absolute path of a folder"
-    if field == "ca_file":
-        return None if value is None or isinstance(value, Path | str) else "the path of a file of certificates (PEM)"
-    if field == "proxy":
-        text = value.reveal() if isinstance(value, Secret) else value
-        is_proxy = text in (None, DIRECT) or (isinstance(text, str) and parse_proxy(text) is not None)
-        return None if is_proxy else PROXY_FORM
-    if field == "fleet":
-        text = value.reveal() if isinstance(value, Secret) else value
-        return None if text is None or (isinstance(text, str) and parse_servers(text)) else SERVERS_FORM
-    if field == "rest_url":
-        is_base = value == "" or _is_url(value, "http", "https")
-        return None if is_base else f"the base of REST calls, such as https://{_HOSTS['kr']}"
-    return None if _is_public_url(value) else f"a public endpoint such as wss://{_HOSTS['kr']}/websocket/v1"
-
-
-def _plaintext(url: str, names: Mapping[str, str]) -> str | None:
-    """Say that tokens would cross a network in clear, if they would."""
-    if not url.startswith("ws://") or is_loopback(urlsplit(url).hostname or ""):
-        return None
-    return (
-        f"{names.get('url', 'url')}={url!r:.80} would carry tokens in clear: give wss://, or take the keys out; only "
-        f"where nobody else is in between, set {names.get('allow_plaintext', 'allow_plaintext')}"
-    )
-
-
-def _is_secret(field: str, value: Secret) -> bool:
-    return is_key(value.reveal()) and (field != "token" or len(value.reveal()) >= _LEAST_TOKEN)
-
-
-def _is_public_url(url: object) -> bool:
-    # The other endpoints are added to it.
-    return _is_url(url, "ws", "wss") and not str(url).endswith(("/private", "/info"))
-
-
-def _is_url(url: object, *schemes: str) -> bool:
-    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or any(mark in url for mark in " ?#@"):
-        return False
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises if it is no number
-    except ValueError:
-        return False
-    return url.startswith(tuple(f"{scheme}://" for scheme in schemes)) and bool(parts.hostname)

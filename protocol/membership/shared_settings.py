@@ -5,7 +5,8 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from websocket_v6.protocol.config import Config, Format
+from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.config_rules import Format
 
 __all__ = ["Settings", "not_obeyed", "settings_of", "together"]
 
