@@ -127,6 +127,12 @@ class MarketsEvent(msgspec.Struct, frozen=True):
 
     It comes before the first event of a code that is added, and after the last of one that is removed. The first one
     has all markets as added.
+
+    >>> told = queue.SimpleQueue()
+    >>> proxy.on_markets(told.put)
+    >>> subscription = proxy.subscribe_ticker("KRW-*", lambda ticker: None)
+    >>> told.get(timeout=5.0).added
+    ('KRW-BTC', 'KRW-ETH')
     """
 
     quote: str  # such as KRW
@@ -159,6 +165,10 @@ class Markets(msgspec.Struct, frozen=True):
     """The markets of one quote currency, in the order of the exchange; iterate over it, or look one up by its code.
 
     `listed_at` is when the list came, Unix nanoseconds.
+
+    >>> markets = proxy.markets("KRW")
+    >>> markets.codes, "KRW-NONE" in markets, markets.age < 60.0
+    (('KRW-BTC', 'KRW-ETH'), False, True)
     """
 
     quote: str

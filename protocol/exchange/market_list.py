@@ -27,7 +27,12 @@ _MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 
 
 class Market(NamedTuple):
-    """One market as the exchange lists it."""
+    """One market as the exchange lists it.
+
+    >>> market = proxy.markets("KRW")["KRW-BTC"]
+    >>> market.english_name, market.warning
+    ('Bitcoin', False)
+    """
 
     code: str  # such as KRW-BTC
     korean_name: str

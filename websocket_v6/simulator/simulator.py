@@ -41,7 +41,7 @@ class Simulator(MarketCalls, AccountCalls, StateCalls, FaultCalls):
     """A simulated exchange on a port of this machine.
 
     >>> with Simulator(["KRW-BTC"]) as exchange:
-    ...     exchange.trade("KRW-BTC", price=100_000_000)
+    ...     number = exchange.trade("KRW-BTC", price=100_000_000)
     ...     with WebSocketClientProxy("bot", config=Config(url=exchange.url, mode="embedded")) as bot:
     ...         (ticker,) = bot.get_ticker_snapshot("KRW-BTC")
     >>> ticker.trade_price
