@@ -27,7 +27,13 @@ __all__ = ["LastLevels", "OrderbookUnit", "Units", "decode_levels", "last_levels
 
 
 class OrderbookUnit(msgspec.Struct, frozen=True, gc=False):
-    """One level of both sides. The exchange fills up the shorter side with empty slots; such a side is None, None."""
+    """One level of both sides. The exchange fills up the shorter side with empty slots; such a side is None, None.
+
+    >>> (book,) = proxy.get_orderbook_snapshot("KRW-BTC", depth=5)
+    >>> unit = book.orderbook_units[0]
+    >>> unit.ask_price > unit.bid_price, unit.ask_size > 0
+    (True, True)
+    """
 
     # Under their names in SIMPLE: so what is decoded is what is handed out.
     ask_price: Decimal | None = msgspec.field(name="ap")

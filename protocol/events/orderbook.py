@@ -23,6 +23,10 @@ class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
 
     `orderbook_units` holds the levels, best first, the empty ones left out; `level` is the grouping step, 0 for none,
     None where the exchange does not say. The total sizes are as sent, whatever the depth.
+
+    >>> (book,) = proxy.get_orderbook_snapshot("KRW-BTC", depth=5)
+    >>> len(book.orderbook_units), book.best().ask_price > book.best().bid_price
+    (5, True)
     """
 
     __match_args__ = COMMON
