@@ -69,6 +69,7 @@ TAKES = {
     "realtime": {"True"},
     "include_body": {"True"},
     "reconcile": {"True"},
+    "closed": {"True"},
     "categories": {"None"},
     "depth": {"5"},
     "level": {"5", "2.5"},
