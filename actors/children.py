@@ -1,12 +1,13 @@
 """The children of a supervisor, but for the sources: who they are, who leans on whom, how each is started and stopped.
 
-Not an actor: the supervisor owns one `Family`.
+Not an actor: the supervisor owns one `Family`. What few programs need is imported when it is started: nobody waits for
+it at the beginning. As that may be in another thread, it is done where no fork can be (`forks.py`).
 """
 
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
@@ -17,9 +18,7 @@ from .base import Actor, actor_of, last_words, stop_child, tell
 from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
 from .fleet.access import fleets_of, new_machine
-from .fleet.fleet import Fleet
-from .gaps.backfill import Backfill
-from .gaps.reconciler import Reconciler
+from .forks import no_fork
 from .jwt import Jwt
 from .membership.membership import Membership
 from .membership.place import Survey, no_survey
@@ -28,12 +27,11 @@ from .messages.component import EngineFailed
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
 from .messages.replay import UsePlayer
 from .messages.router import RouterInheritance, UseBackfill, UseReconciler, UseRegistry
-from .replay.replay_registry import ReplayRegistry
-from .replay.replay_router import ReplayRouter
-from .replay.stage import Stage
-from .replay.tape_player import Player
 from .server.network_door import NetworkDoor
 from .server.server import Server
+
+if TYPE_CHECKING:
+    from .replay.stage import Stage
 
 __all__ = ["ORDER", "WITH", "Children", "Family"]
 
@@ -67,7 +65,7 @@ class Children(NamedTuple):
     fleets: tuple[Ref, ...] = ()  # if this machine shares with others: that of public data, and of an account's
     troubles: tuple[Trouble, ...] = ()  # of whatever has failed and not run well since
     shares: bool = False  # whether this process meets others
-    stage: Stage | None = None  # if it is a recording that is played
+    stage: "Stage | None" = None  # if it is a recording that is played
 
     @property
     def restarting(self) -> tuple[Trouble, ...]:
@@ -88,7 +86,7 @@ class Family:
         owner: Ref,
         *,
         serves: bool,
-        stage: Stage | None = None,
+        stage: "Stage | None" = None,
         survey: Survey = no_survey,
     ) -> None:
         self._survey = survey
@@ -163,36 +161,54 @@ class Family:
         match name:
             case "jwt":
                 return Jwt.start(config=self._config, owner=owner, inheritance=inheritance)
-            case "registry" if self.stage is not None:
-                return ReplayRegistry.start(stage=self.stage, supervisor=owner)
-            case "router" if self.stage is not None:
-                return ReplayRouter.start(stage=self.stage, supervisor=owner)
-            case "player" if self.stage is not None:
-                return Player.start(tape=self.stage.tape, router=refs["router"])
+            case "registry" | "router" | "player" if self.stage is not None:
+                return self._start_replay(name, self.stage)
             case "registry":
                 return Registry.start(config=config, supervisor=owner, inheritance=inheritance)
             case "router":
                 patience = config.backfill_timeout if config.backfill else None
                 return Router.start(supervisor=owner, inheritance=inheritance, fill_patience=patience)
             case "backfill":
+                with no_fork():
+                    from .gaps.backfill import Backfill
                 return Backfill.start(config=config, router=refs["router"], registry=refs["registry"], supervisor=owner)
             case "reconciler":
+                with no_fork():
+                    from .gaps.reconciler import Reconciler
                 return Reconciler.start(config=config, jwt=refs["jwt"], router=refs["router"], supervisor=owner)
             case "network":
                 return self.door.start(config, refs, owner)
             case "fleet" | "account":
-                access, endpoints = self.fleets[name]
-                return Fleet.start(
-                    config=config,
-                    access=access,
-                    endpoints=endpoints,
-                    machine=self._machine,
-                    registry=refs["registry"],
-                    router=refs["router"],
-                    supervisor=owner,
-                )
+                return self._start_fleet(name, config)
             case _:
                 return self._start_membership(config)
+
+    def _start_replay(self, name: str, stage: "Stage") -> Ref:
+        with no_fork():
+            from .replay.replay_registry import ReplayRegistry
+            from .replay.replay_router import ReplayRouter
+            from .replay.tape_player import Player
+        match name:
+            case "registry":
+                return ReplayRegistry.start(stage=stage, supervisor=self._owner)
+            case "router":
+                return ReplayRouter.start(stage=stage, supervisor=self._owner)
+            case _:
+                return Player.start(tape=stage.tape, router=self.refs["router"])
+
+    def _start_fleet(self, name: str, config: Config) -> Ref:
+        with no_fork():
+            from .fleet.fleet import Fleet
+        access, endpoints = self.fleets[name]
+        return Fleet.start(
+            config=config,
+            access=access,
+            endpoints=endpoints,
+            machine=self._machine,
+            registry=self.refs["registry"],
+            router=self.refs["router"],
+            supervisor=self._owner,
+        )
 
     def _start_membership(self, config: Config) -> Ref:
         if self._folder is None:

@@ -9,7 +9,7 @@ all the same, without a ref until it runs again.
 import functools
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -22,15 +22,16 @@ from websocket_v6.protocol.supervision.steps import Gone, Stopped
 
 from .base import Actor, actor_of, last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
-from .fleet.access import LogAccess
-from .fleet.log_source import LogSource
-from .markets.market_source import MarketSource
+from .forks import no_fork
 from .membership.place import Placed, Released, Role
 from .messages.common import Ref
 from .messages.connection import KeysChanged
 from .messages.fleet import UseFleet
 from .messages.registry import DropSource, UseSource
 from .messages.supervisor import Renew, SourceServes, UseSettings
+
+if TYPE_CHECKING:
+    from .fleet.access import LogAccess
 
 __all__ = ["Neighbours", "Source", "Sources", "next_source"]
 
@@ -88,7 +89,7 @@ class Sources:
         neighbours: Callable[[], Neighbours],
         attempt: Attempt,
         note: Callable[[Stopped | Gone], None],
-        logs: Mapping[str, LogAccess] | None = None,
+        logs: Mapping[str, "LogAccess"] | None = None,
     ) -> None:
         self._config = config.without_keys()  # keys are Jwt's alone
         self._is_remote = config.token is not None  # what it connects to is a door, and no exchange
@@ -258,36 +259,29 @@ class Sources:
         tell(neighbours.registry, UseSource(source.endpoint, ref, source.number, not is_door, is_door, source.heir_of))
 
     def _ask_lists(self, source: Source, neighbours: Neighbours) -> Ref:
-        return MarketSource.start(
-            endpoint=source.endpoint,
-            source=source.number,
-            config=self._config,
-            router=neighbours.router,
-            supervisor=self._supervisor,
-        )
-
-    def _connect(self, source: Source, neighbours: Neighbours) -> Ref:
-        return Connection.start(
-            endpoint=source.endpoint,
-            source=source.number,
-            target=self._target(source.endpoint, source.door),
-            config=self._config,
-            router=neighbours.router,
-            jwt=neighbours.jwt,
-            supervisor=self._supervisor,
-            inheritance=source.inheritance,
-        )
+        with no_fork():
+            from .markets.market_source import MarketSource
+        return MarketSource.start(**self._of_all(source, neighbours))
 
     def _read_log(self, source: Source, neighbours: Neighbours) -> Ref:
-        return LogSource.start(
-            endpoint=source.endpoint,
-            source=source.number,
-            access=self._logs[source.endpoint],
-            config=self._config,
-            router=neighbours.router,
-            fleet=neighbours.fleets.get(source.endpoint),
-            supervisor=self._supervisor,
-        )
+        with no_fork():
+            from .fleet.log_source import LogSource
+        access, fleet = self._logs[source.endpoint], neighbours.fleets.get(source.endpoint)
+        return LogSource.start(**self._of_all(source, neighbours), access=access, fleet=fleet)
+
+    def _connect(self, source: Source, neighbours: Neighbours) -> Ref:
+        target = self._target(source.endpoint, source.door)
+        own = {"target": target, "jwt": neighbours.jwt, "inheritance": source.inheritance}
+        return Connection.start(**self._of_all(source, neighbours), **own)
+
+    def _of_all(self, source: Source, neighbours: Neighbours) -> dict[str, Any]:
+        return {
+            "endpoint": source.endpoint,
+            "source": source.number,
+            "config": self._config,
+            "router": neighbours.router,
+            "supervisor": self._supervisor,
+        }
 
     def _target(self, endpoint: str, door: Door | None) -> Target:
         if door is not None:

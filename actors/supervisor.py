@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pykka
 
@@ -33,13 +33,14 @@ from .messages.component import PartFailed
 from .messages.connection import KeysChanged
 from .messages.fleet import FleetPlaced, Participate
 from .messages.registry import ComponentGone, Watch
-from .messages.server import DoorFailed, DoorOpened
+from .messages.server import DoorFailed, DoorOpened, ShowState
 from .messages.supervisor import Failed, Need, OpenNetwork, Renew, SourceServes, TakeBack, UseSettings
-from .replay.stage import Stage
 from .server.network_door import NetworkDoor
-from .server.network_server import ShowState
 from .sources import Neighbours, Sources
 from .watching import LOOK, Watchman
+
+if TYPE_CHECKING:
+    from .replay.stage import Stage
 
 __all__ = ["AwaitPlace", "GetChildren", "Join", "Legacy", "Quit", "Supervisor"]
 
@@ -104,7 +105,7 @@ class Supervisor(Actor):
         *,
         serves: bool = False,
         legacy: Legacy | None = None,
-        stage: Stage | None = None,
+        stage: "Stage | None" = None,
         survey: Survey = no_survey,
     ) -> None:
         super().__init__()

@@ -37,8 +37,6 @@ from .actors.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.messages.common import Ref
 from .actors.messages.component import Ready
 from .actors.messages.registry import AskMarkets, ComponentGone, Subscribe, Unsubscribe, next_subscription_id
-from .actors.replay.replay_edge import ReplayEdge
-from .actors.replay.replay_mailbox import ReplayMailbox
 from .ending import Stop
 from .link import Link
 from .options import Settings, Symbols
@@ -48,7 +46,6 @@ from .protocol.delivery.policy import default_policy
 from .protocol.errors import AuthenticationError, ClosedError, EngineError, SnapshotTimeoutError
 from .protocol.events import ConnectionEvent, Markets, MarketsEvent, OverflowEvent
 from .protocol.exchange.wants import Want
-from .protocol.replay.offered import as_recorded
 from .steps import Answer, Ended, Steps, finish
 
 __all__ = ["CALLBACK_TIMEOUT", "Component", "Held", "OwnThread", "Place"]
@@ -179,12 +176,13 @@ class Component:
         want = self._offered(want)
         policy = settings.mailbox or default_policy(want.type, closed=want.closing is not None)
         stage, is_pushed = self.link.stage, settings.callback is not None
-        numbers = settings.numbers
+        make: Callable[..., Edge] = Edge
         if stage is None:
-            mailbox = MailboxQueue(policy, numbers=numbers)
+            mailbox = MailboxQueue(policy, numbers=settings.numbers)
         else:
-            mailbox = ReplayMailbox(policy, stage, is_pushed=is_pushed, numbers=numbers)
-        make = Edge if stage is None else functools.partial(ReplayEdge, digests=stage.has_digests)
+            from .replaying import parts
+
+            mailbox, make = parts(stage, policy, is_pushed=is_pushed, numbers=settings.numbers)
         number = next_subscription_id()
         calls = Calls(settings.callback, settings.error_handler, settings.on_markets)
         edge = make(
@@ -252,7 +250,11 @@ class Component:
     def _offered(self, want: Want) -> Want:
         """Return what of `want` there is: all, but in a replay."""
         stage = self.link.stage
-        return want if stage is None else as_recorded(want, stage.contents.messages)
+        if stage is None:
+            return want
+        from .replaying import offered
+
+        return offered(stage, want)
 
     def close(self, edge: Edge) -> Steps[None]:
         """Want nothing of a subscription any more; idempotent."""

@@ -15,7 +15,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pykka
 
@@ -26,10 +26,8 @@ from .actors.guard import Guard
 from .actors.membership.place import HandOver, Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
+from .actors.messages.server import ShowState
 from .actors.messages.supervisor import OpenNetwork
-from .actors.replay.recorded_tape import Tape
-from .actors.replay.stage import Stage
-from .actors.server.network_server import ShowState
 from .actors.server.opening import Opening, prepare
 from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supervisor
 from .link import ASK_TIMEOUT, GLANCE, Link
@@ -37,10 +35,14 @@ from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
 from .protocol.exchange.streams import Stream
 from .protocol.membership.words import ComponentRow
+from .protocol.replaying import Replay
 from .protocol.server.network import Network
 from .protocol.shortages import remedy
 from .steps import Answer, Ended, Steps, finish, pause
 from .surveyor import Reporting, Surveyor, count_streams
+
+if TYPE_CHECKING:
+    from .actors.replay.stage import Stage
 
 __all__ = ["Link", "Service", "at_exit", "join", "serve"]
 
@@ -89,7 +91,7 @@ class Engine:
         with self._starting:
             if self._guard is None:
                 folder = _meeting_folder(self.config)
-                stage = None if self.config.recording is None else Stage(Tape(self.config.recording))
+                stage = None if self.config.recording is None else _stage_of(self.config.recording)
 
                 def start_one(legacy: Legacy | None) -> Ref:
                     how = {"serves": self._serves, "stage": stage, "survey": self.survey}
@@ -377,3 +379,10 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def _stage_of(recording: Replay) -> "Stage":
+    from .actors.replay.recorded_tape import Tape
+    from .actors.replay.stage import Stage
+
+    return Stage(Tape(recording))

@@ -17,7 +17,6 @@ from .actors.forks import in_child
 from .actors.jwt import Keys, ReplaceKeys
 from .actors.messages.registry import AskExchange
 from .actors.recording.recorder import Rotation
-from .actors.replay.stage import reader
 from .arguments import caller, check_callable, check_count, check_seconds
 from .component import CALLBACK_TIMEOUT, Component, Held, Place
 from .ending import Stop
@@ -208,7 +207,7 @@ class Face:
             return
         stage = (yield from self._engaged()).link.stage
         if stage is not None:
-            stage.readers.leaves(reader())
+            stage.readers.leaves(stage.reader())
             stage.begin()
 
     def _ended(self, timeout: float = CALLBACK_TIMEOUT) -> Steps[None]:

@@ -12,11 +12,11 @@ from .actors.delivery.edge import Edge
 from .actors.delivery.router import RouterHealth
 from .actors.demand.recoveries import Unreconciled
 from .actors.demand.registry import RegistryHealth
-from .actors.markets.market_source import MarketsHealth as SourceHealth
 from .actors.membership.place import MembershipHealth, Role
 from .actors.messages.common import GetHealth, Ref
 from .actors.messages.fleet import FleetHealth
-from .actors.server.network_server import NetworkHealth, VisitorHealth
+from .actors.messages.markets import MarketsHealth as SourceHealth
+from .actors.messages.server import NetworkHealth, VisitorHealth
 from .actors.server.server import ClientHealth, ServerHealth
 from .link import ASK_TIMEOUT, Link
 from .protocol.delivery.delays import DelayHealth

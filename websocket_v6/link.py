@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pykka
 
@@ -11,10 +11,12 @@ from .actors.children import Children
 from .actors.messages.common import Ref
 from .actors.messages.registry import ComponentGone, Unsubscribe
 from .actors.messages.supervisor import TakeBack
-from .actors.replay.stage import Stage
 from .actors.supervisor import GetChildren
 from .protocol.errors import EngineError
 from .steps import Answer, Steps, pause
+
+if TYPE_CHECKING:
+    from .actors.replay.stage import Stage
 
 __all__ = ["ASK_TIMEOUT", "GLANCE", "Link"]
 
@@ -56,7 +58,7 @@ class Link:
         self._engine.show(component)
 
     @property
-    def stage(self) -> Stage | None:
+    def stage(self) -> "Stage | None":
         """The replay, if the engine plays a recording."""
         return self._children.stage
 

@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pykka
 
@@ -13,7 +13,6 @@ from .actors.delivery.edge import Edge
 from .actors.delivery.last_values import LastValues
 from .actors.messages.replay import AwaitData
 from .actors.messages.router import GetLastValues
-from .actors.replay.stage import reader
 from .component import Component
 from .options import Settings
 from .protocol.errors import ClosedError, EngineError, LocalProtocolError, NotReadyError, RemoteProtocolError
@@ -24,6 +23,9 @@ from .protocol.exchange.streams import Stream, split, stream_of
 from .protocol.exchange.wants import Want
 from .steps import Answer, Steps, pause
 from .wanted import Level, Wanted, candle, orderbook, ticker, trade
+
+if TYPE_CHECKING:
+    from .actors.replay.stage import Stage
 
 __all__ = ["await_data", "newest", "newest_of_all", "wanted_book", "wanted_value"]
 
@@ -125,8 +127,8 @@ def await_data(component: Component, timeout: float) -> Steps[None]:
     """
     deadline = time.monotonic() + timeout
     patience = _Patience()
-    if component.link.stage is not None:
-        yield from _play_until_ready(component, timeout)
+    if (stage := component.link.stage) is not None:
+        yield from _play_until_ready(component, stage, timeout)
     while missing := _missing(component, (yield from _last_values(component))):
         if patience.is_over(component, missing, time.monotonic()):
             break
@@ -165,13 +167,13 @@ def _may_be_silent(edge: Edge, missing: Mapping[Stream, str]) -> bool:
     return named.isdisjoint(lacking) and len(lacking) < len(symbols)
 
 
-def _play_until_ready(component: Component, timeout: float) -> Steps[None]:
+def _play_until_ready(component: Component, stage: "Stage", timeout: float) -> Steps[None]:
     """Have a recording played until all streams have data; then it stops until whoever asks comes back for more."""
     pulls = any(not edge.is_pushed for edge in component.edges)
     streams = tuple(stream for edge in component.edges if edge.want.is_public for stream in edge.want.streams())
     ready: Future[bool] = Future()
     router = (yield from component.link.children()).router
-    tell(router, AwaitData(streams, reader() if pulls else None, ready))
+    tell(router, AwaitData(streams, stage.reader() if pulls else None, ready))
     with contextlib.suppress(pykka.Timeout):  # what is missing is told by the caller
         yield Answer(ready, timeout)
 

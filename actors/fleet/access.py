@@ -13,8 +13,6 @@ from websocket_v6.protocol.fleet.ids import Keys, scope_of
 from websocket_v6.protocol.fleet.sealing import Seal, account_of, check_sealing
 from websocket_v6.protocol.secret import Secret
 
-from .lines import check_client
-
 __all__ = ["LogAccess", "fleets_of", "new_machine"]
 
 
@@ -44,6 +42,8 @@ def fleets_of(config: Config) -> Mapping[str, tuple[LogAccess, tuple[str, ...]]]
     servers = config.fleet_servers
     if servers is None:
         return {}
+    from .lines import check_client
+
     check_client()
     fleets: dict[str, tuple[LogAccess, tuple[str, ...]]] = {}
     fleets["fleet"] = LogAccess(servers, Keys(scope_of(config.url))), ("public",)

@@ -27,7 +27,7 @@ from websocket_v6.actors.messages.connection import (
     Suspect,
     next_attachment,
 )
-from websocket_v6.actors.messages.markets import Recall, SilentCodes
+from websocket_v6.actors.messages.markets import MarketsHealth, Recall, SilentCodes
 from websocket_v6.actors.messages.router import (
     Attach,
     GetLastValues,
@@ -58,13 +58,6 @@ logger = logging.getLogger(__name__)
 LOOK = 1 / 6  # of the interval between two lists, between two looks for signs
 CREDITS = 2  # batches that may be on their way: each has the newest list of what it is of
 UNKNOWN_QUOTE = "UNKNOWN_QUOTE"
-
-
-class MarketsHealth(NamedTuple):
-    """`listed_ns` is when the last list came that is believed, 0 if none has; `problem` is that of the last call."""
-
-    listed_ns: int
-    problem: str
 
 
 class TimeCame(NamedTuple):

@@ -5,7 +5,6 @@ import logging
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 from websocket_v6.protocol.errors import ConfigError
@@ -33,6 +32,8 @@ def default_folder() -> Path:
 def _folder_without_session() -> Path:
     user = os.environ.get("USERNAME", "user") if _IS_WINDOWS else str(os.getuid())
     try:
+        import tempfile  # late: only where there is no better folder
+
         return Path(tempfile.gettempdir()) / f"websocket_v6-{user}"
     except OSError as exc:
         raise ConfigError(

@@ -1,10 +1,10 @@
-"""What the source of the list of markets is told beside what all sources are."""
+"""What the source of the list of markets is told beside what all sources are, and what it says of itself."""
 
 from typing import NamedTuple
 
 from websocket_v6.protocol.exchange.market_list import Listing
 
-__all__ = ["Recall", "SilentCodes"]
+__all__ = ["MarketsHealth", "Recall", "SilentCodes"]
 
 
 class Recall(NamedTuple):
@@ -17,3 +17,10 @@ class SilentCodes(NamedTuple):
     """Nothing comes of these, though they were asked for: the list may have changed."""
 
     codes: tuple[str, ...]
+
+
+class MarketsHealth(NamedTuple):
+    """`listed_ns` is when the last list came that is believed, 0 if none has; `problem` is that of the last call."""
+
+    listed_ns: int
+    problem: str

@@ -1,8 +1,7 @@
 """What those who take part in a replay tell each other."""
 
-import asyncio
 import threading
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 from websocket_v6.actors.base import Future
 from websocket_v6.protocol.errors import WebSocketV6Error
@@ -10,6 +9,10 @@ from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.recording.records import Record, Standing
 
 from .common import Ref
+
+if TYPE_CHECKING:
+    import asyncio
+    from typing import Any
 
 __all__ = [
     "AwaitData",
@@ -25,7 +28,7 @@ __all__ = [
     "UsePlayer",
 ]
 
-Reader: TypeAlias = threading.Thread | asyncio.Task[Any]  # who pulls
+Reader: TypeAlias = Union[threading.Thread, "asyncio.Task[Any]"]  # who pulls
 
 
 class UsePlayer(NamedTuple):

@@ -20,9 +20,12 @@ __all__ = [
     "MemberGone",
     "MemberSaid",
     "NameMember",
+    "NetworkHealth",
     "SayToMember",
     "ShareWith",
+    "ShowState",
     "StateAsked",
+    "VisitorHealth",
 ]
 
 
@@ -133,3 +136,33 @@ class Confirm(NamedTuple):
     """It is the host, of this term."""
 
     term: int
+
+
+# --- to and from a server of the network
+
+
+class ShowState(NamedTuple):
+    """What is to be shown to whoever looks: to the page, as JSON; to Prometheus, if it can be; and to /readyz."""
+
+    state: bytes
+    metrics: bytes | None = None
+    unready: str = ""  # why not, in lines
+
+
+class VisitorHealth(NamedTuple):
+    """One client of the network."""
+
+    name: str
+    endpoint: str
+    format: str  # "words" for a host of another machine
+    streams: int
+    delivered: int  # messages
+    queued_bytes: int
+    is_onlooker: bool  # the door's own page
+
+
+class NetworkHealth(NamedTuple):
+    """Who is served, and how many were cut off because they were too slow."""
+
+    clients: tuple[VisitorHealth, ...]
+    cut_off: int

@@ -115,6 +115,10 @@ class Stage:
         self.has_begun = self.is_over = False
         self._anchor = (0.0, 0.0)  # of the wall's monotonic clock, and of the recording's
 
+    def reader(self) -> Reader:
+        """Return who it is that pulls here: this thread, or the task in it."""
+        return reader()
+
     @property
     def contents(self) -> Contents:
         """What is in the recording."""

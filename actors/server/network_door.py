@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import pykka
 
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
 
-from .network_server import NetworkServer
 from .opening import Opening
 
 __all__ = ["NetworkDoor"]
@@ -36,6 +36,8 @@ class NetworkDoor:
         """
         if self.opening is None:
             raise LookupError("nobody has said where the network is to be served")
+        with no_fork():  # imported late: few programs serve the network
+            from .network_server import NetworkServer
         return NetworkServer.start(
             config=config,
             address=self.opening.address,

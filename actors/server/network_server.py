@@ -8,12 +8,12 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.jwt import Judge, Judged, JudgeProof
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import KeysChanged
+from websocket_v6.actors.messages.server import NetworkHealth, ShowState, VisitorHealth
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF, SUBPROTOCOLS
@@ -38,7 +38,7 @@ from .securing import secured
 from .sending import sender_of
 from .server_client import Client, Session, Stage
 
-__all__ = ["NetworkHealth", "NetworkServer", "ShowState", "VisitorHealth"]
+__all__ = ["NetworkServer"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,33 +50,6 @@ KEYS_CHANGED = 4403  # of ours (RFC 6455, 7.4.2)
 KEYS_REPLACED = "the keys are others now"
 CLOCK = 10.0  # seconds between two times that hosts of other machines are told what time it is
 MAX_PROOF = 128  # hexadecimal digits
-
-
-class ShowState(NamedTuple):
-    """What is to be shown to whoever looks: to the page, as JSON; to Prometheus, if it can be; and to /readyz."""
-
-    state: bytes
-    metrics: bytes | None = None
-    unready: str = ""  # why not, in lines
-
-
-class VisitorHealth(NamedTuple):
-    """One client of the network."""
-
-    name: str
-    endpoint: str
-    format: str  # "words" for a host of another machine
-    streams: int
-    delivered: int  # messages
-    queued_bytes: int
-    is_onlooker: bool  # the door's own page
-
-
-class NetworkHealth(NamedTuple):
-    """Who is served, and how many were cut off because they were too slow."""
-
-    clients: tuple[VisitorHealth, ...]
-    cut_off: int
 
 
 class NetworkServer(BaseServer):

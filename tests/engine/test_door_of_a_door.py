@@ -25,10 +25,10 @@ from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.children import Children
 from websocket_v6.actors.jwt import ReplaceKeys
 from websocket_v6.actors.mailbox import MailboxQueue
-from websocket_v6.actors.markets.market_source import MarketsHealth
 from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.component import ConnectionChanged
 from websocket_v6.actors.messages.connection import KeysChanged
+from websocket_v6.actors.messages.markets import MarketsHealth
 from websocket_v6.actors.messages.registry import Subscribe, Watch, next_subscription_id
 from websocket_v6.actors.messages.server import Dismiss, DoorOpened
 from websocket_v6.actors.messages.supervisor import OpenNetwork

@@ -10,7 +10,7 @@ import pytest
 from tests.actors.ear import Ear
 from tests.conftest import wait_until
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
-from websocket_v6.actors.markets.market_source import MarketsHealth, MarketSource
+from websocket_v6.actors.markets.market_source import MarketSource
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import (
     Connect,
@@ -20,7 +20,7 @@ from websocket_v6.actors.messages.connection import (
     SendRequest,
     Suspect,
 )
-from websocket_v6.actors.messages.markets import Recall, SilentCodes
+from websocket_v6.actors.messages.markets import MarketsHealth, Recall, SilentCodes
 from websocket_v6.actors.messages.router import (
     Attach,
     GetLastValues,
