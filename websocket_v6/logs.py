@@ -46,7 +46,15 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "the exchange answered on the %s connection: %s, %s%s": _event(
             "exchange_error", "endpoint", "error", "reason", "failed"
         ),
-        "missed trades cannot be fetched from %s: %s%s": _event("backfill_failed", "url", "reason", "told"),
+        "missed %s cannot be fetched from %s: %s%s": _event("backfill_failed", "what", "url", "reason", "told"),
+        "%s is not reconciled: %s%s": _event("not_reconciled", "type", "reason", "again"),
+        "a request of %d bytes goes to the %s endpoint: whether the exchange takes it is not known": _event(
+            "request_large", "bytes", "endpoint"
+        ),
+        "there has been no list of markets from %s for %.0f s: %s; markets that come or go are not seen": _event(
+            "markets_unknown", "url", "seconds", "reason"
+        ),
+        "there is a list of markets again, after %.0f s": _event("markets_known_again", "seconds"),
         # data
         "a malformed message of %s was skipped: %s%s": _event("message_malformed", "stream", "reason", "others"),
         "a malformed message (%s) was skipped on %s: %s": _event("message_malformed", "kind", "endpoint", "reason"),
@@ -56,6 +64,10 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
             "source_lags", "messages", "endpoint"
         ),
         "last values hold %d MiB: the largest are forgotten": _event("last_values_shed", "mebibytes"),
+        "%s: a candle changed after it was delivered, its volume from %s to %s: it is not delivered again%s": _event(
+            "candle_late", "stream", "before", "after", "told"
+        ),
+        "there is no %s snapshot of %s: listed, but silent": _event("snapshot_missing", "type", "codes"),
         # components
         "component %r is too slow for its %s: %d events were dropped, %d in all%s": _event(
             "component_slow", "component", "type", "dropped", "dropped_total", "told"
@@ -88,6 +100,15 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "somebody came to the door who cannot be served: %s; said only once": _event("stranger", "reason"),
         "%s is cut off: %s%s": _event("client_cut_off", "client", "reason", "told"),
         "other processes did not take over in time; they will notice the gap": _event("hand_over_late"),
+        # fleets
+        "another machine leads this fleet now": _event("fleet_led_elsewhere"),
+        "the fleet's server has lost a log, which is begun anew: all that read it miss something": _event(
+            "fleet_log_lost"
+        ),
+        "the fleet's server answers again after %.1f s": _event("fleet_server_answers", "seconds"),
+        "%s%s": _event("fleet_trouble", "reason", "told"),
+        "what machine %s wants is passed over: %s": _event("fleet_want_malformed", "machine", "reason"),
+        "last values are passed over: %s": _event("fleet_values_malformed", "reason"),
         # the network
         "the network is served again, at %s": _event("network_served_again", "address"),
         "the network is not served: cannot listen at %s again: %s; trying on": _event(
@@ -97,6 +118,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "this process serves nobody any more: its router has not answered for %g s": _event("server_stuck", "seconds"),
         # recordings
         "the recording goes on without %s: %s": _event("recording_without", "streams", "reason"),
+        "the error_handler of the recording %s raised": _event("recording_handler_raised", "path"),
+        "%s ends without an index, %d bytes unread": _event("recording_cut_off", "path", "bytes"),
+        "the replay has ended: %s": _event("replay_ended", "reason"),
         # the engine itself
         "the engine's %s does not answer": _event("part_silent", "part"),
         "the engine's %s did not stop within %g s": _event("part_does_not_stop", "part", "seconds"),
@@ -111,6 +135,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "component %r failed at a message; this is a bug, please report it": _event("bug", "component"),
         "the thread of a connection to the %s endpoint failed; this is a bug": _event("bug", "endpoint"),
         "the thread of a member socket failed; this is a bug": _event("bug"),
+        "a call of the fleet's server failed; this is a bug, please report it": _event("bug"),
+        "the thread that reads the fleet's log failed; this is a bug, please report it": _event("bug"),
+        "the thread that writes the fleet's log failed; this is a bug, please report it": _event("bug"),
         "the guard of the engine failed; this is a bug, please report it": _event("bug"),
         "the engine's supervisor failed; this is a bug, please report it": _event("bug"),
         "the engine's supervisor failed at %s: %r; it goes on; this is a bug, please report it": _event(
@@ -126,6 +153,7 @@ _BY_LOGGER: Mapping[str, Event] = MappingProxyType(
         "websocket_v6.actors.failures": _event("part_failed", "reason"),
         "websocket_v6.actors.membership.membership": _event("host_elsewhere", "reason"),
         "websocket_v6.actors.recording.recorder": _event("recording_failed", "reason"),
+        "websocket_v6.actors.replay.replay_router": _event("replay_waits", "reason"),
     }
 )
 

@@ -370,7 +370,7 @@ class ReplayRouter(Router):
                 self._run_over(run)
         text = self._hold_up.look(time.monotonic(), has_takers=bool(self._routes.mailboxes), is_out=bool(self._runs))
         if text:
-            logger.warning(text)
+            logger.warning("%s", text)
 
 
 def _nanoseconds(moment: float) -> int:

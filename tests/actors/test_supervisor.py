@@ -22,7 +22,7 @@ from websocket_v6.actors.delivery.router import Router
 from websocket_v6.actors.demand.inheritance import Claim, RegistryInheritance
 from websocket_v6.actors.jwt import JwtInheritance, KeysReplaced
 from websocket_v6.actors.mailbox import MailboxQueue
-from websocket_v6.actors.membership.place import HandOver, Placed, Role
+from websocket_v6.actors.membership.place import HandOver, Placed, Role, no_survey
 from websocket_v6.actors.messages.common import GetInheritance
 from websocket_v6.actors.messages.component import EngineFailed
 from websocket_v6.actors.messages.registry import ComponentGone, Unsubscribe, Watch
@@ -154,7 +154,11 @@ def test_what_each_child_is_made_with(make: Callable[..., World], tmp_path: Path
     bare = config.without_keys()
     assert arguments["jwt 1"] == {"config": config, "owner": world.ref, "inheritance": None}
     assert arguments["registry 1"] == {"config": bare, "supervisor": world.ref, "inheritance": None}
-    assert arguments["router 1"] == {"supervisor": world.ref, "inheritance": None}
+    assert arguments["router 1"] == {
+        "supervisor": world.ref,
+        "inheritance": None,
+        "fill_patience": config.backfill_timeout,
+    }
     assert arguments["backfill 1"] == {
         "config": bare,
         "router": made["router 1"].ref,
@@ -175,6 +179,7 @@ def test_what_each_child_is_made_with(make: Callable[..., World], tmp_path: Path
         "jwt": made["jwt 1"].ref,
         "supervisor": world.ref,
         "serves": True,
+        "survey": no_survey,
     }
     assert "router 1: use <backfill 1>" in world.told()
 

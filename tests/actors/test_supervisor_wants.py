@@ -138,10 +138,10 @@ def test_a_registry_killed_between_any_two_steps_keeps_all_demand_and_leaks_none
             assert stop_and_join(first, TIMEOUT)
         wait()
     assert world.children().registry != first
-    assert demand.left() == (WANTED, {"one", "two"}, [3, 1, 0])
+    assert demand.left() == (WANTED, {"one", "two"}, [3, 1, 0, 0])
     for wait in (demand.ask(ComponentGone("one")), demand.ask(ComponentGone("two"))):
         wait()
-    assert demand.left() == ({}, set(), [0, 0, 0])
+    assert demand.left() == ({}, set(), [0, 0, 0, 0])
 
 
 @pytest.mark.usefixtures("poisonous")
@@ -153,11 +153,11 @@ def test_what_other_processes_wanted_goes_with_the_registry(world: World) -> Non
     # A guest's session is a component that did not join; it ends with its membership, and tells only the dead one.
     tell(first, Watch("process 42 (guest)#1", demand.component))
     demand.want("process 42 (guest)#1", 2, ticker_want(["KRW-BTC", "KRW-ETH"]))()
-    assert demand.left()[2] == [2, 0, 0]
+    assert demand.left()[2] == [2, 0, 0, 0]
     _, gate = demand.kill()
     gate.set()
     assert stop_and_join(first, TIMEOUT)
-    assert demand.left() == ({1: ticker_want("KRW-BTC")}, {"one"}, [1, 0, 0])
+    assert demand.left() == ({1: ticker_want("KRW-BTC")}, {"one"}, [1, 0, 0, 0])
 
 
 @pytest.mark.usefixtures("poisonous")
@@ -171,4 +171,4 @@ def test_a_component_that_left_while_nobody_listened_leaves_nothing(world: World
     demand.quit("one")
     gate.set()
     assert stop_and_join(first, TIMEOUT)
-    assert demand.left() == ({}, set(), [0, 0, 0])
+    assert demand.left() == ({}, set(), [0, 0, 0, 0])

@@ -132,7 +132,7 @@ def test_who_does_not_read_is_behind_and_all_others_are_measured() -> None:
 def test_a_host_that_computes_serves_its_guests() -> None:
     (_, host), (delays, guest) = measure_delay(["busy host", "guest"], rate=40, seconds=0.5, is_pinned=False)
     assert len(delays) == 20
-    assert guest["messages"] == host["messages"] == 40
+    assert guest["messages"] == host["messages"] == 20  # after the warm-up
     assert host["cpu_seconds"] > 0.5 * guest["cpu_seconds"]
 
 
@@ -156,7 +156,7 @@ def test_a_delay_is_measured_in_each_member() -> None:
     for delays, reading in measure_delay(["host", "guest"], rate=400, seconds=0.5):
         assert len(delays) == 200
         assert all(0 < delay < 20 for delay in delays)
-        assert reading["messages"] == 400
+        assert reading["messages"] == 200  # after the warm-up
 
 
 def test_a_child_ends_with_those_that_it_has_started() -> None:

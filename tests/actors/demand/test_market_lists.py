@@ -284,6 +284,8 @@ def test_a_market_that_is_listed_and_silent_is_no_unknown_code_and_is_asked_for_
     assert world.heard("bot", StreamFailed) == []
     assert world.hear("lists", SilentCodes).codes == ("KRW-B",), "the list may have changed"
     world.list("AB")
+    mark = world.hear("router", Mark)  # what the first request began is not waited for any longer
+    tell(world.registry, Marked("public", mark.number, float("-inf")))
     assert world.hear("source", SendRequest).types == [
         {"type": "ticker", "codes": ["KRW-A"], "is_only_realtime": True},
         {"type": "ticker", "codes": ["KRW-B", "KRW-NOPE"]},
