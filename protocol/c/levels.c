@@ -3,7 +3,10 @@
 #include "fast.h"
 
 #define TEXT 24        /* bytes for the text of a number that is remembered, with a NUL at its end at least */
-#define SLOTS 32768    /* of the memory of numbers: 1 MiB, and the numbers themselves */
+#define SLOTS 16384    /* of the memory of numbers: 512 KiB, which a processor has near, and the numbers themselves */
+#define WINDOW 4096    /* numbers after which it is seen whether remembering pays */
+#define FEW_BOOKS 64   /* for which it rests if it does not, at first */
+#define MANY_BOOKS 4096
 
 typedef struct {
     char text[TEXT];   /* filled up with NUL, which no number has */
@@ -16,6 +19,9 @@ typedef struct {
     PyObject *number;   /* makes a number of its text */
     PyObject *spelled;  /* makes one of a text whose number would be shown with an exponent */
     Slot *slots;
+    Py_ssize_t looked, missed;  /* numbers of this window, and those of them that were not known */
+    Py_ssize_t rest;            /* books that are still handed back */
+    Py_ssize_t pause;           /* how many will be, if remembering does not pay */
 } Levels;
 
 /* Tell the length of the JSON number at `at`, 0 if there is none, or none that is done here: negative, longer than a
@@ -82,24 +88,50 @@ make_number(Levels *self, const char *at, Py_ssize_t length, int is_plain)
     return value;
 }
 
+static Slot *
+slot_of(Levels *self, const uint64_t *words)
+{
+    uint64_t hash = words[0] * UINT64_C(0x9E3779B97F4A7C15);
+    hash = (hash ^ hash >> 29 ^ words[1]) * UINT64_C(0xBF58476D1CE4E5B9);
+    hash = (hash ^ hash >> 32 ^ words[2]) * UINT64_C(0x94D049BB133111EB);
+    return &self->slots[hash >> 32 & (SLOTS - 1)];
+}
+
+/* Where most numbers are new, as in the books of hundreds of markets by turns, to look them up costs more than to make
+   them; who remembers by market does better. So then books are handed back for a while. */
+static void
+see_whether_it_pays(Levels *self)
+{
+    if (self->looked < WINDOW) {
+        return;
+    }
+    if (self->missed * 3 > self->looked) {
+        self->rest = self->pause;
+        self->pause = self->pause * 2 < MANY_BOOKS ? self->pause * 2 : MANY_BOOKS;
+    }
+    else {
+        self->pause = FEW_BOOKS;
+    }
+    self->looked = self->missed = 0;
+}
+
 /* Return a new reference to the number that is spelled so; most of a book's stood in that market's last book. */
 static PyObject *
 number_of(Levels *self, const char *at, Py_ssize_t length, int is_plain)
 {
     uint64_t words[TEXT / 8] = {0, 0, 0};
     memcpy(words, at, (size_t)length);
-    uint64_t hash = words[0] * UINT64_C(0x9E3779B97F4A7C15);
-    hash = (hash ^ hash >> 29 ^ words[1]) * UINT64_C(0xBF58476D1CE4E5B9);
-    hash = (hash ^ hash >> 32 ^ words[2]) * UINT64_C(0x94D049BB133111EB);
-    Slot *slot = &self->slots[hash >> 49];  /* 15 bits: SLOTS */
+    Slot *const slot = slot_of(self, words);
+    self->looked++;
     if (slot->value != NULL && memcmp(slot->text, words, TEXT) == 0) {
         return Py_NewRef(slot->value);
     }
+    self->missed++;
     PyObject *value = make_number(self, at, length, is_plain);
     if (value == NULL) {
         return NULL;
     }
-    /* Making it may have run Python, and that may have read other books: the slot is looked at anew. */
+    /* Making it may have run Python, and that may have read other books: what is there now gives way. */
     PyObject *before = slot->value;
     slot->value = Py_NewRef(value);
     memcpy(slot->text, words, TEXT);
@@ -191,7 +223,8 @@ levels_in(Levels *self, const char *at, const char *end, const Key *keys, Py_ssi
 PyDoc_STRVAR(levels_read_doc,
 "read(data, is_full, most, /)\n--\n\n"
 "Return the levels of an order book, `most` of them or, with -1, all, as a tuple of units; None if anything about them\n"
-"is not plain: another order or spacing of keys, a side that is empty, null, a negative number, a string.");
+"is not plain: another order or spacing of keys, a side that is empty, null, a negative number, a string; or for a\n"
+"while, where most numbers are new.");
 
 static PyObject *
 levels_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
@@ -209,6 +242,10 @@ levels_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     if (most == 0 || most < -1 || self->unit == NULL) {  /* without a unit: the collector has been here */
         Py_RETURN_NONE;
     }
+    if (self->rest > 0) {
+        self->rest--;
+        Py_RETURN_NONE;
+    }
     Py_buffer view;
     if (PyObject_GetBuffer(args[0], &view, PyBUF_SIMPLE) < 0) {
         return NULL;
@@ -216,6 +253,7 @@ levels_read(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
     const char *const data = view.buf;
     PyObject *units = levels_in(self, data, data + view.len, KEYS[is_full], most);
     PyBuffer_Release(&view);
+    see_whether_it_pays(self);
     if (units == NULL && !PyErr_Occurred()) {
         Py_RETURN_NONE;
     }
@@ -240,6 +278,7 @@ levels_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->unit = Py_NewRef(unit);
     self->number = Py_NewRef(number);
     self->spelled = Py_NewRef(spelled);
+    self->pause = FEW_BOOKS;
     self->slots = PyMem_Calloc(SLOTS, sizeof(Slot));
     if (self->slots == NULL) {
         Py_DECREF(self);

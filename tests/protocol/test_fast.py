@@ -145,16 +145,30 @@ def test_these_sizes_are_spelled_as_python_spells_them(size: str) -> None:
 
 
 def test_numbers_that_share_a_slot_are_told_apart() -> None:
-    """A hundred thousand spellings have to share 32,768 slots."""
+    """Forty thousand spellings have to share 16,384 slots, in a book that is not handed back in between."""
     assert fast.Levels is not None
     read = fast.Levels(OrderbookUnit, Decimal, lambda text: plain(Decimal(text))).read
-    for _ in range(2):
-        for start in range(1, 100_001, 1000):
-            rows = ",".join(level(SHORT, (str(n), str(n), f"{n}.5", f"0.{n}")) for n in range(start, start + 1000))
-            units = read(f"[{rows}]".encode(), False, -1)
-            assert units is not None
-            assert [unit.ask_price for unit in units] == list(range(start, start + 1000))
-            assert [unit.ask_size for unit in units] == [Decimal(f"{n}.5") for n in range(start, start + 1000)]
+    rows = ",".join(level(SHORT, (str(n), f"{n}.25", f"{n}.5", f"0.{n}1")) for n in range(1, 10_001))
+    units = read(f"[{rows}]".encode(), False, -1)
+    assert units is not None
+    for n, unit in enumerate(units, 1):
+        assert list(map(str, unit.asdict().values())) == [str(n), f"{n}.25", f"{n}.5", f"0.{n}1"]
+
+
+def test_books_of_numbers_that_are_new_are_handed_back_for_a_while() -> None:
+    assert fast.Levels is not None
+    read = fast.Levels(OrderbookUnit, Decimal, Decimal).read
+
+    def is_read(first: int) -> bool:
+        rows = ",".join(level(SHORT, (f"{n}.1", f"{n}.2", f"{n}.3", f"{n}.4")) for n in range(first, first + 30))
+        return read(f"[{rows}]".encode(), False, -1) is not None
+
+    new = [is_read(30 * number) for number in range(1, 500)]
+    assert new[:30] == [True] * 30
+    assert new.count(False) > 300
+    # The same few books again and again are read, once the pause is over.
+    again = [is_read(10**6 + 30 * (number % 5)) for number in range(1200)]
+    assert again[-500:] == [True] * 500
 
 
 def test_what_making_a_number_raises_is_raised() -> None:
