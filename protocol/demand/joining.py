@@ -107,3 +107,7 @@ class Joining:
             one.is_held = False
             self._out.append(Join(one.number))
         self._out.append(Serves(one.source.number, is_refused=False))
+        # Whoever was to show that it caught up with another newcomer may be done with now, and never be asked.
+        for other in self._sources.others(one):
+            if self._continuity.awaits(other.number) and other.whole_at_ns is not None:
+                self._asking.ask_source(one, proves=other.number)

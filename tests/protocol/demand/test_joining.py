@@ -99,6 +99,21 @@ def test_once_it_has_everything_those_that_serve_are_asked_and_their_answer_lets
     assert set(bench.continuity.serving) == {5, 6}
 
 
+def test_of_two_that_wait_the_one_that_joins_is_asked_about_the_other() -> None:
+    """The one that was to answer for both may be ended before its second question has had its turn."""
+    bench = Bench()
+    first, newcomer, next_one = bench.begin(1, 5), bench.begin(2, 6), bench.begin(3, 7)
+    bench.in_force(first)
+    bench.has_all(newcomer)
+    bench.has_all(next_one)
+    assert questions(first) == [(6, False), (7, False)]
+    bench.joining.answered(first, Question("ticket", proves=6), 21.0, 2100)
+    assert (questions(newcomer), questions(next_one)) == ([(7, False)], [])
+    bench.out.clear()
+    bench.joining.answered(newcomer, Question("ticket", proves=7), 22.0, 2200)
+    assert bench.out == joins(next_one)
+
+
 def test_the_others_have_little_time_for_their_proof() -> None:
     bench = Bench()
     bench.in_force(bench.begin(1, 5))
