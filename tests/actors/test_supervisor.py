@@ -22,7 +22,7 @@ from websocket_v6.actors.delivery.router import Router
 from websocket_v6.actors.demand.inheritance import Claim, RegistryInheritance
 from websocket_v6.actors.jwt import JwtInheritance, KeysReplaced
 from websocket_v6.actors.mailbox import MailboxQueue
-from websocket_v6.actors.membership.place import HandOver, Placed, Role
+from websocket_v6.actors.membership.place import HandOver, Placed, Role, no_survey
 from websocket_v6.actors.messages.common import GetInheritance
 from websocket_v6.actors.messages.component import EngineFailed
 from websocket_v6.actors.messages.registry import ComponentGone, Unsubscribe, Watch
@@ -154,7 +154,8 @@ def test_what_each_child_is_made_with(make: Callable[..., World], tmp_path: Path
     bare = config.without_keys()
     assert arguments["jwt 1"] == {"config": config, "owner": world.ref, "inheritance": None}
     assert arguments["registry 1"] == {"config": bare, "supervisor": world.ref, "inheritance": None}
-    assert arguments["router 1"] == {"supervisor": world.ref, "inheritance": None}
+    patience = config.backfill_timeout
+    assert arguments["router 1"] == {"supervisor": world.ref, "inheritance": None, "fill_patience": patience}
     assert arguments["backfill 1"] == {
         "config": bare,
         "router": made["router 1"].ref,
@@ -175,6 +176,7 @@ def test_what_each_child_is_made_with(make: Callable[..., World], tmp_path: Path
         "jwt": made["jwt 1"].ref,
         "supervisor": world.ref,
         "serves": True,
+        "survey": no_survey,
     }
     assert "router 1: use <backfill 1>" in world.told()
 
@@ -391,7 +393,32 @@ def test_new_keys_are_told_to_connections_and_to_the_other_processes(sharing: Wo
     sharing.place(Role.HOST)
     sharing.told()
     tell(sharing.ref, KeysReplaced(2))
-    assert sharing.told() == ["public 1: keys 2", "private 2: keys 2", "info 3: keys 2", "membership 1: keys 2"]
+    assert sharing.told() == [
+        "private 2: Resign",
+        "private 2: stop",
+        "registry 1: drop private 2",
+        "private 4: start",
+        "registry 1: use connection private 4",
+        "public 1: keys 2",
+        "info 3: keys 2",
+        "private 4: keys 2",
+        "router 1: another account",
+        "membership 1: keys 2",
+        "jwt 1: settled 2",
+    ], "whoever is judged by them comes last"
+
+
+def test_what_a_host_shared_for_older_keys_is_not_taken_for_these(sharing: World) -> None:
+    sharing.place(Role.GUEST, DOOR, "public", "private")
+    sharing.told()
+    tell(sharing.ref, KeysReplaced(2))
+    told = sharing.told()
+    assert "registry 1: drop private 2" in told
+    assert "registry 1: use connection private 4" in told
+    sharing.place(Role.GUEST, DOOR, "public", "private")  # said before it knew
+    assert sharing.told() == []
+    sharing.place(Role.GUEST, DOOR, "public", "private", generation=2)
+    assert "registry 1: use door private 5 for (4,)" in sharing.told()
 
 
 # --- this process among others
