@@ -19,14 +19,15 @@ from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
 from .fleet.access import fleets_of, new_machine
 from .forks import no_fork
-from .jwt import Jwt
+from .jwt import Jwt, KeysSettled
 from .membership.membership import Membership
 from .membership.place import Survey, no_survey
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
+from .messages.connection import KeysChanged
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
 from .messages.replay import UsePlayer
-from .messages.router import RouterInheritance, UseBackfill, UseReconciler, UseRegistry
+from .messages.router import AccountChanged, RouterInheritance, UseBackfill, UseReconciler, UseRegistry
 from .server.network_door import NetworkDoor
 from .server.server import Server
 
@@ -102,6 +103,7 @@ class Family:
         self._owner = owner
         self._serves = serves
         self.stage = stage
+        self.generation = 0  # of the keys, as far as they were changed
         self._had_registry = False
         self._taken_back: list[Unsubscribe] = []  # what the next registry is to hear
         self.fleets = fleets_of(config)
@@ -155,6 +157,8 @@ class Family:
                 tell(self.refs["router"], UseReconciler(ref))
             case "player":
                 tell(self.refs["router"], UsePlayer(ref))
+            case "membership" if self.generation:
+                tell(ref, KeysChanged(self.generation))
 
     def _start(self, name: str, inheritance: Any) -> Ref:
         refs, owner, config = self.refs, self._owner, self._config.without_keys()
@@ -244,6 +248,15 @@ class Family:
             text = "the engine has lost what this component subscribed to, through a bug: subscribe again"
             for component in self.components.values():
                 tell(component, EngineFailed(EngineError(text)))
+
+    def change_keys(self, generation: int, *, is_other_account: bool) -> None:
+        """Have keys used of which nothing older is left; whoever shows them may be served once all know."""
+        self.generation = generation
+        if is_other_account and self.stage is None:
+            tell(self.refs.get("router"), AccountChanged())
+        for name in ("membership", "network"):
+            tell(self.refs.get(name), KeysChanged(generation))
+        tell(self.refs.get("jwt"), KeysSettled(generation))
 
     def take_back(self, message: Unsubscribe) -> None:
         """Tell the registry, or the next one, that something is not wanted any more."""

@@ -27,6 +27,7 @@ __all__ = [
     "JwtInheritance",
     "Keys",
     "KeysReplaced",
+    "KeysSettled",
     "Proof",
     "Prove",
     "Proved",
@@ -121,7 +122,17 @@ class Judged(NamedTuple):
 
 
 class KeysReplaced(NamedTuple):
-    """The keys are of this generation now: connections made with older ones should be made again."""
+    """The keys are of this generation now: connections made with older ones should be made again.
+
+    An access key is one account's: with the same one and another secret, it is the same account.
+    """
+
+    generation: int
+    is_other_account: bool = True
+
+
+class KeysSettled(NamedTuple):
+    """All that keys from before this generation brought has ended: who shows these may be served."""
 
     generation: int
 
@@ -145,8 +156,9 @@ class Jwt(Actor):
     """Hands out tokens, each of them once, and has the next one ready before it is asked for.
 
     Receives TokenWanted, GetProof and GetDoorToken from transports, SignQuery from who makes REST calls, HasKeys and
-    ReplaceKeys from proxies, Prove from the membership, Judge and JudgeProof from servers. Sends KeysReplaced to
-    `owner`.
+    ReplaceKeys from proxies, Prove from the membership, Judge and JudgeProof from servers, KeysSettled from `owner`.
+    Sends KeysReplaced there. Another access key is another account's: who is judged by new keys waits until `owner` has
+    ended what the old ones brought.
     """
 
     def __init__(self, *, config: Config, owner: Ref, inheritance: JwtInheritance | None = None) -> None:
@@ -159,6 +171,8 @@ class Jwt(Actor):
         self._door_token = _secret(config.token)
         self._next: Secret | None = None
         self._renewal: Timer | None = None
+        self._settled = self._generation
+        self._unjudged: list[Judge | JudgeProof] = []  # who waits until the keys are settled
 
     def on_start(self) -> None:
         """Have the first token ready before a connection is."""
@@ -184,11 +198,10 @@ class Jwt(Actor):
                 return Proof(make_proof(self._keys, challenge), self._generation)
             case GetDoorToken():
                 return self._door_token
-            case Judge(number, token, reply_to):
-                tell(reply_to, Judged(number, bearer.is_signed(token, self._keys)))
-            case JudgeProof(number, challenge, proof, reply_to):
-                own = make_proof(self._keys, challenge)
-                tell(reply_to, Judged(number, bool(own) and hmac.compare_digest(own, proof)))
+            case Judge() | JudgeProof():
+                self._judge(message) if self._settled == self._generation else self._unjudged.append(message)
+            case KeysSettled(generation):
+                self._settle(generation)
             case ReplaceKeys(keys):
                 self._replace(keys)
             case _:
@@ -231,11 +244,29 @@ class Jwt(Actor):
             return make_token(keys, str(uuid.uuid4()), self._algorithm, query)
 
     def _replace(self, keys: Keys) -> None:
+        is_other_account = self._keys is None or self._keys.access_key != keys.access_key
         self._keys = keys
         self._generation += 1
         self._next = None
+        tell(self._owner, KeysReplaced(self._generation, is_other_account))
         self._prepare()
-        tell(self._owner, KeysReplaced(self._generation))
+
+    # --- whose keys are the same
+
+    def _judge(self, message: Judge | JudgeProof) -> None:
+        match message:
+            case Judge(number, token, reply_to):
+                tell(reply_to, Judged(number, bearer.is_signed(token, self._keys)))
+            case JudgeProof(number, challenge, proof, reply_to):
+                own = make_proof(self._keys, challenge)
+                tell(reply_to, Judged(number, bool(own) and hmac.compare_digest(own, proof)))
+
+    def _settle(self, generation: int) -> None:
+        self._settled = generation
+        if generation == self._generation:  # else they were replaced once more
+            unjudged, self._unjudged = self._unjudged, []
+            for message in unjudged:
+                self._judge(message)
 
 
 def _keys_of(config: Config) -> Keys | None:

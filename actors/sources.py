@@ -9,7 +9,7 @@ all the same, without a ref until it runs again.
 import functools
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -17,10 +17,10 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.connection.target import Target, door_target, remote_target
 from websocket_v6.protocol.exchange.market_list import MARKETS
-from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS, ENDPOINTS, open_as
+from websocket_v6.protocol.exchange.wants import ACCOUNT, ALL_ENDPOINTS, ENDPOINTS, open_as
 from websocket_v6.protocol.supervision.steps import Gone, Stopped
 
-from .base import Actor, actor_of, last_words, stop_child, tell
+from .base import actor_of, last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
 from .forks import no_fork
 from .membership.place import Placed, Released, Role
@@ -29,6 +29,7 @@ from .messages.connection import KeysChanged
 from .messages.fleet import UseFleet
 from .messages.registry import DropSource, UseSource
 from .messages.supervisor import Renew, SourceServes, UseSettings
+from .source import Neighbours, Source
 
 if TYPE_CHECKING:
     from .fleet.access import LogAccess
@@ -39,39 +40,8 @@ __all__ = ["Neighbours", "Source", "Sources", "next_source"]
 next_source: Callable[[], int] = itertools.count(1).__next__
 
 
-class Source(NamedTuple):
-    """One source of an endpoint: a connection, to the exchange or through `door` to another process.
-
-    `ref` is `None` while it is to be started. `part` is what it is called when it fails, it and its successors.
-    """
-
-    endpoint: str
-    number: int
-    ref: Ref | None
-    part: str
-    heir_of: tuple[int, ...] = ()  # the numbers of the sources that end as soon as this one serves
-    door: Door | None = None
-    outlives_refusal: bool = True  # of its keys; else those it replaces end with that too
-    inheritance: ConnectionInheritance | None = None  # what it is to begin with
-    actor: Actor | None = None  # itself, while it runs: see `Family`
-    reads_log: bool = False  # of the fleet
-
-
-class Neighbours(NamedTuple):
-    """The actors that sources talk to, as they are now (live); `None` for one that is being started again.
-
-    Of `jwt` the last there was, whether or not it `has_keys`: who needs none does not ask it.
-    """
-
-    registry: Ref | None
-    router: Ref | None
-    jwt: Ref | None
-    membership: Ref | None
-    has_keys: bool = True
-    fleets: Mapping[str, Ref] = {}  # by endpoint
-
-
 Attempt: TypeAlias = Callable[[str, Callable[[], None]], bool]
+OTHER_KEYS = "the keys are others now"  # why what is the account's ends
 
 
 class Sources:
@@ -320,8 +290,19 @@ class Sources:
             if source.number in heir.heir_of:
                 self.end(source)
 
-    def tell_keys(self, message: KeysChanged) -> None:
-        """Tell the connections that the keys are others now."""
+    def change_keys(self, message: KeysChanged, *, is_other_account: bool) -> None:
+        """Tell the connections that the keys are others now.
+
+        What another account brings is no sequel: all that is the old one's has ended when this returns.
+        """
+        accounts = [source for source in self._sources if source.endpoint == ACCOUNT and not source.reads_log]
+        old = accounts if is_other_account else []
+        own = [source for source in old if source.door is None]
+        replaced = {number for source in own for number in source.heir_of}
+        for source in old:
+            self.end(source, OTHER_KEYS)
+        for _ in [source for source in own if source.number not in replaced]:
+            self.start(ACCOUNT)
         for source in self._sources:
             tell(source.ref, message)
 
@@ -332,9 +313,9 @@ class Sources:
         for source in self:
             self.end(source)
 
-    def end(self, source: Source) -> None:
+    def end(self, source: Source, reason: str = "") -> None:
         """Do without a source from now on."""
-        self._stop(source)
+        self._stop(source, reason)
         self._drop(source)
         self._note(Gone(source.part))
 
@@ -364,11 +345,11 @@ class Sources:
             else:
                 self._note(Gone(source.part))
 
-    def _stop(self, source: Source) -> ConnectionInheritance | None:
+    def _stop(self, source: Source, reason: str = "") -> ConnectionInheritance | None:
         """Stop a source; return what a successor begins with."""
         inheritance = source.inheritance
         if source.ref is not None:
-            inheritance = last_words(source.endpoint, source.ref, Resign())
+            inheritance = last_words(source.endpoint, source.ref, Resign(reason))
             stop_child(source.endpoint, source.ref)
         self._remove(source)
         return inheritance

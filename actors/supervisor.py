@@ -171,10 +171,10 @@ class Supervisor(Actor):
                 self._sources.renew(message)
             case SourceServes():
                 self._sources.serves(message)
-            case KeysReplaced(generation):
-                self._sources.tell_keys(KeysChanged(generation))
-                for name in ("membership", "network"):
-                    tell(self._family.refs.get(name), KeysChanged(generation))
+            case KeysReplaced(generation, is_other_account):
+                self._sources.change_keys(KeysChanged(generation), is_other_account=is_other_account)
+                self._family.change_keys(generation, is_other_account=is_other_account)
+                self._take(self._place)
             case Placed():
                 self._placed(message)
             case UseSettings():
@@ -331,10 +331,14 @@ class Supervisor(Actor):
     def _placed(self, place: Placed) -> None:
         if place.membership is None or place.membership != self._family.refs.get("membership"):
             return  # from one that was replaced
-        self._place = place
-        self._tell_fleets()
-        self._sources.arrange(place)
+        self._take(place)
         self._answer_place()
+
+    def _take(self, place: Placed) -> None:
+        self._place = place.with_keys(self._family.generation)
+        if self._has_begun:
+            self._tell_fleets()
+            self._sources.arrange(self._place)
 
     def _answer_place(self) -> None:
         if self._place.role is not Role.LOOKING:

@@ -249,7 +249,8 @@ class WebSocketClientProxy(Queries):
     def set_keys(self, access_key: str, secret_key: str) -> None:
         """Replace the account's keys; private connections connect again with the new ones.
 
-        They hold for all components of this engine, until the program ends.
+        They hold for all components of this engine, until the program ends. Another access key is another account's,
+        as far as anybody knows: what is private ends at once, and begins with a higher epoch and a gap that is told.
         """
         try:
             keys = Keys(access_key, secret_key)

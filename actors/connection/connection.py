@@ -159,7 +159,9 @@ class Connection(Actor):
                 self._time_came()
             case KeysChanged(generation):
                 self._handle(steps.NewKeys(generation))
-            case Resign():
+            case Resign(reason):
+                if reason:
+                    self._end_serving(reason)
                 self.close()
                 return self._left
             case GetHealth():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from websocket_v6.actors.base import Timer, tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.registry import Reconciled
-from websocket_v6.actors.messages.router import AccountAnswer, AddRoutes, ReconcileDue, UseReconciler
+from websocket_v6.actors.messages.router import AccountAnswer, AccountChanged, AddRoutes, ReconcileDue, UseReconciler
 from websocket_v6.actors.messages.supervisor import Need
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.books import Accounts
@@ -127,7 +127,7 @@ class Reconciling(Mouth):
     def convey(self, way: Way, news: object) -> None:
         """Nothing is told here beside data."""
 
-    def heed(self, message: Missed | Fenced | AccountAnswer | ReconcileDue | UseReconciler) -> None:
+    def heed(self, message: Missed | Fenced | AccountAnswer | AccountChanged | ReconcileDue | UseReconciler) -> None:
         """Take what changes the meaning of what has come, and of what will come."""
         self._delivery.send()  # what came before it
         now, now_ns = time.monotonic(), time.time_ns()
@@ -142,6 +142,12 @@ class Reconciling(Mouth):
             case AccountAnswer(type_, answer):
                 machine = self.accounts.of(type_)
                 self._do(machine, machine.answered(answer, now, now_ns))
+            case AccountChanged():
+                for follower in self._followers.values():
+                    follower.begun = frozenset()
+                for machine in self.accounts:
+                    machine.forget(now)
+                self._schedule()
             case ReconcileDue():
                 self._timer = None
                 for machine in self.accounts:

@@ -15,6 +15,7 @@ from websocket_v6.actors.messages.common import Credits, GetHealth, GetInheritan
 from websocket_v6.actors.messages.registry import Marked, StreamsSeen
 from websocket_v6.actors.messages.router import (
     AccountAnswer,
+    AccountChanged,
     AddRoutes,
     Attach,
     AwaitReach,
@@ -190,7 +191,7 @@ class Router(VisitedActor):
             case UseBackfill(backfill):
                 self._holds.use(backfill)
                 self._closings.use(backfill)
-            case Missed() | Fenced() | AccountAnswer() | ReconcileDue() | UseReconciler():
+            case Missed() | Fenced() | AccountAnswer() | AccountChanged() | ReconcileDue() | UseReconciler():
                 self._reconciling.heed(message)
                 self._late_news.convey()
             case UseRegistry(registry):

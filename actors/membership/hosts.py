@@ -9,6 +9,7 @@ from websocket_v6.actors.jwt import Prove
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.errors import TransportError
+from websocket_v6.protocol.exchange.wants import without_account
 from websocket_v6.protocol.membership import steps, words
 from websocket_v6.protocol.membership.host_entry import HostEntry
 from websocket_v6.protocol.membership.patience import Patience, Verdict
@@ -46,6 +47,7 @@ class Attempt:
         self.is_doubted = False
         self.shared: tuple[str, ...] | None = None  # until the host has said it
         self.share_by = 0.0
+        self.unanswered = 0  # challenges that this process answers, and the host has not said what follows from it
 
     @property
     def door(self) -> Door:
@@ -120,7 +122,7 @@ class Hosts:
             attempt.welcome = welcome
             attempt.patience = Patience(SILENCE, LOOK, now)
             attempt.share_by = now + SHARE
-            tell(self._jwt, Prove(welcome.challenge, self._owner))
+            self._prove(attempt)
 
     def proved(self, challenge: bytes, proof: bytes) -> None:
         """Answer a host's challenge."""
@@ -129,10 +131,16 @@ class Hosts:
                 attempt.socket.say(words.Keys(proof))
 
     def keys_changed(self) -> None:
-        """Answer all challenges anew."""
+        """Answer all challenges anew; what hosts shared of the account was for other keys."""
         for attempt in self._attempts.values():
             if attempt.welcome is not None:
-                tell(self._jwt, Prove(attempt.welcome.challenge, self._owner))
+                attempt.shared = None if attempt.shared is None else without_account(attempt.shared)
+                self._prove(attempt)
+
+    def _prove(self, attempt: Attempt) -> None:
+        if attempt.welcome is not None:
+            attempt.unanswered += 1
+            tell(self._jwt, Prove(attempt.welcome.challenge, self._owner))
 
     def heard(self, number: int, word: words.FromHost) -> steps.Event | None:
         """Take up what a host said; that it shares other endpoints is for the owner to ask."""
@@ -141,7 +149,10 @@ class Hosts:
             return None
         match word:
             case words.Shared(endpoints, settings):
-                is_first, attempt.shared = attempt.shared is None, endpoints
+                attempt.unanswered = max(0, attempt.unanswered - 1)
+                # With answers under way, this one is to keys from before.
+                shared = without_account(endpoints) if attempt.unanswered else endpoints
+                is_first, attempt.shared = attempt.shared is None, shared
                 self._tell_of(attempt, settings)
                 return steps.Attached(number, attempt.welcome.stays) if is_first else None
             case words.Moved(address, key, term):

@@ -116,6 +116,7 @@ class Membership(Actor):
         self._closing: list[Ref] = []  # servers that are about to stop
         self._leaving: list[pykka.Future[bool]] = []
         self._has_looked_elsewhere = False
+        self._generation = 0  # of the keys, as far as they were changed
 
     def on_start(self) -> None:
         """Look for the others."""
@@ -176,7 +177,8 @@ class Membership(Actor):
                 self._hosts.proved(challenge, proof)
             case Judged(client, is_signed):
                 self._members.judged(client, has_same_keys=is_signed)
-            case KeysChanged():
+            case KeysChanged(generation):
+                self._generation = generation
                 self._members.keys_changed()
                 self._hosts.keys_changed()
             case Released(door):
@@ -348,7 +350,7 @@ class Membership(Actor):
             logger.warning("this process shares no connections with others: %s", error)
         if role is Role.HOST:
             self._tidy_up()
-        tell(self._supervisor, Placed(role, door, shared, error, self.actor_ref))
+        tell(self._supervisor, Placed(role, door, shared, error, self.actor_ref, self._generation))
 
     def _use_settings(self) -> None:
         """Have the connections here be what all processes that use them want together."""

@@ -9,6 +9,7 @@ import pykka
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.exchange.wants import without_account
 
 __all__ = ["HandOver", "MembershipHealth", "Placed", "Released", "Role", "Survey", "no_survey"]
 
@@ -45,6 +46,11 @@ class Placed(NamedTuple):
     # Why it is embedded although it was to share; or why it looks for a host, when the one it had is proven to hang.
     error: WebSocketV6Error | None = None
     membership: Ref | None = None  # who says so
+    generation: int = 0  # of the keys for which the host shares these
+
+    def with_keys(self, generation: int) -> "Placed":
+        """Return what holds with keys of this generation: a host's word on older ones is none on these."""
+        return self if self.generation >= generation else self._replace(shared=without_account(self.shared))
 
 
 class Released(NamedTuple):

@@ -137,4 +137,9 @@ class KeysChanged(NamedTuple):
 
 
 class Resign(NamedTuple):
-    """Close the connection: another actor takes over. Asked; answered with the ConnectionInheritance for it."""
+    """Close the connection: another actor takes over. Asked; answered with the ConnectionInheritance for it.
+
+    With a `reason`, nothing that it brings counts from here on, and that is why.
+    """
+
+    reason: str = ""

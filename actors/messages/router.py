@@ -25,6 +25,7 @@ from .common import Credits, Ref
 
 __all__ = [
     "AccountAnswer",
+    "AccountChanged",
     "AddRoutes",
     "Attach",
     "AwaitReach",
@@ -271,6 +272,10 @@ class AccountAnswer(NamedTuple):
 
 
 # --- supervisor to router: who the others are, after one of them was started anew
+
+
+class AccountChanged(NamedTuple):
+    """The keys are others, and what the old ones brought has ended: what is known is another account's."""
 
 
 class UseRegistry(NamedTuple):

@@ -135,6 +135,14 @@ class Reconciliation(Generic[Item]):
         if has_grown and not self._is_guest and not _includes(self.covered, codes):
             self._begin(None if self._job is None else self._job.started_ns, now, PATIENCE)
 
+    def forget(self, now: float) -> None:
+        """Note that the account is another: nothing is known of it, and what waits here is not its own."""
+        codes = self.codes
+        self.want(frozenset(), now)
+        self.book.keep(frozenset())
+        self.since_ms = 0
+        self.want(codes, now)
+
     def gap(self, started_ns: int | None, now: float, patience: float, *, is_guest: bool) -> list[Action[Item]]:
         """Note that an epoch has begun, after a gap since `started_ns` if there was one. `is_guest`: the host asks."""
         self._is_guest = is_guest

@@ -24,6 +24,7 @@ from .market_list import MARKETS
 from .streams import Stream, indicator_stream, stream_of
 
 __all__ = [
+    "ACCOUNT",
     "ALL_ENDPOINTS",
     "ENDPOINTS",
     "KNOWN_TYPES",
@@ -41,11 +42,13 @@ __all__ = [
     "orderbook_want",
     "ticker_want",
     "trade_want",
+    "without_account",
 ]
 
 ENDPOINTS = ("public", "private", "info")  # of the exchange
 # With the list of markets, which is asked for over REST and from there on is a stream like any other.
 ALL_ENDPOINTS = (*ENDPOINTS, MARKETS)
+ACCOUNT = "private"  # what comes there is one account's; keys open others, for the same data to everybody
 PRIVATE_TYPES = ("myOrder", "myAsset", "announcement")
 KNOWN_TYPES = frozenset(
     (
@@ -217,6 +220,11 @@ def endpoint_of(type_: str) -> str:
     if type_ == MARKETS:
         return MARKETS
     return "private" if type_ in PRIVATE_TYPES else "public"
+
+
+def without_account(endpoints: Iterable[str]) -> tuple[str, ...]:
+    """Leave out the endpoint whose data is one account's: the keys that it was shared with are others now."""
+    return tuple(endpoint for endpoint in endpoints if endpoint != ACCOUNT)
 
 
 def open_as(endpoint: str) -> str:

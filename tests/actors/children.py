@@ -12,7 +12,7 @@ from websocket_v6.actors.connection.connection import Connection, ConnectionInhe
 from websocket_v6.actors.delivery.router import Router
 from websocket_v6.actors.demand.registry import Registry
 from websocket_v6.actors.gaps.backfill import Backfill
-from websocket_v6.actors.jwt import Jwt
+from websocket_v6.actors.jwt import Jwt, KeysSettled
 from websocket_v6.actors.markets.market_source import MarketSource
 from websocket_v6.actors.membership.membership import Membership
 from websocket_v6.actors.membership.place import HandOver, Released
@@ -20,7 +20,7 @@ from websocket_v6.actors.messages.common import GetInheritance, Ref
 from websocket_v6.actors.messages.component import EngineFailed
 from websocket_v6.actors.messages.connection import Disconnect, KeysChanged
 from websocket_v6.actors.messages.registry import ComponentGone, DropSource, Unsubscribe, UseRouter, UseSource, Watch
-from websocket_v6.actors.messages.router import RouterInheritance, UseBackfill, UseRegistry
+from websocket_v6.actors.messages.router import AccountChanged, RouterInheritance, UseBackfill, UseRegistry
 from websocket_v6.protocol.exchange.wants import ENDPOINTS
 
 __all__ = ["KINDS", "House"]
@@ -105,6 +105,10 @@ def _word(what: object) -> str:
             return f"disconnect {endpoint}"
         case KeysChanged(generation):
             return f"keys {generation}"
+        case KeysSettled(generation):
+            return f"settled {generation}"
+        case AccountChanged():
+            return "another account"
         case Watch(component_id):
             return f"watch {component_id}"
         case ComponentGone(component_id):

@@ -63,7 +63,7 @@ class World:
         tell(self.ref, BringUp())
         return self.told()
 
-    def place(self, role: Role, door: Door | None = None, *shared: str) -> None:
+    def place(self, role: Role, door: Door | None = None, *shared: str, generation: int = 0) -> None:
         """Have the membership there is now say this."""
         membership = self.children().membership
-        tell(self.ref, Placed(role, door, shared, None, membership))
+        tell(self.ref, Placed(role, door, shared, None, membership, generation))

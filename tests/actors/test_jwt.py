@@ -27,6 +27,7 @@ from websocket_v6.actors.jwt import (
     JwtInheritance,
     Keys,
     KeysReplaced,
+    KeysSettled,
     Proof,
     Prove,
     Proved,
@@ -189,10 +190,10 @@ def test_a_token_says_of_which_generation_its_keys_are(bench: Bench, made: list[
     ref = bench.start()
     wait_until(lambda: len(made) == 1, "a token that is ready")
     assert [grant(ref).generation for _ in range(2)] == [1, 1]
-    for generation in (2, 3):
-        ask(ref, ReplaceKeys(Keys("other", SECRET)), TIMEOUT)
+    for generation, is_other_account in ((2, True), (3, False)):
+        ask(ref, ReplaceKeys(Keys("other", f"{SECRET}{generation}")), TIMEOUT)
         assert grant(ref).generation == generation, "the token that was ready is gone"
-        assert bench.told.get(timeout=TIMEOUT) == KeysReplaced(generation)
+        assert bench.told.get(timeout=TIMEOUT) == KeysReplaced(generation, is_other_account)
 
 
 def test_the_first_keys_may_be_of_a_later_generation(bench: Bench) -> None:
@@ -241,11 +242,29 @@ def test_no_answer_shows_no_keys(bench: Bench, keys: Keys | None) -> None:
 def test_a_proof_is_of_the_keys_that_are_in_use(bench: Bench) -> None:
     host, guest = bench.start(), bench.start(REMOTE)
     ask(host, ReplaceKeys(Keys("other", "newer")), TIMEOUT)
+    tell(host, KeysSettled(2))
     assert not judge(host, ask(guest, GetProof(b"challenge"), TIMEOUT).proof)
     ask(guest, ReplaceKeys(Keys("other", "newer")), TIMEOUT)
     proof = ask(guest, GetProof(b"challenge"), TIMEOUT)
     assert proof.generation == 2
     assert judge(host, proof.proof)
+
+
+def test_who_shows_new_keys_waits_until_the_old_ones_are_over(bench: Bench) -> None:
+    host, ear = bench.start(), Ear()
+    proofs = [make_proof(keys, b"challenge") for keys in (Keys("other", "newer"), Keys("third", "newest"))]
+    brought = read_token("Bearer " + make_token(Keys("third", "newest"), "nonce", "HS512").reveal())
+    assert not isinstance(brought, Refusal)
+    for keys in (Keys("other", "newer"), Keys("third", "newest")):
+        ask(host, ReplaceKeys(keys), TIMEOUT)
+    for number, proof in enumerate(proofs):
+        tell(host, JudgeProof(number, b"challenge", proof, ear.ref))
+    tell(host, Judge(2, brought, ear.ref))
+    tell(host, KeysSettled(2))
+    assert ask(host, HasKeys(), TIMEOUT)
+    assert not ear.heard(), "those have been replaced again"
+    tell(host, KeysSettled(3))
+    assert [ear.hear(TIMEOUT) for _ in range(3)] == [Judged(0, False), Judged(1, True), Judged(2, True)]
 
 
 def test_a_plain_clients_token_is_judged_and_none_is_signed_for_others(bench: Bench, made: list[Secret]) -> None:
@@ -281,6 +300,7 @@ def test_a_successor_has_the_keys_that_were_in_use(bench: Bench, monkeypatch: py
     with monkeypatch.context() as patch:
         break_signing(patch)
         tell(ref, ReplaceKeys(Keys("newest", SECRET)))
+        assert bench.told.get(timeout=TIMEOUT) == KeysReplaced(3), "also if it fails at that"
         failed = bench.told.get(timeout=TIMEOUT)
     assert isinstance(failed, Failed)
     assert (failed.name, failed.ref) == ("jwt", ref)
@@ -293,6 +313,7 @@ def test_a_successor_has_the_keys_that_were_in_use(bench: Bench, monkeypatch: py
 def fail_to_prepare(bench: Bench, ref: Ref, monkeypatch: pytest.MonkeyPatch) -> None:
     break_signing(monkeypatch)
     tell(ref, ReplaceKeys(Keys(ACCESS, SECRET)))
+    assert bench.told.get(timeout=TIMEOUT) == KeysReplaced(2, is_other_account=False)
     assert isinstance(bench.told.get(timeout=TIMEOUT), Failed)
 
 

@@ -351,8 +351,50 @@ def test_who_is_gone_is_neither_renewed_nor_waited_for(world: World) -> None:
 
 def test_new_keys_are_told_to_the_connections(world: World) -> None:
     world.own()
-    world.sources.tell_keys(KeysChanged(2))
+    world.sources.change_keys(KeysChanged(2), is_other_account=True)
+    told = world.told()
+    ended = ["private 2: Resign", "private 2: stop", "registry: drop private 2"]
+    assert told[:3] == ended, "what is another account's has ended before anything else"
+    assert told[3:] == [
+        "private 4: start",
+        "registry: use connection private 4",
+        "public 1: keys 2",
+        "info 3: keys 2",
+        "private 4: keys 2",
+    ]
+    assert not world.named("private 4").heir_of, "it is no sequel"
+
+
+def test_with_new_keys_of_the_same_account_what_serves_goes_on_until_it_is_renewed(world: World) -> None:
+    world.own()
+    world.sources.change_keys(KeysChanged(2), is_other_account=False)
     assert world.told() == ["public 1: keys 2", "private 2: keys 2", "info 3: keys 2"]
+
+
+def test_with_new_keys_all_that_is_the_accounts_begins_anew(make: Make) -> None:
+    world = make(redundancy=2)
+    own = [one for one in world.own() if "private" in one]
+    assert own == ["<private 3>", "<private 4>"]
+    world.renew("private 3")
+    world.told()
+    world.sources.change_keys(KeysChanged(2), is_other_account=True)
+    assert [one for one in world.present() if one.startswith("private")] == ["private 8", "private 9"]
+    world.sources.arrange(Placed(Role.HOST))
+    assert not starts(world.told("private 10")), "as it is"
+
+
+def test_a_guest_with_new_keys_ends_what_came_through_the_door_and_what_was_to(world: World) -> None:
+    world.guest(*ENDPOINTS)
+    world.told()
+    world.sources.change_keys(KeysChanged(2), is_other_account=True)
+    assert world.present() == ["public 1", "info 3"], "its place says where the account's comes from now"
+    world.guest("public", "info")
+    world.guest(*ENDPOINTS)
+    assert world.present() == ["public 1", "info 3", "private 4", "private 5"]
+    world.told()
+    world.sources.change_keys(KeysChanged(3), is_other_account=True)
+    assert [one for one in world.present() if one.startswith("private")] == ["private 6"]
+    assert world.named("private 6").door is None
 
 
 # --- the end

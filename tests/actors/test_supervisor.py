@@ -396,7 +396,32 @@ def test_new_keys_are_told_to_connections_and_to_the_other_processes(sharing: Wo
     sharing.place(Role.HOST)
     sharing.told()
     tell(sharing.ref, KeysReplaced(2))
-    assert sharing.told() == ["public 1: keys 2", "private 2: keys 2", "info 3: keys 2", "membership 1: keys 2"]
+    assert sharing.told() == [
+        "private 2: Resign",
+        "private 2: stop",
+        "registry 1: drop private 2",
+        "private 4: start",
+        "registry 1: use connection private 4",
+        "public 1: keys 2",
+        "info 3: keys 2",
+        "private 4: keys 2",
+        "router 1: another account",
+        "membership 1: keys 2",
+        "jwt 1: settled 2",
+    ], "whoever is judged by them comes last"
+
+
+def test_what_a_host_shared_for_older_keys_is_not_taken_for_these(sharing: World) -> None:
+    sharing.place(Role.GUEST, DOOR, "public", "private")
+    sharing.told()
+    tell(sharing.ref, KeysReplaced(2))
+    told = sharing.told()
+    assert "registry 1: drop private 2" in told
+    assert "registry 1: use connection private 4" in told
+    sharing.place(Role.GUEST, DOOR, "public", "private")  # said before it knew
+    assert sharing.told() == []
+    sharing.place(Role.GUEST, DOOR, "public", "private", generation=2)
+    assert "registry 1: use door private 5 for (4,)" in sharing.told()
 
 
 # --- this process among others

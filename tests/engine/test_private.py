@@ -297,8 +297,12 @@ def test_keys_replaced_while_running(sim: Simulator, component: Make) -> None:
         sim.wait_served(streams, 20, endpoint=endpoint)
         assert [each.access_key for each in sim.connections(endpoint)] == [sim.access_key, OTHER[0]]
         assert sim.connections(endpoint)[0].close_code == 1000
-    wait_until(lambda: two.states()[-1] == "open" and two.states("info")[-1] == "open")
-    assert one.states() == ["connecting", "open"], "the new connection serves before the old one ends"
+    for each in (one, two):
+        each.wait_state("open", "lost", "connecting", "open")
+    assert one.states() == ["connecting", "open", "lost", "connecting", "open"], "another account is no sequel"
+    assert [event.reason for event in one.told if event.state == "lost"] == ["the keys are others now"]
+    assert one.told[-1].gap_started_at is not None, "so the gap is told"
+    assert two.states("info") == ["connecting", "open"], "what is everybody's goes on until the new one serves"
     number = sim.place_order("KRW-BTC", "BID", price=1000, volume=6, access_key=OTHER[0])
     wait_until(lambda: one.events and any(hasattr(event, "assets") for event in two.events), "data of the new account")
     assert one.events[-1].uuid == number

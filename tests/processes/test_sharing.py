@@ -157,6 +157,45 @@ def test_other_keys_end_the_sharing_of_private_data(sim: Simulator, start: Start
     wait_until(lambda: open_connections(sim, "private") == 1, "shared again")
 
 
+def orders(process: Process, id: str) -> list[str]:  # noqa: A002
+    """Return whose own orders a subscription of a process was told of, as they came."""
+    return [json.loads(one[5])["uid"] for one in process.events(id)]
+
+
+def test_a_host_with_new_keys_serves_whoever_has_them_nothing_of_the_old_account(
+    sim: Simulator, start: Start, keys: dict[str, str]
+) -> None:
+    secret = "another-secret-key-of-the-same-toy-that-is-long-enough-for-hs512-too"
+    sim.add_key("another-access-key", secret)
+    other = {"access_key": "another-access-key", "secret_key": secret}
+    host, guest = start(**keys), start(**other)
+    host.do("subscribe", id="a", type="my_order")
+    host.wait_role("host")
+    guest.do("subscribe", id="b", type="my_order")
+    wait_until(lambda: host.do("health")["open"] == guest.do("health")["open"] == ["private"], "both accounts")
+    assert open_connections(sim, "private") == 2
+    sim.refuse(503, times=None, endpoint="private")  # so the new keys' connection takes as long as this test likes
+    host.do("keys", **other)
+    # Whichever of the two it is: either the old account's ends, or the guest lets its own go.
+    wait_until(lambda: open_connections(sim, "private") == 1, "the end of one connection")
+    sim.place_order("KRW-BTC", "BID", volume="6", price=1000)
+    made = [sim.place_order("KRW-BTC", "BID", volume="6", price=1000, access_key="another-access-key")]
+    wait_until(lambda: guest.do("count")["b"], "an order")
+    assert orders(guest, "b") == made, "the old account's are none of its own"
+    assert [one.access_key for one in sim.connections("private") if one.open] == ["another-access-key"]
+    sim.accept()
+    wait_until(lambda: host.do("health")["serving"] and open_connections(sim, "private") == 1, "one for both")
+    made.append(sim.place_order("KRW-BTC", "BID", volume="6", price=1000, access_key="another-access-key"))
+    for process, name, had in (host, "a", made[1:]), (guest, "b", made):
+        wait_until(lambda: orders(process, name)[-1:] == made[-1:], "the last")  # noqa: B023
+        assert orders(process, name) == had
+    told = host.told("private")
+    assert [one["state"] for one in told if one["state"] in ("open", "lost")][:2] == ["open", "lost"]
+    assert told[-1]["state"] == "open"
+    assert told[-1]["gap"], "what one account brought is not the other's: this is told"
+    assert "the keys are others now" in next(one for one in told if one["state"] == "lost")["reason"]
+
+
 def test_keys_never_cross_the_pipe(sim: Simulator, start: Start, keys: dict[str, str], folder: Path) -> None:
     host, guest = start(**keys), start(**keys)
     host.do("subscribe", id="a", type="my_order")

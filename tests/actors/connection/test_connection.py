@@ -300,6 +300,21 @@ def test_who_resigns_ends_its_transport_and_says_what_it_has_learned(it: Subject
     assert not [one for one in it.told if isinstance(one, End)]
 
 
+def test_who_resigns_for_a_reason_brings_nothing_more_while_its_transport_ends(it: Subject) -> None:
+    it.start()
+    ask(it.ref, Resign("the keys are others now"), TIMEOUT)
+    it.tell()
+    assert not it.told
+    it.start()
+    it.tell(Connect("private"))
+    transport = it.open()
+    transport.alive = False
+    ask(it.ref, Resign("the keys are others now"), TIMEOUT)
+    it.tell()
+    assert it.told[-1] == End(transport.attachment, "the keys are others now")
+    assert transport.calls == ["start", ("finish", None), ("join", 2.0)]
+
+
 def test_who_resigns_while_it_waits_hands_on_the_wait(it: Subject) -> None:
     it.start()
     it.tell(Connect("private"))

@@ -12,7 +12,7 @@ from websocket_v6.actors.delivery.deliveries import Delivery
 from websocket_v6.actors.delivery.reconciling import Reconciling
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.registry import Reconciled
-from websocket_v6.actors.messages.router import AccountAnswer, AddRoutes, ReconcileDue, UseReconciler
+from websocket_v6.actors.messages.router import AccountAnswer, AccountChanged, AddRoutes, ReconcileDue, UseReconciler
 from websocket_v6.actors.messages.supervisor import Need
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.commands import Fenced, Missed
@@ -141,6 +141,20 @@ def test_a_newcomer_begins_with_what_is_known_and_others_hear_nothing_twice(benc
     bench.one.drop(2, None)
     bench.say(order("O5", code="KRW-ETH"))
     assert bench.got(2) == []
+
+
+def test_of_another_account_all_begin_anew_with_what_is_open_there(bench: Bench) -> None:
+    bench.reconcile(found("O1"))
+    bench.got(1)
+    bench.one.heed(Missed(2, 5, 15.0, is_guest=False))
+    bench.say(order("O2"))  # waits
+    bench.one.heed(AccountChanged())
+    bench.add(2, "myOrder *")
+    assert bench.got(2) == [], "nothing is known"
+    bench.one.heed(Missed(3, 5, 15.0, is_guest=False))
+    bench.say(order("O3"))
+    bench.reconcile(found("O4"), epoch=3)
+    assert bench.got(1) == bench.got(2) == [("O4", "wait", True), ("O3", "wait", False)]
 
 
 def test_a_client_is_told_of_all_that_is_known_and_then_that_it_is(bench: Bench) -> None:

@@ -110,6 +110,22 @@ def test_keys_that_are_others_now_are_proven_anew(desk: Desk) -> None:
     assert desk.jwt.heard() == [Prove(WELCOME.challenge, desk.owner.ref)] * 2
 
 
+def test_what_a_host_says_to_older_keys_shares_nothing_of_the_account(desk: Desk) -> None:
+    every = words.Shared(("public", "private", "info"), SETTINGS)
+    desk.attach()
+    desk.hosts.opened(1, WELCOME, 10.0)
+    desk.hosts.keys_changed()
+    assert desk.hosts.heard(1, every) == steps.Attached(1, stays=True)
+    assert desk.hosts.place(1)[1] == ("public", "info"), "said to the keys before"
+    desk.hosts.heard(1, every)
+    assert desk.hosts.place(1)[1] == every.endpoints
+    desk.hosts.keys_changed()
+    assert desk.hosts.place(1)[1] == ("public", "info")
+    desk.hosts.heard(1, every)
+    desk.hosts.heard(1, every)  # of itself: its keys are others now
+    assert desk.hosts.place(1)[1] == every.endpoints
+
+
 def test_what_concerns_the_title_is_passed_on(desk: Desk) -> None:
     one = desk.attach()
     desk.hosts.opened(1, WELCOME, 10.0)

@@ -20,7 +20,7 @@ from tests.conftest import wait_until
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.connection.door_handshake import open_door
 from websocket_v6.actors.failures import Death
-from websocket_v6.actors.jwt import Jwt, Keys, ReplaceKeys
+from websocket_v6.actors.jwt import Jwt, Keys, KeysSettled, ReplaceKeys
 from websocket_v6.actors.membership import hosts, membership
 from websocket_v6.actors.membership import membership as subject
 from websocket_v6.actors.membership.membership import Membership
@@ -162,11 +162,13 @@ def test_a_guest_with_other_keys_has_what_needs_none(start: Start, config: Confi
 
 def test_keys_that_are_replaced_are_proven_anew(start: Start) -> None:
     host, guest = pair(start)
-    for one, expected in ((host, PUBLIC), (guest, ALL), (guest, PUBLIC)):
+    for one, expected, generation in ((host, PUBLIC, 2), (guest, ALL, 2), (guest, PUBLIC, 3)):
         keys = Keys(ACCESS, "other" + "s" * 35) if expected is ALL or one is host else Keys(ACCESS, SECRET)
         ask(one.jwt, ReplaceKeys(keys), 10)
-        tell(one.ref, KeysChanged(2))
+        tell(one.ref, KeysChanged(generation))
+        tell(one.jwt, KeysSettled(generation))
         place = guest.shared(expected)
+        assert place.generation == (0 if one is host else generation)
         assert place.door is not None
         assert place.door.term == 1, "the place is the same"
 

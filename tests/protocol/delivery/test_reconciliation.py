@@ -247,3 +247,29 @@ def test_what_waits_holds_no_more_memory_than_the_limit(monkeypatch: pytest.Monk
     assert not one.holds
     (asked,) = one.fenced(10.2, 10 * S)
     assert isinstance(asked, Inquire)
+
+
+def test_of_another_account_nothing_is_known_and_no_answer_of_the_old_one_counts() -> None:
+    one = started()
+    one.hear(order("O1"), 4.0)
+    one.gap(5 * S, 6.0, PATIENCE, is_guest=False)
+    (asked,) = one.fenced(6.0, 6 * S)
+    assert isinstance(asked, Inquire)
+    one.hear(order("O2"), 6.1)
+    one.forget(6.2)
+    assert (one.is_covered, one.missing_since_ns, list(one.book.ledger.orders)) == (False, None, [])  # type: ignore[attr-defined]
+    assert one.gap(5 * S, 7.0, PATIENCE, is_guest=False) == []
+    (again,) = one.fenced(7.0, 7 * S)
+    assert isinstance(again, Inquire)
+    assert (again.known, again.covered) == ({}, frozenset())
+    assert one.answered(Answer(asked.number, orders=(found("O3", 9_000),)), 7.1, 7 * S) == []
+    actions = one.answered(Answer(again.number, at_ms=7_000, orders=(found("O4", 6_900),)), 7.2, 7 * S)
+    assert actions[0] == Welcome(), "nothing has waited, and what has ended is none of a start"
+    assert one.since_ms == 7_000
+
+
+def test_of_an_account_that_nobody_wants_there_is_nothing_to_forget() -> None:
+    one = machine()
+    one.forget(1.0)
+    assert one.next_due is None
+    assert one.fenced(1.0, S) == []
