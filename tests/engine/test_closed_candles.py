@@ -211,6 +211,9 @@ def test_one_stream_with_and_without_closing_is_asked_for_once(sim: Simulator, b
     bot.proxy.subscribe_candle(BTC, raw.append, interval="1m")
     other = bots()
     sim.wait_served({STREAM})
+    trades(sim, 1)
+    # From here on it is known what time it was at the exchange when they subscribed, however its clock jumps.
+    wait_until(lambda: raw, "a first candle")
     starts = trades(sim, 3)
     wait_until(lambda: bot.starts()[-2:] == starts[:2] == other.starts()[-2:], "both")
     wait_until(lambda: raw[-1].candle_date_time_utc == starts[-1], "the running one")

@@ -41,8 +41,8 @@ def test_a_want_that_comes_while_snapshots_do_costs_the_others_nothing(comes_aft
             for code in CODES:
                 made[code].append(sim.trade(code))
             threading.Event().wait(0.01)
-        last = {numbers[-1] for numbers in made.values()}
-        wait_until(lambda: last <= {one.sequential_id for one in trades}, "the last trades")
+        last = {(code, numbers[-1]) for code, numbers in made.items()}  # ids are each market's own
+        wait_until(lambda: last <= {(one.symbol, one.sequential_id) for one in trades}, "the last trades")
     assert not [one for one in told if one.gap_started_at]
     for code in CODES:
         kinds = [one.stream_type for one in tickers if one.symbol == code]
