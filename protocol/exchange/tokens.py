@@ -57,10 +57,11 @@ def make_token(keys: Keys, nonce: str, algorithm: str, query: str = "") -> Secre
 
     A REST call's token also signs its `query` as it is before it is encoded: the hash is of just these characters.
     """
-    claims = {"access_key": keys.access_key, "nonce": nonce}
-    if query:
-        claims |= {"query_hash": hashlib.sha512(query.encode()).hexdigest(), "query_hash_alg": "SHA512"}
-    payload = HiddenBytes(json.dumps(claims, separators=(",", ":")).encode())
+    hashed = {"query_hash": hashlib.sha512(query.encode()).hexdigest(), "query_hash_alg": "SHA512"} if query else {}
+    # No local of this frame has the key as it is: a dump of all stacks would show it.
+    payload = HiddenBytes(
+        json.dumps({"access_key": keys.access_key, "nonce": nonce, **hashed}, separators=(",", ":")).encode()
+    )
     return Secret(_signer().encode(payload, HiddenBytes(keys.secret_key.encode()), algorithm))
 
 
