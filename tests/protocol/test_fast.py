@@ -23,7 +23,7 @@ from tests.protocol.learning import codec_of, expect
 from tests.protocol.spellings import numbers, quickly
 from websocket_v6.protocol import fast
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, OrderbookUnit, OverflowEvent, TickerEvent, base, levels, make_event
+from websocket_v6.protocol.events import Event, OrderbookUnit, OverflowEvent, TickerEvent, base, make_event
 from websocket_v6.protocol.events.levels import decode_levels
 from websocket_v6.protocol.events.plain import plain
 from websocket_v6.protocol.exchange import heads
@@ -50,8 +50,9 @@ def books(prices: st.SearchStrategy[str], sizes: st.SearchStrategy[str]) -> st.S
 
 
 def in_c(text: bytes, is_full: bool, most: int = -1) -> tuple[OrderbookUnit, ...] | None:
-    assert levels.read_levels is not None
-    return levels.read_levels(text, is_full, most)
+    """Read levels with a reader of their own: one that has met too much that is new hands books back for a while."""
+    assert fast.Levels is not None
+    return fast.Levels(OrderbookUnit, Decimal, lambda text: plain(Decimal(text))).read(text, is_full, most)
 
 
 def in_python(text: str, is_full: bool) -> tuple[OrderbookUnit, ...] | None:
