@@ -10,9 +10,9 @@ are medians of the ratios within a turn, and the least and the most.
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 from websocket_v6.protocol.events import Event, base, make_event, orderbook
 from websocket_v6.protocol.exchange.heads import Inbound
@@ -73,18 +73,8 @@ def _ours(streams: list[str], payloads: list[bytes]) -> None:
 
 
 def _in_python(streams: list[str], payloads: list[bytes]) -> None:
-    with _without(base, "_load"), _without(orderbook, "read_levels"):
+    with patch.object(base, "_load", None), patch.object(orderbook, "read_levels", None):
         _ours(streams, payloads)
-
-
-@contextmanager
-def _without(module: Any, name: str) -> Iterator[None]:
-    kept = getattr(module, name)
-    setattr(module, name, None)
-    try:
-        yield
-    finally:
-        setattr(module, name, kept)
 
 
 def main() -> None:

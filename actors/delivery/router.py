@@ -178,8 +178,10 @@ class Router(VisitedActor):
             case HoldOver(epoch):
                 self._holds.over(epoch)
                 self._late_news.convey()
-            case Convey() | Notify():
-                self._late_news.tell(message) if isinstance(message, Convey) else self._delivery.notify(message)
+            case Convey():
+                self._late_news.tell(message)
+            case Notify():
+                self._delivery.notify(message)
             case CountStreams():
                 return self._counts.ask(time.time_ns())
             case GetLastValues():

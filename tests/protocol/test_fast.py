@@ -9,10 +9,10 @@ import os
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -65,16 +65,6 @@ def in_python(text: str, is_full: bool) -> tuple[OrderbookUnit, ...] | None:
 def shown(units: tuple[OrderbookUnit, ...] | None) -> object:
     """Return the units and how their numbers are spelled, which equality of decimals does not see."""
     return units and [(type(value), str(value)) for unit in units for value in unit.asdict().values()]
-
-
-@contextmanager
-def without(module: Any, name: str) -> Iterator[None]:
-    kept = getattr(module, name)
-    setattr(module, name, None)
-    try:
-        yield
-    finally:
-        setattr(module, name, kept)
 
 
 # --- levels
@@ -213,7 +203,7 @@ def test_frames_are_the_same(data: st.DataObject) -> None:
         return [decoder.receive(bytes(part)) for part in (stream[:cut], stream[cut:])], decoder.controls
 
     found = decode()
-    with without(frames, "scan"):
+    with patch.object(frames, "scan", None):
         assert found == decode()
 
 
@@ -244,7 +234,7 @@ def test_messages_are_sorted_the_same(messages: list[bytes]) -> None:
         return [inbound.sort(messages) for _ in range(3)]  # what was learned before, too
 
     found = sort()
-    with without(heads, "streams_of"):
+    with patch.object(heads, "streams_of", None):
         assert found == sort()
 
 
@@ -294,7 +284,7 @@ def test_messages_are_loaded_the_same(data: st.DataObject) -> None:
         return loaded(event)
 
     found = load()
-    with without(base, "_load"):
+    with patch.object(base, "_load", None):
         assert found == load()
 
 
