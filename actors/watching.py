@@ -10,6 +10,8 @@ import threading
 import traceback
 from collections.abc import Mapping
 
+import pykka
+
 from websocket_v6.protocol.supervision.watch import Watch
 
 from .base import TimedInbox, actor_of
@@ -84,7 +86,8 @@ class Watchman:
         actor, inbox = actor_of(ref), ref.actor_inbox
         if is_alive and isinstance(inbox, TimedInbox) and inbox.thread is not None:
             self._given_up.append(inbox.thread)
-        if actor is None:
+        if actor is None:  # its thread ended without a word, and nobody else had it
+            pykka.ActorRegistry.unregister(ref)
             return None
         actor.give_up()
         try:

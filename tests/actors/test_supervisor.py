@@ -838,3 +838,4 @@ def test_who_died_without_a_word_is_replaced(
     assert starts(looks(1.0)) == [], "its word may still lie in the inbox"
     assert "jwt 2" in starts(looks(1.0))
     assert "its thread ended without a word" in caplog.text
+    assert sleeper not in pykka.ActorRegistry.get_all(), "nothing is kept of it"

@@ -1,5 +1,6 @@
 """Every Python block of the site runs; its pages and lists are whole; what is said twice in two languages agrees."""
 
+import logging
 import os
 import re
 import signal
@@ -45,6 +46,8 @@ def exchange(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simula
 def test_the_blocks_of_a_page_run_one_after_the_other(path: Path, exchange: Simulator) -> None:
     names: dict[str, Any] = {"__name__": "page"}
     kept = signal.getsignal(signal.SIGTERM)
+    logger = logging.getLogger("websocket_v6")
+    level, handlers = logger.level, list(logger.handlers)
     try:
         for number, block in enumerate([one for one in blocks(path, "python") if not one.title], 1):
             exec(compile(block.code, f"{name(path)}, block {number}", "exec"), names)  # noqa: S102  # our own pages
@@ -52,6 +55,8 @@ def test_the_blocks_of_a_page_run_one_after_the_other(path: Path, exchange: Simu
             test()
     finally:
         signal.signal(signal.SIGTERM, kept)
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
         for value in list(names.values()):
             if isinstance(value, websocket_v6.WebSocketClientProxy):
                 value.cleanup()
