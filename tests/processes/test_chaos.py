@@ -11,7 +11,8 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from .conftest import IMPATIENT, MARKETS, Process, Start
 # Processes, components in each, seconds of chaos; `make long` asks for 16, 8 and 60.
 PROCESSES, COMPONENTS, SECONDS = map(int, os.environ.get("WEBSOCKET_V6_TEST_CHAOS", "5,4,8").split(","))
 PACE = 0.004  # seconds between two trades
+AGAIN = 2.0  # seconds between the last trade and one more
 SETTLE = 60.0
 # What may happen, and how often beside the others.
 STEPS = {"kill": 1, "kill host": 2, "leave": 1, "pause": 2, "begin": 6, "more": 8, "less": 8, "fault": 3}
@@ -57,13 +59,37 @@ class Markets(threading.Thread):
 
     def run(self) -> None:
         while not self._end.wait(PACE):
-            code = self._random.choice(MARKETS)
-            at = time.time_ns()
-            self.trades[code].append(Made(str(self._sim.trade(code)), at))
+            self._trade(self._random.choice(MARKETS))
 
     def end(self) -> None:
         self._end.set()
         self.join()
+
+    def wait_seen(self, events: Callable[[], Mapping[str, list[Any]]], wanted: Mapping[str, list[str]]) -> None:
+        """Wait until each subscription of `wanted` has the newest trade of each of its codes.
+
+        Now and then, each market trades again: what fell into a gap that is told never comes, and the next one must.
+        """
+        again = 0.0
+
+        def is_there() -> bool:
+            nonlocal again
+            if time.monotonic() >= again:
+                for code in MARKETS:
+                    self._trade(code)
+                again = time.monotonic() + AGAIN
+            found = events()
+            return all(
+                self.trades[code][-1].key in [str(one[5]) for one in found[name][-80:]]
+                for name, codes in wanted.items()
+                for code in codes
+            )
+
+        wait_until(is_there, "the last trade of each market")
+
+    def _trade(self, code: str) -> None:
+        at = time.time_ns()
+        self.trades[code].append(Made(str(self._sim.trade(code)), at))
 
 
 class World:
@@ -221,18 +247,8 @@ def received(
     world: World, process: Process, markets: Markets
 ) -> Iterator[tuple[list[tuple[str, Seen]], list[Told], list[str]]]:
     """Yield what each trade subscription of a process had, with what its component was told, once all has come."""
-    newest = {code: made[-1].key for code, made in markets.trades.items() if made}
     wanted = {name: want for name, want in world.wants[process].items() if want[1] == "trade"}
-
-    def is_there() -> bool:
-        events = process.do("report")["events"]
-        return all(
-            newest[code] in [str(one[5]) for one in events[name][-50:]]
-            for name, (_, _, codes) in wanted.items()
-            for code in codes
-        )
-
-    wait_until(is_there, "the last trade of each market")
+    markets.wait_seen(lambda: process.do("report")["events"], {name: codes for name, (_, _, codes) in wanted.items()})
     report = process.do("report")
     for name, (component, _, codes) in wanted.items():
         told = [

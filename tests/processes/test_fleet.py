@@ -238,18 +238,8 @@ def received(
     process: Process, wants: dict[str, tuple[str, list[str]]], markets: Markets
 ) -> Iterator[tuple[str, list[Seen], list[Told]]]:
     """Yield what each trade subscription of a process had of each code, once all has come."""
-    newest = {code: made[-1].key for code, made in markets.trades.items() if made}
     wanted = {name: codes for name, (type_, codes) in wants.items() if type_ == "trade"}
-
-    def is_there() -> bool:
-        events = process.do("report")["events"]
-        return all(
-            newest[code] in [str(one[5]) for one in events[name][-80:]]
-            for name, codes in wanted.items()
-            for code in codes
-        )
-
-    wait_until(is_there, "the last trade of each market")
+    markets.wait_seen(lambda: process.do("report")["events"], wanted)
     report = process.do("report")
     told = [
         Told(one["epoch"], one["started"])
