@@ -6,9 +6,10 @@ from tests.actors.ear import Ear
 from tests.valkey import Valkey
 from websocket_v6.actors.fleet.access import LogAccess
 from websocket_v6.protocol.dialing.servers import Servers, parse_servers
-from websocket_v6.protocol.fleet.ids import Keys
 
-KEYS = Keys("0123456789ab")
+from .log_world import KEYS, World
+
+__all__ = ["KEYS"]
 
 
 @pytest.fixture
@@ -32,3 +33,14 @@ def access(servers: Servers) -> LogAccess:
 @pytest.fixture
 def ear() -> Ear:
     return Ear()
+
+
+@pytest.fixture
+def world(server: Valkey, servers: Servers) -> Iterator[World]:
+    one = World(server, servers)
+    yield one
+    one.reader.finish()
+    if one.reader.ident is not None:
+        one.reader.join(5.0)
+    assert not one.reader.is_alive()
+    one.client.close()

@@ -1,0 +1,262 @@
+"""What the log of one endpoint says to this machine: each entry becomes what a source says, or a gap.
+
+What is delivered, and what a gap is, `protocol/fleet` decides (Place, Interest). A gap ends the attachment; the next
+one begins with the messages after it. It reads nothing itself, but for the title and last values: the reader owns one.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from websocket_v6.actors.base import tell
+from websocket_v6.actors.messages.common import Ref
+from websocket_v6.actors.messages.fleet import JoinLog
+from websocket_v6.protocol.connection.clock_offset import ClockOffset
+from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.exchange.heads import Inbound
+from websocket_v6.protocol.fleet import entries
+from websocket_v6.protocol.fleet.entries import (
+    Checkpoint,
+    Covers,
+    Listed,
+    Open,
+    Refused,
+    State,
+)
+from websocket_v6.protocol.fleet.ids import EntryId, Keys, before_term, parse_id
+from websocket_v6.protocol.fleet.joining import Interest, Taken
+from websocket_v6.protocol.fleet.place import Place
+from websocket_v6.protocol.fleet.sealing import Seal
+from websocket_v6.protocol.secret import Secret
+from websocket_v6.protocol.server import words
+
+from .lines import Line
+from .log_voice import LogVoice, error_of
+from .title_holder import read_lead
+
+__all__ = ["LogFollower"]
+
+logger = logging.getLogger(__name__)
+
+JOIN: Final = 2.0  # seconds after which a checkpoint is asked for again
+
+
+class LogFollower:
+    """Belongs to the reader's thread.
+
+    Tells `owner` JoinLog, and through `voice` what a source says. `await_credit` returns once a batch may be said.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: str,
+        keys: Keys,
+        owner: Ref,
+        voice: LogVoice,
+        await_credit: Callable[[], None],
+        secret: Secret | None = None,
+        place: Place | None = None,
+    ) -> None:
+        self.place = place
+        self.looked_at = 0.0  # the title
+        self._endpoint = endpoint
+        self._keys = keys
+        self._key = keys.log(endpoint)
+        self._owner = owner
+        self._voice = voice
+        self._await_credit = await_credit
+        self._secret = secret
+        self._seal: Seal | None = None
+        self._seal_of = ""
+        self._interest = Interest()
+        self._clock = ClockOffset()
+        self._inbound = Inbound()
+        self._state: State | None = None  # of the leader's connection, as far as it is known
+        self._joined_at = 0.0
+
+    def want(self, streams: Iterable[str]) -> None:
+        """Deliver just these streams from now on."""
+        at = self.place.at if self.place is not None else EntryId(0, 0)
+        if self._interest.want(streams, at, time.monotonic()) and self.place is not None:
+            self._join()
+
+    def go_on(self) -> None:
+        """Go on after the server was away, where nothing else has changed."""
+        if self.place is not None and self._is_open and not self._voice.attachment:
+            self._attach(time.time_ns())
+            if self._interest.renew(self.place.at):
+                self._join()
+
+    def see_to_joins(self) -> None:
+        """Ask again for a checkpoint that has not come, and go on without one after a while."""
+        now = time.monotonic()
+        for taken in self._interest.due(now):
+            self._deliver(taken)
+        needs_one = self._interest.is_waiting or self._state is None
+        if needs_one and now - self._joined_at >= JOIN:
+            self._join()
+
+    def _join(self) -> None:
+        self._joined_at = time.monotonic()
+        tell(self._owner, JoinLog(self._endpoint))
+
+    # --- the title
+
+    def look(self, line: Line) -> bool:
+        """Compare the place with the title; return whether anybody leads, or led."""
+        self.looked_at = time.monotonic()
+        fields, top = line.call(("HGETALL", self._keys.lead), ("XREVRANGE", self._key, "+", "-", "COUNT", 1))
+        lead = read_lead(fields)
+        if lead is None:
+            if self.place is None:
+                return False  # there is no fleet yet
+            self._gap("nobody leads the fleet: its server lost what it had")
+            return True
+        if lead.wall_ns:
+            self._clock.note(lead.wall_ns, time.time_ns())
+        if self.place is None:
+            last = parse_id(top[0][0]) if isinstance(top, list) and top else before_term(lead.term)
+            self.place = Place(lead.log, last)
+            self._use_log(lead.log)
+            self._join()
+            return True
+        gap = self.place.look(lead)
+        self._use_log(self.place.log)
+        if gap:
+            self._gap(gap)
+            self._state = None
+            self._join()
+        return True
+
+    def _use_log(self, log: str) -> None:
+        if self._secret is not None and log != self._seal_of:
+            self._seal_of, self._seal = log, Seal(self._secret, log, self._key)
+
+    # --- entries
+
+    def read(self, line: Line, id_: EntryId, fields: Sequence[bytes]) -> None:
+        """Take the next entry that the server has."""
+        place = self.place
+        if place is None:
+            return
+        try:
+            field, body = self._opened(id_, fields)
+            rows = entries.decode_rows(body) if field == "d" else None
+            what = entries.decode_happening(body) if field == "s" else None
+        except RemoteProtocolError as exc:
+            place.read(id_)
+            self._gap(str(exc))
+            return
+        now_ns = time.time_ns()
+        at_ns = 0
+        if rows is not None:
+            self._clock.note(rows.sent_ns, now_ns)
+            at_ns = self._clock.local(rows.received_ns, now_ns)
+        after = parse_id(what.after) if isinstance(what, Open) and what.after else None
+        is_seamless = isinstance(what, Open) and what.seamless
+        verdict = place.read(id_, at_ns=at_ns, after=after, is_seamless=is_seamless)
+        if verdict.gap:
+            self._gap(verdict.gap)
+            if isinstance(what, Open):
+                self._state = None
+        if not verdict.delivers:
+            return
+        if rows is not None:
+            taken = self._interest.take(id_, rows)
+            if taken is not None:
+                self._deliver(taken, at_ns)
+        elif what is not None:
+            self._heed(line, what)
+
+    def _opened(self, id_: EntryId, fields: Sequence[bytes]) -> tuple[str, bytes]:
+        if len(fields) != 2:
+            return "", b""
+        field, body = fields[0].decode("latin-1"), fields[1]
+        if field == "p" and self._seal is not None:
+            return self._seal.open(id_, body)
+        return field, body
+
+    def _heed(self, line: Line, what: entries.Happening) -> None:
+        match what:
+            case Open(log=log):
+                if self.place is not None:
+                    self.place.log = log
+                self._use_log(log)
+            case State():
+                self._turn(what)
+            case Covers(drop=drop):
+                lost = self._interest.lost(drop)
+                if lost:
+                    self._gap(f"the log does not bring {', '.join(lost[:3])} any more")
+            case Refused(streams, name, text):
+                self._voice.say(words.Refused(tuple(streams), name, text))
+            case Listed(text=text):
+                for notice in self._inbound.sort([text]).notices:
+                    self._voice.say(notice)
+            case Checkpoint():
+                self._checkpoint(line)
+
+    def _checkpoint(self, line: Line) -> None:
+        if not self._interest.is_waiting and self._state is not None:
+            return
+        (reply,) = line.call(("GET", self._keys.last(self._endpoint)))
+        if not isinstance(reply, bytes):
+            return
+        try:
+            last = entries.decode_last(self._seal.open_value(reply) if self._seal is not None else reply)
+        except RemoteProtocolError as exc:
+            logger.warning("last values are passed over: %s", exc)
+            return
+        self._clock.note(last.sent_ns, time.time_ns())
+        if self._state is None and last.state is not None:
+            self._state = last.state
+            if self._state.state != "open":
+                self._voice.show(self._state.state, self._state)
+            else:
+                self.go_on()
+        place = self.place
+        for taken in self._interest.checkpoint(last, place.at) if place is not None else ():
+            self._deliver(taken)
+
+    def _turn(self, state: State) -> None:
+        """End the attachment there is, and begin another if the leader's connection is open."""
+        now_ns = time.time_ns()
+        self._clock.note(state.sent, now_ns)
+        self._state = state
+        if self._voice.attachment:
+            whole_ns = self._voice.whole_ns
+            if state.gap_started is not None:
+                whole_ns = min(whole_ns, self._clock.local(state.gap_started, now_ns))
+            self._voice.detach(state.reason, whole_ns, error_of(state))
+        if state.state == "open":
+            self._interest.restart()
+            self._attach(self._clock.local(state.at, now_ns))
+        else:
+            self._voice.show(state.state, state)
+
+    # --- to the router
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether the leader's connection is."""
+        return self._state is not None and self._state.state == "open"
+
+    def _deliver(self, taken: Taken, at_ns: int = 0) -> None:
+        if not self._is_open:
+            return  # nobody knows of what epoch it is
+        if not self._voice.attachment:
+            self._attach(time.time_ns())
+        self._await_credit()
+        self._voice.deliver(taken, at_ns or self._clock.local(taken.received_ns, time.time_ns()))
+
+    def _attach(self, at_ns: int) -> None:
+        self._voice.attach(at_ns, backfills=self._state is not None and self._state.backfills)
+
+    def _gap(self, reason: str) -> None:
+        """End the attachment there is; what comes next begins another."""
+        was_attached = self._voice.attachment
+        self._voice.lost(reason)
+        if was_attached and self.place is not None and self._interest.renew(self.place.at):
+            self._join()

@@ -1,0 +1,120 @@
+"""Against a real server: what stands in the log becomes what a source says."""
+
+import time
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.valkey import needs_server
+from websocket_v6.actors.messages.fleet import JoinLog
+from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceSaid, SourceState
+from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.fleet.entries import (
+    Covers,
+    Refused,
+    State,
+    encode_rows,
+)
+from websocket_v6.protocol.fleet.ids import EntryId
+
+from .conftest import KEYS
+from .log_world import TERM, World
+
+pytestmark = needs_server
+
+
+def test_an_attachment_begins_with_the_leader_s_connection_and_ends_with_it(world: World) -> None:
+    world.running()
+    world.leader.say(State("lost", 1, time.time_ns(), time.time_ns(), reason="it hung up"))
+    assert world.hear(SourceEnded).reason == "it hung up"
+    world.leader.say(State("connecting", 1, time.time_ns(), time.time_ns()))
+    assert world.hear(SourceState).state == "lost"
+    assert world.hear(SourceState).state == "connecting"
+    world.leader.open()
+    world.hear(SourceOpened)
+    world.leader.rows(b"2")
+    assert world.payloads() == [b"2"]
+
+
+def test_what_is_not_wanted_is_left_out(world: World) -> None:
+    world.running()
+    world.leader.rows(b"x", stream="ticker KRW-ETH")
+    world.leader.rows(b"2")
+    assert world.payloads() == [b"2"]
+
+
+def test_a_hole_is_a_gap(world: World) -> None:
+    world.running()
+    world.leader.rows(b"3", skip=2)
+    assert "a hole" in world.hear(SourceEnded).reason
+    world.hear(SourceOpened)
+    assert world.payloads() == [b"3"]
+
+
+def test_another_leader_is_a_gap_until_its_connection_is_open(world: World) -> None:
+    world.running()
+    world.leader.lead(TERM + 5)
+    assert "another machine leads" in world.hear(SourceEnded).reason
+    world.leader.rows(b"2")
+    world.leader.open()
+    world.hear(SourceOpened)
+    world.leader.rows(b"3")
+    assert world.payloads() == [b"3"]
+
+
+def test_a_newcomer_gets_the_last_value_and_what_came_since(world: World) -> None:
+    world.running()
+    world.reader.want(["trade KRW-BTC", "ticker KRW-ETH"])
+    wait_until(lambda: any(isinstance(one, JoinLog) for one in world.owner.heard()), "it asks for a checkpoint")
+    world.leader.values("ticker KRW-ETH")
+    world.leader.rows(b"7", stream="ticker KRW-ETH")
+    first = world.hear(Batch)
+    assert (first.payloads, first.replayed) == ([b"last"], True)
+    assert world.payloads() == [b"7"]
+
+
+def test_what_is_refused_is_said_in_its_order(world: World) -> None:
+    world.running()
+    world.leader.say(Refused(["trade KRW-BTC"], "INVALID", "no"))
+    said = world.hear(SourceSaid)
+    assert (said.notice.streams, said.notice.name) == (("trade KRW-BTC",), "INVALID")
+
+
+def test_what_the_log_does_not_bring_any_more_is_a_gap(world: World) -> None:
+    world.running()
+    world.leader.values()  # so that nothing is owed
+    world.leader.say(Covers([], ["trade KRW-BTC"]))
+    assert "does not bring trade KRW-BTC" in world.hear(SourceEnded).reason
+
+
+def test_an_entry_that_cannot_be_read_is_a_gap(world: World) -> None:
+    world.running()
+    world.leader._add(EntryId(TERM, world.leader.last.sequence + 1), "d", b"nonsense")
+    assert "cannot be read" in world.hear(SourceEnded).reason
+    world.leader.rows(b"3")
+    world.hear(SourceOpened)
+    assert world.payloads() == [b"3"]
+
+
+def test_a_field_of_a_later_version_is_passed_over_and_counted(world: World) -> None:
+    world.running()
+    world.leader._add(EntryId(TERM, world.leader.last.sequence + 1), "future", b"?")
+    world.leader.rows(b"3")
+    assert world.payloads() == [b"3"]
+    assert not [one for one in world.said if isinstance(one, SourceEnded)]
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_leader_whose_clock_is_minutes_off_is_read_in_this_machine_s_time(world: World, minutes: int) -> None:
+    off_ns = minutes * 60 * 10**9
+    world.leader.lead()
+    world.client.hset(KEYS.lead, "wall", time.time_ns() + off_ns)
+    world.start()
+    wait_until(lambda: any(isinstance(one, JoinLog) for one in world.owner.heard()), "it is at the end")
+    world.reader.want(["trade KRW-BTC"])
+    world.leader.say(State("open", 1, time.time_ns() + off_ns, time.time_ns() + off_ns))
+    assert abs(world.hear(SourceOpened).at_ns - time.time_ns()) < 5 * 10**9
+    body = encode_rows(time.time_ns() + off_ns, 10, 0, ["trade KRW-BTC"], [b"1"])
+    world.leader._add(EntryId(TERM, world.leader.last.sequence + 1), "d", body)
+    batch = world.hear(Batch)
+    assert abs(batch.ts_received_ns - time.time_ns()) < 5 * 10**9
