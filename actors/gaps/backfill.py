@@ -1,7 +1,7 @@
 """Fetches what a gap of the public connection swallowed, market by market, at the pace of the exchange.
 
-What to ask and what is missing is decided in `protocol/gaps/fill.py`. A thread makes the calls (`rest_reader.py`), and
-the router holds live trades back meanwhile (`actors/delivery/holds.py`). What closers of candles ask for is fetched
+What to ask and what is missing is decided in `protocol/gaps/fill.py`. How calls are made is `rest_asker.py`, and the
+router holds live trades back meanwhile (`actors/delivery/holds.py`). What closers of candles ask for is fetched
 beside them: `candle_fills.py`.
 """
 
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Set
 from typing import NamedTuple
 
-from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.backfill import Fetch, FetchCandles, TradesBegan, TradesReleased
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.registry import BackfillEnded
@@ -28,7 +28,8 @@ from websocket_v6.protocol.telling import Telling
 from websocket_v6.protocol.websocket.handshake import refusal
 
 from .candle_fills import CandleFills
-from .rest_reader import Answered, Call, RestReader, Unanswered
+from .rest_asker import RestAsker
+from .rest_reader import Answered, Call, Unanswered
 
 __all__ = ["Backfill"]
 
@@ -38,7 +39,6 @@ logger = logging.getLogger(__name__)
 # then; from now on at the latest nothing new is missed, so what is missing can be fetched.
 GRACE = 1.0
 LAG = 0.25  # seconds until a page that is older than the live trades is asked for again
-LOOK = 2.0  # seconds between two looks at the thread that asks
 TRIES = 3  # calls in a row without an answer, after which there is no use in more
 
 
@@ -92,35 +92,23 @@ class AskCandlesAgain(NamedTuple):
     number: int
 
 
-class Look(NamedTuple):
-    """Is the reader there?"""
-
-
-class CallDue(NamedTuple):
-    """The pace allows the next call."""
-
-
-class Backfill(Actor):
+class Backfill(RestAsker[Call]):
     """Fills gaps, one at a time: a new one takes over the one before it, and both are told of as one.
 
     Receives Fetch, TradesBegan, TradesReleased and FetchCandles from the router, Answered and Unanswered from its
     reader. Sends Filled and CandlesFetched to the router, BackfillEnded to the registry.
     """
 
+    _pace: RestPace
+
     def __init__(self, *, config: Config, router: Ref, registry: Ref, supervisor: Ref) -> None:
-        super().__init__()
-        self._config = config
+        super().__init__(config, RestPace())
         self._router = router
         self._registry = registry
         self._supervisor = supervisor
         self._job: Job | None = None
         self._candles = CandleFills(router, lambda wait, number: self.after(wait, AskCandlesAgain(number)))
-        self._pace = RestPace()
-        self._reader: RestReader | None = None
-        self._asked: Call | None = None  # that is not answered yet
-        self._timer: Timer | None = None
         self._telling = Telling()  # of calls without an answer
-        self._looks = False  # there is a timer for that
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
@@ -148,21 +136,10 @@ class Backfill(Actor):
                 self._make_ready(epoch, stream)
             case AskCandlesAgain(number):
                 self._candles.ready(number)
-            case CallDue():
-                self._timer = None
-            case Look():
-                self._looks = False
-                self._look_after_reader()
             case _:
-                super().on_receive(message)
-        if self._job is None and self._candles.is_idle:
-            self._stop_reader()
+                return super().on_receive(message)
         self._ask_next()
         return None
-
-    def close(self) -> None:
-        """End the reader."""
-        self._stop_reader()
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor; the router tells a successor what it holds."""
@@ -262,26 +239,8 @@ class Backfill(Actor):
 
     # --- calls
 
-    def _ask_next(self) -> None:
-        """Make the next call, if there is one to make and the pace allows it."""
-        call = self._next_call()
-        if call is None or self._asked is not None or self._timer is not None:
-            return
-        now = time.monotonic()
-        due = self._pace.due(now)
-        if due > now:
-            self._timer = self.after(due - now, CallDue())
-            return
-        try:
-            reader = self._reader or self._new_reader()
-        except (RuntimeError, MemoryError) as exc:  # no thread for it
-            self._unanswered(call, str(exc))
-            self._look_later(LAG)
-            return
-        self._asked = call
-        self._pace.sent(now)
-        reader.ask(call)
-        self._look_later(LOOK)
+    def _is_idle(self) -> bool:
+        return self._job is None and self._candles.is_idle
 
     def _next_call(self) -> Call | None:
         """Return the call to make next: trades first, for they come thickest."""
@@ -289,32 +248,6 @@ class Backfill(Actor):
         if job is not None and job.ready:
             return Call(job.epoch, job.ready[0], job.fills[job.ready[0]].query())
         return self._candles.next_call()
-
-    def _new_reader(self) -> RestReader:
-        reader = RestReader(self._config, self.actor_ref)
-        reader.start()
-        self._reader = reader
-        return reader
-
-    def _look_after_reader(self) -> None:
-        """Do without a reader whose thread is dead; what it was asked is asked again."""
-        call = self._asked
-        if self._reader is not None and not self._reader.is_alive():
-            self._asked = self._reader = None
-            if call is not None:
-                self._unanswered(call, "the thread that asks ended without a word")
-        elif call is not None:
-            self._look_later(LOOK)
-
-    def _look_later(self, delay: float) -> None:
-        if not self._looks:
-            self._looks = True
-            self.after(delay, Look())
-
-    def _settle(self, call: Call) -> None:
-        """Note that a call has come to its end; one of a reader that was told to finish may do so late."""
-        if call == self._asked:
-            self._asked = None
 
     def _answered(self, call: Call, answer: Answered) -> None:
         job, fill = self._job, self._fill(call.epoch, call.stream)
@@ -370,9 +303,3 @@ class Backfill(Actor):
 
     def _fill(self, epoch: int, stream: Stream) -> Fill | None:
         return self._job.fills.get(stream) if self._job is not None and self._job.epoch == epoch else None
-
-    def _stop_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.finish()
-            self._reader = None
-            self._asked = None

@@ -1,15 +1,14 @@
 """Asks the exchange about the account: own orders and balances, one call at a time, far below the account's limit.
 
-What to ask, and what the answers come to, is decided in `protocol/gaps/inquiry.py`. A thread makes the calls
-(`rest_reader.py`); the router says what is known, and holds live messages back meanwhile
+What to ask, and what the answers come to, is decided in `protocol/gaps/inquiry.py`. How calls are made is
+`rest_asker.py`; the router says what is known, and holds live messages back meanwhile
 (`actors/delivery/reconciling.py`). Orders go before balances: nobody's orders wait for those.
 """
 
 import time
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
 
-from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.router import AccountAnswer
 from websocket_v6.actors.messages.supervisor import Failed
@@ -26,50 +25,36 @@ from websocket_v6.protocol.gaps.account_pace import AccountPace
 from websocket_v6.protocol.gaps.inquiry import Inquiry
 from websocket_v6.protocol.websocket.handshake import refusal
 
-from .rest_reader import Answered, Ask, RestReader, Unanswered
+from .rest_asker import RestAsker
+from .rest_reader import Answered, Ask, Unanswered
 
 __all__ = ["Reconciler"]
 
 FIRST = ("myOrder", "myAsset")
-LOOK = 2.0  # seconds between two looks at the thread that asks
-LAG = 0.25  # seconds until a thread is tried again
 TRIES = 3  # calls in a row without an answer, after which the router decides when to go on
 ONE_TOO_MANY = 10  # and calls in a row that were refused with 429
 SLACK_MS = 2_000  # by which two clocks may differ; answers name their time in whole seconds
 PERMISSIONS = {"myOrder": "view orders", "myAsset": "view assets"}
 
 
-class CallDue(NamedTuple):
-    """The pace allows the next call."""
-
-
-class Look(NamedTuple):
-    """Is the reader there?"""
-
-
-class Reconciler(Actor):
+class Reconciler(RestAsker[Ask]):
     """Makes the calls of one inquiry about orders and one about balances; a new one takes the place of the one before.
 
     Receives Inquire and OrderEnded from the router, Answered and Unanswered from its reader. Sends AccountAnswer to the
     router.
     """
 
+    _pace: AccountPace
+
     def __init__(self, *, config: Config, jwt: Ref, router: Ref, supervisor: Ref) -> None:
-        super().__init__()
-        self._config = config
-        self._jwt = jwt
+        super().__init__(config, AccountPace(), jwt)
         self._router = router
         self._supervisor = supervisor
         self._inquiries: dict[str, Inquiry] = {}
-        self._pace = AccountPace()
-        self._reader: RestReader | None = None
-        self._asked: Ask | None = None  # that is not answered yet
         self._failures = 0  # calls in a row without an answer
         self._refusals = 0  # and such with 429
         self._has_used_nonce = False  # a token was refused as used: once more
         self._skew_ms = 0
-        self._timer: Timer | None = None
-        self._looks = False
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
@@ -86,19 +71,10 @@ class Reconciler(Actor):
             case Unanswered(Ask() as call, reason):
                 self._settle(call)
                 self._unanswered(call, reason)
-            case CallDue():
-                self._timer = None
-            case Look():
-                self._looks = False
-                self._look_after_reader()
             case _:
-                super().on_receive(message)
+                return super().on_receive(message)
         self._ask_next()
         return None
-
-    def close(self) -> None:
-        """End the reader."""
-        self._stop_reader()
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor; the router asks a successor what this one was asked."""
@@ -106,63 +82,15 @@ class Reconciler(Actor):
 
     # --- calls
 
-    def _ask_next(self) -> None:
-        """Make the next call, if there is one to make and the pace allows it."""
-        type_ = next((one for one in FIRST if one in self._inquiries), None)
-        if type_ is None:
-            self._stop_reader()
-            return
-        if self._asked is not None or self._timer is not None:
-            return
-        now = time.monotonic()
-        due = self._pace.due(now)
-        if due > now:
-            self._timer = self.after(due - now, CallDue())
-            return
-        inquiry = self._inquiries[type_]
+    def _is_idle(self) -> bool:
+        return not self._inquiries
+
+    def _next_call(self) -> Ask | None:
+        """Return the call to make next: orders first, nobody's wait for balances."""
+        inquiry = next(self._inquiries[type_] for type_ in FIRST if type_ in self._inquiries)
         if inquiry.call is None:
             raise LookupError("an inquiry that is over is answered at once")
-        call = Ask(type_, inquiry.asked.number, inquiry.call)
-        try:
-            reader = self._reader or self._new_reader()
-        except (RuntimeError, MemoryError) as exc:  # no thread for it
-            self._unanswered(call, str(exc))
-            self._look_later(LAG)
-            return
-        self._asked = call
-        self._pace.sent(now)
-        reader.ask(call)
-        self._look_later(LOOK)
-
-    def _new_reader(self) -> RestReader:
-        reader = RestReader(self._config, self.actor_ref, self._jwt)
-        reader.start()
-        self._reader = reader
-        return reader
-
-    def _look_after_reader(self) -> None:
-        """Do without a reader whose thread is dead; what it was asked is asked again."""
-        call = self._asked
-        if self._reader is not None and not self._reader.is_alive():
-            self._asked = self._reader = None
-            if call is not None:
-                self._unanswered(call, "the thread that asks ended without a word")
-        elif call is not None:
-            self._look_later(LOOK)
-
-    def _look_later(self, delay: float) -> None:
-        if not self._looks:
-            self._looks = True
-            self.after(delay, Look())
-
-    def _stop_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.finish()
-            self._reader = self._asked = None
-
-    def _settle(self, call: Ask) -> None:
-        if call == self._asked:
-            self._asked = None
+        return Ask(inquiry.asked.type, inquiry.asked.number, inquiry.call)
 
     # --- answers
 

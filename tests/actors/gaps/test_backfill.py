@@ -12,6 +12,7 @@ from tests.actors.ear import Ear
 from tests.conftest import wait_until
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.gaps import backfill as subject
+from websocket_v6.actors.gaps import rest_asker
 from websocket_v6.actors.gaps.backfill import Backfill
 from websocket_v6.actors.gaps.rest_reader import Answered, Call, Unanswered
 from websocket_v6.actors.messages.backfill import Fetch, MissingTrades, TradesBegan, TradesReleased
@@ -36,7 +37,8 @@ class StandIn:
 
     made: "list[StandIn]"
 
-    def __init__(self, config: Config, owner: Ref) -> None:
+    def __init__(self, config: Config, owner: Ref, jwt: Ref | None) -> None:
+        assert jwt is None, "nobody asks about an account"
         self.base_url = config.rest_base
         self.owner = owner
         self.calls = Ear()
@@ -123,7 +125,7 @@ def config() -> Config:
 
 @pytest.fixture
 def world(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(subject, "RestReader", StandIn)
+    monkeypatch.setattr(rest_asker, "RestReader", StandIn)
     monkeypatch.setattr(subject, "LAG", 0.02)
     monkeypatch.setattr(rest_pace, "SPACING", 0.0)
     monkeypatch.setattr(rest_pace, "RETRY", 0.0)
@@ -638,45 +640,9 @@ def test_what_it_does_not_know_ends_nothing(world: World, caplog: pytest.LogCapt
 
 
 def test_the_calls_go_where_the_configuration_says(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "RestReader", StandIn)
+    monkeypatch.setattr(rest_asker, "RestReader", StandIn)
     made = World(msgspec.structs.replace(config, rest_url="http://127.0.0.1:2/"))
     made.fetch(2, missing(BTC, 1, first=5))
     made.call()
     assert made.reader.base_url == "http://127.0.0.1:2"
     assert stop_and_join(made.ref, 10)
-
-
-# --- the thread that asks
-
-
-def test_a_reader_that_died_without_a_word_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "LOOK", 0.02)
-    world.fetch(2, missing(BTC, 1))
-    world.began(2, (BTC, 5))
-    call = world.call()
-    world.reader.is_dead = True
-    wait_until(lambda: len(StandIn.made) == 2, "another one")
-    assert world.call() == call, "which is asked the same"
-    world.answer(call, page(5, 4, 3, 1))
-    assert world.filled() == (2, BTC, [3, 4, 5])
-
-
-def test_a_reader_for_which_there_is_no_thread_is_tried_again_and_no_bug(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start, tries = StandIn.start, 2
-
-    def start_late(self: StandIn) -> None:
-        nonlocal tries
-        tries -= 1
-        if tries >= 0:
-            raise RuntimeError("can't start new thread")
-        start(self)
-
-    monkeypatch.setattr(StandIn, "start", start_late)
-    world.fetch(2, missing(BTC, 1))
-    world.began(2, (BTC, 5))
-    wait_until(lambda: len(StandIn.made) == 3, "the third attempt")
-    world.answer(world.call(), page(5, 4, 3, 1))
-    assert world.filled() == (2, BTC, [3, 4, 5])
-    assert world.supervisor.heard() == []

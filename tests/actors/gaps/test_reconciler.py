@@ -10,7 +10,7 @@ import pytest
 from tests.actors.ear import Ear
 from tests.conftest import wait_until
 from websocket_v6.actors.base import stop_and_join, tell
-from websocket_v6.actors.gaps import reconciler as subject
+from websocket_v6.actors.gaps import rest_asker
 from websocket_v6.actors.gaps.reconciler import Reconciler
 from websocket_v6.actors.gaps.rest_reader import Answered, Ask, Unanswered
 from websocket_v6.actors.messages.common import Ref
@@ -84,7 +84,7 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench = Bench()
-    monkeypatch.setattr(subject, "RestReader", bench.make)
+    monkeypatch.setattr(rest_asker, "RestReader", bench.make)
     yield bench
     assert stop_and_join(bench.ref, 10)
 
@@ -215,16 +215,6 @@ def test_an_answer_that_makes_no_sense_is_told(bench: Bench) -> None:
     answer = bench.router.hear().answer
     assert answer.error is not None
     assert not answer.is_final
-
-
-def test_a_reader_that_is_dead_is_replaced(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "LOOK", 0.02)
-    bench.inquire()
-    bench.wait_asked(1)
-    bench.readers[0].is_dead = True
-    bench.answer(bench.wait_asked(2), body=[])
-    assert len(bench.readers) == 2
-    assert bench.router.hear().answer.number == 1
 
 
 def test_a_clock_that_is_wrong_is_taken_into_account(bench: Bench) -> None:
