@@ -181,7 +181,7 @@ class Coverage:
         for stream, one in wanted.items():
             before = self._asked.get(stream)
             is_first = before is None or not before.snapshot or before.depth < one.depth
-            if one.snapshot and is_first and has_snapshots(stream):
+            if one.snapshot and has_snapshots(stream) and (is_first or self._goes_on(stream, live=one.live)):
                 yield stream
 
     def sent(self, plan: Plan) -> list[Stream]:
@@ -227,7 +227,13 @@ class Coverage:
         # A snapshot of all that has not been seen as deep as that, whoever wants it: what was shallow begins anew with
         # one, and it is the only proof that the exchange knows the code. Who wants none is not given it.
         reconcile = self._is_door and demand.reconcile > 0
-        return Asked(demand.depth, bool(demand.live), self._seen.get(stream, -1) < demand.depth, reconcile)
+        snapshot = self._seen.get(stream, -1) < demand.depth or self._goes_on(stream, live=bool(demand.live))
+        return Asked(demand.depth, bool(demand.live), snapshot, reconcile)
+
+    def _goes_on(self, stream: Stream, *, live: bool) -> bool:
+        """Whether a stream is to go on of which a snapshot alone was asked: what follows on that is missing."""
+        before = self._asked.get(stream)
+        return live and before is not None and not before.live
 
     def _differs(self, wanted: dict[Stream, Asked]) -> bool:
         if any(one.live and not _is_live(wanted.get(stream)) for stream, one in self._asked.items()):

@@ -253,6 +253,18 @@ def test_a_deeper_book_is_awaited_and_one_that_runs_is_not() -> None:
     assert not served.is_awaited
 
 
+def test_a_stream_that_goes_on_after_a_snapshot_alone_is_awaited_again() -> None:
+    union, served = union_of(), Coverage()
+    union.add(ticker_want("KRW-BTC", realtime=False))
+    ask(served, union)
+    union.add(ticker_want("KRW-BTC"))
+    assert served.awaits(union, repeats=True), "the first is on its way"
+    served.saw(["ticker KRW-BTC"])
+    assert not served.awaits(union, repeats=True)
+    ask(served, union)
+    assert served.awaits(union, repeats=True), "the second is"
+
+
 def test_a_snapshot_alone_that_is_given_up_is_awaited_no_more() -> None:
     once, union, served = ticker_want("KRW-BTC", realtime=False), Union(), Coverage()
     union.add(once)
@@ -408,6 +420,18 @@ def test_a_snapshot_alone_is_asked_alone_and_not_asked_again() -> None:
     assert one.plan() is None
     one.add(once)
     assert types(one)[1]["is_only_snapshot"], "a later want must not be served an old value"
+
+
+def test_what_is_to_go_on_after_a_snapshot_alone_begins_with_another() -> None:
+    """What the exchange sent between the two is in neither."""
+    one = One()
+    one.add(ticker_want("KRW-BTC", realtime=False))
+    types(one)
+    one.add(ticker_want("KRW-BTC"))
+    one.saw(["ticker KRW-BTC"])
+    assert types(one) == [{"type": "ticker", "codes": ["KRW-BTC"]}]
+    one.saw(["ticker KRW-BTC"])
+    assert one.plan() is None
 
 
 def test_a_code_that_has_said_nothing_is_asked_for_a_snapshot_whoever_wants_it() -> None:

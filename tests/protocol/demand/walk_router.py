@@ -17,6 +17,7 @@ class Routed:
         self.route = route
         self.waits = route.begins == "next snapshot"
         self.last: tuple[int, int] | None = None  # epoch and number of the last message
+        self.is_alone = False  # that was a snapshot behind which nothing follows
 
 
 class Router:
@@ -120,7 +121,7 @@ class Router:
             self.routes[route.lease, stream] = routed
 
     def data(self, attachment: int, stream: str, number: int, depth: int, kind: str) -> None:
-        """Take a message: "live", a "snapshot", or one "alone", behind which nothing follows."""
+        """Take a message: "live", a "snapshot", or one "alone", behind which only a snapshot begins anything."""
         if attachment in self.ended:
             return
         is_snapshot = kind != "live"
@@ -155,6 +156,7 @@ class Router:
                 self.world.tell_registry(("satisfied", lease, stream))
                 continue
             if routed.last is not None and routed.last[0] == epoch:
-                is_next = number == routed.last[1] + 1 or (is_snapshot and number == routed.last[1])
+                begins = is_snapshot and (routed.is_alone or number == routed.last[1])
+                is_next = number == routed.last[1] + 1 or begins
                 assert is_next, f"{stream} to {lease}: {routed.last} then {epoch, number, attachment}"
-            routed.last = None if kind == "alone" else (epoch, number)
+            routed.last, routed.is_alone = (epoch, number), kind == "alone"  # behind which a snapshot comes first
