@@ -12,7 +12,6 @@ In a forked child a mailbox is closed: what would fill it is the parent's.
 """
 
 import copy
-import sys
 import threading
 import time
 from collections import deque
@@ -21,6 +20,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from websocket_v6.actors.forks import in_child
+from websocket_v6.actors.glance import longest_wait
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.stores import NEVER, NOW, Fifo, Lossless, make_store
 from websocket_v6.protocol.errors import ClosedError, MailboxFullError, WebSocketV6Error
@@ -32,8 +32,6 @@ OF_THE_PARENT = (
     "this subscription is the parent process's: make a new WebSocketClientProxy in the forked child and subscribe there"
 )
 
-# In one go. Windows interrupts no wait for a lock, so Ctrl-C is heard between two.
-LONGEST_WAIT = 0.25 if sys.platform == "win32" else threading.TIMEOUT_MAX
 MOST_FAILURES = 16  # that wait for who pulls; beyond, the oldest are forgotten
 NOTICE_INTERVAL = 1.0  # seconds between two notices of a policy that drops by design
 
@@ -225,7 +223,7 @@ class MailboxQueue:
                     raise TimeoutError(f"no event within {timeout:g} s")
                 if not self._failures:
                     # Not at all if something came since `take`: then this is NOW.
-                    self._wait(min(self._sleeps_until, deadline, now + LONGEST_WAIT) - now)
+                    self._wait(min(self._sleeps_until, deadline, now + longest_wait()) - now)
             now = self._clock()
 
     def poll(self, now: float) -> Event | OverflowEvent | MarketsEvent | None:

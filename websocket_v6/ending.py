@@ -3,11 +3,11 @@
 import queue
 from collections.abc import Callable
 
+from websocket_v6.actors.glance import longest_wait
+
 from .termination import Signals
 
 __all__ = ["Stop", "run_until"]
-
-GLANCE = 1.0  # seconds of one wait: where a signal does not interrupt it, as on Windows, it is heard after that
 
 
 class Stop:
@@ -54,7 +54,7 @@ def run_until(stop: Stop, end: Callable[[], object]) -> int:
 
 def _has_come(woken: "queue.SimpleQueue[None]") -> bool:
     try:
-        woken.get(timeout=GLANCE)
+        woken.get(timeout=longest_wait())
     except queue.Empty:
         return False
     return True

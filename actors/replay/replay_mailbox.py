@@ -4,7 +4,8 @@ import time
 from collections.abc import Sequence
 from decimal import Decimal
 
-from websocket_v6.actors.mailbox import LONGEST_WAIT, MailboxQueue
+from websocket_v6.actors.glance import longest_wait
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.stores import NEVER, NOW
 from websocket_v6.protocol.events import Event, MarketsEvent, Number, OverflowEvent
@@ -96,7 +97,7 @@ class ReplayMailbox(MailboxQueue):
                 raise TimeoutError(f"no event within {timeout:g} s")
             with self._lock:
                 if not self._failures and self._sleeps_until != NOW:
-                    self._wait(min(self._wakes_at(), deadline, now + LONGEST_WAIT) - now)
+                    self._wait(min(self._wakes_at(), deadline, now + longest_wait()) - now)
 
     def _wakes_at(self) -> float:
         due = self._sleeps_until
