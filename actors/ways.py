@@ -13,7 +13,13 @@ __all__ = ["Mouth", "Way"]
 
 
 class Mouth(Protocol):
-    """Where the ways of one server end. Called by the router, in its thread; never waits."""
+    """Where the ways of one server end. Called by the router, in its thread; never waits.
+
+    `keeps_ledger`: its clients are other processes, which compare what they are told of the account with what they
+    know, and tell their own components; else they get what a component gets.
+    """
+
+    keeps_ledger: bool = True
 
     def deliver(self, rows: Sequence[tuple["Way", list[Event]]]) -> float | None:
         """Send events to clients, to each what it is to get.

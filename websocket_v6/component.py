@@ -111,6 +111,7 @@ class Component:
         self.is_the_parents = False  # this is a forked child of the process that it belongs to
         self._id = f"{name}#{next(_numbers)}"
         self._edges: dict[int, Edge] = {}
+        self.quotes: set[str] = set()  # of which it has the list of markets, and follows it
         self._is_left = False
         self.has_left = False  # or is about to
         in_child(self)
@@ -288,6 +289,7 @@ class Component:
             markets: Markets = yield Answer(answer, timeout)
         except pykka.Timeout:
             raise SnapshotTimeoutError(f"no list of {quote} markets within {timeout:g} s") from None
+        self.quotes.add(quote)
         return markets
 
     def _listener(self, callback: Callable[..., object]) -> Callable[[], Calls | None]:

@@ -196,7 +196,15 @@ class Face:
         if not wants:
             raise LocalProtocolError("nothing is subscribed to: a recording has what its component subscribed to")
         rotation = Rotation(rotate_bytes, rotate_seconds)
-        recording = Recording(Path(path), wants, self._config, rotation, error_handler=error_handler, begins=False)
+        recording = Recording(
+            Path(path),
+            wants,
+            self._config,
+            rotation,
+            quotes=component.quotes,
+            error_handler=error_handler,
+            begins=False,
+        )
         yield from recording.begin()
         self._recordings.append(recording)
         return recording

@@ -5,16 +5,16 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from . import engine
 from ._version import __version__
-from .actors.base import tell
+from .actors.base import Future, tell
 from .actors.messages.common import Ref
-from .actors.messages.registry import ComponentGone, Subscribe, Watch, next_subscription_id
+from .actors.messages.registry import AskMarkets, ComponentGone, Subscribe, Watch, next_subscription_id
 from .actors.recording.recorder import GetWay, Progress, Recorder, Rotation
 from .actors.recording.recording_file import RecordingFile
 from .actors.ways import Way
@@ -24,6 +24,7 @@ from .protocol.errors import EngineError, RecordingError
 from .protocol.exchange.wants import Want
 from .protocol.recording.reader import RecordingReader
 from .protocol.recording.records import Record
+from .protocol.recording.taking import named_streams, recorded_wants
 from .protocol.recording.writer import Header
 from .protocol.recording.zstd import check_zstd
 from .steps import Answer, Ended, Steps, finish
@@ -43,7 +44,8 @@ class Recording:
 
     With a `rotation` the files after the first have a number: day.wsr, day.2.wsr, day.3.wsr. What is wrong with the
     disk ends the recording and stands in `error`; nothing is raised for it, but `error_handler` is called with it, in
-    the recorder's thread. Who `begins` it by steps of its own says so.
+    the recorder's thread. The lists of markets that patterns follow are in it, and those of `quotes`. Who `begins` it
+    by steps of its own says so.
 
     Raises:
         OSError: if the file is there already, or cannot be made.
@@ -58,15 +60,18 @@ class Recording:
         config: Config,
         rotation: Rotation = Rotation(),  # noqa: B008
         *,
+        quotes: Iterable[str] = (),
         error_handler: Callable[[Exception], object] | None = None,
         begins: bool = True,
     ) -> None:
         self.progress = Progress()
         self._error_handler = error_handler
-        self._wants = tuple(wants)
+        self._wants = tuple(recorded_wants(wants))
+        self._quotes = tuple(quotes)
         self._path = path
         self._config = config
         self._streams = list(dict.fromkeys(stream for want in wants for stream in want.streams()))
+        closed = [stream for want in wants if want.closing is not None for stream in named_streams(want)]
         self._id = f"recording {path.name}#{next(_numbers)}"
         self._link: Link | None = None
         self._at_exit = _AtExit(self)
@@ -79,6 +84,7 @@ class Recording:
             progress=self.progress,
             watch=self._watch,
             ended=self._has_ended,
+            closed=tuple(dict.fromkeys(closed)),
         )
         if begins:
             finish(self.begin())
@@ -91,6 +97,8 @@ class Recording:
             self._watch(way)
             for want in self._wants:
                 yield from self._link.ask_registry(Subscribe(self._id, next_subscription_id(), want, way, None))
+            for quote in self._quotes:  # told behind the data, as all that changes it is
+                yield from self._link.ask_registry(AskMarkets(self._id, quote, Future()))
         except BaseException:
             yield from self.ended()
             self._path.unlink(missing_ok=True)  # nothing is in it

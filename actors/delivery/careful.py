@@ -116,7 +116,9 @@ class CarefulPath:
             self._closings.take(stream, route.closer, event, is_snapshot=came_as_snapshot)
         takers = self._routes.takers(stream, route, event, is_snapshot=is_snapshot)
         if incoming.is_of_ledger:  # of the account, and the exchange did not send it: for who reconciles
-            takers = tuple(taker for taker in takers if isinstance(taker.mailbox, Way))
+            takers = tuple(
+                taker for taker in takers if isinstance(taker.mailbox, Way) and taker.mailbox.mouth.keeps_ledger
+            )
         route.last = event
         if route.trades is not None:
             route.trades.append(event)

@@ -107,9 +107,10 @@ class Reconciling(Mouth):
                 continue
             one.begun = one.codes
             way = one.taker.mailbox
-            for event in self.accounts.present(type_, new, time.time_ns() // 1_000_000, is_whole=isinstance(way, Way)):
+            is_whole = isinstance(way, Way) and way.mouth.keeps_ledger
+            for event in self.accounts.present(type_, new, time.time_ns() // 1_000_000, is_whole=is_whole):
                 self._delivery.give(one.taker, event)
-            if isinstance(way, Way) and machine.is_covered:
+            if isinstance(way, Way) and is_whole and machine.is_covered:
                 self._convey(way, Outcome(type_, None, time.time_ns(), 0))
 
     # --- what comes

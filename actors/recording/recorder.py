@@ -7,16 +7,36 @@ what changes its meaning come in one order.
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, tell
-from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, StreamFailed
+from websocket_v6.actors.messages.component import (
+    ConnectionChanged,
+    EngineFailed,
+    MarketsListed,
+    PartFailed,
+    StreamFailed,
+)
+from websocket_v6.actors.messages.registry import BackfillEnded
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.errors import RecordingError, UnknownCodeError, WebSocketV6Error
+from websocket_v6.protocol.events import CandleEvent, Event, Markets
+from websocket_v6.protocol.exchange.streams import ANY, Stream
+from websocket_v6.protocol.exchange.wants import ACCOUNT
 from websocket_v6.protocol.outside_text import printable
 from websocket_v6.protocol.recording.key_state import KeyStates
-from websocket_v6.protocol.recording.records import Hole, Record, Standing, Value, Wants, rows_of
+from websocket_v6.protocol.recording.records import (
+    Hole,
+    Listed,
+    ListedMarket,
+    Record,
+    Standing,
+    Value,
+    Wants,
+    rows_of,
+)
 from websocket_v6.protocol.recording.writer import Header, RecordingWriter
 
 from .recording_file import RecordingFile
@@ -71,8 +91,9 @@ class Recorder(Actor):
     """Takes what its mouth keeps, and writes it to `open_file(number)`, the first of which is number 1.
 
     Receives GetWay, ConnectionChanged, StreamFailed, PartFailed and EngineFailed. `header` makes the header of a file
-    from the id of the one before it. `watch` is called when a new registry took the recorder for an ordinary component;
-    `ended` when it cannot go on, in this thread.
+    from the id of the one before it. `closed` are the streams of candles that it takes as they come, and once more when
+    they are final: what is fetched of these is in the file as well. `watch` is called when a new registry took the
+    recorder for an ordinary component; `ended` when it cannot go on, in this thread.
     """
 
     def __init__(
@@ -85,6 +106,7 @@ class Recorder(Actor):
         progress: Progress,
         watch: Callable[[Way], object],
         ended: Callable[[], object],
+        closed: Sequence[Stream] = (),
     ) -> None:
         super().__init__()
         self.mouth = RecordingMouth(lambda: tell(self.actor_ref, _Hurry()))
@@ -97,11 +119,13 @@ class Recorder(Actor):
         self._progress = progress
         self._watch = watch
         self._ended = ended
+        self._closed = list(closed)
         self._writer = RecordingWriter(header(""))
         self._written = 0  # bytes and messages of the files before this one
         self._messages = 0
         self._states = KeyStates()
-        self._epochs: dict[str, int | None] = {}
+        self._epochs: dict[str, int | None] = {}  # None: it is not open
+        self._newest_epochs: dict[str, int] = {}
 
     def on_start(self) -> None:
         """Begin the file."""
@@ -119,7 +143,7 @@ class Recorder(Actor):
             case ConnectionChanged():
                 self._watch(self.way)  # a new registry knows the component alone: from now on behind the data again
                 self.mouth.convey(self.way, message)
-            case StreamFailed():
+            case StreamFailed() | MarketsListed():
                 self.mouth.convey(self.way, message)
             case PartFailed():
                 pass  # what is missing for it is told once that is known
@@ -172,7 +196,7 @@ class Recorder(Actor):
         self._progress.files += 1
         now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
         self._write(self._writer.begin())
-        for value in (*self._states.take(now_ns), Wants(list(self._writer.header.streams))):
+        for value in (*self._states.take(now_ns), Wants(list(self._writer.header.streams), self._closed)):
             self._add(now_ns, wall_ns, value)
         self._write(self._writer.flush())
 
@@ -224,44 +248,80 @@ class Recorder(Actor):
         mono_ns, wall_ns, what = heard
         match what:
             case list():
-                for rows in rows_of(what):
-                    self._add(mono_ns, wall_ns, rows)
-                self._states.heard(what)
+                self._hear(mono_ns, wall_ns, what)
             case Dropped(from_ns, until_ns, messages):
                 self._progress.dropped += messages
                 self._add(mono_ns, wall_ns, Hole(from_ns, until_ns, messages, TOO_SLOW))
             case ConnectionChanged():
                 self._stands(mono_ns, wall_ns, what)
+            case Outcome():
+                self._reconciled(mono_ns, wall_ns, what)
+            case MarketsListed(markets):
+                self._listed(mono_ns, wall_ns, markets)
             case StreamFailed(_, error, _, streams):
                 names = streams or (error.codes if isinstance(error, UnknownCodeError) else ()) or ("a stream",)
                 logger.warning("the recording goes on without %s: %s", ", ".join(names), error)
                 self._progress.failed.update(dict.fromkeys(names, str(error)))
 
+    def _hear(self, mono_ns: int, wall_ns: int, events: list[Event]) -> None:
+        came = events
+        if self._closed:
+            # Candles that came are in it as they came, and close in a replay as they did here.
+            came = [one for one in events if not (isinstance(one, CandleEvent) and one.closed)]
+            events = [one for one in events if one.backfilled or not (isinstance(one, CandleEvent) and one.closed)]
+        for rows in rows_of(events):
+            self._add(mono_ns, wall_ns, rows)
+        self._states.heard(came)
+
     def _stands(self, mono_ns: int, wall_ns: int, change: ConnectionChanged) -> None:
         endpoint, epoch = change.endpoint, change.epoch if change.state == "open" else None
         if epoch is not None and self._epochs.get(endpoint) == epoch:
             return  # the registry says so whenever the first of something is wanted
-        self._progress.states[endpoint] = change.state
-        backfill = change.backfill
+        backfill, standing = change.backfill, _standing(change)
         if backfill is None:
             self._epochs[endpoint] = epoch
-        is_over = change.gap_started_ns is not None and (backfill is not None or change.state == "open")
-        standing = Standing(
-            endpoint,
-            change.state,
-            change.epoch,
-            change.at_ns,
-            change.gap_started_ns,
-            (change.at_ns if backfill is None else backfill.ended_ns) if is_over else None,
-            change.reason,
-            None if backfill is None else sum(backfill.recovered.values()),
-            () if backfill is None else tuple((one[0], one[1], one[2], one[3]) for one in backfill.unrecovered),
-        )
-        if backfill is None:
+            self._progress.states[endpoint] = change.state
             self._states.stands(standing)
+        self._newest_epochs[endpoint] = change.epoch
         self._add(mono_ns, wall_ns, standing)
+
+    def _reconciled(self, mono_ns: int, wall_ns: int, outcome: Outcome) -> None:
+        """Note what came of asking about the account, as those hear it who take part; a failure is in the log."""
+        if outcome.error is None:
+            epoch = self._newest_epochs.get(ACCOUNT, 0)
+            found = BackfillEnded(
+                epoch, outcome.started_ns, outcome.ended_ns, {ANY: outcome.recovered}, outcome.unrecovered, outcome.type
+            )
+            told = ConnectionChanged(
+                ACCOUNT, "reconciled", epoch, wall_ns, outcome.started_ns, outcome.type, backfill=found
+            )
+            self._add(mono_ns, wall_ns, _standing(told))
+
+    def _listed(self, mono_ns: int, wall_ns: int, markets: Markets) -> None:
+        rows = [ListedMarket(*market) for market in markets]
+        listed = Listed(markets.quote, markets.listed_at, rows)
+        if self._states.listed(listed):
+            self._add(mono_ns, wall_ns, listed)
 
     def _add(self, mono_ns: int, wall_ns: int, value: Value) -> None:
         self._writer.add(Record(mono_ns, value), wall_ns)
         if self._writer.is_frame_full:
             self._write(self._writer.flush())
+
+
+def _standing(change: ConnectionChanged) -> Standing:
+    backfill = change.backfill
+    is_over = change.gap_started_ns is not None and (backfill is not None or change.state == "open")
+    ended_ns = change.at_ns if backfill is None else backfill.ended_ns
+    return Standing(
+        change.endpoint,
+        change.state,
+        change.epoch,
+        change.at_ns,
+        change.gap_started_ns,
+        ended_ns if is_over else None,
+        change.reason,
+        None if backfill is None else sum(backfill.recovered.values()),
+        () if backfill is None else tuple((one[0], one[1], one[2], one[3]) for one in backfill.unrecovered),
+        "" if backfill is None else backfill.type,
+    )

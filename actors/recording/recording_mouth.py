@@ -37,6 +37,8 @@ class Heard(NamedTuple):
 class RecordingMouth(Mouth):
     """Keeps what comes for `take`. `hurry` is called when it becomes much, in the router's thread."""
 
+    keeps_ledger = False
+
     def __init__(self, hurry: Callable[[], object], most: int = MOST_BYTES) -> None:
         self._hurry = hurry
         self._most = most

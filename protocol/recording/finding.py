@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from websocket_v6.protocol.errors import RecordingError
 
 from .chunks import HEAD_BYTES, Chunk, ChunkScanner, Kind, body_size, preamble
-from .records import KeyState, Record, Rows
+from .records import KeyState, Listed, Record, Rows
 from .writer import Index
 
 __all__ = ["INDEX_TAIL", "Contents", "contents_of", "header_size", "index_place", "seek", "without_key_states"]
@@ -16,11 +16,15 @@ INDEX_TAIL: Final = HEAD_BYTES + struct.calcsize("<Q")  # bytes at the end that 
 
 
 class Contents(NamedTuple):
-    """How many messages of each stream there are, those of key states apart; and from when to when, where known."""
+    """How many messages of each stream there are, those of key states apart; and from when to when, where known.
+
+    `quotes` are the quote currencies of which the lists of markets are there.
+    """
 
     messages: Mapping[str, int]
     began_ns: int = 0
     ended_ns: int = 0
+    quotes: frozenset[str] = frozenset()
 
     @property
     def total(self) -> int:
@@ -31,9 +35,11 @@ class Contents(NamedTuple):
     def of_index(cls, index: Index) -> "Contents":
         """Return what an index says."""
         frames, messages = index.frames, dict.fromkeys(index.again, 0) | index.messages
+        quotes = frozenset(index.quotes)
         if not frames:
-            return cls(messages)
-        return cls(messages, min(one.wall_min_ns for one in frames), max(one.wall_max_ns for one in frames))
+            return cls(messages, quotes=quotes)
+        began_ns, ended_ns = min(one.wall_min_ns for one in frames), max(one.wall_max_ns for one in frames)
+        return cls(messages, began_ns, ended_ns, quotes)
 
     @classmethod
     def of_all(cls, parts: Sequence["Contents"]) -> "Contents":
@@ -47,12 +53,14 @@ class Contents(NamedTuple):
             messages,
             min((part.began_ns for part in known), default=0),
             max((part.ended_ns for part in known), default=0),
+            frozenset().union(*(part.quotes for part in parts)),
         )
 
 
 def contents_of(records: Iterable[Record]) -> Contents:
     """Return what is in a file without an index."""
     messages: dict[str, int] = {}
+    quotes: set[str] = set()
     began_ns = ended_ns = 0
     for record in records:
         value = record.value
@@ -61,7 +69,11 @@ def contents_of(records: Iterable[Record]) -> Contents:
                 messages[stream] = messages.get(stream, 0) + 1
             if not value.marks:
                 began_ns, ended_ns = began_ns or value.received_ns, max(ended_ns, value.received_ns)
-    return Contents(messages, began_ns, ended_ns)
+        elif isinstance(value, KeyState):
+            quotes.update(one.quote for one in value.lists)
+        elif isinstance(value, Listed):
+            quotes.add(value.quote)
+    return Contents(messages, began_ns, ended_ns, frozenset(quotes))
 
 
 def without_key_states(records: Iterable[Record]) -> Iterable[Record]:

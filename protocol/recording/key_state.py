@@ -6,7 +6,7 @@ from typing import Final
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.streams import Stream
 
-from .records import REPLAYED, KeyState, Rows, Standing, Value, rows_of
+from .records import REPLAYED, KeyState, Listed, Rows, Standing, Value, rows_of
 
 __all__ = ["KeyStates"]
 
@@ -15,7 +15,9 @@ SHARE: Final = 20  # times its own size is written between two
 
 
 class KeyStates:
-    """The last value of each stream, and how each endpoint stands: the exchange sends whole states, so that is all.
+    """The last value of each stream, how each endpoint stands, and which markets are listed.
+
+    The exchange sends whole states, so that is all.
 
     Times are monotonic nanoseconds.
     """
@@ -23,6 +25,7 @@ class KeyStates:
     def __init__(self) -> None:
         self._last: dict[Stream, Event] = {}
         self._standings: dict[str, Standing] = {}
+        self._lists: dict[str, Listed] = {}
         self._written_ns = 0
         self._size = 0  # bytes of the last one
         self._since = 0  # bytes of messages since
@@ -37,6 +40,12 @@ class KeyStates:
         """Note how an endpoint stands."""
         self._standings[standing.endpoint] = standing
 
+    def listed(self, listed: Listed) -> bool:
+        """Note which markets there are of a quote currency; whether that is news."""
+        before = self._lists.get(listed.quote)
+        self._lists[listed.quote] = listed
+        return before is None or before.markets != listed.markets
+
     def is_due(self, now_ns: int) -> bool:
         """Whether it is time for another one."""
         return now_ns - self._written_ns >= PERIOD_NS and self._since >= SHARE * self._size
@@ -46,7 +55,7 @@ class KeyStates:
         rows = list(self._rows())
         self._written_ns, self._since = now_ns, 0
         self._size = sum(event.size for event in self._last.values())
-        yield KeyState(list(self._standings.values()), len(rows))
+        yield KeyState(list(self._standings.values()), len(rows), list(self._lists.values()))
         yield from rows
 
     def _rows(self) -> Iterator[Rows]:

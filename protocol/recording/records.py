@@ -14,16 +14,19 @@ import msgpack
 import msgspec
 
 from websocket_v6.protocol.errors import RecordingError, RemoteProtocolError
-from websocket_v6.protocol.events import Event, make_event
+from websocket_v6.protocol.events import CandleEvent, Event, make_event
 from websocket_v6.protocol.limits import DOOR_ROWS, RECORDING_CHUNK_BYTES, STREAM_CHARACTERS
 from websocket_v6.protocol.outside_text import outside_text
 
 __all__ = [
     "BACKFILLED",
+    "CLOSED",
     "REPLAYED",
     "RUNS_ON",
     "Hole",
     "KeyState",
+    "Listed",
+    "ListedMarket",
     "Record",
     "Rows",
     "Standing",
@@ -37,9 +40,11 @@ __all__ = [
 REPLAYED: Final = 1  # last values, made the snapshot of a newcomer
 BACKFILLED: Final = 2  # fetched over REST, since a gap had swallowed them
 RUNS_ON: Final = 4  # they came as snapshots of a further source, of streams that run
+CLOSED: Final = 8  # final candles that were fetched, for those alone who take candles when they are final
 
 _NIL: Final = msgpack.packb(None)
 _ROWS_BYTES: Final = 1024 * 1024  # of payloads in one record, unless a single message has more
+_MOST_LISTED: Final = 50_000  # markets of one quote currency
 
 _Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=STREAM_CHARACTERS)]
 _Nanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -50,7 +55,7 @@ class Rows(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     epoch: int
     received_ns: _Nanoseconds
-    marks: int  # REPLAYED, BACKFILLED, RUNS_ON
+    marks: int  # REPLAYED, BACKFILLED, RUNS_ON, CLOSED
     streams: Annotated[list[_Name], msgspec.Meta(max_length=DOOR_ROWS)]
     payloads: Annotated[list[bytes], msgspec.Meta(max_length=DOOR_ROWS)]
 
@@ -65,8 +70,27 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     gap_started_ns: _Nanoseconds | None = None
     gap_ended_ns: _Nanoseconds | None = None
     reason: str = ""
-    recovered: int | None = None  # trades, with state "backfilled"
+    recovered: int | None = None  # with state "backfilled" or "reconciled"
     unrecovered: tuple[tuple[str, int, int, str], ...] = ()  # code, from, until (Unix nanoseconds), why
+    type: str = ""  # the data type that these two are of; empty where it is not known, or nothing is missing
+
+
+class ListedMarket(msgspec.Struct, frozen=True, array_like=True):
+    """One market of a list."""
+
+    code: _Name
+    korean_name: str = ""
+    english_name: str = ""
+    warning: bool = False
+    cautions: tuple[str, ...] = ()
+
+
+class Listed(msgspec.Struct, frozen=True, array_like=True):
+    """All markets of a quote currency from here on: some were added or removed, or have other names or warnings."""
+
+    quote: _Name
+    listed_ns: _Nanoseconds  # when the list came, Unix time
+    markets: Annotated[list[ListedMarket], msgspec.Meta(max_length=_MOST_LISTED)]
 
 
 class KeyState(msgspec.Struct, frozen=True, array_like=True):
@@ -74,12 +98,14 @@ class KeyState(msgspec.Struct, frozen=True, array_like=True):
 
     standings: list[Standing]
     rows: int  # how many records of REPLAYED rows follow
+    lists: list[Listed] = []  # of markets
 
 
 class Wants(msgspec.Struct, frozen=True, array_like=True):
-    """What is recorded from here on."""
+    """What is recorded from here on. Of `closed` streams of candles, also those that are fetched after a gap."""
 
     streams: Annotated[list[_Name], msgspec.Meta(max_length=200_000)]
+    closed: Annotated[list[_Name], msgspec.Meta(max_length=200_000)] = []
 
 
 class Hole(msgspec.Struct, frozen=True, array_like=True):
@@ -91,7 +117,7 @@ class Hole(msgspec.Struct, frozen=True, array_like=True):
     reason: str
 
 
-Value: TypeAlias = Rows | Standing | KeyState | Wants | Hole
+Value: TypeAlias = Rows | Standing | KeyState | Wants | Listed | Hole
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -113,7 +139,7 @@ class _Head(msgspec.Struct, frozen=True, array_like=True):
     value: msgspec.Raw
 
 
-_KINDS: Final[dict[int, Any]] = {1: Rows, 2: Standing, 3: KeyState, 4: Wants, 6: Hole}  # 5 is kept for markets
+_KINDS: Final[dict[int, Any]] = {1: Rows, 2: Standing, 3: KeyState, 4: Wants, 5: Listed, 6: Hole}
 _NUMBERS: Final = {type_: number for number, type_ in _KINDS.items()}
 _encode = msgspec.msgpack.Encoder().encode
 _decode_rows = msgspec.msgpack.Decoder(_RowsRecord).decode
@@ -205,8 +231,11 @@ def events_of(rows: Rows) -> Iterator[Event]:
                 event = event.as_snapshot()
         if rows.marks & RUNS_ON:
             event = event.as_realtime()
+        if rows.marks & CLOSED and isinstance(event, CandleEvent):
+            event = event.as_closed()
         yield event
 
 
 def _marks(event: Event) -> int:
-    return REPLAYED * event.is_replayed | BACKFILLED * event.backfilled | RUNS_ON * event.runs_on
+    closed = isinstance(event, CandleEvent) and event.closed
+    return REPLAYED * event.is_replayed | BACKFILLED * event.backfilled | RUNS_ON * event.runs_on | CLOSED * closed

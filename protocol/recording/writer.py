@@ -11,12 +11,12 @@ from typing import Final
 import msgspec
 
 from .chunks import Kind, encode_chunk, preamble
-from .records import KeyState, Record, Rows, Value, encode_record
+from .records import KeyState, Listed, Record, Rows, Value, encode_record
 from .zstd import FAST, SMALL, Compressor
 
 __all__ = ["FRAME_BYTES", "MINOR", "FrameEntry", "Header", "Index", "RecordingWriter"]
 
-MINOR: Final = 1  # 1: `again` in the index
+MINOR: Final = 2  # 1: `again` in the index; 2: lists of markets, what reconciled and closed candles are of
 FRAME_BYTES: Final = 1024 * 1024
 BUSY: Final = 5000.0  # messages a second from which on speed is worth more than size
 
@@ -53,6 +53,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     messages: dict[str, int]  # by stream, those of key states apart
     sha256: bytes  # of all records, uncompressed
     again: list[str] = []  # streams of key states, which may say nothing else
+    quotes: list[str] = []  # quote currencies of which the lists of markets are in it
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -77,6 +78,7 @@ class RecordingWriter:
         self._has_key_state = False
         self._repeated = 0  # records of the last key state that are yet to come
         self._again: set[str] = set()  # the streams of all of them
+        self._quotes: set[str] = set()
 
     def begin(self) -> bytes:
         """Return what the file begins with."""
@@ -94,6 +96,9 @@ class RecordingWriter:
         self._pending_bytes += len(data)
         if isinstance(record.value, KeyState):
             self._repeated = record.value.rows
+            self._quotes.update(one.quote for one in record.value.lists)
+        elif isinstance(record.value, Listed):
+            self._quotes.add(record.value.quote)
         elif isinstance(record.value, Rows) and self._repeated:
             self._repeated -= 1  # said again, and counted already
             self._again.update(record.value.streams)
@@ -142,7 +147,13 @@ class RecordingWriter:
         """Return what is left, and the index."""
         last = self.flush(ends_frame=True)
         at = self.size
-        index = Index(frames=self._frames, messages=self._counts, sha256=self._hash.digest(), again=sorted(self._again))
+        index = Index(
+            frames=self._frames,
+            messages=self._counts,
+            sha256=self._hash.digest(),
+            again=sorted(self._again),
+            quotes=sorted(self._quotes),
+        )
         closing = encode_chunk(Kind.INDEX, wall_ns, _pack(index))
         closing += encode_chunk(Kind.END, wall_ns, struct.pack("<Q", at))
         return last + self._out(closing)

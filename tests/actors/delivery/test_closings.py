@@ -15,7 +15,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.backfill import FetchCandles
 from websocket_v6.actors.messages.registry import AskReach, BackfillEnded
 from websocket_v6.actors.messages.router import AddRoutes, CandlesFetched
-from websocket_v6.actors.ways import Way
+from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
@@ -37,7 +37,7 @@ def candle(second: int, volume: float = 1.5, made: int | None = None, stream_typ
     ).encode()
 
 
-class Mouth:
+class Told(Mouth):
     def __init__(self) -> None:
         self.told: list[object] = []
 
@@ -444,7 +444,7 @@ def test_most_batches_need_not_be_told(world: World) -> None:
 
 
 def test_a_guest_is_told_at_the_next_sign(world: World) -> None:
-    mouth = Mouth()
+    mouth = Told()
     world.hear()
     world.closings.ask(Way(3, mouth))
     assert world.closings.listens()
@@ -458,7 +458,7 @@ def test_a_guest_is_told_at_the_next_sign(world: World) -> None:
 
 
 def test_without_any_message_the_time_is_not_told(world: World) -> None:
-    mouth = Mouth()
+    mouth = Told()
     world.closings.ask(Way(3, mouth))
     world.go(0.1)
     world.sign()

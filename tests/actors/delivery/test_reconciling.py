@@ -14,7 +14,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.registry import Reconciled
 from websocket_v6.actors.messages.router import AccountAnswer, AccountChanged, AddRoutes, ReconcileDue, UseReconciler
 from websocket_v6.actors.messages.supervisor import Need
-from websocket_v6.actors.ways import Way
+from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.commands import Fenced, Missed
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.progress import Found, Progress
@@ -35,7 +35,7 @@ def found(uuid: str, code: str = "KRW-BTC") -> Found:
     return Found(uuid, code, Progress(), 1, order(uuid, code=code).payload)
 
 
-class Client:
+class Client(Mouth):
     """What a client of a server is given and told, in one order."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 import errno
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,35 @@ import pytest
 from tests.conftest import wait_until
 from tests.protocol.recording.made import HEADER, read
 from websocket_v6.actors.base import ask, stop_and_join, tell
-from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, PartFailed, StreamFailed
+from websocket_v6.actors.messages.component import (
+    ConnectionChanged,
+    EngineFailed,
+    MarketsListed,
+    PartFailed,
+    StreamFailed,
+)
 from websocket_v6.actors.messages.registry import BackfillEnded
 from websocket_v6.actors.recording import recorder
 from websocket_v6.actors.recording.recorder import GetWay, Progress, Recorder, Rotation
 from websocket_v6.actors.recording.recording_file import RecordingFile
 from websocket_v6.actors.recording.recording_mouth import Dropped
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.errors import EngineError, UnknownCodeError
-from websocket_v6.protocol.events import Event, Unrecovered, make_event
+from websocket_v6.protocol.events import CandleEvent, Event, Markets, Unrecovered, make_event
+from websocket_v6.protocol.exchange.market_list import Market
 from websocket_v6.protocol.recording.key_state import KeyStates
-from websocket_v6.protocol.recording.records import Hole, KeyState, Rows, Standing, Wants
+from websocket_v6.protocol.recording.records import (
+    BACKFILLED,
+    CLOSED,
+    Hole,
+    KeyState,
+    Listed,
+    ListedMarket,
+    Rows,
+    Standing,
+    Wants,
+)
 from websocket_v6.protocol.recording.writer import FRAME_BYTES
 
 
@@ -44,7 +62,11 @@ class Desk:
     """A recorder and what it does."""
 
     def __init__(
-        self, folder: Path, file: type[RecordingFile] = RecordingFile, rotation: Rotation | None = None
+        self,
+        folder: Path,
+        file: type[RecordingFile] = RecordingFile,
+        rotation: Rotation | None = None,
+        closed: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.progress = Progress()
@@ -59,6 +81,7 @@ class Desk:
             progress=self.progress,
             watch=self.watched.append,
             ended=lambda: self.ended.append(True),
+            closed=closed,
         )
         self.way: Way = ask(self.ref, GetWay(), 20)
 
@@ -119,11 +142,58 @@ def test_data_and_what_was_said_are_in_one_order(desk: Desk) -> None:
         Rows(1, 2, 0, ["trade KRW-BTC"], [event(2).payload]),
         Standing("public", "lost", 1, 5, reason="why"),
         Standing("public", "open", 2, 9, 4, 9),
-        Standing("public", "backfilled", 2, 10, 4, 8, "", 3, (("KRW-ETH", 4, 8, "no answer"),)),
+        Standing("public", "backfilled", 2, 10, 4, 8, "", 3, (("KRW-ETH", 4, 8, "no answer"),), "trade"),
         Rows(2, 11, 2, ["trade KRW-BTC"], [event(11).payload]),
     ]
     assert (desk.progress.messages, desk.progress.files, desk.progress.error) == (3, 1, None)
     assert desk.progress.size == (desk.folder / "1").stat().st_size
+
+
+def test_lists_of_markets_stand_where_they_were_told_and_each_once(desk: Desk) -> None:
+    first = Markets("KRW", (Market("KRW-BTC", "비트코인", "Bitcoin"),), 3)
+    warned = Markets("KRW", (first.markets[0]._replace(warning=True, cautions=("PRICE",)),), 5)
+    desk.convey(MarketsListed(first, None))
+    desk.deliver(event(1))
+    desk.convey(MarketsListed(first, None))  # told to another of its subscriptions
+    desk.convey(MarketsListed(warned, None))
+    desk.deliver(event(2))
+    desk.stop()
+    assert desk.values()[2:] == [
+        Listed("KRW", 3, [ListedMarket("KRW-BTC", "비트코인", "Bitcoin")]),
+        Rows(1, 1, 0, ["trade KRW-BTC"], [event(1).payload]),
+        Listed("KRW", 5, [ListedMarket("KRW-BTC", "비트코인", "Bitcoin", True, ("PRICE",))]),
+        Rows(1, 2, 0, ["trade KRW-BTC"], [event(2).payload]),
+    ]
+
+
+def test_that_the_account_was_asked_about_is_told_as_it_is_to_a_component(desk: Desk) -> None:
+    desk.convey(ConnectionChanged("private", "open", 3, 2))
+    missing = (Unrecovered("KRW-BTC", 4, 6, "nobody knows", "myOrder"),)
+    desk.convey(Outcome("myOrder", 4, 6, 2, missing))
+    desk.convey(Outcome("myAsset", None, 7, 1))
+    desk.convey(Outcome("myAsset", 4, 6, 0, error=EngineError("not allowed")))
+    desk.stop()
+    orders, assets = desk.values()[3:]
+    assert msgspec.structs.replace(orders, at_ns=0) == Standing(
+        "private", "reconciled", 3, 0, 4, 6, "myOrder", 2, (("KRW-BTC", 4, 6, "nobody knows"),), "myOrder"
+    )
+    assert msgspec.structs.replace(assets, at_ns=0) == Standing(
+        "private", "reconciled", 3, 0, None, None, "myAsset", 1, (), "myAsset"
+    )
+
+
+def test_of_closed_candles_those_are_in_it_that_came_and_those_that_were_fetched(tmp_path: Path, quick: None) -> None:
+    desk = Desk(tmp_path, closed=["candle.1m KRW-BTC"])
+    came, fetched = (make_event("candle.1m KRW-BTC", b"%d" % number, 1, number) for number in (1, 2))
+    assert isinstance(came, CandleEvent)
+    assert isinstance(fetched, CandleEvent)
+    desk.deliver(came, fetched.as_backfilled().as_closed(), came.as_closed())
+    desk.stop()
+    assert desk.values()[1:] == [
+        Wants(HEADER.streams, ["candle.1m KRW-BTC"]),
+        Rows(1, 1, 0, ["candle.1m KRW-BTC"], [b"1"]),
+        Rows(1, 2, BACKFILLED | CLOSED, ["candle.1m KRW-BTC"], [b"2"]),
+    ]
 
 
 def test_what_came_is_in_the_file_soon_although_nobody_ends_it(desk: Desk) -> None:

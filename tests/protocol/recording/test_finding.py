@@ -12,7 +12,7 @@ from websocket_v6.protocol.recording.finding import (
     seek,
     without_key_states,
 )
-from websocket_v6.protocol.recording.records import REPLAYED, KeyState, Record, Rows
+from websocket_v6.protocol.recording.records import REPLAYED, KeyState, Listed, Record, Rows, Value
 from websocket_v6.protocol.recording.writer import FrameEntry, Index, RecordingWriter
 
 from .made import HEADER, read, written
@@ -75,8 +75,24 @@ def test_a_stream_of_a_key_state_alone_is_known() -> None:
 
 
 def test_several_files_are_counted_together() -> None:
-    parts = [Contents({"a": 1, "b": 2}, 5, 9), Contents({"b": 3}, 3, 7), Contents({"c": 0})]
-    assert Contents.of_all(parts) == ({"a": 1, "b": 5, "c": 0}, 3, 9)
+    parts = [
+        Contents({"a": 1, "b": 2}, 5, 9, frozenset({"KRW"})),
+        Contents({"b": 3}, 3, 7),
+        Contents({"c": 0}, quotes=frozenset({"BTC"})),
+    ]
+    assert Contents.of_all(parts) == Contents({"a": 1, "b": 5, "c": 0}, 3, 9, frozenset({"KRW", "BTC"}))
+
+
+@pytest.mark.parametrize("is_ended", [True, False])
+@pytest.mark.parametrize("value", [Listed("KRW", 1, []), KeyState([], 0, [Listed("KRW", 1, [])])])
+def test_it_is_known_of_which_quote_currencies_lists_are_there(value: Value, is_ended: bool) -> None:
+    writer = RecordingWriter(header())
+    made = writer.begin()
+    writer.add(Record(5, value), START)
+    made += writer.end(START) if is_ended else writer.flush()
+    records, reader = read(made)
+    found = contents_of(records) if reader.index is None else Contents.of_index(reader.index)
+    assert found.quotes == {"KRW"}
 
 
 def test_one_begins_at_the_key_state_before_a_moment() -> None:

@@ -1,6 +1,6 @@
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.recording.key_state import PERIOD_NS, SHARE, KeyStates
-from websocket_v6.protocol.recording.records import REPLAYED, KeyState, Rows, Standing
+from websocket_v6.protocol.recording.records import REPLAYED, KeyState, Listed, ListedMarket, Rows, Standing
 
 
 def event(stream: str, at_ns: int, size: int = 100) -> Event:
@@ -18,6 +18,16 @@ def test_it_is_the_last_value_of_each_stream_and_how_each_endpoint_stands() -> N
         (2, REPLAYED, ["b x"]),
         (3, REPLAYED, ["a x"]),
     ]
+
+
+def test_lists_of_markets_are_in_it_and_the_same_again_is_no_news() -> None:
+    states = KeyStates()
+    first, second = Listed("KRW", 1, [ListedMarket("KRW-BTC")]), Listed("BTC", 2, [])
+    assert states.listed(first)
+    assert states.listed(second)
+    assert not states.listed(Listed("KRW", 3, first.markets))
+    assert list(states.take(5)) == [KeyState([], 0, [Listed("KRW", 3, first.markets), second])]
+    assert states.listed(Listed("KRW", 4, [ListedMarket("KRW-BTC", warning=True)]))
 
 
 def test_the_next_is_due_after_a_time_and_never_the_most_of_the_file() -> None:

@@ -12,7 +12,17 @@ from tests.conftest import ROOT
 from websocket_v6.protocol.errors import RecordingError
 from websocket_v6.protocol.limits import RECORDING_CHUNK_BYTES
 from websocket_v6.protocol.recording.chunks import Kind, encode_chunk, preamble
-from websocket_v6.protocol.recording.records import Hole, Record, Rows, events_of
+from websocket_v6.protocol.recording.records import (
+    Hole,
+    KeyState,
+    Listed,
+    ListedMarket,
+    Record,
+    Rows,
+    Standing,
+    Wants,
+    events_of,
+)
 from websocket_v6.protocol.recording.zstd import Compressor
 
 from .made import HEADER, PIECES, SECOND, read, rows, written
@@ -146,3 +156,27 @@ def test_a_file_that_the_first_version_wrote_is_read() -> None:
     assert all(event.timestamp for event in events)
     assert reader.index is not None
     assert reader.index.messages == {"ticker KRW-BTC": 1, "trade KRW-BTC": 1}
+
+
+@pytest.mark.parametrize("minor", [1, 2])
+def test_a_file_that_an_earlier_minor_version_wrote_is_read(minor: int) -> None:
+    """Kept as they were written, the same but for what each version knew."""
+    path = ROOT / "tests" / "protocol" / "recording" / f"version_1_{minor}.wsr"
+    records, reader = read(path.read_bytes())
+    assert reader.header == msgspec.structs.replace(HEADER, minor=minor)
+    assert reader.ending == (True, 0)
+    values = [one.value for one in records]
+    kinds = [type(one) for one in values]
+    assert kinds[:7] == [KeyState, Wants, Standing, Rows, Standing, Standing, Standing]
+    assert kinds[7:] == ([Hole] if minor == 1 else [Listed, Rows, Standing, Hole])
+    assert reader.index is not None
+    assert reader.index.quotes == ([] if minor == 1 else ["KRW"])
+    if minor == 1:
+        assert (values[0], values[6].type) == (KeyState([], 0), "")  # type: ignore[union-attr]
+        return
+    (candle,) = events_of(values[8])  # type: ignore[arg-type]
+    assert (candle.closed, candle.backfilled) == (True, True)  # type: ignore[attr-defined]
+    assert [one.code for one in values[0].lists[0].markets] == ["KRW-BTC"]  # type: ignore[union-attr]
+    assert values[7].markets[1] == ListedMarket("KRW-ETH", "이름", "Name", True, ("PRICE",))  # type: ignore[union-attr]
+    assert values[6].type == "candle.1m"  # type: ignore[union-attr]
+    assert (values[9].state, values[9].type) == ("reconciled", "myOrder")  # type: ignore[union-attr]

@@ -1,4 +1,5 @@
 import contextlib
+from typing import cast
 
 import msgpack
 import pytest
@@ -6,14 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from websocket_v6.protocol.errors import RecordingError
-from websocket_v6.protocol.events import Event, make_event
+from websocket_v6.protocol.events import CandleEvent, Event, make_event
 from websocket_v6.protocol.limits import DOOR_ROWS
 from websocket_v6.protocol.recording.records import (
     BACKFILLED,
+    CLOSED,
     REPLAYED,
     RUNS_ON,
     Hole,
     KeyState,
+    Listed,
+    ListedMarket,
     Record,
     Rows,
     Standing,
@@ -28,6 +32,8 @@ from .made import RECORDS
 
 TRADE = b'{"ty":"trade","cd":"KRW-BTC","st":"REALTIME","tms":1}'
 
+CANDLE = cast(CandleEvent, make_event("candle.1m KRW-BTC", b'{"ty":"candle.1m","cd":"KRW-BTC","tms":1}', 1, 1))
+
 
 def trade(at_ns: int, epoch: int = 1, payload: bytes = TRADE) -> Event:
     return make_event("trade KRW-BTC", payload, epoch, at_ns)
@@ -41,7 +47,19 @@ def test_records_come_back_as_they_were(records: list[Record]) -> None:
 
 def test_each_kind_comes_back() -> None:
     standing = Standing("public", "backfilled", 2, 3, 1, 2, "why", 4, (("KRW-BTC", 1, 2, "no answer"),))
-    for value in (standing, KeyState([standing], 2), Wants(["a b"]), Hole(1, 2, None, "why"), Hole(1, 2, 3, "why")):
+    listed = Listed("KRW", 7, [ListedMarket("KRW-BTC", "비트코인", "Bitcoin", True, ("PRICE",))])
+    reconciled = Standing("private", "reconciled", 2, 3, 1, 2, "myOrder", 4, (("KRW-BTC", 1, 2, "no"),), "myOrder")
+    for value in (
+        standing,
+        reconciled,
+        listed,
+        KeyState([standing], 2),
+        KeyState([standing], 0, [listed]),
+        Wants(["a b"]),
+        Wants(["a b"], ["candle.1m KRW-*"]),
+        Hole(1, 2, None, "why"),
+        Hole(1, 2, 3, "why"),
+    ):
         assert list(decode_records(encode_record(9, value))) == [Record(9, value)]
 
 
@@ -102,6 +120,7 @@ def test_no_rows_are_larger_than_a_reader_takes() -> None:
         (trade(1).as_backfilled(), BACKFILLED),
         (trade(1, payload=TRADE.replace(b"REALTIME", b"SNAPSHOT")).as_realtime(), RUNS_ON),
         (trade(1).as_backfilled().as_snapshot(), BACKFILLED | REPLAYED),
+        (CANDLE.as_backfilled().as_closed(), BACKFILLED | CLOSED),
     ],
 )
 def test_marks_come_back_and_the_message_is_untouched(event: Event, marks: int) -> None:
@@ -109,6 +128,7 @@ def test_marks_come_back_and_the_message_is_untouched(event: Event, marks: int) 
     (again,) = events_of(rows)
     assert rows.marks == marks
     assert again.payload == event.payload
+    assert getattr(again, "closed", None) == getattr(event, "closed", None)
     assert (again.stream_type, again.backfilled, again.epoch, again.received_at) == (
         event.stream_type,
         event.backfilled,
