@@ -86,6 +86,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     Many machines with one upstream:
         fleet: the server that they meet at: valkey://[user:password@]host:port/db, redis://, rediss:// and others.
+        fleet_compression: the log of a machine that leads is compressed, for less memory and network and more CPU.
         fleet_private: share private data too, encrypted, with the machines that have the same keys.
         fleet_retention: how far back the log of a machine that leads reaches.
 
@@ -136,6 +137,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     proxy: str | Secret | None = None
     recording: Replay | None = None
     fleet: str | Secret | None = None
+    fleet_compression: bool = False
     fleet_private: bool = False
     fleet_retention: float = 300.0
 

@@ -43,7 +43,7 @@ _SECRET_FORM = dict.fromkeys(KEYS, KEY_FORM) | {
 HOSTS = {"kr": "api.upbit.com", "sg": "sg-api.upbit.com", "id": "id-api.upbit.com", "th": "th-api.upbit.com"}
 _EXCHANGES = frozenset(f"wss://{host}/websocket/v1" for host in HOSTS.values())
 _CHOICES = {"region": Region, "format": Format, "mode": Mode, "jwt_algorithm": Algorithm}
-_SWITCHES = ("compression", "backfill", "allow_plaintext", "fleet_private")
+_SWITCHES = ("compression", "backfill", "allow_plaintext", "fleet_compression", "fleet_private")
 _SECONDS = {
     "token_lifetime": (60, 86_400),
     "connect_timeout": (0.1, 300),

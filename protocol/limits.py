@@ -26,6 +26,7 @@ __all__ = [
     "LEVEL_CHARACTERS",
     "LIMITS",
     "LIST_ELEMENTS",
+    "LOG_ENTRY_BYTES",
     "LOOK_UPS",
     "MAILBOX_BYTES",
     "MAILBOX_EVENT_BYTES",
@@ -91,6 +92,7 @@ NAME_CHARACTERS: Final = 64
 EXCERPT_CHARACTERS: Final = 80
 HOST_FILE_BYTES: Final = 4096  # a path, a key and two numbers
 RECORDING_CHUNK_BYTES: Final = 32 * MIB  # what is written at once: 1 MiB, or a single message that has more
+LOG_ENTRY_BYTES: Final = 4 * MIB  # 1 MiB of messages, and at most 2.5 of the names of their streams
 REASON_CHARACTERS: Final = 500  # a sentence of ours around a text of TEXT_CHARACTERS
 
 
@@ -266,5 +268,12 @@ LIMITS: Final = (
         "bytes",
         "it counts as broken: the reader goes on behind it and tells",
         "tests/protocol/recording/test_reader.py::test_a_chunk_that_inflates_beyond_the_limit_is_broken",
+    ),
+    Limit(
+        "what a compressed entry of a fleet's log holds",
+        LOG_ENTRY_BYTES,
+        "bytes",
+        "it counts as one that cannot be read: the reader tells a gap, and goes on behind it",
+        "tests/actors/fleet/test_log_follower.py::test_an_entry_that_inflates_beyond_the_limit_is_a_gap",
     ),
 )

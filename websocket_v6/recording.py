@@ -26,7 +26,7 @@ from .protocol.recording.reader import RecordingReader
 from .protocol.recording.records import Record
 from .protocol.recording.taking import named_streams, recorded_wants
 from .protocol.recording.writer import Header
-from .protocol.recording.zstd import check_zstd
+from .protocol.zstd import check_zstd
 from .steps import Answer, Ended, Steps, finish
 
 __all__ = ["Recording", "read_recording"]
@@ -75,7 +75,7 @@ class Recording:
         self._id = f"recording {path.name}#{next(_numbers)}"
         self._link: Link | None = None
         self._at_exit = _AtExit(self)
-        check_zstd()
+        check_zstd("a recording is", "record")
         self._recorder: Ref = Recorder.start(
             first=RecordingFile(path),
             open_file=lambda number: RecordingFile(numbered(path, number)),

@@ -12,6 +12,7 @@ from websocket_v6.protocol.dialing.servers import Servers
 from websocket_v6.protocol.fleet.ids import Keys, scope_of
 from websocket_v6.protocol.fleet.sealing import Seal, account_of, check_sealing
 from websocket_v6.protocol.secret import Secret
+from websocket_v6.protocol.zstd import check_zstd
 
 __all__ = ["LogAccess", "fleets_of", "new_machine"]
 
@@ -45,6 +46,7 @@ def fleets_of(config: Config) -> Mapping[str, tuple[LogAccess, tuple[str, ...]]]
     from .lines import check_client
 
     check_client()
+    check_zstd("the log of a fleet may be", "fleet")
     fleets: dict[str, tuple[LogAccess, tuple[str, ...]]] = {}
     fleets["fleet"] = LogAccess(servers, Keys(scope_of(config.url))), ("public",)
     secret = config.secret_key

@@ -71,6 +71,7 @@ class Leading:
             packer(),
             retention=config.fleet_retention,
             most_bytes=MOST_BYTES,
+            compresses=config.fleet_compression,
             backfills=config.backfill,
         )
         self._ways = {endpoint: Way(number, mouth) for number, endpoint in enumerate(endpoints)}

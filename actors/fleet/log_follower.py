@@ -143,7 +143,7 @@ class LogFollower:
             return
         try:
             field, body = self._opened(id_, fields)
-            rows = entries.decode_rows(body) if field == "d" else None
+            rows = entries.decode_rows(body, is_compressed=field == "z") if field in ("d", "z") else None
             what = entries.decode_happening(body) if field == "s" else None
         except RemoteProtocolError as exc:
             place.read(id_)

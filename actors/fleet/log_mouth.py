@@ -6,18 +6,16 @@ is here belongs to the router's thread; the fleet tells it what to do through th
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.fleet import ValuesTaken
 from websocket_v6.actors.server.news_frames import answer_text
 from websocket_v6.actors.ways import Mouth, Way
-from websocket_v6.protocol.events import Event, payloads_as_they_came
+from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.fleet.entries import (
-    BACKFILLED,
-    REPLAYED,
     Checkpoint,
     Covers,
     Happening,
@@ -25,14 +23,12 @@ from websocket_v6.protocol.fleet.entries import (
     Refused,
     State,
     encode_happening,
-    encode_rows,
 )
 from websocket_v6.protocol.fleet.ids import EntryId
+from websocket_v6.protocol.fleet.packing import Packing
 from websocket_v6.protocol.fleet.retention import Retention
 from websocket_v6.protocol.fleet.ring import Entry, Ring
 from websocket_v6.protocol.fleet.sealing import Seal
-from websocket_v6.protocol.limits import DOOR_ROWS
-from websocket_v6.protocol.server.row_frames import payload_of
 
 from .writer import Writer
 
@@ -49,8 +45,6 @@ __all__ = [
 ]
 
 GATHER: Final = 0.0005  # seconds for which messages are gathered into one entry
-SAME_NS: Final = 1_000_000  # what was read within this time of each other counts as read at once
-MOST_BYTES: Final = 1024 * 1024  # of messages in one entry, unless a single one has more
 KEEP: Final = 3600.0  # seconds for which a log outlives its last entry
 STATES: Final = ("connecting", "open", "lost", "refused", "closed")
 
@@ -108,7 +102,7 @@ class Tick(NamedTuple):
 class _Log:
     """One endpoint's log, while this machine leads."""
 
-    def __init__(self, key: str, retention: float, most_bytes: int, pack: Pack) -> None:
+    def __init__(self, key: str, retention: float, most_bytes: int, pack: Pack, *, compresses: bool) -> None:
         self.key = key
         self.writer: Writer | None = None
         self.ring: Ring | None = None
@@ -120,6 +114,7 @@ class _Log:
         self._retention = (retention, most_bytes)
         self._table = Retention(*self._retention)
         self._pack = pack
+        self._packing = Packing(compresses=compresses)
 
     def begin(self, term: int, seal: Seal | None) -> None:
         self.ring, self.seal, self.writer = Ring(term), seal, None
@@ -154,9 +149,8 @@ class _Log:
         events, self.pending = self.pending, []
         if events and self.ring is not None:
             self.written_at = now
-            now_ns = time.time_ns()
-            for rows in _rows(events, now_ns):
-                self._add("d", rows, now)
+            for field, body in self._packing.entries(events, time.time_ns()):
+                self._add(field, body, now)
 
     def tick(self, now: float) -> None:
         """Trim, and have the log live on; which shows, too, that the server answers."""
@@ -188,7 +182,8 @@ class _Log:
 class LogMouth(Mouth):
     """Writes the logs of `keys`, one for each way, by the way's number. `tell` tells the fleet something.
 
-    `pack` makes bytes of a command. `backfills`: trades that were missed come by themselves.
+    `pack` makes bytes of a command. `compresses`: where it is worth it. `backfills`: trades that were missed come by
+    themselves.
     """
 
     def __init__(
@@ -200,9 +195,10 @@ class LogMouth(Mouth):
         retention: float,
         most_bytes: int,
         gather: float = GATHER,
+        compresses: bool = False,
         backfills: bool = False,
     ) -> None:
-        self._logs = [_Log(key, retention, most_bytes, pack) for key in keys]
+        self._logs = [_Log(key, retention, most_bytes, pack, compresses=compresses) for key in keys]
         self._tell = tell
         self._gather = gather
         self._backfills = backfills
@@ -291,43 +287,3 @@ class LogMouth(Mouth):
         events = tuple(event for event in map(of, log.covers) if event is not None)
         last = log.ring.last
         self._tell(ValuesTaken(way, last.term, last.sequence, log.state, tuple(log.covers), events))
-
-
-def _rows(events: Sequence[Event], now_ns: int) -> Iterable[bytes]:
-    """Yield runs of events that were read within a moment, and in the same way: as a rule, that is one."""
-    received_ns = events[0].received_at
-    if 0 <= events[-1].received_at - received_ns <= SAME_NS and len(events) <= DOOR_ROWS:
-        whole = payloads_as_they_came(events)
-        if whole is not None and sum(map(len, whole)) <= MOST_BYTES:
-            yield encode_rows(received_ns, _age_us(received_ns, now_ns), 0, [one.stream for one in events], whole)
-            return
-    yield from _careful_rows(events, now_ns)
-
-
-def _careful_rows(events: Sequence[Event], now_ns: int) -> Iterable[bytes]:
-    streams: list[str] = []
-    payloads: list[bytes] = []
-    head: tuple[int, int] | None = None
-    size = 0
-    for event in events:
-        marks = REPLAYED * event.is_replayed | BACKFILLED * event.backfilled
-        payload = payload_of(event)
-        if head is not None and not (
-            marks == head[1]
-            and 0 <= event.received_at - head[0] <= SAME_NS
-            and len(streams) < DOOR_ROWS
-            and size + len(payload) <= MOST_BYTES
-        ):
-            yield encode_rows(head[0], _age_us(head[0], now_ns), head[1], streams, payloads)
-            streams, payloads, size, head = [], [], 0, None
-        if head is None:
-            head = event.received_at, marks
-        streams.append(event.stream)
-        payloads.append(payload)
-        size += len(payload)
-    if head is not None:
-        yield encode_rows(head[0], _age_us(head[0], now_ns), head[1], streams, payloads)
-
-
-def _age_us(received_ns: int, now_ns: int) -> int:
-    return max(0, now_ns - received_ns) // 1000

@@ -3,6 +3,7 @@
 Each entry has one field, whose name says what it holds. A reader skips names it does not know, but counts the entry.
 
     d   a msgpack array: received (Unix ns, the leader's clock), age (us, when it was written), marks, streams, payloads
+    z   the same, compressed: one frame of Zstandard
     s   a msgpack map: what happened, by its "kind"
     p   one of these, encrypted (`sealing.py`)
 
@@ -15,8 +16,15 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.limits import DOOR_ROWS, NAME_CHARACTERS, REASON_CHARACTERS, STREAM_CHARACTERS
+from websocket_v6.protocol.limits import (
+    DOOR_ROWS,
+    LOG_ENTRY_BYTES,
+    NAME_CHARACTERS,
+    REASON_CHARACTERS,
+    STREAM_CHARACTERS,
+)
 from websocket_v6.protocol.outside_text import outside_text
+from websocket_v6.protocol.zstd import inflate
 
 from .ids import FORMAT, EntryId
 
@@ -152,14 +160,14 @@ def encode_rows(received_ns: int, age_us: int, marks: int, streams: Sequence[str
     return _encode((received_ns, age_us, marks, streams, payloads))
 
 
-def decode_rows(data: bytes) -> Rows:
+def decode_rows(data: bytes, *, is_compressed: bool = False) -> Rows:
     """Read rows.
 
     Raises:
-        RemoteProtocolError: if they are none.
+        RemoteProtocolError: if they are none, or hold too much.
     """
     try:
-        rows = _rows(data)
+        rows = _rows(inflate(data, LOG_ENTRY_BYTES) if is_compressed else data)
     except _MALFORMED as exc:
         raise _problem("rows", data, exc) from None
     if len(rows.streams) != len(rows.payloads):

@@ -12,11 +12,11 @@ import msgspec
 from websocket_v6.protocol.errors import RecordingError
 from websocket_v6.protocol.limits import RECORDING_CHUNK_BYTES
 from websocket_v6.protocol.outside_text import outside_text
+from websocket_v6.protocol.zstd import Decompressor
 
 from .chunks import Broken, Chunk, ChunkScanner, Kind
 from .records import Hole, Record, decode_records
 from .writer import Header, Index
-from .zstd import Decompressor
 
 __all__ = ["Ending", "RecordingReader"]
 

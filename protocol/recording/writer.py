@@ -10,9 +10,10 @@ from typing import Final
 
 import msgspec
 
+from websocket_v6.protocol.zstd import FAST, SMALL, Compressor
+
 from .chunks import Kind, encode_chunk, preamble
 from .records import KeyState, Listed, Record, Rows, Value, encode_record
-from .zstd import FAST, SMALL, Compressor
 
 __all__ = ["FRAME_BYTES", "MINOR", "FrameEntry", "Header", "Index", "RecordingWriter"]
 

@@ -15,9 +15,9 @@ from websocket_v6 import Config, LocalProtocolError, Mailbox, RecordingError, We
 from websocket_v6.actors.demand.registry import Due
 from websocket_v6.actors.recording import recorder
 from websocket_v6.engine import _engines
+from websocket_v6.protocol import zstd
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.wants import my_asset_want, my_order_want, ticker_want, trade_want
-from websocket_v6.protocol.recording import zstd
 from websocket_v6.protocol.recording.reader import RecordingReader
 from websocket_v6.protocol.recording.records import KeyState, Rows, Standing, events_of
 from websocket_v6.recording import Recording, numbered, read_recording

@@ -106,9 +106,10 @@ def _log(line: Line, keys: Keys, endpoint: str, last: str, rate: float) -> LogSt
     length, size, oldest = line.call(("XLEN", key), ("MEMORY", "USAGE", key), ("XRANGE", key, "-", "+", "COUNT", _MANY))
     reaches_back = None
     for _id, fields in oldest if isinstance(oldest, list) else ():
-        if fields[0] == b"d":
+        if fields[0] in (b"d", b"z"):
             try:
-                reaches_back = max(0.0, time.time() - decode_rows(fields[1]).received_ns / 1e9)
+                rows = decode_rows(fields[1], is_compressed=fields[0] == b"z")
+                reaches_back = max(0.0, time.time() - rows.received_ns / 1e9)
             except RemoteProtocolError:
                 continue
             break

@@ -45,6 +45,10 @@ class Leader:
         self.client.xadd(KEYS.log("public"), {field: body}, id=str(id_))
         self.last = id_
 
+    @property
+    def next(self) -> EntryId:
+        return self.last._replace(sequence=self.last.sequence + 1)
+
     def say(self, what: Happening, skip: int = 1) -> None:
         self._add(self.last._replace(sequence=self.last.sequence + skip), "s", encode_happening(what))
 

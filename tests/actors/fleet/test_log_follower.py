@@ -15,7 +15,8 @@ from websocket_v6.protocol.fleet.entries import (
     State,
     encode_rows,
 )
-from websocket_v6.protocol.fleet.ids import EntryId
+from websocket_v6.protocol.limits import LOG_ENTRY_BYTES
+from websocket_v6.protocol.zstd import FAST, Compressor
 
 from .conftest import KEYS
 from .log_world import TERM, World
@@ -89,8 +90,29 @@ def test_what_the_log_does_not_bring_any_more_is_a_gap(world: World) -> None:
 
 def test_an_entry_that_cannot_be_read_is_a_gap(world: World) -> None:
     world.running()
-    world.leader._add(EntryId(TERM, world.leader.last.sequence + 1), "d", b"nonsense")
+    world.leader._add(world.leader.next, "d", b"nonsense")
     assert "cannot be read" in world.hear(SourceEnded).reason
+    world.leader.rows(b"3")
+    world.hear(SourceOpened)
+    assert world.payloads() == [b"3"]
+
+
+def test_compressed_messages_are_read_as_all_others(world: World) -> None:
+    world.running()
+    body = encode_rows(time.time_ns(), 10, 0, ["trade KRW-BTC"] * 9, [b"%d" % number for number in range(9)])
+    world.leader._add(world.leader.next, "z", Compressor(FAST).piece(body, is_last=True))
+    assert world.payloads() == [b"%d" % number for number in range(9)]
+    world.leader.rows(b"9")
+    assert world.payloads() == [b"9"]
+
+
+def test_an_entry_that_inflates_beyond_the_limit_is_a_gap(world: World) -> None:
+    world.running()
+    body = encode_rows(time.time_ns(), 10, 0, ["trade KRW-BTC"], [bytes(LOG_ENTRY_BYTES)])
+    bomb = Compressor(FAST).piece(body, is_last=True)
+    assert len(bomb) < 4096
+    world.leader._add(world.leader.next, "z", bomb)
+    assert f"more than {LOG_ENTRY_BYTES} bytes" in world.hear(SourceEnded).reason
     world.leader.rows(b"3")
     world.hear(SourceOpened)
     assert world.payloads() == [b"3"]
@@ -98,7 +120,7 @@ def test_an_entry_that_cannot_be_read_is_a_gap(world: World) -> None:
 
 def test_a_field_of_a_later_version_is_passed_over_and_counted(world: World) -> None:
     world.running()
-    world.leader._add(EntryId(TERM, world.leader.last.sequence + 1), "future", b"?")
+    world.leader._add(world.leader.next, "future", b"?")
     world.leader.rows(b"3")
     assert world.payloads() == [b"3"]
     assert not [one for one in world.said if isinstance(one, SourceEnded)]
@@ -115,6 +137,6 @@ def test_a_leader_whose_clock_is_minutes_off_is_read_in_this_machine_s_time(worl
     world.leader.say(State("open", 1, time.time_ns() + off_ns, time.time_ns() + off_ns))
     assert abs(world.hear(SourceOpened).at_ns - time.time_ns()) < 5 * 10**9
     body = encode_rows(time.time_ns() + off_ns, 10, 0, ["trade KRW-BTC"], [b"1"])
-    world.leader._add(EntryId(TERM, world.leader.last.sequence + 1), "d", body)
+    world.leader._add(world.leader.next, "d", body)
     batch = world.hear(Batch)
     assert abs(batch.ts_received_ns - time.time_ns()) < 5 * 10**9

@@ -14,6 +14,7 @@ from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.errors import StreamError
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.heads import SubscribedEntry, SubscriptionList
+from websocket_v6.protocol.fleet.entries import decode_rows
 from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.sealing import Seal
 from websocket_v6.protocol.secret import Secret
@@ -38,7 +39,7 @@ class Server:
 
 
 class Fixture:
-    def __init__(self, gather: float = 0.0) -> None:
+    def __init__(self, gather: float = 0.0, *, compresses: bool = False) -> None:
         self.told: list[Any] = []
         self.server = Server()
         self.mouth = LogMouth(
@@ -48,6 +49,7 @@ class Fixture:
             retention=60.0,
             most_bytes=1 << 20,
             gather=gather,
+            compresses=compresses,
         )
         self.way = Way(0, self.mouth)
 
@@ -88,6 +90,30 @@ def test_messages_that_were_read_at_once_are_one_entry(log: Fixture) -> None:
     assert 0 <= first[1] < 10**6
     assert first[2:] == [0, ["ticker KRW-BTC", "ticker KRW-ETH"], [b'{"ty":"ticker"}'] * 2]
     assert second[3] == ["ticker KRW-BTC"]
+
+
+def test_many_messages_at_once_are_compressed_if_that_is_wanted_and_few_never() -> None:
+    one = Fixture(compresses=True)
+    one.begin()
+    now = time.time_ns()
+    one.deliver(*[ticker(at=now)] * 8)
+    one.deliver(*[ticker(at=now)] * 7)
+    one.convey(OPEN)
+    (_, *_, first, body), (*_, second, plain), (*_, third, _) = one.server.heard()
+    assert (first, second, third) == ("z", "d", "s")
+    assert decode_rows(body, is_compressed=True).payloads == [b'{"ty":"ticker"}'] * 8
+    assert decode_rows(plain).payloads == [b'{"ty":"ticker"}'] * 7
+
+
+def test_what_is_compressed_is_encrypted_as_well() -> None:
+    one, seal = Fixture(compresses=True), Seal(Secret("x" * 40), "log", "key")
+    one.begin(seal=seal)
+    one.deliver(*[ticker(at=time.time_ns())] * 8)
+    ((*_, field, body),) = one.server.heard()
+    assert field == "p"
+    inner, compressed = seal.open(EntryId(7, 1), body)
+    assert inner == "z"
+    assert len(decode_rows(compressed, is_compressed=True).payloads) == 8
 
 
 def test_what_changes_the_meaning_of_data_stands_behind_the_data_before(log: Fixture) -> None:

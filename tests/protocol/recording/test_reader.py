@@ -23,7 +23,7 @@ from websocket_v6.protocol.recording.records import (
     Wants,
     events_of,
 )
-from websocket_v6.protocol.recording.zstd import Compressor
+from websocket_v6.protocol.zstd import Compressor
 
 from .made import HEADER, PIECES, SECOND, read, rows, written
 
