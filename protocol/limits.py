@@ -42,6 +42,7 @@ __all__ = [
     "REMEMBERED_IDS",
     "REMEMBERED_STREAMS",
     "REST_BYTES",
+    "REST_CALLS",
     "REST_SECONDS",
     "RETRY_AFTER",
     "STREAM_CHARACTERS",
@@ -59,6 +60,7 @@ LOOK_UPS: Final = 8  # a program has one or two names, and each is looked up onc
 HANDSHAKE_BYTES: Final = 64 * KIB  # the exchange's has about 1 KiB
 REFUSAL_BYTES: Final = 16 * KIB  # its words are in the first few hundred
 REST_BYTES: Final = 2 * MIB  # a full page of 500 trades has 0.2 MiB
+REST_CALLS: Final = 8  # a second: the exchange allows 10, and others at the address make some
 REST_SECONDS: Final = 10.0  # live trades wait for what is fetched
 
 MESSAGE_BYTES: Final = 16 * MIB  # the largest known has about 0.1 MiB

@@ -106,6 +106,7 @@ class WebSocketClientProxy(Queries):
         closed: bool = False,
         empty: bool = False,
         history: int = 0,
+        verify: bool = False,
         **options: Unpack[PublicOptions],
     ) -> Subscription[CandleEvent]:
         """Subscribe to candles of 1s, 1m, 3m, 5m, 10m, 15m, 30m, 60m or 240m, sent as they change.
@@ -114,15 +115,17 @@ class WebSocketClientProxy(Queries):
         once anything came after that. `history` candles come before it, fetched over REST (`Config(backfill=True)`),
         and so do those that a gap swallowed; what cannot be had is told (`on_connection`, `unrecovered`). `empty=True`
         tells of intervals without a trade, too. What changes later is counted (`stats.late`), not delivered again.
+        With `verify=True` each is asked for over REST once it is final, and what REST has is delivered: one call for
+        each code and candle, so only of as many codes as can be asked about.
 
         Raises:
-            LocalProtocolError: as the others, and if `empty` or `history` is given without `closed`, or `history`
-                without `backfill`.
+            LocalProtocolError: as the others, and if `empty`, `history` or `verify` is given without `closed`, one of
+                the last two without `backfill`, or more is to be verified than REST can be asked about.
 
         Example:
             proxy.subscribe_candle("KRW-BTC", on_candle, interval="1m", closed=True)
         """
-        how = wanted.closing(closed=closed, empty=empty, history=history, fetches=self._config.backfill)
+        how = wanted.closing(closed=closed, empty=empty, history=history, verify=verify, fetches=self._config.backfill)
         settings = self._settings(callback, options)
         return self._subscribe(wanted.candle(symbols, settings, interval=interval, closing=how))
 

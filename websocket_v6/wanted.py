@@ -84,8 +84,8 @@ def candle(
     return Wanted(CandleEvent, want, settings)
 
 
-def closing(*, closed: bool, empty: bool, history: int, fetches: bool) -> Closing | None:
-    """Return how candles are closed, `None` if they are not. `fetches`: there is somebody to fetch a history.
+def closing(*, closed: bool, empty: bool, history: int, verify: bool, fetches: bool) -> Closing | None:
+    """Return how candles are closed, `None` if they are not. `fetches`: there is somebody to ask over REST.
 
     Raises:
         LocalProtocolError: if the one makes no sense without the other.
@@ -93,12 +93,16 @@ def closing(*, closed: bool, empty: bool, history: int, fetches: bool) -> Closin
     if not isinstance(history, int) or isinstance(history, bool):
         raise LocalProtocolError(f"history={history!r:.60} is no number of candles: give one such as 200, or 0")
     if not check_flag("closed", closed):
-        if check_flag("empty", empty) or history:
-            raise LocalProtocolError("empty=True and history=... are for closed=True: candles that change have neither")
+        if check_flag("empty", empty) or history or check_flag("verify", verify):
+            raise LocalProtocolError(
+                "empty=True, history=... and verify=True are for closed=True: candles that change have none of them"
+            )
         return None
     if history and not fetches:
         raise LocalProtocolError("history=... is fetched over REST: give the proxy a Config(backfill=True)")
-    return Closing(check_flag("empty", empty), history)
+    if check_flag("verify", verify) and not fetches:
+        raise LocalProtocolError("verify=True asks over REST: give the proxy a Config(backfill=True)")
+    return Closing(check_flag("empty", empty), history, verify)
 
 
 def my_order(symbols: Symbols | None, settings: Settings, *, reconcile: bool) -> Wanted[MyOrderEvent]:

@@ -113,7 +113,7 @@ class Closings:
             if route.last is not None and not route.is_expecting:
                 self.take(stream, closer, route.last, is_snapshot=True)
         self._takers[taker.subscription_id] = taker
-        closer.join(taker.subscription_id, now, empty=closing.empty, history=closing.history)
+        closer.join(taker.subscription_id, now, **closing._asdict())
         route.refresh()
         self._is_on = True
         self.due()

@@ -164,8 +164,9 @@ class Registry(Actor):
             case BackfillEnded() | Reconciled():
                 self._recoveries.tell(message, self._claims, self._watchers)
             case AskReach(name, way):
-                for ref in self._sources.values():
-                    tell(ref, Reach(name))
+                for source, ref in self._sources.items():
+                    if source not in self._list_sources:  # which have no clock of the exchange's
+                        tell(ref, Reach(name))
                 if way is not None:
                     tell(self._router, AwaitReach(name, way))
             case Watch(component_id, component):

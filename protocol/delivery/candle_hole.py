@@ -3,11 +3,25 @@
 from collections.abc import Collection
 from typing import Generic, NamedTuple, TypeVar
 
-__all__ = ["CLOSES_AFTER_MS", "Hole", "Missing", "Settled", "Wrong", "first_unsure", "parts_missing"]
+__all__ = ["CLOSES_AFTER_MS", "Ask", "Hole", "Missing", "Settled", "Wrong", "first_unsure", "parts_missing"]
 
 Item = TypeVar("Item")
 
 CLOSES_AFTER_MS = 2000  # after its end a candle is final: a flush's period, and as much for its way
+
+
+class Ask(NamedTuple):
+    """Fetch candles, and say `fetched` with this number.
+
+    The `most` newest of those that begin before `end_ms`, or all of those from `from_ms` on; without `end_ms` up to
+    now. `shown` are starts that the stream has brought: an answer without them is too old.
+    """
+
+    number: int
+    from_ms: int | None
+    end_ms: int | None
+    most: int | None
+    shown: frozenset[int]
 
 
 class Missing(NamedTuple):

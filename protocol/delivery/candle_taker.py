@@ -17,6 +17,7 @@ class How(Enum):
     LIVE = "live"
     FILLED = "filled"  # fetched, for a gap had swallowed it
     HISTORY = "history"  # fetched, from before its taker was there
+    VERIFIED = "verified"  # fetched, whatever came live
     EMPTY = "empty"  # not at all: nothing was traded
 
 
@@ -45,6 +46,7 @@ class CandleTaker(Generic[Item]):
     """It joined at `joined_at` (monotonic seconds): candles that had ended by then are none of its own.
 
     `empty`: it is told of intervals without a trade. `history`: as many candles come before the live ones, which wait.
+    `verify`: what REST has is delivered, not what came live.
     """
 
     __slots__ = (
@@ -62,14 +64,18 @@ class CandleTaker(Generic[Item]):
         "live_ms",
         "number",
         "taker",
+        "verify",
         "waits",
     )
 
-    def __init__(self, taker: int, unit_ms: int, joined_at: float, *, empty: bool, history: int) -> None:
+    def __init__(
+        self, taker: int, unit_ms: int, joined_at: float, *, empty: bool, history: int, verify: bool = False
+    ) -> None:
         self.taker = taker
         self.joined_at = joined_at
         self.empty = empty
         self.history = history
+        self.verify = verify
         self.waits = history > 0
         self.live_ms: int | None = None  # the first that came live, when that was asked for
         self.is_blind = False  # its history was asked for before anything had come
@@ -93,6 +99,11 @@ class CandleTaker(Generic[Item]):
     def waits_from_ms(self) -> int | None:
         """The start of the first candle that waits for those before it."""
         return self._queue[0][0] if self._queue else None
+
+    @property
+    def joined_ms(self) -> float | None:
+        """When it joined, by the exchange's clock, as far as that is known."""
+        return self._from_ms
 
     @property
     def from_ms(self) -> float:

@@ -11,10 +11,11 @@ whatever the caller has of a message; nothing of it is looked at but its volume,
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
-from .candle_hole import CLOSES_AFTER_MS, Hole, Missing, Settled, Wrong, first_unsure, parts_missing
+from .candle_hole import CLOSES_AFTER_MS, Ask, Hole, Missing, Settled, Wrong, first_unsure, parts_missing
 from .candle_taker import CandleTaker, Give, How, Late
+from .verification import Verification
 
 __all__ = ["CLOSES_AFTER_MS", "Action", "Ask", "Closer", "Missing", "Settled", "Wrong"]
 
@@ -27,20 +28,6 @@ CHANGED = "its volume is {} as it was delivered, and {} at the exchange"
 TOO_LATE = "it was fetched after a later candle had been delivered"
 UNFILLED = "nothing is fetched: set backfill=True"
 NOT_IN_TIME = "not fetched within {:g} s"
-
-
-class Ask(NamedTuple):
-    """Fetch candles, and say `fetched` with this number.
-
-    The `most` newest of those that begin before `end_ms`, or all of those from `from_ms` on; without `end_ms` up to
-    now. `shown` are starts that the stream has brought: an answer without them is too old.
-    """
-
-    number: int
-    from_ms: int | None
-    end_ms: int | None
-    most: int | None
-    shown: frozenset[int]
 
 
 Action: TypeAlias = Give[Item] | Late[Item] | Ask | Missing | Wrong | Settled
@@ -67,6 +54,7 @@ class Closer(Generic[Item]):
         self._read_ms = 0.0  # up to when all that the exchange sent has been read
         self._recent: dict[int, Item] = {}  # the last ones that were
         self._hole: Hole[Item] | None = None
+        self._check = Verification(unit_ms, patience, volume, self._takers, self._recent, self._next_number)
 
     @property
     def is_needed(self) -> bool:
@@ -81,18 +69,20 @@ class Closer(Generic[Item]):
     @property
     def is_busy(self) -> bool:
         """Whether candles wait for others that are to be fetched, so that `tick` has to be called."""
-        return self._hole is not None or any(one.waits for one in self._takers.values())
+        return self._check.is_busy or self._hole is not None or any(one.waits for one in self._takers.values())
 
     # --- who takes it
 
-    def join(self, taker: int, now: float, *, empty: bool = False, history: int = 0) -> None:
+    def join(self, taker: int, now: float, *, empty: bool = False, history: int = 0, verify: bool = False) -> None:
         """Begin to deliver to `taker`: what ends from now on, and `history` candles before that."""
         if taker not in self._takers:
-            self._takers[taker] = CandleTaker(taker, self.unit_ms, now, empty=empty, history=history)
+            self._takers[taker] = CandleTaker(taker, self.unit_ms, now, empty=empty, history=history, verify=verify)
+            self._check.joined(self._open)
 
     def leave(self, taker: int) -> None:
         """Deliver nothing more to `taker`."""
         self._takers.pop(taker, None)
+        self._check.left()
 
     # --- what comes
 
@@ -100,12 +90,17 @@ class Closer(Generic[Item]):
         """Take a message of the candle that begins at `start_ms`."""
         out: list[Action[Item]] = []
         self._newest_ms = start_ms if self._newest_ms is None else max(start_ms, self._newest_ms)
+        self._check.came(start_ms)
         if self._hole is not None:
             self._name(self._hole, start_ms, item, out, is_snapshot=is_snapshot)
         if self._settled_ms is None or start_ms > self._settled_ms:
             self._open[start_ms] = item
         elif not is_snapshot:
-            had = tuple(number for number, one in self._takers.items() if one.had(start_ms))
+            had = tuple(
+                number
+                for number, one in self._takers.items()
+                if one.had(start_ms) and not (one.verify and self._check.is_known(start_ms, item))
+            )
             if had:
                 out.append(Late(had, start_ms, item, self._recent.get(start_ms)))
         return out
@@ -123,8 +118,10 @@ class Closer(Generic[Item]):
             if start_ms + self.unit_ms + CLOSES_AFTER_MS > exchange_ms:
                 break
             self._settle(start_ms, self._open.pop(start_ms), How.LIVE, out)
+        final_ms = exchange_ms - self.unit_ms - CLOSES_AFTER_MS + 1
         for one in self._takers.values():
-            out += one.empties(exchange_ms - self.unit_ms - CLOSES_AFTER_MS + 1)
+            out += one.empties(self._check.empty_before(final_ms) if one.verify else final_ms)
+        self._verify(exchange_ms, now, out)
         return out
 
     def lost(self, since_ms: float | None, exchange_ms: float | None, now: float) -> bool:
@@ -149,6 +146,7 @@ class Closer(Generic[Item]):
         self._hole = Hole(min(begins), now, delivered, old.recovered if old is not None else 0)
         self._hole.asks_at = now + NAMED_WITHIN
         self._open.clear()
+        self._check.held()
         return True
 
     def fetched(
@@ -169,6 +167,8 @@ class Closer(Generic[Item]):
         for one in self._takers.values():
             if one.number == number:
                 self._begin(one, found, problem, exchange_ms, now, out)
+        out += self._check.fetched(number, found, is_whole=covered is not None and not problem, now=now)
+        self._verify(exchange_ms, now, out)
         return out
 
     # --- what is due
@@ -183,12 +183,14 @@ class Closer(Generic[Item]):
             for one in self._takers.values():
                 if one.waits and one.number is None and self._hole is None:
                     self._ask_history(one, exchange_ms, now, out)
+            self._verify(exchange_ms, now, out)
         return out
 
     def ask_again(self) -> None:
         """Forget what was asked: whoever was to fetch it is gone."""
         if self._hole is not None:
             self._hole.number = None
+        self._check.number = None
         for one in self._takers.values():
             one.number = None
 
@@ -201,6 +203,7 @@ class Closer(Generic[Item]):
         ends = [start_ms + self.unit_ms for start_ms in self._open]
         empty = [one.empty_from_ms for one in self._takers.values()]
         ends += [start_ms + self.unit_ms for start_ms in empty if start_ms is not None]
+        ends += self._check.ends
         return min(ends) + CLOSES_AFTER_MS if ends else None
 
     def next_tick(self, exchange_ms: float | None, now: float) -> float | None:
@@ -225,6 +228,8 @@ class Closer(Generic[Item]):
                 at_exchange(max(self._open) + CLOSES_AFTER_MS)
             else:
                 dues += [one.joined_at + NAMED_WITHIN for one in self._takers.values() if one.waits]
+        if hole is None and self._check.next_tick is not None:
+            dues.append(self._check.next_tick)
         return min(dues, default=None)
 
     # --- to the takers
@@ -238,8 +243,14 @@ class Closer(Generic[Item]):
         self._recent[start_ms] = item
         if len(self._recent) > REMEMBERED:
             del self._recent[next(iter(self._recent))]
+        self._check.settled(start_ms, item)
         for one in self._takers.values():
-            out += one.offer(start_ms, item, how)
+            if not one.verify:
+                out += one.offer(start_ms, item, how)
+
+    def _verify(self, exchange_ms: float, now: float, out: list[Action[Item]]) -> None:
+        if self._hole is None:
+            out += self._check.see_to(exchange_ms, now)
 
     # --- what came before a taker
 
@@ -338,7 +349,9 @@ class Closer(Generic[Item]):
         live = [start_ms for start_ms in self._open if start_ms < until_ms]
         pieces.update((start_ms, (self._open.pop(start_ms), How.LIVE)) for start_ms in live)
         if since_ms > hole.from_ms:
-            out += parts_missing(self.unit_ms, hole.from_ms, since_ms, {*live, *hole.delivered}, problem)
+            told = parts_missing(self.unit_ms, hole.from_ms, since_ms, {*live, *hole.delivered}, problem)
+            self._check.missed(told)
+            out += told
             for one in self._takers.values():
                 one.missed()
         for start_ms, (item, how) in sorted(pieces.items(), key=lambda one: one[0]):

@@ -32,6 +32,7 @@ from .silence import Silence
 from .source import Attachment, Sources, Traits, What
 from .trials import Trials
 from .verdicts import Verdicts
+from .verifying import check_verified
 
 __all__ = ["Endpoint", "EndpointHealth", "EndpointInheritance"]
 
@@ -74,6 +75,7 @@ class Endpoint:
     def __init__(self, name: str, config: Config, inherited: EndpointInheritance | None = None) -> None:
         leases, epoch, missing_since_ns, self._was_served = inherited or EndpointInheritance()
         self.name = name
+        self._patience = config.backfill_timeout
         self._out: list[Command] = []
         out = self._out
         leases_ = self._leases = Leases(leases)
@@ -146,7 +148,12 @@ class Endpoint:
         """
         if want.endpoint != self.name:
             raise LocalProtocolError(f"a want of {want.type} is none of the {self.name} endpoint")
-        is_new = self._leases.get(lease) is None
+        known = self._leases.get(lease)
+        others = (one.want for number, one in self._leases if number != lease)
+        check_verified(
+            want if known is None else known.want.with_codes({*known.want.codes, *want.codes}), others, self._patience
+        )
+        is_new = known is None
         new = self._leases.want(lease, want)
         if new is None:
             return []

@@ -63,10 +63,14 @@ MOST_HISTORY = 4000  # candles of before a subscription: 20 pages of the exchang
 
 
 class Closing(NamedTuple):
-    """Candles are wanted each once, when it is final: after `history` of them, and with `empty` ones between them."""
+    """Candles are wanted each once, when it is final: after `history` of them, and with `empty` ones between them.
+
+    `verify`: what REST has of each is delivered, whatever came live.
+    """
 
     empty: bool = False
     history: int = 0
+    verify: bool = False
 
 
 class Want(NamedTuple):
@@ -165,8 +169,13 @@ def candle_want(
         raise LocalProtocolError("closed=True takes neither snapshot=False nor realtime=False: leave them out")
     if closing is not None and not 0 <= closing.history <= MOST_HISTORY:
         raise LocalProtocolError(f"history={closing.history} is not offered: choose 0 to {MOST_HISTORY} candles")
-    want = Want(f"candle.{check_interval(interval)}", closing=closing)
-    return _public(want, symbols, snapshot, realtime)
+    want = _public(Want(f"candle.{check_interval(interval)}", closing=closing), symbols, snapshot, realtime)
+    if closing is not None and closing.verify and want.quotes:
+        raise LocalProtocolError(
+            "verify=True is not for all markets: each takes a REST call for each candle, and only so many can be made; "
+            "name the codes, or leave verify out"
+        )
+    return want
 
 
 def markets_want(quotes: Iterable[str]) -> Want:

@@ -24,6 +24,7 @@ MAX_PAGES = 20  # for one stream and gap: 4,000 candles
 UNFINAL = 4  # candles at most that are not final at a time, those of a second
 CERTAIN_AFTER_MS = 10_000  # after its end: a candle that is in no answer by then does not exist
 LAGS = (0.25, 0.5, 1.0, 2.0)  # seconds until a page that is too old is asked for again
+MOST_LAGS = 60  # pages in a row that were: two minutes, after which nobody waits for one that is not
 
 
 class CandleQuery(NamedTuple):
@@ -161,6 +162,8 @@ class CandleFill:
         is_last = is_last or (self._most is not None and len(self._rows) >= self._most)
         if self._is_old(page, is_last=is_last):
             self._lags += 1
+            if self._lags >= MOST_LAGS:
+                self.give_up("the exchange's answers lack what its stream has shown")
             self._from_the_top()
             return LAGS[min(self._lags, len(LAGS)) - 1]
         if is_last:

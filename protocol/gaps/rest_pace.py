@@ -5,11 +5,11 @@ left for others at the same address. Source: Upbit WebSocket reference, "REST fo
 next second, after 418 as long as the answer says.
 """
 
-from websocket_v6.protocol.limits import RETRY_AFTER
+from websocket_v6.protocol.limits import REST_CALLS, RETRY_AFTER
 
 __all__ = ["RestPace"]
 
-SPACING = 0.125
+SPACING = 1 / REST_CALLS
 NEXT_SECOND = 1.0
 BLOCKED = 60.0  # seconds, if a 418 does not say how many
 RETRY = 0.25  # seconds after a call that failed, twice as many after each further one

@@ -160,6 +160,87 @@ def test_what_comes_after_the_end_is_in_it(flush: Any, filling: Config) -> None:
             bot.proxy.cleanup()
 
 
+@pytest.mark.parametrize("flush", ["each", "newest_first", "newest"])
+def test_what_rest_has_is_delivered_whatever_is_flushed(flush: Any, filling: Config) -> None:
+    with Simulator(markets=[BTC], answers=Answers(candle_flush=flush), paced=True) as sim:
+        bot = Bot(msgspec.structs.replace(filling, url=sim.url), verify=True)
+        try:
+            sim.wait_served({STREAM})
+            to_the_minute(sim, 59.2)
+            sim.trade(BTC, volume=1)
+            sim.advance(0.7, idle=False)
+            sim.trade(BTC, volume=1000)
+            before = newest(sim)
+            sim.advance(0.2, idle=False)
+            sim.trade(BTC, volume=2)
+            assert newest(sim) > before
+            wait_until(lambda: before in bot.starts(), "the candle of the old minute")
+            assert bot.volumes()[before] == rest(sim)[before] == 1001
+            (event,) = (one for one in bot.events if one.candle_date_time_utc == before)
+            assert (event.closed, event.backfilled, event.stream_type) == (True, True, "REALTIME")
+        finally:
+            bot.proxy.cleanup()
+
+
+def test_a_candle_that_was_never_sent_is_found_at_rest(filling: Config) -> None:
+    with Simulator(markets=[BTC], answers=Answers(candle_flush="newest"), paced=True) as sim:
+        bot = Bot(msgspec.structs.replace(filling, url=sim.url), verify=True)
+        plain: list[CandleEvent] = []
+        bot.proxy.subscribe_candle(BTC, plain.append, closed=True)
+        try:
+            sim.wait_served({STREAM})
+            to_the_minute(sim, 10.0)
+            sim.trade(BTC, volume=3)
+            first = newest(sim)
+            to_the_minute(sim, 59.95)
+            sim.trade(BTC, volume=1000)
+            hidden = newest(sim)
+            sim.advance(0.1, idle=False)
+            sim.trade(BTC, volume=2)
+            last = newest(sim)
+            assert first < hidden < last
+            wait_until(lambda: hidden in bot.starts(), "the candle of which nothing came")
+            to_the_minute(sim, 10.0)
+            sim.trade(BTC)
+            wait_until(lambda: last in bot.starts(), "the last")
+            exchange = rest(sim)
+            assert bot.starts()[-3:] == [first, hidden, last]
+            assert bot.volumes() == {start: exchange[start] for start in bot.starts()}
+            wait_until(lambda: last in {one.candle_date_time_utc for one in plain}, "the last one of the other's")
+            assert hidden not in {one.candle_date_time_utc for one in plain}, "so the stream alone does not have it"
+        finally:
+            bot.proxy.cleanup()
+
+
+def test_what_cannot_be_verified_is_told_and_not_delivered(sim: Simulator, filling: Config) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as refusing:
+        rest_url = f"http://127.0.0.1:{refusing.getsockname()[1]}"
+    bot = Bot(msgspec.structs.replace(filling, rest_url=rest_url, backfill_timeout=1.0), verify=True)
+    try:
+        sim.wait_served({STREAM})
+        start, _ = trades(sim, 2)
+        wait_until(lambda: any("not verified" in one.unrecovered[0].reason for one in bot.filled()), "the news")
+        (missing,) = bot.filled()[-1].unrecovered
+        assert (missing.symbol, missing.type) == (BTC, "candle.1m")
+        assert bot.starts() == []
+        assert start is not None
+    finally:
+        bot.proxy.cleanup()
+
+
+def test_more_than_rest_can_be_asked_about_is_refused(sim: Simulator, filling: Config) -> None:
+    with WebSocketClientProxy("many", config=filling) as proxy:
+        codes = [f"KRW-X{number}" for number in range(9)]
+        with pytest.raises(LocalProtocolError, match=r"8 codes of candle\.1s alone"):
+            proxy.subscribe_candle(codes, interval="1s", closed=True, verify=True)
+        few = proxy.subscribe_candle(codes[:8], interval="1s", closed=True, verify=True)
+        with pytest.raises(LocalProtocolError, match="more than can be"):
+            few.add(codes[8:])
+        few.remove(codes[:1])
+        few.add(codes[8:])
+        proxy.subscribe_candle(codes, interval="1s", closed=True)
+
+
 def test_a_late_change_is_counted_and_not_delivered_again(
     sim: Simulator, bots: Callable[..., Bot], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -250,6 +331,8 @@ def test_what_makes_no_sense_is_refused_at_once(config: Config, filling: Config)
             {"closed": True, "empty": "yes"},
             {"empty": True},
             {"history": 200},
+            {"verify": True},
+            {"closed": True, "verify": 1},
         ]
         for one in wrong:
             with pytest.raises(LocalProtocolError):

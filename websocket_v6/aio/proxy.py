@@ -104,9 +104,10 @@ class WebSocketClientProxy(Face):
         closed: bool = False,
         empty: bool = False,
         history: int = 0,
+        verify: bool = False,
         **options: Unpack[PublicOptions],
     ) -> Subscription[CandleEvent]:
-        how = wanted.closing(closed=closed, empty=empty, history=history, fetches=self._config.backfill)
+        how = wanted.closing(closed=closed, empty=empty, history=history, verify=verify, fetches=self._config.backfill)
         settings = self._settings(callback, options)
         return await self._subscribe(wanted.candle(symbols, settings, interval=interval, closing=how))
 

@@ -312,6 +312,42 @@ def test_a_late_change_is_counted_where_it_was_had(world: World, caplog: pytest.
     assert STREAM in record.message
 
 
+def test_what_is_verified_is_fetched_and_delivered_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, fill_patience=15.0)
+    world.join(1, verify=True)
+    world.join(2)
+    world.hear()
+    world.come(candle(0, 2.5))
+    world.go(3.0)
+    world.hear()
+    assert world.starts(2) == ["12:00:00"]
+    (asked,) = world.backfill.heard()
+    assert isinstance(asked, FetchCandles)
+    assert (asked.stream, asked.ask.from_ms, asked.ask.end_ms) == (STREAM, NOON, NOON + 1000)
+    rows = ((NOON, candle(0, 1002.5)),)
+    world.closings.fetched(CandlesFetched(STREAM, asked.ask.number, 7, rows, (NOON, NOON + 1000), ""))
+    (event,) = world.take(1)
+    assert (event.closed, event.backfilled, event.stream_type) == (True, True, "REALTIME")
+    assert event.payload == candle(0, 1002.5)
+    assert world.take(2) == []
+
+
+def test_what_is_not_verified_in_time_is_told_by_a_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, fill_patience=4.0)
+    world.join(1, verify=True)
+    world.hear()
+    world.come(candle(0, 2.5))
+    world.go(3.0)
+    world.hear()
+    world.go(3.9)
+    assert not [one for one in world.registry.heard() if isinstance(one, BackfillEnded)]
+    world.go(0.1)
+    (told,) = [one for one in world.registry.heard() if isinstance(one, BackfillEnded)]
+    (missing,) = told.unrecovered
+    assert (missing.started_at, missing.reason) == (NOON * 10**6, "not verified within 4 s")
+    assert world.take() == []
+
+
 def test_what_says_no_start_is_left_to_others(world: World) -> None:
     world.join()
     world.come(b'{"type":"candle.1s"}')

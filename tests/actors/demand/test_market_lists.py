@@ -16,10 +16,11 @@ from websocket_v6.actors.demand.registry import Registry, RegistryHealth, Regist
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import MarketsListed, StreamFailed
-from websocket_v6.actors.messages.connection import Connect, Disconnect, SendRequest
+from websocket_v6.actors.messages.connection import Connect, Disconnect, Reach, SendRequest
 from websocket_v6.actors.messages.markets import Recall, SilentCodes
 from websocket_v6.actors.messages.registry import (
     AskMarkets,
+    AskReach,
     ComponentGone,
     Marked,
     SourceOpened,
@@ -348,6 +349,12 @@ def test_what_is_no_list_changes_nothing(world: World) -> None:
     way = world.ways["markets KRW"]
     way.mouth.deliver([(way, [make_event("markets KRW", b"{}", 1, 1)])])
     assert routed(world)[-1] == ("add", L + 7, "ticker KRW-A")
+
+
+def test_no_sign_of_the_exchange_s_time_is_asked_of_the_lists(world: World) -> None:
+    tell(world.registry, AskReach("public"))
+    assert world.hear("source", Reach) == Reach("public")
+    assert world.heard("lists", Reach) == []
 
 
 def test_what_the_exchange_refuses_is_over_and_grows_no_more(world: World) -> None:

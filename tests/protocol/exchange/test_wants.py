@@ -10,6 +10,7 @@ from websocket_v6.protocol.exchange.wants import (
     ALL_ENDPOINTS,
     ENDPOINTS,
     KNOWN_TYPES,
+    Closing,
     Want,
     announcement_want,
     candle_want,
@@ -160,3 +161,10 @@ def test_lists_of_markets_are_public_and_of_an_endpoint_of_their_own() -> None:
     want = markets_want(["KRW"])
     assert (want.endpoint, want.is_public, list(want.streams())) == ("markets", True, ["markets KRW"])
     assert [open_as(endpoint) for endpoint in ALL_ENDPOINTS] == ["public", "private", "info", "public"]
+
+
+def test_candles_of_all_markets_are_not_verified() -> None:
+    assert candle_want("KRW-BTC", closing=Closing(verify=True)).closing == Closing(verify=True)
+    assert candle_want("KRW-*", closing=Closing()).quotes == ("KRW",)
+    with pytest.raises(LocalProtocolError, match="name the codes"):
+        candle_want(["KRW-BTC", "KRW-*"], closing=Closing(verify=True))

@@ -9,7 +9,15 @@ from websocket_v6.protocol.delivery.closer import Ask
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import decode
 from websocket_v6.protocol.events.candle_intervals import start_of, utc_text
-from websocket_v6.protocol.gaps.candle_fill import LAGS, MAX_PAGES, PAGE, CandleFill, CandleQuery, read_candles
+from websocket_v6.protocol.gaps.candle_fill import (
+    LAGS,
+    MAX_PAGES,
+    MOST_LAGS,
+    PAGE,
+    CandleFill,
+    CandleQuery,
+    read_candles,
+)
 
 STREAM = "candle.1m KRW-X"
 MINUTE = 60_000
@@ -145,6 +153,17 @@ def test_an_answer_without_what_the_stream_has_shown_is_asked_for_again() -> Non
     rest.lag = 0
     run(fill, rest)
     assert (fill.is_done, minutes(fill)) == (True, [-2, 0])
+
+
+def test_answers_that_lag_for_minutes_end_it() -> None:
+    rest, fill = Rest(-2, 0, 1), gap(-2, 1)
+    rest.lag = 2
+    for _ in range(MOST_LAGS - 1):
+        run(fill, rest)
+    assert not fill.is_done
+    run(fill, rest)
+    assert (fill.is_done, fill.problem) == (True, "the exchange's answers lack what its stream has shown")
+    assert fill.covered(at(60)) is None
 
 
 def test_a_long_gap_takes_several_pages() -> None:
