@@ -1,6 +1,5 @@
 """Each program of examples/ does what its first lines say, against the simulator, and ends at Ctrl-C without a word."""
 
-import csv
 import json
 import os
 import runpy
@@ -14,11 +13,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
 from tests.conftest import ROOT, Program, wait_until
 from tests.replays import book, opened, rows, trade, write
@@ -69,30 +70,44 @@ def test_price_alert_says_each_bound(sim: Simulator, start: Start) -> None:
         program.line("below 90,000,000: 89,000,000")
 
 
-def test_best_prices_to_csv(sim: Simulator, start: Start, tmp_path: Path) -> None:
-    file = tmp_path / "best.csv"
+def test_best_prices_to_parquet(sim: Simulator, start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "best"
 
-    def rows() -> list[dict[str, str]]:
-        return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines())) if file.exists() else []
+    def read() -> list[dict[str, Any]]:
+        return [row for path in sorted(folder.glob("*.parquet")) for row in parquet.read_table(path).to_pylist()]
 
-    with start("best_prices_to_csv", file, "KRW-BTC", "KRW-ETH", "--every", 0.01) as program:
-        wait_until(lambda: {row["code"] for row in rows()} == {"KRW-BTC", "KRW-ETH"}, "a row of each")
-        book = json.loads(sim.current("orderbook KRW-BTC"))["orderbook_units"][0]
-        (row,) = (row for row in rows() if row["code"] == "KRW-BTC")
-        assert float(row["bid"]) == book["bid_price"] < float(row["ask"]) == book["ask_price"]
-        assert program.rest() == []
-    before = len(rows())
-    with start("best_prices_to_csv", file, "KRW-BTC"):
-        wait_until(lambda: len(rows()) > before, "a second run goes on in the same file")
-    assert file.read_text(encoding="utf-8").count("bid_size") == 1
+    with start("best_prices_to_parquet", folder, "KRW-BTC", "KRW-ETH", "--every", 0.01, "--file", 0.05) as program:
+        program.line("is whole")
+        wait_until(lambda: {row["code"] for row in read()} == {"KRW-BTC", "KRW-ETH"}, "a row of each")
+        book = json.loads(sim.current("orderbook KRW-BTC"), parse_float=Decimal, parse_int=Decimal)
+        best = book["orderbook_units"][0]
+        found = {
+            (row["bid"], row["bid_size"], row["ask"], row["ask_size"]) for row in read() if row["code"] == "KRW-BTC"
+        }
+        assert (best["bid_price"], best["bid_size"], best["ask_price"], best["ask_size"]) in found
+        program.rest()
+    count = len(read())
+    with start("best_prices_to_parquet", folder, "KRW-BTC", "--file", 0.05) as program:
+        program.line("is whole")
+        program.rest()
+    assert len(read()) > count, "a second run goes on beside the first"
+    assert list(folder.glob("*.part")) == []
 
 
-def test_best_prices_to_csv_of_all_markets(sim: Simulator, start: Start, tmp_path: Path) -> None:
-    file, codes = tmp_path / "best.csv", ["KRW-BTC", "KRW-ETH"]
-    with start("best_prices_to_csv", file, "KRW-*", "--every", 0.01) as program:
+def test_best_prices_to_parquet_of_all_markets(sim: Simulator, start: Start, tmp_path: Path) -> None:
+    folder, codes = tmp_path / "best", {"KRW-BTC", "KRW-ETH"}
+    with start("best_prices_to_parquet", folder, "KRW-*", "--every", 0.01) as program:
         assert program.line("from now on") == f"all {len(codes)} markets: from now on"
-        wait_until(lambda: {line.split(",")[1] for line in file.read_text().splitlines()[1:]} == set(codes), "all rows")
-        assert program.rest() == []
+        sim.wait_served({f"orderbook {code}" for code in codes}, 20)
+        wait_until(lambda: list(folder.glob("*.part")), "a file that is not whole yet")
+        assert list(folder.glob("*.parquet")) == [], "nobody reads it before it is whole"
+        (told,) = program.rest()
+        (file,) = folder.glob("*.parquet")
+        assert told == f"{file.name} is whole"
+        table = parquet.read_table(file)
+        assert set(table["code"].to_pylist()) == codes
+        assert str(table.schema.field("bid").type) == "decimal128(38, 18)"
+        assert list(folder.iterdir()) == [file]
 
 
 def test_market_maker_view(sim: Simulator, start: Start) -> None:
