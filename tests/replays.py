@@ -5,10 +5,23 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from websocket_v6.protocol.recording.records import KeyState, Record, Rows, Standing
+from websocket_v6.protocol.recording.records import KeyState, Listed, ListedMarket, Record, Rows, Standing
 from websocket_v6.protocol.recording.writer import Header, RecordingWriter
 
-__all__ = ["CODES", "SECOND", "START", "book", "header", "market", "opened", "rows", "ticker", "trade", "write"]
+__all__ = [
+    "CODES",
+    "SECOND",
+    "START",
+    "book",
+    "header",
+    "listed",
+    "market",
+    "opened",
+    "rows",
+    "ticker",
+    "trade",
+    "write",
+]
 
 SECOND = 1_000_000_000
 START = 1_600_000_000 * SECOND
@@ -50,6 +63,12 @@ def rows(at: float, *messages: tuple[str, dict[str, object]], epoch: int = 1, ma
 def opened(at: float = 0.0, epoch: int = 1, endpoint: str = "public") -> tuple[float, Any]:
     """Return that a connection opened."""
     return at, Standing(endpoint, "open", epoch, START + int(at * SECOND))
+
+
+def listed(at: float, *codes: str, warned: Sequence[str] = ()) -> tuple[float, Any]:
+    """Return which KRW markets there are from `at` seconds on."""
+    markets = [ListedMarket(code, f"{code} 이름", f"Name of {code}", code in warned) for code in codes]
+    return at, Listed("KRW", START + int(at * SECOND), markets)
 
 
 def _common(type_: str, code: str, at: float, is_first: bool) -> dict[str, object]:

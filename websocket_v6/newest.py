@@ -170,10 +170,14 @@ def _may_be_silent(edge: Edge, missing: Mapping[Stream, str]) -> bool:
 def _play_until_ready(component: Component, stage: "Stage", timeout: float) -> Steps[None]:
     """Have a recording played until all streams have data; then it stops until whoever asks comes back for more."""
     pulls = any(not edge.is_pushed for edge in component.edges)
-    streams = tuple(stream for edge in component.edges if edge.want.is_public for stream in edge.want.streams())
+    public = [edge for edge in component.edges if edge.want.is_public]
+    streams = tuple(stream for edge in public for stream in edge.want.streams())
+    there = stage.contents.messages
+    listed = [stream for edge in public if edge.want.quotes for stream in _streams(edge) if stream in there]
+    others = tuple(stream for stream in listed if stream not in streams)
     ready: Future[bool] = Future()
     router = (yield from component.link.children()).router
-    tell(router, AwaitData(streams, stage.reader() if pulls else None, ready))
+    tell(router, AwaitData(streams, others, stage.reader() if pulls else None, ready))
     with contextlib.suppress(pykka.Timeout):  # what is missing is told by the caller
         yield Answer(ready, timeout)
 

@@ -26,4 +26,4 @@ def parts(
 
 def offered(stage: Stage, want: Want) -> Want:
     """Return what of `want` there is in the recording; raises what `as_recorded` does."""
-    return as_recorded(want, stage.contents.messages)
+    return as_recorded(want, stage.contents.messages, stage.contents.quotes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 from websocket_v6.actors.base import Future
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
-from websocket_v6.protocol.recording.records import Record, Standing
+from websocket_v6.protocol.recording.records import Listed, Record, Standing
 
 from .common import Ref
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "AllTold",
     "AwaitData",
     "Begin",
+    "ListPlayed",
     "More",
     "PlayedOut",
     "Reader",
     "Rested",
     "Scene",
     "StandingPlayed",
-    "StandingTold",
     "Stands",
     "UsePlayer",
 ]
@@ -38,12 +39,18 @@ class UsePlayer(NamedTuple):
 
 
 class StandingPlayed(NamedTuple):
-    """It is told that an endpoint stands so; answered with StandingTold, to the router."""
+    """It is told that an endpoint stands so; answered with AllTold, to the router."""
 
     standing: Standing
 
 
-class StandingTold(NamedTuple):
+class ListPlayed(NamedTuple):
+    """It is told which markets there are from here on; answered with AllTold, behind the routes that follow."""
+
+    listed: Listed
+
+
+class AllTold(NamedTuple):
     """All components were told."""
 
 
@@ -56,10 +63,12 @@ class PlayedOut(NamedTuple):
 class AwaitData(NamedTuple):
     """Play until each of these streams has a value, and stop then, if `reader` is to come back for more.
 
-    Answered through the future (live): whether they have one.
+    Of those `listed`, which a pattern stands for, some: a market may be silent for days. Answered through the future
+    (live): whether they have one.
     """
 
     streams: tuple[Stream, ...]
+    listed: tuple[Stream, ...]
     reader: Reader | None
     ready: "Future[bool]"
 

@@ -24,6 +24,11 @@ class Recorded(Incoming):
             event = event.as_realtime()
         return as_snapshot(event) if self.is_replayed else event
 
+    @property
+    def is_of_ledger(self) -> bool:
+        """Nothing is for the ledgers of other processes: what was fetched of the account is delivered as it was."""
+        return False
+
     @classmethod
     def of_rows(cls, rows: Rows, stream: Stream) -> "Recorded":
         """Return what the messages of `rows` share, with the endpoint of `stream`."""

@@ -6,20 +6,22 @@ A file that was ended in order says in its index what is in it; one that was cut
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from websocket_v6.protocol.errors import RecordingError
 from websocket_v6.protocol.recording.finding import INDEX_TAIL, Contents, contents_of, header_size, index_place, seek
 from websocket_v6.protocol.recording.reader import RecordingReader
-from websocket_v6.protocol.recording.records import Record
+from websocket_v6.protocol.recording.records import Listed, Record
 from websocket_v6.protocol.recording.writer import Header, Index
 from websocket_v6.protocol.replay.playback import Playback
 from websocket_v6.protocol.replaying import Replay
 
 __all__ = ["Tape"]
 
+SOON_NS = 60_000_000_000
 READ_BYTES = 16 * 1024  # a few hundred messages: more would not stay in the processor's caches on their way
 
 logger = logging.getLogger(__name__)
@@ -47,10 +49,28 @@ class Tape:
         self._files = _in_order([_opened(path) for path in _paths(Path(settings.path))])
         self.contents = Contents.of_all([one.contents for one in self._files])
         self.playback = Playback(settings.from_ns, settings.to_ns)
+        self.lists = self._first_lists()
 
     def read(self) -> Iterator[list[Record]]:
         """Yield all that is to be played, in pieces; raises as the constructor does."""
-        playback = self.playback
+        return self._played(self.playback)
+
+    def _first_lists(self) -> dict[str, Listed]:
+        """Return the lists of markets that it begins with, by quote currency: those that come soon, if not at once."""
+        found: dict[str, Listed] = {}
+        if not self.contents.quotes:
+            return found
+        begun_ns: int | None = None
+        with contextlib.closing(self._played(Playback(self.settings.from_ns, self.settings.to_ns))) as played:
+            for record in chain.from_iterable(played):
+                begun_ns = record.mono_ns if begun_ns is None else begun_ns
+                if self.contents.quotes <= found.keys() or record.mono_ns - begun_ns > SOON_NS:
+                    break
+                if isinstance(record.value, Listed):
+                    found.setdefault(record.value.quote, record.value)
+        return found
+
+    def _played(self, playback: Playback) -> Generator[list[Record], None, None]:
         files = self._files
         from_ns = self.settings.from_ns
         if from_ns is not None:

@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, tell
 from websocket_v6.actors.demand.registry import RegistryHealth
+from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, ReplayOver, StreamFailed
 from websocket_v6.actors.messages.registry import (
     AskExchange,
+    AskMarkets,
     BackfillEnded,
     ComponentGone,
     SnapshotServed,
@@ -17,18 +19,19 @@ from websocket_v6.actors.messages.registry import (
     UseRouter,
     Watch,
 )
-from websocket_v6.actors.messages.replay import PlayedOut, StandingPlayed, StandingTold
-from websocket_v6.actors.messages.router import AddRoutes, DropRoutes
+from websocket_v6.actors.messages.replay import AllTold, ListPlayed, PlayedOut, StandingPlayed
+from websocket_v6.actors.messages.router import AddRoutes, DropRoutes, Notify
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.demand.endpoint import EndpointHealth
 from websocket_v6.protocol.demand.epochs import KnownGap
 from websocket_v6.protocol.errors import EngineError, LocalProtocolError, UnknownCodeError, WebSocketV6Error
-from websocket_v6.protocol.events import Unrecovered
+from websocket_v6.protocol.events import MarketsEvent, Unrecovered
 from websocket_v6.protocol.exchange.streams import ANY, Stream, split
 from websocket_v6.protocol.exchange.wants import ENDPOINTS, Want
 from websocket_v6.protocol.recording.records import Standing
 
+from .replay_lists import Desk, ReplayLists
 from .stage import Stage
 
 __all__ = ["ReplayRegistry"]
@@ -42,17 +45,25 @@ LOST = "the replay has failed through a bug, and cannot go on in the middle: beg
 
 
 class _Lease(NamedTuple):
-    component_id: str
-    want: Want
+    subscribed: Subscribe  # as it was the first time
     wanted: dict[Stream, None]
+
+    @property
+    def component_id(self) -> str:
+        return self.subscribed.component_id
+
+    @property
+    def want(self) -> Want:
+        return self.subscribed.want
 
 
 class ReplayRegistry(Actor):
     """Routes what is wanted, and tells components what happened to the connections when it was recorded.
 
-    Receives Watch, Subscribe, Unsubscribe, ComponentGone and AskExchange from components, SnapshotServed,
-    StandingPlayed and PlayedOut from the router, UseRouter from the supervisor. Sends AddRoutes, DropRoutes and
-    StandingTold to the router, ConnectionChanged, StreamFailed, ReplayOver and EngineFailed to components.
+    Receives Watch, Subscribe, Unsubscribe, ComponentGone, AskExchange and AskMarkets from components, SnapshotServed,
+    StandingPlayed, ListPlayed and PlayedOut from the router, UseRouter from the supervisor. Sends AddRoutes,
+    DropRoutes, Notify and AllTold to the router, ConnectionChanged, MarketsListed, StreamFailed, ReplayOver and
+    EngineFailed to components.
     """
 
     def __init__(self, *, stage: Stage, supervisor: Ref) -> None:
@@ -66,6 +77,10 @@ class ReplayRegistry(Actor):
         self._gaps: list[KnownGap] = []
         self._is_over = False
         self._types = {split(stream)[0] for stream in stage.contents.messages}
+        desk = Desk(
+            self._grow, self._shrink, self._notify, lambda name, news: self._tell(self._watchers.get(name), news)
+        )
+        self._lists = ReplayLists(desk, stage.contents.quotes, stage.tape.lists)
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
@@ -78,6 +93,7 @@ class ReplayRegistry(Actor):
                 self._drop(lease, part)
             case ComponentGone(component_id):
                 self._watchers.pop(component_id, None)
+                self._lists.gone(component_id)
                 for lease in [number for number, one in self._leases.items() if one.component_id == component_id]:
                     self._drop(lease, None)
             case SnapshotServed(lease, stream):
@@ -89,7 +105,12 @@ class ReplayRegistry(Actor):
                     answer.set_exception((type(error), error, None))
             case StandingPlayed(standing):
                 self._tell_all(standing)
-                tell(self._router, StandingTold())
+                tell(self._router, AllTold())
+            case ListPlayed(listed):
+                self._lists.came(listed)
+                tell(self._router, AllTold())
+            case AskMarkets(component_id, quote, answer):
+                self._lists.ask(component_id, quote, answer)
             case PlayedOut(error):
                 self._end(error)
             case UseRouter(router):
@@ -117,24 +138,19 @@ class ReplayRegistry(Actor):
     # --- wants
 
     def _subscribe(self, message: Subscribe) -> None:
-        component_id, lease, want, mailbox, component, replays = message
+        component_id, lease, want, mailbox, _, _ = message
         if self._is_over:
             raise EngineError(OVER)
         if isinstance(mailbox, Way):
             raise LocalProtocolError("what is replayed is recorded already: nothing else can take it")
         if not self._uses(component_id, want.endpoint) and want.endpoint in self._standings:
             self._tell(self._watchers.get(component_id), _change(self._standings[want.endpoint], is_present=True))
-        streams = tuple(dict.fromkeys(want.streams()))
-        known = self._leases.get(lease)
-        before = dict(known.wanted) if known is not None else {}
-        self._leases[lease] = _Lease(component_id, want, before | dict.fromkeys(streams))
-        snapshots = want.snapshot or not want.is_public
-        replay = want.snapshot and replays
-        tell(
-            self._router,
-            AddRoutes(lease, want.endpoint, streams, mailbox, component, replay, snapshots, want.realtime),
-        )
-        missing = [stream for stream in streams if not self._is_recorded(stream)]
+        self._leases.setdefault(lease, _Lease(message, {}))
+        if want.quotes or lease in self._lists.patterns:
+            self._lists.subscribe(lease, component_id, want)
+        else:
+            self._grow(lease, want)
+        missing = [stream for stream in dict.fromkeys(want.streams()) if not self._is_recorded(stream)]
         if missing:
             failed = StreamFailed(lease, _not_recorded(want, missing), final=False)
             self._tell(self._watchers.get(component_id), failed)
@@ -149,29 +165,53 @@ class ReplayRegistry(Actor):
         return stream in self._stage.contents.messages or (code == ANY and type_ in self._types)
 
     def _drop(self, lease: int, part: Want | None) -> None:
-        known = self._leases.get(lease)
-        if known is None:
+        if lease not in self._leases:
             return
+        is_pattern = lease in self._lists.patterns
+        if is_pattern:
+            self._lists.drop(lease, part)
         if part is None:
             del self._leases[lease]
             tell(self._router, DropRoutes(lease))
-            return
+        elif not is_pattern:
+            self._shrink(lease, part)
+
+    def _grow(self, lease: int, want: Want) -> None:
+        """Route what is in `want` to a lease."""
+        known = self._leases[lease]
+        streams = tuple(dict.fromkeys(want.streams()))
+        known.wanted.update(dict.fromkeys(streams))
+        snapshots = want.snapshot or not want.is_public
+        replay = want.snapshot and known.subscribed.replays
+        mailbox, component = known.subscribed.mailbox, known.subscribed.component
+        tell(
+            self._router,
+            AddRoutes(lease, want.endpoint, streams, mailbox, component, replay, snapshots, want.realtime),
+        )
+
+    def _shrink(self, lease: int, part: Want) -> None:
+        known = self._leases[lease]
         gone = tuple(stream for stream in part.streams() if stream in known.wanted)
         for stream in gone:
             del known.wanted[stream]
         tell(self._router, DropRoutes(lease, gone))
 
+    def _notify(self, lease: int, event: MarketsEvent) -> None:
+        subscribed = self._leases[lease].subscribed
+        assert isinstance(subscribed.mailbox, MailboxQueue)  # others were refused
+        tell(self._router, Notify(lease, subscribed.mailbox, subscribed.component, event))
+
     # --- what happened then
 
     def _tell_all(self, standing: Standing) -> None:
-        if standing.state != "backfilled":
+        if standing.lasts:
             self._standings[standing.endpoint] = standing
         if standing.state == "open" and standing.gap_started_ns is not None:
             started_ns, ended_ns = standing.gap_started_ns, standing.gap_ended_ns
             self._gaps.append(KnownGap(standing.endpoint, standing.epoch, started_ns, ended_ns, standing.reason))
             del self._gaps[:-REMEMBERED_GAPS]
-        concerned = {one.component_id for one in self._leases.values() if one.want.endpoint == standing.endpoint}
-        for component_id in concerned:
+        concerned = (one.component_id for one in self._leases.values() if _concerns(standing, one.want))
+        for component_id in dict.fromkeys(concerned):
             self._tell(self._watchers.get(component_id), _change(standing))
 
     def _end(self, error: WebSocketV6Error | None) -> None:
@@ -199,7 +239,15 @@ class ReplayRegistry(Actor):
             epoch = 0 if standing is None else standing.epoch
             gaps = tuple(one for one in self._gaps if one.endpoint == name)
             endpoints.append(EndpointHealth(name, len(streams), len(leases), 0, epoch, frozenset(), streams, gaps))
-        return RegistryHealth(len(self._watchers), tuple(endpoints), 0)
+        return RegistryHealth(len(self._watchers), tuple(endpoints), 0, self._lists.known)
+
+
+def _concerns(standing: Standing, want: Want) -> bool:
+    """Whether who has `want` is told: of a gap that was seen to, those hear who took part in it."""
+    if standing.endpoint != want.endpoint or standing.lasts or not standing.data_type:
+        return standing.endpoint == want.endpoint
+    takes_part = want.reconcile or want.closing is not None or standing.data_type == "trade"
+    return takes_part and standing.data_type == want.type
 
 
 def _change(standing: Standing, *, is_present: bool = False) -> ConnectionChanged:
@@ -207,9 +255,10 @@ def _change(standing: Standing, *, is_present: bool = False) -> ConnectionChange
     backfill = None
     if standing.recovered is not None:
         ended_ns = standing.gap_ended_ns or standing.at_ns
-        unrecovered = tuple(Unrecovered(*one) for one in standing.unrecovered)
+        type_ = standing.data_type or "trade"
+        unrecovered = tuple(Unrecovered(*one, type_) for one in standing.unrecovered)
         started_ns = standing.gap_started_ns or standing.at_ns
-        backfill = BackfillEnded(standing.epoch, started_ns, ended_ns, {ANY: standing.recovered}, unrecovered)
+        backfill = BackfillEnded(standing.epoch, started_ns, ended_ns, {ANY: standing.recovered}, unrecovered, type_)
     return ConnectionChanged(
         standing.endpoint,
         standing.state,

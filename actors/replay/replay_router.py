@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
 from websocket_v6.actors.base import Timer, tell
-from websocket_v6.actors.delivery.commands import Overflowed
+from websocket_v6.actors.delivery.commands import MarketsFound, Overflowed
 from websocket_v6.actors.delivery.deliveries import Taker
 from websocket_v6.actors.delivery.edge import Delivered
 from websocket_v6.actors.delivery.performing import Perform, Run, RunOver, Step, perform
@@ -20,22 +20,23 @@ from websocket_v6.actors.delivery.router import Router
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.replay import (
+    AllTold,
     AwaitData,
     Begin,
+    ListPlayed,
     More,
     PlayedOut,
     Rested,
     Scene,
     StandingPlayed,
-    StandingTold,
     Stands,
     UsePlayer,
 )
-from websocket_v6.actors.messages.router import GetLastValues, MailboxDrained, UseRegistry
+from websocket_v6.actors.messages.router import GetLastValues, MailboxDrained, Notify, UseRegistry
 from websocket_v6.protocol.errors import WebSocketV6Error
-from websocket_v6.protocol.exchange.streams import Stream
-from websocket_v6.protocol.recording.records import Record, Rows, Standing
+from websocket_v6.protocol.recording.records import CLOSED, Listed, Record, Rows, Standing
 
+from .goals import Goals
 from .hold_up import HoldUp
 from .recorded import Recorded
 from .replay_mailbox import ReplayMailbox
@@ -66,8 +67,8 @@ class ReplayRouter(Router):
     """Plays a recording.
 
     Receives UsePlayer from the supervisor, Scene from the player, Begin, Rested and AwaitData from components, RunOver
-    from those that it gives events to, StandingTold from the registry, and what any router is told of routes. Sends
-    More and Stands to the player, StandingPlayed and PlayedOut to the registry, Perform to components.
+    from those that it gives events to, AllTold from the registry, and what any router is told of routes. Sends More
+    and Stands to the player, StandingPlayed, ListPlayed and PlayedOut to the registry, Perform to components.
     """
 
     def __init__(self, *, supervisor: Ref, stage: Stage) -> None:
@@ -81,9 +82,9 @@ class ReplayRouter(Router):
         self._error: WebSocketV6Error | None = None
         self._runs: dict[Ref, Run] = {}  # that are out
         self._deferred: deque[object] = deque()  # what was told meanwhile
-        self._is_telling = False  # the registry tells of a standing
+        self._is_telling = False  # the registry tells of a standing, or of a list of markets
         self._blocked: set[int] = set()  # takers that are full, at a speed
-        self._goals: list[tuple[set[Stream], AwaitData]] = []
+        self._goals = Goals(stage, self._routes.by_stream)
         self._timer: Timer | None = None
         self._hold_up = HoldUp(stage)
         self._ways = Ways(self._routes)
@@ -121,9 +122,15 @@ class ReplayRouter(Router):
             case Begin():
                 self._stage.has_begun = True
             case AwaitData():
-                self._await_data(message)
-            case StandingTold():
+                self._stage.has_begun = True
+                self._goals.add(message)
+            case AllTold():
                 self._is_telling = False
+            case Notify(subscription_id, ReplayMailbox() as mailbox, component, event) if mailbox.is_pushed:
+                if self._stage.is_lockstep:  # nothing of before waits in it, unless it is throttled
+                    tell(component, MarketsFound(subscription_id, event))
+                    return None
+                return self._routed(message)
             case Look():
                 self._look()
             case Rested() | PlayOn():
@@ -142,26 +149,6 @@ class ReplayRouter(Router):
         self._hand_over()
         return answer
 
-    def _await_data(self, message: AwaitData) -> None:
-        missing = {stream for stream in message.streams if not self._has(stream)}
-        self._stage.has_begun = True
-        self._goals.append((missing, message))
-        self._look_at_goals()
-
-    def _has(self, stream: Stream) -> bool:
-        route = self._routes.by_stream.get(stream)
-        return route is not None and route.last is not None
-
-    def _look_at_goals(self) -> None:
-        for goal in list(self._goals):
-            missing, message = goal
-            missing.difference_update([stream for stream in missing if self._has(stream)])
-            if not missing or self._stage.is_over:
-                self._goals.remove(goal)
-                if message.reader is not None:
-                    self._stage.readers.comes(message.reader)  # and is to come back before it goes on
-                message.ready.set(not missing)
-
     # --- the play
 
     def _play(self) -> None:
@@ -172,6 +159,10 @@ class ReplayRouter(Router):
             if not self._records and not self._has_all:
                 return  # the player tells when there is more
             self._hold_up.ends()
+            if self._goals:
+                self._goals.look()
+                if self._is_held_up():
+                    return
             if stage.is_lockstep:
                 self._step()
             elif not self._step_at_speed():
@@ -222,14 +213,15 @@ class ReplayRouter(Router):
         value = record.value
         if isinstance(value, Standing):
             self._stands(value)
-        elif isinstance(value, Rows):
+        elif isinstance(value, Listed):
+            self._is_telling = tell(self._registry, ListPlayed(value))
+        elif isinstance(value, Rows) and not value.marks & CLOSED:
             self._note(value)
             for stream, payload in zip(value.streams, value.payloads, strict=True):
                 self._careful.message(stream, payload, Recorded.of_rows(value, stream))
             self._careful.seen.clear()
             self._ways.clear()  # what has begun is plain from now on
             self._hand_over(value.payloads)
-            self._look_at_goals()
 
     def _note(self, value: Rows) -> None:
         stage, count = self._stage, len(value.streams)
@@ -322,7 +314,7 @@ class ReplayRouter(Router):
         """Return what a mailbox hands out now, as if its component had come for it at once."""
         steps: list[Step] = []
         while events := mailbox.take_many(0.0, RUN):
-            # No lists of markets are played, so nothing tells of them.
+            # What tells of lists of markets goes another way.
             steps += [(None, event, taker) for event in cast(Sequence[Delivered], events)]
         if (overflow := mailbox.overflow(0.0)) is not None:
             tell(taker.component, Overflowed(taker.subscription_id, overflow))
@@ -360,7 +352,7 @@ class ReplayRouter(Router):
 
     def _finish_playing(self) -> None:
         self._stage.is_over = True
-        self._look_at_goals()
+        self._goals.look()
         tell(self._registry, PlayedOut(self._error))
 
     def _look(self) -> None:

@@ -37,8 +37,10 @@ class Player(Actor):
         match message:
             case More():
                 self._read()
-            case Stands(standing):
+            case Stands(standing) if standing.lasts:
                 self._standings[standing.endpoint] = standing, time.monotonic()
+            case Stands():
+                pass
             case GetHealth():
                 return tuple(map(self._health, self._standings))
             case _:

@@ -72,7 +72,12 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     reason: str = ""
     recovered: int | None = None  # with state "backfilled" or "reconciled"
     unrecovered: tuple[tuple[str, int, int, str], ...] = ()  # code, from, until (Unix nanoseconds), why
-    type: str = ""  # the data type that these two are of; empty where it is not known, or nothing is missing
+    data_type: str = ""  # that these two are of; empty where it is not known, or nothing is missing
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the endpoint stands so from then on; else it tells what came of a gap."""
+        return self.state not in ("backfilled", "reconciled")
 
 
 class ListedMarket(msgspec.Struct, frozen=True, array_like=True):

@@ -12,7 +12,7 @@ import msgspec
 
 from websocket_v6.protocol.exchange.streams import split
 from websocket_v6.protocol.exchange.wants import endpoint_of
-from websocket_v6.protocol.recording.records import BACKFILLED, REPLAYED, Hole, KeyState, Record, Rows, Standing
+from websocket_v6.protocol.recording.records import BACKFILLED, REPLAYED, Hole, KeyState, Listed, Record, Rows, Standing
 from websocket_v6.protocol.recording.writer import Header
 
 __all__ = ["Playback"]
@@ -38,6 +38,7 @@ class Playback:
         self._last_id: str | None = None
         self._is_first = True  # whether the next key state is the beginning of all
         self._standings: dict[str, Standing] = {}
+        self._lists: dict[str, Listed] = {}  # of markets, as they were given out, or stand where it begins
         self._last: dict[str, Record] = {}  # before `from_ns`, by stream: rows of one message
         self._holes = 0  # epochs that were not recorded
         self._mono_ns = 0  # of the last record, as it was given out
@@ -86,6 +87,8 @@ class Playback:
                     yield from self._put(Record(record.mono_ns, standing))
             else:
                 self._passed = value.rows
+            for listed in value.lists:  # they differ only where something is missing before
+                yield from self._put(Record(record.mono_ns, listed))
             return
         if isinstance(value, Rows):
             if self._passed:
@@ -105,6 +108,9 @@ class Playback:
     def _put(self, record: Record) -> Iterator[Record]:
         value = record.value
         at_ns = self._time_of(value)
+        if at_ns is None and self._from_ns is not None and self.wall_ns < self._from_ns:
+            self._pass(record)
+            return
         if at_ns is not None:
             # Last values that are said again are of any age.
             if not (isinstance(value, Rows) and value.marks & (REPLAYED | BACKFILLED)):
@@ -127,6 +133,8 @@ class Playback:
                 if self._holes:
                     value = msgspec.structs.replace(value, epoch=value.epoch + self._holes)
                 yield self._out(record.mono_ns, value)
+            case Listed() if self._is_news(value):
+                yield self._out(record.mono_ns, value)
             case _:
                 pass
 
@@ -137,7 +145,12 @@ class Playback:
                 return at_ns
         return None
 
-    def _out(self, mono_ns: int, value: Rows | Standing) -> Record:
+    def _is_news(self, listed: Listed) -> bool:
+        before = self._lists.get(listed.quote)
+        self._lists[listed.quote] = listed
+        return before is None or before.markets != listed.markets
+
+    def _out(self, mono_ns: int, value: Rows | Standing | Listed) -> Record:
         # The order of records is the law: a clock that seems to go back stands still.
         self._mono_ns = max(self._mono_ns, mono_ns + self._offset_ns)
         return Record(self._mono_ns, value)
@@ -145,7 +158,7 @@ class Playback:
     def _noted(self, standing: Standing) -> Standing:
         if self._holes:
             standing = msgspec.structs.replace(standing, epoch=standing.epoch + self._holes)
-        if standing.state != "backfilled":
+        if standing.lasts:
             self._standings[standing.endpoint] = standing
         return standing
 
@@ -167,6 +180,8 @@ class Playback:
         value = record.value
         self._mono_ns = max(self._mono_ns, record.mono_ns + self._offset_ns)
         match value:
+            case Listed():
+                self._lists[value.quote] = value
             case Standing():
                 self._noted(value)
                 if value.state in NOT_OPEN:
@@ -188,6 +203,8 @@ class Playback:
             # No gap: nothing was delivered before it.
             present = Standing(standing.endpoint, standing.state, standing.epoch, standing.at_ns, None, None)
             yield self._out(mono_ns, present)
+        for listed in self._lists.values():
+            yield self._out(mono_ns, listed)
         for one in self._last.values():
             if endpoint_of(split(one.value.streams[0])[0]) == "public":  # type: ignore[union-attr]
                 yield self._out(mono_ns, one.value)  # type: ignore[arg-type]

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from tests.conftest import wait_until
-from websocket_v6 import Config, WebSocketClientProxy
+from tests.replays import listed, opened, rows, trade, write
+from websocket_v6 import Config, LocalProtocolError, MarketsEvent, WebSocketClientProxy
 from websocket_v6.actors.recording import recorder
 from websocket_v6.protocol.recording.finding import without_key_states
 from websocket_v6.protocol.recording.reader import RecordingReader
@@ -77,6 +78,96 @@ def test_the_list_that_a_pattern_follows_is_in_it_before_the_first_and_after_the
     assert gone < found.index(lists[-1])
 
 
+def test_a_replay_follows_the_lists_as_the_recorded_program_did(sim: Simulator, often: Config, tmp_path: Path) -> None:
+    path = tmp_path / "a.wsr"
+    live = Follower()
+    with WebSocketClientProxy("bot", config=often) as proxy:
+        live.follow(proxy)
+        proxy.wait_ready()
+        with proxy.record(path):
+            recorded_until(path, lambda found: any("trade KRW-SOL" in streams(one) for one in found), "the trades")
+            sim.list_market("KRW-NEW")
+            sim.wait_served({f"trade {code}" for code in (*KRW, "KRW-NEW")}, 10)
+            sim.trade("KRW-NEW")
+            recorded_until(path, lambda found: any("trade KRW-NEW" in streams(one) for one in found), "a new one")
+            sim.warn("KRW-ETH")
+            sim.remove_market("KRW-SOL")
+            recorded_until(path, lambda found: "KRW-SOL" not in codes(_lists(found)[-1]), "it is gone")
+            sim.trade("KRW-BTC")
+            recorded_until(path, lambda found: "trade KRW-BTC" in streams(found[-1]), "the last trade")
+            wait_until(lambda: live.told[-1].symbol == "KRW-BTC", "it is delivered, too")
+    again = Follower()
+    with WebSocketClientProxy("again", config=Config.replay(path)) as proxy:
+        subscription = again.follow(proxy)
+        first = proxy.markets("KRW")
+        assert first.codes == KRW
+        assert first["KRW-BTC"].english_name == "Bitcoin"
+        wait_until(lambda: subscription.symbols == KRW, "the codes of the beginning")
+        proxy.wait_ready()
+        assert [one.quote for one in proxy.health().markets] == ["KRW"]
+        wait_until(lambda: set(subscription.symbols) == {*KRW[:-1], "KRW-NEW"}, "the codes of the end")
+        assert proxy.markets("KRW")["KRW-ETH"].warning
+        assert proxy.run() == 0
+    # The first message of each code was a last value for the recording, which began later.
+    assert [one for one in again.short() if one[0] != "SNAPSHOT"] == [
+        one for one in live.short() if one[0] != "SNAPSHOT"
+    ]
+    assert [one.markets for one in again.told if isinstance(one, MarketsEvent)] == [
+        one.markets for one in live.told if isinstance(one, MarketsEvent)
+    ]
+
+
+def test_lists_are_pulled_in_a_replay_in_order_with_the_data(tmp_path: Path) -> None:
+    values = [
+        opened(),
+        listed(0, "KRW-X", "KRW-Y"),
+        rows(1, trade("KRW-A", 1, 1, is_first=True)),
+        listed(2, "KRW-A", "KRW-B"),
+        rows(3, trade("KRW-B", 3, 2, is_first=True), trade("KRW-A", 3, 3)),
+        listed(4, "KRW-B"),
+        rows(5, trade("KRW-B", 5, 4), trade("KRW-A", 5, 5)),
+    ]
+    path = write(tmp_path / "a.wsr", values)
+    told: list[Any] = []
+    with WebSocketClientProxy("again", config=Config.replay(path)) as proxy:
+        subscription = proxy.subscribe_trade(
+            "KRW-*", on_markets=lambda event: told.append((event.added, event.removed))
+        )
+        prices = []
+        for event in subscription:
+            prices.append(int(event.trade_price))
+            lists = {2: 2, 3: 2, 4: 3}[prices[-1]]
+            wait_until(lambda: len(told) == lists, "the lists before it")  # noqa: B023
+    assert prices == [2, 3, 4]  # A is listed from the second on, and gone with the third
+    assert told == [(("KRW-X", "KRW-Y"), ()), (("KRW-A", "KRW-B"), ("KRW-X", "KRW-Y")), ((), ("KRW-A",))]
+
+
+def test_a_recording_without_lists_says_so_and_its_patterns_are_what_was_recorded(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wsr", [opened(), rows(1, trade("KRW-A", 1, 1, is_first=True))])
+    with WebSocketClientProxy("again", config=Config.replay(path)) as proxy:
+        assert proxy.subscribe_trade("KRW-*").symbols == ("KRW-A",)
+        with pytest.raises(LocalProtocolError, match="no list of KRW markets in the recording"):
+            proxy.markets("KRW")
+
+
+class Follower:
+    """What one is told of all markets, and of their trades, in one order."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def follow(self, proxy: WebSocketClientProxy) -> Any:
+        return proxy.subscribe_trade("KRW-*", self.told.append, on_markets=self.told.append)
+
+    def short(self) -> list[tuple[Any, ...]]:
+        return [
+            ("markets", one.added, one.removed)
+            if isinstance(one, MarketsEvent)
+            else (one.stream_type, one.stream, one.payload, one.epoch, one.received_at)
+            for one in self.told
+        ]
+
+
 def _lists(found: list[Any]) -> list[Any]:
     return [one for one in found if isinstance(one, Listed)]
 
@@ -128,7 +219,7 @@ def test_what_was_asked_about_the_account_is_in_it_in_order_and_once(
         (0, 1),
         (2, 1),
     ]
-    reconciled = next(one for one in found if _is_reconciled(one) and one.type == "myOrder")
+    reconciled = next(one for one in found if _is_reconciled(one) and one.data_type == "myOrder")
     assert found.index(own[-1]) < found.index(reconciled)
     announced = next(one for one in _told(told)[2:] if one.reason == "myOrder")
     assert (reconciled.recovered, reconciled.epoch, reconciled.gap_started_ns, reconciled.gap_ended_ns) == (
@@ -137,8 +228,27 @@ def test_what_was_asked_about_the_account_is_in_it_in_order_and_once(
         announced.gap_started_at,
         announced.gap_ended_at,
     )
+    again: list[Any] = []
+    heard: list[Any] = []
+    with WebSocketClientProxy("again", config=Config.replay(path)) as proxy:
+        proxy.on_connection(heard.append)
+        proxy.subscribe_my_order(again.append, reconcile=True)
+        proxy.run()
+    assert [_shown(one) for one in again] == [_shown(one) for one in got]
+    assert [_announced(one) for one in _told(heard)] == [
+        _announced(one) for one in _told(told)[2:] if one.reason == "myOrder"
+    ]
     for secret in (sim.access_key, sim.secret_key, "eyJ", "Bearer"):
         assert secret.encode() not in path.read_bytes() + repr(found).encode()
+
+
+def _shown(event: Any) -> tuple[Any, ...]:
+    return event.state, event.uuid, event.payload, event.backfilled, event.stream_type, event.epoch, event.received_at
+
+
+def _announced(event: Any) -> tuple[Any, ...]:
+    gap = event.gap_started_at, event.gap_ended_at
+    return event.endpoint, event.epoch, *gap, event.gap, event.reason, event.recovered, event.unrecovered
 
 
 def _told(told: list[Any]) -> list[Any]:

@@ -20,7 +20,7 @@ from websocket_v6.protocol.exchange.wants import Want, candle_want, orderbook_wa
 from websocket_v6.protocol.outside_text import printable
 from websocket_v6.protocol.recording.finding import without_key_states
 from websocket_v6.protocol.recording.reader import RecordingReader
-from websocket_v6.protocol.recording.records import Hole, Record, Rows, Standing, events_of
+from websocket_v6.protocol.recording.records import Hole, Listed, ListedMarket, Record, Rows, Standing, events_of
 from websocket_v6.recording import Recording, read_recording
 from websocket_v6.termination import Signals
 
@@ -112,7 +112,7 @@ class Span(NamedTuple):
 
 
 def show_json(path: Path, span: Span, out: TextIO) -> None:
-    """Write one JSON object a line for each event, each change of a connection and each hole, in their order.
+    """Write one JSON object a line for each event, change of a connection, list of markets and hole, in their order.
 
     Raises:
         OSError: if the file cannot be read.
@@ -138,9 +138,12 @@ def _lines(record: Record, span: Span) -> Iterator[str]:
         yield msgspec.json.encode({"type": "connection"} | _fields(value)).decode()
     elif isinstance(value, Hole) and value.from_ns in span:
         yield msgspec.json.encode({"type": "hole"} | _fields(value)).decode()
+    elif isinstance(value, Listed) and value.listed_ns in span:
+        markets = [_fields(one) for one in value.markets]
+        yield msgspec.json.encode({"type": "markets"} | _fields(value) | {"markets": markets}).decode()
 
 
-def _fields(value: Standing | Hole) -> dict[str, object]:
+def _fields(value: Standing | Hole | Listed | ListedMarket) -> dict[str, object]:
     return {name: getattr(value, name) for name in value.__struct_fields__}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.replays import SECOND, START, header, market, opened, rows, trade, write
+from tests.replays import SECOND, START, header, listed, market, opened, rows, trade, write
 from websocket_v6.actors.replay.recorded_tape import Tape
 from websocket_v6.protocol.errors import RecordingError
 from websocket_v6.protocol.recording.records import Record, Rows
@@ -56,3 +56,15 @@ def test_a_moment_in_the_second_file_needs_nothing_of_the_first(tmp_path: Path) 
     write(tmp_path / "b.wsr", [rows(6, trade("KRW-BTC", 6, 6))], header("two", "one", 5))
     (tmp_path / "a.wsr").write_bytes((tmp_path / "a.wsr").read_bytes()[:-5])  # read once for what is in it
     assert len(read(tmp_path, from_ns=START + 5 * SECOND)) == 1
+
+
+def test_it_knows_the_lists_of_markets_that_it_begins_with(tmp_path: Path) -> None:
+    values = [*market(40)[:2], listed(0.5, "A"), *market(40)[2:], listed(3, "A", "B")]
+    path = write(tmp_path / "a.wsr", values)
+    whole = Tape(Replay(path))
+    assert whole.contents.quotes == {"KRW"}
+    assert [one.code for one in whole.lists["KRW"].markets] == ["A"]
+    assert Tape(Replay(write(tmp_path / "b.wsr", market(5)))).lists == {}
+    late = [*market(3), listed(90, "A")]
+    assert Tape(Replay(write(tmp_path / "c.wsr", late))).lists == {}  # it is played when it came
+    assert len([one for piece in whole.read() for one in piece]) == len(values) - 1  # but for the key state

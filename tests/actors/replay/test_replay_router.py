@@ -12,13 +12,13 @@ from websocket_v6.actors.base import Future, ask, stop_and_join, tell
 from websocket_v6.actors.delivery.performing import Perform, Run, RunOver
 from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.replay import (
+    AllTold,
     AwaitData,
     Begin,
     More,
     PlayedOut,
     Scene,
     StandingPlayed,
-    StandingTold,
     UsePlayer,
 )
 from websocket_v6.actors.messages.router import AddRoutes, DropRoutes, UseRegistry
@@ -69,7 +69,7 @@ class World:
         tell(self.router, Scene(list(RECORDS), is_last=True))
         wait_until(lambda: self.told["registry"], "the standing")
         assert isinstance(self.told["registry"][0], StandingPlayed)
-        tell(self.router, StandingTold())
+        tell(self.router, AllTold())
 
     def close(self) -> None:
         refs: list[Any] = [self.router, *self.refs.values()]
@@ -144,12 +144,12 @@ def test_a_component_that_is_gone_holds_up_nobody(world: World, monkeypatch: pyt
 def test_who_waits_for_data_hears_when_it_is_there(world: World) -> None:
     world.take("one", 1)
     ready: Future[bool] = Future()
-    tell(world.router, AwaitData((STREAM,), None, ready))
+    tell(world.router, AwaitData((STREAM,), (), None, ready))
     world.begin()
     world.over(world.run("one", 1), 1)
     assert ready.get(timeout=5)
     never: Future[bool] = Future()
-    tell(world.router, AwaitData(("ticker KRW-NO",), None, never))
+    tell(world.router, AwaitData(("ticker KRW-NO",), (), None, never))
     world.over(world.run("one", 2), 0)
     world.over(world.run("one", 3), 7)
     assert never.get(timeout=5) is False

@@ -172,11 +172,11 @@ def test_a_file_that_an_earlier_minor_version_wrote_is_read(minor: int) -> None:
     assert reader.index is not None
     assert reader.index.quotes == ([] if minor == 1 else ["KRW"])
     if minor == 1:
-        assert (values[0], values[6].type) == (KeyState([], 0), "")  # type: ignore[union-attr]
+        assert (values[0], values[6].data_type) == (KeyState([], 0), "")  # type: ignore[union-attr]
         return
     (candle,) = events_of(values[8])  # type: ignore[arg-type]
     assert (candle.closed, candle.backfilled) == (True, True)  # type: ignore[attr-defined]
     assert [one.code for one in values[0].lists[0].markets] == ["KRW-BTC"]  # type: ignore[union-attr]
     assert values[7].markets[1] == ListedMarket("KRW-ETH", "이름", "Name", True, ("PRICE",))  # type: ignore[union-attr]
-    assert values[6].type == "candle.1m"  # type: ignore[union-attr]
-    assert (values[9].state, values[9].type) == ("reconciled", "myOrder")  # type: ignore[union-attr]
+    assert values[6].data_type == "candle.1m"  # type: ignore[union-attr]
+    assert (values[9].state, values[9].data_type) == ("reconciled", "myOrder")  # type: ignore[union-attr]

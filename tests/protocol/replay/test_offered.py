@@ -29,16 +29,23 @@ def test_a_pattern_of_which_nothing_was_recorded_is_an_error_that_names_it() -> 
         as_recorded(ticker_want("BTC-*")._replace(type="trade"), STREAMS)
 
 
+def test_a_pattern_stays_one_where_there_are_lists_of_its_markets() -> None:
+    want = ticker_want(["KRW-XRP", "KRW-*", "BTC-*"])
+    assert as_recorded(want, STREAMS, {"KRW", "BTC"}) == want
+    assert as_recorded(want, STREAMS, {"KRW"}) == want._replace(codes=("KRW-XRP", "BTC-ETH"), quotes=("KRW",))
+    assert as_recorded(ticker_want("KRW-*"), (), {"KRW"}) == ticker_want("KRW-*")
+
+
 def test_closed_candles_are_refused() -> None:
     with pytest.raises(LocalProtocolError, match="without closed"):
         as_recorded(candle_want(["KRW-BTC"], closing=Closing()), STREAMS)
 
 
-def test_nobody_is_asked_about_the_account() -> None:
-    assert as_recorded(my_order_want(reconcile=True), STREAMS) == my_order_want()
-    assert as_recorded(my_asset_want(reconcile=True), STREAMS) == my_asset_want()
-
-
 def test_everything_else_is_as_it_was_asked_for() -> None:
-    for want in (ticker_want(["KRW-BTC"]), orderbook_want(["KRW-BTC"], depth=5, level=Decimal(10000))):
+    for want in (
+        ticker_want(["KRW-BTC"]),
+        my_asset_want(),
+        my_order_want(reconcile=True),
+        orderbook_want(["KRW-BTC"], depth=5, level=Decimal(10000)),
+    ):
         assert as_recorded(want, STREAMS) == want

@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.replays import SECOND, START, header, market, opened, rows, trade
-from websocket_v6.protocol.recording.records import REPLAYED, Hole, KeyState, Record, Rows, Standing, Wants
+from tests.replays import SECOND, START, header, listed, market, opened, rows, trade
+from websocket_v6.protocol.recording.records import REPLAYED, Hole, KeyState, Listed, Record, Rows, Standing, Wants
 from websocket_v6.protocol.recording.writer import Header
 from websocket_v6.protocol.replay.playback import NO_FILE, Playback
 
@@ -35,6 +35,8 @@ def texts(records: list[Record]) -> list[str]:
                 found.append(f"{'again ' if marks & REPLAYED else ''}{len(streams)} of {epoch}")
             case Standing(_, state, epoch):
                 found.append(f"{state} {epoch}")
+            case Listed(_, _, markets):
+                found.append(" ".join(one.code for one in markets))
     return found
 
 
@@ -128,3 +130,34 @@ def test_in_pieces_of_any_size_it_is_the_same(piece: int, since: float, until: f
     assert tail == [
         one for one in whole if isinstance(one.value, Rows) and at(since) <= one.value.received_ns < at(until)
     ]
+
+
+def test_lists_of_markets_are_played_where_they_stand_and_said_once() -> None:
+    values = [*FIRST, listed(1, "A"), rows(1.5, trade("A", 1, 1)), listed(2, "A", "B"), listed(2.5, "A", "B")]
+    again = [(3.0, KeyState([opened()[1]], 0, [listed(2, "A", "B")[1]])), listed(4, "B")]
+    played = play(Playback(), (header(), values), (header("two", "one", 3), again))
+    assert texts(played) == ["open 1", "1 of 1", "A", "1 of 1", "A B", "B"]
+
+
+def test_a_list_that_a_broken_file_lost_is_played_from_the_next_key_state() -> None:
+    again = [(2.0, KeyState([opened()[1]], 0, [listed(2, "A", "B")[1]]))]
+    assert texts(play(Playback(), (header(), [*FIRST, listed(1, "A"), *again]))) == ["open 1", "1 of 1", "A", "A B"]
+
+
+def test_where_it_begins_in_the_middle_the_list_is_that_of_the_moment() -> None:
+    values = [*FIRST, listed(1, "A"), rows(2, trade("A", 2, 1)), listed(3, "B"), rows(4, trade("B", 4, 1))]
+    assert texts(play(Playback(at(3.5)), (header(), values))) == [
+        "open 1",
+        "B",
+        "again 1 of 1",
+        "again 1 of 1",
+        "1 of 1",
+    ]
+    key = [(0.0, KeyState([opened()[1]], 0, [listed(0, "A")[1]])), rows(4, trade("A", 4, 1))]
+    assert texts(play(Playback(at(3.5)), (header(), key))) == ["open 1", "A", "1 of 1"]
+
+
+def test_what_came_of_asking_about_the_account_changes_no_standing() -> None:
+    asked = 2.0, Standing("public", "reconciled", 1, at(2), None, None, "myOrder", 1, (), "myOrder")
+    hole = 3.0, Hole(at(2), at(3), None, "the disk")
+    assert texts(play(Playback(), (header(), [*FIRST, asked, hole])))[2:] == ["reconciled 1", "lost 1", "open 2"]
