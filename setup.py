@@ -4,8 +4,9 @@ import os
 
 from setuptools import Extension, setup
 
-SOURCES = [f"protocol/c/{name}.c" for name in ("levels", "loader", "module", "plain", "scan")]
-MODULES = [Extension("websocket_v6.protocol._fast", SOURCES, depends=["protocol/c/fast.h"], optional=True)]
+SOURCES = [f"protocol/c/{name}.c" for name in ("books", "levels", "loader", "module", "plain", "reading", "scan")]
+HEADERS = ["protocol/c/books.h", "protocol/c/fast.h"]
+MODULES = [Extension("websocket_v6.protocol._fast", SOURCES, depends=HEADERS, optional=True)]
 
 # WEBSOCKET_V6_PURE=1 builds the wheel for every platform, py3-none-any.
 setup(ext_modules=[] if os.environ.get("WEBSOCKET_V6_PURE") == "1" else MODULES)

@@ -18,9 +18,15 @@ def streams_of(
 
 class Levels(Generic[T]):
     def __init__(
-        self, unit: Callable[..., T], number: Callable[[str], Decimal], spelled: Callable[[str], Decimal], /
+        self,
+        unit: Callable[..., T],
+        members: tuple[Any, ...],
+        number: Callable[[str], Decimal],
+        spelled: Callable[[str], Decimal],
+        most: int,
+        /,
     ) -> None: ...
-    def read(self, data: Buffer, is_full: bool, most: int, /) -> tuple[T, ...] | None: ...
+    def read(self, data: Buffer, is_full: bool, most: int, market: str, /) -> tuple[T, ...] | None: ...
 
 class Loader:
     def __init__(

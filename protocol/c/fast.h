@@ -18,7 +18,7 @@
 
 /* scan.c: frames, and streams by the heads of their messages */
 extern PyMethodDef scan_methods[];
-/* levels.c: the levels of an order book */
+/* levels.c, with reading.c and books.c: the levels of an order book */
 extern PyType_Spec levels_spec;
 /* loader.c: events, from their bytes to a callback */
 extern PyType_Spec loader_spec;

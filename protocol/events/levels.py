@@ -7,10 +7,10 @@ Source: Upbit WebSocket reference, "orderbook".
 """
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation
 from itertools import starmap
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,7 +23,10 @@ from .codec import MALFORMED, keep_minus_zero, malformed
 from .fields import Number, to_kind
 from .plain import may_be_shown_with_exponent, plain
 
-__all__ = ["LastLevels", "OrderbookUnit", "Units", "decode_levels", "last_levels", "read_levels"]
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["LastLevels", "OrderbookUnit", "Units", "decode_levels", "last_levels", "make_reader", "read_levels"]
 
 
 class OrderbookUnit(msgspec.Struct, frozen=True, gc=False):
@@ -84,8 +87,23 @@ _decode_short = _DECODERS[False, True]
 _DIGITS = b"0123456789."
 _SHAPES = frozenset(b"[%s]" % b",".join([b'{"ap":,"bp":,"as":,"bs":}'] * count) for count in range(1, 31))
 
-# Plain levels in C: it remembers the numbers of all markets, and needs no last book.
-read_levels = None if Levels is None else Levels(OrderbookUnit, Decimal, lambda text: plain(Decimal(text))).read
+# Makes what `Decimal` does of texts of less than 28 digits, and is quicker.
+_of_few_digits = Context(prec=28, Emin=-999_999, Emax=999_999, clamp=0, traps=[InvalidOperation]).create_decimal
+
+
+def make_reader() -> "Callable[[Buffer, bool, int, Stream], Units | None] | None":
+    """Return what reads plain levels in C, and remembers the last books of markets by itself; None without C.
+
+    It takes the array, whether its names are full, how many levels are wanted or -1, and the book's stream. It returns
+    None if anything about them is not plain.
+    """
+    if Levels is None:
+        return None
+    members = tuple(map(vars(OrderbookUnit).__getitem__, OrderbookUnit.__struct_fields__))
+    return Levels(OrderbookUnit, members, _of_few_digits, lambda text: plain(Decimal(text)), REMEMBERED_BOOKS).read
+
+
+read_levels = make_reader()
 
 _values = msgspec.structs.astuple
 _ask_price, _bid_price = attrgetter("ask_price"), attrgetter("bid_price")

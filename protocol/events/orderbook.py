@@ -65,7 +65,7 @@ class OrderbookEvent(MarketEvent, frozen=True, gc=False, eq=False):
     def _decode_units(self, depth: int | None) -> Units:
         is_full, number = has_full_names(self._payload), self._codec.number
         if read_levels is not None and number is Decimal:
-            units = read_levels(self._levels, is_full, -1 if depth is None else depth)
+            units = read_levels(self._levels, is_full, -1 if depth is None else depth, self.stream)
             if units is not None:
                 return units
         levels = bytes(self._levels)

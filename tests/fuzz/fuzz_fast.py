@@ -2,8 +2,8 @@
 
     python -m tests.fuzz.fuzz_fast -max_total_time=60 [other flags of libFuzzer]
 
-The first byte says what the rest is: frames, messages in lines, or the levels of a book in one of the two spellings.
-The corpus stays in reports/fuzz/fast.
+The first byte says what the rest is: frames, messages in lines, or books of one market in lines, in one of the two
+spellings. The corpus stays in reports/fuzz/fast.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def check(data: bytes) -> None:
         case b"F":
             _same(lambda: _frames(data))
         case b"S" | b"L":
-            _levels(data, is_full=kind == b"L")
+            _levels(data.split(b"\n"), is_full=kind == b"L")
         case _:
             _same(lambda: _messages(data.split(b"\n")))
 
@@ -83,12 +83,14 @@ def _shown(event: Any) -> object:
         return str(exc)
 
 
-def _levels(data: bytes, *, is_full: bool) -> None:
-    assert levels.read_levels is not None
-    found = levels.read_levels(data, is_full, -1)
-    if found is not None:
-        expected = decode_levels(data, is_full, Decimal)
-        assert repr(found) == repr(expected), (found, expected)
+def _levels(books: list[bytes], *, is_full: bool) -> None:
+    read = levels.make_reader()
+    assert read is not None
+    for number, data in enumerate(books):
+        found = read(data, is_full, -1, "orderbook KRW-BTC")
+        if found is not None:
+            expected = decode_levels(data, is_full, Decimal)
+            assert repr(found) == repr(expected), (number, found, expected)
 
 
 def seeds() -> Iterator[bytes]:
@@ -101,6 +103,10 @@ def seeds() -> Iterator[bytes]:
             yield b"F" + (head + message) * 3
     level = b'{"ap":1.25,"bp":1E-7,"as":0.00000001,"bs":1.5E+8}'
     yield b"S[" + level + b"," + level + b"]"
+    first, second = level.replace(b"1.25", b"2"), level.replace(b"1.5E+8", b"3.0E-4")
+    yield b"S" + b"\n".join(
+        b"[%s]" % b",".join(rows) for rows in ([level, first], [second, level], [first, level, second])
+    )
     yield b'L[{"ask_price":1.25,"bid_price":1,"ask_size":0E-8,"bid_size":0}]'
 
 

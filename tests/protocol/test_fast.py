@@ -4,6 +4,7 @@ The other tests run with it wherever it is there, and once more without it (`mak
 """
 
 import gc
+import itertools
 import json
 import os
 import subprocess
@@ -23,17 +24,19 @@ from tests.protocol.learning import codec_of, expect
 from tests.protocol.spellings import numbers, quickly
 from websocket_v6.protocol import fast
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, OrderbookUnit, OverflowEvent, TickerEvent, base, make_event
+from websocket_v6.protocol.events import Event, OrderbookUnit, OverflowEvent, TickerEvent, base, levels, make_event
 from websocket_v6.protocol.events.levels import decode_levels
-from websocket_v6.protocol.events.plain import plain
 from websocket_v6.protocol.exchange import heads
+from websocket_v6.protocol.limits import REMEMBERED_BOOKS
 from websocket_v6.protocol.websocket import frames
 
 pytestmark = pytest.mark.skipif(
     fast.IMPLEMENTATION == "Python", reason="there is no C module here, or WEBSOCKET_V6_PURE=1 leaves it alone"
 )
 
+MARKET = "orderbook KRW-BTC"
 SHORT, FULL = ("ap", "bp", "as", "bs"), ("ask_price", "bid_price", "ask_size", "bid_size")
+MEMBERS = tuple(map(vars(OrderbookUnit).__getitem__, OrderbookUnit.__struct_fields__))
 plain_numbers = st.from_regex(r"[1-9][0-9]{0,9}(\.[0-9]{1,9})?|0\.[0-9]{0,9}[1-9]", fullmatch=True)
 prices = st.from_regex(r"[1-9][0-9]{0,9}(\.[0-9]{1,8})?", fullmatch=True)
 
@@ -49,10 +52,15 @@ def books(prices: st.SearchStrategy[str], sizes: st.SearchStrategy[str]) -> st.S
     return st.builds(text, st.booleans(), st.lists(st.tuples(prices, prices, sizes, sizes), max_size=8))
 
 
+def new_reader() -> Callable[..., tuple[OrderbookUnit, ...] | None]:
+    """Return a reader of levels that remembers nothing yet."""
+    read = levels.make_reader()
+    assert read is not None
+    return read
+
+
 def in_c(text: bytes, is_full: bool, most: int = -1) -> tuple[OrderbookUnit, ...] | None:
-    """Read levels with a reader of their own: one that has met too much that is new hands books back for a while."""
-    assert fast.Levels is not None
-    return fast.Levels(OrderbookUnit, Decimal, lambda text: plain(Decimal(text))).read(text, is_full, most)
+    return new_reader()(text, is_full, most, MARKET)
 
 
 def in_python(text: str, is_full: bool) -> tuple[OrderbookUnit, ...] | None:
@@ -125,7 +133,21 @@ def test_these_prices_are_handed_back(number: str) -> None:
     assert in_c(f"[{level(SHORT, (number, '1', '1', '1'))}]".encode(), False) is None
 
 
-@pytest.mark.parametrize("size", ["0", "0.0", "1E-7", "0E-8", "1.166E+8", "0.00000001", "1" * 23])
+@pytest.mark.parametrize(
+    "size",
+    [
+        *(f"{digits}E-{n}" for n in range(9) for digits in ("1", "1.5", "10", "12.25")),
+        "0",
+        "0.0",
+        "0E-8",
+        "1.166E+8",
+        "1e-5",
+        "1E2",
+        "0.00000001",
+        "0.000001",
+        "1" * 23,
+    ],
+)
 def test_these_sizes_are_spelled_as_python_spells_them(size: str) -> None:
     text = f"[{level(SHORT, ('2', '1', size, '1'))}]"
     for _ in range(2):  # made, and remembered
@@ -135,45 +157,168 @@ def test_these_sizes_are_spelled_as_python_spells_them(size: str) -> None:
         assert "E" not in str(found[0].ask_size)
 
 
-def test_numbers_that_share_a_slot_are_told_apart() -> None:
-    """Forty thousand spellings have to share 16,384 slots, in a book that is not handed back in between."""
+def test_a_book_of_more_levels_than_the_exchange_has_is_handed_back() -> None:
+    row = level(SHORT, ("2", "1", "3", "4"))
+    assert in_c(f"[{','.join([row] * 32)}]".encode(), False) is not None
+    assert in_c(f"[{','.join([row] * 33)}]".encode(), False) is None
+    assert in_c(f"[{','.join([row] * 33)}]".encode(), False, 32) is not None
+
+
+# --- what stood in the last book of the market
+
+Side = list[tuple[str, str]]  # price and size, the best first
+
+
+def book_of(asks: Side, bids: Side, names: tuple[str, ...] = SHORT) -> bytes:
+    rows = [level(names, (ask[0], bid[0], ask[1], bid[1])) for ask, bid in zip(asks, bids, strict=False)]
+    return f"[{','.join(rows)}]".encode()
+
+
+def side(first: int, step: int, count: int = 20) -> Side:
+    return [(str(first + step * number), f"0.{first}{number:02}1") for number in range(count)]
+
+
+changes = st.lists(
+    st.tuples(st.booleans(), st.integers(0, 9), st.sampled_from(["size", "gone", "new", "price"]), plain_numbers),
+    max_size=4,
+)
+
+
+@given(
+    books=st.lists(st.tuples(changes, st.booleans(), st.sampled_from([-1, -1, -1, 1, 5])), min_size=2, max_size=8),
+    damage=st.lists(st.tuples(st.integers(0, 700), st.binary(max_size=2)), max_size=2),
+)
+@quickly
+def test_books_that_follow_each_other_are_the_same(books: list[tuple[Any, bool, int]], damage: list[Any]) -> None:
+    read, sides = new_reader(), (side(1000, 1, 10), side(999, -1, 10))
+    for changed, is_full, most in books:
+        for is_bid, place, what, number in changed:
+            own = sides[is_bid]
+            if what == "gone" or (what != "new" and not own):
+                del own[place : place + 1]
+            elif what == "new":
+                own.insert(place, (number, number))
+            else:
+                price, size = own[place % len(own)]
+                own[place % len(own)] = (number, size) if what == "price" else (price, number)
+        text = book_of(*sides, FULL if is_full else SHORT)
+        found = read(text, is_full, most, MARKET)
+        assert found is not None
+        expected = in_python(text.decode(), is_full)
+        assert shown(found) == shown(expected and expected[:most] if most > 0 else expected)
+        for place, instead in damage:  # which are to leave nothing behind
+            damaged = text[:place] + instead + text[place + len(instead) :]
+            found = read(damaged, is_full, most, MARKET)
+            if found is not None and most < 0:
+                assert shown(found) == shown(in_python(damaged.decode(), is_full))
+
+
+@pytest.mark.parametrize("names", [SHORT, FULL])
+def test_a_level_that_stands_where_it_stood_is_the_same_object(names: tuple[str, ...]) -> None:
+    read, asks, bids = new_reader(), side(1000, 1), side(999, -1)
+    before = read(book_of(asks, bids, names), names is FULL, -1, MARKET)
+    bids[3] = (bids[3][0], "7.25")
+    after = read(book_of(asks, bids, names), names is FULL, -1, MARKET)
+    assert before is not None
+    assert after is not None
+    assert [one is other for one, other in zip(before, after, strict=True)] == [number != 3 for number in range(20)]
+    assert after[3].bid_size == Decimal("7.25")
+    assert after[3].ask_size is before[3].ask_size
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("is_bid", [True, False])
+def test_numbers_of_a_side_that_has_moved_by_one_are_the_same_objects(is_bid: bool, is_new: bool) -> None:
+    read, sides = new_reader(), (side(1000, 1), side(999, -1))
+    before = read(book_of(*sides), False, -1, MARKET)
+    if is_new:
+        sides[is_bid].insert(4, ("555", "0.5"))
+    else:
+        del sides[is_bid][4]
+    after = read(book_of(*sides), False, -1, MARKET)
+    assert before is not None
+    assert after is not None
+
+    def numbers_of(units: tuple[OrderbookUnit, ...], is_bid: bool) -> set[int]:
+        return {id(number) for unit in units for number in (list(unit.asdict().values())[is_bid::2])}
+
+    for one in (True, False):
+        new = numbers_of(after, one) - numbers_of(before, one)
+        assert len(new) == (2 if one is is_bid and is_new else 0)
+
+
+def test_markets_do_not_know_each_others_books_nor_all_levels_the_first_few() -> None:
+    read, text = new_reader(), book_of(side(1000, 1), side(999, -1))
+    found = [
+        read(text, False, most, market) for most, market in ((-1, MARKET), (-1, "orderbook KRW-ETH"), (20, MARKET))
+    ]
+    assert len({id(units and units[0]) for units in found}) == 3
+    assert read(text, False, 3, MARKET) == found[0][:3]  # type: ignore[index]
+
+
+def test_no_more_books_are_remembered_than_are_to_be() -> None:
+    read, text = new_reader(), book_of(side(1000, 1), side(999, -1))
+    first = read(text, False, -1, MARKET)
+    for number in range(REMEMBERED_BOOKS - 1):
+        read(text, False, -1, f"orderbook KRW-{number}")
+    again = read(text, False, -1, MARKET)
+    assert [one is other for one, other in zip(first or (), again or (), strict=True)] == [True] * 20
+    read(text, False, -1, "orderbook KRW-one-more")
+    again = read(text, False, -1, MARKET)
+    assert [one is other for one, other in zip(first or (), again or (), strict=True)] == [False] * 20
+
+
+def test_books_that_have_nothing_in_common_are_not_remembered_for_a_while() -> None:
+    read = new_reader()
+
+    def books_until_one_is_known(first: int) -> int:
+        """Return how often the same book is sent until one of it is made of the one before."""
+        text = book_of(side(first, 1), side(first - 1, -1))
+        found = [read(text, False, -1, MARKET) for _ in range(300)]
+        assert all(units is not None for units in found)
+        known = [one[0] is other[0] for one, other in itertools.pairwise(found)]  # type: ignore[index]
+        assert known == sorted(known)
+        return known.index(True) + 1
+
+    assert books_until_one_is_known(1000) == 1
+    for number in range(2, 200):
+        read(book_of(side(1000 * number, 1), side(1000 * number - 1, -1)), False, -1, MARKET)
+    assert 1 < books_until_one_is_known(500) < 257
+    assert books_until_one_is_known(700) == 1
+
+
+def test_a_book_that_is_being_read_is_left_alone() -> None:
+    text = f"[{level(SHORT, ('2', '1', '1E-7', '1'))}]".encode()
+    inner: list[object] = []
+
+    def spell(number: str) -> Decimal:
+        inner.append(reader.read(text, False, -1, MARKET))
+        inner.append(reader.read(text.replace(b"1E-7", b"3"), False, -1, "orderbook KRW-ETH"))
+        return Decimal(number)
+
     assert fast.Levels is not None
-    read = fast.Levels(OrderbookUnit, Decimal, lambda text: plain(Decimal(text))).read
-    rows = ",".join(level(SHORT, (str(n), f"{n}.25", f"{n}.5", f"0.{n}1")) for n in range(1, 10_001))
-    units = read(f"[{rows}]".encode(), False, -1)
-    assert units is not None
-    for n, unit in enumerate(units, 1):
-        assert list(map(str, unit.asdict().values())) == [str(n), f"{n}.25", f"{n}.5", f"0.{n}1"]
-
-
-def test_books_of_numbers_that_are_new_are_handed_back_for_a_while() -> None:
-    assert fast.Levels is not None
-    read = fast.Levels(OrderbookUnit, Decimal, Decimal).read
-
-    def is_read(first: int) -> bool:
-        rows = ",".join(level(SHORT, (f"{n}.1", f"{n}.2", f"{n}.3", f"{n}.4")) for n in range(first, first + 30))
-        return read(f"[{rows}]".encode(), False, -1) is not None
-
-    new = [is_read(30 * number) for number in range(1, 500)]
-    assert new[:30] == [True] * 30
-    assert new.count(False) > 300
-    # The same few books again and again are read, once the pause is over.
-    again = [is_read(10**6 + 30 * (number % 5)) for number in range(1200)]
-    assert again[-500:] == [True] * 500
+    reader = fast.Levels(OrderbookUnit, MEMBERS, Decimal, spell, 1)
+    found = reader.read(text, False, -1, MARKET)
+    assert found is not None
+    assert inner[0] is None
+    assert inner[1] is not None
 
 
 def test_what_making_a_number_raises_is_raised() -> None:
     def fail(text: str) -> Any:
         raise RuntimeError(text)
 
-    assert fast.Levels is not None
-    text = f"[{level(SHORT, ('2', '1', '1E-7', '1'))}]".encode()
+    def read(unit: Any, number: Any, spelled: Any) -> object:
+        assert fast.Levels is not None
+        text = f"[{level(SHORT, ('2', '1', '1E-7', '1'))}]".encode()
+        return fast.Levels(unit, MEMBERS, number, spelled, 1).read(text, False, -1, MARKET)
+
     with pytest.raises(RuntimeError, match="1E-7"):
-        fast.Levels(OrderbookUnit, Decimal, fail).read(text, False, -1)
+        read(OrderbookUnit, Decimal, fail)
     with pytest.raises(RuntimeError, match="2"):
-        fast.Levels(OrderbookUnit, fail, fail).read(text, False, -1)
+        read(OrderbookUnit, fail, fail)
     with pytest.raises(RuntimeError, match="called"):
-        fast.Levels(lambda *values: fail("called"), Decimal, Decimal).read(text, False, -1)
+        read(lambda *values: fail("called"), Decimal, Decimal)
 
 
 # --- frames
@@ -409,9 +554,11 @@ def test_a_callback_that_changes_the_list_ends_it() -> None:
         lambda m: m.streams_of((), 0, {}, {}, b""),
         lambda m: m.streams_of([], None, {}, {}, b""),
         lambda m: m.Levels(),
-        lambda m: m.Levels(1, 2, 3, x=4),
-        lambda m: m.Levels(1, 2, 3).read("text", False, -1),
-        lambda m: m.Levels(1, 2, 3).read(b"", False),
+        lambda m: m.Levels(1, MEMBERS, 2, 3, 4, x=5),
+        lambda m: m.Levels(1, (1, 2, 3, 4), 2, 3, 4),
+        lambda m: m.Levels(1, MEMBERS, 2, 3, 4).read("text", False, -1, MARKET),
+        lambda m: m.Levels(1, MEMBERS, 2, 3, 4).read(b"", False, -1, []),
+        lambda m: m.Levels(1, MEMBERS, 2, 3, 4).read(b"", False, -1),
         lambda m: m.Loader((1, 2, 3, 4), 1, 2, b"", b""),
         lambda m: m.Loader((1, 2, 3), 1, 2, b"", b""),
         lambda m: m.Plain((1, 2, 3, 4, 5), b""),
@@ -442,6 +589,9 @@ def test_nothing_is_kept_for_good() -> None:
         assert fast.streams_of([*messages, b"x" * 30], 22, known, {}, b"0") is None  # type: ignore[misc]
         assert in_c(book, False) is not None
         assert in_c(bad, False) is None
+        read = new_reader()
+        for text in (book, bad, book.replace(b"11", b"10"), book.replace(b"13", b"12"), b"[]", book, book[::-1]):
+            read(text, False, -1, MARKET)
         for payload in (*messages, ticker[:-1], b""):
             event = make_event("ticker KRW-BTC", payload, 1, 2)
             base._load(event)  # type: ignore[misc]
@@ -461,14 +611,18 @@ def test_a_reader_of_levels_that_nobody_holds_is_freed() -> None:
     assert fast.Levels is not None
 
     class Unit:
-        def __init__(self, *values: object) -> None:
-            self.values = values
+        __slots__ = ("__weakref__", "ap", "asz", "bp", "bsz")
 
-    reader = fast.Levels(Unit, Decimal, Decimal)
-    reader.read(f"[{level(SHORT, ('12.5', '11', '0.5', '7'))}]".encode(), False, -1)
+        def __init__(self, *values: object) -> None:
+            self.ap, self.bp, self.asz, self.bsz = values
+
+    members = tuple(vars(Unit)[name] for name in ("ap", "bp", "asz", "bsz"))
+    reader = fast.Levels(Unit, members, Decimal, Decimal, 1)
+    for _ in range(2):
+        assert reader.read(f"[{level(SHORT, ('12.5', '11', '0.5', '7'))}]".encode(), False, -1, MARKET)
     Unit.reader = reader  # type: ignore[attr-defined]
     gone = weakref.ref(Unit)
-    del reader, Unit
+    del reader, Unit, members
     gc.collect()
     assert gone() is None
 
