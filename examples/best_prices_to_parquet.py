@@ -27,11 +27,11 @@ NUMBER = arrow.decimal128(38, 18)
 SCHEMA = arrow.schema(
     [
         ("time", arrow.timestamp("ms", tz="UTC")),
+        ("received", arrow.timestamp("us", tz="UTC")),
         ("code", arrow.string()),
         *((name, NUMBER) for name in ("bid", "bid_size", "ask", "ask_size")),
     ]
 )
-ROWS = 10_000  # in memory at most, before they are written
 
 
 class Files:
@@ -41,41 +41,29 @@ class Files:
         self.folder = folder
         self.seconds = seconds
         self.rows: list[dict[str, Any]] = []
-        self.file: Path | None = None
-        self.writer: Any = None
         self.ends_at = 0.0
         folder.mkdir(parents=True, exist_ok=True)
 
     def add(self, row: dict[str, Any]) -> None:
-        """Write a row, sooner or later."""
-        if self.writer is None:
-            name = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S.%f")
-            self.file = self.folder / f"{name}.parquet"
-            self.writer = parquet.ParquetWriter(self.file.with_suffix(".part"), SCHEMA, compression="zstd")
+        """Have a row in the file of this time."""
+        if not self.rows:
             self.ends_at = time.monotonic() + self.seconds
         self.rows.append(row)
-        if len(self.rows) >= ROWS:
-            self.write()
 
     def look(self) -> None:
-        """End the file whose time is over."""
-        if self.writer is not None and time.monotonic() >= self.ends_at:
+        """Write the file whose time is over."""
+        if self.rows and time.monotonic() >= self.ends_at:
             self.close()
 
-    def write(self) -> None:
-        rows, self.rows = self.rows, []
-        self.writer.write_table(arrow.Table.from_pylist(rows, SCHEMA))
-
     def close(self) -> None:
-        """End the file; another one begins with the next row."""
-        writer, file = self.writer, self.file
-        if writer is None or file is None:
-            return
-        self.write()
-        self.writer = None
-        writer.close()
-        file.with_suffix(".part").rename(file)
-        print(f"{file.name} is whole", flush=True)
+        """Write what there is; another file begins with the next row."""
+        if self.rows:
+            file = self.folder / f"{self.rows[0]['received']:%Y-%m-%dT%H%M%S.%f}.parquet"
+            part = file.with_suffix(".part")
+            parquet.write_table(arrow.Table.from_pylist(self.rows, SCHEMA), part, compression="zstd")
+            part.rename(file)
+            self.rows = []  # not before that: Ctrl-C may come at any moment, and the rest is written then
+            print(f"{file.name} is whole", flush=True)
 
 
 def row(book: OrderbookEvent) -> dict[str, Any] | None:
@@ -83,7 +71,8 @@ def row(book: OrderbookEvent) -> dict[str, Any] | None:
     best = book.best()
     if best is None or best.bid_price is None or best.ask_price is None:
         return None
-    values = (book.timestamp, book.symbol, best.bid_price, best.bid_size, best.ask_price, best.ask_size)
+    received = datetime.fromtimestamp(book.received_at / 1e9, UTC)
+    values = (book.timestamp, received, book.symbol, best.bid_price, best.bid_size, best.ask_price, best.ask_size)
     return dict(zip(SCHEMA.names, values, strict=True))
 
 

@@ -13,13 +13,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyarrow import parquet
 
 from tests.conftest import ROOT, Program, wait_until
 from tests.replays import book, opened, rows, trade, write
@@ -71,7 +71,7 @@ def test_price_alert_says_each_bound(sim: Simulator, start: Start) -> None:
 
 
 def test_best_prices_to_parquet(sim: Simulator, start: Start, tmp_path: Path) -> None:
-    folder = tmp_path / "best"
+    parquet, folder = pytest.importorskip("pyarrow.parquet"), tmp_path / "best"
 
     def read() -> list[dict[str, Any]]:
         return [row for path in sorted(folder.glob("*.parquet")) for row in parquet.read_table(path).to_pylist()]
@@ -95,19 +95,36 @@ def test_best_prices_to_parquet(sim: Simulator, start: Start, tmp_path: Path) ->
 
 
 def test_best_prices_to_parquet_of_all_markets(sim: Simulator, start: Start, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
     folder, codes = tmp_path / "best", {"KRW-BTC", "KRW-ETH"}
-    with start("best_prices_to_parquet", folder, "KRW-*", "--every", 0.01) as program:
+    with start("best_prices_to_parquet", folder, "KRW-*", "--every", 0.01, "--file", 0.05) as program:
         assert program.line("from now on") == f"all {len(codes)} markets: from now on"
-        sim.wait_served({f"orderbook {code}" for code in codes}, 20)
-        wait_until(lambda: list(folder.glob("*.part")), "a file that is not whole yet")
-        assert list(folder.glob("*.parquet")) == [], "nobody reads it before it is whole"
-        (told,) = program.rest()
-        (file,) = folder.glob("*.parquet")
-        assert told == f"{file.name} is whole"
-        table = parquet.read_table(file)
-        assert set(table["code"].to_pylist()) == codes
-        assert str(table.schema.field("bid").type) == "decimal128(38, 18)"
-        assert list(folder.iterdir()) == [file]
+        program.line("is whole")
+        wait_until(
+            lambda: (
+                {code for path in folder.glob("*.parquet") for code in parquet.read_table(path)["code"].to_pylist()}
+                == codes
+            ),
+            "a row of each market",
+        )
+        program.rest()
+    assert [path.suffix for path in folder.iterdir()] == [".parquet"] * len(list(folder.iterdir()))
+
+
+def test_best_prices_to_parquet_writes_the_rest_when_it_ends(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    program = runpy.run_path(str(ROOT / "examples" / "best_prices_to_parquet.py"))
+    now = datetime.now(UTC)
+    values = (now, now, "KRW-BTC", *map(Decimal, ("100", "0.00000001", "101", "12345678901234567890.5")))
+    row = dict(zip(program["SCHEMA"].names, values, strict=True))
+    with closing(program["Files"](tmp_path / "best", 60.0)) as files:
+        files.add(row)
+        files.look()
+        assert list((tmp_path / "best").iterdir()) == [], "its minute is not over"
+    (file,) = (tmp_path / "best").iterdir()
+    table = parquet.read_table(file)
+    assert str(table.schema.field("bid").type) == "decimal128(38, 18)"
+    assert table.to_pylist() == [row | {"time": now.replace(microsecond=now.microsecond // 1000 * 1000)}]
 
 
 def test_market_maker_view(sim: Simulator, start: Start) -> None:
