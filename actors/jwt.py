@@ -7,6 +7,7 @@ from typing import NamedTuple
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
 from websocket_v6.protocol.exchange.tokens import Keys, make_proof, make_token
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.server import bearer
 
@@ -39,65 +40,65 @@ __all__ = [
 RENEW_AT = 0.8  # of a token's lifetime
 
 
-class TokenWanted(NamedTuple):
+class TokenWanted(Message):
     """A token for one connection attempt, please. Asked; answered with a Grant, or fails with AuthenticationError."""
 
 
-class SignQuery(NamedTuple):
+class SignQuery(Message):
     """A token for one try of a REST call with this query, not encoded. Asked; answered as TokenWanted is."""
 
     query: str
 
 
-class Grant(NamedTuple):
+class Grant(Message):
     """A token, and the generation of the keys that it is made of: it counts from 1, and rises with each ReplaceKeys."""
 
     token: Secret
     generation: int
 
 
-class HasKeys(NamedTuple):
+class HasKeys(Message):
     """Are there keys? Asked; answered with a bool."""
 
 
-class ReplaceKeys(NamedTuple):
+class ReplaceKeys(Message):
     """Use these keys from now on (live). Asked; answered once they are in use."""
 
     keys: Keys
 
 
-class Prove(NamedTuple):
+class Prove(Message):
     """What shows who made this challenge that the keys here are its own? Answered at `to` (live) with Proved."""
 
     challenge: bytes
     to: Ref
 
 
-class Proved(NamedTuple):
+class Proved(Message):
     """The answer to Prove: `make_proof`, empty without keys."""
 
     challenge: bytes
     proof: bytes
 
 
-class GetProof(NamedTuple):
+class GetProof(Message):
     """What shows another machine's door that the keys here are its own? Asked; answered with a Proof."""
 
     challenge: bytes
 
 
-class Proof(NamedTuple):
+class Proof(Message):
     """What `make_proof` says, empty without keys, and the generation of the keys that it is made with."""
 
     proof: bytes
     generation: int
 
 
-class GetDoorToken(NamedTuple):
+class GetDoorToken(Message):
     """The token of the other machine's host, please. Asked; answered with a Secret."""
 
 
-class Judge(NamedTuple):
+class Judge(Message):
     """Is this token, which client `number` of a server has brought, one of these keys? Answered there with Judged."""
 
     number: int
@@ -105,7 +106,7 @@ class Judge(NamedTuple):
     reply_to: Ref
 
 
-class JudgeProof(NamedTuple):
+class JudgeProof(Message):
     """Does this answer to a challenge, from client `number` of a server, show our keys? Answered with Judged, there."""
 
     number: int
@@ -114,14 +115,14 @@ class JudgeProof(NamedTuple):
     reply_to: Ref
 
 
-class Judged(NamedTuple):
+class Judged(Message):
     """The answer to Judge or JudgeProof."""
 
     number: int
     is_signed: bool
 
 
-class KeysReplaced(NamedTuple):
+class KeysReplaced(Message):
     """The keys are of this generation now: connections made with older ones should be made again.
 
     An access key is one account's: with the same one and another secret, it is the same account.
@@ -131,7 +132,7 @@ class KeysReplaced(NamedTuple):
     is_other_account: bool = True
 
 
-class KeysSettled(NamedTuple):
+class KeysSettled(Message):
     """All that keys from before this generation brought has ended: who shows these may be served."""
 
     generation: int
@@ -144,11 +145,11 @@ class JwtInheritance(NamedTuple):
     generation: int
 
 
-class Prepare(NamedTuple):
+class Prepare(Message):
     """Have a token ready."""
 
 
-class Renew(NamedTuple):
+class Renew(Message):
     """The token that is ready has grown old."""
 
 

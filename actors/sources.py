@@ -155,7 +155,7 @@ class Sources:
     def use(self, settings: UseSettings) -> None:
         """Have this process's own connections be what the processes that use them want together."""
         ages = settings.max_age != self._config.max_age
-        self._config = msgspec.structs.replace(self._config, **settings._asdict())
+        self._config = msgspec.structs.replace(self._config, **msgspec.structs.asdict(settings))
         for endpoint in ENDPOINTS:
             own = [
                 source

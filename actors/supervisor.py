@@ -18,6 +18,7 @@ import pykka
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.supervision.restarts import Restarts
 from websocket_v6.protocol.supervision.steps import Due, Event, Gone, Started, Stopped, Tell
 from websocket_v6.protocol.supervision.steps import Failed as Lost
@@ -47,32 +48,32 @@ __all__ = ["AwaitPlace", "GetChildren", "Join", "Legacy", "Quit", "Supervisor"]
 logger = logging.getLogger(__name__)
 
 
-class GetChildren(NamedTuple):
+class GetChildren(Message):
     """Who are the engine's actors now? Asked."""
 
 
-class LookAround(NamedTuple):
+class LookAround(Message):
     """Who is dead, who hangs, who may be started again?"""
 
 
-class BringUp(NamedTuple):
+class BringUp(Message):
     """A part may be started again."""
 
 
-class Join(NamedTuple):
+class Join(Message):
     """A component uses the engine, and hears of it at `component` (live)."""
 
     component_id: str
     component: Ref
 
 
-class Quit(NamedTuple):
+class Quit(Message):
     """A component no longer uses the engine."""
 
     component_id: str
 
 
-class AwaitPlace(NamedTuple):
+class AwaitPlace(Message):
     """Has this process found its place among the others? Answered through the future, once it has (live)."""
 
     place: "pykka.Future[Placed]"
@@ -144,9 +145,8 @@ class Supervisor(Actor):
     def _answer(self, message: GetChildren | Join) -> Children:
         self._begin()
         if isinstance(message, Join):
-            component_id, component = message
-            self._family.components[component_id] = component
-            tell(self._family.refs.get("registry"), Watch(component_id, component))
+            self._family.components[message.component_id] = message.component
+            tell(self._family.refs.get("registry"), Watch(message.component_id, message.component))
         return self._children()
 
     def _heed(self, message: object) -> None:

@@ -41,6 +41,7 @@ from websocket_v6.protocol.delivery.commands import End
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
 from websocket_v6.protocol.exchange.requests import encode_list_subscriptions, encode_reach, encode_request
+from websocket_v6.protocol.message import Message
 
 from .allowance import CREDITS
 from .pace import pace_of
@@ -79,7 +80,7 @@ class ConnectionHealth(NamedTuple):
     delay: float | None = None  # seconds from the exchange's clock to here, of the endpoint's newest live messages
 
 
-class TimeCame(NamedTuple):
+class TimeCame(Message):
     """Something of the machine's is due."""
 
 

@@ -4,7 +4,6 @@ No token of the exchange's goes there: it would open the account to whoever stan
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import pykka
 
@@ -13,6 +12,7 @@ from websocket_v6.actors.jwt import GetDoorToken, GetProof, Proof
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF, SUBPROTOCOLS
 from websocket_v6.protocol.errors import TransportError
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.secret import HiddenText, Secret
 from websocket_v6.protocol.websocket.client_handshake import Answer
 
@@ -32,7 +32,7 @@ _REMEDIES = {
 }
 
 
-class RemoteHeaders(NamedTuple):
+class RemoteHeaders(Message):
     """What a handshake says beside its own headers, and the generation of the keys that are shown with it, or 0."""
 
     headers: dict[str, str]

@@ -8,7 +8,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from websocket_v6.actors.base import Timer, tell
 from websocket_v6.actors.mailbox import MailboxQueue
@@ -26,6 +25,7 @@ from websocket_v6.protocol.events import CandleEvent, Event, TickerEvent, Unreco
 from websocket_v6.protocol.events.candle_intervals import UNITS, empty_after, start_of
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import Closing
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.server.words import Reached
 from websocket_v6.protocol.telling import Tellings
 
@@ -46,7 +46,7 @@ REALTIME = b'"REALTIME"'
 NEVER = math.inf
 
 
-class ClosingsDue(NamedTuple):
+class ClosingsDue(Message):
     """Something of the candles that close is due."""
 
 
@@ -196,17 +196,17 @@ class Closings:
 
     def fetched(self, message: CandlesFetched) -> None:
         """Take candles that were fetched."""
-        stream, number, received_ns, found, covered, problem = message
-        closer, now = self._closers.get(stream), self._clock()
+        stream, closer, now = message.stream, self._closers.get(message.stream), self._clock()
         if closer is None:
             return
         rows = [
-            (start_ms, make_event(stream, payload, self._epoch, received_ns).as_backfilled())
-            for start_ms, payload in found
+            (start_ms, make_event(stream, payload, self._epoch, message.received_ns).as_backfilled())
+            for start_ms, payload in message.rows
         ]
         exchange_ms = self._time.at(now)
         assert exchange_ms is not None, "nothing is asked for before the time is known"
-        self._act(stream, closer.fetched(number, rows, covered, problem, exchange_ms, now))
+        fetched = closer.fetched(message.number, rows, message.covered, message.problem, exchange_ms, now)
+        self._act(stream, fetched)
         self._close(now)
         self.due()
 

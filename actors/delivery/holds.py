@@ -88,14 +88,14 @@ class Holds:
 
     def filled(self, message: Filled) -> None:
         """Deliver what was fetched, and what has waited for it."""
-        epoch, stream, received_ns, trades = message
+        epoch, stream = message.epoch, message.stream
         route = self._routes.by_stream.get(stream)
         if route is None or route.hold is None or route.hold.is_released or route.hold.epoch != epoch:
             self._released(epoch, stream, 0, "")  # nobody waits for it any more
             return
         fetched = [
-            (number, (make_event(stream, payload, epoch, received_ns).as_backfilled(), False))
-            for number, payload in trades
+            (number, (make_event(stream, payload, epoch, message.ts_received_ns).as_backfilled(), False))
+            for number, payload in message.trades
         ]
         self._go_on(stream, route, fetched)
 

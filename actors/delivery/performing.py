@@ -9,12 +9,13 @@ record, and is done then: nobody can tell it from a router that had waited.
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.events import Event, OverflowEvent, make_event
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.message import Message
 
 from .deliveries import Taker
 from .edge import Edge
@@ -69,13 +70,13 @@ class Run:
         self.is_recalled = False  # the router wants it back at the next record
 
 
-class Perform(NamedTuple):
+class Perform(Message):
     """Do this, and say RunOver (live)."""
 
     run: Run
 
 
-class RunOver(NamedTuple):
+class RunOver(Message):
     """A run was performed, as far as it was not recalled (live)."""
 
     run: Run

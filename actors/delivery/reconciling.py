@@ -8,6 +8,8 @@ for actors/gaps/reconciler.py. Not an actor: the router owns one and calls it in
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from websocket_v6.actors.base import Timer, tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.registry import Reconciled
@@ -73,7 +75,7 @@ class Reconciling(Mouth):
             follower = self._followers[message.subscription_id] = Follower(taker, type_)
         follower.codes |= _codes(message.streams)
         self._want(type_)
-        return message._replace(mailbox=self._way, component=None)
+        return msgspec.structs.replace(message, mailbox=self._way, component=None)
 
     def drop(self, subscription_id: int, streams: tuple[Stream, ...] | None) -> None:
         """Take a subscription out, or some of its streams."""

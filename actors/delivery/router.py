@@ -318,11 +318,10 @@ class Router(VisitedActor):
                 tell(self._registry, Marked(endpoint, number, self._flow.flowing_since(endpoint)))
 
     def _admit(self, command: Admit) -> None:
-        attachment, epoch, is_held = command
-        endpoint = self._flow.endpoint_of(attachment)
-        if endpoint is not None and is_held:
+        attachment, endpoint = command.attachment, self._flow.endpoint_of(command.attachment)
+        if endpoint is not None and command.is_held:
             self._careful.begin(endpoint, attachment)
-        self._grant(attachment, self._flow.admit(attachment, epoch, is_held=is_held))
+        self._grant(attachment, self._flow.admit(attachment, command.epoch, is_held=command.is_held))
 
     def _join(self, attachment: int) -> None:
         endpoint, epoch = self._flow.endpoint_of(attachment), self._flow.join(attachment)

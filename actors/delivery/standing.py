@@ -5,15 +5,17 @@ The component's thread notes what it is told; any thread may ask, and waits for 
 """
 
 import time
-from typing import NamedTuple
+
+import msgspec
 
 from websocket_v6.actors.messages.component import ConnectionChanged
 from websocket_v6.protocol.events import Markets
+from websocket_v6.protocol.message import Message
 
 __all__ = ["Standing"]
 
 
-class _Stands(NamedTuple):
+class _Stands(Message):
     """One endpoint. `since_ns`: of `state`, or of the first attempt in vain."""
 
     state: str
@@ -40,7 +42,8 @@ class Standing:
         if state in ("open", "closed"):
             stands = _Stands(state, change.at_ns)
         elif state == "connecting":
-            stands = before._replace(next_ns=None) if before and before.attempts else _Stands(state, change.at_ns)
+            known = before if before is not None and before.attempts else _Stands(state, change.at_ns)
+            stands = msgspec.structs.replace(known, next_ns=None)
         else:
             since, attempts = (before.since_ns, before.attempts) if before and before.attempts else (change.at_ns, 0)
             next_ns = None if change.retry_in is None else change.at_ns + int(change.retry_in * 1e9)
@@ -49,7 +52,7 @@ class Standing:
 
     def present(self) -> list[ConnectionChanged]:
         """Return the last change of each endpoint, for who has heard of none: how it stands, and no gap from before."""
-        return [change._replace(gap_started_ns=None) for change in self._changes.values()]
+        return [msgspec.structs.replace(change, gap_started_ns=None) for change in self._changes.values()]
 
     def codes_of(self, quote: str) -> tuple[str, ...]:
         """Return the codes of a quote currency that are listed, none as long as that is not known."""

@@ -6,8 +6,9 @@ and the registry takes them as any component does: with leases, its own, and a w
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import pykka
 
 from websocket_v6.actors.base import tell
@@ -37,6 +38,7 @@ from websocket_v6.protocol.events import Event, Markets
 from websocket_v6.protocol.exchange.market_list import MARKETS, Listing, read_listing
 from websocket_v6.protocol.exchange.streams import split
 from websocket_v6.protocol.exchange.wants import Want, markets_want
+from websocket_v6.protocol.message import Message
 
 from .inheritance import Claim
 
@@ -45,13 +47,13 @@ __all__ = ["OWNER", "Desk", "ListCame", "ListRefused", "MarketLists"]
 OWNER = "the lists of markets"  # as whose these leases count: of no component, for names of those have a "#"
 
 
-class ListCame(NamedTuple):
+class ListCame(Message):
     """A message of one of these streams."""
 
     payload: bytes
 
 
-class ListRefused(NamedTuple):
+class ListRefused(Message):
     """There is no such list, and why (error: live)."""
 
     lease: int
@@ -74,7 +76,7 @@ class _RegistryMouth(Mouth):
             tell(self._registry, ListRefused(news.subscription_id, news.error))
 
 
-class Desk(NamedTuple):
+class Desk(Message):
     """What the registry does for it (live)."""
 
     endpoints: Mapping[str, Endpoint]
@@ -106,9 +108,9 @@ class MarketLists:
 
     def subscribe(self, message: Subscribe) -> None:
         """Take a lease with a pattern, or more of one."""
-        component_id, lease, want, mailbox, component, _ = message
+        component_id, lease, want = message.component_id, message.subscription_id, message.want
         if lease not in self._desk.claims:
-            self._desk.claim(lease, Claim(component_id, want.endpoint, mailbox, component))
+            self._desk.claim(lease, Claim(component_id, want.endpoint, message.mailbox, message.component))
         self._carry_out(self.patterns.take(lease, component_id, want))
 
     def drop(self, lease: int, part: Want | None) -> None:
@@ -188,7 +190,7 @@ class MarketLists:
             return None
         text = str(report.error).replace(", ".join(codes), ", ".join(left), 1)
         streams = tuple(stream for stream in report.streams if split(stream)[1] in left)
-        return report._replace(error=UnknownCodeError(text, codes=left), streams=streams)
+        return msgspec.structs.replace(report, error=UnknownCodeError(text, codes=left), streams=streams)
 
     # --- what follows
 

@@ -4,17 +4,17 @@ An onlooker has a stream from when somebody wants it until nobody does any more;
 """
 
 from collections.abc import Callable, Container
-from typing import NamedTuple
 
 from websocket_v6.actors.messages.registry import Look
 from websocket_v6.actors.messages.router import AddRoutes, DropRoutes
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.message import Message
 
 __all__ = ["Onlookers"]
 
 
-class _Onlooker(NamedTuple):
+class _Onlooker(Message):
     component_id: str
     endpoint: str
     streams: tuple[Stream, ...]
@@ -31,11 +31,11 @@ class Onlookers:
 
     def look(self, message: Look, wanted: Container[Stream]) -> None:
         """Have one look at these streams, in place of those it looked at before."""
-        component_id, lease, endpoint, streams, way = message
+        lease, endpoint, streams = message.lease, message.endpoint, message.streams
         before = self._onlookers.pop(lease, None)
         if streams:
             seen = before.seen if before is not None else set()
-            self._onlookers[lease] = _Onlooker(component_id, endpoint, streams, way, seen)
+            self._onlookers[lease] = _Onlooker(message.component_id, endpoint, streams, message.way, seen)
             self.leave(endpoint, wanted)
             self.come(endpoint, wanted)
         elif before is not None:

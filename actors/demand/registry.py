@@ -60,6 +60,7 @@ from websocket_v6.protocol.errors import LocalProtocolError, TransportError, Unk
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscriptionList
 from websocket_v6.protocol.exchange.market_list import MARKETS, Listing
 from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.server.words import Refused
 
 from .askers import Askers
@@ -83,7 +84,7 @@ class RegistryHealth(NamedTuple):
     unreconciled: tuple[Unreconciled, ...] = ()
 
 
-class Due(NamedTuple):
+class Due(Message):
     """It is time for something that the endpoint waits for."""
 
     endpoint: str
@@ -261,9 +262,14 @@ class Registry(Actor):
 
     def _subscribe(self, message: Subscribe) -> None:
         """Take a want, or more codes of one that is there. What is refused here was counted nowhere."""
-        component_id, lease, want, mailbox, component, replays = message
+        component_id, lease, want, mailbox = (
+            message.component_id,
+            message.subscription_id,
+            message.want,
+            message.mailbox,
+        )
         try:
-            commands = self._endpoints[want.endpoint].want(lease, want, time.monotonic(), replays=replays)
+            commands = self._endpoints[want.endpoint].want(lease, want, time.monotonic(), replays=message.replays)
         except LocalProtocolError as exc:
             if not isinstance(mailbox, Way):
                 raise
@@ -271,7 +277,7 @@ class Registry(Actor):
             return
         is_first = not self._uses(component_id, want.endpoint)
         if lease not in self._claims:
-            self._claim(lease, Claim(component_id, want.endpoint, mailbox, component, want.closing))
+            self._claim(lease, Claim(component_id, want.endpoint, mailbox, message.component, want.closing))
         # A component that has something of the endpoint already knows how it stands; clients hear of what is open.
         untold: tuple[type, ...] = () if is_first else (Tell,)
         if isinstance(mailbox, Way) and not self._endpoints[want.endpoint].is_open:

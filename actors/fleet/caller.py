@@ -4,13 +4,13 @@ import logging
 import queue
 import threading
 import time
-from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.fleet import Called, CallFailed
 from websocket_v6.protocol.dialing.servers import Servers
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
+from websocket_v6.protocol.message import Message
 
 from .lines import Command, Line, open_line
 
@@ -19,7 +19,7 @@ __all__ = ["Caller"]
 logger = logging.getLogger(__name__)
 
 
-class _Call(NamedTuple):
+class _Call(Message):
     tag: str
     commands: tuple[Command, ...]
 

@@ -10,7 +10,7 @@ import random
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from websocket_v6.actors.base import Actor, Future, Timer, tell
 from websocket_v6.actors.messages.common import GetHealth, Ref
@@ -37,6 +37,7 @@ from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.fleet.standing import Answer, Standing
 from websocket_v6.protocol.fleet.title import BEAT
 from websocket_v6.protocol.fleet.wants import Machine
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.telling import Tellings
 
 from .access import LogAccess
@@ -56,27 +57,27 @@ LONGEST: Final = 5.0  # seconds between two looks while the server does not answ
 LAST_CALLS: Final = 1.0  # seconds that the end waits for the server
 
 
-class _Look(NamedTuple):
+class _Look(Message):
     """Time for a look, or a beat."""
 
 
-class _Renew(NamedTuple):
+class _Renew(Message):
     """Time to say that this machine is there."""
 
 
-class _Tick(NamedTuple):
+class _Tick(Message):
     """Another second."""
 
 
-class _Retry(NamedTuple):
+class _Retry(Message):
     """Time to connect a writer again."""
 
 
-class _Listen(NamedTuple):
+class _Listen(Message):
     """Time to hear again what machines say."""
 
 
-class _GotValues(NamedTuple):
+class _GotValues(Message):
     """Where the router's last values are (live)."""
 
     values: Any
@@ -236,12 +237,12 @@ class Fleet(Actor):
         self._timer = self.after(wait, _Look())
 
     def _called(self, message: Called) -> None:
-        tag, replies, asked_at, at = message
+        tag, replies = message.tag, message.replies
         self._reached()
         try:
             match tag:
                 case "look":
-                    self._looked(replies, asked_at, at)
+                    self._looked(replies, message.asked_at, message.at)
                 case "take":
                     self._taken(replies)
                 case "open":

@@ -284,19 +284,18 @@ class Leading:
 
     def write_values(self, message: ValuesTaken) -> None:
         """Write down last values, and say in the log that they can be had."""
-        way, term, sequence, state, covers, events = message
-        now_ns = time.time_ns()
+        term, sequence, events, now_ns = message.term, message.sequence, message.events, time.time_ns()
         last = Last(
             term,
             sequence,
             now_ns,
-            state,
-            list(covers),
+            message.state,
+            list(message.covers),
             [event.stream for event in events],
             [event.payload for event in events],
             [max(0, now_ns - event.received_at) // 1000 for event in events],
         )
-        endpoint = self._endpoints[way.client]
+        endpoint = self._endpoints[message.way.client]
         body = encode_last(last)
         seal = None if self._title is None else self._access.seal(self._keys.log(endpoint), self._title.log)
         body = body if seal is None else seal.close_value(body)

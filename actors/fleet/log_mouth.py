@@ -7,7 +7,7 @@ is here belongs to the router's thread; the fleet tells it what to do through th
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.fleet import ValuesTaken
@@ -29,6 +29,7 @@ from websocket_v6.protocol.fleet.packing import Packing
 from websocket_v6.protocol.fleet.retention import Retention
 from websocket_v6.protocol.fleet.ring import Entry, Ring
 from websocket_v6.protocol.fleet.sealing import Seal
+from websocket_v6.protocol.message import Message
 
 from .writer import Writer
 
@@ -54,14 +55,14 @@ Pack = Callable[..., bytes]
 # --- fleet to its mouth, through the router
 
 
-class Begin(NamedTuple):
+class Begin(Message):
     """A term begins, and this log is open: write from here on."""
 
     term: int
     seal: Seal | None
 
 
-class Append(NamedTuple):
+class Append(Message):
     """Write through this connection (live), all that the server lacks first; its last entry is `top`.
 
     `is_full`: it has no more memory, so half of the log goes before that.
@@ -72,30 +73,30 @@ class Append(NamedTuple):
     is_full: bool = False
 
 
-class End(NamedTuple):
+class End(Message):
     """Write nothing any more: another machine leads."""
 
 
-class Cover(NamedTuple):
+class Cover(Message):
     """The log is to bring so much more, and so much less."""
 
     add: tuple[str, ...]
     drop: tuple[str, ...]
 
 
-class TakeValues(NamedTuple):
+class TakeValues(Message):
     """Tell the fleet the last values; `of` (live) returns that of a stream."""
 
     of: Callable[[str], Event | None]
 
 
-class ValuesWritten(NamedTuple):
+class ValuesWritten(Message):
     """They can be had, as of this entry."""
 
     id: EntryId
 
 
-class Tick(NamedTuple):
+class Tick(Message):
     """Another second is over: trim."""
 
 

@@ -7,7 +7,7 @@ wants of the fleet.
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.connection.connection import ConnectionHealth, Resign
@@ -25,6 +25,7 @@ from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.requests import encode_request
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.server.request_reading import RequestError, read_guest_request
 
 from .access import LogAccess
@@ -35,7 +36,7 @@ __all__ = ["LogSource"]
 JOIN_TIMEOUT: Final = 2.0  # seconds for the reader to end with this actor
 
 
-class _LingerOver(NamedTuple):
+class _LingerOver(Message):
     """Nobody has wanted it again."""
 
 
@@ -172,7 +173,7 @@ class LogSource(Actor):
             self._reconnects += 1
         if message.serves:
             self._opened_at = time.monotonic()
-        self._serves, self._shown, self._error = message
+        self._serves, self._shown, self._error = message.serves, message.state, message.error
         if message.state == "failed":
             raise RuntimeError("the reader of the fleet's log has failed")
 

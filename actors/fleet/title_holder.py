@@ -7,13 +7,14 @@ import random
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.fleet.entries import Open, encode_open
 from websocket_v6.protocol.fleet.ids import FORMAT, EntryId, Keys, parse_id
 from websocket_v6.protocol.fleet.standing import Standing, standing
 from websocket_v6.protocol.fleet.title import Candidate, Lead, lead_of
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import outside_text
 
 from .lines import Command
@@ -24,7 +25,7 @@ __all__ = ["Title", "TitleHolder", "read_lead", "tops_of"]
 _RANDOM: Final = 2**20  # so much is added to a term: a second of the clock that is in it
 
 
-class Title(NamedTuple):
+class Title(Message):
     """What this machine leads with."""
 
     term: int

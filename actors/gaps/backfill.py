@@ -9,7 +9,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Set
-from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.backfill import Fetch, FetchCandles, TradesBegan, TradesReleased
@@ -24,6 +23,7 @@ from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.gaps.candle_fill import CandleQuery
 from websocket_v6.protocol.gaps.fill import Fill
 from websocket_v6.protocol.gaps.rest_pace import RestPace
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.telling import Telling
 from websocket_v6.protocol.websocket.handshake import refusal
 
@@ -67,26 +67,26 @@ class Job:
         return self.unrecovered_before + [one for stream, one in self.unrecovered.items() if stream not in again]
 
 
-class GraceOver(NamedTuple):
+class GraceOver(Message):
     """Fetch what has not begun by now, too."""
 
     epoch: int
 
 
-class TimeOver(NamedTuple):
+class TimeOver(Message):
     """End with what there is."""
 
     epoch: int
 
 
-class AskAgain(NamedTuple):
+class AskAgain(Message):
     """Ask for a page that lagged behind once more."""
 
     epoch: int
     stream: Stream
 
 
-class AskCandlesAgain(NamedTuple):
+class AskCandlesAgain(Message):
     """Ask for a page of candles that lagged behind once more."""
 
     number: int
@@ -149,11 +149,12 @@ class Backfill(RestAsker[Call]):
 
     def _begin(self, gap: Fetch) -> None:
         job = self._job = Job(gap, self._job)
-        for stream, known, is_all, since_ns, first in gap.wanted:
-            job.fills[stream] = Fill(split(stream)[1], known, is_all=is_all, since_ms=since_ns // 1_000_000)
+        for missing in gap.wanted:
+            stream, since_ms = missing.stream, missing.since_ns // 1_000_000
+            job.fills[stream] = Fill(split(stream)[1], missing.known, is_all=missing.is_all, since_ms=since_ms)
             job.idle.add(stream)
-            if first is not None:
-                self._began(job.epoch, stream, first)
+            if missing.first is not None:
+                self._began(job.epoch, stream, missing.first)
         self.after(GRACE, GraceOver(job.epoch))
         self.after(gap.patience, TimeOver(job.epoch))
 

@@ -5,11 +5,12 @@ is `rest_reader.py`: it is there while something is to be asked, and one that di
 """
 
 import time
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from websocket_v6.actors.base import Actor, Timer
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.message import Message
 
 from .rest_reader import Ask, Call, RestReader
 
@@ -31,11 +32,11 @@ class Pace(Protocol):
         """Note that a call left."""
 
 
-class CallDue(NamedTuple):
+class CallDue(Message):
     """The pace allows the next call."""
 
 
-class Look(NamedTuple):
+class Look(Message):
     """Is the reader there?"""
 
 

@@ -6,7 +6,7 @@ How a call is made is `actors/dialing/rest_client.py`; all that the libraries ra
 import queue
 import threading
 from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from websocket_v6.actors.base import ask, tell
 from websocket_v6.actors.dialing.attempt import Attempt
@@ -21,6 +21,7 @@ from websocket_v6.protocol.gaps.candle_fill import CandleQuery
 from websocket_v6.protocol.gaps.fill import Query
 from websocket_v6.protocol.gaps.inquiry_calls import AccountCall
 from websocket_v6.protocol.limits import REST_SECONDS
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.secret import HiddenText
 
 __all__ = ["Answered", "Ask", "Call", "RestReader", "Unanswered"]
@@ -28,7 +29,7 @@ __all__ = ["Answered", "Ask", "Call", "RestReader", "Unanswered"]
 TIMEOUT = REST_SECONDS
 
 
-class Call(NamedTuple):
+class Call(Message):
     """Ask for one page: of trades for the gap before `epoch`, of candles for what has that number."""
 
     epoch: int
@@ -41,7 +42,7 @@ class Call(NamedTuple):
         return self.query.path, "&".join(f"{name}={value}" for name, value in self.query.parameters().items())
 
 
-class Ask(NamedTuple):
+class Ask(Message):
     """Ask about the account, as its owner: in the inquiry with this number about this data type."""
 
     type: str
@@ -57,7 +58,7 @@ class Ask(NamedTuple):
 AnyCall: TypeAlias = Call | Ask
 
 
-class Answered(NamedTuple):
+class Answered(Message):
     """The exchange answered the call. The headers' names are in small letters."""
 
     call: AnyCall
@@ -66,7 +67,7 @@ class Answered(NamedTuple):
     body: bytes
 
 
-class Unanswered(NamedTuple):
+class Unanswered(Message):
     """The exchange did not answer the call, and why."""
 
     call: AnyCall

@@ -4,7 +4,6 @@ A minute lies between two calls, so neither the thread nor its connection is kep
 """
 
 import threading
-from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.dialing.attempt import Attempt
@@ -15,6 +14,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import RateLimitedError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.market_list import MarketList, read_market_list
 from websocket_v6.protocol.limits import REST_SECONDS
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.websocket.handshake import refusal
 
 __all__ = ["BLOCKED", "PATH", "ListAnswered", "ListCall", "ListFailed"]
@@ -23,14 +23,14 @@ PATH = "/v1/market/all"
 BLOCKED = 60.0  # seconds, if a 418 does not say how many
 
 
-class ListAnswered(NamedTuple):
+class ListAnswered(Message):
     """The exchange has sent a list."""
 
     number: int  # of the call
     listed: MarketList
 
 
-class ListFailed(NamedTuple):
+class ListFailed(Message):
     """It has sent none, and why."""
 
     number: int

@@ -12,7 +12,6 @@ import queue
 import random
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Future, Timer, tell
 from websocket_v6.actors.delivery.last_values import LastValues
@@ -46,6 +45,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.markets import steps
 from websocket_v6.protocol.markets.machine import MarketsMachine
 from websocket_v6.protocol.markets.signs import Signs
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.server.words import Refused
 
 from .list_call import ListAnswered, ListCall, ListFailed
@@ -60,21 +60,21 @@ CREDITS = 2  # batches that may be on their way: each has the newest list of wha
 UNKNOWN_QUOTE = "UNKNOWN_QUOTE"
 
 
-class TimeCame(NamedTuple):
+class TimeCame(Message):
     """The machine is due."""
 
 
-class LookOut(NamedTuple):
+class LookOut(Message):
     """Look for signs."""
 
 
-class CreditCame(NamedTuple):
+class CreditCame(Message):
     """The router takes one batch more of this attachment."""
 
     attachment: int
 
 
-class ValuesKnown(NamedTuple):
+class ValuesKnown(Message):
     """The router has said where its newest values are (live)."""
 
     values: LastValues

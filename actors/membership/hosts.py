@@ -2,7 +2,6 @@
 
 import logging
 import os
-from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.jwt import Prove
@@ -14,6 +13,7 @@ from websocket_v6.protocol.membership import steps, words
 from websocket_v6.protocol.membership.host_entry import HostEntry
 from websocket_v6.protocol.membership.patience import Patience, Verdict
 from websocket_v6.protocol.membership.shared_settings import not_obeyed
+from websocket_v6.protocol.message import Message
 
 from .member_socket import HANDSHAKE, MemberEnded, MemberSocket
 from .members import program
@@ -29,7 +29,7 @@ SHARE = 2.0  # seconds for a host to say what it shares; until then it is asked 
 LOOK = 1.0  # seconds between two looks at the clock: after more of them this process stood still itself
 
 
-class Counted(NamedTuple):
+class Counted(Message):
     """What the components of this process are doing; the host at the other end of a socket has asked."""
 
     number: int

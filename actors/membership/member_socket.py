@@ -9,7 +9,7 @@ import os
 import queue
 import threading
 import time
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import websocket
 
@@ -23,6 +23,7 @@ from websocket_v6.protocol.connection.door import MEMBER_PATH, Door, DoorError, 
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.limits import REASON_CHARACTERS
 from websocket_v6.protocol.membership import words
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import outside_text, printable
 from websocket_v6.protocol.websocket.frames import Closed, FrameDecoder, Ping, Pong, Text, Violation
 from websocket_v6.protocol.websocket.outgoing import BINARY, CLOSE, PING, PONG, masked_frame
@@ -39,21 +40,21 @@ CHUNK = 16 * 1024
 PIECE = 1.0  # seconds at most until the clock is looked at
 
 
-class MemberOpened(NamedTuple):
+class MemberOpened(Message):
     """The host has welcomed this process."""
 
     number: int
     welcome: words.Welcome
 
 
-class MemberHeard(NamedTuple):
+class MemberHeard(Message):
     """The host said this."""
 
     number: int
     word: words.FromHost
 
 
-class MemberEnded(NamedTuple):
+class MemberEnded(Message):
     """There is no member socket (any more), and why (live). The last that is told of it.
 
     `code` is that of the host's close frame, 0 without one. `is_final`: another attempt is answered the same.

@@ -9,7 +9,6 @@ import random
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pykka
 
@@ -39,6 +38,7 @@ from websocket_v6.protocol.membership.machine import MembershipMachine
 from websocket_v6.protocol.membership.patience import Pauses
 from websocket_v6.protocol.membership.shared_settings import settings_of
 from websocket_v6.protocol.membership.whole_state import whole_state
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.shortages import remedy
 
 from .hosts import LOOK, Counted, Hosts
@@ -55,22 +55,22 @@ CLOSE_WAIT = 1.0  # seconds for a server to say to everybody that it closes
 STOP_TIMEOUT = 1.0
 
 
-class Due(NamedTuple):
+class Due(Message):
     """The machine's next deadline is over."""
 
 
-class LookAround(NamedTuple):
+class LookAround(Message):
     """Has this process run all the time? Do the hosts say anything?"""
 
 
-class Surveyed(NamedTuple):
+class Surveyed(Message):
     """The state of this process that a client has asked for, as JSON."""
 
     client: int
     state: bytes
 
 
-class StopServer(NamedTuple):
+class StopServer(Message):
     """A server (live) has had the time to say that it closes."""
 
     server: Ref

@@ -10,6 +10,7 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.wants import without_account
+from websocket_v6.protocol.message import Message
 
 __all__ = ["HandOver", "MembershipHealth", "Placed", "Released", "Role", "Survey", "no_survey"]
 
@@ -53,13 +54,13 @@ class Placed(NamedTuple):
         return self if self.generation >= generation else self._replace(shared=without_account(self.shared))
 
 
-class Released(NamedTuple):
+class Released(Message):
     """Nothing comes through this door any more: the member socket there can be closed."""
 
     door: Door
 
 
-class HandOver(NamedTuple):
+class HandOver(Message):
     """This process is about to leave: hand over to a guest, if there is any. Answered through the future (live)."""
 
     done: "pykka.Future[bool]"

@@ -1,14 +1,13 @@
 """What backfill is told by the router; its reader's answers are in `actors/gaps/rest_reader.py`."""
 
-from typing import NamedTuple
-
 from websocket_v6.protocol.delivery.closer import Ask
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.message import Message
 
 __all__ = ["Fetch", "FetchCandles", "MissingTrades", "TradesBegan", "TradesReleased"]
 
 
-class MissingTrades(NamedTuple):
+class MissingTrades(Message):
     """The missing trades of one stream: see `Fill` and `Hold` for what tells them."""
 
     stream: Stream
@@ -18,7 +17,7 @@ class MissingTrades(NamedTuple):
     first: int | None
 
 
-class Fetch(NamedTuple):
+class Fetch(Message):
     """Fetch what is missing before the live trades of `epoch`, within `patience` seconds."""
 
     epoch: int
@@ -28,7 +27,7 @@ class Fetch(NamedTuple):
     wanted: tuple[MissingTrades, ...]
 
 
-class FetchCandles(NamedTuple):
+class FetchCandles(Message):
     """Fetch candles of `stream`, and say CandlesFetched. At `at` (monotonic) it was `exchange_ms` at the exchange."""
 
     stream: Stream
@@ -37,14 +36,14 @@ class FetchCandles(NamedTuple):
     at: float
 
 
-class TradesBegan(NamedTuple):
+class TradesBegan(Message):
     """The first trade after the gap came live, in each of these streams."""
 
     epoch: int
     firsts: tuple[tuple[Stream, int], ...]
 
 
-class TradesReleased(NamedTuple):
+class TradesReleased(Message):
     """The stream goes on; so many fetched trades were delivered. `problem`: why it could wait no longer."""
 
     epoch: int

@@ -1,23 +1,22 @@
 """What a component is told; it hears at the ref that it gave."""
 
-from typing import NamedTuple
-
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Markets, MarketsEvent
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.message import Message
 
 from .registry import BackfillEnded
 
 __all__ = ["ConnectionChanged", "EngineFailed", "MarketsListed", "PartFailed", "Ready", "ReplayOver", "StreamFailed"]
 
 
-class Ready(NamedTuple):
+class Ready(Message):
     """The subscription's mailbox has something to take."""
 
     subscription_id: int
 
 
-class StreamFailed(NamedTuple):
+class StreamFailed(Message):
     """The stream of one subscription cannot be served (error: live); `final` ends the subscription."""
 
     subscription_id: int
@@ -26,7 +25,7 @@ class StreamFailed(NamedTuple):
     streams: tuple[Stream, ...] = ()  # of a subscription that is ended, all that it was of
 
 
-class ConnectionChanged(NamedTuple):
+class ConnectionChanged(Message):
     """What happened to all sources of an endpoint together; becomes a `ConnectionEvent`.
 
     With several sources, it is "lost" when no other serves in its place.
@@ -43,7 +42,7 @@ class ConnectionChanged(NamedTuple):
     retry_in: float | None = None  # seconds to the next attempt, where that is known
 
 
-class PartFailed(NamedTuple):
+class PartFailed(Message):
     """A part of the engine that these endpoints need has failed, and is started again: `reason` says when."""
 
     endpoints: tuple[str, ...]
@@ -51,17 +50,17 @@ class PartFailed(NamedTuple):
     reason: str
 
 
-class ReplayOver(NamedTuple):
+class ReplayOver(Message):
     """The recording that is played has come to its end: nothing follows."""
 
 
-class EngineFailed(NamedTuple):
+class EngineFailed(Message):
     """What this component wanted is lost: nothing will be delivered of it any more (error: live)."""
 
     error: WebSocketV6Error
 
 
-class MarketsListed(NamedTuple):
+class MarketsListed(Message):
     """The list of a quote currency has come, or is another. `event`: what has changed, unless a mailbox tells that."""
 
     markets: Markets

@@ -5,10 +5,10 @@ A link to another process hears the same of the registry, for each endpoint that
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
+from websocket_v6.protocol.message import Message
 
 __all__ = [
     "Connect",
@@ -34,7 +34,7 @@ next_attachment: Callable[[], int] = itertools.count(1).__next__
 # --- registry to connection
 
 
-class Connect(NamedTuple):
+class Connect(Message):
     """Someone wants this endpoint: connect, and stay connected.
 
     `types` are the data type objects of all that is wanted, for a source that must know them beforehand; what to serve
@@ -45,14 +45,14 @@ class Connect(NamedTuple):
     types: Sequence[dict[str, object]] = ()
 
 
-class Disconnect(NamedTuple):
+class Disconnect(Message):
     """Nobody wants this endpoint any more: close, after `linger` seconds unless it is wanted again."""
 
     endpoint: str
     linger: float = 0.0
 
 
-class SendRequest(NamedTuple):
+class SendRequest(Message):
     """Have this served instead of what was asked before: see `protocol/demand/commands.py`.
 
     It is for `attachment`; if that has ended meanwhile, it is void.
@@ -64,7 +64,7 @@ class SendRequest(NamedTuple):
     attachment: int
 
 
-class ListSubscriptions(NamedTuple):
+class ListSubscriptions(Message):
     """Have the exchange list what it serves. The answer, a SourceSaid, bears the ticket. Void as SendRequest is."""
 
     endpoint: str
@@ -72,13 +72,13 @@ class ListSubscriptions(NamedTuple):
     attachment: int
 
 
-class Reach(NamedTuple):
+class Reach(Message):
     """Have the peer of `endpoint` give a sign: the router hears with it up to when all has come."""
 
     endpoint: str
 
 
-class Suspect(NamedTuple):
+class Suspect(Message):
     """Make the connection anew, for this reason: it is open and brings nothing. Void as SendRequest is."""
 
     endpoint: str
@@ -89,14 +89,14 @@ class Suspect(NamedTuple):
 # --- transport (the socket's thread) to connection
 
 
-class TransportOpened(NamedTuple):
+class TransportOpened(Message):
     """The handshake is done, with keys of this generation; 0 where none are needed."""
 
     attachment: int
     keys: int
 
 
-class TransportFailed(NamedTuple):
+class TransportFailed(Message):
     """There is no connection, and why (error: live). The last word."""
 
     attachment: int
@@ -104,7 +104,7 @@ class TransportFailed(NamedTuple):
     keys: int
 
 
-class TransportServes(NamedTuple):
+class TransportServes(Message):
     """A door has said how the connection behind it stands: `serves` is the attachment that brings its data, or 0."""
 
     attachment: int
@@ -112,14 +112,14 @@ class TransportServes(NamedTuple):
     state: str
 
 
-class TransportSaid(NamedTuple):
+class TransportSaid(Message):
     """The exchange sent something that is not data."""
 
     attachment: int
     notice: SubscriptionList | ErrorNotice
 
 
-class TransportEnded(NamedTuple):
+class TransportEnded(Message):
     """The connection that was open is over, and why (error: live); `is_bug`: through a fault of ours. The last word."""
 
     attachment: int
@@ -130,13 +130,13 @@ class TransportEnded(NamedTuple):
 # --- supervisor to connection
 
 
-class KeysChanged(NamedTuple):
+class KeysChanged(Message):
     """The account's keys were replaced, and are of this generation now."""
 
     generation: int
 
 
-class Resign(NamedTuple):
+class Resign(Message):
     """Close the connection: another actor takes over. Asked; answered with the ConnectionInheritance for it.
 
     With a `reason`, nothing that it brings counts from here on, and that is why.

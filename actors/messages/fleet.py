@@ -7,6 +7,7 @@ from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.fleet.entries import State
+from websocket_v6.protocol.message import Message
 
 from .common import Ref
 
@@ -56,7 +57,7 @@ class FleetHealth(NamedTuple):
 # --- fleet to supervisor
 
 
-class FleetPlaced(NamedTuple):
+class FleetPlaced(Message):
     """This machine leads for these endpoints, or reads their log, as `fleet` (live) has it."""
 
     fleet: Ref
@@ -67,7 +68,7 @@ class FleetPlaced(NamedTuple):
 # --- supervisor to the fleet
 
 
-class Participate(NamedTuple):
+class Participate(Message):
     """This process takes part: it has connections of its own, or would have without a fleet; or not any more."""
 
     is_on: bool
@@ -76,27 +77,27 @@ class Participate(NamedTuple):
 # --- sources to the fleet
 
 
-class LogWanted(NamedTuple):
+class LogWanted(Message):
     """This machine wants just this of an endpoint: a request as the exchange would get it, empty for nothing."""
 
     endpoint: str
     request: bytes
 
 
-class JoinLog(NamedTuple):
+class JoinLog(Message):
     """A reader needs a checkpoint of an endpoint."""
 
     endpoint: str
 
 
-class AskLog(NamedTuple):
+class AskLog(Message):
     """What does the exchange say that it serves on `endpoint`? Answered in the log, under this ticket."""
 
     endpoint: str
     ticket: str
 
 
-class LogRead(NamedTuple):
+class LogRead(Message):
     """How far the log of an endpoint is read; `lag_us` is how old that was then."""
 
     endpoint: str
@@ -107,13 +108,13 @@ class LogRead(NamedTuple):
 # --- supervisor to sources, and a source's thread to it
 
 
-class UseFleet(NamedTuple):
+class UseFleet(Message):
     """Tell this fleet (live) what is wanted."""
 
     fleet: Ref
 
 
-class LogServes(NamedTuple):
+class LogServes(Message):
     """The log is read, and its leader's connection is in this state; `serves` is the attachment, or 0."""
 
     serves: int
@@ -124,7 +125,7 @@ class LogServes(NamedTuple):
 # --- threads to the fleet
 
 
-class Called(NamedTuple):
+class Called(Message):
     """The server's replies to a call; one that is an error is an exception. Times are monotonic seconds."""
 
     tag: str
@@ -133,20 +134,20 @@ class Called(NamedTuple):
     at: float
 
 
-class CallFailed(NamedTuple):
+class CallFailed(Message):
     """The server did not answer a call, and why (error: live)."""
 
     tag: str
     error: WebSocketV6Error
 
 
-class WriterOpened(NamedTuple):
+class WriterOpened(Message):
     """There is a connection to write the log through (live)."""
 
     number: int
 
 
-class WriterSaid(NamedTuple):
+class WriterSaid(Message):
     """The server refused what was written: the value of a `standing.Answer`, and its words."""
 
     number: int
@@ -154,7 +155,7 @@ class WriterSaid(NamedTuple):
     text: str
 
 
-class WriterEnded(NamedTuple):
+class WriterEnded(Message):
     """That connection is over, and why. The last word."""
 
     number: int
@@ -164,7 +165,7 @@ class WriterEnded(NamedTuple):
 # --- the log's mouth to the fleet
 
 
-class ValuesTaken(NamedTuple):
+class ValuesTaken(Message):
     """The last values of a log as of one entry (events: live)."""
 
     way: Way

@@ -3,17 +3,18 @@
 from typing import NamedTuple
 
 from websocket_v6.protocol.exchange.market_list import Listing
+from websocket_v6.protocol.message import Message
 
 __all__ = ["MarketsHealth", "Recall", "SilentCodes"]
 
 
-class Recall(NamedTuple):
+class Recall(Message):
     """What this process knows already, from another source: there is no need to ask for it at once."""
 
     listings: tuple[Listing, ...]
 
 
-class SilentCodes(NamedTuple):
+class SilentCodes(Message):
     """Nothing comes of these, though they were asked for: the list may have changed."""
 
     codes: tuple[str, ...]

@@ -2,8 +2,9 @@
 
 import itertools
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import pykka
 
 from websocket_v6.actors.mailbox import MailboxQueue
@@ -12,6 +13,7 @@ from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
+from websocket_v6.protocol.message import Message
 
 from .common import Ref
 from .router import SourceEnded, SourceOpened, SourceSaid, SourceState
@@ -45,14 +47,14 @@ __all__ = [
 # --- components to registry
 
 
-class Watch(NamedTuple):
+class Watch(Message):
     """A component is there; it hears of connections and failures at `component` (live), or behind the data there."""
 
     component_id: str
     component: Ref | Way
 
 
-class ComponentGone(NamedTuple):
+class ComponentGone(Message):
     """A component has left: take back all it wants."""
 
     component_id: str
@@ -62,7 +64,7 @@ class ComponentGone(NamedTuple):
 next_subscription_id: Callable[[], int] = itertools.count(1).__next__
 
 
-class Subscribe(NamedTuple):
+class Subscribe(Message):
     """A component wants something delivered to `mailbox` (live), and to be told at `component` (live) when it is.
 
     With a Way for a mailbox nobody waits for an answer: what is refused is told there.
@@ -76,7 +78,7 @@ class Subscribe(NamedTuple):
     replays: bool = True  # if it wants snapshots: begin with the last value, if there is one
 
 
-class Unsubscribe(NamedTuple):
+class Unsubscribe(Message):
     """Take back one subscription, or only `want` of it when codes are removed."""
 
     component_id: str
@@ -84,7 +86,7 @@ class Unsubscribe(NamedTuple):
     want: Want | None = None
 
 
-class Look(NamedTuple):
+class Look(Message):
     """The client at the end of `way` (live) looks on: it has these streams as long as others want them.
 
     In place of what it looked at before under this `lease`; without streams that is over.
@@ -97,14 +99,14 @@ class Look(NamedTuple):
     way: Way
 
 
-class AskExchange(NamedTuple):
+class AskExchange(Message):
     """What does the exchange say that it serves on `endpoint`? Answered through the future given (live), or there."""
 
     endpoint: str
     answer: "pykka.Future[Any] | Asker"
 
 
-class AskMarkets(NamedTuple):
+class AskMarkets(Message):
     """Which markets of this quote currency are there? Answered through the future given (live), once that is known.
 
     The list is kept up to date for the component from then on.
@@ -115,14 +117,14 @@ class AskMarkets(NamedTuple):
     answer: "pykka.Future[Any]"
 
 
-class Asker(NamedTuple):
+class Asker(Message):
     """A client that asks, and hears the answer, a SubscriptionList of this ticket, behind all data from before it."""
 
     way: Way
     ticket: str
 
 
-class AskReach(NamedTuple):
+class AskReach(Message):
     """Up to when has all come of `endpoint`? Its sources are asked for a sign; the router hears it, and tells `way`."""
 
     endpoint: str
@@ -132,7 +134,7 @@ class AskReach(NamedTuple):
 # --- router to registry, beside what sources say (SourceState, SourceOpened, SourceSaid, SourceEnded)
 
 
-class StreamsSeen(NamedTuple):
+class StreamsSeen(Message):
     """`streams` delivered their first message of this attachment, or since they were asked for anew."""
 
     endpoint: str
@@ -140,14 +142,14 @@ class StreamsSeen(NamedTuple):
     streams: tuple[Stream, ...]
 
 
-class SnapshotServed(NamedTuple):
+class SnapshotServed(Message):
     """The subscription wanted a snapshot alone of `stream`, and got it."""
 
     subscription_id: int
     stream: Stream
 
 
-class Marked(NamedTuple):
+class Marked(Message):
     """All that lay before this Mark is delivered.
 
     The endpoint's sources have been read without a pause since `flowing_since` (monotonic seconds), minus infinity if
@@ -159,7 +161,7 @@ class Marked(NamedTuple):
     flowing_since: float | None
 
 
-class Reconciled(NamedTuple):
+class Reconciled(Message):
     """The exchange was asked what the stream has not said of the account, in this epoch; and what came of it."""
 
     epoch: int
@@ -169,7 +171,7 @@ class Reconciled(NamedTuple):
 # --- backfill to registry
 
 
-class BackfillEnded(NamedTuple):
+class BackfillEnded(Message):
     """A gap has been seen to: the trades, or closed candles, that were recovered, by code, and what was not.
 
     Without `started_ns` it was none: what is missing is of before a subscription.
@@ -185,15 +187,15 @@ class BackfillEnded(NamedTuple):
     def of(self, codes: Collection[str]) -> "BackfillEnded":
         """Return the part of it that concerns `codes`."""
         recovered = {code: count for code, count in self.recovered.items() if code in codes}
-        return self._replace(
-            recovered=recovered, unrecovered=tuple(one for one in self.unrecovered if one.symbol in codes)
+        return msgspec.structs.replace(
+            self, recovered=recovered, unrecovered=tuple(one for one in self.unrecovered if one.symbol in codes)
         )
 
 
 # --- supervisor to registry
 
 
-class UseRouter(NamedTuple):
+class UseRouter(Message):
     """Keep routes in this router (live), which has none yet.
 
     `whole_ns`, by endpoint, is up to when the router before it had delivered everything; sources that it knew are gone.
@@ -203,7 +205,7 @@ class UseRouter(NamedTuple):
     whole_ns: Mapping[str, int]
 
 
-class UseSource(NamedTuple):
+class UseSource(Message):
     """One more source of `endpoint`: this connection, or link to another process (live), which serves nothing yet.
 
     It hears Connect, SendRequest, ListSubscriptions and Disconnect.
@@ -217,7 +219,7 @@ class UseSource(NamedTuple):
     heir_of: tuple[int, ...] = ()  # the sources that end as soon as it serves
 
 
-class DropSource(NamedTuple):
+class DropSource(Message):
     """This source of `endpoint` is gone for good."""
 
     endpoint: str

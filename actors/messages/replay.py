@@ -1,11 +1,12 @@
 """What those who take part in a replay tell each other."""
 
 import threading
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from websocket_v6.actors.base import Future
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.recording.records import Listed, Record, Standing
 
 from .common import Ref
@@ -32,35 +33,35 @@ __all__ = [
 Reader: TypeAlias = Union[threading.Thread, "asyncio.Task[Any]"]  # who pulls
 
 
-class UsePlayer(NamedTuple):
+class UsePlayer(Message):
     """Play what this player (live) reads."""
 
     player: Ref
 
 
-class StandingPlayed(NamedTuple):
+class StandingPlayed(Message):
     """It is told that an endpoint stands so; answered with AllTold, to the router."""
 
     standing: Standing
 
 
-class ListPlayed(NamedTuple):
+class ListPlayed(Message):
     """It is told which markets there are from here on; answered with AllTold, behind the routes that follow."""
 
     listed: Listed
 
 
-class AllTold(NamedTuple):
+class AllTold(Message):
     """All components were told."""
 
 
-class PlayedOut(NamedTuple):
+class PlayedOut(Message):
     """The recording is over, or cannot be read on (error: live)."""
 
     error: WebSocketV6Error | None
 
 
-class AwaitData(NamedTuple):
+class AwaitData(Message):
     """Play until each of these streams has a value, and stop then, if `reader` is to come back for more.
 
     Of those `listed`, which a pattern stands for, some: a market may be silent for days. Answered through the future
@@ -73,11 +74,11 @@ class AwaitData(NamedTuple):
     ready: "Future[bool]"
 
 
-class More(NamedTuple):
+class More(Message):
     """Give me the next scene."""
 
 
-class Scene(NamedTuple):
+class Scene(Message):
     """Records that follow each other (live); the last one if `is_last`, or because of `error` (live)."""
 
     records: list[Record]
@@ -85,15 +86,15 @@ class Scene(NamedTuple):
     error: WebSocketV6Error | None = None
 
 
-class Stands(NamedTuple):
+class Stands(Message):
     """An endpoint stands so, as far as it was played."""
 
     standing: Standing
 
 
-class Begin(NamedTuple):
+class Begin(Message):
     """The program is ready: play."""
 
 
-class Rested(NamedTuple):
+class Rested(Message):
     """Everybody who pulls has come back for more."""

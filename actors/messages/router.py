@@ -19,6 +19,7 @@ from websocket_v6.protocol.events import Event, MarketsEvent
 from websocket_v6.protocol.exchange.heads import Notice
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Closing
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.server.words import Reconciled, Refused
 
 from .common import Credits, Ref
@@ -57,7 +58,7 @@ __all__ = [
 # --- registry to router
 
 
-class AddRoutes(NamedTuple):
+class AddRoutes(Message):
     """Deliver `streams` to the subscription's mailbox, or client (live), and wake its component (live), if need be."""
 
     subscription_id: int
@@ -73,14 +74,14 @@ class AddRoutes(NamedTuple):
     reconcile: bool = False  # own orders or assets, with what the exchange has not sent
 
 
-class DropRoutes(NamedTuple):
+class DropRoutes(Message):
     """Stop delivering `streams` to the subscription, or all of them if `None`."""
 
     subscription_id: int
     streams: tuple[Stream, ...] | None = None
 
 
-class Convey(NamedTuple):
+class Convey(Message):
     """Tell the client at the end of `way` (live) this, behind its data; an answer also behind trades that are held."""
 
     way: Way
@@ -88,7 +89,7 @@ class Convey(NamedTuple):
     is_answer: bool = False
 
 
-class Notify(NamedTuple):
+class Notify(Message):
     """Put this into a component's mailbox (live), behind all that was delivered to it, and wake it (live)."""
 
     subscription_id: int
@@ -97,19 +98,19 @@ class Notify(NamedTuple):
     event: MarketsEvent
 
 
-class HoldOver(NamedTuple):
+class HoldOver(Message):
     """No hold of this epoch is needed any more."""
 
     epoch: int
 
 
-class GoOn(NamedTuple):
+class GoOn(Message):
     """What had to wait in this mouth (live) waits no longer."""
 
     mouth: Mouth
 
 
-class AwaitReach(NamedTuple):
+class AwaitReach(Message):
     """Tell the client at the end of `way` (live) up to when all has come, once the endpoint's sources give a sign."""
 
     endpoint: str
@@ -119,20 +120,20 @@ class AwaitReach(NamedTuple):
 # --- servers to router
 
 
-class Beat(NamedTuple):
+class Beat(Message):
     """Are you there? Answered with Beaten, behind all that lies before it."""
 
     reply_to: Ref
 
 
-class ReconcileDue(NamedTuple):
+class ReconcileDue(Message):
     """Something that reconciling waits for is due."""
 
 
 # --- sources to router, which tells the registry in its turn
 
 
-class Attach(NamedTuple):
+class Attach(Message):
     """A source begins a new life: batches of this attachment will come, once it is admitted, one for each credit.
 
     `credits` (live) is filled with `size` of them when it is admitted; one comes back for each batch.
@@ -145,7 +146,7 @@ class Attach(NamedTuple):
     size: int
 
 
-class SourceState(NamedTuple):
+class SourceState(Message):
     """A source is connecting, an attempt of it was lost or refused, or it is closed; it is not open."""
 
     endpoint: str
@@ -157,7 +158,7 @@ class SourceState(NamedTuple):
     retry_in: float | None = None  # seconds to the next attempt, where that is known
 
 
-class SourceOpened(NamedTuple):
+class SourceOpened(Message):
     """A source is open; `at_ns` is since when. `backfills`: it brings the trades missed in a gap by itself.
 
     `date_ms` is what the answer to its handshake said the time is, if that came from the exchange; Unix milliseconds.
@@ -171,7 +172,7 @@ class SourceOpened(NamedTuple):
     date_ms: int | None = None
 
 
-class SourceReached(NamedTuple):
+class SourceReached(Message):
     """A source gave a sign: all that was emitted before `whole_ns` and came this way came before it.
 
     `exchange_ms` is what time it was at the exchange then, at least, where a host says so.
@@ -183,7 +184,7 @@ class SourceReached(NamedTuple):
     exchange_ms: int | None = None
 
 
-class SourceSaid(NamedTuple):
+class SourceSaid(Message):
     """A source brought what is not data: an answer, an error, a door's refusal, something that cannot be read.
 
     All that was emitted before `whole_ns` and came this way came before it; 0 where that is not known.
@@ -195,7 +196,7 @@ class SourceSaid(NamedTuple):
     whole_ns: int = 0
 
 
-class SourceEnded(NamedTuple):
+class SourceEnded(Message):
     """An attachment is over. Its last word, exactly once.
 
     All that was emitted before `whole_ns` and came through it was delivered; from there on something may be missing.
@@ -213,13 +214,13 @@ class SourceEnded(NamedTuple):
 # --- components to router
 
 
-class MailboxDrained(NamedTuple):
+class MailboxDrained(Message):
     """A mailbox that made its source wait has room again."""
 
     subscription_id: int
 
 
-class Malformed(NamedTuple):
+class Malformed(Message):
     """A message that came as `stream` could not be decoded. `key` tells it from others, so that it counts once."""
 
     stream: Stream
@@ -227,18 +228,18 @@ class Malformed(NamedTuple):
     key: tuple[int, int]
 
 
-class CountStreams(NamedTuple):
+class CountStreams(Message):
     """Answer with how many messages each stream had, counted from the first question on."""
 
 
-class GetLastValues(NamedTuple):
+class GetLastValues(Message):
     """Answer with the router's LastValues (live)."""
 
 
 # --- backfill to router
 
 
-class CandlesFetched(NamedTuple):
+class CandlesFetched(Message):
     """The answer to FetchCandles: what was fetched, by start, each as the socket would have sent it; oldest first.
 
     All that begins within `covered` is among it; None: nothing is certain, and `problem` says why.
@@ -252,7 +253,7 @@ class CandlesFetched(NamedTuple):
     problem: str
 
 
-class Filled(NamedTuple):
+class Filled(Message):
     """The fetched trades of one stream, by id: deliver them, then go on."""
 
     epoch: int
@@ -264,7 +265,7 @@ class Filled(NamedTuple):
 # --- reconciler to router
 
 
-class AccountAnswer(NamedTuple):
+class AccountAnswer(Message):
     """What REST says of own orders, or of own balances: `type` is whose Inquire it answers."""
 
     type: str
@@ -274,23 +275,23 @@ class AccountAnswer(NamedTuple):
 # --- supervisor to router: who the others are, after one of them was started anew
 
 
-class AccountChanged(NamedTuple):
+class AccountChanged(Message):
     """The keys are others, and what the old ones brought has ended: what is known is another account's."""
 
 
-class UseRegistry(NamedTuple):
+class UseRegistry(Message):
     """Report to this registry (live)."""
 
     registry: Ref
 
 
-class UseBackfill(NamedTuple):
+class UseBackfill(Message):
     """Have missed trades fetched by this actor (live)."""
 
     backfill: Ref
 
 
-class UseReconciler(NamedTuple):
+class UseReconciler(Message):
     """Have the account asked about by this actor (live)."""
 
     reconciler: Ref

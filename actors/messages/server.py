@@ -5,6 +5,8 @@ Sockets are known by numbers: the server gives one to each that has shaken hands
 
 from typing import NamedTuple
 
+from websocket_v6.protocol.message import Message
+
 from .common import Ref
 
 __all__ = [
@@ -32,14 +34,14 @@ __all__ = [
 # --- server to its owner
 
 
-class DoorOpened(NamedTuple):
+class DoorOpened(Message):
     """The server (live) listens at `address`."""
 
     server: Ref
     address: str
 
 
-class DoorFailed(NamedTuple):
+class DoorFailed(Message):
     """The server (live) cannot listen, or is no more, and why. Its last word.
 
     `error` (live): a bug, or what this machine has run out of, and not an answer.
@@ -50,32 +52,32 @@ class DoorFailed(NamedTuple):
     error: BaseException | None = None
 
 
-class DoorDoubts(NamedTuple):
+class DoorDoubts(Message):
     """This process stood still, and may be the host no more: nothing is sent until Confirm."""
 
 
-class MemberCame(NamedTuple):
+class MemberCame(Message):
     """A process has opened its member socket. `pid` is what the system says of it, 0 if it says nothing."""
 
     client: int
     pid: int
 
 
-class MemberSaid(NamedTuple):
+class MemberSaid(Message):
     """One binary message of a member: a word of `protocol/membership/words.py`, not decoded."""
 
     client: int
     data: bytes
 
 
-class MemberGone(NamedTuple):
+class MemberGone(Message):
     """A member socket is closed, and why. Its last word."""
 
     client: int
     reason: str
 
 
-class StateAsked(NamedTuple):
+class StateAsked(Message):
     """Who only looks asks how this process and those that it serves are; answered with SayToMember."""
 
     client: int
@@ -84,21 +86,21 @@ class StateAsked(NamedTuple):
 # --- router to server
 
 
-class Beaten(NamedTuple):
+class Beaten(Message):
     """The router is there."""
 
 
 # --- owner to server
 
 
-class SayToMember(NamedTuple):
+class SayToMember(Message):
     """Send this to a member, as one binary message."""
 
     client: int
     data: bytes
 
 
-class CloseMember(NamedTuple):
+class CloseMember(Message):
     """Close a member's socket, and all data sockets of that member."""
 
     client: int
@@ -106,7 +108,7 @@ class CloseMember(NamedTuple):
     reason: str
 
 
-class NameMember(NamedTuple):
+class NameMember(Message):
     """The process behind this member socket may open data sockets, under the name `member`, which nobody can guess."""
 
     client: int
@@ -114,25 +116,25 @@ class NameMember(NamedTuple):
     name: str = ""  # for people: "process 4711 (bot.py)"
 
 
-class ShareWith(NamedTuple):
+class ShareWith(Message):
     """A member may have these endpoints and no others: data sockets that it has of others close with 4403."""
 
     member: str
     endpoints: tuple[str, ...]
 
 
-class Dismiss(NamedTuple):
+class Dismiss(Message):
     """Close everybody's sockets after what is queued for them, and let nobody in any more."""
 
     code: int
     reason: str
 
 
-class Doubt(NamedTuple):
+class Doubt(Message):
     """This process may be the host no more: accept, answer and send nothing until Confirm."""
 
 
-class Confirm(NamedTuple):
+class Confirm(Message):
     """It is the host, of this term."""
 
     term: int
@@ -141,7 +143,7 @@ class Confirm(NamedTuple):
 # --- to and from a server of the network
 
 
-class ShowState(NamedTuple):
+class ShowState(Message):
     """What is to be shown to whoever looks: to the page, as JSON; to Prometheus, if it can be; and to /readyz."""
 
     state: bytes

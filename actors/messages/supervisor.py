@@ -1,8 +1,10 @@
 """What the supervisor is told."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import pykka
+
+from websocket_v6.protocol.message import Message
 
 from .common import Ref
 from .registry import Unsubscribe
@@ -10,7 +12,7 @@ from .registry import Unsubscribe
 __all__ = ["Failed", "Need", "OpenNetwork", "Renew", "SourceServes", "TakeBack", "UseSettings"]
 
 
-class Failed(NamedTuple):
+class Failed(Message):
     """A bug ended the child called `name` (error: live); `inheritance` is what its successor begins with (live)."""
 
     name: str
@@ -19,7 +21,7 @@ class Failed(NamedTuple):
     inheritance: Any = None
 
 
-class Renew(NamedTuple):
+class Renew(Message):
     """A connection (live) is to be replaced by a new one, which must serve before this one ends.
 
     Told again and again until one does. Keys: the old ones are not to be used, so it ends also if the new are refused.
@@ -29,7 +31,7 @@ class Renew(NamedTuple):
     why: Literal["age", "keys"]
 
 
-class SourceServes(NamedTuple):
+class SourceServes(Message):
     """This source has all that is wanted, or never will: one that it is to replace may end.
 
     `is_refused`: never, for its keys are refused.
@@ -39,14 +41,14 @@ class SourceServes(NamedTuple):
     is_refused: bool = False
 
 
-class UseSettings(NamedTuple):
+class UseSettings(Message):
     """Run so many connections for each endpoint, none for longer than `max_age` seconds: the most anybody wants."""
 
     redundancy: int
     max_age: float | None
 
 
-class OpenNetwork(NamedTuple):
+class OpenNetwork(Message):
     """Serve the network as `opening`, an Opening of the server's room, says (live).
 
     Answered through the future (live), with the address that is listened at.
@@ -59,13 +61,13 @@ class OpenNetwork(NamedTuple):
     address: "pykka.Future[str]"
 
 
-class Need(NamedTuple):
+class Need(Message):
     """This child, which is not there in every engine, is needed from now on."""
 
     name: str
 
 
-class TakeBack(NamedTuple):
+class TakeBack(Message):
     """The registry, or the next one if there is none now, is to hear this."""
 
     message: Unsubscribe

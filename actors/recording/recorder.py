@@ -8,7 +8,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, tell
 from websocket_v6.actors.messages.component import (
@@ -25,6 +24,7 @@ from websocket_v6.protocol.errors import RecordingError, UnknownCodeError, WebSo
 from websocket_v6.protocol.events import CandleEvent, Event, Markets
 from websocket_v6.protocol.exchange.streams import ANY, Stream
 from websocket_v6.protocol.exchange.wants import ACCOUNT
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import printable
 from websocket_v6.protocol.recording.key_state import KeyStates
 from websocket_v6.protocol.recording.records import (
@@ -50,7 +50,7 @@ PERIOD = 1.0  # seconds between two pieces: what the end of the process loses at
 TOO_SLOW = "the disk did not keep up"
 
 
-class Rotation(NamedTuple):
+class Rotation(Message):
     """When another file is begun: at so many bytes, whenever so many seconds of UTC are over. None: never."""
 
     size: int | None = None
@@ -75,15 +75,15 @@ class Progress:
         self.failed: dict[str, str] = {}  # streams, or codes, that are not served, and why
 
 
-class GetWay(NamedTuple):
+class GetWay(Message):
     """Which way leads to this recorder? Asked; answered with a Way (live)."""
 
 
-class _Tick(NamedTuple):
+class _Tick(Message):
     """It is time for a piece."""
 
 
-class _Hurry(NamedTuple):
+class _Hurry(Message):
     """Much is waiting."""
 
 
@@ -245,7 +245,7 @@ class Recorder(Actor):
             self._heed(heard)
 
     def _heed(self, heard: Heard) -> None:
-        mono_ns, wall_ns, what = heard
+        mono_ns, wall_ns, what = heard.mono_ns, heard.wall_ns, heard.what
         match what:
             case list():
                 self._hear(mono_ns, wall_ns, what)

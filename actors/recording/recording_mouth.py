@@ -7,10 +7,11 @@ not keep up makes a hole in the recording, and never anybody wait.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.events import Event, weigh
+from websocket_v6.protocol.message import Message
 
 __all__ = ["MOST_BYTES", "Dropped", "Heard", "RecordingMouth"]
 
@@ -18,7 +19,7 @@ MOST_BYTES: Final = 64 * 1024 * 1024  # of memory for events that wait
 HURRY_BYTES: Final = 1024 * 1024
 
 
-class Dropped(NamedTuple):
+class Dropped(Message):
     """So many messages found no room."""
 
     from_ns: int  # Unix time
@@ -26,7 +27,7 @@ class Dropped(NamedTuple):
     messages: int
 
 
-class Heard(NamedTuple):
+class Heard(Message):
     """What came at one time: events, or something that was said beside them."""
 
     mono_ns: int

@@ -9,9 +9,9 @@ import os
 from collections.abc import Generator, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from websocket_v6.protocol.errors import RecordingError
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.recording.finding import INDEX_TAIL, Contents, contents_of, header_size, index_place, seek
 from websocket_v6.protocol.recording.reader import RecordingReader
 from websocket_v6.protocol.recording.records import Listed, Record
@@ -27,7 +27,7 @@ READ_BYTES = 16 * 1024  # a few hundred messages: more would not stay in the pro
 logger = logging.getLogger(__name__)
 
 
-class _File(NamedTuple):
+class _File(Message):
     path: Path
     header: Header
     index_: Index | None

@@ -5,7 +5,7 @@ What follows a list is decided where it is for the exchange's own, `protocol/dem
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pykka
 
@@ -15,6 +15,7 @@ from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.events import Markets, MarketsEvent
 from websocket_v6.protocol.exchange.market_list import Listing, Market
 from websocket_v6.protocol.exchange.wants import Want
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.recording.records import Listed
 
 __all__ = ["Desk", "ReplayLists"]
@@ -25,7 +26,7 @@ NOT_RECORDED = (
 )
 
 
-class Desk(NamedTuple):
+class Desk(Message):
     """What the registry does for it (live)."""
 
     route: Callable[[int, Want], None]  # these streams of a lease

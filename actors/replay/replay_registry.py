@@ -1,7 +1,6 @@
 """Who wants what in a replay: what is in the recording is delivered, what is not is named at once, nothing is asked."""
 
 import logging
-from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, tell
 from websocket_v6.actors.demand.registry import RegistryHealth
@@ -29,6 +28,7 @@ from websocket_v6.protocol.errors import EngineError, LocalProtocolError, Unknow
 from websocket_v6.protocol.events import MarketsEvent, Unrecovered
 from websocket_v6.protocol.exchange.streams import ANY, Stream, split
 from websocket_v6.protocol.exchange.wants import ENDPOINTS, Want
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.recording.records import Standing
 
 from .replay_lists import Desk, ReplayLists
@@ -44,7 +44,7 @@ NOT_ASKED = "this is a recording: nobody is there to be asked"
 LOST = "the replay has failed through a bug, and cannot go on in the middle: begin it again"
 
 
-class _Lease(NamedTuple):
+class _Lease(Message):
     subscribed: Subscribe  # as it was the first time
     wanted: dict[Stream, None]
 
@@ -138,10 +138,10 @@ class ReplayRegistry(Actor):
     # --- wants
 
     def _subscribe(self, message: Subscribe) -> None:
-        component_id, lease, want, mailbox, _, _ = message
+        component_id, lease, want = message.component_id, message.subscription_id, message.want
         if self._is_over:
             raise EngineError(OVER)
-        if isinstance(mailbox, Way):
+        if isinstance(message.mailbox, Way):
             raise LocalProtocolError("what is replayed is recorded already: nothing else can take it")
         if not self._uses(component_id, want.endpoint) and want.endpoint in self._standings:
             self._tell(self._watchers.get(component_id), _change(self._standings[want.endpoint], is_present=True))

@@ -9,7 +9,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 from websocket_v6.actors.base import Timer, tell
 from websocket_v6.actors.delivery.commands import MarketsFound, Overflowed
@@ -34,6 +34,7 @@ from websocket_v6.actors.messages.replay import (
 )
 from websocket_v6.actors.messages.router import GetLastValues, MailboxDrained, Notify, UseRegistry
 from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.recording.records import CLOSED, Listed, Record, Rows, Standing
 
 from .goals import Goals
@@ -55,11 +56,11 @@ NEVER = math.inf
 NOT_OPEN = ("lost", "refused", "closed")
 
 
-class PlayOn(NamedTuple):
+class PlayOn(Message):
     """It is time for the next record."""
 
 
-class Look(NamedTuple):
+class Look(Message):
     """Who holds it up?"""
 
 

@@ -7,7 +7,7 @@ client. A server answers for the engine behind it: while the router does not ans
 import logging
 import selectors
 from contextlib import suppress
-from typing import NamedTuple, cast
+from typing import cast
 
 from websocket_v6.actors.base import Actor, TimedInbox, tell
 from websocket_v6.actors.boot_clock import clock
@@ -17,6 +17,7 @@ from websocket_v6.actors.messages.router import Beat
 from websocket_v6.actors.messages.server import Beaten, Dismiss, DoorFailed, DoorOpened
 from websocket_v6.actors.ways import Mouth
 from websocket_v6.protocol.membership.patience import Patience, Verdict
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.shortages import remedy
 from websocket_v6.protocol.telling import Tellings
 from websocket_v6.protocol.websocket.outgoing import close_frame
@@ -36,17 +37,17 @@ BEAT = 5.0  # seconds between two questions to the router whether it is there
 DEAD = 15.0  # seconds without its answer until nobody is served any more
 
 
-class Behind(NamedTuple):
+class Behind(Message):
     """The router could not send all to this client, or too much waits for it."""
 
     client: int
 
 
-class LookAround(NamedTuple):
+class LookAround(Message):
     """Whose deadline is over?"""
 
 
-class BeatDue(NamedTuple):
+class BeatDue(Message):
     """Time to ask the router whether it is there."""
 
 

@@ -5,33 +5,33 @@ two has a bound: a thread that does not keep up closes its clients, which then k
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.events import Event, weigh
+from websocket_v6.protocol.message import Message
 
 __all__ = ["MOST_BYTES", "Convey", "Deliver", "NetworkMouth", "Overrun"]
 
 MOST_BYTES = 64 * 1024 * 1024  # of messages on their way
 
 
-class Deliver(NamedTuple):
+class Deliver(Message):
     """Send these to these clients (live). `size` is what they count for."""
 
     rows: tuple[tuple[Way, list[Event]], ...]
     size: int
 
 
-class Convey(NamedTuple):
+class Convey(Message):
     """Tell this client what has happened (live)."""
 
     way: Way
     news: object
 
 
-class Overrun(NamedTuple):
+class Overrun(Message):
     """The server did not keep up: from here on something is missing for everybody."""
 
 

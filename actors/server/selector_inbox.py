@@ -5,19 +5,20 @@ import queue
 import selectors
 import socket
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
 from pykka._envelope import Envelope
 
 from websocket_v6.actors.base import TimedInbox
 from websocket_v6.actors.forks import in_child
+from websocket_v6.protocol.message import Message
 
 __all__ = ["SelectorInbox", "SocketReady"]
 
 MESSAGES = 64  # that are handled in a row before the sockets have their turn
 
 
-class SocketReady(NamedTuple):
+class SocketReady(Message):
     """The socket that was registered with `data` is ready; `events` are those of `selectors`."""
 
     data: Any

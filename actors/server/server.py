@@ -23,6 +23,7 @@ from websocket_v6.actors.messages.server import (
 )
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.membership.patience import Pauses
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.server.guest_entrance import Refusal, enter
 from websocket_v6.protocol.server.request_reading import MAX_GUEST_REQUEST
 from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame
@@ -64,7 +65,7 @@ class ServerHealth(NamedTuple):
     cut_off: int
 
 
-class LeaseRefused(NamedTuple):
+class LeaseRefused(Message):
     """The registry has ended this lease of a client."""
 
     client: int

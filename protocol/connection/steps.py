@@ -6,6 +6,7 @@ All times are monotonic seconds.
 from typing import Literal, NamedTuple, TypeAlias
 
 from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.message import Message
 
 from .target import Target
 
@@ -49,72 +50,72 @@ class Sample(NamedTuple):
 # --- events
 
 
-class Wanted(NamedTuple):
+class Wanted(Message):
     """Someone wants the endpoint."""
 
 
-class Unwanted(NamedTuple):
+class Unwanted(Message):
     """Nobody wants the endpoint any more; what is open stays so for `linger` seconds."""
 
     linger: float = 0.0
 
 
-class TurnGiven(NamedTuple):
+class TurnGiven(Message):
     """The answer to TakeTurn: connect at `at`, unless connects are blocked for longer than `blocked_until` by then."""
 
     at: float
     blocked_until: float = float("-inf")
 
 
-class Opened(NamedTuple):
+class Opened(Message):
     """The transport is open, with keys of this generation; 0 where none are needed."""
 
     keys: int = 0
 
 
-class Failed(NamedTuple):
+class Failed(Message):
     """The transport could not open. It is gone."""
 
     error: WebSocketV6Error
     keys: int = 0
 
 
-class Ended(NamedTuple):
+class Ended(Message):
     """The transport that was open is gone, by itself or because it was told to."""
 
     error: WebSocketV6Error
 
 
-class Answered(NamedTuple):
+class Answered(Message):
     """The exchange listed what it serves, as it was asked with this ticket."""
 
     ticket: str
 
 
-class Said(NamedTuple):
+class Said(Message):
     """The exchange sent an error object."""
 
     name: str
     text: str
 
 
-class Suspected(NamedTuple):
+class Suspected(Message):
     """What it was asked for has not come, whatever else it answers: for this reason it is to be made anew."""
 
     reason: str
 
 
-class NewKeys(NamedTuple):
+class NewKeys(Message):
     """The account's keys are of this generation now."""
 
     generation: int
 
 
-class Finish(NamedTuple):
+class Finish(Message):
     """Come to an end: another takes over, or nobody will."""
 
 
-class Due(NamedTuple):
+class Due(Message):
     """The time of `next_due` has come. What was told before it is handled before it."""
 
     sample: Sample | None = None  # of the transport, at this moment
@@ -131,13 +132,13 @@ Event: TypeAlias = (
 # --- actions, in the order in which they must be done
 
 
-class OpenTransport(NamedTuple):
+class OpenTransport(Message):
     """Say "connecting", and start a transport; it answers with Opened or Failed."""
 
     target: Target
 
 
-class FinishTransport(NamedTuple):
+class FinishTransport(Message):
     """Have the transport close: for this error or, without one, because nobody wants it. It answers with Ended.
 
     `is_stalled`: it answers and brings nothing, so that only its data shows up to when nothing was missed.
@@ -147,43 +148,43 @@ class FinishTransport(NamedTuple):
     is_stalled: bool = False
 
 
-class AbortTransport(NamedTuple):
+class AbortTransport(Message):
     """Have the transport give up its attempt at once. It answers with Failed, or with Ended if it was just open."""
 
 
-class AbandonTransport(NamedTuple):
+class AbandonTransport(Message):
     """The transport does not end: write it off, and end its attachment in its place."""
 
     reason: str
 
 
-class SendPing(NamedTuple):
+class SendPing(Message):
     """Send a ping; any byte after it is an answer."""
 
 
-class SendQuestion(NamedTuple):
+class SendQuestion(Message):
     """Have the exchange list what it serves, as a question that is answered at once if anybody is there."""
 
     ticket: str
 
 
-class TakeTurn(NamedTuple):
+class TakeTurn(Message):
     """Take a turn among all that connect to this host, and say TurnGiven."""
 
 
-class BlockPace(NamedTuple):
+class BlockPace(Message):
     """Let nothing in this process connect to this host before `until`."""
 
     until: float
 
 
-class Renew(NamedTuple):
+class Renew(Message):
     """Have an heir started, which takes over before this one ends. Repeated until this one is told to end."""
 
     why: Literal["age", "keys"]
 
 
-class Tell(NamedTuple):
+class Tell(Message):
     """Say how it stands, to whoever wants the endpoint. What ends an open transport says so itself."""
 
     state: Literal["lost", "refused", "closed"]

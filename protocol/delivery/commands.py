@@ -5,9 +5,8 @@ the data and whatever changes the data's meaning. An *attachment* is one life of
 again, so that what comes too late from one that has ended cannot be taken for another's.
 """
 
-from typing import NamedTuple
-
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.message import Message
 
 __all__ = [
     "Admit",
@@ -26,7 +25,7 @@ __all__ = [
 ]
 
 
-class Admit(NamedTuple):
+class Admit(Message):
     """Let this attachment bring data: what it brings is of `epoch`, and waits for Join if `is_held`.
 
     Its credits are given out here, not before: so nothing of it can come under an epoch that is not its own.
@@ -37,47 +36,47 @@ class Admit(NamedTuple):
     is_held: bool
 
 
-class Join(NamedTuple):
+class Join(Message):
     """Deliver what this attachment brings, and what was held of it."""
 
     attachment: int
 
 
-class Turn(NamedTuple):
+class Turn(Message):
     """What comes from `endpoint` from here on is of `epoch`: something may be missing before it."""
 
     endpoint: str
     epoch: int
 
 
-class End(NamedTuple):
+class End(Message):
     """Take nothing more from this attachment; answered with SourceEnded, unless its own came first."""
 
     attachment: int
     reason: str = ""
 
 
-class Merge(NamedTuple):
+class Merge(Message):
     """`endpoint` has more than one source from here on, and each message counts once; or no more than one."""
 
     endpoint: str
     is_on: bool
 
 
-class Mark(NamedTuple):
+class Mark(Message):
     """Say Marked once all that lies before this is delivered: a verdict of silence waits for it."""
 
     endpoint: str
     number: int
 
 
-class Expect(NamedTuple):
+class Expect(Message):
     """From here on `streams` come at a greater depth: their last value is too short for a newcomer who wants it."""
 
     streams: tuple[Stream, ...]
 
 
-class Skip(NamedTuple):
+class Skip(Message):
     """This attachment was asked to leave `streams` out: what it still brings of them counts for nothing.
 
     That ends with the next snapshot of each, with which it begins anew; or it is over, not `is_on`, for none has come.
@@ -88,19 +87,19 @@ class Skip(NamedTuple):
     is_on: bool = True
 
 
-class Retire(NamedTuple):
+class Retire(Message):
     """No source serves `streams` any more: forget their last values."""
 
     streams: tuple[Stream, ...]
 
 
-class Forget(NamedTuple):
+class Forget(Message):
     """The last source of `endpoint` is gone: last values are no longer current."""
 
     endpoint: str
 
 
-class HoldTrades(NamedTuple):
+class HoldTrades(Message):
     """The public endpoint is back: hold its trades until those between the two times are fetched, if they can be."""
 
     epoch: int
@@ -109,7 +108,7 @@ class HoldTrades(NamedTuple):
     patience: float  # seconds that they may be held
 
 
-class Missed(NamedTuple):
+class Missed(Message):
     """The private endpoint is back: own orders and balances may have changed unseen since `started_ns`, None if not.
 
     `is_guest`: it is a host that brings its data, and asks the exchange what has happened.
@@ -121,7 +120,7 @@ class Missed(NamedTuple):
     is_guest: bool
 
 
-class Fenced(NamedTuple):
+class Fenced(Message):
     """All that is to be reconciled is in force: what REST says of the account from here on proves something."""
 
     epoch: int

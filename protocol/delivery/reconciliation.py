@@ -10,6 +10,8 @@ A machine: times are passed in, and every input returns what is to be done. What
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
+import msgspec
+
 from websocket_v6.protocol.exchange.streams import ANY
 from websocket_v6.protocol.limits import HELD_BYTES
 
@@ -188,7 +190,7 @@ class Reconciliation(Generic[Item]):
         job.asked, job.next_at = self._number, None
         since_ms = None if job.started_ns is None else job.started_ns // 1_000_000
         asked = self.book.inquire(self._number, job.fence, self.codes)
-        return [asked._replace(since_ms=since_ms, covered=self._settled, is_last=job.answers > 0)]
+        return [msgspec.structs.replace(asked, since_ms=since_ms, covered=self._settled, is_last=job.answers > 0)]
 
     def ask_again(self) -> list[Action[Item]]:
         """Ask what was asked once more: who was asked is gone."""

@@ -5,6 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Unrecovered
+from websocket_v6.protocol.message import Message
 
 from .progress import Found
 from .wallet import Balance
@@ -14,7 +15,7 @@ __all__ = ["Answer", "Deliver", "Inquire", "OrderEnded", "Outcome", "Release", "
 Item = TypeVar("Item")
 
 
-class Inquire(NamedTuple):
+class Inquire(Message):
     """Find out how orders, or balances, stand.
 
     `known`: how many trades are known of each order that is; `doubtful`, those that were open when last heard of,
@@ -34,13 +35,13 @@ class Inquire(NamedTuple):
     is_last: bool = False
 
 
-class OrderEnded(NamedTuple):
+class OrderEnded(Message):
     """The stream says that an order has ended while this inquiry goes on: the pages that are read may have shifted."""
 
     number: int
 
 
-class Answer(NamedTuple):
+class Answer(Message):
     """What was found: orders, or balances. `at_ms` is the exchange's clock as it was asked.
 
     What is missing for good is `unrecovered`. `error`: why nothing was found; `is_final`: asking again is in vain;
@@ -69,7 +70,7 @@ class Release(NamedTuple, Generic[Item]):
     items: tuple[Item, ...]
 
 
-class Welcome(NamedTuple):
+class Welcome(Message):
     """Let those take part from here on that have waited for it, beginning with what is known."""
 
 

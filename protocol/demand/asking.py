@@ -9,6 +9,8 @@ import uuid
 from collections import deque
 from collections.abc import Iterable
 
+import msgspec
+
 from websocket_v6.protocol.delivery.commands import Expect, Retire, Skip
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import SubscriptionList
@@ -55,16 +57,17 @@ class Asking:
         shallow = tuple(stream for stream in streams if self._sources.is_shallow(stream, want.depth))
         deep = tuple(stream for stream in streams if stream not in shallow)
         if shallow:
-            self._out.append(_route(lease, want, shallow)._replace(replay=False, begins="next snapshot"))
+            route = _route(lease, want, shallow)
+            self._out.append(msgspec.structs.replace(route, replay=False, begins="next snapshot"))
         if deep:
             route = _route(lease, want, deep)
-            self._out.append(route._replace(replay=route.replay and replays))
+            self._out.append(msgspec.structs.replace(route, replay=route.replay and replays))
 
     def route_anew(self) -> None:
         """Tell a router that is new all routes. Nothing comes too shallow: all that will come is asked for anew."""
         for number, lease in self._leases:
             if lease.open:
-                self._out.append(_route(number, lease.want, tuple(lease.open))._replace(replay=False))
+                self._out.append(msgspec.structs.replace(_route(number, lease.want, tuple(lease.open)), replay=False))
 
     # --- when
 

@@ -5,12 +5,13 @@ refs, mailboxes and futures that it keeps. What goes to the router is `protocol/
 machine knows only the lease.
 """
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from websocket_v6.protocol.delivery import commands as router
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.message import Message
 
 __all__ = [
     "Answer",
@@ -34,7 +35,7 @@ __all__ = [
 Begins = Literal["now", "next snapshot"]
 
 
-class Route(NamedTuple):
+class Route(Message):
     """Deliver `streams` to the lease's mailbox."""
 
     lease: int
@@ -46,14 +47,14 @@ class Route(NamedTuple):
     reconcile: bool = False  # with what the exchange has not sent
 
 
-class Unroute(NamedTuple):
+class Unroute(Message):
     """Stop delivering `streams` to the lease, or all of them if `None`: it is gone then."""
 
     lease: int
     streams: tuple[Stream, ...] | None
 
 
-class Connect(NamedTuple):
+class Connect(Message):
     """Someone wants the endpoint: have this source connect, and stay connected.
 
     `types` are the data type objects of all that is wanted, for a source that has to say so before it is open.
@@ -63,14 +64,14 @@ class Connect(NamedTuple):
     types: list[dict[str, object]]
 
 
-class Disconnect(NamedTuple):
+class Disconnect(Message):
     """Nobody wants the endpoint any more: have this source close, after `linger` seconds unless it is wanted again."""
 
     source: int
     linger: float
 
 
-class SendRequest(NamedTuple):
+class SendRequest(Message):
     """Have this source serve `types`, the exchange's data type objects, instead of what it was asked before.
 
     `number` counts the requests of the attachment, from 1. A source that has ended that attachment meanwhile must not
@@ -83,7 +84,7 @@ class SendRequest(NamedTuple):
     attachment: int
 
 
-class ListSubscriptions(NamedTuple):
+class ListSubscriptions(Message):
     """Have this source list what it serves. The answer bears the ticket, and comes after all data from before it."""
 
     source: int
@@ -91,7 +92,7 @@ class ListSubscriptions(NamedTuple):
     attachment: int
 
 
-class Suspect(NamedTuple):
+class Suspect(Message):
     """Have this source make its connection anew: it is open and brings nothing. Void if that attachment has ended."""
 
     source: int
@@ -99,7 +100,7 @@ class Suspect(NamedTuple):
     reason: str
 
 
-class Tell(NamedTuple):
+class Tell(Message):
     """Tell components what happened to the endpoint: all that want something of it, or the owner of one lease."""
 
     state: str  # "connecting", "open", "lost", "refused", "closed"
@@ -112,7 +113,7 @@ class Tell(NamedTuple):
     retry_in: float | None = None  # seconds to the next attempt, where that is known
 
 
-class Report(NamedTuple):
+class Report(Message):
     """Tell the owner of this lease that its stream cannot be served; `is_final` ends the subscription, of `streams`."""
 
     lease: int
@@ -121,7 +122,7 @@ class Report(NamedTuple):
     streams: tuple[Stream, ...] = ()
 
 
-class Serves(NamedTuple):
+class Serves(Message):
     """This source has all that is wanted, or never will: one that it is to replace may end.
 
     `is_refused`: never, for its keys are refused.
@@ -131,14 +132,14 @@ class Serves(NamedTuple):
     is_refused: bool
 
 
-class Answer(NamedTuple):
+class Answer(Message):
     """Give the asker what the exchange says that it serves."""
 
     asker: int
     subscriptions: SubscriptionList
 
 
-class Deny(NamedTuple):
+class Deny(Message):
     """Tell the asker that there is no answer."""
 
     asker: int

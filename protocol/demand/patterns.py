@@ -14,6 +14,7 @@ from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import MarketsEvent
 from websocket_v6.protocol.exchange.market_list import Listing
 from websocket_v6.protocol.exchange.wants import Want
+from websocket_v6.protocol.message import Message
 
 __all__ = [
     "ASK_AGAIN",
@@ -33,28 +34,28 @@ __all__ = [
 ASK_AGAIN = 0.9  # of the interval between two lists: so often the request is repeated with what is listed and silent
 
 
-class Grow(NamedTuple):
+class Grow(Message):
     """Have the lease want these codes, too."""
 
     lease: int
     want: Want
 
 
-class Shrink(NamedTuple):
+class Shrink(Message):
     """Have the lease want these codes no longer."""
 
     lease: int
     want: Want
 
 
-class Note(NamedTuple):
+class Note(Message):
     """Tell the lease's owner, in the order of its events."""
 
     lease: int
     event: MarketsEvent
 
 
-class Inform(NamedTuple):
+class Inform(Message):
     """Tell a component what there is now; `event` is for one that no lease tells."""
 
     component_id: str
@@ -62,26 +63,26 @@ class Inform(NamedTuple):
     event: MarketsEvent | None
 
 
-class Need(NamedTuple):
+class Need(Message):
     """Have the list of this quote currency brought, from now on."""
 
     quote: str
 
 
-class Spare(NamedTuple):
+class Spare(Message):
     """Nobody needs the list of this quote currency any more."""
 
     quote: str
 
 
-class End(NamedTuple):
+class End(Message):
     """The lease cannot be served, for there is no such quote currency."""
 
     lease: int
     error: WebSocketV6Error
 
 
-class AskAgain(NamedTuple):
+class AskAgain(Message):
     """Repeat the request for those of these codes that have said nothing yet."""
 
     codes: frozenset[str]

@@ -6,16 +6,19 @@ is taken before it is given back. Of the info endpoint, where the exchange count
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 from websocket_v6.protocol.exchange.market_list import MARKETS
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
+from websocket_v6.protocol.message import Message
 
 __all__ = ["Change", "ClientLeases", "Give", "Take"]
 
 
-class Take(NamedTuple):
+class Take(Message):
     """Have the lease want this too; it may be new. `replay`: begin with the last value, as a snapshot."""
 
     lease: int
@@ -23,7 +26,7 @@ class Take(NamedTuple):
     replay: bool
 
 
-class Give(NamedTuple):
+class Give(Message):
     """Have the lease not want this any more, or nothing at all: it is gone then."""
 
     lease: int
@@ -33,7 +36,7 @@ class Give(NamedTuple):
 Change: TypeAlias = Take | Give
 
 
-class Wish(NamedTuple):
+class Wish(Message):
     """How one stream is wanted: its kind, a want without codes, and its code, if it has one."""
 
     kind: Want
@@ -44,7 +47,7 @@ class Wish(NamedTuple):
         return self.kind.with_codes(codes) if self.code else self.kind
 
 
-class Held(NamedTuple):
+class Held(Message):
     """The lease that a stream is in, and what it is there."""
 
     lease: int
@@ -89,7 +92,7 @@ class ClientLeases:
                 if kind.realtime and kind == held.wish.kind:
                     continue
                 given.append((stream, held))
-            taken.append((stream, wish._replace(kind=kind), wish.kind.snapshot))
+            taken.append((stream, msgspec.structs.replace(wish, kind=kind), wish.kind.snapshot))
         given += [(stream, held) for stream, held in self._held.items() if stream not in wishes]
         if any(held.wish.kind.endpoint == "info" for _, held in given):
             return self._give(given) + self._take(taken)
@@ -198,4 +201,4 @@ def _together(one: Wish, other: Wish) -> Wish:
         snapshot=a.snapshot or b.snapshot,
         realtime=a.realtime or b.realtime,
     )
-    return one._replace(kind=kind)
+    return msgspec.structs.replace(one, kind=kind)

@@ -3,6 +3,8 @@
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
+from websocket_v6.protocol.message import Message
+
 __all__ = ["Due", "Event", "Failed", "Gone", "Started", "State", "Stopped", "Tell", "Trouble"]
 
 
@@ -14,13 +16,13 @@ class State(Enum):
     WAITING = "waiting"  # it failed, and is not to be started yet
 
 
-class Started(NamedTuple):
+class Started(Message):
     """The part runs."""
 
     part: str
 
 
-class Failed(NamedTuple):
+class Failed(Message):
     """The part ended by itself, or could not be started; `error` in words, `kind` the same without what varies.
 
     `remedy` says what helps; without one it is a bug of ours.
@@ -32,19 +34,19 @@ class Failed(NamedTuple):
     remedy: str = ""
 
 
-class Stopped(NamedTuple):
+class Stopped(Message):
     """The part was stopped, since what it leans on is no more: it may be started again whenever that is there."""
 
     part: str
 
 
-class Gone(NamedTuple):
+class Gone(Message):
     """Nobody needs the part any more."""
 
     part: str
 
 
-class Due(NamedTuple):
+class Due(Message):
     """Time has passed. `was_away`: this process stood still meanwhile, so nothing of it ran either."""
 
     was_away: bool = False
@@ -74,7 +76,7 @@ class Trouble(NamedTuple):
         return f"the engine's {self.part} failed{often}: {self.error}; it is started again {when}; {helps}"
 
 
-class Tell(NamedTuple):
+class Tell(Message):
     """Say what has happened, and when it is tried again. `is_new`: nothing like it was told before."""
 
     trouble: Trouble

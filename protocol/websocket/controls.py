@@ -3,34 +3,33 @@
 Source: RFC 6455, sections 5.5 (control frames) and 7.4 (close codes).
 """
 
-from typing import NamedTuple
-
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import outside_text
 
 __all__ = ["Closed", "Control", "Ping", "Pong", "Violation", "may_be_sent", "read_close", "violation"]
 
 
-class Ping(NamedTuple):
+class Ping(Message):
     """The peer wants a pong with the same payload."""
 
     payload: bytes
 
 
-class Pong(NamedTuple):
+class Pong(Message):
     """The peer answers a ping, or sends a sign of life."""
 
     payload: bytes
 
 
-class Closed(NamedTuple):
+class Closed(Message):
     """The peer closed the connection; 1005 stands for a close frame without a code (RFC 6455, 7.1.5)."""
 
     code: int
     reason: str  # fit to be told
 
 
-class Violation(NamedTuple):
+class Violation(Message):
     """The peer broke the protocol: fail the connection with `close_code`."""
 
     close_code: int

@@ -136,7 +136,8 @@ def test_data_counts_only_after_the_door_has_said_that_it_is_open(meeting: Meeti
         state("open", 5),
         rows(before, b"one"),
     )
-    assert meeting.hear(SourceState)[:4] == ("public", 7, "connecting", 2)
+    told = meeting.hear(SourceState)
+    assert (told.endpoint, told.source, told.state, told.at_ns) == ("public", 7, "connecting", 2)
     attach = meeting.attach()
     assert (attach.endpoint, attach.source, attach.size) == ("public", 7, DOOR_CREDITS)
     assert attach.attachment != NUMBER, "that is the number of the socket"

@@ -1,5 +1,6 @@
 """Trades held back until those before them are fetched, between a router's routes and a backfill that only hears."""
 
+import msgspec
 import pytest
 
 from tests.actors.delivery.world import BITCOIN, TRADES, World, ids, trade
@@ -314,7 +315,7 @@ def test_an_answer_to_an_older_gap_is_not_delivered(world: Trades) -> None:
     world.live(4)
     world.lose(3)
     (first, second) = world.backfill.heard()
-    assert second == first._replace(epoch=3), "what was missing is still missing"
+    assert second == msgspec.structs.replace(first, epoch=3), "what was missing is still missing"
     world.fill(2, 2, 3)
     assert world.backfill.heard() == [TradesReleased(2, TRADES, 0, "")]
     world.live(8)

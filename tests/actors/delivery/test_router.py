@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.conftest import wait_until
@@ -556,7 +557,7 @@ def test_trades_wait_until_backfill_has_answered(world: World) -> None:
     assert world.heard(Fetch, TradesBegan) == [Fetch(2, 10, 20, 60.0, (missing,)), TradesBegan(2, ((TRADES, 6),))]
     assert ids(world.take(mailbox)) == [(1, False)]
     world.tell(UseBackfill(world.registry))
-    assert world.heard(Fetch) == [Fetch(2, 10, 20, 60.0, (missing._replace(first=6),))]
+    assert world.heard(Fetch) == [Fetch(2, 10, 20, 60.0, (msgspec.structs.replace(missing, first=6),))]
     world.tell(Filled(2, TRADES, 30, ((5, trade(5)[1]), (6, trade(6)[1]))))
     assert ids(world.take(mailbox)) == [(5, True), (6, False)]
     assert world.heard(TradesReleased) == [TradesReleased(2, TRADES, 1, "")]

@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import pytest
 
 from websocket_v6.actors.delivery.standing import Standing
@@ -51,12 +52,12 @@ def test_attempts_in_vain_are_counted_from_the_first_on(standing: Standing) -> N
 def test_who_comes_late_hears_how_each_endpoint_stands_and_of_no_gap_from_before(standing: Standing) -> None:
     assert standing.present() == []
     standing.note(changed("connecting", 97.0))
-    standing.note(changed("open", 98.0)._replace(gap_started_ns=90 * SECOND))
+    standing.note(msgspec.structs.replace(changed("open", 98.0), gap_started_ns=90 * SECOND))
     standing.note(changed("backfilled", 99.0))
-    standing.note(changed("refused", 99.0, "no such key")._replace(endpoint="private"))
+    standing.note(msgspec.structs.replace(changed("refused", 99.0, "no such key"), endpoint="private"))
     assert standing.present() == [
         changed("open", 98.0),
-        changed("refused", 99.0, "no such key")._replace(endpoint="private"),
+        msgspec.structs.replace(changed("refused", 99.0, "no such key"), endpoint="private"),
     ]
 
 

@@ -3,6 +3,7 @@
 import logging
 import time
 
+import msgspec
 import pytest
 
 from websocket_v6.actors.demand.news import News
@@ -49,7 +50,7 @@ def test_what_goes_as_it_should_is_not_told(clock: Clock, caplog: pytest.LogCapt
     news = News()
     for state in ("connecting", "open", "closed", "connecting", "open"):
         news.told("public", tell(state))
-    news.told("public", tell("lost", "to one newcomer")._replace(lease=3))
+    news.told("public", msgspec.structs.replace(tell("lost", "to one newcomer"), lease=3))
     news.told("private", tell("refused", "is told to each subscription"))
     assert caplog.messages == []
 

@@ -220,10 +220,10 @@ def test_questions_are_answered_or_denied(world: World) -> None:
     world.subscribe(1, ticker_want("KRW-BTC"))
     world.open()
     tell(world.registry, AskExchange("public", answers[1]))
-    _, ticket, attachment = world.next("source", ListSubscriptions)
-    assert attachment == 7
-    tell(world.registry, SourceSaid("public", 7, SubscriptionList(ticket, ())))
-    assert answers[1].get(timeout=20).ticket == ticket
+    asked = world.next("source", ListSubscriptions)
+    assert asked.attachment == 7
+    tell(world.registry, SourceSaid("public", 7, SubscriptionList(asked.ticket, ())))
+    assert answers[1].get(timeout=20).ticket == asked.ticket
     tell(world.registry, AskExchange("public", answers[2]))
     ask(world.registry, GetHealth(), 5)
     assert stop_and_join(world.registry, 5)

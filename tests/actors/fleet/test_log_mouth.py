@@ -4,6 +4,7 @@ import time
 from typing import Any, cast
 
 import msgpack
+import msgspec
 import pytest
 
 from websocket_v6.actors.fleet.log_mouth import Append, Begin, Cover, End, LogMouth, TakeValues, Tick, ValuesWritten
@@ -134,9 +135,9 @@ def test_what_changes_the_meaning_of_data_stands_behind_the_data_before(log: Fix
 def test_that_it_is_open_is_said_once_an_epoch(log: Fixture) -> None:
     log.convey(OPEN)
     log.convey(OPEN)
-    log.convey(OPEN._replace(state="backfilled"))
+    log.convey(msgspec.structs.replace(OPEN, state="backfilled"))
     assert len(log.entries()) == 1
-    log.convey(OPEN._replace(epoch=4, gap_started_ns=7))
+    log.convey(msgspec.structs.replace(OPEN, epoch=4, gap_started_ns=7))
     ((_, _, state),) = log.entries()
     assert (state["epoch"], state["gap_started"]) == (4, 7)
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.actors.ear import Ear
@@ -64,7 +65,7 @@ class Bench:
         return self.readers[-1]
 
     def inquire(self, type_: str = "myOrder", number: int = 1, **changes: Any) -> None:
-        tell(self.ref, Inquire(type_, number, codes=ALL, covered=ALL)._replace(**changes))
+        tell(self.ref, msgspec.structs.replace(Inquire(type_, number, codes=ALL, covered=ALL), **changes))
 
     def asked(self) -> list[Ask]:
         return [call for reader in self.readers for call in reader.asked]

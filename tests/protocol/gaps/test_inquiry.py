@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from websocket_v6.protocol.delivery.steps import Inquire
@@ -29,7 +30,7 @@ def row(uuid: str, state: str = "wait", trades: int = 0, made: str = "2027-01-15
 
 
 def asked(**changes: Any) -> Inquire:
-    return Inquire("myOrder", 1, codes=ALL, covered=ALL)._replace(**changes)
+    return msgspec.structs.replace(Inquire("myOrder", 1, codes=ALL, covered=ALL), **changes)
 
 
 def give(inquiry: Inquiry, rows: Any) -> str:

@@ -4,6 +4,7 @@ import itertools
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,7 +59,9 @@ def test_a_request_is_leased_and_acknowledged_by_nothing() -> None:
 
 
 def test_a_request_in_a_binary_frame_is_one_too() -> None:
-    assert client().handle(asked(TICKER)._replace(is_binary=True), 1.0) == [Change((Take(1, WANT, True),))]
+    assert client().handle(msgspec.structs.replace(asked(TICKER), is_binary=True), 1.0) == [
+        Change((Take(1, WANT, True),))
+    ]
 
 
 def test_a_request_replaces_the_one_before() -> None:

@@ -39,7 +39,7 @@ def state_of(restarts: Restarts) -> State:
     return State.ABSENT
 
 
-AFTER = {
+AFTER: dict[tuple[State, type], State | None] = {
     (State.ABSENT, Started): State.RUNNING,
     (State.ABSENT, Failed): State.WAITING,
     (State.ABSENT, Stopped): State.ABSENT,
