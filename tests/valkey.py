@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import wait_until
 
-__all__ = ["EXECUTABLE", "Valkey", "free_port", "needs_server"]
+__all__ = ["EXECUTABLE", "OLDEST", "Valkey", "free_port", "needs_server"]
 
 
 def _executable() -> str:
@@ -33,6 +33,9 @@ needs_server = pytest.mark.skipif(
 )
 
 
+OLDEST = shutil.which("redis-server") or ""  # as a rule older than what the wheel brings
+
+
 def free_port() -> int:
     """Return a port that is free, and so is the one 10,000 above it, which a node of a cluster takes as well."""
     while True:
@@ -46,11 +49,12 @@ def free_port() -> int:
 class Valkey:
     """One server. `options` are lines of its configuration."""
 
-    def __init__(self, *options: str, port: int = 0, mode: str = "") -> None:
+    def __init__(self, *options: str, port: int = 0, mode: str = "", executable: str = EXECUTABLE) -> None:
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="v6-valkey-"))
         self._options = options
         self._mode = mode
+        self._executable = executable
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,7 +65,7 @@ class Valkey:
         path = self.folder / "server.conf"
         lines = [f"port {self.port}", "bind 127.0.0.1", 'save ""', f"dir {self.folder}", *self._options]
         path.write_text("\n".join(lines) + "\n")
-        command = [EXECUTABLE, str(path), *([self._mode] if self._mode else [])]
+        command = [self._executable, str(path), *([self._mode] if self._mode else [])]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         wait_until(self._listens, f"a server on port {self.port}")
         return self

@@ -33,12 +33,11 @@ from websocket_v6.actors.messages.fleet import (
 from websocket_v6.actors.messages.router import GetLastValues
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.errors import WebSocketV6Error
+from websocket_v6.protocol.errors import ConfigError, WebSocketV6Error
 from websocket_v6.protocol.fleet.standing import Answer, Standing
 from websocket_v6.protocol.fleet.title import BEAT
 from websocket_v6.protocol.fleet.wants import Machine
 from websocket_v6.protocol.message import Message
-from websocket_v6.protocol.telling import Tellings
 
 from .access import LogAccess
 from .caller import Caller
@@ -46,6 +45,7 @@ from .leading import Leading
 from .lines import Command
 from .presence import RENEW, Presence
 from .title_holder import TitleHolder, tops_of
+from .troubles import Troubles
 
 __all__ = ["Fleet"]
 
@@ -127,11 +127,9 @@ class Fleet(Actor):
         self._is_on = False
         self._must_stand = False
         self._stood_at = 0.0
-        self._failures = 0
-        self._error: WebSocketV6Error | None = None
+        self._troubles = Troubles(access.servers.shown)
         self._was_told: bool | None = None
         self._timer: Timer | None = None
-        self._tellings = Tellings()
 
     def on_start(self) -> None:
         """Begin to look."""
@@ -193,7 +191,7 @@ class Fleet(Actor):
             last = list(self._presence.leave())
             if self._holder.title is not None:
                 last.insert(0, self._holder.release())
-            if self._error is None and self._is_on:
+            if self._troubles.error is None and self._is_on:
                 self._caller.call("leave", *last)
             self._caller.finish(LAST_CALLS)
 
@@ -257,6 +255,8 @@ class Fleet(Actor):
                 case _:
                     self._leading.heard(tag, replies[0])
         except WebSocketV6Error as exc:
+            if isinstance(exc, ConfigError) and self._holder.title is not None:
+                self._lose()  # a later version leads
             self._call_failed(tag, exc)
 
     def _looked(self, replies: Sequence[object], asked_at: float, at: float) -> None:
@@ -264,6 +264,7 @@ class Fleet(Actor):
         if may_take and self._is_on:
             self._call("take", self._holder.take(is_new=False))
             return
+        self._troubles.granted()
         self._tell_place(leads=False)
         self._look_again()
 
@@ -271,11 +272,14 @@ class Fleet(Actor):
         if self._holder.has_taken(replies[0]):
             self._call("open", *self._holder.open())
         else:
+            self._troubles.refused(replies)
             self._lose()
             self._look_again(BEAT * random.random())  # noqa: S311 - so that not all look at once
 
     def _opened(self, replies: Sequence[object]) -> None:
+        self._troubles.granted()
         if not self._holder.opened(replies) or not self._is_on:
+            self._troubles.refused(replies)
             self._lose()
             self._look_again(BEAT * random.random())  # noqa: S311
             return
@@ -329,7 +333,7 @@ class Fleet(Actor):
     def _hear_writer(self, message: WriterOpened | WriterSaid | WriterEnded) -> None:
         reason = self._leading.hear_writer(message)
         if isinstance(message, WriterEnded) and reason is not None:
-            self._trouble(message.error)
+            self._troubles.failed(message.error)
             self.after(RETRY, _Retry())
         elif reason is not None and self._holder.title is not None:
             is_asked, self._must_stand = self._must_stand, True
@@ -340,49 +344,39 @@ class Fleet(Actor):
     # --- presence
 
     def _renew(self) -> None:
-        if self._is_on and self._error is None:
+        if self._is_on and self._troubles.error is None:
             self._call("renew", *self._presence.renew())
             if self._holder.title is not None:
                 self._leading.look_around()
 
     def _reached(self) -> None:
-        if self._error is None:
-            return
-        over = self._tellings.over("server", time.monotonic())
-        if over:
-            logger.warning("the fleet's server answers again after %.1f s", over.seconds)
-        self._error, self._failures = None, 0
-        if self._presence.wants_something:
+        if self._troubles.reached() and self._presence.wants_something:
             self._call("publish", *self._presence.publish(is_news=False))
 
     def _call_failed(self, tag: str, error: WebSocketV6Error) -> None:
-        self._trouble(error)
+        if tag.startswith("control") and self._holder.title is None:
+            return  # who leads no more has hung up
+        self._troubles.failed(error)
         if tag.startswith("control"):
             self.after(RETRY, _Listen())
             return
         self._holder.candidate.forget()
         self._must_stand = self._holder.title is not None
         if tag in ("look", "take", "open", "beat", "stand"):
-            self._failures += 1
+            self._troubles.failures += 1
             self._tell_place(leads=self._holder.title is not None)
-            wait = min(LONGEST, BEAT * 2.0 ** min(self._failures - 1, 8))
+            wait = min(LONGEST, BEAT * 2.0 ** min(self._troubles.failures - 1, 8))
             self._look_again(wait * (0.5 + random.random() / 2))  # noqa: S311 - not all at once
 
-    def _trouble(self, error: WebSocketV6Error) -> None:
-        self._error = error
-        told = self._tellings.failed("server", time.monotonic())
-        if told:
-            logger.warning("%s%s", error, told)
-
     def _health(self) -> FleetHealth:
-        lead, title = self._holder.lead, self._holder.title
+        lead, title, error = self._holder.lead, self._holder.title, self._troubles.error
         return FleetHealth(
             self._endpoints,
             title is not None,
             lead.name if lead is not None else "",
             title.term if title is not None else lead.term if lead is not None else 0,
             len(self._leading.machines),
-            self._error is None,
-            "" if self._error is None else str(self._error),
+            error is None,
+            "" if error is None else str(error),
             self._keys.scope,
         )

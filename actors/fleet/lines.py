@@ -24,6 +24,7 @@ ANSWER_TIMEOUT: Final = 3.0  # longer than any reader blocks
 ELSEWHERE: Final = frozenset(
     {"AskError", "ClusterDownError", "MasterDownError", "MovedError", "ReadOnlyError", "TryAgainError"}
 )
+DENIED: Final = "NoPermissionError"  # and one that says that this user may not do what a fleet does
 LEAST_VERSION: Final = (7, 0)
 
 Command: TypeAlias = Sequence[str | bytes | int]
@@ -59,9 +60,10 @@ def packer() -> Callable[[Sequence[str | bytes | int]], bytes]:
 class Line:
     """One connection to a server. Its owner's thread calls and closes it; only `abort` is for others."""
 
-    def __init__(self, connection: Any, shown: str) -> None:
+    def __init__(self, connection: Any, shown: str, username: str = "") -> None:
         self._connection = connection
         self.shown = shown
+        self._username = username
         self._pack = packer()
         in_child(self)
 
@@ -80,9 +82,10 @@ class Line:
         """Send commands, and return the replies; one that is an error is returned as that.
 
         Raises:
+            AuthenticationError: if this user may not do that.
             TransportError: if the server does not answer all of them, or has not what they are about.
         """
-        with _outside(self.shown):
+        with _outside(self.shown, self._username):
             data = b"".join(map(self._pack, commands))  # in C, which redis-py's own packing is not
             self._connection.send_packed_command([data], check_health=False)
             return [self._reply() for _ in commands]
@@ -91,7 +94,7 @@ class Line:
         try:
             return self._connection.read_response(disable_decoding=True)
         except redis.ResponseError as exc:
-            if type(exc).__name__ in ELSEWHERE:
+            if type(exc).__name__ in {*ELSEWHERE, DENIED}:
                 raise
             return exc
 
@@ -117,7 +120,7 @@ def open_line(servers: Servers, key: str) -> Line:
 
     Raises:
         AuthenticationError: if it does not know the user, or the password is another.
-        ConfigError: if its version is too old.
+        ConfigError: if its version is too old, or a file of certificates is none.
         TransportError: if it cannot be reached, or is a replica.
     """
     check_client()
@@ -145,7 +148,7 @@ def _first(servers: Servers, places: Sequence[tuple[str, int]]) -> Line:
 
 
 def _checked(servers: Servers, place: tuple[str, int]) -> Line:
-    line = Line(_connected(servers, place), servers.shown)
+    line = Line(_connected(servers, place), servers.shown, servers.username)
     try:
         info, role = line.call(("INFO", "server"), ("ROLE",))
         for reply in (info, role):
@@ -185,6 +188,7 @@ def _connected(servers: Servers, place: tuple[str, int], *, is_sentinel: bool = 
     else:
         options |= {"host": place[0], "port": place[1], "socket_keepalive": True}
         if servers.is_tls and not is_sentinel:
+            _check_files(servers)
             files = {"ssl_ca_certs": servers.ca, "ssl_certfile": servers.cert, "ssl_keyfile": servers.key}
             options |= {name: value or None for name, value in files.items()}
             connection = redis.SSLConnection(**options)
@@ -192,6 +196,21 @@ def _connected(servers: Servers, place: tuple[str, int], *, is_sentinel: bool = 
             connection = redis.Connection(**options)
     connection.connect()
     return connection
+
+
+def _check_files(servers: Servers) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if servers.ca:
+            context.load_verify_locations(servers.ca)
+    except OSError as exc:
+        raise ConfigError(f"{servers.shown}: ?ca={servers.ca} cannot be used: {outside_text(exc)}") from None
+    try:
+        if servers.cert or servers.key:
+            context.load_cert_chain(servers.cert or servers.key, servers.key or None)
+    except OSError as exc:
+        files = f"?cert={servers.cert}&key={servers.key}"
+        raise ConfigError(f"{servers.shown}: {files} cannot be used: {outside_text(exc)}") from None
 
 
 def _masters(servers: Servers) -> list[tuple[str, int]]:
@@ -237,15 +256,31 @@ def _outside(shown: str, username: str = "") -> Iterator[None]:
     try:
         yield
     except redis.AuthenticationError as exc:
-        who = f"user {username!r}" if username else "the default user"
-        raise AuthenticationError(f"{shown} does not let {who} in: {_words(exc)}") from None
+        raise AuthenticationError(f"{shown} does not let {_named(username)} in: {_words(exc)}") from None
     except redis.ResponseError as exc:
-        if str(exc).startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
-            who = f"user {username!r}" if username else "the default user"
-            raise AuthenticationError(f"{shown} does not let {who} in: {_words(exc)}") from None
+        if type(exc).__name__ == DENIED:
+            raise AuthenticationError(f"{shown} denies {_named(username)} a right: {_words(exc)}") from None
+        if str(exc).startswith(("NOAUTH", "WRONGPASS")):
+            raise AuthenticationError(f"{shown} does not let {_named(username)} in: {_words(exc)}") from None
         raise TransportError(f"the fleet's server {shown} refuses: {_words(exc)}") from None
     except (redis.RedisError, OSError, ValueError) as exc:
-        raise TransportError(f"the fleet's server {shown} does not answer: {_words(exc)}") from None
+        raise TransportError(f"the fleet's server {shown} {_trouble(exc)}") from None
+
+
+def _named(username: str) -> str:
+    return f"user {username!r}" if username else "the default user"
+
+
+def _trouble(exc: BaseException) -> str:
+    """Say what a connection's end was; with TLS that lies deeper than what the client says of it."""
+    below: BaseException | None = exc
+    while below is not None and not isinstance(below, ssl.SSLError):
+        below = below.__cause__ or below.__context__
+    if isinstance(below, ssl.SSLCertVerificationError):
+        return f"has a certificate that is not trusted (?ca= names a file of who vouches for it): {_words(below)}"
+    if below is not None:
+        return f"ended the handshake of TLS (does it want a client's certificate, ?cert= and ?key=?): {_words(below)}"
+    return f"does not answer: {_words(exc)}"
 
 
 def _words(exc: BaseException) -> str:

@@ -28,6 +28,7 @@ from websocket_v6.protocol.fleet.ids import EntryId, Keys, before_term, parse_id
 from websocket_v6.protocol.fleet.joining import Interest, Taken
 from websocket_v6.protocol.fleet.place import Place
 from websocket_v6.protocol.fleet.sealing import Seal
+from websocket_v6.protocol.fleet.title import check_format
 from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.server import words
 
@@ -180,7 +181,8 @@ class LogFollower:
 
     def _heed(self, line: Line, what: entries.Happening) -> None:
         match what:
-            case Open(log=log):
+            case Open(log=log, format=format_):
+                check_format(format_)
                 if self.place is not None:
                     self.place.log = log
                 self._use_log(log)

@@ -128,7 +128,7 @@ class LogReader(threading.Thread):
     def _failed(self, error: WebSocketV6Error) -> None:
         now = time.monotonic()
         self._down_since = now if self._down_since is None else self._down_since
-        is_refused = isinstance(error, errors.AuthenticationError)
+        is_refused = isinstance(error, errors.AuthenticationError | errors.ConfigError)
         if is_refused or not self._voice.attachment or now - self._down_since > PATIENCE:
             self._voice.end(error, "refused" if is_refused else "lost")
         wait = self._backoff.failed()

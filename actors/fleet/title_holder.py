@@ -142,6 +142,7 @@ def read_lead(reply: object) -> Lead | None:
     """Return the title, from HGETALL; None if there is none.
 
     Raises:
+        ConfigError: if it is of a later version.
         TransportError: if it is no fleet's.
     """
     if not isinstance(reply, list):

@@ -8,9 +8,11 @@ live decides anything, so neither a clock that is wrong nor a server that stood 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from websocket_v6.protocol.errors import ConfigError
+
 from .ids import FORMAT
 
-__all__ = ["BEAT", "PATIENCE", "Candidate", "Lead", "lead_of"]
+__all__ = ["BEAT", "PATIENCE", "Candidate", "Lead", "check_format", "lead_of"]
 
 BEAT: Final = 0.5  # seconds between two beats, and between two looks at it
 PATIENCE: Final = 2.0  # seconds for which a beat must have stood still
@@ -35,16 +37,32 @@ def lead_of(fields: Mapping[bytes, bytes]) -> Lead | None:
     """Read the hash of the title; None if there is none.
 
     Raises:
+        ConfigError: if it is of a later version than this one.
         ValueError: if it is no such hash.
     """
     if not fields:
         return None
+    check_format(fields.get(b"format", b""))
     text = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
     try:
         numbers = (int(text["term"]), int(text["beat"]), int(text.get("wall", 0)), int(text["format"]))
         return Lead(text["log"], numbers[0], text["owner"], numbers[1], text.get("name", ""), *numbers[2:])
     except (KeyError, ValueError) as exc:
         raise ValueError(f"this is no fleet's title: {sorted(text)}") from exc
+
+
+def check_format(found: bytes | int) -> None:
+    """Check that a log, or its title, is of no later version than this one: it may mean anything.
+
+    Raises:
+        ConfigError: if it is.
+    """
+    try:
+        number = int(found)
+    except ValueError:
+        return  # none at all, which is found out elsewhere
+    if number > FORMAT:
+        raise ConfigError(f"the fleet's log has format {number}, this version knows {FORMAT}: update websocket-v6")
 
 
 class Candidate:

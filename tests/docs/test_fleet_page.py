@@ -43,6 +43,9 @@ def test_its_reader_reads_the_log(server: tuple[Valkey, Simulator], tmp_path: Pa
     command = [sys.executable, "-u", block.title, str(valkey.port)]
     with Program(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as program:
         assert program.stdout is not None
+        # What was written before it reads is not for it.
+        with valkey.client() as client:
+            wait_until(lambda: _reads(client.client_list()), "it reads")
         line = ""
         while not line.startswith("trade KRW-BTC"):
             sim.trade("KRW-BTC")
@@ -54,6 +57,10 @@ def test_its_reader_reads_the_log(server: tuple[Valkey, Simulator], tmp_path: Pa
             line = program.stdout.readline()
             assert "missing" not in line
         program.kill()
+
+
+def _reads(clients: list[dict[str, str]]) -> bool:
+    return any(one["lib-name"] == "valkey-py" and one["cmd"] == "xread" for one in clients)
 
 
 def test_its_commands_show_it(server: tuple[Valkey, Simulator]) -> None:

@@ -1,26 +1,52 @@
 """What a user may choose of a fleet, on a real server."""
 
+import contextlib
+import io
+import json
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import wait_until
-from tests.valkey import Valkey, needs_server
+from tests.conftest import ROOT, wait_until
+from tests.tls_server import KINDS, Kind, tls_server
+from tests.valkey import OLDEST, Valkey, needs_server
+from websocket_v6 import Config, ConnectionEvent
+from websocket_v6.actors.fleet import lines
+from websocket_v6.cli.fleet import fleet_json
 from websocket_v6.protocol.fleet import packing
 from websocket_v6.simulator import Simulator
 
-from .fleet_world import World
+from .fleet_world import CODE, Machine, World
 
 pytestmark = needs_server
 
 
+PAGE = ROOT / "docs" / "fleet.md"
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with Valkey() as server, Simulator() as sim:
-        one = World(sim, server, tmp_path)
+def sim() -> Iterator[Simulator]:
+    with Simulator() as one:
         yield one
+
+
+@contextlib.contextmanager
+def world_on(sim: Simulator, server: Valkey, folder: Path) -> Iterator[World]:
+    one = World(sim, server, folder)
+    try:
+        yield one
+    finally:
         one.leave()
+
+
+@pytest.fixture
+def world(sim: Simulator, tmp_path: Path) -> Iterator[World]:
+    with Valkey() as server, world_on(sim, server, tmp_path) as one:
+        yield one
 
 
 def test_a_reader_gets_every_trade_of_a_compressed_log_whatever_its_own_setting_is(
@@ -40,3 +66,86 @@ def test_a_reader_gets_every_trade_of_a_compressed_log_whatever_its_own_setting_
     for one in (leader, reader):
         one.judge(world.made)
         assert not one.gaps
+
+
+def everything(world: World, **settings: Any) -> None:
+    """Have a fleet do all that it does, and nobody complain."""
+    keys = {"access_key": world.sim.access_key, "secret_key": world.sim.secret_key, "fleet_private": True}
+    leader, reader = world.pair(**keys, **settings)
+    reader.proxy.subscribe_ticker([CODE], callback=lambda _: None)
+    world.sim.wait_served({"trade KRW-BTC", "ticker KRW-BTC"})
+    reader.proxy.subscribe_my_order(callback=lambda _: None)
+    wait_until(reader.proxy.is_private_available, "private data")
+    snapshots = world.machine(**settings).proxy.get_ticker_snapshot([CODE], timeout=20)  # from a checkpoint
+    assert [one.symbol for one in snapshots] == [CODE]
+    assert reader.proxy.list_subscriptions("public").subscriptions
+    leader.leave()  # lays the title down; the next one takes it, opens the log and beats
+    wait_until(lambda: any(one.leads for one in reader.proxy.health().fleets), "another leader", 30.0)
+    world.pass_on(reader)
+    world.arrive(reader)
+    reader.judge(world.made)
+    out = io.StringIO()
+    fleet_json(Config(url=world.sim.url, fleet=settings["fleet"]), out)
+    assert json.loads(out.getvalue().splitlines()[0])["logs"]
+    health = reader.proxy.health()
+    assert [one.error for one in health.fleets] == ["", ""]
+
+
+def test_the_rights_that_the_page_names_are_enough_for_all(
+    sim: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = re.search(r"`ACL SETUSER fleet on >password ([^`]+)`", PAGE.read_text(encoding="utf-8"))
+    assert found is not None
+    rights = " ".join(found[1].split())
+    options = ("user default off", f"user fleet on >hunter2 {rights}")
+    with Valkey(*options) as server, world_on(sim, server, tmp_path) as world:
+        everything(world, fleet=f"valkey://fleet:hunter2@127.0.0.1:{server.port}/0")
+    assert "refuses" not in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+@pytest.mark.skipif(not OLDEST, reason="no redis-server of a distribution is here: apt-get install redis-server")
+def test_the_oldest_server_that_is_here_serves_all(sim: Simulator, tmp_path: Path) -> None:
+    with Valkey(executable=OLDEST) as server, world_on(sim, server, tmp_path) as world:
+        everything(world, fleet=server.url)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fleet_whose_server_speaks_tls_and_wants_certificates(sim: Simulator, tmp_path: Path, kind: Kind) -> None:
+    with (
+        tls_server(kind, tmp_path, wants_clients=True) as server,
+        world_on(sim, server.plain, tmp_path) as world,
+    ):
+        everything(world, fleet=server.url(f"ca={server.ca}", server.client()))
+
+
+def test_a_wrong_password_is_told_to_the_component_and_never_printed(
+    sim: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Valkey("user bot on >hunter2right ~* +@all") as server, world_on(sim, server, tmp_path) as world:
+        one = world.machine(fleet=f"valkey://bot:hunter2wrong@127.0.0.1:{server.port}/0").trades()
+        (told,) = refused(one)
+        assert "does not let user 'bot' in" in str(told.reason)
+        said = f"{one.told} {one.proxy.health()} {one.proxy.health().fleets!r} {caplog.text}"
+        assert "does not let user 'bot' in" in caplog.text
+        assert "hunter2" not in said
+
+
+def test_a_server_that_is_too_old_is_told_to_the_component_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LEAST_VERSION", (99, 0))
+    began = time.monotonic()
+    (told,) = refused(world.machine().trades())
+    assert time.monotonic() - began < 5.0
+    assert "a fleet needs Valkey, or Redis from 7.0 on" in str(told.reason)
+
+
+def refused(machine: Machine) -> list[ConnectionEvent]:
+    """Return the first that says so."""
+
+    def told() -> list[ConnectionEvent]:
+        return [one for one in machine.told if one.state == "refused"]
+
+    wait_until(told, "it is refused")
+    return told()[:1]

@@ -145,3 +145,37 @@ def test_a_server_that_is_away_is_said_in_its_health(server: Valkey, world: Worl
     assert "does not answer" in ask(one, GetHealth(), 10.0).error
     server.start()
     assert supervisor.hear().leads is True
+
+
+def test_a_title_of_a_later_version_is_neither_taken_nor_kept(server: Valkey, world: World) -> None:
+    one, supervisor = world.machine()
+    one.tell(Participate(True))
+    assert supervisor.hear().leads is True
+    with server.client() as client:
+        client.hset(KEYS.lead, mapping={"format": 2, "owner": "later", "term": 2**52})
+    assert supervisor.hear().leads is False
+    other, its_supervisor = world.machine("other")
+    other.tell(Participate(True))
+    assert its_supervisor.hear().leads is False
+    says = "has format 2, this version knows 1: update"
+    for ref in (one, other):
+        wait_until(lambda ref=ref: says in ask(ref, GetHealth(), 10.0).error, says)  # type: ignore[misc]
+    with server.client() as client:
+        assert client.hget(KEYS.lead, "owner") == b"later"
+
+
+def test_a_right_that_is_missing_is_said_and_what_it_stops_is_not_done(
+    server: Valkey, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "default", "-time")
+    one, supervisor = world.machine()
+    one.tell(Participate(True))
+    assert supervisor.hear().leads is False
+    wait_until(lambda: "refuses: " in ask(one, GetHealth(), 10.0).error, "it is said")
+    assert "time" in ask(one, GetHealth(), 10.0).error
+    assert len([record for record in caplog.records if "refuses: " in record.message]) == 1
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "default", "+time")
+    assert supervisor.hear().leads is True
+    wait_until(lambda: not ask(one, GetHealth(), 10.0).error, "it is over")

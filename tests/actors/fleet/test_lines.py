@@ -6,9 +6,9 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.valkey import Valkey, needs_server
-from websocket_v6.actors.fleet.lines import open_line
+from websocket_v6.actors.fleet.lines import _check_version, open_line
 from websocket_v6.protocol.dialing.servers import Servers, parse_servers
-from websocket_v6.protocol.errors import AuthenticationError, TransportError
+from websocket_v6.protocol.errors import AuthenticationError, ConfigError, TransportError
 
 pytestmark = needs_server
 
@@ -64,12 +64,40 @@ def test_a_wrong_password_is_named_and_never_printed(login: str) -> None:
         line.close()
 
 
-def test_a_user_with_the_rights_that_the_page_names() -> None:
-    rights = "~v6:* +@read +@write +@connection +eval +evalsha +multi +exec +info +role"
-    with Valkey(f"user bot on >hunter2 {rights}") as one:
+def test_a_right_that_a_user_lacks_is_named() -> None:
+    with Valkey("user bot on >hunter2 ~v6:* +@read +@connection +info +role") as one:
         line = open_line(servers(f"valkey://bot:hunter2@127.0.0.1:{one.port}"), "v6:x")
-        assert line.call(("SET", "v6:x", "1")) == [b"OK"]
+        assert line.call(("GET", "v6:x")) == [None]
+        with pytest.raises(AuthenticationError, match=r"denies user 'bot' a right: .*'set' command"):
+            line.call(("SET", "v6:x", "1"))
         line.close()
+
+
+def test_a_server_that_is_too_old_is_refused_at_once(server: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("websocket_v6.actors.fleet.lines.LEAST_VERSION", (99, 0))
+    with pytest.raises(ConfigError, match=r"is version \d+\.\d+\.\d+: a fleet needs Valkey, or Redis from 7\.0 on"):
+        open_line(servers(server.url), "key")
+
+
+@pytest.mark.parametrize(
+    ("info", "shown"),
+    [
+        (b"# Server\r\nredis_version:6.2.14\r\n", "6.2.14"),
+        (b"redis_version:7.2.4\r\nvalkey_version:6.9.9\r\n", "6.9.9"),
+        (b"redis_version:unstable\r\n", "unstable"),
+        (b"", "unknown"),
+    ],
+)
+def test_the_version_is_what_the_server_says(info: bytes, shown: str) -> None:
+    with pytest.raises(ConfigError, match=f"valkey://host is version {shown}: "):
+        _check_version(info, "valkey://host")
+
+
+@pytest.mark.parametrize(
+    "info", [b"redis_version:7.0.0", b"redis_version:7.2.4\r\nvalkey_version:8.1.8", b"redis_version:10.1.0"]
+)
+def test_newer_ones_will_do(info: bytes) -> None:
+    _check_version(info, "valkey://host")
 
 
 def test_a_replica_is_not_written_to(server: Valkey) -> None:

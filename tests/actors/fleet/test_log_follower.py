@@ -6,11 +6,13 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.valkey import needs_server
-from websocket_v6.actors.messages.fleet import JoinLog
+from websocket_v6.actors.messages.fleet import JoinLog, LogServes
 from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceSaid, SourceState
 from websocket_v6.protocol.delivery.batch import Batch
+from websocket_v6.protocol.errors import ConfigError
 from websocket_v6.protocol.fleet.entries import (
     Covers,
+    Open,
     Refused,
     State,
     encode_rows,
@@ -116,6 +118,17 @@ def test_an_entry_that_inflates_beyond_the_limit_is_a_gap(world: World) -> None:
     world.leader.rows(b"3")
     world.hear(SourceOpened)
     assert world.payloads() == [b"3"]
+
+
+def test_a_leader_of_a_later_version_is_read_no_further_and_that_is_said(world: World) -> None:
+    world.running()
+    world.client.hset(KEYS.lead, "format", 2)
+    world.leader.say(Open("log", "me", 5, format=2))
+    world.leader.rows(b"2")
+    ended = world.hear(SourceEnded)
+    assert "has format 2, this version knows 1" in ended.reason
+    assert isinstance(ended.error, ConfigError)
+    wait_until(lambda: any(one == LogServes(0, "refused", ended.error) for one in world.owner.heard()), "refused")
 
 
 def test_a_field_of_a_later_version_is_passed_over_and_counted(world: World) -> None:

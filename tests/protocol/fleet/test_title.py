@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from websocket_v6.protocol.errors import ConfigError
 from websocket_v6.protocol.fleet.title import BEAT, GAP, PATIENCE, PROMPT, Candidate, Lead, lead_of
 
 OTHER = Lead("log", 7, "other", 3)
@@ -23,6 +24,11 @@ def test_the_title_is_read_as_the_server_has_it() -> None:
 def test_another_hash_is_no_title(wrong: dict[bytes, bytes]) -> None:
     with pytest.raises(ValueError, match="no fleet's title"):
         lead_of(wrong)
+
+
+def test_a_title_of_a_later_version_is_refused_whatever_else_it_holds() -> None:
+    with pytest.raises(ConfigError, match="has format 2, this version knows 1: update websocket-v6"):
+        lead_of({b"format": b"2", b"crown": b"gold"})
 
 
 def test_where_nobody_leads_the_title_may_be_taken_at_once() -> None:

@@ -1,0 +1,56 @@
+"""What is wrong with the fleet's server for this machine, as it is said in the log and in its health.
+
+Not an actor: the fleet owns one, and tells it what the server replied.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
+from websocket_v6.protocol.outside_text import outside_text
+from websocket_v6.protocol.telling import Tellings
+
+__all__ = ["Troubles"]
+
+logger = logging.getLogger(__name__)
+
+
+class Troubles:
+    """Of the server that is shown like this. `error` is the one there is; `failures` counts those in a row."""
+
+    def __init__(self, shown: str) -> None:
+        self.error: WebSocketV6Error | None = None
+        self.failures = 0
+        self._shown = shown
+        self._tellings = Tellings()
+        self._is_refused = False
+
+    def failed(self, error: WebSocketV6Error) -> None:
+        """Note a failure; it is told at once, then at growing intervals."""
+        self.error = error
+        told = self._tellings.failed("server", time.monotonic())
+        if told:
+            logger.warning("%s%s", error, told)
+
+    def refused(self, replies: Sequence[object]) -> None:
+        """Note that the server may be asked, but refuses what it takes to lead: for want of a right, or of memory."""
+        for reply in replies:
+            if isinstance(reply, Exception):
+                self._is_refused = True
+                self.failed(TransportError(f"the fleet's server {self._shown} refuses: {outside_text(reply)}"))
+                return
+
+    def granted(self) -> None:
+        """Note that nothing of the kind is asked for any more, or that it was granted."""
+        self._is_refused = False
+
+    def reached(self) -> bool:
+        """Note that the server answers; return whether there was a trouble, which is over."""
+        if self.error is None or self._is_refused:
+            return False
+        over = self._tellings.over("server", time.monotonic())
+        if over:
+            logger.warning("the fleet's server answers again after %.1f s", over.seconds)
+        self.error, self.failures = None, 0
+        return True
