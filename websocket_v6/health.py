@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import pykka
 
-from .actors.connection.connection import ConnectionHealth
+from .actors.connection.health import ConnectionHealth
 from .actors.delivery.edge import Edge
 from .actors.delivery.router import RouterHealth
 from .actors.demand.recoveries import Unreconciled
@@ -145,7 +145,9 @@ class Health(NamedTuple):
             idle = "not needed" if one.state == "idle" else ""
             detail = _standing(one) if one.state == "open" else one.error or idle
             line = f"  {one.endpoint:8} {one.state:10} epoch {one.epoch}, {one.reconnects} reconnects"
-            size = f", request of {one.request_bytes:,} bytes" if one.request_bytes and one.state == "open" else ""
+            codes = f" for {one.codes:,} codes" if one.codes else ""
+            is_asked = one.request_bytes and one.state == "open"
+            size = f", request of {one.request_bytes:,} bytes{codes}" if is_asked else ""
             lines.append(f"{line}, {detail}{size}" if detail else line)
         for listed in self.markets:
             problem = f"; the last answer was of no use: {listed.problem}" if listed.problem else ""

@@ -51,6 +51,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "a request of %d bytes goes to the %s endpoint: whether the exchange takes it is not known": _event(
             "request_large", "bytes", "endpoint"
         ),
+        "the %s connection ended %s%s": _event("request_refused", "endpoint", "request", "told"),
         "there has been no list of markets from %s for %.0f s: %s; markets that come or go are not seen": _event(
             "markets_unknown", "url", "seconds", "reason"
         ),

@@ -10,7 +10,6 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.messages.common import GetHealth, Ref
@@ -36,22 +35,24 @@ from websocket_v6.actors.messages.supervisor import Failed, Renew
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection import steps
 from websocket_v6.protocol.connection.machine import ConnectionInheritance, ConnectionMachine, State
+from websocket_v6.protocol.connection.request_sizes import RequestSizes, codes_of
 from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.commands import End
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
 from websocket_v6.protocol.exchange.requests import encode_list_subscriptions, encode_reach, encode_request
 from websocket_v6.protocol.message import Message
+from websocket_v6.protocol.telling import Telling
 
 from .allowance import CREDITS
+from .health import ConnectionHealth
 from .pace import pace_of
 from .transport import Transport
 
-__all__ = ["Connection", "ConnectionHealth", "ConnectionInheritance", "Resign"]
+__all__ = ["Connection", "ConnectionInheritance", "Resign"]
 
 logger = logging.getLogger(__name__)
 
-LARGE_REQUEST = 60_000  # bytes: common servers take messages of 64 KiB, and 9,468 are known to be served
 JOIN_TIMEOUT = 2.0  # seconds for a transport to end when this actor does
 ABORT_TIMEOUT = 0.5  # the same for one that was still connecting: it may hang in a name look-up
 # As users see it: the rest is between the machine and its transport.
@@ -61,23 +62,6 @@ SHOWN = {
     State.FINISHING: "closing",
     State.DONE: "idle",
 }
-
-
-class ConnectionHealth(NamedTuple):
-    """One connection as it stands. `up_seconds` is 0 while it is not open."""
-
-    endpoint: str
-    source: int
-    state: str  # "idle", "waiting", "connecting", "open", "refused", "closing"
-    epoch: int  # of the endpoint
-    up_seconds: float
-    reconnects: int
-    request_bytes: int  # of its last subscription
-    error: str
-    serves: bool = False  # all that is wanted comes through it; with several sources, each needs a moment for that
-    wire_bytes: int = 0  # that came since this part of the engine runs, on all its connections
-    payload_bytes: int = 0  # of the messages in them, inflated
-    delay: float | None = None  # seconds from the exchange's clock to here, of the endpoint's newest live messages
 
 
 class TimeCame(Message):
@@ -129,7 +113,8 @@ class Connection(Actor):
         self._timer: Timer | None = None
         self._timer_due: float | None = None
         self._asleep = _asleep()
-        self._request_bytes = 0
+        self._sizes = RequestSizes()
+        self._telling = Telling()  # of requests that may be too large
         self._left: ConnectionInheritance | None = None  # for a successor, once it is closed
 
     def on_receive(self, message: object) -> object:
@@ -144,7 +129,8 @@ class Connection(Actor):
                 self._handle(steps.Unwanted(linger))
             case SendRequest():
                 text = encode_request(str(uuid.uuid4()), message.types, self._config.format)
-                self._note_size(len(text.encode()))
+                if message.attachment == self._serves:
+                    self._note_size(len(text.encode()), codes_of(message.types))
                 self._send(text, message.attachment)
             case ListSubscriptions(_, ticket, attachment):
                 self._send(encode_list_subscriptions(ticket, self._config.format), attachment, ticket)
@@ -198,12 +184,21 @@ class Connection(Actor):
         if transport is not None:
             transport.abort()
 
-    def _note_size(self, size: int) -> None:
+    def _note_size(self, size: int, codes: int) -> None:
         """Note how large the last request is; say so the first time that it is larger than is known to be served."""
-        if size > LARGE_REQUEST >= self._request_bytes and not self._machine.target.is_door:
+        if self._sizes.sent(size, codes, time.monotonic()) and not self._machine.target.is_door:
             text = "a request of %d bytes goes to the %s endpoint: whether the exchange takes it is not known"
             logger.warning(text, size, self._endpoint)
-        self._request_bytes = size
+
+    def _with_size(self, error: WebSocketV6Error) -> WebSocketV6Error:
+        """Return why the connection has ended, with the size of what was asked if that may be why."""
+        problem = self._sizes.ended(time.monotonic())
+        if not problem or self._machine.state is not State.OPEN or self._machine.target.is_door:
+            return error
+        told = self._telling.failed(time.monotonic())
+        if told:
+            logger.warning("the %s connection ended %s%s", self._endpoint, problem, told)
+        return TransportError(f"{error}, {problem}")
 
     # --- to the machine and from it
 
@@ -254,13 +249,14 @@ class Connection(Actor):
             case TransportSaid(_, SubscriptionList(ticket, _)):
                 self._handle(steps.Answered(ticket))
             case TransportSaid(_, ErrorNotice(name, text)):
+                self._sizes.ended(time.monotonic())  # it says itself what was wrong
                 self._handle(steps.Said(name, text))
             case TransportFailed(_, error, keys):
                 self._forget_transport()
                 self._handle(steps.Failed(error, keys))
             case TransportEnded(_, error):
                 self._forget_transport()
-                self._handle(steps.Ended(error))
+                self._handle(steps.Ended(self._with_size(error)))
 
     def _hear_abandoned(self, message: object) -> None:
         if isinstance(message, TransportOpened) and message.attachment in self._abandoned:
@@ -381,10 +377,11 @@ class Connection(Actor):
             0,
             time.monotonic() - machine.opened_at if is_open else 0.0,
             machine.reconnects,
-            self._request_bytes,
+            self._sizes.bytes,
             "" if machine.error is None else str(machine.error),
             False,
             *self._all_traffic(),
+            codes=self._sizes.codes,
         )
 
 

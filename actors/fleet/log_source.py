@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.connection.connection import ConnectionHealth, Resign
+from websocket_v6.actors.connection.connection import Resign
+from websocket_v6.actors.connection.health import ConnectionHealth
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import (
     Connect,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from websocket_v6.actors.base import Actor, tell
-from websocket_v6.actors.connection.connection import ConnectionHealth
+from websocket_v6.actors.connection.health import ConnectionHealth
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.replay import More, Scene, Stands
 from websocket_v6.protocol.errors import RecordingError, WebSocketV6Error

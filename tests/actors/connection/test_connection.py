@@ -13,7 +13,7 @@ from tests.actors.connection.noted import LOST, TARGET, TIMEOUT, Subject
 from tests.conftest import wait_until
 from websocket_v6.actors.base import actor_of, ask
 from websocket_v6.actors.connection import connection as subject
-from websocket_v6.actors.connection.connection import LARGE_REQUEST, ConnectionInheritance, Resign
+from websocket_v6.actors.connection.connection import ConnectionInheritance, Resign
 from websocket_v6.actors.connection.pace import pace_of
 from websocket_v6.actors.messages.connection import (
     Connect,
@@ -30,6 +30,7 @@ from websocket_v6.actors.messages.connection import (
 from websocket_v6.actors.messages.router import Attach, SourceState
 from websocket_v6.actors.messages.supervisor import Failed, Renew
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.connection.request_sizes import KNOWN_SERVED, LARGE_REQUEST
 from websocket_v6.protocol.delivery.commands import End
 from websocket_v6.protocol.errors import AuthenticationError, RateLimitedError
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
@@ -459,3 +460,39 @@ def test_a_request_larger_than_any_that_is_known_to_be_served_is_told_once(
     told = [record.getMessage() for record in caplog.records if "whether the exchange takes it" in record.getMessage()]
     assert len(told) == 2, "when it becomes so large, and again when it has"
     assert len(transport.calls) == 1 + len(sizes), "and sent all the same"
+
+
+def test_a_connection_that_ends_soon_after_a_large_request_says_so(
+    it: Subject, caplog: pytest.LogCaptureFixture
+) -> None:
+    it.start()
+    it.tell(Connect("private"))
+    for times in range(1, 4):
+        transport = it.open()
+        types: list[dict[str, object]] = [{"type": "ticker", "codes": ["KRW-BTC", "x" * KNOWN_SERVED]}]
+        it.tell(SendRequest("private", 1, types, transport.attachment))
+        assert (it.health().codes, it.health().request_bytes > KNOWN_SERVED) == (2, True)
+        it.tell(TransportEnded(transport.attachment, LOST))
+        assert "for 2 codes, larger than any that was served" in it.health().error, f"the {times}. time"
+    told = [record.getMessage() for record in caplog.records if "larger than any" in record.getMessage()]
+    assert len(told) == 1, "at growing intervals"
+
+
+@pytest.mark.parametrize("case", ["small", "later", "the exchange says why", "told to end"])
+def test_a_connection_that_ends_for_another_reason_says_nothing_of_its_request(it: Subject, case: str) -> None:
+    it.start()
+    it.tell(Connect("private"))
+    transport = it.open()
+    size = 10 if case == "small" else KNOWN_SERVED
+    types: list[dict[str, object]] = [{"type": "ticker", "codes": ["x" * size]}]
+    it.tell(SendRequest("private", 1, types, transport.attachment))
+    it.health()
+    match case:
+        case "later":
+            it.clocks.now += 2.0
+        case "the exchange says why":
+            it.tell(TransportSaid(transport.attachment, ErrorNotice("WRONG_FORMAT", "no")))
+        case "told to end":
+            it.tell(Disconnect("private"))
+    it.tell(TransportEnded(transport.attachment, LOST))
+    assert "larger than any" not in it.health().error

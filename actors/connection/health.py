@@ -1,0 +1,23 @@
+"""How one connection stands, as `health()` shows it."""
+
+from typing import NamedTuple
+
+__all__ = ["ConnectionHealth"]
+
+
+class ConnectionHealth(NamedTuple):
+    """One connection as it stands. `up_seconds` is 0 while it is not open."""
+
+    endpoint: str
+    source: int
+    state: str  # "idle", "waiting", "connecting", "open", "refused", "closing"
+    epoch: int  # of the endpoint
+    up_seconds: float
+    reconnects: int
+    request_bytes: int  # of its last subscription
+    error: str
+    serves: bool = False  # all that is wanted comes through it; with several sources, each needs a moment for that
+    wire_bytes: int = 0  # that came since this part of the engine runs, on all its connections
+    payload_bytes: int = 0  # of the messages in them, inflated
+    delay: float | None = None  # seconds from the exchange's clock to here, of the endpoint's newest live messages
+    codes: int = 0  # in its last subscription
