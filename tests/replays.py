@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ __all__ = [
     "SECOND",
     "START",
     "book",
+    "candle",
     "header",
     "listed",
     "market",
@@ -69,6 +71,14 @@ def listed(at: float, *codes: str, warned: Sequence[str] = ()) -> tuple[float, A
     """Return which KRW markets there are from `at` seconds on."""
     markets = [ListedMarket(code, f"{code} 이름", f"Name of {code}", code in warned) for code in codes]
     return at, Listed("KRW", START + int(at * SECOND), markets)
+
+
+def candle(code: str, at: float, start: float, volume: int, unit: str = "1m", *, is_first: bool = False) -> Any:
+    """Return the candle that began at `start` seconds, with so much volume by `at`."""
+    begun = datetime.fromtimestamp(START / SECOND + start, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    prices = dict.fromkeys(("op", "hp", "lp", "tp"), 1000 + volume)
+    own = {"cdttmu": begun, "catv": volume, "catp": volume * 1000, **prices}
+    return f"candle.{unit} {code}", _common(f"candle.{unit}", code, at, is_first) | own
 
 
 def _common(type_: str, code: str, at: float, is_first: bool) -> dict[str, object]:

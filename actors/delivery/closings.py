@@ -9,11 +9,11 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from websocket_v6.actors.base import Timer, tell
+from websocket_v6.actors.base import Timer
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.backfill import FetchCandles
 from websocket_v6.actors.messages.common import Ref
-from websocket_v6.actors.messages.registry import AskReach, BackfillEnded
+from websocket_v6.actors.messages.registry import BackfillEnded
 from websocket_v6.actors.messages.router import CandlesFetched
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.batch import Batch
@@ -29,6 +29,7 @@ from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.server.words import Reached
 from websocket_v6.protocol.telling import Tellings
 
+from .closing_world import ENDPOINT, ClosingWorld
 from .deliveries import Delivery, Taker
 from .route import Route
 
@@ -36,7 +37,6 @@ __all__ = ["ENDPOINT", "Closings", "ClosingsDue"]
 
 logger = logging.getLogger(__name__)
 
-ENDPOINT = "public"
 GRACE = 0.05  # seconds for a message that comes by itself, before a sign is asked for
 AGAIN = 1.0  # seconds until it is asked for once more
 SAMPLE = (
@@ -69,14 +69,12 @@ class Closings:
         self._is_on = False  # somebody wants to know the exchange's time
         self._listens_at = -NEVER  # when the next batch is to be told, monotonic
         self.late = 0
+        self.world = ClosingWorld(delivery, after, clock)
         self._delivery = delivery
-        self._after = after
         self._fill_patience = fill_patience
         self.routes: Mapping[Stream, Route] = {}  # those of the router: a ticker says whether its market trades
-        self._clock = clock
         self._closers = dict(closers or {})
         self._takers: dict[int, Taker] = {}
-        self._backfill: Ref | None = None
         self._time = ExchangeTime()
         self._read_at = -NEVER  # up to when all has been read, monotonic
         self._closes_at_ms = NEVER  # when there is something to close, by the exchange's clock
@@ -101,7 +99,7 @@ class Closings:
 
     def join(self, stream: Stream, route: Route, taker: Taker, closing: Closing) -> None:
         """Deliver to `taker` each candle of `stream` once."""
-        now, closer = self._clock(), route.closer
+        now, closer = self.world.clock(), route.closer
         if closer is None:
             closer = self._closers.get(stream)
             if closer is None or not closer.is_needed:  # else it is inherited
@@ -120,7 +118,7 @@ class Closings:
 
     def use(self, backfill: Ref) -> None:
         """Have candles fetched by `backfill`; what its predecessor had not finished, it begins anew."""
-        self._backfill = backfill
+        self.world.backfill = backfill
         for closer in self._closers.values():
             closer.ask_again()
         self.due()
@@ -133,7 +131,7 @@ class Closings:
         if start_ms is not None:
             made_ms = None if is_snapshot else made_at(event.payload)
             if made_ms is not None:
-                self._time.note(self._clock(), made_ms)
+                self._time.note(self.world.clock(), made_ms)
             self._listens_at = -NEVER
             self._act(stream, closer.take(start_ms, event, is_snapshot=is_snapshot))
             closes_at_ms = closer.closes_at_ms
@@ -143,13 +141,18 @@ class Closings:
             if closer.is_busy:
                 self.due()
 
+    @property
+    def listens_at(self) -> float:
+        """From when on `heard` is to be called for the next batch: for most it is not."""
+        return self._listens_at if self._is_on else NEVER
+
     def listens(self) -> bool:
-        """Whether `heard` is to be called for the next batch: for most it is not."""
-        return self._is_on and self._clock() >= self._listens_at
+        """Whether it is time for that."""
+        return self._is_on and self.world.clock() >= self._listens_at
 
     def heard(self, whole_ns: int | None, batch: Batch | None = None) -> None:
         """Note that all from before `whole_ns` has been read and delivered, of which `batch` was the last."""
-        now = self._clock()
+        now = self.world.clock()
         if batch is not None and batch.payloads and not batch.replayed and not batch.backfilled:
             payload = batch.payloads[-1]
             made_ms = made_at(payload) if REALTIME in payload else None
@@ -173,7 +176,7 @@ class Closings:
         """Note that a source is open, and what the answer to its handshake said the time is."""
         self._gap = (self._gap[0], at_ns)
         if date_ms is not None:
-            self._time.date(self._clock(), date_ms)
+            self._time.date(self.world.clock(), date_ms)
 
     def ended(self, whole_ns: int) -> None:
         """Note that a source is over; what came after `whole_ns` may be missing, if no other brought it."""
@@ -181,7 +184,7 @@ class Closings:
 
     def turn(self, epoch: int) -> None:
         """Something may be missing before what comes now."""
-        self._epoch, now = epoch, self._clock()
+        self._epoch, now = epoch, self.world.clock()
         since_ns = self._gap[0]
         # Up to then it was read, as far as is known; in hindsight perhaps less.
         since = min(self._read_at, NEVER if since_ns is None else self._clock_at(since_ns))
@@ -196,7 +199,7 @@ class Closings:
 
     def fetched(self, message: CandlesFetched) -> None:
         """Take candles that were fetched."""
-        stream, closer, now = message.stream, self._closers.get(message.stream), self._clock()
+        stream, closer, now = message.stream, self._closers.get(message.stream), self.world.clock()
         if closer is None:
             return
         rows = [
@@ -214,7 +217,7 @@ class Closings:
         """Tell a guest, at the next sign, up to when all has been read."""
         self._is_on = True
         self._listens_at = -NEVER
-        self._guests.append((way, self._clock()))
+        self._guests.append((way, self.world.clock()))
 
     # --- what is due
 
@@ -225,7 +228,7 @@ class Closings:
 
     def due(self) -> None:
         """Do what its time has come for."""
-        now = self._clock()
+        now = self.world.clock()
         exchange_ms = self._time.at(now)
         self._closers = {stream: one for stream, one in self._closers.items() if one.is_needed}
         for stream, closer in self._closers.items():
@@ -236,11 +239,11 @@ class Closings:
         self._report()
         if now >= self._sign_at(exchange_ms, now):
             self._asked_at = now
-            tell(self._delivery.registry, AskReach(ENDPOINT))
+            self.world.ask_sign()
         self._set_timer()
 
     def _set_timer(self) -> None:
-        now = self._clock()
+        now = self.world.clock()
         exchange_ms = self._time.at(now)
         ticks = [one.next_tick(exchange_ms, now) for one in self._closers.values() if one.is_busy]
         due = min((one for one in ticks if one is not None), default=NEVER)
@@ -250,7 +253,7 @@ class Closings:
             if timer.due <= due:
                 return  # it wakes in time, and looks again then
             timer.cancel()
-        self._timer = None if due == NEVER else self._after(max(0.0, due - now), ClosingsDue())
+        self._timer = None if due == NEVER else self.world.after(max(0.0, due - now), ClosingsDue())
 
     def _sign_at(self, exchange_ms: float | None, now: float) -> float:
         """When a sign is to be asked for, that all has been read, if none comes by itself."""
@@ -275,7 +278,7 @@ class Closings:
 
     def _clock_at(self, at_ns: int) -> float:
         """Return a moment of the wall clock's, just past, by the clock that nobody sets."""
-        return self._clock() - max(0.0, (time.time_ns() - at_ns) / 1e9)
+        return self.world.clock() - max(0.0, (self.world.wall_ns() - at_ns) / 1e9)
 
     def _answer_guests(self, whole_ns: int) -> None:
         due = [way for way, asked_at in self._guests if asked_at < self._read_at]
@@ -304,10 +307,12 @@ class Closings:
                 case Late():
                     self._note_late(stream, action)
                 case Ask():
-                    now = self._clock()
+                    now = self.world.clock()
                     exchange_ms = self._time.at(now)
                     assert exchange_ms is not None, "nothing is asked for before the time is known"
-                    tell(self._backfill, FetchCandles(stream, action, exchange_ms, now))
+                    self.world.fetch(FetchCandles(stream, action, exchange_ms, now))
+                case Missing() | Wrong() if not self.world.tells():
+                    pass
                 case Missing(from_ms, end_ms, reason):
                     lost = Unrecovered(code, from_ms * 1_000_000, end_ms * 1_000_000, reason, type_)
                     self._missing.setdefault(stream, []).append(lost)
@@ -317,7 +322,8 @@ class Closings:
                     self._missing.setdefault(stream, []).append(lost)
                 case Settled(recovered):
                     self._holes.discard(stream)
-                    self._recovered[stream] = self._recovered.get(stream, 0) + recovered
+                    if self.world.tells():
+                        self._recovered[stream] = self._recovered.get(stream, 0) + recovered
 
     def _event(self, stream: Stream, start_ms: int, item: Event, how: How) -> Event | None:
         """Return a candle as it is delivered; `None` if it is not, for nobody can say what stands for it."""
@@ -328,7 +334,7 @@ class Closings:
                 payload = empty_after(item.payload, start_ms)
             except RemoteProtocolError:  # the edge has said so
                 return None
-            item = make_event(stream, payload, item.epoch, time.time_ns())
+            item = make_event(stream, payload, item.epoch, self.world.wall_ns())
         if not isinstance(item, CandleEvent):
             return None
         if how is How.EMPTY:
@@ -350,7 +356,7 @@ class Closings:
             known = self._takers.get(taker)
             if known is not None and isinstance(known.mailbox, MailboxQueue):
                 known.mailbox.late += 1
-        told = self._tellings.failed(stream, self._clock())
+        told = self._tellings.failed(stream, self.world.clock())
         if told:
             before = "0" if late.known is None else _volume(late.known)
             text = "%s: a candle changed after it was delivered, its volume from %s to %s: it is not delivered again%s"
@@ -367,9 +373,7 @@ class Closings:
         for type_ in dict.fromkeys(split(stream)[0] for stream in (*recovered, *missing)):
             counts = {split(stream)[1]: count for stream, count in recovered.items() if split(stream)[0] == type_}
             lost = [one for ones in missing.values() for one in ones if one.type == type_]
-            if lost or any(counts.values()):
-                ended = BackfillEnded(self._epoch, started_ns, ended_ns, counts, tuple(lost), type_)
-                tell(self._delivery.registry, ended)
+            self.world.report(BackfillEnded(self._epoch, started_ns, ended_ns, counts, tuple(lost), type_))
 
 
 def _volume(event: Event) -> object:

@@ -110,7 +110,8 @@ class MarketLists:
         """Take a lease with a pattern, or more of one."""
         component_id, lease, want = message.component_id, message.subscription_id, message.want
         if lease not in self._desk.claims:
-            self._desk.claim(lease, Claim(component_id, want.endpoint, message.mailbox, message.component))
+            claim = Claim(component_id, want.endpoint, message.mailbox, message.component, want.closing)
+            self._desk.claim(lease, claim)
         self._carry_out(self.patterns.take(lease, component_id, want))
 
     def drop(self, lease: int, part: Want | None) -> None:

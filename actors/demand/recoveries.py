@@ -62,12 +62,14 @@ class Recoveries:
             if claim is not None and (ended.type == "trade" or claim.closing is not None):
                 codes.setdefault(claim.component_id, set()).update(want.codes)
         for component_id, followed in codes.items():
-            part = ended.of(followed)
-            if part.recovered or part.unrecovered:
+            part, watcher = ended.of(followed), watchers.get(component_id)
+            is_news = part.unrecovered or (part.recovered if ended.type == "trade" else any(part.recovered.values()))
+            # A recording is told all the same: in a replay candles wait for what came of a gap.
+            if is_news or isinstance(watcher, Way):
                 change = ConnectionChanged(
                     "public", "backfilled", ended.epoch, time.time_ns(), ended.started_ns, backfill=part
                 )
-                self._tell(watchers.get(component_id), change)
+                self._tell(watcher, change)
 
     def _tell_reconciled(self, message: Reconciled, claims: Mapping[int, Claim], watchers: Watchers) -> None:
         """Tell those that reconcile; clients of a server hear it behind their data."""

@@ -4,6 +4,7 @@ A file that was ended in order says in its index what is in it; one that was cut
 """
 
 import contextlib
+import functools
 import logging
 import os
 from collections.abc import Generator, Iterator
@@ -54,6 +55,12 @@ class Tape:
     def read(self) -> Iterator[list[Record]]:
         """Yield all that is to be played, in pieces; raises as the constructor does."""
         return self._played(self.playback)
+
+    @functools.cached_property
+    def began_ns(self) -> int:
+        """When it begins, by the recording's monotonic clock."""
+        with contextlib.closing(self._played(Playback(self.settings.from_ns, self.settings.to_ns))) as played:
+            return next((record.mono_ns for record in chain.from_iterable(played)), 0)
 
     def _first_lists(self) -> dict[str, Listed]:
         """Return the lists of markets that it begins with, by quote currency: those that come soon, if not at once."""

@@ -111,6 +111,8 @@ class ReplayRegistry(Actor):
                 tell(self._router, AllTold())
             case AskMarkets(component_id, quote, answer):
                 self._lists.ask(component_id, quote, answer)
+            case BackfillEnded():
+                self._tell_closed(message)
             case PlayedOut(error):
                 self._end(error)
             case UseRouter(router):
@@ -186,7 +188,17 @@ class ReplayRegistry(Actor):
         mailbox, component = known.subscribed.mailbox, known.subscribed.component
         tell(
             self._router,
-            AddRoutes(lease, want.endpoint, streams, mailbox, component, replay, snapshots, want.realtime),
+            AddRoutes(
+                lease,
+                want.endpoint,
+                streams,
+                mailbox,
+                component,
+                replay,
+                snapshots,
+                want.realtime,
+                closing=want.closing,
+            ),
         )
 
     def _shrink(self, lease: int, part: Want) -> None:
@@ -213,6 +225,20 @@ class ReplayRegistry(Actor):
         concerned = (one.component_id for one in self._leases.values() if _concerns(standing, one.want))
         for component_id in dict.fromkeys(concerned):
             self._tell(self._watchers.get(component_id), _change(standing))
+
+    def _tell_closed(self, ended: BackfillEnded) -> None:
+        """Tell what became of candles that are closed here, where the recording does not."""
+        codes: dict[str, set[str]] = {}
+        for one in self._leases.values():
+            if one.want.closing is not None and one.want.type == ended.type:
+                codes.setdefault(one.component_id, set()).update(split(stream)[1] for stream in one.wanted)
+        for component_id, followed in codes.items():
+            part = ended.of(followed)
+            if any(part.recovered.values()) or part.unrecovered:
+                change = ConnectionChanged(
+                    "public", "backfilled", ended.epoch, ended.ended_ns, ended.started_ns, backfill=part
+                )
+                self._tell(self._watchers.get(component_id), change)
 
     def _end(self, error: WebSocketV6Error | None) -> None:
         self._is_over = True
@@ -246,6 +272,8 @@ def _concerns(standing: Standing, want: Want) -> bool:
     """Whether who has `want` is told: of a gap that was seen to, those hear who took part in it."""
     if standing.endpoint != want.endpoint or standing.lasts or not standing.data_type:
         return standing.endpoint == want.endpoint
+    if standing.data_type.startswith("candle.") and not (standing.recovered or standing.unrecovered):
+        return False
     takes_part = want.reconcile or want.closing is not None or standing.data_type == "trade"
     return takes_part and standing.data_type == want.type
 

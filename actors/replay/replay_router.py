@@ -35,13 +35,15 @@ from websocket_v6.actors.messages.replay import (
 from websocket_v6.actors.messages.router import GetLastValues, MailboxDrained, Notify, UseRegistry
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.message import Message
-from websocket_v6.protocol.recording.records import CLOSED, Listed, Record, Rows, Standing
+from websocket_v6.protocol.recording.records import CLOSED, Listed, Record, Rows, Standing, Wants
 
 from .goals import Goals
 from .hold_up import HoldUp
 from .recorded import Recorded
+from .replay_candles import NOT_OPEN, ReplayCandles
+from .replay_closing_world import FILL_PATIENCE
 from .replay_mailbox import ReplayMailbox
-from .stage import Stage
+from .stage import Stage, nanoseconds
 from .stretches import Ways
 from .tape_player import SCENE
 
@@ -53,7 +55,6 @@ AHEAD = 3  # scenes that are read before they are played
 RUN = 256  # events that a component is given at once
 LOOK = 0.25  # seconds between two looks at who holds it up
 NEVER = math.inf
-NOT_OPEN = ("lost", "refused", "closed")
 
 
 class PlayOn(Message):
@@ -73,7 +74,7 @@ class ReplayRouter(Router):
     """
 
     def __init__(self, *, supervisor: Ref, stage: Stage) -> None:
-        super().__init__(supervisor=supervisor)
+        super().__init__(supervisor=supervisor, fill_patience=FILL_PATIENCE)
         self._stage = stage
         self._routes.remembers_trades = False  # what is in it was compared when it was recorded
         self._player: Ref | None = None
@@ -89,6 +90,8 @@ class ReplayRouter(Router):
         self._timer: Timer | None = None
         self._hold_up = HoldUp(stage)
         self._ways = Ways(self._routes)
+        records = self._records
+        self._candles = ReplayCandles(stage, self._closings, self._delivery, lambda: records[0] if records else None)
 
     def on_start(self) -> None:
         """Make the stage known."""
@@ -143,6 +146,7 @@ class ReplayRouter(Router):
     def _routed(self, message: object) -> object:
         answer = self._heed(message)
         self._ways.clear()
+        self._candles.see_to()
         if isinstance(message, MailboxDrained):
             self._blocked.discard(message.subscription_id)
         elif isinstance(message, UseRegistry) and not self._stage.has_begun and self._timer is None:
@@ -178,29 +182,32 @@ class ReplayRouter(Router):
         """Do what comes next: what is due by the recording's time, or a record, or many."""
         records = self._records
         due, taker = min(self._timed(), key=lambda one: one[0], default=(NEVER, None))
-        if taker is not None and (not records or due <= records[0].mono_ns):
+        if due != NEVER and (not records or due <= records[0].mono_ns):
             self._stage.mono_ns = max(self._stage.mono_ns, int(due))
             self._due(taker)
         elif not records:
             self._finish_playing()
-        elif not self._play_many(due):
+        elif not self._play_many(min(due, self._candles.listens_ns)):
             record = records.popleft()
             self._stage.mono_ns = record.mono_ns
             self._record(record)
 
-    def _timed(self) -> Iterator[tuple[float, Taker]]:
-        """Yield what is due at a time, nanoseconds, and whose it is.
-
-        Who has other timers on the way of data (candles that close, codes that fall silent) joins in here.
-        """
+    def _timed(self) -> Iterator[tuple[float, Taker | None]]:
+        """Yield what is due at a time, nanoseconds, and whose it is; None: that of candles which close."""
+        if self._candles.due_ns is not None:
+            yield self._candles.due_ns, None
         for taker in self._routes.mailboxes.values():
             mailbox = taker.mailbox
             if isinstance(mailbox, ReplayMailbox) and not mailbox.room and (due := mailbox.due()) is not None:
-                due_ns = _nanoseconds(due)
+                due_ns = nanoseconds(due)
                 if mailbox.is_pushed or due_ns > self._stage.mono_ns:  # else whoever pulls has not come for it
                     yield due_ns, taker
 
-    def _due(self, taker: Taker) -> None:
+    def _due(self, taker: Taker | None) -> None:
+        if taker is None:
+            self._candles.time_came()
+            self._hand_over()
+            return
         mailbox = taker.mailbox
         assert isinstance(mailbox, ReplayMailbox)
         if mailbox.is_pushed:
@@ -216,13 +223,19 @@ class ReplayRouter(Router):
             self._stands(value)
         elif isinstance(value, Listed):
             self._is_telling = tell(self._registry, ListPlayed(value))
-        elif isinstance(value, Rows) and not value.marks & CLOSED:
+        elif isinstance(value, Wants):
+            self._candles.wants(value)
+        elif isinstance(value, Rows) and value.marks & CLOSED:
+            self._candles.fetched(value)
+        elif isinstance(value, Rows):
             self._note(value)
             for stream, payload in zip(value.streams, value.payloads, strict=True):
                 self._careful.message(stream, payload, Recorded.of_rows(value, stream))
             self._careful.seen.clear()
             self._ways.clear()  # what has begun is plain from now on
             self._hand_over(value.payloads)
+            self._candles.listen(value)
+            self._hand_over()
 
     def _note(self, value: Rows) -> None:
         stage, count = self._stage, len(value.streams)
@@ -234,6 +247,8 @@ class ReplayRouter(Router):
         if standing.state in NOT_OPEN:
             self._ways.clear()
             self._routes.forget(standing.endpoint)
+        self._candles.stands(standing)
+        self._hand_over()
         self._is_telling = tell(self._registry, StandingPlayed(standing))
         tell(self._player, Stands(standing))
 
@@ -336,8 +351,9 @@ class ReplayRouter(Router):
         if not self._records:
             self._finish_playing()
             return False
-        record = self._records[0]
-        moment = record.mono_ns / 1e9
+        record, closes = self._records[0], self._candles.due_ns
+        mono_ns = closes if closes is not None and closes <= record.mono_ns else record.mono_ns
+        moment = mono_ns / 1e9
         if not stage.mono_ns:
             stage.set_out(moment)
         due = stage.wall(moment)
@@ -345,8 +361,11 @@ class ReplayRouter(Router):
             if self._timer is None or self._timer.message is None or self._timer.due != due:
                 self._timer = self.at(due, PlayOn())
             return False
-        stage.mono_ns = record.mono_ns
-        self._record(self._records.popleft())
+        stage.mono_ns = max(stage.mono_ns, mono_ns)
+        if mono_ns == closes:
+            self._due(None)
+        else:
+            self._record(self._records.popleft())
         return True
 
     # --- its end, and who holds it up
@@ -364,12 +383,6 @@ class ReplayRouter(Router):
         text = self._hold_up.look(time.monotonic(), has_takers=bool(self._routes.mailboxes), is_out=bool(self._runs))
         if text:
             logger.warning("%s", text)
-
-
-def _nanoseconds(moment: float) -> int:
-    """Return the first whole nanosecond that is not before `moment`, as a clock of floats has it."""
-    found = round(moment * 1e9)
-    return found if found / 1e9 >= moment else found + 1
 
 
 def _nothing(*_: object) -> None:

@@ -18,7 +18,7 @@ from websocket_v6.protocol.recording.finding import Contents
 
 from .recorded_tape import Tape
 
-__all__ = ["Pulled", "Readers", "Stage", "reader"]
+__all__ = ["Pulled", "Readers", "Stage", "nanoseconds", "reader"]
 
 
 class Pulled(Protocol):
@@ -99,6 +99,12 @@ def _has_ended(one: Reader) -> bool:
 
 def _name(one: Reader) -> str:
     return f"task {one.get_name()}" if isinstance(one, asyncio.Task) else f"thread {one.name}"
+
+
+def nanoseconds(moment: float) -> int:
+    """Return the first whole nanosecond that is not before `moment`, as a clock of floats has it."""
+    found = round(moment * 1e9)
+    return found if found / 1e9 >= moment else found + 1
 
 
 class Stage:

@@ -8,6 +8,11 @@ from websocket_v6.protocol.exchange.wants import Want
 
 __all__ = ["as_recorded"]
 
+NO_REST = (
+    "history=... and verify=True ask over REST, and in a replay nobody is asked: leave them out; "
+    "candles that were fetched for a gap when it was recorded come as they came"
+)
+
 
 def as_recorded(want: Want, streams: Iterable[Stream], quotes: Container[str] = ()) -> Want:
     """Return `want` as a recording of `streams` serves it, in which there are lists of the markets of `quotes`.
@@ -16,10 +21,10 @@ def as_recorded(want: Want, streams: Iterable[Stream], quotes: Container[str] = 
     balances come as they came: nobody is asked what they are now.
 
     Raises:
-        LocalProtocolError: for closed candles, and for a pattern of which nothing was recorded.
+        LocalProtocolError: for what is asked over REST, and for a pattern of which nothing was recorded.
     """
-    if want.closing is not None:
-        raise LocalProtocolError("closed=True cannot be replayed: subscribe to candles as they came, without closed")
+    if want.closing is not None and (want.closing.history or want.closing.verify):
+        raise LocalProtocolError(NO_REST)
     unlisted = [quote for quote in want.quotes if quote not in quotes]
     if not unlisted:
         return want

@@ -12,7 +12,17 @@ import msgspec
 
 from websocket_v6.protocol.exchange.streams import split
 from websocket_v6.protocol.exchange.wants import endpoint_of
-from websocket_v6.protocol.recording.records import BACKFILLED, REPLAYED, Hole, KeyState, Listed, Record, Rows, Standing
+from websocket_v6.protocol.recording.records import (
+    BACKFILLED,
+    REPLAYED,
+    Hole,
+    KeyState,
+    Listed,
+    Record,
+    Rows,
+    Standing,
+    Wants,
+)
 from websocket_v6.protocol.recording.writer import Header
 
 __all__ = ["Playback"]
@@ -39,6 +49,7 @@ class Playback:
         self._is_first = True  # whether the next key state is the beginning of all
         self._standings: dict[str, Standing] = {}
         self._lists: dict[str, Listed] = {}  # of markets, as they were given out, or stand where it begins
+        self._wants = Wants([])  # before `from_ns`
         self._last: dict[str, Record] = {}  # before `from_ns`, by stream: rows of one message
         self._holes = 0  # epochs that were not recorded
         self._mono_ns = 0  # of the last record, as it was given out
@@ -135,6 +146,8 @@ class Playback:
                 yield self._out(record.mono_ns, value)
             case Listed() if self._is_news(value):
                 yield self._out(record.mono_ns, value)
+            case Wants() if value.closed:
+                yield self._out(record.mono_ns, value)
             case _:
                 pass
 
@@ -150,7 +163,7 @@ class Playback:
         self._lists[listed.quote] = listed
         return before is None or before.markets != listed.markets
 
-    def _out(self, mono_ns: int, value: Rows | Standing | Listed) -> Record:
+    def _out(self, mono_ns: int, value: Rows | Standing | Listed | Wants) -> Record:
         # The order of records is the law: a clock that seems to go back stands still.
         self._mono_ns = max(self._mono_ns, mono_ns + self._offset_ns)
         return Record(self._mono_ns, value)
@@ -182,6 +195,8 @@ class Playback:
         match value:
             case Listed():
                 self._lists[value.quote] = value
+            case Wants():
+                self._wants = value
             case Standing():
                 self._noted(value)
                 if value.state in NOT_OPEN:
@@ -203,6 +218,8 @@ class Playback:
             # No gap: nothing was delivered before it.
             present = Standing(standing.endpoint, standing.state, standing.epoch, standing.at_ns, None, None)
             yield self._out(mono_ns, present)
+        if self._wants.closed:
+            yield self._out(mono_ns, self._wants)
         for listed in self._lists.values():
             yield self._out(mono_ns, listed)
         for one in self._last.values():

@@ -305,6 +305,15 @@ def test_one_stream_with_and_without_closing_is_asked_for_once(sim: Simulator, b
     assert set(connection.snapshots) == {STREAM}
 
 
+def test_all_candles_of_a_pattern_come_closed(sim: Simulator, bots: Callable[..., Bot]) -> None:
+    bot = bots("KRW-*")
+    wait_until(lambda: bot.subscription.symbols, "the codes")
+    sim.wait_served({f"candle.1m {code}" for code in bot.subscription.symbols})
+    starts = trades(sim, 3)
+    wait_until(lambda: bot.starts()[-2:] == starts[:2], "all but the newest")
+    assert all(one.closed for one in bot.events)
+
+
 def test_candles_are_pulled_as_well(sim: Simulator, filling: Config) -> None:
     with WebSocketClientProxy("bot", config=filling) as proxy:
         subscription = proxy.subscribe_candle([BTC, ETH], interval="1m", closed=True)

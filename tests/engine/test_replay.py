@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import wait_until
-from tests.replays import CODES, SECOND, START, header, market, opened, rows, ticker, trade, write
+from tests.replays import CODES, SECOND, START, candle, header, market, opened, rows, ticker, trade, write
 from websocket_v6 import (
     ClosedError,
     Config,
@@ -79,9 +79,26 @@ def test_trades_are_all_there(recording: Path) -> None:
     assert trades == [payload for stream, payload in messages(market()) if stream.startswith("trade ")]
 
 
+def with_candles() -> list[tuple[float, Any]]:
+    """Return a market with candles of a second in it, one of them silent for a while, and a gap."""
+    values = market()
+    for number in range(40):
+        at, code = 0.12 + number * 0.37, CODES[number % 2]
+        if code == CODES[0] or not 4 < at < 9:
+            values.append(rows(at, candle(code, at, int(at), number + 1, "1s", is_first=number < 2)))
+    values.sort(key=lambda one: one[0])
+    lost, again = START + 10 * SECOND, START + int(10.01 * SECOND)
+    gap = [
+        (10.0, Standing("public", "lost", 1, lost, lost)),
+        (10.01, Standing("public", "open", 2, again, lost, again)),
+    ]
+    return [*(one for one in values if one[0] < 10), *gap, *(one for one in values if one[0] > 10.01)]
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_replays_are_equal_whatever_the_threads_do(recording: Path, seed: int) -> None:
-    """Three components, one that pulls, policies that go by time, callbacks that take theirs."""
+def test_replays_are_equal_whatever_the_threads_do(tmp_path: Path, seed: int) -> None:
+    """Three components, two that pull, policies and candles that go by time, callbacks that take theirs."""
+    recording = write(tmp_path / "day.wsr", with_candles())
 
     def once(pauses: random.Random) -> dict[str, str | None]:
         digests: dict[str, str | None] = {}
@@ -103,17 +120,21 @@ def test_replays_are_equal_whatever_the_threads_do(recording: Path, seed: int) -
                 "few": two.subscribe_trade(CODES[:1], late, mailbox=Mailbox.drop_oldest(1)),
                 "pulled": three.subscribe_trade(CODES[:2]),
                 "pulled, throttled": three.subscribe_orderbook(CODES, mailbox=Mailbox.throttle(0.5)),
+                "closed": two.subscribe_candle(CODES[:2], late, interval="1s", closed=True, empty=True),
+                "pulled, closed": one.subscribe_candle(CODES[:2], interval="1s", closed=True),
             }
 
             def pull(name: str) -> None:
                 for event in subscriptions[name]:
                     late(event)
 
-            others = threading.Thread(target=pull, args=("pulled, throttled",))
-            others.start()
+            others = [threading.Thread(target=pull, args=(name,)) for name in ("pulled, throttled", "pulled, closed")]
+            for other in others:
+                other.start()
             pull("pulled")
-            others.join(20)
-            assert not others.is_alive()
+            for other in others:
+                other.join(20)
+                assert not other.is_alive()
             for name, one_ in subscriptions.items():
                 counts = one_.stats
                 assert counts.received == counts.delivered + counts.dropped

@@ -57,7 +57,7 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **how: Any) -> None:
         self.now = 100.0
         self.wall_ns = time.time_ns()
-        monkeypatch.setattr("websocket_v6.actors.delivery.closings.time.time_ns", lambda: self.wall_ns)
+        monkeypatch.setattr("websocket_v6.actors.delivery.closing_world.time.time_ns", lambda: self.wall_ns)
         self.timers: list[Timer] = []
         self.registry, self.backfill = Ear(), Ear()
         self.delivery = Delivery(SourceFlow())

@@ -36,9 +36,12 @@ def test_a_pattern_stays_one_where_there_are_lists_of_its_markets() -> None:
     assert as_recorded(ticker_want("KRW-*"), (), {"KRW"}) == ticker_want("KRW-*")
 
 
-def test_closed_candles_are_refused() -> None:
-    with pytest.raises(LocalProtocolError, match="without closed"):
-        as_recorded(candle_want(["KRW-BTC"], closing=Closing()), STREAMS)
+def test_candles_close_and_nobody_is_asked_for_more() -> None:
+    want = candle_want(["KRW-BTC"], closing=Closing(empty=True))
+    assert as_recorded(want, STREAMS) == want
+    for closing in (Closing(history=1), Closing(verify=True)):
+        with pytest.raises(LocalProtocolError, match="in a replay nobody is asked"):
+            as_recorded(candle_want(["KRW-BTC"], closing=closing), STREAMS)
 
 
 def test_everything_else_is_as_it_was_asked_for() -> None:
