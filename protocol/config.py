@@ -15,7 +15,7 @@ import msgspec
 
 from .config_rules import HOSTS, SECRETS, URLS, Algorithm, Format, Mode, Region, plaintext_problem, problem_of
 from .dialing.proxies import without_password
-from .dialing.servers import Servers, parse_servers
+from .dialing.servers import ReadFrom, Servers, parse_servers
 from .errors import ConfigError
 from .loopback import is_loopback
 from .replaying import Replay, Speed, Start, moment
@@ -87,7 +87,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     Many machines with one upstream:
         fleet: the server that they meet at: valkey://[user:password@]host:port/db, redis://, rediss:// and others.
         fleet_compression: the log of a machine that leads is compressed, for less memory and network and more CPU.
+        fleet_delay: seconds between two reads of the log, up to which messages come later; it spares the server.
         fleet_private: share private data too, encrypted, with the machines that have the same keys.
+        fleet_read: "replica": the log is read at a replica of the server; or the URL of one. By default at the server.
         fleet_retention: how far back the log of a machine that leads reaches.
 
     Trades missed in a gap:
@@ -138,14 +140,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     recording: Replay | None = None
     fleet: str | Secret | None = None
     fleet_compression: bool = False
+    fleet_delay: float = 0.0
     fleet_private: bool = False
+    fleet_read: str | Secret | None = None
     fleet_retention: float = 300.0
 
     def __post_init__(self) -> None:
         """Check every field; fill in the region's URL."""
         for name in SECRETS:
             msgspec.structs.force_setattr(self, name, _hidden(getattr(self, name)))
-        for name in ("proxy", "ca_file", "fleet"):
+        for name in ("proxy", "ca_file", "fleet", "fleet_read"):
             msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
         for name in URLS:
             if isinstance(url := getattr(self, name), str) and "@" in url:
@@ -219,6 +223,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return None if url is None else parse_servers(url)
 
     @property
+    def fleet_replicas(self) -> ReadFrom:
+        """Where the fleet's log is read: at any replica, at those of a URL, or at the server itself."""
+        url = self.fleet_read.reveal() if isinstance(self.fleet_read, Secret) else self.fleet_read
+        return "replica" if url == "replica" else None if url is None else parse_servers(url)
+
+    @property
     def private_url(self) -> str:
         """The endpoint of orders, assets and announcements."""
         return f"{self.url}/private"
@@ -280,7 +290,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _shown(field: str, value: Any) -> Any:
-    if field == "fleet" and isinstance(value, Secret):
+    if field in ("fleet", "fleet_read") and isinstance(value, Secret):
         servers = parse_servers(value.reveal())
         return "set" if servers is None else servers.shown.replace("://", "://***@", 1)
     return without_password(value.reveal()) if field == "proxy" and isinstance(value, Secret) else value

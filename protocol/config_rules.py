@@ -35,7 +35,7 @@ Algorithm = Literal["HS512", "HS256"]
 
 KEYS = ("access_key", "secret_key")
 SECRETS = (*KEYS, "token")
-URLS = ("proxy", "fleet")  # with a password they are secrets, too
+URLS = ("proxy", "fleet", "fleet_read")  # with a password they are secrets, too
 _LEAST_TOKEN = 16  # characters
 _SECRET_FORM = dict.fromkeys(KEYS, KEY_FORM) | {
     "token": f"the token of the door, {_LEAST_TOKEN} printable characters or more"
@@ -57,6 +57,7 @@ _SECONDS = {
     "backfill_max_gap": (1, 518_400),  # six days: the exchange keeps the trades of seven
     "backfill_timeout": (0.1, 300),
     "max_age": (1, 604_800),
+    "fleet_delay": (0, 1),
     "fleet_retention": (1, 604_800),
 }
 
@@ -119,6 +120,13 @@ def _accepted(field: str, value: object) -> str | None:
     if field == "fleet":
         text = value.reveal() if isinstance(value, Secret) else value
         return None if text is None or (isinstance(text, str) and parse_servers(text)) else SERVERS_FORM
+    if field == "fleet_read":
+        text = value.reveal() if isinstance(value, Secret) else value
+        found = parse_servers(text) if isinstance(text, str) else None
+        is_one = found is not None and found.kind in ("single", "unix")
+        return (
+            None if text in (None, "replica") or is_one else '"replica", or the URL of one such as valkey://host:6379/0'
+        )
     if field == "rest_url":
         is_base = value == "" or _is_url(value, "http", "https")
         return None if is_base else f"the base of REST calls, such as https://{HOSTS['kr']}"

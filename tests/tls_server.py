@@ -6,13 +6,10 @@ said. A front that ends TLS before a plain server is tested everywhere: many who
 
 import contextlib
 import functools
-import select
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -20,6 +17,7 @@ from typing import Literal
 import pytest
 import trustme
 
+from tests.relay import Relay
 from tests.valkey import EXECUTABLE, Valkey, free_port
 
 __all__ = ["KINDS", "Kind", "TlsServer", "tls_server"]
@@ -89,7 +87,7 @@ def tls_server(
             authority.configure_trust(context)
             context.verify_mode = ssl.CERT_REQUIRED if wants_clients else ssl.CERT_NONE
             plain = stack.enter_context(Valkey(*options))
-            found = TlsServer(plain, stack.enter_context(_Front(plain.port, context)).port, authority, folder)
+            found = TlsServer(plain, stack.enter_context(Relay(plain.port, context)).port, authority, folder)
         yield found
 
 
@@ -103,50 +101,3 @@ def _executable() -> str:
         if b"tls-cert-file" in said:
             return found
     return ""
-
-
-class _Front(threading.Thread):
-    """Speaks TLS, and passes on what is said to a server that does not: a thread for each client."""
-
-    def __init__(self, port: int, context: ssl.SSLContext) -> None:
-        super().__init__(name="tls-front")
-        self._target = port
-        self._context = context
-        self._listener = socket.create_server((HOST, 0))
-        self._listener.settimeout(0.1)
-        self.port = int(self._listener.getsockname()[1])
-        self._is_over = threading.Event()
-        self._clients: list[threading.Thread] = []
-
-    def run(self) -> None:
-        while not self._is_over.is_set():
-            with contextlib.suppress(TimeoutError):
-                sock, _ = self._listener.accept()
-                self._clients.append(threading.Thread(target=self._serve, args=(sock,)))
-                self._clients[-1].start()
-
-    def _serve(self, sock: socket.socket) -> None:
-        with sock, contextlib.suppress(OSError):
-            sock.settimeout(5.0)
-            with (
-                self._context.wrap_socket(sock, server_side=True) as client,
-                socket.create_connection((HOST, self._target), 5.0) as server,
-            ):
-                while not self._is_over.is_set():
-                    ready, _, _ = select.select([client, server], [], [], 0 if client.pending() else 0.1)
-                    for one, other in ((client, server), (server, client)):
-                        if one in ready or (one is client and client.pending()):
-                            data = one.recv(65_536)
-                            if not data:
-                                return
-                            other.sendall(data)
-
-    def __enter__(self) -> "_Front":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        for one in (self, *self._clients):
-            one.join()
-        self._listener.close()

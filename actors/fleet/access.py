@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.dialing.servers import Servers
+from websocket_v6.protocol.dialing.servers import ReadFrom, Servers
 from websocket_v6.protocol.fleet.ids import Keys, scope_of
 from websocket_v6.protocol.fleet.sealing import Seal, account_of, check_sealing
 from websocket_v6.protocol.secret import Secret
@@ -23,6 +23,7 @@ class LogAccess(NamedTuple):
     servers: Servers
     keys: Keys
     secret: Secret | None = None
+    read_from: ReadFrom = None
 
     def seal(self, key: str, log: str = "") -> Seal | None:
         """Return what encrypts what stands under a key, of one log if need be; None if nothing does."""
@@ -47,11 +48,12 @@ def fleets_of(config: Config) -> Mapping[str, tuple[LogAccess, tuple[str, ...]]]
 
     check_client()
     check_zstd("the log of a fleet may be", "fleet")
+    read_from = config.fleet_replicas
     fleets: dict[str, tuple[LogAccess, tuple[str, ...]]] = {}
-    fleets["fleet"] = LogAccess(servers, Keys(scope_of(config.url))), ("public",)
+    fleets["fleet"] = LogAccess(servers, Keys(scope_of(config.url)), read_from=read_from), ("public",)
     secret = config.secret_key
     if config.fleet_private and isinstance(secret, Secret):
         check_sealing()
         keys = Keys(scope_of(config.url, account_of(secret.reveal())))
-        fleets["account"] = (LogAccess(servers, keys, secret), ("private", "info"))
+        fleets["account"] = (LogAccess(servers, keys, secret, read_from), ("private", "info"))
     return fleets

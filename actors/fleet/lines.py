@@ -16,7 +16,7 @@ from websocket_v6.protocol.dialing.servers import Servers
 from websocket_v6.protocol.errors import AuthenticationError, ConfigError, TransportError
 from websocket_v6.protocol.outside_text import outside_text
 
-__all__ = ["Command", "Line", "check_client", "open_line", "packer"]
+__all__ = ["Command", "Line", "answers", "check_client", "connect", "nodes", "open_line", "outside", "packer"]
 
 CONNECT_TIMEOUT: Final = 1.0
 ANSWER_TIMEOUT: Final = 3.0  # longer than any reader blocks
@@ -63,6 +63,7 @@ class Line:
     def __init__(self, connection: Any, shown: str, username: str = "") -> None:
         self._connection = connection
         self.shown = shown
+        self.is_replica = False
         self._username = username
         self._pack = packer()
         in_child(self)
@@ -85,7 +86,7 @@ class Line:
             AuthenticationError: if this user may not do that.
             TransportError: if the server does not answer all of them, or has not what they are about.
         """
-        with _outside(self.shown, self._username):
+        with outside(self.shown, self._username):
             data = b"".join(map(self._pack, commands))  # in C, which redis-py's own packing is not
             self._connection.send_packed_command([data], check_health=False)
             return [self._reply() for _ in commands]
@@ -124,7 +125,7 @@ def open_line(servers: Servers, key: str) -> Line:
         TransportError: if it cannot be reached, or is a replica.
     """
     check_client()
-    with _outside(servers.shown, servers.username):
+    with outside(servers.shown, servers.username):
         return _first(servers, _places(servers, key))
 
 
@@ -133,7 +134,7 @@ def _places(servers: Servers, key: str) -> Sequence[tuple[str, int]]:
         case "sentinel":
             return _masters(servers)
         case "cluster":
-            return _nodes(servers, key)
+            return nodes(servers, key)
         case _:
             return servers.places or (("", 0),)
 
@@ -141,13 +142,17 @@ def _places(servers: Servers, key: str) -> Sequence[tuple[str, int]]:
 def _first(servers: Servers, places: Sequence[tuple[str, int]]) -> Line:
     for place in places[:-1]:
         with contextlib.suppress(redis.ConnectionError, redis.TimeoutError, OSError):
-            return _checked(servers, place)
+            return connect(servers, place)
     if not places:
         raise TransportError(f"nobody of {servers.shown} knows a server that can be written to")
-    return _checked(servers, places[-1])
+    return connect(servers, places[-1])
 
 
-def _checked(servers: Servers, place: tuple[str, int]) -> Line:
+def connect(servers: Servers, place: tuple[str, int], *, reads_only: bool = False) -> Line:
+    """Connect to one server, and check its version and its role; a replica will do for who `reads_only`.
+
+    Raises what redis-py does, beside what `open_line` raises.
+    """
     line = Line(_connected(servers, place), servers.shown, servers.username)
     try:
         info, role = line.call(("INFO", "server"), ("ROLE",))
@@ -155,8 +160,13 @@ def _checked(servers: Servers, place: tuple[str, int]) -> Line:
             if isinstance(reply, Exception):
                 raise reply
         _check_version(info if isinstance(info, bytes) else b"", servers.shown)
-        if not isinstance(role, list) or role[0] != b"master":
+        line.is_replica = not isinstance(role, list) or role[0] != b"master"
+        if line.is_replica and not reads_only:
             raise TransportError(f"{servers.shown} is a replica: it cannot be written to")
+        if line.is_replica and (not isinstance(role, list) or role[3] != b"connected"):
+            raise TransportError(f"a replica of {servers.shown} has no connection to it")
+        if line.is_replica and servers.kind == "cluster":
+            line.call(("READONLY",))
     except BaseException:
         line.close()
         raise
@@ -216,24 +226,25 @@ def _check_files(servers: Servers) -> None:
 def _masters(servers: Servers) -> list[tuple[str, int]]:
     """Ask the sentinels, each time anew: an old master comes back, and takes what is written before it is demoted."""
     found: list[tuple[str, int]] = []
-    for reply in _answers(servers, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", servers.master)):
+    for reply in answers(servers, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", servers.master)):
         if isinstance(reply, list) and len(reply) == 2:
             found.append((reply[0].decode(), int(reply[1])))
     return list(dict.fromkeys(found))
 
 
-def _nodes(servers: Servers, key: str) -> list[tuple[str, int]]:
-    """Ask the nodes of a cluster who has the key's slot."""
+def nodes(servers: Servers, key: str, *, are_replicas: bool = False) -> list[tuple[str, int]]:
+    """Ask the nodes of a cluster who has the key's slot, or who are replicas of that one."""
     slot = redis.crc.key_slot(key.encode())
     found: list[tuple[str, int]] = []
-    for place, reply in zip(servers.places, _answers(servers, ("CLUSTER", "SLOTS")), strict=False):
-        for first, last, node, *_ in reply if isinstance(reply, list) else ():
+    for place, reply in zip(servers.places, answers(servers, ("CLUSTER", "SLOTS")), strict=False):
+        for first, last, master, *replicas in reply if isinstance(reply, list) else ():
             if first <= slot <= last:
-                found.append((node[0].decode() or place[0], int(node[1])))
+                those = replicas if are_replicas else [master]
+                found += [(node[0].decode() or place[0], int(node[1])) for node in those]
     return list(dict.fromkeys(found))
 
 
-def _answers(servers: Servers, command: Command) -> Iterator[object]:
+def answers(servers: Servers, command: Command) -> Iterator[object]:
     """Yield what each of those that know says; None for one that says nothing."""
     is_sentinel = servers.kind == "sentinel"
     for place in servers.places:
@@ -251,7 +262,7 @@ def _answers(servers: Servers, command: Command) -> Iterator[object]:
 
 
 @contextlib.contextmanager
-def _outside(shown: str, username: str = "") -> Iterator[None]:
+def outside(shown: str, username: str = "") -> Iterator[None]:
     """Turn what the client raises into our errors."""
     try:
         yield

@@ -13,7 +13,7 @@ from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.fleet import JoinLog
 from websocket_v6.protocol.connection.clock_offset import ClockOffset
-from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.exchange.heads import Inbound
 from websocket_v6.protocol.fleet import entries
 from websocket_v6.protocol.fleet.entries import (
@@ -28,7 +28,7 @@ from websocket_v6.protocol.fleet.ids import EntryId, Keys, before_term, parse_id
 from websocket_v6.protocol.fleet.joining import Interest, Taken
 from websocket_v6.protocol.fleet.place import Place
 from websocket_v6.protocol.fleet.sealing import Seal
-from websocket_v6.protocol.fleet.title import check_format
+from websocket_v6.protocol.fleet.title import Lead, check_format
 from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.server import words
 
@@ -40,6 +40,7 @@ __all__ = ["LogFollower"]
 
 logger = logging.getLogger(__name__)
 
+STALE: Final = 3.0  # seconds that a leader's beat stands still at a replica until another server is read
 JOIN: Final = 2.0  # seconds after which a checkpoint is asked for again
 
 
@@ -76,6 +77,8 @@ class LogFollower:
         self._inbound = Inbound()
         self._state: State | None = None  # of the leader's connection, as far as it is known
         self._joined_at = 0.0
+        self._beat: tuple[int, int] | None = None  # of the leader, as a replica has it, and since when
+        self._beat_at = 0.0
 
     def want(self, streams: Iterable[str]) -> None:
         """Deliver just these streams from now on."""
@@ -110,6 +113,8 @@ class LogFollower:
         self.looked_at = time.monotonic()
         fields, top = line.call(("HGETALL", self._keys.lead), ("XREVRANGE", self._key, "+", "-", "COUNT", 1))
         lead = read_lead(fields)
+        if line.is_replica and not self._knows(lead):
+            return self.place is not None
         if lead is None:
             if self.place is None:
                 return False  # there is no fleet yet
@@ -130,6 +135,20 @@ class LogFollower:
             self._state = None
             self._join()
         return True
+
+    def _knows(self, lead: Lead | None) -> bool:
+        """Whether anything is to be concluded from a replica's title: one that is behind lacks what may be there.
+
+        Raises:
+            TransportError: if it stays behind.
+        """
+        now = time.monotonic()
+        beat = (0, 0) if lead is None else (lead.term, lead.beat)
+        if beat != self._beat:
+            self._beat, self._beat_at = beat, now
+        if now - self._beat_at > STALE and (lead is None or lead.owner):
+            raise TransportError(f"the replica that is read has brought nothing for {STALE:g} s")
+        return lead is not None and (self.place is None or lead.term >= self.place.at.term)
 
     def _use_log(self, log: str) -> None:
         if self._secret is not None and log != self._seal_of:

@@ -16,16 +16,17 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.fleet import LogRead, LogServes
 from websocket_v6.protocol import errors
 from websocket_v6.protocol.connection.backoff import Backoff
-from websocket_v6.protocol.dialing.servers import Servers
+from websocket_v6.protocol.dialing.servers import ReadFrom, Servers
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.fleet.ids import Keys, parse_id
 from websocket_v6.protocol.fleet.place import Place
 from websocket_v6.protocol.outside_text import outside_text
 from websocket_v6.protocol.secret import Secret
 
-from .lines import Line, open_line
+from .lines import Line
 from .log_follower import LogFollower
 from .log_voice import LogVoice
+from .reading_ways import ReadingWays
 
 __all__ = ["LogReader"]
 
@@ -42,7 +43,8 @@ SAY: Final = 1.0  # seconds between two words of how far it has come
 class LogReader(threading.Thread):
     """Reads until it is told to finish, and connects again whenever it has to.
 
-    Tells `router` what a source says, `owner` LogServes, JoinLog and LogRead. `secret`: of an account.
+    Tells `router` what a source says, `owner` LogServes, JoinLog and LogRead. `secret`: of an account. `delay`: seconds
+    from one read to the next, so that one brings more; each costs the server the same.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class LogReader(threading.Thread):
         source: int,
         servers: Servers,
         keys: Keys,
+        read_from: ReadFrom = None,
+        delay: float = 0.0,
         owner: Ref,
         router: Ref,
         backoff: tuple[float, float],
@@ -60,7 +64,8 @@ class LogReader(threading.Thread):
     ) -> None:
         super().__init__(name=f"fleet-reader-{endpoint}-{source}", daemon=True)
         self._endpoint = endpoint
-        self._servers = servers
+        self._ways = ReadingWays(servers, keys.log(endpoint), read_from)
+        self._delay = delay
         self._key = keys.log(endpoint)
         self._owner = owner
         self._voice = LogVoice(endpoint, source, owner, router)
@@ -114,10 +119,11 @@ class LogReader(threading.Thread):
         if not self._voice.attachment:
             self._voice.show("connecting")
         try:
-            self._line = open_line(self._servers, self._key)
+            self._line = self._ways.open()
             if not self._is_over:
                 self._read(self._line)
         except WebSocketV6Error as exc:
+            self._ways.failed()
             if not self._is_over:
                 self._failed(exc)
         finally:
@@ -148,7 +154,7 @@ class LogReader(threading.Thread):
             self._rest(NO_LEADER)
         self._down_since = None
         self._log.go_on()
-        while not self._is_over:
+        while not self._is_over and not self._ways.should_return():
             self._obey_all()
             if self._voice.attachment and not self._voice.allowance:
                 self._await_credit()
@@ -164,9 +170,11 @@ class LogReader(threading.Thread):
             self._take(line, reply)
             self._log.see_to_joins()
             now = time.monotonic()
-            if reply:
+            if isinstance(reply, list) and reply:
                 self._backoff.succeeded()
                 self._log.looked_at = now
+                if self._delay and len(reply[0][1]) < COUNT:
+                    self._rest(self._delay)
             elif now - self._log.looked_at >= LOOK:
                 self._log.look(line)
             self._report(now)

@@ -125,7 +125,7 @@ class LogSource(Actor):
     def _connect(self, types: Sequence[Mapping[str, object]]) -> None:
         self._stop_lingering()
         if self._reader is None:
-            servers, keys, secret = self._access
+            servers, keys, secret, read_from = self._access
             config = self._config
             self._reader = LogReader(
                 endpoint=self._endpoint,
@@ -136,6 +136,8 @@ class LogSource(Actor):
                 router=self._router,
                 backoff=(config.backoff_initial, config.backoff_max),
                 secret=secret,
+                read_from=read_from,
+                delay=config.fleet_delay,
             )
             self._reader.start()
         if types:

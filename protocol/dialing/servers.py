@@ -8,12 +8,12 @@
 With TLS ?ca=, ?cert= and ?key= name PEM files: who is trusted to vouch for the server, and what this machine shows.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from websocket_v6.protocol.secret import Secret
 
-__all__ = ["SERVERS_FORM", "Servers", "parse_servers"]
+__all__ = ["SERVERS_FORM", "ReadFrom", "Servers", "parse_servers"]
 
 SERVERS_FORM: Final = (
     "a server such as valkey://[user:password@]host:6379/0, redis:// or rediss://; valkey+unix:///path, "
@@ -41,6 +41,9 @@ class Servers(NamedTuple):
     ca: str = ""
     cert: str = ""
     key: str = ""
+
+
+ReadFrom: TypeAlias = Literal["replica"] | Servers | None  # any replica, that of a URL, or the server itself
 
 
 def parse_servers(url: str) -> Servers | None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, wait_until
+from tests.relay import Relay
 from tests.tls_server import KINDS, Kind, tls_server
 from tests.valkey import OLDEST, Valkey, needs_server
 from websocket_v6 import Config, ConnectionEvent
@@ -149,3 +150,95 @@ def refused(machine: Machine) -> list[ConnectionEvent]:
 
     wait_until(told, "it is refused")
     return told()[:1]
+
+
+Replicated = tuple[World, Valkey, Relay]  # what is read is a replica, behind that wire
+
+
+@pytest.fixture
+def replicated(sim: Simulator, tmp_path: Path) -> Iterator[Replicated]:
+    with (
+        Valkey("repl-diskless-sync-delay 0") as server,
+        Relay(server.port) as relay,
+        Valkey(f"replicaof 127.0.0.1 {relay.port}") as replica,
+    ):
+        with replica.client() as client:
+            wait_until(lambda: client.role()[3] == b"connected", "a replica")
+        with world_on(sim, server, tmp_path) as one:
+            yield one, replica, relay
+
+
+def await_read(server: Valkey) -> None:
+    """Wait until somebody waits there for what the log brings."""
+    with server.client() as client:
+        wait_until(lambda: any(one["cmd"] == "xread" for one in client.client_list()), "it is read")
+
+
+def test_readers_read_a_replica_and_who_leads_writes_to_the_master(replicated: Replicated) -> None:
+    world, replica, _ = replicated
+    leader, reader = world.pair(fleet_read="replica")
+    world.trade(50)
+    world.arrive(leader, reader)
+    await_read(replica)
+    snapshots = world.machine(fleet_read="replica").proxy.get_ticker_snapshot([CODE], timeout=20)
+    assert [one.symbol for one in snapshots] == [CODE]
+    for one in (leader, reader):
+        one.judge(world.made)
+        assert not one.gaps
+
+
+@pytest.mark.parametrize("trouble", ["stopped", "stands still", "told to follow another", "cut off"])
+def test_a_replica_that_brings_nothing_is_left_and_nothing_is_missed(replicated: Replicated, trouble: str) -> None:
+    world, replica, relay = replicated
+    leader, reader = world.pair(fleet_read="replica")
+    world.trade(20)
+    world.arrive(leader, reader)
+    await_read(replica)
+    match trouble:
+        case "stopped":
+            replica.stop()
+        case "stands still":
+            replica.pause()
+        case "told to follow another":
+            with replica.client() as client:
+                client.replicaof("127.0.0.1", "1")
+        case "cut off":
+            relay.hold()  # it has what it had, is told nothing new, and does not know that
+    world.trade(20)
+    world.arrive(leader, reader)
+    for one in (leader, reader):
+        one.judge(world.made)
+    assert len(list(world.sim.connections("public"))) == 1
+    if trouble == "stands still":
+        replica.go_on()
+
+
+def test_a_replica_that_is_behind_the_leader_s_term_is_no_reason_to_go_back(
+    replicated: Replicated,
+) -> None:
+    world, replica, relay = replicated
+    leader, reader = world.pair(fleet_read="replica")
+    third = world.machine(fleet_read="replica").trades()
+    world.pass_on(third)
+    await_read(replica)
+    relay.hold()
+    leader.leave()
+    world.pass_on(reader, third)
+    relay.go_on()
+    world.pass_on(reader, third)
+    world.arrive(reader, third)
+    for one in (reader, third):
+        one.judge(world.made)
+
+
+def test_readers_that_wait_between_reads_read_less_often_and_miss_nothing(world: World) -> None:
+    leader, reader = world.pair(fleet_delay=0.2)
+    with world.server.client() as client:
+        before = client.info("commandstats")["cmdstat_xread"]["calls"]
+        for _ in range(200):
+            world.trade()
+        world.arrive(leader, reader)
+        after = client.info("commandstats")["cmdstat_xread"]["calls"]
+    assert after - before < 60
+    reader.judge(world.made)
+    assert not reader.gaps

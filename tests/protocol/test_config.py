@@ -447,7 +447,13 @@ def test_the_password_of_a_server_never_shows(show: Any) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("fleet_private", 1), ("fleet_compression", "zstd"), ("fleet_retention", 0)],
+    [
+        ("fleet_private", 1),
+        ("fleet_compression", "zstd"),
+        ("fleet_retention", 0),
+        ("fleet_delay", 2),
+        ("fleet_read", 1),
+    ],
 )
 def test_what_makes_no_sense_in_a_fleet_is_refused(field: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=field):
