@@ -4,8 +4,9 @@ import os
 
 from setuptools import Extension, setup
 
-SOURCES = [f"protocol/c/{name}.c" for name in ("books", "levels", "loader", "module", "plain", "reading", "scan")]
-HEADERS = ["protocol/c/books.h", "protocol/c/fast.h"]
+NAMES = ("books", "levels", "loader", "module", "plain", "play", "player", "reading", "rows", "scan")
+SOURCES = [f"protocol/c/{name}.c" for name in NAMES]
+HEADERS = [f"protocol/c/{name}.h" for name in ("books", "fast", "play")]
 MODULES = [Extension("websocket_v6.protocol._fast", SOURCES, depends=HEADERS, optional=True)]
 
 # WEBSOCKET_V6_PURE=1 builds the wheel for every platform, py3-none-any.

@@ -78,6 +78,7 @@ class MailboxQueue:
         "numbers",
         "on_changed",
         "on_drained",
+        "passed",
         "policy",
     )
 
@@ -89,6 +90,7 @@ class MailboxQueue:
         self.on_drained: Callable[[], object] | None = None
         self.on_changed: Callable[[], object] | None = None  # called when it fails or is closed, in whatever thread
         self.late = 0  # candles that changed after they were delivered: the router's to count
+        self.passed = 0  # of a replay: events that went by it, from the router to the callback
         self._clock = clock
         self._changed: threading.Condition | None = None  # until somebody waits: mostly a callback is called instead
         self._use_new_lock()
@@ -305,7 +307,8 @@ class MailboxQueue:
     def stats(self) -> MailboxStats:
         """The counts as they stand."""
         with self._lock:
-            return MailboxStats(self._received, self._delivered, self._dropped(), len(self._store))
+            received, delivered = self._received + self.passed, self._delivered + self.passed
+            return MailboxStats(received, delivered, self._dropped(), len(self._store))
 
     def _use_new_lock(self) -> None:
         # Reentrant: garbage may be collected while it is held, and with it a component that closes its mailbox.
@@ -381,8 +384,8 @@ class MailboxQueue:
             if self._is_out_of_memory:
                 what, then = "there was no memory left for", "give the process more memory"
             self._error = MailboxFullError(
-                f"{what} a lossless mailbox: {self._delivered} events were delivered, {total} were lost after them, "
-                f"and none will follow; take them faster, or {then}"
+                f"{what} a lossless mailbox: {self._delivered + self.passed} events were delivered, {total} were lost "
+                f"after them, and none will follow; take them faster, or {then}"
             )
         return OverflowEvent(
             symbol=None, dropped=new, dropped_total=total, policy=self.policy.kind, received_at=time.time_ns()

@@ -28,6 +28,7 @@ from typing import Any, Final, NamedTuple
 from websocket_v6 import Config, Subscription, WebSocketClientProxy
 from websocket_v6.actors.replay.recorded_tape import Tape
 from websocket_v6.protocol.exchange.streams import split, stream_of
+from websocket_v6.protocol.recording.messages import Messages
 from websocket_v6.protocol.recording.records import KeyState, Record, Rows, Standing
 from websocket_v6.protocol.recording.writer import Header, RecordingWriter
 from websocket_v6.protocol.replaying import Replay
@@ -228,10 +229,10 @@ def scan(made: Made) -> tuple[float, str]:
     """Read the recording alone, without the engine."""
     began = time.process_time()
     seen = sum(
-        len(one.value.streams)
-        for piece in Tape(Replay(made.recording)).read()
-        for one in piece
-        if isinstance(one.value, Rows)
+        len(one.streams)
+        for pieces in Tape(Replay(made.recording)).read()
+        for one in pieces
+        if isinstance(one, Messages)
     )
     return time.process_time() - began, str(seen)
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
@@ -6,6 +6,15 @@ from typing_extensions import Buffer
 
 T = TypeVar("T")
 
+def rows(
+    data: bytes,
+    start: int,
+    columns: tuple[list[str], list[bytes], list[int], list[int], list[int], list[int]],
+    known: dict[str, str],
+    most: int,
+    most_characters: int,
+    /,
+) -> int: ...
 def scan(data: bytes, pos: int, messages: list[bytes], most_short: int, most: int, /) -> int: ...
 def streams_of(
     messages: list[bytes],
@@ -50,3 +59,18 @@ class Plain:
         touched: list[Any],
         /,
     ) -> tuple[int, int]: ...
+
+class Player:
+    def __init__(self, loader: Loader, members: tuple[Any, ...], event: type, small: int, /) -> None: ...
+    def play(
+        self,
+        columns: tuple[list[str], list[bytes], list[int], list[int], list[int], list[int]],
+        place: int,
+        row: int,
+        until_ns: int,
+        ways: dict[str, Any],
+        clock: Any,
+        run: Any,
+        turn: int,
+        /,
+    ) -> Iterator[tuple[Any, Any, object, BaseException | None]]: ...

@@ -7,15 +7,17 @@ a function of it goes on by itself with what that hands back.
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from . import _fast
 
-__all__ = ["IMPLEMENTATION", "Levels", "Loader", "Plain", "scan", "streams_of"]
+__all__ = ["IMPLEMENTATION", "Levels", "Loader", "Plain", "Player", "rows", "scan", "streams_of"]
 
 IMPLEMENTATION = "Python"
 
+Columns: TypeAlias = tuple[list[str], list[bytes], list[int], list[int], list[int], list[int]]
+rows: "Callable[[bytes, int, Columns, dict[str, str], int, int], int] | None" = None
 scan: "Callable[[bytes, int, list[bytes], int, int], int] | None" = None
 streams_of: (
     "Callable[[list[bytes], int, dict[bytes, str], dict[bytes, dict[bytes, str]], bytes], list[str] | None] | None"
@@ -24,6 +26,7 @@ streams_of = None
 Levels: "type[_fast.Levels[Any]] | None" = None
 Loader: "type[_fast.Loader] | None" = None
 Plain: "type[_fast.Plain] | None" = None
+Player: "type[_fast.Player] | None" = None
 
 if os.environ.get("WEBSOCKET_V6_PURE") != "1":
     try:
@@ -32,5 +35,5 @@ if os.environ.get("WEBSOCKET_V6_PURE") != "1":
         pass
     else:
         IMPLEMENTATION = "C"
-        scan, streams_of = _fast.scan, _fast.streams_of
-        Levels, Loader, Plain = _fast.Levels, _fast.Loader, _fast.Plain
+        rows, scan, streams_of = _fast.rows, _fast.scan, _fast.streams_of
+        Levels, Loader, Plain, Player = _fast.Levels, _fast.Loader, _fast.Plain, _fast.Player

@@ -81,6 +81,7 @@ class Edge:
         "on_overflow",
         "ready",
         "subscription_id",
+        "update",
         "want",
     )
 
@@ -107,6 +108,7 @@ class Edge:
         self.listed = listed
         self.excluded: frozenset[str] = frozenset()
         self.note: Callable[[Event], object] | None = None  # of a replay: called with what is delivered
+        self.update: Callable[[bytes], object] | None = None  # and of the hash that this makes of it
         self.lag_ns = 0  # of the last event: from the socket to here
         self.batch = 1  # events to take out of the mailbox at once, for what is left of a burst
         self._router = router

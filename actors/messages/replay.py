@@ -7,7 +7,8 @@ from websocket_v6.actors.base import Future
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.message import Message
-from websocket_v6.protocol.recording.records import Listed, Record, Standing
+from websocket_v6.protocol.recording.messages import Piece
+from websocket_v6.protocol.recording.records import Listed, Standing
 
 from .common import Ref
 
@@ -81,7 +82,7 @@ class More(Message):
 class Scene(Message):
     """Records that follow each other (live); the last one if `is_last`, or because of `error` (live)."""
 
-    records: list[Record]
+    pieces: list[Piece]
     is_last: bool = False
     error: WebSocketV6Error | None = None
 

@@ -1,5 +1,6 @@
 """Up to where a replay is to be played for who waits: until streams have data, and not further before it goes on."""
 
+import math
 from collections.abc import Mapping
 
 from websocket_v6.actors.delivery.route import Route
@@ -46,6 +47,12 @@ class Goals:
 
     def __bool__(self) -> bool:
         return bool(self._goals)
+
+    @property
+    def until_ns(self) -> float:
+        """When one may be reached without a first message of anything, by the recording's clock."""
+        waiting = (one.since_ns for one in self._goals if not one.missing and one.since_ns is not None)
+        return min((since_ns + SETTLED_NS + 1 for since_ns in waiting), default=math.inf)
 
     def add(self, asked: AwaitData) -> None:
         """Have one wait."""

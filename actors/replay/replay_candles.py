@@ -9,6 +9,7 @@ from websocket_v6.actors.delivery.deliveries import Delivery
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.exchange.streams import split
 from websocket_v6.protocol.exchange.wants import endpoint_of
+from websocket_v6.protocol.recording.messages import Piece
 from websocket_v6.protocol.recording.records import BACKFILLED, REPLAYED, Record, Rows, Standing, Wants
 
 from .replay_closing_world import ReplayClosingWorld
@@ -23,15 +24,15 @@ NEVER = math.inf
 class ReplayCandles:
     """The router's, in whose thread it is called; what it delivers is for the router to hand over.
 
-    `next_record` returns the record that is to be played next, if any is left.
+    `next_piece` returns what is to be played next, if anything is left.
     """
 
     def __init__(
-        self, stage: Stage, closings: Closings, delivery: Delivery, next_record: Callable[[], Record | None]
+        self, stage: Stage, closings: Closings, delivery: Delivery, next_piece: Callable[[], Piece | None]
     ) -> None:
         self._world = ReplayClosingWorld(stage, delivery)
         self._closings = closings
-        self._next_record = next_record
+        self._next_piece = next_piece
         self._is_open = False  # the connection that brings them, as it was played
         self._epoch = 0
         closings.world = self._world
@@ -42,7 +43,7 @@ class ReplayCandles:
     def due_ns(self) -> int | None:
         """When something is due that does not wait for a record, by the recording's monotonic clock."""
         # The clock goes no further than the last record.
-        return self._world.due_ns if self._next_record() is not None else None
+        return self._world.due_ns if self._next_piece() is not None else None
 
     @property
     def listens_ns(self) -> float:
@@ -108,7 +109,7 @@ class ReplayCandles:
 
     def _is_read(self) -> bool:
         """Whether all has been read up to now: not if the next record says that the connection is lost."""
-        record = self._next_record()
-        value = None if record is None else record.value
+        piece = self._next_piece()
+        value = piece.value if isinstance(piece, Record) else None
         is_lost = isinstance(value, Standing) and value.endpoint == ENDPOINT and value.state in NOT_OPEN
         return self._is_open and not is_lost

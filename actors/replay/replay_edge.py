@@ -2,14 +2,13 @@
 
 import hashlib
 from struct import Struct
-from typing import Any, Final
+from typing import Any
 
 from websocket_v6.actors.delivery.edge import Delivered, Edge
 from websocket_v6.protocol.events import Event, MarketsEvent
 
 __all__ = ["ReplayEdge"]
 
-MANY: Final = 256  # events that are hashed at once
 _head = Struct("<qqBI").pack  # when it was received, epoch, marks, size
 
 
@@ -20,24 +19,19 @@ class ReplayEdge(Edge):
     the message they decide `stream_type`) and the message. Not what is decoded from it, which takes ten times as long.
     """
 
-    __slots__ = ("_hash", "_parts", "_streams")
+    __slots__ = ("_hash", "_streams")
 
     def __init__(self, *arguments: Any, digests: bool = False, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._hash = hashlib.blake2b(digest_size=32)
-        self._parts: list[bytes] = []
         self._streams: dict[str, bytes] = {}
         if digests:
-            self.note = self._note
+            self.note, self.update = self._note, self._hash.update
 
     @property
     def digest(self) -> str | None:
         """The hash of what was delivered so far; None if nobody counts it."""
-        if self.note is None:
-            return None
-        found = self._hash.copy()
-        found.update(b"".join(self._parts))
-        return found.hexdigest()
+        return None if self.note is None else self._hash.hexdigest()
 
     def note_lag(self, event: Delivered) -> None:
         """Note nothing: what was recorded is of any age."""
@@ -51,12 +45,11 @@ class ReplayEdge(Edge):
     def _note(self, event: Event) -> None:
         if not isinstance(event, Event):
             return
-        stream, payload, parts = event.stream, event._payload, self._parts
+        stream, payload = event.stream, event._payload
         name = self._streams.get(stream)
         if name is None:
             name = self._streams[stream] = stream.encode() + b"\0"
         marks = event.is_replayed | event.backfilled << 1 | event.runs_on << 2 if event._fixed else 0
-        parts += (name, _head(event.received_at, event.epoch, marks, len(payload)), payload)
-        if len(parts) > 3 * MANY:
-            self._hash.update(b"".join(parts))
-            parts.clear()
+        # In one piece, so that the hash is that of whole events at any moment. Not of many: more than 2 KiB are hashed
+        # without the interpreter's lock, and to get that back costs more than the hash.
+        self._hash.update(b"".join((name, _head(event.received_at, event.epoch, marks, len(payload)), payload)))

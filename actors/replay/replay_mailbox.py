@@ -31,12 +31,6 @@ class ReplayMailbox(MailboxQueue):
         self.room = _room(policy)
         self._stage = stage
 
-    def passed(self, count: int) -> None:
-        """Note events that went straight from the router to a callback: there was room for them, and nothing before."""
-        with self._lock:
-            self._received += count
-            self._delivered += count
-
     def has_due(self) -> bool:
         """Whether there is something to take by the recording's time."""
         with self._lock:
@@ -105,10 +99,13 @@ class ReplayMailbox(MailboxQueue):
 
 
 def _room(policy: Mailbox) -> int:
-    """Return how many small messages that come at once all pass an empty mailbox; 0: it depends on the time."""
+    """Return how many small messages that come at once all pass an empty mailbox; 0: it depends on the time.
+
+    Of `latest`, if each is of another stream.
+    """
     match policy.kind:
         case "latest":
-            return 0 if policy.budget < LEAST_BYTES else 1
+            return 0 if policy.budget < LEAST_BYTES else AT_ONCE
         case "drop_oldest" | "block":
             return 0 if policy.budget < LEAST_BYTES else min(int(policy.limit), AT_ONCE)
         case "lossless":

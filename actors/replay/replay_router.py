@@ -39,22 +39,25 @@ from websocket_v6.protocol.recording.records import CLOSED, Listed, Record, Rows
 
 from .goals import Goals
 from .hold_up import HoldUp
+from .playing import MessagesRun
 from .recorded import Recorded
+from .reel import Reel
 from .replay_candles import NOT_OPEN, ReplayCandles
 from .replay_closing_world import FILL_PATIENCE
 from .replay_mailbox import ReplayMailbox
 from .stage import Stage, nanoseconds
-from .stretches import Ways
+from .stretches import Lanes
 from .tape_player import SCENE
 
 __all__ = ["ReplayRouter"]
 
 logger = logging.getLogger(__name__)
 
-AHEAD = 3  # scenes that are read before they are played
-RUN = 256  # events that a component is given at once
+AHEAD = 2  # scenes that are read before they are played
+MANY = 256  # events that are taken out of a mailbox at once
 LOOK = 0.25  # seconds between two looks at who holds it up
 NEVER = math.inf
+LAST = 2**63 - 1  # nanosecond that a recording has a number for
 
 
 class PlayOn(Message):
@@ -79,7 +82,7 @@ class ReplayRouter(Router):
         self._routes.remembers_trades = False  # what is in it was compared when it was recorded
         self._player: Ref | None = None
         self._asked = 0  # scenes that are on their way
-        self._records: deque[Record] = deque()
+        self._records = Reel()
         self._has_all = False  # that is to come
         self._error: WebSocketV6Error | None = None
         self._runs: dict[Ref, Run] = {}  # that are out
@@ -89,9 +92,8 @@ class ReplayRouter(Router):
         self._goals = Goals(stage, self._routes.by_stream)
         self._timer: Timer | None = None
         self._hold_up = HoldUp(stage)
-        self._ways = Ways(self._routes)
-        records = self._records
-        self._candles = ReplayCandles(stage, self._closings, self._delivery, lambda: records[0] if records else None)
+        self._lanes = Lanes(self._routes)
+        self._candles = ReplayCandles(stage, self._closings, self._delivery, self._records.peek)
 
     def on_start(self) -> None:
         """Make the stage known."""
@@ -116,9 +118,9 @@ class ReplayRouter(Router):
         match message:
             case RunOver(run):
                 self._run_over(run)
-            case Scene(records, is_last, error):
+            case Scene(pieces, is_last, error):
                 self._asked -= 1
-                self._records.extend(records)
+                self._records.add(pieces)
                 self._has_all, self._error = is_last, error
             case UsePlayer(player) if self._player is None:
                 self._player = player
@@ -145,7 +147,7 @@ class ReplayRouter(Router):
 
     def _routed(self, message: object) -> object:
         answer = self._heed(message)
-        self._ways.clear()
+        self._lanes.clear()
         self._candles.see_to()
         if isinstance(message, MailboxDrained):
             self._blocked.discard(message.subscription_id)
@@ -182,13 +184,13 @@ class ReplayRouter(Router):
         """Do what comes next: what is due by the recording's time, or a record, or many."""
         records = self._records
         due, taker = min(self._timed(), key=lambda one: one[0], default=(NEVER, None))
-        if due != NEVER and (not records or due <= records[0].mono_ns):
+        if due != NEVER and (not records or due <= records.next_ns):
             self._stage.mono_ns = max(self._stage.mono_ns, int(due))
             self._due(taker)
         elif not records:
             self._finish_playing()
-        elif not self._play_many(min(due, self._candles.listens_ns)):
-            record = records.popleft()
+        elif not self._play_many(min(due, self._candles.listens_ns, self._goals.until_ns)):
+            record = records.pop()
             self._stage.mono_ns = record.mono_ns
             self._record(record)
 
@@ -232,7 +234,7 @@ class ReplayRouter(Router):
             for stream, payload in zip(value.streams, value.payloads, strict=True):
                 self._careful.message(stream, payload, Recorded.of_rows(value, stream))
             self._careful.seen.clear()
-            self._ways.clear()  # what has begun is plain from now on
+            self._lanes.forget(value.streams)  # what has begun is plain from now on
             self._hand_over(value.payloads)
             self._candles.listen(value)
             self._hand_over()
@@ -245,7 +247,7 @@ class ReplayRouter(Router):
 
     def _stands(self, standing: Standing) -> None:
         if standing.state in NOT_OPEN:
-            self._ways.clear()
+            self._lanes.clear()
             self._routes.forget(standing.endpoint)
         self._candles.stands(standing)
         self._hand_over()
@@ -262,18 +264,18 @@ class ReplayRouter(Router):
 
     def _play_many(self, until_ns: float) -> bool:
         """Give one component all that follows and is for it alone; whether there was any."""
-        records = self._records
-        component, place, count = self._ways.stretch(records, until_ns, RUN)
-        if not place:
+        messages, start = self._records.messages, (self._records.place, self._records.row)
+        stretch = self._lanes.stretch(messages, *start, until_ns) if messages is not None else None
+        if messages is None or stretch is None:
             return False
-        played = [records.popleft() for _ in range(place)]
-        self._received += count
-        self._stage.played += count
-        self._stage.wall_ns = played[-1].value.received_ns  # type: ignore[union-attr]
-        run = Run(self._stage, self.actor_ref, records=played, by_stream=self._routes.by_stream)
+        until, component = LAST if until_ns == NEVER else int(until_ns), stretch.component
+        run = MessagesRun(
+            self._stage, self.actor_ref, messages, start, until_ns=until, lanes=self._lanes, component=component
+        )
         if component is None or not self._send(component, run):
             for _ in perform(run, {}, _nothing, _nothing, ()):  # it is for nobody: the last values alone are
                 pass
+            self._played(run)
         return True
 
     def _send(self, component: Ref, run: Run) -> bool:
@@ -283,21 +285,20 @@ class ReplayRouter(Router):
         return True
 
     def _run_over(self, run: Run) -> None:
-        """Take back what was not performed, and do what was put off."""
+        """Note what was performed, and do what was put off."""
         for component, one in list(self._runs.items()):
             if one is run:
                 del self._runs[component]
-                self._take_back(run)
+                self._played(run)
         while self._deferred and not self._runs:
             self._heed_one(self._deferred.popleft())
 
-    def _take_back(self, run: Run) -> None:
-        again = run.records[run.done :]
-        self._delivery.delivered += run.done
-        self._records.extendleft(reversed(again))  # type: ignore[arg-type]
-        count = sum(len(one.value.streams) for one in again)
-        self._received -= count
-        self._stage.played -= count
+    def _played(self, run: Run) -> None:
+        if isinstance(run, MessagesRun) and run.done:
+            self._records.skip(run.done, run.messages)
+            self._received += run.messages
+            self._delivery.delivered += run.given
+            run.tell_stage()
 
     # --- one record's events, to whoever takes them
 
@@ -329,7 +330,7 @@ class ReplayRouter(Router):
     def _taken(self, taker: Taker, mailbox: ReplayMailbox) -> list[Step]:
         """Return what a mailbox hands out now, as if its component had come for it at once."""
         steps: list[Step] = []
-        while events := mailbox.take_many(0.0, RUN):
+        while events := mailbox.take_many(0.0, MANY):
             # What tells of lists of markets goes another way.
             steps += [(None, event, taker) for event in cast(Sequence[Delivered], events)]
         if (overflow := mailbox.overflow(0.0)) is not None:
@@ -341,7 +342,7 @@ class ReplayRouter(Router):
     def _give(self, given: dict[Ref | None, list[Step]]) -> None:
         for component, steps in given.items():
             if component is not None and steps:
-                self._send(component, Run(self._stage, self.actor_ref, steps=steps))
+                self._send(component, Run(self._stage, self.actor_ref, steps))
 
     # --- at a speed
 
@@ -351,8 +352,8 @@ class ReplayRouter(Router):
         if not self._records:
             self._finish_playing()
             return False
-        record, closes = self._records[0], self._candles.due_ns
-        mono_ns = closes if closes is not None and closes <= record.mono_ns else record.mono_ns
+        next_ns, closes = self._records.next_ns, self._candles.due_ns
+        mono_ns = closes if closes is not None and closes <= next_ns else next_ns
         moment = mono_ns / 1e9
         if not stage.mono_ns:
             stage.set_out(moment)
@@ -365,7 +366,7 @@ class ReplayRouter(Router):
         if mono_ns == closes:
             self._due(None)
         else:
-            self._record(self._records.popleft())
+            self._record(self._records.pop())
         return True
 
     # --- its end, and who holds it up
@@ -379,6 +380,7 @@ class ReplayRouter(Router):
         self.after(LOOK, Look())
         for component, run in list(self._runs.items()):
             if not component.is_alive():  # it has ended before it could begin
+                run.is_recalled = True
                 self._run_over(run)
         text = self._hold_up.look(time.monotonic(), has_takers=bool(self._routes.mailboxes), is_out=bool(self._runs))
         if text:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from websocket_v6.actors.base import tell
+from websocket_v6.actors.delivery.performing import Clock
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.replay import Begin, Reader, Rested
 from websocket_v6.protocol.recording.finding import Contents
@@ -107,15 +108,15 @@ def nanoseconds(moment: float) -> int:
     return found if found / 1e9 >= moment else found + 1
 
 
-class Stage:
+class Stage(Clock):
     """One replay. `mono_ns`, `played` and `wall_ns` are the router's to write; anybody reads them."""
 
     def __init__(self, tape: Tape) -> None:
+        super().__init__()
         self.tape = tape
         self.rate = tape.settings.rate
         self.router: Ref | None = None
         self.readers = Readers(lambda: tell(self.router, Rested()))
-        self.mono_ns = 0  # of the recording's monotonic clock
         self.played = 0  # messages, whoever wanted them
         self.wall_ns = 0  # when the last of them was received
         self.has_begun = self.is_over = False

@@ -9,14 +9,15 @@ from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.replay import More, Scene, Stands
 from websocket_v6.protocol.errors import RecordingError, WebSocketV6Error
 from websocket_v6.protocol.outside_text import printable
-from websocket_v6.protocol.recording.records import Record, Standing
+from websocket_v6.protocol.recording.messages import Piece, count_of, join
+from websocket_v6.protocol.recording.records import Standing
 
 from .recorded_tape import Tape
 
 __all__ = ["SCENE", "Player"]
 
 SOURCE = 0  # there is one
-SCENE = 256  # records that are given at once, or more
+SCENE = 512  # records that are given at once, or more
 
 
 class Player(Actor):
@@ -27,7 +28,7 @@ class Player(Actor):
 
     def __init__(self, *, tape: Tape, router: Ref) -> None:
         super().__init__()
-        self._records: Iterator[list[Record]] = tape.read()
+        self._pieces: Iterator[list[Piece]] = tape.read()
         self._router = router
         self._standings: dict[str, tuple[Standing, float]] = {}  # and since when, monotonic seconds
         self._is_over = False
@@ -49,28 +50,28 @@ class Player(Actor):
 
     def close(self) -> None:
         """Close the file that is open."""
-        close = getattr(self._records, "close", None)
+        close = getattr(self._pieces, "close", None)
         if close is not None:
             close()
 
     def _read(self) -> None:
         if self._is_over:
             return
-        records: list[Record] = []
+        pieces: list[Piece] = []
         error: WebSocketV6Error | None = None
         try:
-            while len(records) < SCENE and not self._is_over:
-                piece = next(self._records, None)
-                if piece is None:
+            while sum(map(count_of, pieces)) < SCENE and not self._is_over:
+                more = next(self._pieces, None)
+                if more is None:
                     self._is_over = True
                 else:
-                    records += piece
+                    join(pieces, more)
         except WebSocketV6Error as exc:
             error = exc
         except OSError as exc:
             error = RecordingError(f"the recording cannot be read any more: {printable(str(exc))}")
         self._is_over = self._is_over or error is not None
-        tell(self._router, Scene(records, self._is_over, error))
+        tell(self._router, Scene(pieces, self._is_over, error))
 
     def _health(self, endpoint: str) -> ConnectionHealth:
         standing, since = self._standings[endpoint]

@@ -18,12 +18,24 @@
 
 /* scan.c: frames, and streams by the heads of their messages */
 extern PyMethodDef scan_methods[];
+/* rows.c: the messages of a recording */
+extern PyMethodDef rows_methods[];
 /* levels.c, with reading.c and books.c: the levels of an order book */
 extern PyType_Spec levels_spec;
 /* loader.c: events, from their bytes to a callback */
 extern PyType_Spec loader_spec;
 /* plain.c: the router's loop */
 extern PyType_Spec plain_spec;
+/* player.c and play.c: the records of a replay */
+extern PyType_Spec player_spec;
+extern PyType_Spec playing_spec;
+
+/* Whether an object is a Loader. */
+int is_loader(PyObject *object);
+/* Do what `Loader.load` does. 1: it is done. 0: not. -1: an exception that ends more than this message. */
+int load_event(PyObject *loader, PyObject *event);
+/* The exception that is set, as an object; it is no longer set. */
+PyObject *taken_exception(void);
 
 /* A function of METH_FASTCALL as PyMethodDef wants it. */
 #define FAST(function) ((PyCFunction)(void (*)(void))(function))

@@ -163,6 +163,12 @@ done:
     return answer;
 }
 
+int
+load_event(PyObject *loader, PyObject *event)
+{
+    return load_one((Loader *)loader, event);
+}
+
 PyDoc_STRVAR(loader_load_doc,
 "load(event, /)\n--\n\n"
 "Do what `Event.load` does if the event is no view, its message begins as usual and is sound, and no sample is due;\n"
@@ -188,8 +194,7 @@ is_closed(Loader *self, PyObject *mailbox)
     return answer;
 }
 
-/* The exception that is set, as an object; it is no longer set. */
-static PyObject *
+PyObject *
 taken_exception(void)
 {
 #if PY_VERSION_HEX >= 0x030C0000
@@ -378,3 +383,9 @@ PyType_Spec loader_spec = {
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = loader_slots,
 };
+
+int
+is_loader(PyObject *object)
+{
+    return Py_TYPE(object)->tp_dealloc == loader_dealloc;
+}

@@ -5,7 +5,7 @@
 static int
 fast_exec(PyObject *module)
 {
-    PyType_Spec *const specs[] = {&levels_spec, &loader_spec, &plain_spec};
+    PyType_Spec *const specs[] = {&levels_spec, &loader_spec, &plain_spec, &player_spec, &playing_spec};
     for (size_t index = 0; index < sizeof(specs) / sizeof(*specs); index++) {
         PyObject *type = PyType_FromModuleAndSpec(module, specs[index], NULL);
         if (type == NULL) {
@@ -17,7 +17,7 @@ fast_exec(PyObject *module)
             return -1;
         }
     }
-    return 0;
+    return PyModule_AddFunctions(module, rows_methods);
 }
 
 static PyModuleDef_Slot fast_slots[] = {

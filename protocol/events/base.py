@@ -25,7 +25,16 @@ from .fields import Field, Number, integer, text
 from .levels import OrderbookUnit
 from .plain import LARGE, SMALL, PlainDecimal, raw, spelled
 
-__all__ = ["COMMON", "EVENT_BYTES", "Event", "MarketEvent", "call_with_each", "payloads_as_they_came", "weigh"]
+__all__ = [
+    "COMMON",
+    "EVENT_BYTES",
+    "Event",
+    "MarketEvent",
+    "call_with_each",
+    "event_loader",
+    "payloads_as_they_came",
+    "weigh",
+]
 
 _as_tuple = msgspec.structs.astuple
 _set = msgspec.structs.force_setattr  # for what is found out later: a user cannot change an event
@@ -274,11 +283,11 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
 
 
 _members = tuple(map(vars(Event).__getitem__, ("_payload", "_codec", "_fixed", "_values")))
-_loader = None if Loader is None else Loader(_members, SMALL, LARGE, SIMPLE_HEAD, DEFAULT_HEAD)
+event_loader = None if Loader is None else Loader(_members, SMALL, LARGE, SIMPLE_HEAD, DEFAULT_HEAD)
 # What `load` does for plain messages; it tells whether it was done.
-_load = None if _loader is None else _loader.load
+_load = None if event_loader is None else event_loader.load
 # The same for each of a list, and a callback called with it; fast.py says what that returns.
-call_with_each = None if _loader is None else _loader.call
+call_with_each = None if event_loader is None else event_loader.call
 
 
 class MarketEvent(Event, frozen=True, gc=False, eq=False):

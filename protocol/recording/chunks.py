@@ -34,6 +34,7 @@ _PREAMBLE: Final = MAGIC + bytes([MAJOR])
 _MARKER: Final = b"\xf6REC"  # its first byte is none of UTF-8, so it stands in no text
 _HEAD: Final = struct.Struct("<4sII")
 _REST: Final = struct.Struct("<BQ")
+_WHOLE: Final = struct.Struct("<4sIIBQ")  # both
 HEAD_BYTES: Final = _HEAD.size + _REST.size
 
 
@@ -163,19 +164,15 @@ class ChunkScanner:
     def _chunk_at(self, position: int) -> Chunk | bool | None:
         """Return the chunk there, None if that takes more bytes, False if there is none."""
         data = self._data
-        head = bytes(data[position : position + _HEAD.size])
-        if not _MARKER.startswith(head[: len(_MARKER)]):
-            return False
-        if len(head) < _HEAD.size:
-            return None
-        _, length, checksum = _HEAD.unpack(head)
-        if length > RECORDING_CHUNK_BYTES:
+        if len(data) - position < HEAD_BYTES:
+            return None if _MARKER.startswith(bytes(data[position : position + len(_MARKER)])) else False
+        marker, length, checksum, kind, wall_ns = _WHOLE.unpack_from(data, position)
+        if marker != _MARKER or length > RECORDING_CHUNK_BYTES:
             return False
         end = position + HEAD_BYTES + length
         if len(data) < end:
             return None
-        rest = bytes(data[position + _HEAD.size : end])
-        if zlib.crc32(rest) != checksum:
-            return False
-        kind, wall_ns = _REST.unpack_from(rest)
-        return Chunk(kind, wall_ns, rest[_REST.size :], self._offset + position)
+        with memoryview(data)[position + _HEAD.size : end] as rest:
+            if zlib.crc32(rest) != checksum:
+                return False
+            return Chunk(kind, wall_ns, rest[_REST.size :].tobytes(), self._offset + position)

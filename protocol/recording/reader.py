@@ -15,11 +15,14 @@ from websocket_v6.protocol.outside_text import outside_text
 from websocket_v6.protocol.zstd import Decompressor
 
 from .chunks import Broken, Chunk, ChunkScanner, Kind
-from .records import Hole, Record, decode_records
+from .messages import Piece, decode_pieces, first_ns, last_ns, records_of
+from .records import Hole, Record
 from .writer import Header, Index
 
 __all__ = ["Ending", "RecordingReader"]
 
+_FRAME: Final = int(Kind.FRAME)  # a name of an enumeration is looked up as often as it is written
+_FRAMES: Final = _FRAME, int(Kind.MORE)
 BROKEN: Final = "the file is broken here"
 _decode_header = msgspec.msgpack.Decoder(Header).decode
 _decode_index = msgspec.msgpack.Decoder(Index).decode
@@ -53,10 +56,18 @@ class RecordingReader:
             RecordingError: if it is no recording, of a later version, or one without a header.
             ConfigError: if there is no Zstandard.
         """
-        return self._read(self._scanner.receive(data))
+        return list(records_of(self.pieces(data)))
 
     def finish(self) -> list[Record]:
         """Return what is left, and note the `ending`; raises as `receive` does."""
+        return list(records_of(self.last_pieces()))
+
+    def pieces(self, data: bytes) -> list[Piece]:
+        """Do what `receive` does, for whoever wants many at once."""
+        return self._read(self._scanner.receive(data))
+
+    def last_pieces(self) -> list[Piece]:
+        """Do what `finish` does, for whoever wants many at once."""
         left = self._read(self._scanner.finish())
         if self.header is None:
             raise RecordingError("the recording is cut off or broken before it says what is in it: nothing can be read")
@@ -64,20 +75,20 @@ class RecordingReader:
         self.ending = Ending(self._is_over and not unread, unread)
         return left
 
-    def _read(self, found: list[Chunk | Broken]) -> list[Record]:
-        records: list[Record] = []
+    def _read(self, found: list[Chunk | Broken]) -> list[Piece]:
+        pieces: list[Piece] = []
         for one in found:
             if isinstance(one, Broken):
                 self._lose(one.size)
             elif self.header is None:
                 self._begin(one)
-            elif one.kind in (Kind.FRAME, Kind.MORE):
-                records += self._frame(one)
+            elif one.kind in _FRAMES:
+                self._frame(one, pieces)
             elif one.kind == Kind.INDEX:
                 self._note_index(one)
             elif one.kind == Kind.END:
                 self._is_over = len(one.body) == struct.calcsize("<Q")
-        return records
+        return pieces
 
     def _begin(self, chunk: Chunk) -> None:
         try:
@@ -88,25 +99,27 @@ class RecordingReader:
             raise RecordingError(f"the recording does not say what is in it: {outside_text(exc)}") from None
         self._wall_ns, self._mono_ns = chunk.wall_ns, self.header.mono_ns
 
-    def _frame(self, chunk: Chunk) -> list[Record]:
-        if chunk.kind == Kind.FRAME:
+    def _frame(self, chunk: Chunk, pieces: list[Piece]) -> None:
+        if chunk.kind == _FRAME:
             self._decompressor = Decompressor()
         if self._decompressor is None:
             self._lose(len(chunk.body))
-            return []
+            return
+        is_hole = self._lost is not None
+        more: list[Piece] = [] if is_hole else pieces
         try:
-            records = decode_records(self._decompressor.piece(chunk.body, RECORDING_CHUNK_BYTES))
+            decode_pieces(self._decompressor.piece(chunk.body, RECORDING_CHUNK_BYTES), more)
         except (ValueError, RecordingError):
             self._lose(len(chunk.body))
-            return []
-        if self._lost is not None:
+            return
+        if is_hole:
             self._lost = None
-            mono_ns = records[0].mono_ns if records else self._mono_ns
-            records.insert(0, Record(mono_ns, Hole(self._wall_ns, chunk.wall_ns, None, BROKEN)))
+            mono_ns = first_ns(more[0]) if more else self._mono_ns
+            pieces.append(Record(mono_ns, Hole(self._wall_ns, chunk.wall_ns, None, BROKEN)))
+            pieces += more
         self._wall_ns = chunk.wall_ns
-        if records:
-            self._mono_ns = records[-1].mono_ns
-        return records
+        if pieces:
+            self._mono_ns = last_ns(pieces[-1])
 
     def _note_index(self, chunk: Chunk) -> None:
         try:

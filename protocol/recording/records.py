@@ -15,7 +15,7 @@ import msgspec
 
 from websocket_v6.protocol.errors import RecordingError, RemoteProtocolError
 from websocket_v6.protocol.events import CandleEvent, Event, make_event
-from websocket_v6.protocol.limits import DOOR_ROWS, RECORDING_CHUNK_BYTES, STREAM_CHARACTERS
+from websocket_v6.protocol.limits import DOOR_ROWS, STREAM_CHARACTERS
 from websocket_v6.protocol.outside_text import outside_text
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "Rows",
     "Standing",
     "Wants",
-    "decode_records",
+    "decode_record",
     "encode_record",
     "events_of",
     "rows_of",
@@ -42,18 +42,18 @@ BACKFILLED: Final = 2  # fetched over REST, since a gap had swallowed them
 RUNS_ON: Final = 4  # they came as snapshots of a further source, of streams that run
 CLOSED: Final = 8  # final candles that were fetched, for those alone who take candles when they are final
 
-_NIL: Final = msgpack.packb(None)
 _ROWS_BYTES: Final = 1024 * 1024  # of payloads in one record, unless a single message has more
 _MOST_LISTED: Final = 50_000  # markets of one quote currency
 
 _Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=STREAM_CHARACTERS)]
+_Epoch: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Nanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Rows(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Messages of one endpoint that were read at once: the exchange's own JSON, untouched."""
 
-    epoch: int
+    epoch: _Epoch
     received_ns: _Nanoseconds
     marks: int  # REPLAYED, BACKFILLED, RUNS_ON, CLOSED
     streams: Annotated[list[_Name], msgspec.Meta(max_length=DOOR_ROWS)]
@@ -160,35 +160,19 @@ def encode_record(mono_ns: int, value: Value) -> bytes:
     return data
 
 
-def decode_records(data: bytes) -> list[Record]:
-    """Return the records in a piece of a frame; those of kinds that are not known are left out.
+def decode_record(data: bytes) -> Record | None:
+    """Return the record that is all of a bin; None if it is of a kind that is not known.
 
     Raises:
-        RecordingError: if it holds anything else.
+        RecordingError: if it is anything else.
     """
-    # Nothing but bins: any other head is refused before its size is believed.
-    unpacker = msgpack.Unpacker(
-        max_buffer_size=RECORDING_CHUNK_BYTES, max_array_len=0, max_map_len=0, max_str_len=0, max_ext_len=0
-    )
-    records: list[Record] = []
     try:
-        unpacker.feed(data)
-        for one in unpacker:
-            record = _record(one)
-            if record is not None:
-                records.append(record)
-        unpacker.feed(_NIL)  # becomes a part of a record that is cut off
-        is_cut_off = next(unpacker, _NIL) is not None
-    except (*_MALFORMED, msgpack.UnpackException, msgpack.BufferFull) as exc:
+        return _record(data)
+    except _MALFORMED as exc:
         raise RecordingError(f"a record cannot be read: {outside_text(exc)}") from None
-    if is_cut_off:
-        raise RecordingError("a record is cut off")
-    return records
 
 
-def _record(data: object) -> Record | None:
-    if not isinstance(data, bytes):
-        raise TypeError(f"{type(data).__name__} in place of a record")
+def _record(data: bytes) -> Record | None:
     if data[1:2] == _IS_ROWS:  # in one go, for that is what there is so much of
         rows = _decode_rows(data)
         value = rows.value

@@ -12,6 +12,7 @@ import msgspec
 
 from websocket_v6.protocol.exchange.streams import split
 from websocket_v6.protocol.exchange.wants import endpoint_of
+from websocket_v6.protocol.recording.messages import Messages, Piece, records_of
 from websocket_v6.protocol.recording.records import (
     BACKFILLED,
     REPLAYED,
@@ -41,7 +42,6 @@ class Playback:
     def __init__(self, from_ns: int | None = None, to_ns: int | None = None) -> None:
         self.is_over = False  # nothing of what follows is to be played
         self.wall_ns = 0  # of the last record that says
-        self.messages = 0  # that were played
         self._from_ns = from_ns
         self._to_ns = to_ns
         self._passed = 0  # records of a key state that are yet to be passed over
@@ -67,27 +67,27 @@ class Playback:
             self._is_first = True
         self._last_id = header.id
 
-    def receive(self, records: list[Record]) -> list[Record]:
+    def receive(self, pieces: list[Piece]) -> list[Piece]:
         """Return what is to be played of some records of the present file."""
-        if self._is_plain:
-            rows = [one.value for one in records if type(one.value) is Rows and not one.value.marks]
-            if rows and len(rows) == len(records):  # the usual case, of which there are a great many
-                self.messages += sum([len(one.streams) for one in rows])
-                self.wall_ns = rows[-1].received_ns
-                self._mono_ns = records[-1].mono_ns
-                return records
-        played: list[Record] = []
-        for one in records:
-            played += self._receive(one)
-            if self.is_over:
-                break
+        played: list[Piece] = []
+        for piece in pieces:
+            if isinstance(piece, Messages) and self._is_plain and not self._reaches_end(piece):
+                self.wall_ns, self._mono_ns = piece.received[-1], piece.monos[-1]
+                played.append(piece)
+                continue
+            for one in records_of([piece]):
+                played += self._receive(one)
+                if self.is_over:
+                    return played
         return played
 
     @property
     def _is_plain(self) -> bool:
         """Whether rows are played as they are."""
-        is_whole = self._from_ns is None and self._to_ns is None
-        return is_whole and not (self._passed or self._holes or self._offset_ns)
+        return self._from_ns is None and not (self._passed or self._holes or self._offset_ns)
+
+    def _reaches_end(self, messages: Messages) -> bool:
+        return self._to_ns is not None and max(messages.received) >= self._to_ns
 
     def _receive(self, record: Record) -> Iterator[Record]:
         value = record.value
@@ -140,7 +140,6 @@ class Playback:
             case Standing():
                 yield self._out(record.mono_ns, self._noted(value))
             case Rows():
-                self.messages += len(value.streams)
                 if self._holes:
                     value = msgspec.structs.replace(value, epoch=value.epoch + self._holes)
                 yield self._out(record.mono_ns, value)

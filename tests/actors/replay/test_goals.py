@@ -79,3 +79,17 @@ def test_who_is_to_come_back_holds_it_up_from_then_on(tmp_path: Path) -> None:
     assert world.stage.readers.have_rested()
     world.come("A", 1)
     assert not world.stage.readers.have_rested()
+
+
+def test_it_says_up_to_when_many_records_may_be_played_without_a_look(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert world.goals.until_ns == float("inf")
+    world.wait("A", "BC")
+    world.come("B", 1)
+    assert world.goals.until_ns == float("inf")  # the first message of A is looked at in any case
+    world.come("A", 2)
+    until_ns = int(world.goals.until_ns)
+    world.look((until_ns - 1) / SECOND)
+    assert not world.is_met
+    world.look(until_ns / SECOND)
+    assert world.is_met

@@ -8,13 +8,14 @@ import pytest
 from tests.replays import SECOND, START, header, listed, market, opened, rows, trade, write
 from websocket_v6.actors.replay.recorded_tape import Tape
 from websocket_v6.protocol.errors import RecordingError
+from websocket_v6.protocol.recording.messages import count_of, records_of
 from websocket_v6.protocol.recording.records import Record, Rows
 from websocket_v6.protocol.replaying import Replay
 
 
 def read(path: Path, **options: int) -> list[Record]:
     tape = Tape(Replay(path, "max", "ready", options.get("from_ns"), options.get("to_ns")))
-    return [one for piece in tape.read() for one in piece]
+    return [one for pieces in tape.read() for one in records_of(pieces)]
 
 
 def test_a_file_is_read_whole_with_and_without_an_index(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -67,4 +68,4 @@ def test_it_knows_the_lists_of_markets_that_it_begins_with(tmp_path: Path) -> No
     assert Tape(Replay(write(tmp_path / "b.wsr", market(5)))).lists == {}
     late = [*market(3), listed(90, "A")]
     assert Tape(Replay(write(tmp_path / "c.wsr", late))).lists == {}  # it is played when it came
-    assert len([one for piece in whole.read() for one in piece]) == len(values) - 1  # but for the key state
+    assert sum(count_of(one) for pieces in whole.read() for one in pieces) == len(values) - 1  # but for the key state

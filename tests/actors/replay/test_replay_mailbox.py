@@ -22,8 +22,8 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(Tape(Replay(write(tmp_path / "a.wsr", market(10)))))
 
 
-def event(number: int) -> Any:
-    return make_event("ticker KRW-BTC", b'{"ty":"ticker","tp":%d}' % number, 1, number)
+def event(number: int, code: str = "KRW-BTC") -> Any:
+    return make_event(f"ticker {code}", b'{"ty":"ticker","tp":%d}' % number, 1, number)
 
 
 def test_a_throttle_waits_for_the_recording_and_not_for_the_wall(stage: Stage) -> None:
@@ -73,7 +73,7 @@ def test_who_gives_up_waiting_holds_up_nobody(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("policy", "room"),
     [
-        (Mailbox.latest(), 1),
+        (Mailbox.latest(), 64),
         (Mailbox.drop_oldest(3), 3),
         (Mailbox.block(1000), 64),
         (Mailbox.lossless(64 * 1024 * 1024), 64),
@@ -87,8 +87,9 @@ def test_how_many_pass_at_once_depends_on_the_policy(stage: Stage, policy: Mailb
     mailbox = ReplayMailbox(policy, stage, is_pushed=True)
     assert mailbox.room == room
     for count in range(1, room + 1):
-        mailbox.put_many([event(n) if policy.kind != "latest" else event(1) for n in range(count)])
-        assert len(mailbox.take_many(0, count)) == count
-    mailbox.passed(5)
+        mailbox.put_many([event(n, f"KRW-{n}") for n in range(count)])
+        taken = [one for _ in range(count) for one in mailbox.take_many(0, count)]
+        assert len(taken) == count
+    mailbox.passed += 5
     counts = mailbox.stats
     assert counts.received == counts.delivered == room * (room + 1) // 2 + 5

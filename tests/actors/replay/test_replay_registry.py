@@ -195,7 +195,8 @@ def test_a_list_is_that_of_where_the_replay_is_and_changes_are_told(world: World
     second: Future[Any] = Future()
     tell(world.registry, AskMarkets("one", "KRW", second))
     assert second.get(timeout=5).codes == ("KRW-BTC",)
-    assert ("listed", ("KRW-BTC",), True) in [shown(one) for one in world.told]
+    told = ("listed", ("KRW-BTC",), True)
+    wait_until(lambda: told in [shown(one) for one in world.told], "the change is told")
     none: Future[Any] = Future()
     tell(world.registry, AskMarkets("one", "BTC", none))
     with pytest.raises(LocalProtocolError, match="no list of BTC markets"):

@@ -3,24 +3,27 @@ from typing import Any
 import pytest
 
 from tests.actors.delivery.world import no_timer
-from tests.replays import book, market, opened, rows, ticker, trade, write
+from tests.replays import book, market, rows, ticker, trade, write
 from websocket_v6.actors.delivery.closings import Closings
 from websocket_v6.actors.delivery.deliveries import Delivery
 from websocket_v6.actors.delivery.routes import Routes
 from websocket_v6.actors.messages.router import AddRoutes
+from websocket_v6.actors.replay.playing import SMALL
 from websocket_v6.actors.replay.recorded_tape import Tape
-from websocket_v6.actors.replay.replay_mailbox import ReplayMailbox
+from websocket_v6.actors.replay.replay_mailbox import AT_ONCE, ReplayMailbox
 from websocket_v6.actors.replay.stage import Stage
-from websocket_v6.actors.replay.stretches import Ways
+from websocket_v6.actors.replay.stretches import Lanes, Stretch
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.events import make_event
-from websocket_v6.protocol.recording.records import REPLAYED, Record
+from websocket_v6.protocol.recording.messages import Messages
 from websocket_v6.protocol.replaying import Replay
 
 NEVER = float("inf")
 ONE: Any = "one component"
 TWO: Any = "another"
+TRADES = ONE, "trade KRW-BTC", Mailbox.drop_oldest(9), True
+BOOKS = ONE, "orderbook KRW-BTC", Mailbox.latest(), True
 
 
 @pytest.fixture
@@ -40,57 +43,89 @@ def routes(stage: Stage, *taken: tuple[Any, str, Mailbox, bool]) -> Routes:
     return made
 
 
-def records(*values: tuple[float, Any]) -> list[Record]:
-    return [Record(int(at * 1e9), value) for at, value in values]
+def messages(*values: tuple[float, Any]) -> Messages:
+    made = Messages()
+    for at, value in values:
+        made.add(int(at * 1e9), value)
+    return made
 
 
-SEVERAL = records(
-    rows(1, trade("KRW-BTC", 1, 1)),
-    rows(2, book("KRW-BTC", 2, 2)),
-    rows(3, ticker("KRW-XRP", 3, 3)),
-    rows(4, trade("KRW-BTC", 4, 4), trade("KRW-BTC", 4, 5)),
-    rows(5, book("KRW-BTC", 5, 6), book("KRW-BTC", 5, 7)),
+SEVERAL = (
+    rows(1, ticker("KRW-XRP", 1, 1)),
+    rows(2, trade("KRW-BTC", 2, 2)),
+    rows(3, book("KRW-BTC", 3, 3)),
 )
-TRADES = ONE, "trade KRW-BTC", Mailbox.drop_oldest(9), True
-BOOKS = ONE, "orderbook KRW-BTC", Mailbox.latest(), True
 
 
 @pytest.mark.parametrize(
-    ("taken", "until_ns", "most", "expected"),
+    ("taken", "until_ns", "expected"),
     [
-        ([TRADES, BOOKS], NEVER, 99, (ONE, 4, 5)),  # of two books at once the first is dropped
-        ([TRADES], NEVER, 99, (ONE, 5, 7)),
-        ([TRADES, BOOKS], 3e9, 99, (ONE, 2, 2)),
-        ([TRADES, BOOKS], NEVER, 2, (ONE, 2, 2)),
-        ([TRADES, (TWO, *BOOKS[1:])], NEVER, 99, (ONE, 1, 1)),
-        ([TRADES, (TWO, *TRADES[1:])], NEVER, 99, (None, 0, 0)),
-        ([TRADES, (ONE, "orderbook KRW-BTC", Mailbox.throttle(1), True)], NEVER, 99, (ONE, 1, 1)),
-        ([TRADES, (ONE, "orderbook KRW-BTC", Mailbox.latest(), False)], NEVER, 99, (ONE, 1, 1)),
-        ([], NEVER, 99, (None, 5, 7)),
+        ([TRADES, BOOKS], NEVER, ONE),
+        ([(TWO, *TRADES[1:]), BOOKS], NEVER, TWO),
+        ([BOOKS], NEVER, ONE),
+        ([BOOKS], 3e9, None),  # the first two are for nobody
+        ([], NEVER, None),
+        ([TRADES, (TWO, *TRADES[1:])], NEVER, None),
+        ([(ONE, "trade KRW-BTC", Mailbox.throttle(1), True)], NEVER, None),
+        ([(ONE, "trade KRW-BTC", Mailbox.drop_oldest(9), False)], NEVER, None),
     ],
 )
-def test_what_one_component_can_be_given_at_once(
-    stage: Stage, taken: Any, until_ns: float, most: int, expected: Any
-) -> None:
-    assert Ways(routes(stage, *taken)).stretch(SEVERAL, until_ns, most) == expected
+def test_who_has_what_comes_next(stage: Stage, taken: Any, until_ns: float, expected: Any) -> None:
+    assert Lanes(routes(stage, *taken)).stretch(messages(*SEVERAL), 0, 0, until_ns) == Stretch(expected)
 
 
-def test_what_is_no_plain_message_ends_a_stretch(stage: Stage) -> None:
-    ways = Ways(routes(stage, TRADES))
-    plain = records(rows(1, trade("KRW-BTC", 1, 1)))
-    for other in (
-        records(opened(2)),
-        records(rows(2, trade("KRW-BTC", 1, 1), marks=REPLAYED)),
-        records(rows(2, ("novelty KRW-BTC", {}))),
-        records(rows(2, trade("KRW-BTC", 2, 2), ("trade KRW-BTC", {"x": "y" * 200_000}))),
-    ):
-        assert ways.stretch([*plain, *other, *plain], NEVER, 99) == (ONE, 1, 1)
+@pytest.mark.parametrize(
+    ("taken", "value"),
+    [
+        ([(ONE, "trade KRW-BTC", Mailbox.throttle(1), True)], rows(1, trade("KRW-BTC", 1, 1))),
+        ([TRADES, (TWO, *TRADES[1:])], rows(1, trade("KRW-BTC", 1, 1))),
+        ([TRADES, (TWO, *BOOKS[1:])], rows(1, trade("KRW-BTC", 1, 1), book("KRW-BTC", 1, 1))),
+        ([BOOKS], rows(1, book("KRW-BTC", 1, 1), trade("KRW-BTC", 1, 1), book("KRW-BTC", 1, 2))),
+        ([(ONE, "trade KRW-BTC", Mailbox.drop_oldest(1), True)], rows(1, *[trade("KRW-BTC", 1, n) for n in (1, 2)])),
+        ([TRADES], rows(1, ("trade KRW-BTC", {"x": "y" * 200_000}))),
+        ([], rows(1, ("trade KRW-BTC", {"x": "y" * (SMALL + 1)}))),
+        ([], rows(1, *[trade("KRW-BTC", 1, n) for n in range(AT_ONCE + 1)])),
+        ([], rows(1, ("novelty KRW-BTC", {}))),
+        ([], rows(1)),
+    ],
+    ids=str,
+)
+def test_what_is_not_plain_is_nobody_s(stage: Stage, taken: Any, value: Any) -> None:
+    lanes = Lanes(routes(stage, *taken))
+    assert lanes.stretch(messages(value), 0, 0, NEVER) is None
+    # Behind one that is, it ends the stretch.
+    nobody = rows(0, ticker("KRW-XRP", 0, 0))
+    later = lanes.stretch(messages(nobody, value), 0, 0, NEVER)
+    assert later is not None
+    assert lanes.stretch(messages(nobody, value), 1, 1, NEVER) is None
+
+
+@pytest.mark.parametrize(
+    ("taken", "value"),
+    [
+        ([TRADES], rows(1, *[trade("KRW-BTC", 1, n) for n in range(9)])),
+        ([TRADES, BOOKS], rows(1, book("KRW-BTC", 1, 1), trade("KRW-BTC", 1, 1), trade("KRW-BTC", 1, 2))),
+        ([BOOKS], rows(1, book("KRW-BTC", 1, 1), book("KRW-ETH", 1, 1))),
+    ],
+    ids=str,
+)
+def test_several_that_came_at_once_may_be_plain(stage: Stage, taken: Any, value: Any) -> None:
+    assert Lanes(routes(stage, *taken)).stretch(messages(value), 0, 0, NEVER) == Stretch(ONE)
+
+
+def test_it_begins_where_it_is_told_to_and_not_too_late(stage: Stage) -> None:
+    lanes = Lanes(routes(stage, TRADES, (TWO, *BOOKS[1:])))
+    made = messages(rows(1, trade("KRW-BTC", 1, 1), trade("KRW-BTC", 1, 2)), rows(2, book("KRW-BTC", 2, 2)))
+    assert lanes.stretch(made, 0, 0, NEVER) == Stretch(ONE)
+    assert lanes.stretch(made, 1, 2, NEVER) == Stretch(TWO)
+    assert lanes.stretch(made, 1, 2, 2e9) is None
 
 
 def test_routes_that_change_are_looked_at_again(stage: Stage) -> None:
     made = routes(stage, TRADES)
-    ways = Ways(made)
-    assert ways.stretch(SEVERAL, NEVER, 99).component is ONE
+    lanes = Lanes(made)
+    assert lanes.stretch(messages(*SEVERAL), 0, 0, NEVER) == Stretch(ONE)
     made.drop(0, None)
-    ways.clear()
-    assert ways.stretch(SEVERAL, NEVER, 99).component is None
+    assert lanes.stretch(messages(*SEVERAL), 0, 0, NEVER) == Stretch(ONE)
+    lanes.forget(["trade KRW-BTC", "trade KRW-NEW"])
+    assert lanes.stretch(messages(*SEVERAL), 0, 0, NEVER) == Stretch(None)

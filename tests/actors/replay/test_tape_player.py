@@ -4,12 +4,16 @@ import queue
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.replays import header, market, write
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.replay import More, Scene, Stands
+from websocket_v6.actors.replay import recorded_tape
 from websocket_v6.actors.replay.recorded_tape import Tape
 from websocket_v6.actors.replay.tape_player import SCENE, Player
+from websocket_v6.protocol.recording.messages import count_of
 from websocket_v6.protocol.recording.records import Standing
 from websocket_v6.protocol.replaying import Replay
 
@@ -24,8 +28,11 @@ class Ear(Actor):
         return None
 
 
-def test_it_gives_a_scene_for_each_word_and_says_which_is_the_last(tmp_path: Path) -> None:
-    values = market(1000)
+def test_it_gives_a_scene_for_each_word_and_says_which_is_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded_tape, "READ_BYTES", 2048)
+    values = market(3000)
     out: queue.SimpleQueue[Any] = queue.SimpleQueue()
     ear = Ear.start(out)
     player = Player.start(tape=Tape(Replay(write(tmp_path / "a.wsr", values))), router=ear)
@@ -34,8 +41,10 @@ def test_it_gives_a_scene_for_each_word_and_says_which_is_the_last(tmp_path: Pat
         tell(player, More())
         scenes.append(out.get(timeout=5))
         assert out.empty()
-    assert sum(len(one.records) for one in scenes) == len(values) - 1  # all but the key state
-    assert all(len(one.records) >= SCENE for one in scenes[:-1])
+    assert (
+        sum(map(count_of, [piece for one in scenes for piece in one.pieces])) == len(values) - 1
+    )  # all but the key state
+    assert all(sum(map(count_of, one.pieces)) >= SCENE for one in scenes[:-1])
     assert len(scenes) > 2
     tell(player, Stands(Standing("public", "open", 3, 5)))
     (health,) = ask(player, GetHealth(), 5)

@@ -6,7 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.replays import SECOND, START, header, listed, market, opened, rows, trade
-from websocket_v6.protocol.recording.records import REPLAYED, Hole, KeyState, Listed, Record, Rows, Standing, Wants
+from websocket_v6.protocol.recording.messages import Messages, Piece, decode_pieces, records_of
+from websocket_v6.protocol.recording.records import (
+    REPLAYED,
+    Hole,
+    KeyState,
+    Listed,
+    Record,
+    Rows,
+    Standing,
+    Wants,
+    encode_record,
+)
 from websocket_v6.protocol.recording.writer import Header
 from websocket_v6.protocol.replay.playback import NO_FILE, Playback
 
@@ -20,9 +31,11 @@ def play(playback: Playback, *files: tuple[Header, list[tuple[float, Any]]], pie
     played: list[Record] = []
     for head, values in files:
         played += playback.begin(head)
-        records = [Record(head.mono_ns + at(time) - head.wall_ns, value) for time, value in values]
-        for place in range(0, len(records), piece):
-            played += playback.receive(records[place : place + piece])
+        encoded = [encode_record(head.mono_ns + at(time) - head.wall_ns, value) for time, value in values]
+        for place in range(0, len(encoded), piece):
+            pieces: list[Piece] = []
+            decode_pieces(b"".join(encoded[place : place + piece]), pieces)
+            played += records_of(playback.receive(pieces))
     return played + list(playback.finish())
 
 
@@ -48,7 +61,7 @@ def test_a_file_is_played_but_for_what_is_said_again() -> None:
     playback = Playback()
     played = play(playback, (header(), [*FIRST, *again, rows(3, trade("KRW-BTC", 3, 2))]))
     assert texts(played) == ["open 1", "1 of 1", "1 of 1"]
-    assert (playback.messages, playback.wall_ns) == (2, at(3))
+    assert playback.wall_ns == at(3)
 
 
 def test_a_file_that_begins_in_the_middle_begins_with_its_key_state() -> None:
@@ -161,3 +174,13 @@ def test_what_came_of_asking_about_the_account_changes_no_standing() -> None:
     asked = 2.0, Standing("public", "reconciled", 1, at(2), None, None, "myOrder", 1, (), "myOrder")
     hole = 3.0, Hole(at(2), at(3), None, "the disk")
     assert texts(play(Playback(), (header(), [*FIRST, asked, hole])))[2:] == ["reconciled 1", "lost 1", "open 2"]
+
+
+def test_what_is_played_as_it_is_stays_in_columns_up_to_the_piece_in_which_it_ends() -> None:
+    pieces: list[Piece] = []
+    decode_pieces(b"".join(encode_record(n, rows(n, trade("KRW-BTC", n, n))[1]) for n in range(1, 6)), pieces)
+    for until, expected in ((None, [Messages]), (at(6), [Messages]), (at(3), [Record, Record])):
+        playback = Playback(to_ns=until)
+        assert [type(one) for one in playback.receive(list(pieces))] == expected
+        assert playback.is_over == (until == at(3))
+        assert playback.wall_ns == at(5 if until != at(3) else 3)
