@@ -37,6 +37,7 @@ from .actors.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.messages.common import Ref
 from .actors.messages.component import Ready
 from .actors.messages.registry import AskMarkets, ComponentGone, Subscribe, Unsubscribe, next_subscription_id
+from .actors.recording.progress import Progress
 from .ending import Stop
 from .link import Link
 from .options import Settings, Symbols
@@ -54,6 +55,8 @@ logger = logging.getLogger(__name__)
 
 # How long an end waits for a callback that is running; it goes on in the background after that.
 CALLBACK_TIMEOUT = 5.0
+
+REMEMBERED_RECORDINGS = 9
 
 _numbers = itertools.count(1)
 
@@ -111,6 +114,7 @@ class Component:
         self.is_the_parents = False  # this is a forked child of the process that it belongs to
         self._id = f"{name}#{next(_numbers)}"
         self._edges: dict[int, Edge] = {}
+        self.recordings: list[Progress] = []  # that it has begun: those that run, and the last ones that do not
         self.quotes: set[str] = set()  # of which it has the list of markets, and follows it
         self._is_left = False
         self.has_left = False  # or is about to
@@ -256,6 +260,11 @@ class Component:
         from .replaying import offered
 
         return offered(stage, want)
+
+    def records(self, progress: Progress) -> None:
+        """Note a recording that it has begun; of those that are over the last ones are remembered."""
+        over = [one for one in self.recordings if one.state != "running"][-REMEMBERED_RECORDINGS:]
+        self.recordings = [one for one in self.recordings if one.state == "running" or one in over] + [progress]
 
     def close(self, edge: Edge) -> Steps[None]:
         """Want nothing of a subscription any more; idempotent."""

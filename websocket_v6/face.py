@@ -207,6 +207,7 @@ class Face:
         )
         yield from recording.begin()
         self._recordings.append(recording)
+        component.records(recording.progress)
         return recording
 
     def _is_ready(self) -> Steps[None]:

@@ -17,6 +17,7 @@ from .actors.messages.common import GetHealth, Ref
 from .actors.messages.fleet import FleetHealth
 from .actors.messages.markets import MarketsHealth as SourceHealth
 from .actors.messages.server import NetworkHealth, VisitorHealth
+from .actors.recording.progress import Progress, RecordingHealth
 from .actors.server.server import ClientHealth, ServerHealth
 from .link import ASK_TIMEOUT, Link
 from .protocol.delivery.delays import DelayHealth
@@ -34,6 +35,7 @@ __all__ = [
     "Health",
     "KnownGap",
     "MarketsHealth",
+    "RecordingHealth",
     "RestartHealth",
     "SubscriptionHealth",
     "Unreconciled",
@@ -109,7 +111,8 @@ class Health(NamedTuple):
     not there now: what these would say is left out, or 0, until they are started again. `markets` are the lists that
     patterns follow; `unreconciled` names own orders or balances that could not be reconciled after a gap, where that is
     wanted. `delays` are how long live messages were on their way from the exchange, by endpoint: counts up to each of
-    some bounds. `fleets` is this machine's place among many, with `Config(fleet=)`.
+    some bounds. `fleets` is this machine's place among many, with `Config(fleet=)`. `recordings` are
+    those that this component has begun, also the last ones that have ended or failed: since when, why, what is missing.
 
     >>> ticker = proxy.subscribe_ticker("KRW-BTC").get(timeout=5.0)
     >>> health = proxy.health()
@@ -135,6 +138,7 @@ class Health(NamedTuple):
     unreconciled: tuple[Unreconciled, ...] = ()
     delays: tuple[DelayHealth, ...] = ()
     fleets: tuple[FleetHealth, ...] = ()
+    recordings: tuple[RecordingHealth, ...] = ()
 
     def __str__(self) -> str:
         guests = f", {self.guests} guests" if self.guests else ""
@@ -153,7 +157,7 @@ class Health(NamedTuple):
             problem = f"; the last answer was of no use: {listed.problem}" if listed.problem else ""
             lines.append(f"  {listed.quote}-*    {listed.markets} markets, listed {listed.age:.0f} s ago{problem}")
             lines.append(f"{line}, {detail}" if detail else line)
-        lines += [f"  {one}" for one in self.fleets]
+        lines += [f"  {one}" for one in (*self.fleets, *self.recordings)]
         counts = self.counters
         lines.append(
             f"  messages {counts.received} received, {counts.delivered} delivered, {counts.dropped} dropped, "
@@ -193,6 +197,10 @@ class Gathered(Protocol):
     @property
     def edges(self) -> Sequence[Edge]:
         """Its subscriptions."""
+
+    @property
+    def recordings(self) -> Sequence[Progress]:
+        """Its recordings."""
 
 
 def gather(component: Gathered) -> Steps[Health]:
@@ -242,6 +250,7 @@ def gather(component: Gathered) -> Steps[Health]:
         unreconciled=registry.unreconciled,
         delays=router.delays,
         fleets=(yield from _fleets(component)),
+        recordings=tuple(one.health() for one in component.recordings),
     )
 
 

@@ -120,6 +120,12 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         # recordings
         "the recording goes on without %s: %s": _event("recording_without", "streams", "reason"),
         "the error_handler of the recording %s raised": _event("recording_handler_raised", "path"),
+        "the recording %s has ended in order, with %d messages in %d files": _event(
+            "recording_ended", "path", "messages", "files"
+        ),
+        "the recording %s has a hole: %s, and %d messages found no room%s": _event(
+            "recording_hole", "path", "reason", "messages", "told"
+        ),
         "%s ends without an index, %d bytes unread": _event("recording_cut_off", "path", "bytes"),
         "the replay has ended: %s": _event("replay_ended", "reason"),
         # the engine itself

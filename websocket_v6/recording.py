@@ -15,7 +15,8 @@ from ._version import __version__
 from .actors.base import Future, tell
 from .actors.messages.common import Ref
 from .actors.messages.registry import AskMarkets, ComponentGone, Subscribe, Watch, next_subscription_id
-from .actors.recording.recorder import GetWay, Progress, Recorder, Rotation
+from .actors.recording.progress import Progress
+from .actors.recording.recorder import GetWay, Recorder, Rotation
 from .actors.recording.recording_file import RecordingFile
 from .actors.ways import Way
 from .link import Link

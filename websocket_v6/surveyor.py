@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from .actors.delivery.edge import Edge
 from .actors.forks import in_child
 from .actors.messages.router import CountStreams
+from .actors.recording.progress import Progress
 from .health import gather
 from .link import Link
 from .protocol.errors import WebSocketV6Error
@@ -51,6 +52,7 @@ class _Engine(NamedTuple):
     link: Link
     name: str = ""
     edges: Sequence[Edge] = ()
+    recordings: Sequence[Progress] = ()
 
 
 _Question: TypeAlias = tuple[bool, Callable[[Any], object]]

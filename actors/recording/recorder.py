@@ -8,6 +8,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from websocket_v6.actors.base import Actor, tell
 from websocket_v6.actors.messages.component import (
@@ -38,11 +39,13 @@ from websocket_v6.protocol.recording.records import (
     rows_of,
 )
 from websocket_v6.protocol.recording.writer import Header, RecordingWriter
+from websocket_v6.protocol.telling import Tellings
 
+from .progress import Progress
 from .recording_file import RecordingFile
 from .recording_mouth import Dropped, Heard, RecordingMouth
 
-__all__ = ["GetWay", "Progress", "Recorder", "Rotation"]
+__all__ = ["GetWay", "Recorder", "Rotation"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,18 +64,6 @@ class Rotation(Message):
         if self.size is not None and size >= self.size:
             return True
         return self.period is not None and began_ns // int(self.period * 1e9) != now_ns // int(self.period * 1e9)
-
-
-class Progress:
-    """How far a recording is. The recorder's thread writes it, anybody may read it."""
-
-    def __init__(self) -> None:
-        self.files = 0
-        self.messages = self.size = 0  # of all files
-        self.dropped = 0  # messages that found no room
-        self.states: dict[str, str] = {}  # of each endpoint, as last heard
-        self.error: RecordingError | None = None  # that ended it
-        self.failed: dict[str, str] = {}  # streams, or codes, that are not served, and why
 
 
 class GetWay(Message):
@@ -112,7 +103,7 @@ class Recorder(Actor):
         self.mouth = RecordingMouth(lambda: tell(self.actor_ref, _Hurry()))
         self.way = Way(0, self.mouth)
         self._file: RecordingFile | None = first
-        self._path = first.path
+        self._path = progress.path = first.path
         self._open_file = open_file
         self._header = header
         self._rotation = rotation
@@ -124,6 +115,8 @@ class Recorder(Actor):
         self._written = 0  # bytes and messages of the files before this one
         self._messages = 0
         self._states = KeyStates()
+        self._is_sound = True  # no bug has ended it
+        self._tellings = Tellings()
         self._epochs: dict[str, int | None] = {}  # None: it is not open
         self._newest_epochs: dict[str, int] = {}
 
@@ -159,6 +152,11 @@ class Recorder(Actor):
         """Write what is left, and end the file in order."""
         self._guarded(self._end)
 
+    def on_failure(self, *what: Any) -> None:
+        """A bug: whatever can still be written is, but it has not ended as it should."""
+        self._is_sound = False
+        super().on_failure(*what)
+
     def failed(self, error: BaseException) -> None:
         """Say that it has ended by a bug; what is written can be read."""
         super().failed(error)
@@ -186,9 +184,10 @@ class Recorder(Actor):
         self.mouth.close()
         path = printable(str(self._path), 200)
         text = f"the recording {path} has ended: {reason}; what is written up to now can be read"
-        self._progress.error = RecordingError(text)
-        logger.error("%s", text)
-        self._ended()
+        if self._progress.over("failed", reason):
+            self._progress.error = RecordingError(text)
+            logger.error("%s", text)
+            self._ended()
 
     # --- files
 
@@ -207,11 +206,16 @@ class Recorder(Actor):
         if file is not None:
             file.close()
             self._file = None
+        self._note()
+        if self._is_sound and self._progress.over("ended"):
+            text = "the recording %s has ended in order, with %d messages in %d files"
+            logger.info(text, printable(str(self._path), 200), self._progress.messages, self._progress.files)
 
     def _rotate(self) -> None:
         self._write(self._writer.end(time.time_ns()))
         next_ = self._open_file(self._progress.files + 1)
         before, self._file, self._path = self._file, next_, next_.path
+        self._progress.path = next_.path
         if before is not None:
             before.close()
         self._written += self._writer.size
@@ -251,6 +255,8 @@ class Recorder(Actor):
                 self._hear(mono_ns, wall_ns, what)
             case Dropped(from_ns, until_ns, messages):
                 self._progress.dropped += messages
+                self._progress.holes += 1
+                self._tell_hole(messages)
                 self._add(mono_ns, wall_ns, Hole(from_ns, until_ns, messages, TOO_SLOW))
             case ConnectionChanged():
                 self._stands(mono_ns, wall_ns, what)
@@ -302,6 +308,12 @@ class Recorder(Actor):
         listed = Listed(markets.quote, markets.listed_at, rows)
         if self._states.listed(listed):
             self._add(mono_ns, wall_ns, listed)
+
+    def _tell_hole(self, messages: int) -> None:
+        told = self._tellings.failed("hole", time.monotonic())
+        if told:
+            text = "the recording %s has a hole: %s, and %d messages found no room%s"
+            logger.warning(text, printable(str(self._path), 200), TOO_SLOW, messages, told)
 
     def _add(self, mono_ns: int, wall_ns: int, value: Value) -> None:
         self._writer.add(Record(mono_ns, value), wall_ns)

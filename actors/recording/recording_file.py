@@ -1,5 +1,6 @@
 """The file that a recording is written to: a new one, nobody else's to read, never through a link."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -56,5 +57,8 @@ class RecordingFile:
 
     def _sync(self) -> None:
         if self._descriptor is not None and not self._is_synced:
+            if os.fstat(self._descriptor).st_nlink == 0 and not os.path.lexists(self.path):
+                # What is written goes nowhere, although the system takes it.
+                raise FileNotFoundError(errno.ENOENT, "the file, or its folder, was deleted", str(self.path))
             getattr(os, "fdatasync", os.fsync)(self._descriptor)
             self._synced_at, self._is_synced = time.monotonic(), True

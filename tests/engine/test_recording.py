@@ -286,6 +286,13 @@ def test_a_full_disk_is_told_to_the_handler(sim: Simulator, config: Config, tmp_
         sim.trade("KRW-BTC", price=1234)
         wait_until(lambda: told, "the handler is called")
         assert told == [recording.error]
+        (health,) = proxy.health().recordings
+        assert (health.path, health.state) == (str(tmp_path / "a.wsr"), "failed")
+        assert "No space left" in health.reason
+        assert f"recording {health.path} failed since" in str(proxy.health())
+        with proxy.record(tmp_path / "b.wsr"):
+            assert [one.state for one in proxy.health().recordings] == ["failed", "running"]
+        assert [one.state for one in proxy.health().recordings] == ["failed", "ended"]
         assert "No space left" in str(told[0])
         assert proxy.is_public_available()
 

@@ -24,7 +24,8 @@ from websocket_v6.protocol.recording.records import Hole, Listed, ListedMarket, 
 from websocket_v6.recording import Recording, read_recording
 from websocket_v6.termination import Signals
 
-from ..actors.recording.recorder import Progress, Rotation
+from ..actors.recording.progress import Progress
+from ..actors.recording.recorder import Rotation
 from .quote import count_text
 from .screen import PERIOD, Screen
 from .steering import without_steering

@@ -21,8 +21,9 @@ from websocket_v6.actors.messages.component import (
     StreamFailed,
 )
 from websocket_v6.actors.messages.registry import BackfillEnded
-from websocket_v6.actors.recording import recorder
-from websocket_v6.actors.recording.recorder import GetWay, Progress, Recorder, Rotation
+from websocket_v6.actors.recording import recorder, recording_file
+from websocket_v6.actors.recording.progress import Progress
+from websocket_v6.actors.recording.recorder import GetWay, Recorder, Rotation
 from websocket_v6.actors.recording.recording_file import RecordingFile
 from websocket_v6.actors.recording.recording_mouth import Dropped
 from websocket_v6.actors.ways import Way
@@ -196,6 +197,32 @@ def test_of_closed_candles_those_are_in_it_that_came_and_those_that_were_fetched
     ]
 
 
+def test_its_end_is_told_once_and_is_no_failure(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    assert desk.progress.health().state == "running"
+    desk.deliver(event(1))
+    with caplog.at_level(logging.INFO):
+        desk.stop()
+    health = desk.progress.health()
+    assert (health.state, health.reason, health.messages, health.files) == ("ended", "", 1, 1)
+    assert [one.getMessage() for one in caplog.records] == [
+        f"the recording {health.path} has ended in order, with 1 messages in 1 files"
+    ]
+    assert not desk.ended
+
+
+def test_a_file_that_is_deleted_ends_it(
+    tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(recording_file, "SYNC_PERIOD", 0.0)
+    desk = Desk(tmp_path)
+    (tmp_path / "1").unlink()
+    desk.deliver(event(1))
+    wait_until(lambda: desk.ended, "the end")
+    assert "was deleted" in desk.progress.health().reason
+    assert [one.levelno for one in caplog.records] == [logging.ERROR]
+    desk.stop()
+
+
 def test_what_came_is_in_the_file_soon_although_nobody_ends_it(desk: Desk) -> None:
     desk.deliver(event(7))
     wait_until(lambda: any(isinstance(one, Rows) for one in desk.values(is_whole=False)), "the message in the file")
@@ -225,6 +252,10 @@ def test_a_full_disk_ends_the_recording_and_is_told_once(
     assert "No space left on device" in str(desk.progress.error)
     assert str(tmp_path / "1") in str(desk.progress.error)
     assert [one.levelno for one in caplog.records] == [logging.ERROR]
+    health = desk.progress.health()
+    assert (health.path, health.state) == (str(tmp_path / "1"), "failed")
+    assert "No space left on device" in health.reason
+    assert abs(health.since_ns - time.time_ns()) < 60e9
     assert desk.values(is_whole=False)  # what is written can be read
 
 
@@ -282,11 +313,17 @@ def test_when_another_file_is_begun(rotation: Rotation, size: int, now: int, is_
     assert rotation.is_due(size, 61 * 10**9, now * 10**9) == is_due
 
 
-def test_what_is_dropped_is_a_hole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_dropped_is_a_hole(desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     desk.convey(Dropped(1, 2, 3))
     desk.stop()
     assert desk.values()[-1] == Hole(1, 2, 3, recorder.TOO_SLOW)
     assert desk.progress.dropped == 3
+    health = desk.progress.health()
+    assert (health.missing, health.holes, health.state) == (3, 1, "ended")
+    assert "3 messages missing in 1 holes" in str(health)
+    assert [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING] == [
+        f"the recording {tmp_path / '1'} has a hole: the disk did not keep up, and 3 messages found no room"
+    ]
 
 
 def test_a_stream_that_is_not_served_is_told_and_the_others_go_on(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
