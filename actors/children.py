@@ -21,10 +21,11 @@ from .fleet.access import fleets_of, new_machine
 from .forks import no_fork
 from .jwt import Jwt, KeysSettled
 from .membership.membership import Membership
-from .membership.place import Survey, no_survey
+from .membership.place import Placed, Role, Survey, no_survey
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
 from .messages.connection import KeysChanged
+from .messages.fleet import Participate
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
 from .messages.replay import UsePlayer
 from .messages.router import AccountChanged, RouterInheritance, UseBackfill, UseReconciler, UseRegistry
@@ -257,6 +258,15 @@ class Family:
         for name in ("membership", "network"):
             tell(self.refs.get(name), KeysChanged(generation))
         tell(self.refs.get("jwt"), KeysSettled(generation))
+
+    def take_part(self, place: Placed) -> Iterator[str]:
+        """Have this process take part in the fleets of what it has to see to itself; yield the endpoints of others."""
+        for name, (_, endpoints) in self.fleets.items():
+            is_guest = place.role is Role.GUEST and any(endpoint in place.shared for endpoint in endpoints)
+            is_on = place.role is not Role.LOOKING and not is_guest
+            if not is_on:
+                yield from endpoints
+            tell(self.refs.get(name), Participate(is_on))
 
     def take_back(self, message: Unsubscribe) -> None:
         """Tell the registry, or the next one, that something is not wanted any more."""

@@ -22,11 +22,12 @@ from websocket_v6.protocol.supervision.steps import Gone, Stopped
 
 from .base import actor_of, last_words, stop_child, tell
 from .connection.connection import Connection, ConnectionInheritance, Resign
+from .fleet_places import FleetPlaces
 from .forks import no_fork
 from .membership.place import Placed, Released, Role
 from .messages.common import Ref
 from .messages.connection import KeysChanged
-from .messages.fleet import UseFleet
+from .messages.fleet import OwnServes, UseFleet
 from .messages.registry import DropSource, UseSource
 from .messages.supervisor import Renew, SourceServes, UseSettings
 from .source import Neighbours, Source
@@ -70,7 +71,7 @@ class Sources:
         self._sources: list[Source] = []
         self._dropped: list[Source] = []  # that the registry is to hear of once the router is there
         self._logs = logs or {}
-        self._leads: dict[str, bool] = {}  # whether this machine does, by endpoint, as far as its fleet has said
+        self.places = FleetPlaces(self._logs)
         self._fleets: Mapping[str, Ref] = {}  # that the sources know
 
     def __iter__(self) -> Iterator[Source]:
@@ -101,10 +102,12 @@ class Sources:
             door = place.door if open_as(endpoint) in place.shared else None
             if door is None and self._end_vain_heirs(present):
                 continue
-            if door is None and endpoint in self._logs and endpoint not in self._leads:
-                continue  # its fleet will say
-            reads_log = door is None and endpoint in self._logs and not self._leads[endpoint]
-            if door is None and not reads_log:
+            if door is None and self.places.is_awaited(endpoint):
+                continue
+            reads_log = door is None and self.places.reads(endpoint)
+            if reads_log:
+                present = self._end_vain_own(present)
+            elif door is None and not self.places.is_next(endpoint):
                 present = self._end_readers(present)
             if any(source.door == door and source.reads_log == reads_log for source in present):
                 continue
@@ -127,14 +130,15 @@ class Sources:
                 self.end(source)
         return [source for source in present if not source.reads_log]
 
-    def join_fleet(self, endpoints: Collection[str], *, leads: bool) -> None:
-        """Note that this machine leads the fleet of these endpoints, or reads its log."""
-        self._leads.update(dict.fromkeys(endpoints, leads))
-
-    def leave_fleet(self, endpoints: Collection[str]) -> None:
-        """Note that this process has no place of its own in the fleet of these endpoints."""
-        for endpoint in endpoints:
-            self._leads.pop(endpoint, None)
+    def _end_vain_own(self, present: list[Source]) -> list[Source]:
+        """End own connections that were to take the log's place: another machine leads all the same."""
+        readers = {source.number for source in present if source.reads_log}
+        if not any(readers & set(source.heir_of) for source in present):
+            return present
+        for source in present:
+            if not source.reads_log and source.door is None:
+                self.end(source)
+        return [source for source in present if source.reads_log or source.door is not None]
 
     def _end_vain_heirs(self, present: list[Source]) -> bool:
         """End those that were to take the place of own connections through a door, and never will; True if there were.
@@ -245,10 +249,11 @@ class Sources:
         return Connection.start(**self._of_all(source, neighbours), **own)
 
     def _of_all(self, source: Source, neighbours: Neighbours) -> dict[str, Any]:
+        config, format_ = self._config, self.places.format_of(source.endpoint, self._config.format)
         return {
             "endpoint": source.endpoint,
             "source": source.number,
-            "config": self._config,
+            "config": config if config.format == format_ else msgspec.structs.replace(config, format=format_),
             "router": neighbours.router,
             "supervisor": self._supervisor,
         }
@@ -289,6 +294,9 @@ class Sources:
         for source in self:
             if source.number in heir.heir_of:
                 self.end(source)
+        if not message.is_refused and not heir.reads_log and self.places.is_next(heir.endpoint):
+            # What it has taken the place of has said by now up to where it read the log.
+            tell(self._fleets.get(heir.endpoint), OwnServes(heir.endpoint))
 
     def change_keys(self, message: KeysChanged, *, is_other_account: bool) -> None:
         """Tell the connections that the keys are others now.

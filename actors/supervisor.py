@@ -32,7 +32,7 @@ from .membership.place import HandOver, Placed, Role, Survey, no_survey
 from .messages.common import Ref
 from .messages.component import PartFailed
 from .messages.connection import KeysChanged
-from .messages.fleet import FleetPlaced, Participate
+from .messages.fleet import FleetPlaced, LeaveFleet
 from .messages.registry import ComponentGone, Watch
 from .messages.server import DoorFailed, DoorOpened, ShowState
 from .messages.supervisor import Failed, Need, OpenNetwork, Renew, SourceServes, TakeBack, UseSettings
@@ -91,11 +91,12 @@ class Legacy(NamedTuple):
 class Supervisor(Actor):
     """Starts, watches, replaces and stops the engine's actors.
 
-    Receives Join, Quit, GetChildren, TakeBack, AwaitPlace, HandOver, OpenNetwork and ShowState from proxies, Failed
-    from children, Need from the router, KeysReplaced from Jwt, Renew from connections, SourceServes from the registry,
-    Placed and UseSettings from the membership, FleetPlaced from fleets, DoorOpened and DoorFailed from the network's
-    server. Sends PartFailed to components. `folder` is where this process meets others to share connections with;
-    without one it does not. `serves` says that it is there to be their host. `legacy` is that of the one before it.
+    Receives Join, Quit, GetChildren, TakeBack, AwaitPlace, HandOver, LeaveFleet, OpenNetwork and ShowState from
+    proxies, Failed from children, Need from the router, KeysReplaced from Jwt, Renew from connections, SourceServes
+    from the registry, Placed and UseSettings from the membership, FleetPlaced from fleets, DoorOpened and DoorFailed
+    from the network's server. Sends PartFailed to components. `folder` is where this process meets others to share
+    connections with; without one it does not. `serves` says that it is there to be their host. `legacy` is that of the
+    one before it.
     `stage` is a recording that is played in place of all sources.
     """
 
@@ -186,9 +187,10 @@ class Supervisor(Actor):
                 self._answer_place()
             case ShowState():
                 tell(self._family.refs.get("network"), message)
-            case HandOver(done):
-                if not tell(self._family.refs.get("membership"), message):
-                    done.set(True)
+            case HandOver() | LeaveFleet():
+                name = message.name if isinstance(message, LeaveFleet) else "membership"
+                if not tell(self._family.refs.get(name), message):
+                    message.done.set(True)
             case OpenNetwork() | DoorOpened() | DoorFailed():
                 self._see_to_network(message)
             case _:
@@ -350,17 +352,11 @@ class Supervisor(Actor):
 
     def _tell_fleets(self) -> None:
         """Have this process take part in the fleets of the endpoints that it has to see to itself."""
-        role = self._place.role
-        for name, (_, endpoints) in self._family.fleets.items():
-            is_guest = role is Role.GUEST and any(endpoint in self._place.shared for endpoint in endpoints)
-            is_on = role is not Role.LOOKING and not is_guest
-            if not is_on:
-                self._sources.leave_fleet(endpoints)
-            tell(self._family.refs.get(name), Participate(is_on))
+        self._sources.places.leave(self._family.take_part(self._place))
 
     def _fleet_placed(self, message: FleetPlaced) -> None:
         if message.fleet in self._neighbours().fleets.values():
-            self._sources.join_fleet(message.endpoints, leads=message.leads)
+            self._sources.places.join(message)
             self._sources.arrange(self._place)
 
     # --- the network

@@ -23,13 +23,14 @@ from .actors.base import Future, tell
 from .actors.children import Children
 from .actors.forks import no_fork
 from .actors.guard import Guard
-from .actors.membership.place import HandOver, Placed, Role
+from .actors.membership.place import Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
 from .actors.messages.server import ShowState
 from .actors.messages.supervisor import OpenNetwork
 from .actors.server.opening import Opening, prepare
 from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supervisor
+from .leaving import FLEET_TIMEOUT, hand_over, leave_fleets
 from .link import ASK_TIMEOUT, GLANCE, Link
 from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
@@ -52,7 +53,9 @@ STOP_TIMEOUT = 10.0
 SERVICE = "websocket-v6 serve"
 ATTACH_TIMEOUT = 20.0
 HAND_OVER_TIMEOUT = 2.0
-CLOSE_TIMEOUT = STOP_TIMEOUT + HAND_OVER_TIMEOUT + 3.0  # with some room for a machine that does much else
+CLOSE_TIMEOUT = (
+    STOP_TIMEOUT + HAND_OVER_TIMEOUT + FLEET_TIMEOUT + 3.0
+)  # with some room for a machine that does much else
 NOBODY = Children(None, None, None, {})
 EXIT_TIMEOUT = 0.5  # for all callbacks that run at the interpreter's exit together: Ctrl-C is not to be waited for
 
@@ -129,7 +132,9 @@ class Engine:
         if guard is not None:
             guard.finish()
             try:
-                yield from _hand_over(guard.supervisor, timeout)
+                yield from hand_over(guard.supervisor, timeout)
+                if self.config.fleet is not None:
+                    yield from leave_fleets(guard.supervisor)
             finally:
                 yield from _stop(guard.supervisor)
         self.survey.close()
@@ -326,18 +331,6 @@ def _close(engine: Engine, hand_over_timeout: float) -> Steps[None]:
             if _engines.get(engine.config) is engine:
                 del _engines[engine.config]
         engine.closed.set()
-
-
-def _hand_over(supervisor: Ref, timeout: float) -> Steps[None]:
-    """Let processes that use this engine's connections go on without a gap."""
-    done: Future[bool] = Future()
-    if tell(supervisor, HandOver(done)):
-        try:
-            is_in_order: bool = yield Answer(done, timeout)
-        except pykka.Timeout:
-            is_in_order = False
-        if not is_in_order:
-            logger.warning("other processes did not take over in time; they will notice the gap")
 
 
 def _stop(supervisor: Ref) -> Steps[None]:

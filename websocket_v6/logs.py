@@ -102,6 +102,8 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "%s is cut off: %s%s": _event("client_cut_off", "client", "reason", "told"),
         "other processes did not take over in time; they will notice the gap": _event("hand_over_late"),
         # fleets
+        "no other machine was ready to lead in time; the others will notice the gap": _event("fleet_hand_over_late"),
+        "what was written last cannot be continued: %s": _event("fleet_not_continued", "reason"),
         "another machine leads this fleet now": _event("fleet_led_elsewhere"),
         "the fleet's server has lost a log, which is begun anew: all that read it miss something": _event(
             "fleet_log_lost"

@@ -9,7 +9,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from websocket_v6.actors.base import Actor, Future, Timer, tell
@@ -21,10 +21,19 @@ from websocket_v6.actors.messages.fleet import (
     CallFailed,
     FleetHealth,
     FleetPlaced,
+    GotValues,
     JoinLog,
+    LeaveFleet,
+    Listen,
+    LogHeard,
     LogRead,
     LogWanted,
+    Look,
+    OwnServes,
     Participate,
+    Renew,
+    Retry,
+    Tick,
     ValuesTaken,
     WriterEnded,
     WriterOpened,
@@ -37,13 +46,14 @@ from websocket_v6.protocol.errors import ConfigError, WebSocketV6Error
 from websocket_v6.protocol.fleet.standing import Answer, Standing
 from websocket_v6.protocol.fleet.title import BEAT
 from websocket_v6.protocol.fleet.wants import Machine
-from websocket_v6.protocol.message import Message
 
 from .access import LogAccess
 from .caller import Caller
+from .kept import Written
 from .leading import Leading
 from .lines import Command
 from .presence import RENEW, Presence
+from .succession import Succession
 from .title_holder import TitleHolder, tops_of
 from .troubles import Troubles
 
@@ -53,42 +63,15 @@ logger = logging.getLogger(__name__)
 
 STAND: Final = 2.0  # seconds between two looks of a leader
 RETRY: Final = 0.5  # seconds until a writer is tried again
-LONGEST: Final = 5.0  # seconds between two looks while the server does not answer, at most
 LAST_CALLS: Final = 1.0  # seconds that the end waits for the server
-
-
-class _Look(Message):
-    """Time for a look, or a beat."""
-
-
-class _Renew(Message):
-    """Time to say that this machine is there."""
-
-
-class _Tick(Message):
-    """Another second."""
-
-
-class _Retry(Message):
-    """Time to connect a writer again."""
-
-
-class _Listen(Message):
-    """Time to hear again what machines say."""
-
-
-class _GotValues(Message):
-    """Where the router's last values are (live)."""
-
-    values: Any
 
 
 class Fleet(Actor):
     """Leads the fleet of `endpoints`, or watches who does.
 
-    Receives Participate from the supervisor, LogWanted, JoinLog, AskLog and LogRead from sources, Called, CallFailed
-    and Writer* from its threads, ValuesTaken and StreamFailed from its mouth. Sends FleetPlaced to the supervisor, what
-    it wants for others to the registry, and what is to be written to the router.
+    Receives Participate, OwnServes and LeaveFleet from the supervisor, LogWanted, LogHeard, JoinLog, AskLog and LogRead
+    from sources, Called, CallFailed and Writer* from its threads, ValuesTaken and StreamFailed from its mouth. Sends
+    FleetPlaced to the supervisor, what it wants for others to the registry, and what is to be written to the router.
     """
 
     def __init__(
@@ -123,6 +106,16 @@ class Fleet(Actor):
             router=router,
             call=self._call,
         )
+        self._succession = Succession(
+            access=access,
+            endpoints=self._endpoints,
+            machine=machine,
+            holder=self._holder,
+            leading=self._leading,
+            presence=self._presence,
+            call=self._call,
+            owner=self,
+        )
         self._caller: Caller | None = None
         self._is_on = False
         self._must_stand = False
@@ -135,17 +128,17 @@ class Fleet(Actor):
         """Begin to look."""
         self._caller = Caller(f"fleet-{self._keys.scope}", self._access.servers, self._keys.lead, self.actor_ref)
         self._caller.start()
-        self.after(RENEW, _Renew())
-        self.after(1.0, _Tick())
+        self.after(RENEW, Renew())
+        self.after(1.0, Tick())
         values = cast(Future[Any], self._router.ask(GetLastValues(), block=False))
-        values.then(lambda: tell(self.actor_ref, _GotValues(values.get())))
+        values.then(lambda: tell(self.actor_ref, GotValues(values.get())))
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
         match message:
             case Participate(is_on):
                 self._participate(is_on=is_on)
-            case _Look():
+            case Look():
                 self._look()
             case Called():
                 self._called(message)
@@ -160,23 +153,30 @@ class Fleet(Actor):
                 self._call("tell", self._presence.control("ask", "endpoint", endpoint, "ticket", ticket))
             case LogRead(endpoint, id_, lag_us):
                 self._presence.read(endpoint, id_, lag_us)
-            case _Renew():
-                self.after(RENEW, _Renew())
+                self._succession.read(endpoint, id_)
+            case LogHeard(endpoint, is_open):
+                self._succession.hears(endpoint, is_open=is_open)
+            case OwnServes(endpoint):
+                self._succession.serves(endpoint)
+            case LeaveFleet(_, done):
+                self._succession.leave(done)
+            case Renew():
+                self.after(RENEW, Renew())
                 self._renew()
-            case _Tick():
-                self.after(1.0, _Tick())
+            case Tick():
+                self.after(1.0, Tick())
                 self._leading.tick()
             case WriterOpened() | WriterSaid() | WriterEnded():
                 self._hear_writer(message)
-            case _Retry():
+            case Retry():
                 self._leading.connect()
-            case _Listen():
+            case Listen():
                 self._leading.listen()
             case ValuesTaken():
                 self._leading.write_values(message)
             case StreamFailed(subscription_id):
                 self._leading.refused(subscription_id)
-            case _GotValues(values):
+            case GotValues(values):
                 self._leading.values = values
             case GetHealth():
                 return self._health()
@@ -186,6 +186,7 @@ class Fleet(Actor):
 
     def close(self) -> None:
         """Lay the title down, say that this machine is gone, and end all threads."""
+        self._succession.close()
         self._leading.end()
         if self._caller is not None:
             last = list(self._presence.leave())
@@ -210,9 +211,11 @@ class Fleet(Actor):
         self._was_told = self._was_told if is_on else None
         if is_on and not was_on:
             self._look()
-        elif was_on and not is_on and self._holder.title is not None:
-            self._call("tell", self._holder.release())
-            self._lose()
+        elif was_on and not is_on:
+            self._succession.over()
+            if self._holder.title is not None:
+                self._call("tell", self._holder.release())
+                self._lose()
 
     def _look(self) -> None:
         if not self._is_on:
@@ -220,7 +223,7 @@ class Fleet(Actor):
         now = time.monotonic()
         if self._holder.title is None:
             self._call("look", *self._holder.look())
-        elif self._must_stand or now - self._stood_at >= STAND:
+        elif self._must_stand or self._succession.is_leaving or now - self._stood_at >= STAND:
             self._stand()
         else:
             self._call("beat", self._holder.beat())
@@ -232,11 +235,12 @@ class Fleet(Actor):
     def _look_again(self, wait: float = BEAT) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self.after(wait, _Look())
+        self._timer = self.after(wait, Look())
 
     def _called(self, message: Called) -> None:
         tag, replies = message.tag, message.replies
-        self._reached()
+        if self._troubles.reached() and self._presence.wants_something:
+            self._call("publish", *self._presence.publish(is_news=False))
         try:
             match tag:
                 case "look":
@@ -252,8 +256,11 @@ class Fleet(Actor):
                 case "renew":
                     if replies[0] == 0 and self._presence.wants_something:
                         self._call("publish", *self._presence.publish(is_news=False))
+                case _ if self._succession.called(tag, replies):
+                    pass
                 case _:
-                    self._leading.heard(tag, replies[0])
+                    if self._leading.heard(tag, replies[0]):
+                        self._succession.gathered()
         except WebSocketV6Error as exc:
             if isinstance(exc, ConfigError) and self._holder.title is not None:
                 self._lose()  # a later version leads
@@ -261,11 +268,17 @@ class Fleet(Actor):
 
     def _looked(self, replies: Sequence[object], asked_at: float, at: float) -> None:
         may_take = self._holder.looked(replies, asked_at, at)
+        if self._holder.title is not None or self._succession.is_taking:
+            self._look_again()  # it has asked for the title meanwhile, which was promised
+            return
         if may_take and self._is_on:
+            self._succession.over()
             self._call("take", self._holder.take(is_new=False))
             return
         self._troubles.granted()
         self._tell_place(leads=False)
+        if self._is_on:
+            self._succession.looked(self._holder.lead)
         self._look_again()
 
     def _taken(self, replies: Sequence[object]) -> None:
@@ -283,7 +296,7 @@ class Fleet(Actor):
             self._lose()
             self._look_again(BEAT * random.random())  # noqa: S311
             return
-        self._lead()
+        self.lead()
         self._look_again()
 
     def _beaten(self, reply: object) -> None:
@@ -298,7 +311,8 @@ class Fleet(Actor):
             return
         match self._holder.stands(replies[1:]):
             case Standing.LOST:
-                logger.warning("another machine leads this fleet now")
+                if not self._succession.is_leaving:
+                    logger.warning("another machine leads this fleet now")
                 self._lose()
                 self._look_again()
             case Standing.GONE:
@@ -308,33 +322,48 @@ class Fleet(Actor):
                 self._call("take", self._holder.take(is_new=True))
             case Standing.LEADS:
                 self._leading.append(tops_of(replies[2:]))
+                self._succession.stood()
                 self._look_again()
 
     # --- as the leader
 
-    def _lead(self) -> None:
-        """Write from here on; and serve what is wanted, unless that is done already."""
+    def lead(self, written: Mapping[str, Written] | None = None) -> None:
+        """Write from here on, behind what was `written`; and serve what is wanted, unless that is done already."""
         title = self._holder.title
         if title is not None:
-            self._leading.begin(title)
+            self._leading.begin(title, written)
             self._tell_place(leads=True)
+
+    def connect_next(self) -> None:
+        """Have connections of this machine's own beside the log."""
+        lead = self._holder.lead
+        messages = "" if lead is None else lead.messages
+        tell(self._supervisor, FleetPlaced(self.actor_ref, self._endpoints, False, True, messages))
+
+    def read_on(self) -> None:
+        """Be as before: a machine that reads."""
+        self._was_told = None
+        self._tell_place(leads=False)
 
     def _lose(self) -> None:
         """Do nothing for others any more."""
         self._holder.lost()
         self._leading.end()
+        self._succession.lost()
         self._tell_place(leads=False)
 
     def _tell_place(self, *, leads: bool) -> None:
         if self._is_on and leads != self._was_told:
             self._was_told = leads
-            tell(self._supervisor, FleetPlaced(self.actor_ref, self._endpoints, leads))
+            title = self._holder.title
+            messages = "" if title is None else title.messages
+            tell(self._supervisor, FleetPlaced(self.actor_ref, self._endpoints, leads, messages=messages))
 
     def _hear_writer(self, message: WriterOpened | WriterSaid | WriterEnded) -> None:
         reason = self._leading.hear_writer(message)
         if isinstance(message, WriterEnded) and reason is not None:
             self._troubles.failed(message.error)
-            self.after(RETRY, _Retry())
+            self.after(RETRY, Retry())
         elif reason is not None and self._holder.title is not None:
             is_asked, self._must_stand = self._must_stand, True
             # Where there is no memory it waits for the next look; else it is looked at once, and once.
@@ -349,34 +378,21 @@ class Fleet(Actor):
             if self._holder.title is not None:
                 self._leading.look_around()
 
-    def _reached(self) -> None:
-        if self._troubles.reached() and self._presence.wants_something:
-            self._call("publish", *self._presence.publish(is_news=False))
-
     def _call_failed(self, tag: str, error: WebSocketV6Error) -> None:
         if tag.startswith("control") and self._holder.title is None:
             return  # who leads no more has hung up
         self._troubles.failed(error)
         if tag.startswith("control"):
-            self.after(RETRY, _Listen())
+            self.after(RETRY, Listen())
             return
+        self._succession.failed()
         self._holder.candidate.forget()
         self._must_stand = self._holder.title is not None
         if tag in ("look", "take", "open", "beat", "stand"):
-            self._troubles.failures += 1
             self._tell_place(leads=self._holder.title is not None)
-            wait = min(LONGEST, BEAT * 2.0 ** min(self._troubles.failures - 1, 8))
-            self._look_again(wait * (0.5 + random.random() / 2))  # noqa: S311 - not all at once
+            self._look_again(self._troubles.wait())
 
     def _health(self) -> FleetHealth:
-        lead, title, error = self._holder.lead, self._holder.title, self._troubles.error
-        return FleetHealth(
-            self._endpoints,
-            title is not None,
-            lead.name if lead is not None else "",
-            title.term if title is not None else lead.term if lead is not None else 0,
-            len(self._leading.machines),
-            error is None,
-            "" if error is None else str(error),
-            self._keys.scope,
-        )
+        place, error = self._holder.place, self._troubles.error
+        served = len(self._leading.machines)
+        return FleetHealth(self._endpoints, *place, served, error is None, str(error or ""), self._keys.scope)

@@ -5,7 +5,7 @@ Not an actor: the fleet owns one, tells it what the server replied, and when it 
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from websocket_v6.actors.base import tell
@@ -23,9 +23,10 @@ from websocket_v6.protocol.fleet.wants import decode_wants
 
 from .access import LogAccess
 from .caller import Caller
+from .kept import Written
 from .leases import Leases
 from .lines import packer
-from .log_mouth import Append, Begin, End, LogMouth, TakeValues, Tick, ValuesWritten
+from .log_mouth import Append, Begin, End, LogMouth, Prepare, TakeValues, Tick, ValuesWritten
 from .title_holder import Title
 from .writer import Writer
 
@@ -79,6 +80,7 @@ class Leading:
             machine, self._ways, config.region, lambda one: tell(registry, one), lambda one: tell(router, one)
         )
         self._title: Title | None = None
+        self._is_preparing = False
         self._control: Caller | None = None  # what machines tell the leader is waited for there
         self._control_from = "0-0"
         self._writer: Writer | None = None
@@ -94,14 +96,40 @@ class Leading:
         """Whom it serves."""
         return self._leases.machines if self._title is not None else frozenset()
 
-    def begin(self, title: Title) -> None:
-        """Write with this title from here on; and serve what is wanted, unless that is done already."""
+    def streams(self, endpoint: str) -> frozenset[str]:
+        """Return what the others want of an endpoint."""
+        return self._leases.streams(endpoint)
+
+    def prepare(self) -> None:
+        """Have wanted here what the others want, and keep what comes: this machine is to lead next."""
+        self._is_preparing = True
+        for way in self._ways.values():
+            tell(self._router, Convey(way, Prepare()))
+        self._leases.begin()
+        self.look_around()
+
+    def abandon(self) -> None:
+        """Do what was prepared for no more."""
+        if self._is_preparing:
+            self._is_preparing = False
+            self._let_go()
+
+    def begin(self, title: Title, written: Mapping[str, Written] | None = None) -> None:
+        """Write with this title from here on; and serve what is wanted, unless that is done already.
+
+        `written`, for who was prepared, is what stands in the logs, by endpoint.
+        """
         is_first, self._title = self._title is None, title
+        if written is None:
+            self.abandon()
+        was_prepared, self._is_preparing = self._is_preparing, False
         for endpoint, way in self._ways.items():
             seal = self._access.seal(self._keys.log(endpoint), title.log)
-            tell(self._router, Convey(way, Begin(title.term, seal)))
+            found = None if written is None else written.get(endpoint)
+            tell(self._router, Convey(way, Begin(title.term, seal, found)))
         if is_first:
-            self._leases.begin()
+            if not was_prepared:
+                self._leases.begin()
             name = f"fleet-control-{self._keys.scope}"
             self._control = Caller(name, self._access.servers, self._keys.control, self._owner)
             self._control.start()
@@ -110,6 +138,7 @@ class Leading:
 
     def end(self) -> None:
         """Do nothing for others any more."""
+        self.abandon()
         if self._title is None:
             return
         self._title = None
@@ -117,10 +146,13 @@ class Leading:
             self._control.abort()
             self._control.join(END)
             self._control = None
+        self._let_go()
+        self._hang_up()
+
+    def _let_go(self) -> None:
         self._leases.end()
         for way in self._ways.values():
             tell(self._router, Convey(way, End()))
-        self._hang_up()
 
     # --- the log
 
@@ -178,21 +210,23 @@ class Leading:
 
     # --- what the others want
 
-    def heard(self, tag: str, reply: object) -> None:
-        """Take the server's reply to a call of this one."""
+    def heard(self, tag: str, reply: object) -> bool:
+        """Take the server's reply to a call of this one; return whether all is prepared now, where that was wanted."""
         match tag.split():
             case ["control"]:
                 self._controlled(reply)
             case ["control", _]:
                 self._control_begins(reply)
             case ["pass"]:
-                self._passed(reply)
+                return not self._passed(reply) and self._is_preparing and isinstance(reply, list)
             case ["want", *machines]:
                 self._wanted(machines, reply)
+                return self._is_preparing and isinstance(reply, list)
             case ["values", endpoint, term, sequence]:
                 if not isinstance(reply, Exception):
                     news = ValuesWritten(EntryId(int(term), int(sequence)))
                     tell(self._router, Convey(self._ways[endpoint], news))
+        return False
 
     def refused(self, lease: int) -> None:
         """Forget a lease that the registry has ended."""
@@ -239,8 +273,11 @@ class Leading:
         """See who is there, and what they want."""
         self._call("pass", ("HGETALL", self._keys.machines))
 
-    def _passed(self, reply: object) -> None:
-        """Look at all who are there, and forget who has said nothing for long: what it wanted has gone by itself."""
+    def _passed(self, reply: object) -> bool:
+        """Look at all who are there, and forget who has said nothing for long: what it wanted has gone by itself.
+
+        Returns whether anybody's wants are looked up now.
+        """
         fields = reply if isinstance(reply, list) else []
         now = time.monotonic()
         there: dict[str, tuple[bytes, float]] = {}
@@ -253,14 +290,16 @@ class Leading:
             self._call("tell", ("HDEL", self._keys.machines, *gone))
         self._seen = {machine: said for machine, said in there.items() if machine not in gone}
         self._leases.keep(list(there))
-        self._get_wants([machine for machine in there if machine != self._machine])
+        return self._get_wants([machine for machine in there if machine != self._machine])
 
-    def _get_wants(self, machines: Sequence[str]) -> None:
-        if machines and self._title is not None:
+    def _get_wants(self, machines: Sequence[str]) -> bool:
+        is_asked = bool(machines) and (self._title is not None or self._is_preparing)
+        if is_asked:
             self._call(" ".join(["want", *machines]), ("MGET", *map(self._keys.want, machines)))
+        return is_asked
 
     def _wanted(self, machines: Sequence[str], reply: object) -> None:
-        if self._control is None or not isinstance(reply, list):
+        if not (self._control or self._is_preparing) or not isinstance(reply, list):
             return
         for machine, data in zip(machines, reply, strict=True):
             requests: dict[str, bytes] = {}

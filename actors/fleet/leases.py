@@ -40,6 +40,11 @@ class Leases:
         """Whose wants are served."""
         return self._union.machines
 
+    def streams(self, endpoint: str) -> frozenset[str]:
+        """Return what is wanted of an endpoint."""
+        leases = self._leases.get(endpoint)
+        return frozenset() if leases is None else frozenset(leases.streams)
+
     def begin(self) -> None:
         """Begin without any wants."""
         self._union = Union(self._region)

@@ -200,11 +200,13 @@ class LogFollower:
 
     def _heed(self, line: Line, what: entries.Happening) -> None:
         match what:
-            case Open(log=log, format=format_):
+            case Open(log=log, at=at, format=format_):
                 check_format(format_)
                 if self.place is not None:
                     self.place.log = log
                 self._use_log(log)
+                self._clock = ClockOffset()  # another machine's
+                self._clock.note(at, time.time_ns())
             case State():
                 self._turn(what)
             case Covers(drop=drop):
@@ -245,7 +247,10 @@ class LogFollower:
         """End the attachment there is, and begin another if the leader's connection is open."""
         now_ns = time.time_ns()
         self._clock.note(state.sent, now_ns)
+        goes_on = state.seamless and self._is_open and bool(self._voice.attachment)
         self._state = state
+        if goes_on:
+            return  # another machine leads, and has missed nothing either
         if self._voice.attachment:
             whole_ns = self._voice.whole_ns
             if state.gap_started is not None:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
+
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.fleet import ValuesTaken
 from websocket_v6.actors.server.news_frames import answer_text
@@ -25,12 +27,14 @@ from websocket_v6.protocol.fleet.entries import (
     encode_happening,
 )
 from websocket_v6.protocol.fleet.ids import EntryId
+from websocket_v6.protocol.fleet.overlap import Overlap
 from websocket_v6.protocol.fleet.packing import Packing
 from websocket_v6.protocol.fleet.retention import Retention
 from websocket_v6.protocol.fleet.ring import Entry, Ring
 from websocket_v6.protocol.fleet.sealing import Seal
 from websocket_v6.protocol.message import Message
 
+from .kept import Kept, Written
 from .writer import Writer
 
 __all__ = [
@@ -40,6 +44,7 @@ __all__ = [
     "Cover",
     "End",
     "LogMouth",
+    "Prepare",
     "TakeValues",
     "Tick",
     "ValuesWritten",
@@ -47,6 +52,7 @@ __all__ = [
 
 GATHER: Final = 0.0005  # seconds for which messages are gathered into one entry
 KEEP: Final = 3600.0  # seconds for which a log outlives its last entry
+OVERLAPS: Final = 30.0  # seconds for which who led before may have written what comes here only then
 STATES: Final = ("connecting", "open", "lost", "refused", "closed")
 
 Pack = Callable[..., bytes]
@@ -55,11 +61,19 @@ Pack = Callable[..., bytes]
 # --- fleet to its mouth, through the router
 
 
+class Prepare(Message):
+    """This machine is to lead next: keep what comes, until the log begins."""
+
+
 class Begin(Message):
-    """A term begins, and this log is open: write from here on."""
+    """A term begins, and this log is open: write from here on.
+
+    `written`, for who was prepared, is what stands in it: what is lacking of what was kept comes first.
+    """
 
     term: int
     seal: Seal | None
+    written: Written | None = None
 
 
 class Append(Message):
@@ -112,23 +126,44 @@ class _Log:
         self.covers: dict[str, None] = {}
         self.pending: list[Event] = []
         self.written_at = 0.0
+        self.kept: Kept | None = None  # while this machine is to lead next
+        self._overlap: Overlap | None = None
+        self._overlaps_until = 0.0
         self._retention = (retention, most_bytes)
         self._table = Retention(*self._retention)
         self._pack = pack
         self._packing = Packing(compresses=compresses)
 
-    def begin(self, term: int, seal: Seal | None) -> None:
+    def begin(self, term: int, seal: Seal | None, written: Written | None) -> None:
         self.ring, self.seal, self.writer = Ring(term), seal, None
         self._table = Retention(*self._retention)
+        kept, self.kept = self.kept, None
+        more: list[str] = []
+        rest: list[Event] = []
+        is_seamless = False
+        if kept is not None and written is not None:
+            self._overlap, self._overlaps_until = Overlap(written.identities), time.monotonic() + OVERLAPS
+            more, rest, is_seamless = list(written.more), kept.rest(self._overlap), kept.is_whole
         if self.state is not None:
-            self.say(self.state)
-        if self.covers:
-            self.say(Covers(list(self.covers), []))
+            self.say(msgspec.structs.replace(self.state, seamless=is_seamless and self.state.state == "open"))
+        if self.covers or more:
+            self.say(Covers(list(self.covers), more))
+        self.pending += rest
+        self.flush(time.monotonic())
 
     def end(self) -> None:
-        self.ring = self.writer = self.seal = self.state = None
+        self.ring = self.writer = self.seal = self.state = self.kept = self._overlap = None
         self.covers.clear()
         self.pending.clear()
+
+    def news(self, events: list[Event], now: float) -> list[Event]:
+        """Return what of these the log has not got from who led before."""
+        overlap = self._overlap
+        if overlap is not None and now >= self._overlaps_until:
+            overlap = self._overlap = None
+        if overlap is None:
+            return events
+        return [event for event in events if not overlap.is_written(event.stream, event.payload)]
 
     def append_again(self, message: Append, now: float) -> None:
         self.writer = message.writer
@@ -211,9 +246,11 @@ class LogMouth(Mouth):
         for way, events in rows:
             log = self._logs[way.client]
             if log.ring is None:
+                if log.kept is not None:
+                    log.kept.add(events)
                 continue
             has_waited = bool(log.pending)
-            log.pending += events
+            log.pending += log.news(events, now)
             left = log.written_at + self._gather - now
             if left <= 0:
                 log.flush(now)
@@ -232,8 +269,10 @@ class LogMouth(Mouth):
         """Write what has happened, or do what the fleet says."""
         log = self._logs[way.client]
         match news:
-            case Begin(term, seal):
-                log.begin(term, seal)
+            case Prepare():
+                log.kept = Kept()
+            case Begin(term, seal, written):
+                log.begin(term, seal, written)
             case Append():
                 log.append_again(news, time.monotonic())
             case End():
@@ -279,6 +318,8 @@ class LogMouth(Mouth):
             "" if change.error is None else type(change.error).__name__,
             self._backfills and change.endpoint == "public",
         )
+        if log.kept is not None:
+            log.kept.turned(is_open=change.state == "open")
         log.say(log.state)
 
     def _take_values(self, log: _Log, way: Way, of: Callable[[str], Event | None]) -> None:

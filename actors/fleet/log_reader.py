@@ -101,6 +101,12 @@ class LogReader(threading.Thread):
         if line is not None:
             line.abort()
 
+    @property
+    def place(self) -> str:
+        """The last entry that was read; "" if there is none."""
+        place = self._log.place
+        return "" if place is None else str(place.at)
+
     # --- the thread
 
     def run(self) -> None:

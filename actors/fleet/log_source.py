@@ -21,7 +21,7 @@ from websocket_v6.actors.messages.connection import (
     SendRequest,
     Suspect,
 )
-from websocket_v6.actors.messages.fleet import AskLog, JoinLog, LogRead, LogServes, LogWanted, UseFleet
+from websocket_v6.actors.messages.fleet import AskLog, JoinLog, LogHeard, LogRead, LogServes, LogWanted, UseFleet
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import WebSocketV6Error
@@ -45,8 +45,8 @@ class LogSource(Actor):
     """Reads the log of an endpoint while someone wants it.
 
     Receives Connect, Disconnect, SendRequest, ListSubscriptions and Suspect from the registry, Resign and UseFleet from
-    the supervisor, LogServes, JoinLog and LogRead from its reader. Sends LogWanted, JoinLog, AskLog and LogRead to the
-    fleet.
+    the supervisor, LogServes, JoinLog and LogRead from its reader. Sends LogWanted, LogHeard, JoinLog, AskLog and
+    LogRead to the fleet.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class LogSource(Actor):
             case UseFleet(fleet):
                 self._fleet = fleet
                 tell(fleet, LogWanted(self._endpoint, self._request))
+                tell(fleet, LogHeard(self._endpoint, bool(self._serves)))
             case Resign():
                 self.close()
             case KeysChanged() | Suspect():
@@ -161,8 +162,13 @@ class LogSource(Actor):
         if reader is not None:
             reader.finish()
             reader.join(JOIN_TIMEOUT)
+            was_heard = bool(self._serves)
             self._request, self._serves, self._shown = b"", 0, "idle"
+            if reader.place:
+                tell(self._fleet, LogRead(self._endpoint, reader.place, 0))
             tell(self._fleet, LogWanted(self._endpoint, b""))
+            if was_heard:
+                tell(self._fleet, LogHeard(self._endpoint, False))
 
     def _stop_lingering(self) -> None:
         if self._linger is not None:
@@ -176,7 +182,10 @@ class LogSource(Actor):
             self._reconnects += 1
         if message.serves:
             self._opened_at = time.monotonic()
+        was_heard = bool(self._serves)
         self._serves, self._shown, self._error = message.serves, message.state, message.error
+        if bool(message.serves) is not was_heard:
+            tell(self._fleet, LogHeard(self._endpoint, not was_heard))
         if message.state == "failed":
             raise RuntimeError("the reader of the fleet's log has failed")
 

@@ -36,12 +36,23 @@ class Presence:
         """Whether there is anything to renew."""
         return bool(self._requests)
 
+    def wants(self, endpoint: str) -> bool:
+        """Whether anything is wanted of an endpoint."""
+        return endpoint in self._requests
+
+    def place(self, endpoint: str) -> str:
+        """Return up to where a log was read at least; "" if it is not, or not yet."""
+        return self._about.places.get(endpoint, "") if endpoint in self._requests else ""
+
     def want(self, endpoint: str, request: bytes) -> bool:
         """Want just this of an endpoint; return whether that is news."""
         before = dict(self._requests)
         self._requests.pop(endpoint, None)
         if request:
             self._requests[endpoint] = request
+        else:  # who reads it again begins elsewhere
+            places = {other: place for other, place in self._about.places.items() if other != endpoint}
+            self._about = msgspec.structs.replace(self._about, places=places)
         return self._requests != before
 
     def read(self, endpoint: str, id_: str, lag_us: int) -> None:

@@ -5,28 +5,31 @@ All may run when there is no more memory, but for the one that appends: a health
 
 from typing import Final
 
-__all__ = ["BEAT", "OPEN", "RELEASE", "TAKE"]
+__all__ = ["BEAT", "CLAIM", "LEAVE", "OPEN", "RELEASE", "TAKE"]
 
 _HEAD: Final = "#!lua flags=allow-oom\n"
 
 # KEYS: lead. ARGV: the term and the beat that were seen ("" for no title), owner, name, floor, random, a new log's id,
-# whether the log is a new one, format, the taker's clock (ns). The term is never used again: it is above all that the
-# taker has seen, in the title and in the log; above the server's clock, for a server that lost what it had; and random,
-# for one whose clock is wrong. Doubles hold it until the year 2248. Answers {1, term, log}, or {0}.
+# whether the log is a new one, format, the taker's clock (ns), the exchange's format for a log that has none. The term
+# is never used again: it is above all that the taker has seen, in the title and in the log; above the server's clock,
+# for a server that lost what it had; and random, for one whose clock is wrong. Doubles hold it until the year 2248. To
+# whom the title was promised may take it whatever the beat is. Answers {1, term, log, exchange's format}, or {0}.
 TAKE: Final = (
     _HEAD
     + """
-local lead = redis.call('HMGET', KEYS[1], 'term', 'beat', 'log')
-if (lead[1] or '') ~= ARGV[1] or (lead[2] or '') ~= ARGV[2] then return {0} end
+local lead = redis.call('HMGET', KEYS[1], 'term', 'beat', 'log', 'heir', 'messages')
+if (lead[1] or '') ~= ARGV[1] or ((lead[2] or '') ~= ARGV[2] and lead[4] ~= ARGV[3]) then return {0} end
 local now = redis.call('TIME')
 local clock = (tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)) * 1024
 local term = math.max(tonumber(lead[1] or '0') + 1, tonumber(ARGV[5]) + 1, clock) + tonumber(ARGV[6])
 local text = string.format('%.0f', term)
 local log = lead[3]
 if not log or ARGV[8] == '1' then log = ARGV[7] end
+local messages = lead[5] or ARGV[11]
 redis.call('HSET', KEYS[1], 'term', text, 'beat', '1', 'owner', ARGV[3], 'name', ARGV[4], 'log', log,
-  'format', ARGV[9], 'wall', ARGV[10], 'groups', '1', 'shards', '1')
-return {1, text, log}
+  'format', ARGV[9], 'wall', ARGV[10], 'messages', messages, 'groups', '1', 'shards', '1')
+redis.call('HDEL', KEYS[1], 'leaving', 'heir')
+return {1, text, log, messages}
 """
 )
 
@@ -68,6 +71,30 @@ RELEASE: Final = (
 local lead = redis.call('HMGET', KEYS[1], 'term', 'owner')
 if lead[1] ~= ARGV[1] or lead[2] ~= ARGV[2] then return {0} end
 redis.call('HSET', KEYS[1], 'owner', '')
+redis.call('HDEL', KEYS[1], 'leaving', 'heir')
+return {1}
+"""
+)
+
+# KEYS: lead. ARGV: term, owner. Says that who leads would leave, and leads until another has taken the title.
+LEAVE: Final = (
+    _HEAD
+    + """
+local lead = redis.call('HMGET', KEYS[1], 'term', 'owner')
+if lead[1] ~= ARGV[1] or lead[2] ~= ARGV[2] then return {0} end
+redis.call('HSET', KEYS[1], 'leaving', '1')
+redis.call('HDEL', KEYS[1], 'heir')
+return {1}
+"""
+)
+
+# KEYS: lead. ARGV: term, the machine that would lead next. The title is promised to the first that asks.
+CLAIM: Final = (
+    _HEAD
+    + """
+local lead = redis.call('HMGET', KEYS[1], 'term', 'leaving', 'heir')
+if lead[1] ~= ARGV[1] or lead[2] ~= '1' or (lead[3] and lead[3] ~= ARGV[2]) then return {0} end
+redis.call('HSET', KEYS[1], 'heir', ARGV[2])
 return {1}
 """
 )

@@ -18,7 +18,7 @@ from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import outside_text
 
 from .lines import Command
-from .scripts import BEAT, OPEN, RELEASE, TAKE
+from .scripts import BEAT, CLAIM, LEAVE, OPEN, RELEASE, TAKE
 
 __all__ = ["Title", "TitleHolder", "read_lead", "tops_of"]
 
@@ -30,6 +30,7 @@ class Title(Message):
 
     term: int
     log: str
+    messages: str = "SIMPLE"  # the exchange's format: the log's, whatever this machine is configured for
 
 
 class TitleHolder:
@@ -39,6 +40,7 @@ class TitleHolder:
         self.title: Title | None = None
         self.candidate = Candidate(machine)
         self.lead: Lead | None = None  # as it was seen last
+        self.tops: list[EntryId | None] = []  # of the logs, as they were then
         self._keys = keys
         self._logs = [keys.log(endpoint) for endpoint in endpoints]
         self._machine = machine
@@ -46,6 +48,13 @@ class TitleHolder:
         self._format = format_
         self._floor = 0
         self._taken: Title | None = None  # and not open yet
+
+    @property
+    def place(self) -> tuple[bool, str, int]:
+        """Whether this machine leads, the name of the one that does, and its term, as far as that is known."""
+        lead, title = self.lead, self.title
+        seen = lead.term if lead is not None else 0
+        return title is not None, lead.name if lead is not None else "", title.term if title is not None else seen
 
     # --- commands
 
@@ -58,14 +67,14 @@ class TitleHolder:
         seen = ("", "") if self.lead is None else (str(self.lead.term), str(self.lead.beat))
         chance = random.randrange(_RANDOM)  # noqa: S311 - it only has to be another one
         arguments = (self._machine, self._name, self._floor, chance, uuid.uuid4().hex[:12], int(is_new), FORMAT)
-        return ("EVAL", TAKE, 1, self._keys.lead, *seen, *arguments, time.time_ns())
+        return ("EVAL", TAKE, 1, self._keys.lead, *seen, *arguments, time.time_ns(), self._format)
 
-    def open(self) -> list[Command]:
-        """Open the logs, with the title that was taken."""
+    def open(self, *, is_seamless: bool = False) -> list[Command]:
+        """Open the logs, with the title that was taken. `is_seamless`: who had it before is continued."""
         taken = self._taken
         if taken is None:
             return []
-        head = encode_open(Open(taken.log, self._name, time.time_ns(), self._format))
+        head = encode_open(Open(taken.log, self._name, time.time_ns(), taken.messages, is_seamless))
         return [("EVAL", OPEN, 1, key, str(taken.term), head) for key in self._logs]
 
     def beat(self) -> Command:
@@ -77,6 +86,16 @@ class TitleHolder:
         """Lay the title down: another may take it at once."""
         term = 0 if self.title is None else self.title.term
         return ("EVAL", RELEASE, 1, self._keys.lead, term, self._machine)
+
+    def leave(self) -> Command:
+        """Say that the title is to be another's, who is to get ready for it."""
+        term = 0 if self.title is None else self.title.term
+        return ("EVAL", LEAVE, 1, self._keys.lead, term, self._machine)
+
+    def claim(self) -> Command:
+        """Have the title promised to this machine, of who would leave."""
+        term = 0 if self.lead is None else self.lead.term
+        return ("EVAL", CLAIM, 1, self._keys.lead, term, self._machine)
 
     # --- replies
 
@@ -105,8 +124,8 @@ class TitleHolder:
         """Note what came of taking it; return whether the logs are to be opened now."""
         self.title = self._taken = None
         self.candidate.forget()
-        if isinstance(reply, list) and len(reply) == 3:
-            self._taken = Title(int(reply[1]), reply[2].decode())
+        if isinstance(reply, list) and len(reply) == 4:
+            self._taken = Title(int(reply[1]), reply[2].decode(), reply[3].decode())
             self._floor = max(self._floor, self._taken.term)
             self.lead = Lead(self._taken.log, self._taken.term, self._machine, 1)
         return self._taken is not None
@@ -131,7 +150,7 @@ class TitleHolder:
     def _see(self, replies: Sequence[object]) -> list[EntryId | None]:
         fields, *infos = replies
         self.lead = read_lead(fields)
-        tops = tops_of(infos)
+        tops = self.tops = tops_of(infos)
         self._floor = max([self._floor, *(top.term for top in tops if top is not None)])
         if self.lead is not None:
             self._floor = max(self._floor, self.lead.term)

@@ -4,10 +4,13 @@ Not an actor: the fleet owns one, and tells it what the server replied.
 """
 
 import logging
+import random
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
+from websocket_v6.protocol.fleet.title import BEAT
 from websocket_v6.protocol.outside_text import outside_text
 from websocket_v6.protocol.telling import Tellings
 
@@ -15,13 +18,15 @@ __all__ = ["Troubles"]
 
 logger = logging.getLogger(__name__)
 
+LONGEST: Final = 5.0  # seconds between two looks while the server does not answer, at most
+
 
 class Troubles:
-    """Of the server that is shown like this. `error` is the one there is; `failures` counts those in a row."""
+    """Of the server that is shown like this. `error` is the one there is."""
 
     def __init__(self, shown: str) -> None:
         self.error: WebSocketV6Error | None = None
-        self.failures = 0
+        self._failures = 0  # in a row
         self._shown = shown
         self._tellings = Tellings()
         self._is_refused = False
@@ -52,5 +57,11 @@ class Troubles:
         over = self._tellings.over("server", time.monotonic())
         if over:
             logger.warning("the fleet's server answers again after %.1f s", over.seconds)
-        self.error, self.failures = None, 0
+        self.error, self._failures = None, 0
         return True
+
+    def wait(self) -> float:
+        """Return the seconds until it is tried again."""
+        self._failures += 1
+        wait = min(LONGEST, BEAT * 2.0 ** min(self._failures - 1, 8))
+        return wait * (0.5 + random.random() / 2)  # noqa: S311 - not all at once

@@ -1,7 +1,9 @@
 """What the fleet is told, by the sources that read its log, by its threads and by the supervisor; and what it tells."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pykka
 
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.errors import WebSocketV6Error
@@ -17,11 +19,20 @@ __all__ = [
     "Called",
     "FleetHealth",
     "FleetPlaced",
+    "GotValues",
     "JoinLog",
+    "LeaveFleet",
+    "Listen",
+    "LogHeard",
     "LogRead",
     "LogServes",
     "LogWanted",
+    "Look",
+    "OwnServes",
     "Participate",
+    "Renew",
+    "Retry",
+    "Tick",
     "UseFleet",
     "ValuesTaken",
     "WriterEnded",
@@ -58,11 +69,17 @@ class FleetHealth(NamedTuple):
 
 
 class FleetPlaced(Message):
-    """This machine leads for these endpoints, or reads their log, as `fleet` (live) has it."""
+    """This machine leads for these endpoints, or reads their log, as `fleet` (live) has it.
+
+    `is_next`: it is to lead next, and has connections of its own beside the log. `messages`, of who leads or will, is
+    the exchange's format that the log has.
+    """
 
     fleet: Ref
     endpoints: tuple[str, ...]
     leads: bool
+    is_next: bool = False
+    messages: str = ""
 
 
 # --- supervisor to the fleet
@@ -74,7 +91,30 @@ class Participate(Message):
     is_on: bool
 
 
+class OwnServes(Message):
+    """A connection of this machine's own, which is to lead next, misses nothing of an endpoint."""
+
+    endpoint: str
+
+
+class LeaveFleet(Message):
+    """This process is about to end: have another machine lead the fleet called `name`.
+
+    Answered through the future (live) when it may go: whether whoever follows misses nothing.
+    """
+
+    name: str
+    done: "pykka.Future[bool]"
+
+
 # --- sources to the fleet
+
+
+class LogHeard(Message):
+    """The log of an endpoint is read, and its leader's connection is open; or not any more."""
+
+    endpoint: str
+    is_open: bool
 
 
 class LogWanted(Message):
@@ -174,3 +214,32 @@ class ValuesTaken(Message):
     state: State | None
     covers: tuple[str, ...]
     events: tuple[Event, ...]
+
+
+# --- the fleet to itself
+
+
+class Look(Message):
+    """Time for a look, or a beat."""
+
+
+class Renew(Message):
+    """Time to say that this machine is there."""
+
+
+class Tick(Message):
+    """Another second."""
+
+
+class Retry(Message):
+    """Time to connect a writer again."""
+
+
+class Listen(Message):
+    """Time to hear again what machines say."""
+
+
+class GotValues(Message):
+    """Where the router's last values are (live)."""
+
+    values: Any

@@ -86,7 +86,10 @@ class Open(msgspec.Struct, frozen=True, tag_field="kind", tag="open"):
 
 
 class State(msgspec.Struct, frozen=True, tag_field="kind", tag="state"):
-    """What happened to the leader's connection; `open` begins an epoch. `backfills`: missed trades will come."""
+    """What happened to the leader's connection; `open` begins an epoch. `backfills`: missed trades will come.
+
+    `seamless`: nothing has happened, but that another machine leads and has missed nothing.
+    """
 
     state: Literal["connecting", "open", "lost", "refused", "closed"]
     epoch: int
@@ -96,6 +99,7 @@ class State(msgspec.Struct, frozen=True, tag_field="kind", tag="state"):
     reason: str = ""
     error: str = ""  # or the class of the error
     backfills: bool = False
+    seamless: bool = False
 
 
 class Covers(msgspec.Struct, frozen=True, tag_field="kind", tag="covers"):

@@ -31,6 +31,9 @@ class Lead(NamedTuple):
     name: str = ""
     wall_ns: int = 0
     format: int = FORMAT
+    messages: str = ""  # the exchange's format, which is everybody's
+    is_leaving: bool = False  # it leads until another one is ready to
+    heir: str = ""  # the machine that this was promised to
 
 
 def lead_of(fields: Mapping[bytes, bytes]) -> Lead | None:
@@ -46,7 +49,9 @@ def lead_of(fields: Mapping[bytes, bytes]) -> Lead | None:
     text = {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
     try:
         numbers = (int(text["term"]), int(text["beat"]), int(text.get("wall", 0)), int(text["format"]))
-        return Lead(text["log"], numbers[0], text["owner"], numbers[1], text.get("name", ""), *numbers[2:])
+        lead = Lead(text["log"], numbers[0], text["owner"], numbers[1], text.get("name", ""), *numbers[2:])
+        messages, heir = text.get("messages", ""), text.get("heir", "")
+        return lead._replace(messages=messages, is_leaving=text.get("leaving") == "1", heir=heir)
     except (KeyError, ValueError) as exc:
         raise ValueError(f"this is no fleet's title: {sorted(text)}") from exc
 

@@ -11,7 +11,7 @@ from websocket_v6.actors.fleet.access import LogAccess
 from websocket_v6.actors.fleet.log_source import LogSource
 from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.common import Ref
-from websocket_v6.actors.messages.fleet import UseFleet
+from websocket_v6.actors.messages.fleet import FleetPlaced, OwnServes, UseFleet
 from websocket_v6.actors.messages.registry import UseSource
 from websocket_v6.actors.messages.supervisor import SourceServes, UseSettings
 from websocket_v6.actors.sources import Neighbours, Sources
@@ -53,8 +53,8 @@ class World:
         self.neighbours = self.neighbours._replace(fleets={"public": ref})
         return ref
 
-    def place(self, *, leads: bool) -> None:
-        self.sources.join_fleet(("public",), leads=leads)
+    def place(self, *, leads: bool, **more: Any) -> None:
+        self.sources.places.join(FleetPlaced(self.neighbours.fleets["public"], ("public",), leads, **more))
         self.sources.arrange(HOST)
 
     def public(self) -> list[str]:
@@ -107,6 +107,35 @@ def test_who_leads_again_before_that_keeps_its_connection(world: World) -> None:
     assert world.public() == ["<public 3>"], "what would have taken its place is gone"
 
 
+def test_who_is_to_lead_next_reads_on_until_its_own_connection_misses_nothing(world: World) -> None:
+    world.place(leads=False)
+    world.place(leads=False, is_next=True)
+    assert world.public() == ["<log 3>", "<public 4>"]
+    world.sources.serves(SourceServes(4))
+    assert world.public() == ["<public 4>"]
+    assert ("fleet 1", OwnServes("public")) in world.house.log
+    world.place(leads=True)
+    assert world.public() == ["<public 4>"]
+
+
+@pytest.mark.parametrize("serves", [False, True])
+def test_who_is_not_to_lead_after_all_reads_as_before(world: World, serves: bool) -> None:
+    world.place(leads=False)
+    world.place(leads=False, is_next=True)
+    if serves:
+        world.sources.serves(SourceServes(4))
+    world.place(leads=False)
+    assert world.public() == (["<public 4>", "<log 5>"] if serves else ["<log 3>"])
+    world.sources.serves(SourceServes(5))
+    assert world.public() == ["<log 5>"] * serves + ["<log 3>"] * (not serves)
+
+
+def test_a_connection_asks_for_the_format_that_the_log_has(world: World) -> None:
+    world.place(leads=True, messages="DEFAULT")
+    formats = {name: arguments["config"].format for name, arguments in world.house.arguments.items()}
+    assert formats == {"public 3": "DEFAULT", "private 1": "SIMPLE", "info 2": "SIMPLE"}
+
+
 def test_only_connections_are_several(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(monkeypatch, redundancy=2)
     world.place(leads=False)
@@ -119,7 +148,7 @@ def test_only_connections_are_several(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_guest_reads_its_host_s_door_whatever_the_fleet_is(world: World) -> None:
     world.place(leads=False)
-    world.sources.leave_fleet(("public",))
+    world.sources.places.leave(("public",))
     world.sources.arrange(Placed(Role.GUEST, DOOR, ("public",)))
     assert world.public() == ["<log 3>", "<public 4>"]
     world.sources.serves(SourceServes(4))

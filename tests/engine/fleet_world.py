@@ -1,6 +1,7 @@
 """Machines of a fleet, each an engine with a folder of its own within this process, and what each of them saw."""
 
 import itertools
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from websocket_v6 import Config, ConnectionEvent, Mailbox, WebSocketClientProxy
 from websocket_v6.protocol.fleet.ids import Keys, scope_of
 from websocket_v6.simulator import Simulator
 
-__all__ = ["CODE", "Machine", "World"]
+__all__ = ["CODE", "Machine", "Market", "World"]
 
 CODE = "KRW-BTC"
 
@@ -121,3 +122,24 @@ class World:
     def leave(self) -> None:
         for one in self.machines:
             one.leave()
+
+
+class Market(threading.Thread):
+    """Trades without a pause while something else is done."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(name="market")
+        self._world = world
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        while not self._is_over.wait(0.001):
+            self._world.trade()
+
+    def __enter__(self) -> "Market":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self.join()

@@ -4,7 +4,6 @@ A machine is an engine with a folder of its own, within this process.
 """
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,21 +86,6 @@ def test_what_the_exchange_says_that_it_serves_reaches_a_reader(world: World) ->
     _, reader = world.pair()
     entries = reader.proxy.list_subscriptions("public").subscriptions
     assert [(one.type, list(one.codes)) for one in entries] == [("trade", [CODE])]
-
-
-def test_a_leader_that_leaves_is_followed_by_another_with_one_gap(world: World) -> None:
-    leader, reader = world.pair()
-    third = world.machine().trades()
-    world.pass_on(third)
-    leader.leave()
-    began = time.monotonic()
-    world.pass_on(reader, third)
-    assert time.monotonic() - began < 5.0
-    world.arrive(reader, third)
-    for one in (reader, third):
-        one.judge(world.made)
-        assert len(one.gaps) == 1
-    assert world.connections() == 1
 
 
 def test_the_server_comes_back_without_data(world: World) -> None:

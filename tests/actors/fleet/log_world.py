@@ -35,11 +35,19 @@ class Leader:
     def __init__(self, client: Any) -> None:
         self.client = client
         self.last = EntryId(0, 0)
+        self.clock = 0
 
-    def lead(self, term: int = TERM, log: str = "log") -> None:
-        fields = {"term": term, "log": log, "owner": "me", "beat": 1, "format": 1, "wall": time.time_ns()}
+    def lead(self, term: int = TERM, log: str = "log", *, is_seamless: bool = False, clock: int = 0) -> None:
+        """Lead from now on, with a clock that is so many nanoseconds ahead."""
+        self.clock = clock
+        fields = {"term": term, "log": log, "owner": "me", "beat": 1, "format": 1, "wall": self.now}
         self.client.hset(KEYS.lead, mapping=fields)
-        self._add(EntryId(term, 0), "s", encode_happening(Open(log, "me", 5, after=str(self.last))))
+        opened = Open(log, "me", self.now, seamless=is_seamless, after=str(self.last))
+        self._add(EntryId(term, 0), "s", encode_happening(opened))
+
+    @property
+    def now(self) -> int:
+        return time.time_ns() + self.clock
 
     def _add(self, id_: EntryId, field: str, body: bytes) -> None:
         self.client.xadd(KEYS.log("public"), {field: body}, id=str(id_))
@@ -53,11 +61,11 @@ class Leader:
         self._add(self.last._replace(sequence=self.last.sequence + skip), "s", encode_happening(what))
 
     def rows(self, *payloads: bytes, stream: str = "trade KRW-BTC", skip: int = 1) -> None:
-        body = encode_rows(time.time_ns(), 10, 0, [stream] * len(payloads), payloads)
+        body = encode_rows(self.now - 10_000, 10, 0, [stream] * len(payloads), payloads)
         self._add(self.last._replace(sequence=self.last.sequence + skip), "d", body)
 
-    def open(self) -> None:
-        self.say(State("open", 1, time.time_ns(), time.time_ns()))
+    def open(self, *, is_seamless: bool = False) -> None:
+        self.say(State("open", 1, self.now, self.now, seamless=is_seamless))
 
     def values(self, *streams: str) -> None:
         """Write last values, and say so."""

@@ -89,7 +89,7 @@ def test_who_takes_no_part_leads_nothing(server: Valkey, world: World) -> None:
 def test_the_first_leads_and_the_next_reads(world: World) -> None:
     one, supervisor = world.machine()
     one.tell(Participate(True))
-    assert supervisor.hear() == FleetPlaced(one, ("public",), True)
+    assert supervisor.hear() == FleetPlaced(one, ("public",), True, messages="SIMPLE")
     other, its_supervisor = world.machine("other")
     other.tell(Participate(True))
     assert its_supervisor.hear() == FleetPlaced(other, ("public",), False)

@@ -65,6 +65,48 @@ def test_another_leader_is_a_gap_until_its_connection_is_open(world: World) -> N
     assert world.payloads() == [b"3"]
 
 
+def test_a_leader_that_continues_the_one_before_is_no_gap(world: World) -> None:
+    world.running()
+    world.leader.lead(TERM + 5, is_seamless=True)
+    world.leader.open(is_seamless=True)
+    world.leader.rows(b"2")
+    assert world.payloads() == [b"2"]
+    assert len([one for one in world.said if isinstance(one, SourceOpened)]) == 1
+
+
+def test_one_that_says_so_and_has_missed_something_is_one(world: World) -> None:
+    world.running()
+    world.leader.lead(TERM + 5, is_seamless=True)
+    world.leader.open()
+    world.hear(SourceEnded)
+    world.hear(SourceOpened)
+    world.leader.rows(b"2")
+    assert world.payloads() == [b"2"]
+
+
+def test_who_was_not_at_the_end_of_the_one_before_has_a_gap(world: World) -> None:
+    world.running()
+    world.leader.last = world.leader.last._replace(sequence=world.leader.last.sequence + 1)  # that was lost
+    world.leader.lead(TERM + 5, is_seamless=True)
+    assert "another machine leads" in world.hear(SourceEnded).reason
+    world.leader.open(is_seamless=True)
+    world.hear(SourceOpened)
+    world.leader.rows(b"2")
+    assert world.payloads() == [b"2"]
+
+
+@pytest.mark.parametrize("is_seamless", [False, True])
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_the_clock_of_another_leader_is_another_clock(world: World, minutes: int, is_seamless: bool) -> None:
+    world.running()
+    world.leader.lead(TERM + 5, is_seamless=is_seamless, clock=minutes * 60_000_000_000)
+    world.leader.open(is_seamless=is_seamless)
+    world.leader.rows(b"2")
+    batch = world.hear(Batch)
+    assert batch.payloads == [b"2"]
+    assert abs(batch.ts_received_ns - time.time_ns()) < 30_000_000_000
+
+
 def test_a_newcomer_gets_the_last_value_and_what_came_since(world: World) -> None:
     world.running()
     world.reader.want(["trade KRW-BTC", "ticker KRW-ETH"])

@@ -1,5 +1,6 @@
 """What the router's clients on other machines get, as commands."""
 
+import re
 import time
 from typing import Any, cast
 
@@ -7,7 +8,18 @@ import msgpack
 import msgspec
 import pytest
 
-from websocket_v6.actors.fleet.log_mouth import Append, Begin, Cover, End, LogMouth, TakeValues, Tick, ValuesWritten
+from websocket_v6.actors.fleet.kept import MOST_BYTES, Written
+from websocket_v6.actors.fleet.log_mouth import (
+    Append,
+    Begin,
+    Cover,
+    End,
+    LogMouth,
+    Prepare,
+    TakeValues,
+    Tick,
+    ValuesWritten,
+)
 from websocket_v6.actors.fleet.writer import Writer
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.fleet import ValuesTaken
@@ -15,6 +27,7 @@ from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.errors import StreamError
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.heads import SubscribedEntry, SubscriptionList
+from websocket_v6.protocol.exchange.identity import identity_of
 from websocket_v6.protocol.fleet.entries import decode_rows
 from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.sealing import Seal
@@ -57,8 +70,8 @@ class Fixture:
     def convey(self, news: object) -> None:
         self.mouth.convey(self.way, news)
 
-    def begin(self, term: int = 7, seal: Seal | None = None) -> None:
-        self.convey(Begin(term, seal))
+    def begin(self, term: int = 7, seal: Seal | None = None, written: Written | None = None) -> None:
+        self.convey(Begin(term, seal, written))
         self.convey(Append(cast(Writer, self.server), EntryId(term, 0)))
 
     def deliver(self, *events: Event) -> float | None:
@@ -248,3 +261,92 @@ def test_an_account_s_log_is_encrypted() -> None:
     assert [one[4] for one in found] == ["p", "p"]
     assert [seal.open(EntryId(7, number), one[5])[0] for number, one in enumerate(found, 1)] == ["d", "s"]
     assert b"KRW-BTC" not in b"".join(one[5] for one in found)
+
+
+# --- what comes before the log is this machine's
+
+
+def trade(number: int, *, snapshot: bool = False, replayed: bool = False) -> Event:
+    kind = b"SNAPSHOT" if snapshot else b"REALTIME"
+    payload = b'{"ty":"trade","sid":%d,"st":"%s"}' % (number, kind)
+    event = make_event("trade KRW-BTC", payload, 3, time.time_ns())
+    return event.as_snapshot() if replayed else event
+
+
+def written(*numbers: int, more: tuple[str, ...] = ()) -> Written:
+    return Written({"trade KRW-BTC": [identity_of("trade KRW-BTC", trade(one).payload) for one in numbers]}, more)
+
+
+def numbers(log: Fixture) -> list[int]:
+    return numbers_of(log.entries())
+
+
+def numbers_of(entries: list[tuple[str, str, Any]]) -> list[int]:
+    rows = [body for _, field, body in entries if field == "d"]
+    return [int(re.findall(rb'"sid":(\d+)', payload)[0]) for body in rows for payload in body[4]]
+
+
+@pytest.fixture
+def heir() -> Fixture:
+    """Who is to lead next, and has all since the second trade."""
+    one = Fixture()
+    one.convey(Prepare())
+    one.convey(ConnectionChanged("public", "connecting", 0, 4))
+    one.convey(OPEN)
+    one.deliver(trade(2), trade(3), trade(4))
+    return one
+
+
+def test_what_the_log_lacks_comes_first(heir: Fixture) -> None:
+    assert heir.server.heard() == []
+    heir.begin(written=written(1, 2, 3))
+    heir.deliver(trade(5))
+    entries = heir.entries()
+    assert (entries[0][0], entries[0][2]["kind"], entries[0][2]["seamless"]) == ("7-1", "state", True)
+    assert numbers_of(entries) == [4, 5]
+
+
+def test_what_the_log_has_and_comes_later_is_passed_over(heir: Fixture) -> None:
+    heir.begin(written=written(1, 2, 3, 4, 5))
+    heir.deliver(trade(5))
+    heir.deliver(trade(6))
+    assert numbers(heir) == [6]
+
+
+def test_last_values_and_snapshots_are_nobody_s_news(heir: Fixture) -> None:
+    heir.deliver(trade(0, replayed=True), trade(1, snapshot=True))
+    heir.begin(written=Written({}))
+    assert numbers(heir) == [2, 3, 4]
+
+
+@pytest.mark.parametrize("state", ["lost", "open"])
+def test_what_was_missed_meanwhile_is_told(heir: Fixture, state: str) -> None:
+    heir.convey(ConnectionChanged("public", "lost", 3, 6))
+    if state == "open":
+        heir.convey(ConnectionChanged("public", "open", 4, 7, 6))
+        heir.deliver(trade(9))
+    heir.begin(written=written(1, 2, 3))
+    entries = heir.entries()
+    assert (entries[0][2]["state"], entries[0][2]["seamless"]) == (state, False)
+    assert [body[4][0] for _, field, body in entries if field == "d"] == [trade(9).payload] * (state == "open")
+
+
+def test_more_than_can_be_kept_is_missed(heir: Fixture) -> None:
+    big = make_event("trade KRW-BTC", b"x" * MOST_BYTES, 3, time.time_ns())
+    heir.deliver(big)
+    heir.begin(written=written(1))
+    (entry,) = heir.entries()
+    assert entry[2]["seamless"] is False
+
+
+def test_what_the_log_brought_and_this_machine_does_not_is_said(heir: Fixture) -> None:
+    heir.begin(written=written(1, 2, 3, 4, more=("ticker KRW-ETH",)))
+    assert [body["drop"] for _, _, body in heir.entries() if body["kind"] == "covers"] == [["ticker KRW-ETH"]]
+
+
+def test_what_was_kept_in_vain_is_forgotten(heir: Fixture) -> None:
+    heir.convey(End())
+    heir.convey(OPEN)
+    heir.begin(written=None)
+    (entry,) = heir.entries()
+    assert (entry[2]["kind"], entry[2]["seamless"]) == ("state", False)

@@ -11,7 +11,7 @@ from websocket_v6.actors.fleet.access import LogAccess
 from websocket_v6.actors.fleet.log_source import LogSource
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSubscriptions, SendRequest
-from websocket_v6.actors.messages.fleet import AskLog, JoinLog, LogServes, LogWanted, UseFleet
+from websocket_v6.actors.messages.fleet import AskLog, JoinLog, LogHeard, LogServes, LogWanted, UseFleet
 
 pytestmark = needs_server
 TYPES: list[dict[str, object]] = [{"type": "ticker", "codes": ["KRW-BTC"]}]
@@ -48,6 +48,7 @@ def test_what_is_wanted_of_an_exchange_is_wanted_of_the_fleet(source: Ref, fleet
     assert isinstance(wanted, LogWanted)
     assert b"KRW-BTC" in wanted.request
     source.tell(LogServes(9, "open"))
+    assert fleet.hear() == LogHeard("public", True)
     source.tell(SendRequest("public", 1, [], 8))
     source.tell(ListSubscriptions("public", "void", 8))
     source.tell(SendRequest("public", 1, [{"type": "trade", "codes": ["KRW-ETH"]}], 9))
@@ -55,6 +56,8 @@ def test_what_is_wanted_of_an_exchange_is_wanted_of_the_fleet(source: Ref, fleet
     source.tell(ListSubscriptions("public", "t", 9))
     assert fleet.hear() == AskLog("public", "t")
     assert state(source) == "open"
+    source.tell(Disconnect("public", 0.0))
+    assert [fleet.hear(), fleet.hear()] == [LogWanted("public", b""), LogHeard("public", False)]
 
 
 def test_what_nobody_wants_any_more_is_given_back(source: Ref, fleet: Ear) -> None:
@@ -81,6 +84,7 @@ def test_another_fleet_hears_what_is_wanted(source: Ref, fleet: Ear) -> None:
     other = Ear()
     source.tell(UseFleet(other.ref))
     assert other.hear() == wanted
+    assert other.hear() == LogHeard("public", False)
     source.tell(JoinLog("public"))
     assert other.hear() == JoinLog("public")
 

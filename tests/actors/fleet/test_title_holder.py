@@ -7,6 +7,7 @@ from websocket_v6.actors.fleet.lines import Line, open_line
 from websocket_v6.actors.fleet.title_holder import TitleHolder
 from websocket_v6.protocol.dialing.servers import Servers
 from websocket_v6.protocol.errors import TransportError
+from websocket_v6.protocol.fleet.entries import Open, decode_happening
 from websocket_v6.protocol.fleet.standing import Standing
 
 from .conftest import KEYS
@@ -75,6 +76,23 @@ def test_what_is_laid_down_may_be_taken_at_once(line: Line) -> None:
     line.call(me.release())
     assert look(other, line, 0.5)
     assert take(other, line)
+
+
+def test_a_title_that_is_promised_is_taken_and_its_logs_are_continued(server: Valkey, line: Line) -> None:
+    me, other = holder(), TitleHolder(KEYS, ("public",), "other", "bot", "DEFAULT")
+    look(me, line)
+    take(me, line)
+    look(other, line)
+    assert line.call(me.leave(), other.claim(), me.beat()) == [[1], [1], [1, 2]]
+    assert other.has_taken(line.call(other.take(is_new=False))[0])
+    assert other.opened(line.call(*other.open(is_seamless=True)))
+    with server.client() as client:
+        ((_, fields),) = client.xrevrange(KEYS.log("public"), count=1)
+    opened = decode_happening(fields[b"s"])
+    assert isinstance(opened, Open)
+    assert opened.seamless
+    assert opened.messages == "SIMPLE", "as the log has it"
+    assert stand(me, line) is Standing.LOST
 
 
 def test_a_stream_that_is_gone_is_begun_anew_by_who_leads(server: Valkey, line: Line) -> None:

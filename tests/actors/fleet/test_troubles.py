@@ -1,7 +1,8 @@
 import pytest
 
-from websocket_v6.actors.fleet.troubles import Troubles
+from websocket_v6.actors.fleet.troubles import LONGEST, Troubles
 from websocket_v6.protocol.errors import TransportError
+from websocket_v6.protocol.fleet.title import BEAT
 
 
 def test_a_failure_is_said_once_and_that_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
@@ -32,3 +33,14 @@ def test_replies_that_are_no_errors_are_no_trouble() -> None:
     troubles = Troubles("valkey://host")
     troubles.refused([[0], None])
     assert troubles.error is None
+
+
+def test_attempts_become_rarer_and_begin_anew_with_an_answer() -> None:
+    troubles = Troubles("valkey://host")
+    troubles.failed(TransportError("away"))
+    waits = [troubles.wait() for _ in range(12)]
+    assert waits[0] <= BEAT
+    assert all(LONGEST / 2 <= wait <= LONGEST for wait in waits[5:])
+    assert troubles.reached()
+    troubles.failed(TransportError("away"))
+    assert troubles.wait() <= BEAT

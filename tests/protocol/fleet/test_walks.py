@@ -9,9 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from websocket_v6.protocol.fleet.overlap import Overlap
 from websocket_v6.protocol.fleet.place import Place
 from websocket_v6.protocol.fleet.title import Lead
 
+from .hosts import Host
 from .world import STREAMS, Server, World
 
 WALKS = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "40"))
@@ -34,7 +36,7 @@ def walk(seeds: Iterable[int]) -> None:
 
 
 def test_the_walks_go_where_it_is_dangerous() -> None:
-    gaps = delivered = terms = 0
+    gaps = delivered = terms = followed = 0
     for seed in range(20):
         world = World(random.Random(seed))
         for _ in range(STEPS):
@@ -42,9 +44,11 @@ def test_the_walks_go_where_it_is_dangerous() -> None:
         gaps += sum(reader.told for reader in world.readers)
         delivered += sum(reader.delivered for reader in world.readers)
         terms += world._logs
+        followed += world.followed
     assert gaps > 200
     assert delivered > 500
     assert terms > 60
+    assert followed > 20
 
 
 class Walk(RuleBasedStateMachine):
@@ -86,6 +90,24 @@ class Walk(RuleBasedStateMachine):
     @rule(host=st.integers(0, 2), count=st.integers(0, 3))
     def break_line(self, host: int, count: int) -> None:
         self.world.hosts[host].break_line(count)
+
+    @rule(host=st.integers(0, 2))
+    def leave(self, host: int) -> None:
+        self.world.hosts[host].would_leave = True
+
+    @rule(host=st.integers(0, 2), count=st.integers(1, 3))
+    def lose_the_exchange(self, host: int, count: int) -> None:
+        self.world.hosts[host].deaf = count
+
+    @rule()
+    def hand_over(self) -> None:
+        """Have who leads leave, all being well but for what chance has paused."""
+        for host in self.world.hosts:
+            host.would_leave = host.lead is not None
+        for _ in range(6):
+            self.world.tick(0.2)
+            self.world.emit("a")
+            self.world.flush_all()
 
     @rule()
     def replicate(self) -> None:
@@ -139,9 +161,34 @@ def with_a_counter_for_a_term(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Server, "take", take)
 
 
+def without_the_proof_that_all_from_before_is_written(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Host, "has_proofs", lambda _: True)
+    patch.setattr(Host, "is_proven", lambda *_: True)
+
+
+def without_a_look_whether_that_was_lost(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Host, "is_proven", lambda *_: True)
+
+
+def without_looking_for_what_the_log_has(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Overlap, "is_written", lambda *_: False)
+
+
+def without_a_word_of_what_was_missed_meanwhile(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Host, "is_whole", property(lambda _: True, lambda *_: None), raising=False)
+
+
 @pytest.mark.parametrize(
     "spoil",
-    [without_looking_at_holes, without_a_floor, with_a_counter_for_a_term],
+    [
+        without_looking_at_holes,
+        without_a_floor,
+        with_a_counter_for_a_term,
+        without_the_proof_that_all_from_before_is_written,
+        without_a_look_whether_that_was_lost,
+        without_looking_for_what_the_log_has,
+        without_a_word_of_what_was_missed_meanwhile,
+    ],
 )
 def test_each_rule_is_needed(spoil: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     spoil(monkeypatch)

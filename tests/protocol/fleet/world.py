@@ -1,183 +1,21 @@
 """A world of hosts, readers and a server that forgets, driven by random steps: what the fleet's rules must survive.
 
 The server may fall back to an old replica, lose everything or one stream, run out of patience, have a clock that is
-wrong; hosts and readers stand still at any step; commands are carried out late, their answers get lost, and what was
-sent may be sent again. A message's number is also when it was sent. Decisions are the engine's own: Candidate, Ring,
-standing, Place.
+wrong; hosts and readers stand still at any step, hosts lose their connections to the exchange, would leave, and lead
+on; commands are carried out late, their answers get lost, and what was sent may be sent again. A message's number is
+also when it was sent. Decisions are the engine's own: Candidate, Ring, standing, Leaver, Heir, Overlap, Place.
 """
 
-import copy
 import random
-from typing import Any
 
-from websocket_v6.protocol.fleet.ids import EntryId, before_term
+from websocket_v6.protocol.fleet.ids import before_term
 from websocket_v6.protocol.fleet.place import Place
-from websocket_v6.protocol.fleet.ring import Entry, Ring
-from websocket_v6.protocol.fleet.standing import Answer, Standing, standing
-from websocket_v6.protocol.fleet.title import Candidate, Lead
+from websocket_v6.protocol.fleet.title import Lead
 
-STREAMS = ("a", "b")
-LOOK = 4  # beats after which a leader looks whether the streams are still its own
+from .hosts import Host
+from .servers import STREAMS, Opened, Server, State
 
-
-class Log:
-    """A stream of the server."""
-
-    def __init__(self) -> None:
-        self.entries: list[tuple[EntryId, Any]] = []
-        self.last = EntryId(0, 0)
-
-
-class Server:
-    """What Valkey does with the fleet's commands. `wall` is its clock, which may jump."""
-
-    def __init__(self, randomness: random.Random) -> None:
-        self.random = randomness
-        self.lead: Lead | None = None
-        self.logs: dict[str, Log] = {}
-        self.wall_ms = 1_700_000_000_000
-        self.replica: tuple[Lead | None, dict[str, Log]] = (None, {})
-
-    def take(self, seen: Lead | None, machine: str, floor: int, log: str, *, is_new: bool) -> Lead | None:
-        now = self.lead
-        if (now is None) != (seen is None) or (
-            now is not None and seen is not None and (now.term, now.beat) != (seen.term, seen.beat)
-        ):
-            return None
-        term = max((now.term if now else 0) + 1, floor + 1, self.wall_ms * 1024) + self.random.randrange(2**20)
-        kept = now.log if now is not None and not is_new else log
-        self.lead = Lead(kept, term, machine, 1)
-        return self.lead
-
-    def beat(self, machine: str, term: int) -> bool:
-        lead = self.lead
-        if lead is None or (lead.owner, lead.term) != (machine, term):
-            return False
-        self.lead = lead._replace(beat=lead.beat + 1)
-        return True
-
-    def open(self, stream: str, term: int) -> tuple[bool, EntryId]:
-        log = self.logs.setdefault(stream, Log())
-        after, id_ = log.last, EntryId(term, 0)
-        if id_ <= after:
-            return after.term == term, after
-        log.entries.append((id_, after))
-        log.last = id_
-        return True, after
-
-    def append(self, stream: str, entry: Entry) -> Answer:
-        log = self.logs.get(stream)
-        if log is None:
-            return Answer.GONE
-        if entry.id <= log.last:
-            return Answer.REFUSED
-        log.entries.append((entry.id, int(entry.body)))
-        log.last = entry.id
-        return Answer.DONE
-
-    def top(self, stream: str) -> EntryId | None:
-        log = self.logs.get(stream)
-        return None if log is None else log.last
-
-    def read(self, stream: str, after: EntryId, count: int) -> list[tuple[EntryId, Any]]:
-        log = self.logs.get(stream)
-        return [] if log is None else [one for one in log.entries if one[0] > after][:count]
-
-    def replicate(self) -> None:
-        self.replica = (self.lead, copy.deepcopy(self.logs))
-
-    def fail_over(self) -> None:
-        self.lead, self.logs = self.replica[0], copy.deepcopy(self.replica[1])
-
-
-class Host:
-    """A machine that would lead. What it sends may be carried out later, `pipe` by `pipe`."""
-
-    def __init__(self, name: str, server: Server) -> None:
-        self.name = name
-        self.server = server
-        self.candidate = Candidate(name)
-        self.now = 0.0  # its own clock, which stands still with it
-        self.lead: Lead | None = None  # the title that it believes to have
-        self.rings: dict[str, Ring] = {}
-        self.pipe: list[tuple[str, Entry]] = []
-        self.first: dict[str, int] = {}  # since which message its upstream serves
-        self.must_look = False
-        self.beats = 0
-        self.floor = 0
-
-    def step(self, world: "World") -> None:
-        """Do what is due: look, take, or beat."""
-        asked_at = self.now
-        if self.lead is not None:
-            self.beats += 1
-            if self.must_look or self.beats % LOOK == 0 or not self.server.beat(self.name, self.lead.term):
-                self._look(world)
-            return
-        seen = self.server.lead
-        if seen is not None:
-            self.floor = max(self.floor, seen.term)
-        if self.candidate.looked(seen, asked_at, self.now):
-            self._take(world, seen, is_new=False)
-
-    def _take(self, world: "World", seen: Lead | None, *, is_new: bool) -> None:
-        tops = [top for top in map(self.server.top, STREAMS) if top is not None]
-        floor = max([self.floor, *(top.term for top in tops)])
-        self.lead, self.rings = None, {}
-        lead = self.server.take(seen, self.name, floor, f"log {world.next_log()}", is_new=is_new)
-        self.candidate.forget()
-        if lead is None:
-            return
-        self.floor = max(self.floor, lead.term)
-        for stream in STREAMS:
-            is_open, top = self.server.open(stream, lead.term)
-            if not is_open:  # something above this term is there: again, above that
-                self.floor = max(self.floor, top.term)
-                return
-        self.lead = lead
-        self.rings = {stream: Ring(lead.term) for stream in STREAMS}
-        self.pipe.clear()  # the connection is another one
-        self.must_look = False
-
-    def _look(self, world: "World") -> None:
-        """Look at the title, and put right what the server lacks."""
-        self.must_look = False
-        lead = self.lead
-        if lead is None:
-            return
-        tops = [self.server.top(stream) for stream in STREAMS]
-        match standing(self.server.lead, tops, self.name, lead.term, lead.log):
-            case Standing.LOST:
-                self.lead, self.rings = None, {}
-                self.candidate.forget()
-            case Standing.GONE:
-                self._take(world, self.server.lead, is_new=True)
-            case Standing.LEADS:
-                self.pipe.clear()
-                for stream, top in zip(STREAMS, tops, strict=True):
-                    assert top is not None
-                    self.pipe += [(stream, entry) for entry in self.rings[stream].after(top)]
-
-    def hear(self, stream: str, number: int) -> None:
-        """Take a message from upstream."""
-        ring = self.rings.get(stream)
-        if ring is not None:
-            self.pipe.append((stream, ring.add("d", str(number).encode(), self.now)))
-
-    def flush(self, count: int, *, answers_get_lost: bool = False, again: bool = False) -> None:
-        """Have the server carry out some of what was sent."""
-        done, self.pipe = self.pipe[:count], self.pipe[count:]
-        for stream, entry in done * (2 if again else 1):
-            answer = self.server.append(stream, entry)
-            if answer is not Answer.DONE and not answers_get_lost:
-                self.must_look = True
-
-    def break_line(self, count: int) -> None:
-        """Lose the connection: some of what was sent is carried out all the same."""
-        self.flush(count, answers_get_lost=True)
-        self.pipe.clear()
-        self.must_look = True
-        self.candidate.forget()
+__all__ = ["STREAMS", "Server", "World"]
 
 
 class Reader:
@@ -199,11 +37,12 @@ class Reader:
                 return
             self.place = Place(lead.log, self.server.top(self.stream) or before_term(lead.term))
         for id_, body in self.server.read(self.stream, self.place.at, count):
-            after = body if isinstance(body, EntryId) else None
-            verdict = self.place.read(id_, at_ns=0 if after is not None else body, after=after)
-            if verdict.gap:
+            after, is_seamless = body if isinstance(body, Opened) else (None, False)
+            is_message = isinstance(body, int)
+            verdict = self.place.read(id_, at_ns=body if is_message else 0, after=after, is_seamless=is_seamless)
+            if verdict.gap or (verdict.delivers and body == State(is_whole=False)):
                 self._gap()
-            if verdict.delivers and after is None:
+            if verdict.delivers and is_message:
                 self._deliver(body)
 
     def look(self) -> None:
@@ -234,6 +73,7 @@ class World:
         self.paused: dict[Host | Reader, int] = {}
         self.numbers = dict.fromkeys(STREAMS, 0)
         self._logs = 0
+        self.followed = 0  # logs that were continued
 
     def next_log(self) -> int:
         self._logs += 1
@@ -297,7 +137,11 @@ class World:
 
     def mischief(self, host: Host) -> None:
         """Have something go wrong."""
-        match self.random.randrange(7):
+        match self.random.randrange(11):
+            case 7 | 8 | 9:
+                host.would_leave = True
+            case 10:
+                host.deaf = self.random.randint(1, 4)
             case 0:
                 self.server.fail_over()
             case 1:
@@ -317,6 +161,8 @@ class World:
     def settle(self) -> None:
         """Let all be calm, and see that somebody leads and everybody hears."""
         self.paused.clear()
+        for host in self.hosts:
+            host.deaf = 0
         for _ in range(30):
             self.tick(0.5)
             self.flush_all()
