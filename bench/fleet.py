@@ -29,10 +29,11 @@ from websocket_v6.protocol.events import make_event
 from websocket_v6.protocol.server.row_frames import RowFrames
 from websocket_v6.protocol.websocket.frames import FrameDecoder
 
-from .fleet_ways import COMPRESSED, CREDITS, KEYS, LOGS, Leader, Nobody, Stream, kept, server
+from .fleet_ways import COMPRESSED, CREDITS, KEYS, LOGS, Leader, Nobody, Stream, Usage, kept, server, usage
 
 __all__ = ["main"]
 
+WAIT = 0.01  # seconds between two reads
 RATES = ((2_000, 1), (20_000, 16))  # messages a second, and how many come at once
 
 
@@ -59,9 +60,11 @@ class Read(NamedTuple):
     cost: float  # us of its thread's CPU a message
     delay: float  # ms, median; 0 where it was not measured
     late: float  # ms, the 99th percentile
+    reads: float  # a second
+    server: float  # us of the server's CPU a message, with what the leader costs it
 
 
-def reader_cost(servers: Servers, stream: Stream, gather: float = GATHER, what: str = "log") -> Read:
+def reader_cost(servers: Servers, stream: Stream, gather: float = GATHER, what: str = "log", wait: float = 0.0) -> Read:
     """Read the log in a thread of its own, as another machine does."""
     leader = Leader(servers, what, stream.streams, gather)
     given: list[int] = []
@@ -88,6 +91,7 @@ def reader_cost(servers: Servers, stream: Stream, gather: float = GATHER, what: 
         router=Nobody(heard).ref,
         backoff=(0.1, 1.0),
         place=None,
+        delay=wait,
     )
     reader.want(stream.streams)
     reader.start()
@@ -97,7 +101,7 @@ def reader_cost(servers: Servers, stream: Stream, gather: float = GATHER, what: 
         attached.wait(0.2)
     assert reader.ident is not None
     clock = time.pthread_getcpuclockid(reader.ident)
-    before = time.clock_gettime(clock)
+    before, began, spent = time.clock_gettime(clock), time.monotonic(), usage(servers)
 
     def give(streams: list[str], payloads: list[bytes]) -> None:
         given.append(time.monotonic_ns())
@@ -108,14 +112,22 @@ def reader_cost(servers: Servers, stream: Stream, gather: float = GATHER, what: 
     while count < stream.messages and time.monotonic() < deadline:
         attached.clear()
         attached.wait(0.01)
-    cost = time.clock_gettime(clock) - before
+    cost, seconds = time.clock_gettime(clock) - before, time.monotonic() - began
+    then, now = spent, usage(servers)
+    spent = Usage(now.cpu - then.cpu, now.reads - then.reads)
     reader.finish()
     reader.join(10.0)
     leader.stop()
     if count != stream.messages:
         raise RuntimeError(f"{count} of {stream.messages} messages arrived")
     late.sort()
-    return Read(cost / stream.messages * 1e6, late[len(late) // 2] / 1e6, late[len(late) * 99 // 100] / 1e6)
+    return Read(
+        cost / stream.messages * 1e6,
+        late[len(late) // 2] / 1e6,
+        late[len(late) * 99 // 100] / 1e6,
+        spent.reads / seconds,
+        spent.cpu / stream.messages * 1e6,
+    )
 
 
 def guest_cost(stream: Stream) -> float:
@@ -182,15 +194,22 @@ def _leaders(servers: Servers, stream: Stream, rounds: int, title: str) -> Table
 
 
 def _readers(servers: Servers, stream: Stream, rounds: int, title: str) -> Table:
-    guests, readers, ungathered, compressed = [], [], [], []
+    guests, readers, ungathered, compressed, waiting = [], [], [], [], []
     for _ in range(rounds):
         guests.append(guest_cost(stream))
         readers.append(reader_cost(servers, stream))
         ungathered.append(reader_cost(servers, stream, gather=0.0))
         compressed.append(reader_cost(servers, stream, what=COMPRESSED))
-    table = Table("reader", "us of CPU a message", "of a guest's", "delay p50 (ms)", "p99 (ms)", title=title)
-    table.add_row("a guest at the door", f"{statistics.median(guests):.2f}", "1.00", "", "")
-    ways = (("the log", readers), ("the log, ungathered", ungathered), ("the log, compressed", compressed))
+        waiting.append(reader_cost(servers, stream, wait=WAIT))
+    heads = ("reader", "us a message", "of a guest's", "delay p50 (ms)", "p99 (ms)", "reads/s", "server: us a message")
+    table = Table(*heads, title=title)
+    table.add_row("a guest at the door", f"{statistics.median(guests):.2f}", "1.00", "", "", "", "")
+    ways = (
+        ("the log", readers),
+        ("ungathered", ungathered),
+        ("compressed", compressed),
+        (f"fleet_delay={WAIT:g}", waiting),
+    )
     for name, reads in ways:
         ratio = statistics.median(read.cost / guest for read, guest in zip(reads, guests, strict=True))
         table.add_row(
@@ -199,6 +218,8 @@ def _readers(servers: Servers, stream: Stream, rounds: int, title: str) -> Table
             f"{ratio:.2f}",
             f"{statistics.median(read.delay for read in reads):.3f}",
             f"{statistics.median(read.late for read in reads):.3f}",
+            f"{statistics.median(read.reads for read in reads):.0f}",
+            f"{statistics.median(read.server for read in reads):.2f}",
         )
     return table
 

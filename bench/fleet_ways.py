@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from websocket_v6.actors.base import stop_and_join
 from websocket_v6.actors.delivery.router import Router
@@ -32,7 +32,7 @@ from websocket_v6.protocol.fleet.ids import EntryId, Keys
 
 from .messages import make_messages
 
-__all__ = ["COMPRESSED", "CREDITS", "KEYS", "LOGS", "Leader", "Nobody", "Stream", "kept", "server"]
+__all__ = ["COMPRESSED", "CREDITS", "KEYS", "LOGS", "Leader", "Nobody", "Stream", "Usage", "kept", "server", "usage"]
 
 KEYS = Keys("0123456789ab")
 CREDITS = 1 << 16
@@ -197,6 +197,26 @@ def kept(servers: Servers) -> int:
     (size,) = line.call(("MEMORY", "USAGE", KEYS.log("public"), "SAMPLES", 0))
     line.close()
     return size if isinstance(size, int) else 0
+
+
+class Usage(NamedTuple):
+    """What a server has done since it began."""
+
+    cpu: float  # seconds
+    reads: int  # XREAD
+
+
+def usage(servers: Servers) -> Usage:
+    """Ask a server what it has done."""
+    line = open_line(servers, KEYS.lead)
+    cpu, stats = line.call(("INFO", "cpu"), ("INFO", "commandstats"))
+    line.close()
+    assert isinstance(cpu, bytes)
+    assert isinstance(stats, bytes)
+    fields = dict(one.split(":", 1) for one in (cpu + stats).decode().splitlines() if ":" in one)
+    seconds = float(fields["used_cpu_user"]) + float(fields["used_cpu_sys"])
+    reads = fields.get("cmdstat_xread", "calls=0,")
+    return Usage(seconds, int(reads.partition(",")[0].removeprefix("calls=")))
 
 
 @contextlib.contextmanager

@@ -10,9 +10,15 @@ from typer.testing import CliRunner
 from tests.conftest import wait_until
 from tests.valkey import Valkey, needs_server
 from websocket_v6 import Config, WebSocketClientProxy
+from websocket_v6.actors.fleet.lines import open_line
 from websocket_v6.cli.app import app
+from websocket_v6.cli.fleet import _left
 from websocket_v6.cli.metrics import Metrics
+from websocket_v6.protocol.dialing.servers import parse_servers
+from websocket_v6.protocol.fleet.entries import encode_rows
 from websocket_v6.protocol.fleet.ids import Keys, scope_of
+from websocket_v6.protocol.fleet.wants import Machine
+from websocket_v6.protocol.zstd import Compressor
 from websocket_v6.simulator import Simulator
 
 pytestmark = needs_server
@@ -64,11 +70,44 @@ def test_it_says_who_leads_and_who_is_there(server: Valkey, machines: Simulator)
     assert not found["advice"]
 
 
+def test_it_says_how_far_each_is_from_the_end_of_what_the_log_keeps(server: Valkey, machines: Simulator) -> None:
+    def left() -> float | None:
+        machines.trade("KRW-BTC")
+        found = json.loads(run("--fleet", server.url, "--url", machines.url, "--json"))
+        (reader,) = (one for name, one in found["machines"].items() if name != found["leader"]["machine"])
+        found_left: float | None = reader["log_left"]
+        return found_left
+
+    wait_until(lambda: (left() or 0) > 1, "more than a second of the log lies behind it")
+
+
+def test_what_is_left_is_between_the_oldest_entry_and_the_place(server: Valkey) -> None:
+    keys = Keys("0123456789ab")
+    servers = parse_servers(server.url)
+    assert servers is not None
+    line = open_line(servers, keys.lead)
+    with server.client() as client:
+
+        def left(place: str) -> float | None:
+            return _left(line, keys, Machine("bot", 1, places={"public": place}))
+
+        assert left("7-3") is None
+        for second in range(1, 10):
+            body = encode_rows(10**18 + second * 10**9, 0, 0, ["trade KRW-BTC"], [b"1"])
+            field = {"z": Compressor(1).piece(body, is_last=True)} if second % 2 else {"d": body}
+            client.xadd(keys.log("public"), field, id=f"7-{second}")
+        assert [left(place) for place in ("7-1", "7-4", "7-9", "8-5")] == [0.0, 3.0, 8.0, 8.0]
+        client.xtrim(keys.log("public"), maxlen=4, approximate=False)
+        assert [left(place) for place in ("7-4", "7-9")] == [0.0, 3.0]
+    line.close()
+
+
 def test_the_tables_read_well(server: Valkey, machines: Simulator) -> None:
     text = run("--fleet", server.url, "--url", machines.url)
     assert f"fleet {scope_of(machines.url)} at {server.url}" in text
     assert " leads, term " in text
     assert "reaches back" in text
+    assert "log left (s)" in text
 
 
 def test_a_fleet_that_nobody_leads(server: Valkey) -> None:

@@ -42,7 +42,11 @@ class LogState(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """A fleet at one time. `advice` is what is unwise about its server."""
+    """A fleet at one time. `advice` is what is unwise about its server.
+
+    `left`: of a machine, how many seconds of what it has read already its logs still keep, the least of them: with none
+    left it misses what is trimmed. A machine that has read nothing, or whose log is encrypted, is not there.
+    """
 
     scope: str
     server: str
@@ -50,6 +54,7 @@ class Survey(NamedTuple):
     is_led: bool  # its beat moved while it was looked at
     machines: dict[str, Machine]
     logs: tuple[LogState, ...]
+    left: dict[str, float]
     advice: tuple[str, ...]
 
 
@@ -89,7 +94,33 @@ def _look(line: Line, keys: Keys, endpoints: tuple[str, ...]) -> Survey:
             logs.append(_log(line, keys, endpoint, str(top), max(0, new - old) / seconds))
     is_led = lead is not None and (before is None or (lead.term, lead.beat) != (before.term, before.beat))
     advice = tuple(_advice(_fields(replication), _fields(memory)))
-    return Survey(keys.scope, line.shown, lead, is_led, _machines(machines), tuple(logs), advice)
+    known = _machines(machines)
+    left = {machine: least for machine, about in known.items() if (least := _left(line, keys, about)) is not None}
+    return Survey(keys.scope, line.shown, lead, is_led, known, tuple(logs), left, advice)
+
+
+def _left(line: Line, keys: Keys, about: Machine) -> float | None:
+    found: list[float] = []
+    for endpoint, place in about.places.items():
+        key = keys.log(endpoint)
+        oldest, newest = line.call(
+            ("XRANGE", key, "-", "+", "COUNT", _MANY), ("XREVRANGE", key, place, "-", "COUNT", _MANY)
+        )
+        began, read = _received_ns(oldest), _received_ns(newest)
+        if began is not None:
+            found.append(0.0 if read is None else max(0.0, (read - began) / 1e9))
+    return min(found, default=None)
+
+
+def _received_ns(entries: object) -> int | None:
+    """Return when the first of these with messages came, by the leader's clock; None if there is none to be read."""
+    for _id, fields in entries if isinstance(entries, list) else ():
+        if fields[0] in (b"d", b"z"):
+            try:
+                return decode_rows(fields[1], is_compressed=fields[0] == b"z").received_ns
+            except RemoteProtocolError:
+                continue
+    return None
 
 
 def _added(infos: list[object]) -> list[int]:
@@ -104,15 +135,8 @@ def _added(infos: list[object]) -> list[int]:
 def _log(line: Line, keys: Keys, endpoint: str, last: str, rate: float) -> LogState:
     key = keys.log(endpoint)
     length, size, oldest = line.call(("XLEN", key), ("MEMORY", "USAGE", key), ("XRANGE", key, "-", "+", "COUNT", _MANY))
-    reaches_back = None
-    for _id, fields in oldest if isinstance(oldest, list) else ():
-        if fields[0] in (b"d", b"z"):
-            try:
-                rows = decode_rows(fields[1], is_compressed=fields[0] == b"z")
-                reaches_back = max(0.0, time.time() - rows.received_ns / 1e9)
-            except RemoteProtocolError:
-                continue
-            break
+    began = _received_ns(oldest)
+    reaches_back = None if began is None else max(0.0, time.time() - began / 1e9)
     return LogState(endpoint, _number(length), _number(size), last, reaches_back, rate)
 
 
@@ -176,12 +200,13 @@ def _led(one: Survey) -> str:
 
 
 def _machine_table(one: Survey) -> Table:
-    table = Table(_("machine"), _("name"), _("leads"), _("lag (ms)"), _("read up to"))
+    table = Table(_("machine"), _("name"), _("leads"), _("lag (ms)"), _("read up to"), _("log left (s)"))
     for machine, about in sorted(one.machines.items(), key=lambda item: item[1].name):
         leads = _("yes") if one.lead is not None and one.lead.owner == machine else ""
         lag = ", ".join(f"{endpoint} {lag / 1000:.1f}" for endpoint, lag in sorted(about.lag_us.items()))
         places = ", ".join(f"{endpoint} {place}" for endpoint, place in sorted(about.places.items()))
-        table.add_row(machine, about.name, leads, "" if leads else lag, "" if leads else places)
+        left = f"{one.left[machine]:.0f}" if machine in one.left else ""
+        table.add_row(machine, about.name, leads, *(("", "", "") if leads else (lag, places, left)))
     return table
 
 
@@ -212,6 +237,7 @@ def fleet_json(config: Config, out: TextIO) -> None:
                     "renewed": about.renewed,
                     "places": about.places,
                     "lag_us": about.lag_us,
+                    "log_left": one.left.get(machine),
                 }
                 for machine, about in one.machines.items()
             },
