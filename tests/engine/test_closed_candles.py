@@ -162,7 +162,7 @@ def test_what_comes_after_the_end_is_in_it(flush: Any, filling: Config) -> None:
 
 @pytest.mark.parametrize("flush", ["each", "newest_first", "newest"])
 def test_what_rest_has_is_delivered_whatever_is_flushed(flush: Any, filling: Config) -> None:
-    with Simulator(markets=[BTC], answers=Answers(candle_flush=flush), paced=True) as sim:
+    with Simulator(markets=[BTC], answers=Answers(candle_flush=flush), paced=True, frozen=True) as sim:
         bot = Bot(msgspec.structs.replace(filling, url=sim.url), verify=True)
         try:
             sim.wait_served({STREAM})
@@ -174,6 +174,7 @@ def test_what_rest_has_is_delivered_whatever_is_flushed(flush: Any, filling: Con
             sim.advance(0.2, idle=False)
             sim.trade(BTC, volume=2)
             assert newest(sim) > before
+            sim.advance(1.0, idle=False)
             wait_until(lambda: before in bot.starts(), "the candle of the old minute")
             assert bot.volumes()[before] == rest(sim)[before] == 1001
             (event,) = (one for one in bot.events if one.candle_date_time_utc == before)
@@ -183,7 +184,7 @@ def test_what_rest_has_is_delivered_whatever_is_flushed(flush: Any, filling: Con
 
 
 def test_a_candle_that_was_never_sent_is_found_at_rest(filling: Config) -> None:
-    with Simulator(markets=[BTC], answers=Answers(candle_flush="newest"), paced=True) as sim:
+    with Simulator(markets=[BTC], answers=Answers(candle_flush="newest"), paced=True, frozen=True) as sim:
         bot = Bot(msgspec.structs.replace(filling, url=sim.url), verify=True)
         plain: list[CandleEvent] = []
         bot.proxy.subscribe_candle(BTC, plain.append, closed=True)
@@ -192,16 +193,18 @@ def test_a_candle_that_was_never_sent_is_found_at_rest(filling: Config) -> None:
             to_the_minute(sim, 10.0)
             sim.trade(BTC, volume=3)
             first = newest(sim)
-            to_the_minute(sim, 59.95)
+            to_the_minute(sim, 59.99)
             sim.trade(BTC, volume=1000)
             hidden = newest(sim)
-            sim.advance(0.1, idle=False)
+            sim.advance(0.02, idle=False)  # both fall into one flush
             sim.trade(BTC, volume=2)
             last = newest(sim)
             assert first < hidden < last
+            sim.advance(1.0, idle=False)
             wait_until(lambda: hidden in bot.starts(), "the candle of which nothing came")
             to_the_minute(sim, 10.0)
             sim.trade(BTC)
+            sim.advance(1.0, idle=False)
             wait_until(lambda: last in bot.starts(), "the last")
             exchange = rest(sim)
             assert bot.starts()[-3:] == [first, hidden, last]

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import urllib.request
 from typing import Any
 
 import pytest
@@ -98,3 +99,30 @@ def test_a_quiet_guest_does_not_need_other_data(sim: Simulator, start: Start, un
     sim.trade(BTC)
     last = newest(sim)
     wait_until(lambda: last in starts(guest, "b"), "the only candle")
+
+
+def test_a_guest_asks_rest_itself_and_goes_on_when_its_host_dies(sim: Simulator, start: Start) -> None:
+    host = start()
+    host.do("subscribe", id="a", type="ticker", codes=[ETH])
+    host.wait_role("host")
+    guest = start(backfill=True)
+    guest.do("subscribe", id="b", type="candle", codes=[BTC], interval="1s", closed=True, verify=True)
+    sim.wait_served({f"ticker {ETH}", CANDLES})
+    sim.trade(BTC)
+    trade_on(sim, 2.0)
+    wait_until(lambda: starts(guest, "b"), "a candle before")
+    host.kill()
+    trade_on(sim, 3.0)
+    guest.wait_role("host")
+    sim.wait_served({CANDLES}, 20, exactly=False)
+    sim.trade(BTC)
+    last = newest(sim)
+    wait_until(lambda: last in starts(guest, "b"), "the last candle")
+    shown = [json.loads(event[5]) for event in guest.events("b")]
+    with urllib.request.urlopen(f"{sim.rest_url}/v1/candles/seconds?market={BTC}&count=200", timeout=10) as answer:  # noqa: S310 - the simulator's
+        rows = {row["candle_date_time_utc"]: row for row in json.loads(answer.read())}
+    first = shown[0]["candle_date_time_utc"]
+    assert [one["candle_date_time_utc"] for one in shown] == sorted(start for start in rows if first <= start <= last)
+    for one in shown:
+        row = rows[one["candle_date_time_utc"]]
+        assert one["candle_acc_trade_volume"] == row["candle_acc_trade_volume"]
