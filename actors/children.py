@@ -17,7 +17,6 @@ from websocket_v6.protocol.supervision.steps import Trouble
 from .base import Actor, actor_of, last_words, stop_child, tell
 from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
-from .fleet.access import fleets_of, new_machine
 from .forks import no_fork
 from .jwt import Jwt, KeysSettled
 from .membership.membership import Membership
@@ -27,12 +26,12 @@ from .messages.component import EngineFailed
 from .messages.connection import KeysChanged
 from .messages.fleet import Participate
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
-from .messages.replay import UsePlayer
 from .messages.router import AccountChanged, RouterInheritance, UseBackfill, UseReconciler, UseRegistry
 from .server.network_door import NetworkDoor
 from .server.server import Server
 
 if TYPE_CHECKING:
+    from .fleet.access import LogAccess
     from .replay.stage import Stage
 
 __all__ = ["ORDER", "WITH", "Children", "Family"]
@@ -107,8 +106,12 @@ class Family:
         self.generation = 0  # of the keys, as far as they were changed
         self._had_registry = False
         self._taken_back: list[Unsubscribe] = []  # what the next registry is to hear
-        self.fleets = fleets_of(config)
-        self._machine = new_machine()
+        self.fleets: Mapping[str, tuple[LogAccess, tuple[str, ...]]] = {}
+        self._machine = ""
+        if config.fleet is not None:
+            with no_fork():
+                from .fleet.access import fleets_of, new_machine
+            self.fleets, self._machine = fleets_of(config), new_machine()
 
     def inherit(self, components: dict[str, Ref], inheritances: dict[str, Any], door: NetworkDoor) -> None:
         """Begin with what a family left, the supervisor of which has failed."""
@@ -157,6 +160,8 @@ class Family:
             case "reconciler":
                 tell(self.refs["router"], UseReconciler(ref))
             case "player":
+                with no_fork():
+                    from .messages.replay import UsePlayer
                 tell(self.refs["router"], UsePlayer(ref))
             case "membership" if self.generation:
                 tell(ref, KeysChanged(self.generation))

@@ -11,7 +11,7 @@ import itertools
 import logging
 import weakref
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pykka
 
@@ -37,7 +37,6 @@ from .actors.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.messages.common import Ref
 from .actors.messages.component import Ready
 from .actors.messages.registry import AskMarkets, ComponentGone, Subscribe, Unsubscribe, next_subscription_id
-from .actors.recording.progress import Progress
 from .ending import Stop
 from .link import Link
 from .options import Settings, Symbols
@@ -48,6 +47,9 @@ from .protocol.errors import AuthenticationError, ClosedError, EngineError, Snap
 from .protocol.events import ConnectionEvent, Markets, MarketsEvent, OverflowEvent
 from .protocol.exchange.wants import Want
 from .steps import Answer, Ended, Steps, finish
+
+if TYPE_CHECKING:
+    from .actors.recording.progress import Progress
 
 __all__ = ["CALLBACK_TIMEOUT", "Component", "Held", "OwnThread", "Place"]
 
@@ -261,7 +263,7 @@ class Component:
 
         return offered(stage, want)
 
-    def records(self, progress: Progress) -> None:
+    def records(self, progress: "Progress") -> None:
         """Note a recording that it has begun; of those that are over the last ones are remembered."""
         over = [one for one in self.recordings if one.state != "running"][-REMEMBERED_RECORDINGS:]
         self.recordings = [one for one in self.recordings if one.state == "running" or one in over] + [progress]

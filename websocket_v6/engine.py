@@ -28,7 +28,6 @@ from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
 from .actors.messages.server import ShowState
 from .actors.messages.supervisor import OpenNetwork
-from .actors.server.opening import Opening, prepare
 from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supervisor
 from .leaving import FLEET_TIMEOUT, hand_over, leave_fleets
 from .link import ASK_TIMEOUT, GLANCE, Link
@@ -37,13 +36,14 @@ from .protocol.errors import ConfigError, EngineError
 from .protocol.exchange.streams import Stream
 from .protocol.membership.words import ComponentRow
 from .protocol.replaying import Replay
-from .protocol.server.network import Network
 from .protocol.shortages import remedy
 from .steps import Answer, Ended, Steps, finish, pause
 from .surveyor import Reporting, Surveyor, count_streams
 
 if TYPE_CHECKING:
     from .actors.replay.stage import Stage
+    from .actors.server.opening import Opening
+    from .protocol.server.network import Network
 
 __all__ = ["Link", "Service", "at_exit", "join", "serve"]
 
@@ -231,7 +231,7 @@ class Service:
         self.address = ""  # where the network is served
         self._engine = engine
 
-    def open_network(self, opening: Opening) -> None:
+    def open_network(self, opening: "Opening") -> None:
         """Serve the network, too.
 
         Raises:
@@ -265,7 +265,7 @@ class Service:
 
 
 @contextlib.contextmanager
-def serve(config: Config, network: Network | None = None) -> Iterator[Service]:
+def serve(config: Config, network: "Network | None" = None) -> Iterator[Service]:
     """Run the engine of `config` with no component of its own, as the host of other processes; yield what it is.
 
     It takes over from a process that is the host, without a gap, and hands over when it ends, not before. If there is
@@ -276,7 +276,7 @@ def serve(config: Config, network: Network | None = None) -> Iterator[Service]:
         OSError: if the network cannot be listened to.
         EngineError: if another process uses the connections and does not answer.
     """
-    opening = prepare(network) if network is not None else None
+    opening = _prepare(network) if network is not None else None
     if config.mode == "embedded" and opening is None:
         raise ConfigError("mode='embedded' (WEBSOCKET_V6_MODE) shares with nobody: use auto to serve other processes")
     engine = finish(_enter(config, SERVICE, serves=True))
@@ -289,6 +289,12 @@ def serve(config: Config, network: Network | None = None) -> Iterator[Service]:
         yield service
     finally:
         finish(_leave(engine, SERVICE))
+
+
+def _prepare(network: "Network") -> "Opening":
+    with no_fork():
+        from .actors.server.opening import prepare
+    return prepare(network)
 
 
 def _meeting_folder(config: Config) -> Path | None:

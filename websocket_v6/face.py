@@ -7,22 +7,19 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import pykka
 
 from .actors.base import Future
 from .actors.delivery.edge import Callback, Edge
-from .actors.forks import in_child
+from .actors.forks import in_child, no_fork
 from .actors.jwt import Keys, ReplaceKeys
 from .actors.messages.registry import AskExchange
-from .actors.recording.recorder import Rotation
 from .arguments import caller, check_callable, check_count, check_seconds
 from .component import CALLBACK_TIMEOUT, Component, Held, Place
 from .ending import Stop
 from .handle import Handle
-from .health import Health, gather, is_open, lists_problem
-from .newest import await_data, newest
 from .options import Options, PublicOptions, Settings
 from .protocol.config import Config
 from .protocol.errors import ClosedError, ConfigError, LocalProtocolError, SnapshotTimeoutError, TransportError
@@ -30,10 +27,12 @@ from .protocol.events import ConnectionEvent, Event, Markets, MarketsEvent, Over
 from .protocol.exchange.codes import check_quote
 from .protocol.exchange.heads import SubscriptionList
 from .protocol.exchange.wants import ENDPOINTS
-from .recording import Recording
-from .snapshots import take_snapshot
 from .steps import Answer, Steps
 from .wanted import Wanted
+
+if TYPE_CHECKING:
+    from .health import Health
+    from .recording import Recording
 
 __all__ = ["LIST_TIMEOUT", "MARKETS_TIMEOUT", "READY_TIMEOUT", "Face"]
 
@@ -103,13 +102,19 @@ class Face:
     def _snapshot_taken(self, wanted: Wanted[E], timeout: float) -> Steps[list[E]]:
         check_seconds("timeout", timeout)
         component = yield from self._engaged()
+        with no_fork():
+            from .snapshots import take_snapshot
         return (yield from take_snapshot(component, wanted, timeout))
 
     def _newest(self, wanted: Wanted[E]) -> Steps[E | None]:
+        with no_fork():
+            from .newest import newest
         return (yield from newest((yield from self._engaged()), wanted))
 
     def _data_awaited(self, timeout: float) -> Steps[None]:
         check_seconds("timeout", timeout)
+        with no_fork():
+            from .newest import await_data
         yield from await_data((yield from self._engaged()), timeout)
 
     def _listed(self, endpoint: str, timeout: float) -> Steps[SubscriptionList]:
@@ -145,10 +150,14 @@ class Face:
         component = yield from self._engaged()
         yield from component.link.ask(lambda children: children.jwt, ReplaceKeys(keys))
 
-    def _gathered(self) -> Steps[Health]:
+    def _gathered(self) -> Steps["Health"]:
+        with no_fork():
+            from .health import gather
         return (yield from gather((yield from self._engaged())))
 
     def _is_open(self, endpoint: str) -> Steps[bool]:
+        with no_fork():
+            from .health import is_open
         component = self._component
         return component is not None and (yield from is_open(component, endpoint))
 
@@ -171,6 +180,8 @@ class Face:
         try:
             return (yield from component.markets(checked, timeout))
         except SnapshotTimeoutError as exc:
+            with no_fork():
+                from .health import lists_problem
             problem = yield from lists_problem(component)
             raise SnapshotTimeoutError(f"{exc}: {problem}" if problem else str(exc)) from None
 
@@ -180,7 +191,7 @@ class Face:
         rotate_bytes: int | None,
         rotate_seconds: float | None,
         error_handler: Callable[[Exception], object] | None,
-    ) -> Steps[Recording]:
+    ) -> Steps["Recording"]:
         if not isinstance(path, str | Path) or not str(path):
             raise LocalProtocolError(f"path={path!r:.80} makes no sense: give that of a new file, such as 'day.wsr'")
         if rotate_bytes is not None:
@@ -195,6 +206,9 @@ class Face:
         wants = [edge.want for edge in component.edges]
         if not wants:
             raise LocalProtocolError("nothing is subscribed to: a recording has what its component subscribed to")
+        with no_fork():
+            from .actors.recording.recorder import Rotation
+            from .recording import Recording
         rotation = Rotation(rotate_bytes, rotate_seconds)
         recording = Recording(
             Path(path),

@@ -3,7 +3,6 @@
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .actors.delivery.edge import Edge
-from .actors.replay.replay_edge import ReplayEdge
 from .component import Component
 from .protocol.errors import LocalProtocolError
 from .protocol.events import Event
@@ -60,7 +59,7 @@ class Handle(Generic[E]):
 
         Two replays of one recording at speed "max" have the same.
         """
-        return self._edge.digest if isinstance(self._edge, ReplayEdge) else None
+        return self._edge.digest
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other._edge is self._edge

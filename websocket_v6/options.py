@@ -10,7 +10,7 @@ from .protocol.delivery.policy import Mailbox
 from .protocol.errors import LocalProtocolError
 from .protocol.events import MarketsEvent
 
-__all__ = ["Options", "PublicOptions", "Settings", "Symbols"]
+__all__ = ["ONCE", "Options", "PublicOptions", "Settings", "Symbols"]
 
 Symbols = str | Iterable[str]
 
@@ -73,3 +73,7 @@ class Settings:
             raise LocalProtocolError(f"mailbox={self.mailbox!r:.60} is not a policy: give one such as Mailbox.latest()")
         if self.numbers not in (Decimal, float):
             raise LocalProtocolError(f"numbers={self.numbers!r:.60} is not offered: choose Decimal or float")
+
+
+# Of a subscription that is over with one event of each code.
+ONCE = Settings(options={"realtime": False, "mailbox": Mailbox.lossless(64 * 1024 * 1024)})

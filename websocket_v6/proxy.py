@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from . import wanted
 from .actors.delivery.edge import Callback
@@ -28,10 +28,12 @@ from .protocol.events import (
     TradeEvent,
 )
 from .queries import Queries
-from .recording import Recording
 from .steps import finish
 from .subscription import Subscription
 from .wanted import Indicators, Level, Wanted
+
+if TYPE_CHECKING:
+    from .recording import Recording
 
 __all__ = ["WebSocketClientProxy"]
 
@@ -268,7 +270,7 @@ class WebSocketClientProxy(Queries):
         rotate_bytes: int | None = None,
         rotate_seconds: float | None = None,
         error_handler: Callable[[Exception], object] | None = None,
-    ) -> Recording:
+    ) -> "Recording":
         """Record what this component subscribes to now into a new file, until its `end()` or this one's `cleanup()`.
 
         Of each stream all is recorded, whatever this component's mailboxes drop. Another file is begun, day.2.wsr after

@@ -1,17 +1,18 @@
 """What a component of a synchronous program asks, and has answered by the call: no stream begins or ends with it."""
 
-from typing import Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 from . import wanted
+from .actors.forks import no_fork
 from .face import LIST_TIMEOUT, MARKETS_TIMEOUT, READY_TIMEOUT, Face
-from .health import Health
-from .newest import wanted_book, wanted_value
-from .options import Symbols
+from .options import ONCE, Symbols
 from .protocol.events import CandleEvent, Event, Markets, OrderbookEvent, TickerEvent, TradeEvent
 from .protocol.exchange.heads import SubscriptionList
-from .snapshots import ONCE
 from .steps import finish
 from .wanted import Level, Wanted
+
+if TYPE_CHECKING:
+    from .health import Health
 
 __all__ = ["Queries"]
 
@@ -76,6 +77,8 @@ class Queries(Face):
             ticker = proxy.last("ticker", "KRW-BTC")
             price = None if ticker is None else ticker.trade_price
         """
+        with no_fork():
+            from .newest import wanted_value
         return finish(self._newest(wanted_value(type, code)))
 
     def book(self, code: str, *, level: Level = 0) -> OrderbookEvent | None:
@@ -85,6 +88,8 @@ class Queries(Face):
             proxy.subscribe_orderbook("KRW-BTC", on_book, depth=5)
             book = proxy.book("KRW-BTC")
         """
+        with no_fork():
+            from .newest import wanted_book
         return finish(self._newest(wanted_book(code, level)))
 
     def wait_ready(self, timeout: float = READY_TIMEOUT) -> None:
@@ -137,7 +142,7 @@ class Queries(Face):
         """
         return finish(self._listed(endpoint, timeout))
 
-    def health(self) -> Health:
+    def health(self) -> "Health":
         """Return how the engine and this component are doing; `str()` of it reads well."""
         return finish(self._gathered())
 

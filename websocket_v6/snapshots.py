@@ -8,19 +8,15 @@ from typing import TypeVar
 from .component import Component
 from .health import is_open
 from .newest import newest_of_all
-from .options import Settings
-from .protocol.delivery.policy import Mailbox
 from .protocol.errors import SnapshotTimeoutError, UnknownCodeError
 from .protocol.events import Event
 from .protocol.exchange.wants import Want
 from .steps import Pull, Steps
 from .wanted import Wanted
 
-__all__ = ["ONCE", "take_snapshot"]
+__all__ = ["take_snapshot"]
 
 logger = logging.getLogger(__name__)
-
-ONCE = Settings(options={"realtime": False, "mailbox": Mailbox.lossless(64 * 1024 * 1024)})
 
 SETTLED = 1.0  # seconds: all snapshots come within 0.4 s, so what comes later is of markets that are listed and silent
 

@@ -11,20 +11,20 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from .actors.delivery.edge import Edge
-from .actors.forks import in_child
+from .actors.forks import in_child, no_fork
 from .actors.messages.router import CountStreams
-from .actors.recording.progress import Progress
-from .health import gather
 from .link import Link
 from .protocol.errors import WebSocketV6Error
 from .protocol.exchange.streams import Stream
 from .protocol.membership.words import MOST_ROWS, ComponentRow, Components
 from .protocol.outside_text import printable
-from .state import host_state
 from .steps import finish
+
+if TYPE_CHECKING:
+    from .actors.recording.progress import Progress
 
 __all__ = ["Reporting", "Surveyor", "count_streams"]
 
@@ -52,7 +52,7 @@ class _Engine(NamedTuple):
     link: Link
     name: str = ""
     edges: Sequence[Edge] = ()
-    recordings: Sequence[Progress] = ()
+    recordings: "Sequence[Progress]" = ()
 
 
 _Question: TypeAlias = tuple[bool, Callable[[Any], object]]
@@ -129,6 +129,9 @@ class Surveyor:
             rows.sort(key=lambda row: -row.delivered)
             done(Components(tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS)))
             return
+        with no_fork():
+            from .health import gather
+            from .state import host_state
         try:
             health = finish(gather(_Engine(self._link)))
             counts = count_streams(self._link)

@@ -120,6 +120,11 @@ class Edge:
         self.ready = None if cuts else event_class(want.type)._codecs[mailbox.numbers]
 
     @property
+    def digest(self) -> str | None:
+        """The hash of what was delivered so far; None but in a replay that counts it."""
+        return None
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """The codes that it has now: those that it names, and what its patterns stand for."""
         want = self.want

@@ -8,7 +8,7 @@ import threading
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.dialing.attempt import Attempt
 from websocket_v6.actors.dialing.boundary import outside
-from websocket_v6.actors.dialing.rest_client import RestClient
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import RateLimitedError, TransportError, WebSocketV6Error
@@ -64,6 +64,8 @@ class ListCall(threading.Thread):
                 tell(self._owner, answer)
 
     def _ask(self) -> MarketList:
+        with no_fork():  # imported late: nobody may want a list
+            from websocket_v6.actors.dialing.rest_client import RestClient
         client = RestClient(self._config)
         try:
             with outside(f"GET {PATH}"):

@@ -1,17 +1,19 @@
 """What the fleet is told, by the sources that read its log, by its threads and by the supervisor; and what it tells."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pykka
 
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event
-from websocket_v6.protocol.fleet.entries import State
 from websocket_v6.protocol.message import Message
 
 from .common import Ref
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.fleet.entries import State
 
 __all__ = [
     "AskLog",
@@ -211,7 +213,7 @@ class ValuesTaken(Message):
     way: Way
     term: int
     sequence: int
-    state: State | None
+    state: "State | None"
     covers: tuple[str, ...]
     events: tuple[Event, ...]
 

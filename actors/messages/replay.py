@@ -7,14 +7,15 @@ from websocket_v6.actors.base import Future
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.message import Message
-from websocket_v6.protocol.recording.messages import Piece
-from websocket_v6.protocol.recording.records import Listed, Standing
 
 from .common import Ref
 
 if TYPE_CHECKING:
     import asyncio
     from typing import Any
+
+    from websocket_v6.protocol.recording.messages import Piece
+    from websocket_v6.protocol.recording.records import Listed, Standing
 
 __all__ = [
     "AllTold",
@@ -43,13 +44,13 @@ class UsePlayer(Message):
 class StandingPlayed(Message):
     """It is told that an endpoint stands so; answered with AllTold, to the router."""
 
-    standing: Standing
+    standing: "Standing"
 
 
 class ListPlayed(Message):
     """It is told which markets there are from here on; answered with AllTold, behind the routes that follow."""
 
-    listed: Listed
+    listed: "Listed"
 
 
 class AllTold(Message):
@@ -82,7 +83,7 @@ class More(Message):
 class Scene(Message):
     """Records that follow each other (live); the last one if `is_last`, or because of `error` (live)."""
 
-    pieces: list[Piece]
+    pieces: "list[Piece]"
     is_last: bool = False
     error: WebSocketV6Error | None = None
 
@@ -90,7 +91,7 @@ class Scene(Message):
 class Stands(Message):
     """An endpoint stands so, as far as it was played."""
 
-    standing: Standing
+    standing: "Standing"
 
 
 class Begin(Message):

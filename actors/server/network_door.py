@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pykka
 
@@ -9,7 +10,8 @@ from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
 
-from .opening import Opening
+if TYPE_CHECKING:
+    from .opening import Opening
 
 __all__ = ["NetworkDoor"]
 
@@ -24,7 +26,7 @@ class NetworkDoor:
         self._asked: pykka.Future[str] | None = None
         self._is_shut = False  # and that was told
 
-    def open(self, opening: Opening, address: "pykka.Future[str]") -> None:
+    def open(self, opening: "Opening", address: "pykka.Future[str]") -> None:
         """Have it opened so; `address` hears where it is, or why it cannot be."""
         self.opening, self._asked = opening, address
 

@@ -12,8 +12,10 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from .sending import Send
+if TYPE_CHECKING:
+    from .sending import Send
 
 __all__ = ["Account", "Outlet"]
 
@@ -39,7 +41,7 @@ class Outlet:
     `call` is called, from the router's thread, when the server's must see to it: it is behind, or over its budget.
     """
 
-    def __init__(self, sock: socket.socket, send: Send, account: Account, call: Callable[[], object]) -> None:
+    def __init__(self, sock: socket.socket, send: "Send", account: Account, call: Callable[[], object]) -> None:
         self.is_behind = False
         self.delivered = 0  # messages, counted by whoever makes frames of them
         self.is_over = False  # nothing is taken any more

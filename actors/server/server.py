@@ -6,10 +6,11 @@ client. A client that reads too slowly has a budget; when that is used up its pr
 
 import logging
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.boot_clock import clock
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.server import (
     CloseMember,
@@ -24,8 +25,6 @@ from websocket_v6.actors.messages.server import (
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.membership.patience import Pauses
 from websocket_v6.protocol.message import Message
-from websocket_v6.protocol.server.guest_entrance import Refusal, enter
-from websocket_v6.protocol.server.request_reading import MAX_GUEST_REQUEST
 from websocket_v6.protocol.websocket.outgoing import BINARY, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import Head, refuse
 
@@ -33,9 +32,10 @@ from .base_server import BaseServer
 from .guest_mouth import GuestMouth
 from .listening import peer_of
 from .outlet import Account
-from .sending import sender_of
 from .server_client import Client, Session, Stage
-from .sessions import GuestSession, MemberSession, OnlookerSession
+
+if TYPE_CHECKING:
+    from .sessions import GuestSession
 
 __all__ = ["ClientHealth", "Server", "ServerHealth"]
 
@@ -111,8 +111,9 @@ class Server(BaseServer):
         match message:
             case LeaseRefused(number, lease):
                 client = self._sockets.get(number)
-                if client is not None and isinstance(client.session, GuestSession):
-                    client.session.refused(lease)
+                session = None if client is None else _guest_session(client)
+                if session is not None:
+                    session.refused(lease)
             case SayToMember(number, data):
                 client = self._sockets.get(number)
                 if client is not None:
@@ -145,6 +146,8 @@ class Server(BaseServer):
     def _accept(self) -> None:
         if self._listener is None or self._is_dismissed or self._mouth.is_in_doubt:
             return
+        with no_fork():  # imported late, as all that serves: many a host has no guests
+            from .sending import sender_of
         for sock in self._listener.accept():
             peer = peer_of(sock)
             if peer is not None and peer[1] != os.getuid():
@@ -154,6 +157,11 @@ class Server(BaseServer):
 
     def enter(self, client: Client, head: Head) -> Session | None:
         """Take a handshake."""
+        with no_fork():
+            from websocket_v6.protocol.server.guest_entrance import Refusal, enter
+            from websocket_v6.protocol.server.request_reading import MAX_GUEST_REQUEST
+
+            from .sessions import GuestSession, MemberSession, OnlookerSession
         if self._is_dismissed or self._mouth.is_in_doubt:
             self._sockets.refuse(client, refuse(503), "this host does not serve now")
             return None
@@ -217,8 +225,8 @@ class Server(BaseServer):
             return
         member.endpoints = endpoints
         for client in self._of_member(name):
-            session = client.session
-            if isinstance(session, GuestSession) and session.endpoint not in endpoints:
+            session = _guest_session(client)
+            if session is not None and session.endpoint not in endpoints:
                 reason = "the keys are others now"
                 self._sockets.finish(client, close_frame(KEYS_CHANGED, reason), reason)
 
@@ -259,7 +267,7 @@ class Server(BaseServer):
         members = []
         for name, member in self._members.items():
             clients = self._of_member(name)
-            sessions = [one.session for one in clients if isinstance(one.session, GuestSession)]
+            sessions = [session for one in clients if (session := _guest_session(one)) is not None]
             client = self._sockets.get(member.client)
             members.append(
                 ClientHealth(
@@ -272,3 +280,10 @@ class Server(BaseServer):
                 )
             )
         return ServerHealth(tuple(members), self._cut_off)
+
+
+def _guest_session(client: Client) -> "GuestSession | None":
+    """Return a guest's session; `None` if the client is another one, or none yet."""
+    with no_fork():
+        from .sessions import GuestSession
+    return client.session if isinstance(client.session, GuestSession) else None

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.ways import Mouth, Way
@@ -21,8 +21,10 @@ from websocket_v6.protocol.websocket.outgoing import PONG, close_frame, frame
 from websocket_v6.protocol.websocket.server_handshake import BadRequest, Head, read_head, refuse
 
 from .outlet import Account, Outlet
-from .sending import Send
 from .server_client import Client, CutOff, Session, Stage
+
+if TYPE_CHECKING:
+    from .sending import Send
 
 __all__ = ["House", "Sockets"]
 
@@ -75,7 +77,7 @@ class Sockets:
     # --- one comes
 
     def add(
-        self, sock: socket.socket, send: Send, account: Account, pid: int, *, stage: Stage = Stage.HANDSHAKE
+        self, sock: socket.socket, send: "Send", account: Account, pid: int, *, stage: Stage = Stage.HANDSHAKE
     ) -> Client | None:
         """Take in a socket that has just come.
 

@@ -7,8 +7,6 @@ as `bin`, untouched: `Batch.unpack(batch.pack())` is the batch itself, whatever 
 
 from typing import NamedTuple
 
-import msgpack
-
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import EVENT_BYTES
 
@@ -34,6 +32,8 @@ class Batch(NamedTuple):
 
     def pack(self) -> bytes:
         """Encode the whole batch as one msgpack array."""
+        import msgpack  # late, as below: what is received goes on without it
+
         packed: bytes = msgpack.packb(self)
         return packed
 
@@ -44,6 +44,8 @@ class Batch(NamedTuple):
         Raises:
             RemoteProtocolError: if `data` is anything else.
         """
+        import msgpack
+
         try:
             batch = cls._make(msgpack.unpackb(data))
         except (ValueError, TypeError, msgpack.UnpackException) as exc:

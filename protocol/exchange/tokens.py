@@ -8,7 +8,6 @@ checked when the connection is made.
 import functools
 import hashlib
 import hmac
-import json
 from typing import TYPE_CHECKING, NoReturn, TypeGuard
 
 from websocket_v6.protocol.errors import ConfigError
@@ -58,6 +57,8 @@ def make_token(keys: Keys, nonce: str, algorithm: str, query: str = "") -> Secre
     A REST call's token also signs its `query` as it is before it is encoded: the hash is of just these characters.
     """
     hashed = {"query_hash": hashlib.sha512(query.encode()).hexdigest(), "query_hash_alg": "SHA512"} if query else {}
+    import json  # late, as jwt: public data needs no token
+
     # No local of this frame has the key as it is: a dump of all stacks would show it.
     payload = HiddenBytes(
         json.dumps({"access_key": keys.access_key, "nonce": nonce, **hashed}, separators=(",", ":")).encode()

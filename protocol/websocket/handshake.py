@@ -12,10 +12,9 @@ reference, "Error" and "Rate limits".
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Collection, Mapping
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 
 from websocket_v6.protocol.errors import (
     AuthenticationError,
@@ -30,6 +29,9 @@ from websocket_v6.protocol.outside_text import outside_text
 __all__ = ["accept_for", "check_response", "date_ms", "refusal"]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
+_DATE = re.compile(r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT")
 _UPGRADE = {"upgrade": "websocket", "connection": "upgrade"}
 _MAX_BODY = 16 * 1024  # bytes of an error's body that are looked at
 # How long a block lasts, in the body's words, English or Korean.
@@ -119,6 +121,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> WebSocketV6
 
 def _error(body: bytes) -> tuple[str | None, str]:
     """Return the name and the message of an error body, cut and without tokens."""
+    import json  # late: nobody may refuse anything
+
     text = body[:_MAX_BODY].decode("utf-8", "replace")
     try:
         document = json.loads(text)
@@ -147,8 +151,7 @@ def _seconds(headers: Mapping[str, str], text: str) -> float | None:
     if value:
         # A date, which only the server's own clock makes a duration.
         try:
-            wait = parsedate_to_datetime(value) - parsedate_to_datetime(_header(headers, "date") or "")
-            return wait.total_seconds()
+            return (_moment(value) - _moment(_header(headers, "date") or "")).total_seconds()
         except (TypeError, ValueError, OverflowError):
             pass  # no date, or one with a zone and one without
     if match := _DURATION.search(text):
@@ -159,9 +162,25 @@ def _seconds(headers: Mapping[str, str], text: str) -> float | None:
 def date_ms(headers: Mapping[str, str]) -> int | None:
     """Return the answer's `Date` as Unix milliseconds, exact to the second; `None` if it has none, or none that is."""
     try:
-        return int(parsedate_to_datetime(_header(headers, "date") or "").timestamp() * 1000)
+        return int(_moment(_header(headers, "date") or "").timestamp() * 1000)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _moment(text: str) -> datetime:
+    """Read a date of HTTP. The form that is sent is read here, older ones by a library, which few will need.
+
+    Source: RFC 9110, 5.6.7.
+
+    Raises:
+        TypeError, ValueError, OverflowError: if it is none.
+    """
+    if (found := _DATE.fullmatch(text)) and found[2] in _MONTHS:
+        day, month, year, hour, minute, second = found.groups()
+        return datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    from email.utils import parsedate_to_datetime
+
+    return parsedate_to_datetime(text)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str | None:

@@ -13,7 +13,7 @@ from websocket_v6.component import Place
 from websocket_v6.face import LIST_TIMEOUT, MARKETS_TIMEOUT, READY_TIMEOUT, Face
 from websocket_v6.health import Health
 from websocket_v6.newest import wanted_book, wanted_value
-from websocket_v6.options import Options, PublicOptions, Symbols
+from websocket_v6.options import ONCE, Options, PublicOptions, Symbols
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.events import (
     AnnouncementEvent,
@@ -33,7 +33,6 @@ from websocket_v6.protocol.events import (
 )
 from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.proxy import WebSocketClientProxy as Synchronous
-from websocket_v6.snapshots import ONCE
 from websocket_v6.steps import Steps
 from websocket_v6.wanted import Indicators, Level, Wanted
 
