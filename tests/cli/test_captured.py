@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 from tests.conftest import wait_until
-from tests.replays import market, rows, write
+from tests.replays import candle, market, rows, write
 from websocket_v6 import Config, WebSocketClientProxy
 from websocket_v6.cli.captured import captured
+from websocket_v6.protocol.recording.records import BACKFILLED, CLOSED
 from websocket_v6.simulator import Simulator
 
 
@@ -17,7 +18,14 @@ def test_a_capture_is_itself(tmp_path: Path) -> None:
 
 
 def test_a_recording_is_played_by_a_simulator(tmp_path: Path) -> None:
-    recording = write(tmp_path / "a.wsr", [*market(60), rows(9, ("myOrder KRW-BTC", {"ty": "myOrder"}))])
+    recording = write(
+        tmp_path / "a.wsr",
+        [
+            *market(60),
+            rows(9, ("myOrder KRW-BTC", {"ty": "myOrder"})),
+            rows(9, candle("KRW-BTC", 9, 0, 1), marks=BACKFILLED | CLOSED),  # of REST: the exchange did not send it
+        ],
+    )
     got: list[str] = []
     with captured(recording) as path, Simulator(["KRW-BTC", "KRW-ETH", "KRW-XRP"]) as sim:
         lines = [json.loads(line) for line in path.read_text().splitlines()]

@@ -242,6 +242,84 @@ def test_what_was_asked_about_the_account_is_in_it_in_order_and_once(
         assert secret.encode() not in path.read_bytes() + repr(found).encode()
 
 
+def test_a_gap_is_announced_in_a_replay_as_it_was(sim: Simulator, often: Config, tmp_path: Path) -> None:
+    """Trades that were fetched, an order that was cancelled meanwhile: what was told, and what was delivered."""
+    path = tmp_path / "a.wsr"
+    live, again = Account(), Account()
+    with WebSocketClientProxy("bot", config=msgspec.structs.replace(often, backfill=True)) as proxy:
+        live.follow(proxy)
+        proxy.wait_ready()
+        wait_until(lambda: len(_told(live.told)) >= 2, "the start")
+        with proxy.record(path):
+            sim.wait_served({"myOrder *", "myAsset *"}, endpoint="private")
+            order = sim.place_order("KRW-ETH", "BID", price="99", volume=100)
+            recorded_until(path, lambda found: any(order in repr(one) for one in found), "the order")
+            recorded_until(path, lambda found: any("trade KRW-BTC" in streams(one) for one in found), "a trade")
+            begun = len(live.told)
+            for endpoint in ("private", "public"):
+                sim.refuse(503, times=None, endpoint=endpoint)
+                sim.drop(endpoint)
+            sim.wait_connected(0)
+            sim.cancel_order(order)
+            for _ in range(3):
+                sim.trade("KRW-BTC")
+            sim.accept("private")
+            sim.accept("public")
+            wait_until(lambda: len(live.after(begun)) >= 3, "all is told", timeout=30)
+            wanted = live.after(begun)
+            recorded_until(
+                path,
+                lambda found: (
+                    {one.state for one in found if isinstance(one, Standing)} >= {"backfilled", "reconciled"}
+                    and sum(_is_reconciled(one) for one in found) >= 2
+                ),
+                "it is in the file",
+            )
+            sim.trade("KRW-BTC")
+            last = live.wait_last(sim)
+            recorded_until(path, lambda found: any(last in repr(one) for one in found), "the last trade in the file")
+    with WebSocketClientProxy("again", config=Config.replay(path)) as proxy:
+        again.follow(proxy)
+        proxy.run()
+    told = [one for one in again.after(0) if one in wanted]
+    assert told == wanted
+    fetched = [one.payload for one in live.got if one.backfilled and one.type == "trade"]
+    assert len(fetched) in (2, 3)  # the last one comes live as well, as the stream's snapshot
+    assert [one.payload for one in again.got if one.backfilled and one.type == "trade"] == fetched
+    assert [one.state for one in again.got if one.type == "myOrder"] == ["wait", "cancel"]
+    for type_ in ("trade", "myOrder"):
+        both = [[_delivered(one) for one in who.got if one.type == type_] for who in (again, live)]
+        ran = [[one for one in events if one[1] != "SNAPSHOT"] for events in both]
+        assert ran[0] == ran[1]
+
+
+def _delivered(event: Any) -> tuple[Any, ...]:
+    return event.payload, event.stream_type, event.backfilled, event.epoch, event.received_at
+
+
+class Account:
+    """A component with trades and own orders, and what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self.got: list[Any] = []
+
+    def follow(self, proxy: WebSocketClientProxy) -> None:
+        proxy.on_connection(self.told.append)
+        proxy.subscribe_trade("KRW-BTC", self.got.append)
+        proxy.subscribe_my_order(self.got.append, reconcile=True)
+        proxy.subscribe_my_asset(lambda _: None, reconcile=True)
+
+    def after(self, begun: int) -> list[tuple[Any, ...]]:
+        """Return what was told of the gap from that place on, in short, by endpoint."""
+        found = [one for one in list(self.told)[begun:] if one.state in ("backfilled", "reconciled")]
+        return sorted(((one.state, *_announced(one)) for one in found), key=str)
+
+    def wait_last(self, sim: Simulator) -> str:
+        wait_until(lambda: self.got[-1].type == "trade" and not self.got[-1].backfilled, "the last trade")
+        return str(self.got[-1].sequential_id)
+
+
 def _shown(event: Any) -> tuple[Any, ...]:
     return event.state, event.uuid, event.payload, event.backfilled, event.stream_type, event.epoch, event.received_at
 

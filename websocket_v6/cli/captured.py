@@ -9,7 +9,7 @@ from pathlib import Path
 from websocket_v6.protocol.recording.chunks import MAGIC
 from websocket_v6.protocol.recording.finding import without_key_states
 from websocket_v6.protocol.recording.reader import RecordingReader
-from websocket_v6.protocol.recording.records import Rows
+from websocket_v6.protocol.recording.records import CLOSED, Rows
 from websocket_v6.recording import read_recording
 
 __all__ = ["captured"]
@@ -32,7 +32,9 @@ def captured(path: Path) -> Iterator[Path]:
         made = Path(folder) / f"{path.name}.jsonl"
         with made.open("w", encoding="utf-8") as lines:
             for record in without_key_states(read_recording(path, RecordingReader())):
-                if isinstance(record.value, Rows):
+                if (
+                    isinstance(record.value, Rows) and not record.value.marks & CLOSED
+                ):  # of REST, for who closes candles
                     lines.writelines(_lines(record.value))
         yield made
 
