@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
+from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.supervision.steps import Trouble
 
 from .base import Actor, actor_of, last_words, stop_child, tell
 from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
 from .forks import no_fork
-from .jwt import Jwt, KeysSettled
+from .jwt import Jwt, JwtInheritance, KeysSettled
 from .membership.membership import Membership
 from .membership.place import Placed, Role, Survey, no_survey
 from .messages.common import GetInheritance, Ref
@@ -117,6 +118,9 @@ class Family:
         """Begin with what a family left, the supervisor of which has failed."""
         self.components, self.inheritances, self.door = components, inheritances, door
         self._had_registry = True
+        left: JwtInheritance | None = inheritances.get("jwt")
+        if left is not None and left.keys is not None:
+            self.join_account(Secret(left.keys.secret_key))
 
     def missing(self) -> Iterator[str]:
         """Yield those that are needed and not there although all that they lean on are, in order."""
@@ -263,6 +267,23 @@ class Family:
         for name in ("membership", "network"):
             tell(self.refs.get(name), KeysChanged(generation))
         tell(self.refs.get("jwt"), KeysSettled(generation))
+
+    @property
+    def logs(self) -> Mapping[str, "LogAccess"]:
+        """The logs of fleets, by endpoint."""
+        return {endpoint: access for access, endpoints in self.fleets.values() for endpoint in endpoints}
+
+    def join_account(self, secret: Secret | None) -> bool:
+        """Have the account's fleet be that of these keys; return whether it is another now. Of the old one all ends."""
+        if secret is None or not self._config.fleet_private:
+            return False
+        with no_fork():
+            from .fleet.access import fleets_of
+        before, self.fleets = self.fleets, fleets_of(self._config, secret)
+        if before.get("account") == self.fleets.get("account"):
+            return False
+        self.stop("account")
+        return True
 
     def take_part(self, place: Placed) -> Iterator[str]:
         """Have this process take part in the fleets of what it has to see to itself; yield the endpoints of others."""

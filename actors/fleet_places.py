@@ -14,6 +14,11 @@ class FleetPlaces:
         self._endpoints = endpoints
         self._placed: dict[str, FleetPlaced] = {}
 
+    def use(self, endpoints: Collection[str]) -> None:
+        """Note that just these have a log: of an account's, another one than before."""
+        self._endpoints = endpoints
+        self.leave([endpoint for endpoint in self._placed if endpoint != "public"])
+
     def join(self, placed: FleetPlaced) -> None:
         """Note that this machine leads the fleet of these endpoints, or reads its log, or is to lead next."""
         self._placed.update(dict.fromkeys(placed.endpoints, placed))

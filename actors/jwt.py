@@ -130,6 +130,7 @@ class KeysReplaced(Message):
 
     generation: int
     is_other_account: bool = True
+    secret: Secret | None = None  # where an account has a fleet, whose log is encrypted with what is derived from it
 
 
 class KeysSettled(Message):
@@ -169,6 +170,7 @@ class Jwt(Actor):
         self._renew_after = RENEW_AT * config.token_lifetime
         keys = _keys_of(config)
         self._keys, self._generation = inheritance or JwtInheritance(keys, 1)
+        self._tells_secret = config.fleet is not None and config.fleet_private
         self._door_token = _secret(config.token)
         self._next: Secret | None = None
         self._renewal: Timer | None = None
@@ -249,7 +251,8 @@ class Jwt(Actor):
         self._keys = keys
         self._generation += 1
         self._next = None
-        tell(self._owner, KeysReplaced(self._generation, is_other_account))
+        secret = Secret(keys.secret_key) if self._tells_secret else None
+        tell(self._owner, KeysReplaced(self._generation, is_other_account, secret))
         self._prepare()
 
     # --- whose keys are the same

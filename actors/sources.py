@@ -314,6 +314,14 @@ class Sources:
         for source in self._sources:
             tell(source.ref, message)
 
+    def use_logs(self, logs: Mapping[str, "LogAccess"]) -> None:
+        """Have what is an account's come from the logs of another fleet, as soon as that says so; nothing goes on."""
+        self._logs = logs
+        self.places.use(logs)
+        for source in self:
+            if source.endpoint != "public" and source.endpoint in logs and source.door is None:
+                self.end(source, OTHER_KEYS)
+
     # --- the end
 
     def close(self) -> None:

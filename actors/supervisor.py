@@ -117,15 +117,15 @@ class Supervisor(Actor):
         self._awaiting: list[pykka.Future[Placed]] = []
         self._family = Family(config, folder, self.actor_ref, serves=serves, stage=stage, survey=survey)
         self._last_jwt: Ref | None = None
-        accesses = {endpoint: access for access, endpoints in self._family.fleets.values() for endpoint in endpoints}
-        self._sources = Sources(config, self.actor_ref, self._neighbours, self._attempt, self._note, accesses)
+        if legacy is not None:
+            self._family.inherit(*legacy[:3])
+        self._sources = Sources(config, self.actor_ref, self._neighbours, self._attempt, self._note, self._family.logs)
         self._restarts = Restarts(random.random)
         self._watchman = Watchman(clock())
         self._timer: Timer | None = None
         self._has_begun = False
         self._told: set[str] = set()  # of its own failures, those that were logged with their traceback
         if legacy is not None:
-            self._family.inherit(*legacy[:3])
             self._awaiting = legacy.awaiting
             self.after(0.0, BringUp())
 
@@ -172,7 +172,10 @@ class Supervisor(Actor):
                 self._sources.renew(message)
             case SourceServes():
                 self._sources.serves(message)
-            case KeysReplaced(generation, is_other_account):
+            case KeysReplaced(generation, is_other_account, secret):
+                if self._family.join_account(secret):
+                    self._note(Stopped("account"))
+                    self._sources.use_logs(self._family.logs)
                 self._sources.change_keys(KeysChanged(generation), is_other_account=is_other_account)
                 self._family.change_keys(generation, is_other_account=is_other_account)
                 self._take(self._place)
@@ -339,6 +342,7 @@ class Supervisor(Actor):
     def _take(self, place: Placed) -> None:
         self._place = place.with_keys(self._family.generation)
         if self._has_begun:
+            self._bring_up()
             self._tell_fleets()
             self._sources.arrange(self._place)
 

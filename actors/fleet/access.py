@@ -35,8 +35,8 @@ def new_machine() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def fleets_of(config: Config) -> Mapping[str, tuple[LogAccess, tuple[str, ...]]]:
-    """Return the fleets of a process, and the endpoints that each has.
+def fleets_of(config: Config, secret: Secret | None = None) -> Mapping[str, tuple[LogAccess, tuple[str, ...]]]:
+    """Return the fleets of a process, and the endpoints that each has. `secret`: of keys that came later.
 
     Raises:
         ConfigError: if what they need is not installed.
@@ -51,9 +51,10 @@ def fleets_of(config: Config) -> Mapping[str, tuple[LogAccess, tuple[str, ...]]]
     read_from = config.fleet_replicas
     fleets: dict[str, tuple[LogAccess, tuple[str, ...]]] = {}
     fleets["fleet"] = LogAccess(servers, Keys(scope_of(config.url)), read_from=read_from), ("public",)
-    secret = config.secret_key
-    if config.fleet_private and isinstance(secret, Secret):
+    if config.fleet_private:
         check_sealing()
+    secret = secret or (config.secret_key if isinstance(config.secret_key, Secret) else None)
+    if config.fleet_private and secret:
         keys = Keys(scope_of(config.url, account_of(secret.reveal())))
         fleets["account"] = (LogAccess(servers, keys, secret, read_from), ("private", "info"))
     return fleets

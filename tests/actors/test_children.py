@@ -13,8 +13,10 @@ from websocket_v6.actors.base import stop_and_join, tell
 from websocket_v6.actors.children import ORDER, WITH, Children, Family
 from websocket_v6.actors.demand.inheritance import RegistryInheritance
 from websocket_v6.actors.demand.registry import Registry
-from websocket_v6.actors.jwt import Jwt
+from websocket_v6.actors.jwt import Jwt, JwtInheritance, Keys
+from websocket_v6.actors.server.network_door import NetworkDoor
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.supervision.steps import Trouble
 
 
@@ -107,3 +109,25 @@ def test_who_asks_about_the_account_is_there_once_it_is_needed(make: Callable[..
     family.start("reconciler")
     assert list(family.missing()) == []
     assert family.stop("reconciler")
+
+
+ONE, OTHER = Secret("s" * 40), Secret("t" * 40)
+
+
+def test_the_fleet_of_an_account_is_that_of_its_keys(make: Callable[..., Family]) -> None:
+    family = make(fleet="valkey://host", fleet_private=True)
+    assert set(family.logs) == {"public"}
+    assert family.join_account(ONE)
+    assert set(family.logs) == {"public", "private", "info"}
+    before = family.logs["private"]
+    assert not family.join_account(ONE)
+    assert family.join_account(OTHER)
+    assert family.logs["private"].keys != before.keys
+    assert not family.join_account(None), "the keys of a process that has no such fleet are told to nobody"
+    assert not make(fleet="valkey://host").join_account(ONE)
+
+
+def test_who_follows_a_supervisor_has_the_keys_that_were_replaced(make: Callable[..., Family]) -> None:
+    family = make(fleet="valkey://host", fleet_private=True, access_key="a" * 40, secret_key="s" * 40)
+    family.inherit({}, {"jwt": JwtInheritance(Keys("b" * 40, "t" * 40), 2)}, NetworkDoor())
+    assert family.logs["private"].secret == OTHER

@@ -24,3 +24,13 @@ def test_a_place_is_what_the_fleet_said_last() -> None:
     assert places.format_of("public", "SIMPLE") == "DEFAULT"
     places.leave(("public", "private"))
     assert places.is_awaited("public")
+
+
+def test_the_logs_of_another_account_are_awaited_and_the_public_one_stays() -> None:
+    places = FleetPlaces(("public", "private", "info"))
+    places.join(FleetPlaced(FLEET, ("public",), False))
+    places.join(FleetPlaced(FLEET, ("private", "info"), True))
+    places.use(("public", "private", "info"))
+    assert places.reads("public")
+    assert places.is_awaited("private")
+    assert places.is_awaited("info")

@@ -186,6 +186,15 @@ def test_keys_are_replaced_while_it_runs(bench: Bench) -> None:
     assert bench.told.get(timeout=TIMEOUT) == KeysReplaced(2)
 
 
+def test_only_where_an_account_has_a_fleet_the_secret_is_told(bench: Bench) -> None:
+    ref = bench.start(Config(fleet="valkey://host", fleet_private=True))
+    ask(ref, ReplaceKeys(Keys("other", SECRET)), TIMEOUT)
+    told = bench.told.get(timeout=TIMEOUT)
+    assert isinstance(told, KeysReplaced)
+    assert told.secret == SECRET
+    assert SECRET not in repr(told)
+
+
 def test_a_token_says_of_which_generation_its_keys_are(bench: Bench, made: list[Secret]) -> None:
     ref = bench.start()
     wait_until(lambda: len(made) == 1, "a token that is ready")

@@ -53,6 +53,9 @@ class World:
         self.neighbours = self.neighbours._replace(fleets={"public": ref})
         return ref
 
+    def new_ref(self, name: str) -> Ref:
+        return StandIn(name, self.house.log).ref
+
     def place(self, *, leads: bool, **more: Any) -> None:
         self.sources.places.join(FleetPlaced(self.neighbours.fleets["public"], ("public",), leads, **more))
         self.sources.arrange(HOST)
@@ -134,6 +137,22 @@ def test_a_connection_asks_for_the_format_that_the_log_has(world: World) -> None
     world.place(leads=True, messages="DEFAULT")
     formats = {name: arguments["config"].format for name, arguments in world.house.arguments.items()}
     assert formats == {"public 3": "DEFAULT", "private 1": "SIMPLE", "info 2": "SIMPLE"}
+
+
+def test_of_another_account_nothing_goes_on_until_its_fleet_has_said(world: World) -> None:
+    world.place(leads=False)
+    access = LogAccess(Servers("single", (("host", 1),), "host"), Keys("0123456789ab"))
+    logs = {"public": access, "private": access._replace(keys=Keys("ba9876543210"))}
+    world.sources.use_logs(logs)
+    world.sources.arrange(HOST)
+    assert {one.endpoint for one in world.sources} == {"public", "info"}
+    world.neighbours = world.neighbours._replace(
+        fleets={**world.neighbours.fleets, "private": world.new_ref("account")}
+    )
+    world.sources.places.join(FleetPlaced(world.neighbours.fleets["private"], ("private",), True))
+    world.sources.arrange(HOST)
+    assert {one.endpoint for one in world.sources} == {"public", "info", "private"}
+    assert world.public() == ["<log 3>"]
 
 
 def test_only_connections_are_several(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from websocket_v6 import Config
 from websocket_v6.actors.fleet import lines
 from websocket_v6.actors.fleet.access import fleets_of, new_machine
 from websocket_v6.protocol.errors import ConfigError
+from websocket_v6.protocol.secret import Secret
 
 KEYED: dict[str, Any] = {"access_key": "a" * 40, "secret_key": "s" * 40}
 
@@ -29,6 +30,13 @@ def test_an_account_is_a_fleet_of_its_own() -> None:
     assert one["account"][0].seal("key") is not None
     assert len({each[name][0].keys for each in (one, other) for name in each}) == 3
     assert "s" * 40 not in repr(one)
+
+
+def test_keys_that_come_later_count_as_those_at_the_start() -> None:
+    config = Config(fleet="valkey://host", fleet_private=True, access_key="a" * 40, secret_key="t" * 40)
+    later = fleets_of(config, Secret(KEYED["secret_key"]))
+    assert later == fleets_of(Config(fleet="valkey://host", fleet_private=True, **KEYED))
+    assert set(fleets_of(Config(fleet="valkey://host"), Secret("s" * 40))) == {"fleet"}
 
 
 def test_without_keys_there_is_nothing_private() -> None:
