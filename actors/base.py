@@ -17,6 +17,7 @@ import math
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -24,11 +25,12 @@ import pykka
 from pykka import messages as pykka_messages
 from pykka._envelope import Envelope
 
+from .future import Future
+
 __all__ = [
     "GLANCE",
     "LONGEST_WAIT",
     "Actor",
-    "Future",
     "TimedInbox",
     "Timer",
     "actor_of",
@@ -56,39 +58,6 @@ T = TypeVar("T")
 def bounded(seconds: float) -> float:
     """Return what may be waited in one go: no less than 0, no more than LONGEST_WAIT, and 0 for what is no number."""
     return min(seconds, LONGEST_WAIT) if seconds > 0 else 0.0
-
-
-class Future(pykka.ThreadingFuture[T]):
-    """An answer to come, for those who wait for it and for those who must not: they have themselves called."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._told = threading.Lock()
-        self._is_done = False
-        self._calls: list[Callable[[], object]] = []
-
-    def then(self, call: Callable[[], object]) -> None:
-        """Have `call` called once the answer is there, in the thread that gives it; at once if it is there already."""
-        with self._told:
-            if not self._is_done:
-                self._calls.append(call)
-                return
-        call()
-
-    def set(self, value: T | None = None) -> None:
-        super().set(value)
-        self._tell()
-
-    def set_exception(self, exc_info: Any = None) -> None:
-        super().set_exception(exc_info)
-        self._tell()
-
-    def _tell(self) -> None:
-        with self._told:
-            self._is_done = True
-            calls, self._calls = self._calls, []
-        for call in calls:
-            call()
 
 
 class Timer:
@@ -122,6 +91,7 @@ class TimedInbox:
         # Odd while a message is handled (before the first, `on_start`), and another number for each: whoever watches
         # sees whether the actor goes on, and the actor has no more to do for that than to count.
         self.turn = 1
+        self.woken: deque[Callable[[], object]] = deque()  # called by the actor's thread when it wakes, first of all
         self.ended: Future[None] = Future()  # set when the actor is done, for whoever cannot wait
         self.put: Callable[[Envelope[Any]], None] = self._queue.put
         self.empty: Callable[[], bool] = self._queue.empty
@@ -130,9 +100,25 @@ class TimedInbox:
     def get(self) -> Envelope[Any]:
         """Wait for the next message or the next due timer. What came before a timer was due goes before it."""
         self.turn += 1
-        envelope = self._next()
-        self.turn += 1
-        return envelope
+        try:
+            return self._next()
+        finally:
+            self.turn += 1
+            if self.woken:  # who has put something there, and after that sees that this waits, knows that it is called
+                self._call_woken()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the actor's thread waits for a message, or is about to wake."""
+        return self.turn % 2 == 0
+
+    def _call_woken(self) -> None:
+        while True:
+            try:
+                call = self.woken.popleft()
+            except IndexError:
+                return
+            call()
 
     def _next(self) -> Envelope[Any]:
         while self._heap:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import pykka
 
 from . import engine
-from .actors.base import Future, tell
+from .actors.base import tell
 from .actors.delivery.commands import (
     Attach,
     Detach,
@@ -32,6 +32,7 @@ from .actors.delivery.last_values import LastValues
 from .actors.delivery.standing import Standing
 from .actors.delivery.subscriber import Subscriber
 from .actors.forks import in_child
+from .actors.future import Future
 from .actors.jwt import HasKeys
 from .actors.mailbox import OF_THE_PARENT, MailboxQueue
 from .actors.messages.common import Ref

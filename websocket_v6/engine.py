@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pykka
 
-from .actors.base import Future, tell
+from .actors.base import tell
 from .actors.children import Children
 from .actors.forks import no_fork
+from .actors.future import Future
 from .actors.guard import Guard
 from .actors.membership.place import Placed, Role
 from .actors.membership.rendezvous import Rendezvous, default_folder

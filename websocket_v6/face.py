@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import pykka
 
-from .actors.base import Future
 from .actors.delivery.edge import Callback, Edge
 from .actors.forks import in_child, no_fork
+from .actors.future import Future
 from .actors.jwt import Keys, ReplaceKeys
 from .actors.messages.registry import AskExchange
 from .arguments import caller, check_callable, check_count, check_seconds

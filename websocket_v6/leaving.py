@@ -5,7 +5,8 @@ import time
 
 import pykka
 
-from .actors.base import Future, tell
+from .actors.base import tell
+from .actors.future import Future
 from .actors.membership.place import HandOver
 from .actors.messages.common import Ref
 from .actors.messages.fleet import LeaveFleet

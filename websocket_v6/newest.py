@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pykka
 
-from .actors.base import Future, tell
+from .actors.base import tell
 from .actors.delivery.edge import Edge
 from .actors.delivery.last_values import LastValues
+from .actors.future import Future
 from .actors.messages.replay import AwaitData
 from .actors.messages.router import GetLastValues
 from .component import Component

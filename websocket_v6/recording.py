@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from . import engine
 from ._version import __version__
-from .actors.base import Future, tell
+from .actors.base import tell
+from .actors.future import Future
 from .actors.messages.common import Ref
 from .actors.messages.registry import AskMarkets, ComponentGone, Subscribe, Watch, next_subscription_id
 from .actors.recording.progress import Progress

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import pykka
 
-from .actors.base import Future, TimedInbox, await_answer, stop_and_join
+from .actors.base import TimedInbox, await_answer, stop_and_join
 from .actors.delivery.edge import Delivered, Edge
+from .actors.future import Future
 from .actors.messages.common import Ref
 
 __all__ = ["Answer", "Ended", "Pull", "Steps", "Wait", "finish", "pause"]

@@ -9,6 +9,7 @@ from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import Ready
 from websocket_v6.actors.messages.registry import SnapshotServed
 from websocket_v6.actors.messages.router import MailboxDrained, Notify
+from websocket_v6.actors.relay import wake
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.events import EVENT_BYTES, Event
@@ -126,17 +127,20 @@ class Delivery:
         in the inbox already: what comes close together goes out together. `at_once`: it is worth no such wait.
         """
         weight, self._weight = self._weight, None
+        asleep: list[tuple[Ref, object]] = []
         for taker in self.touched:
             mailbox = taker.mailbox
             if isinstance(mailbox, Way):
                 self._later.append(taker)  # what is pending stays so
                 continue
             events, taker.pending = taker.pending, []
-            if mailbox.put_many(events, weight):
-                tell(taker.component, taker.ready)
+            if mailbox.put_many(events, weight) and taker.component is not None:
+                asleep.append((taker.component, taker.ready))
             if taker.blocks and mailbox.full:
                 self._flow.hold(taker.endpoint, taker.subscription_id)
         self.touched.clear()
+        if asleep:
+            wake(asleep)
         if self._later:
             self._put_off += 1
             if at_once or self._put_off > MOST_PUT_OFF or self._size > MOST_SIZE or self._is_idle():

@@ -12,7 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from websocket_v6.actors.base import Actor, Future, Timer, tell
+from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.future import Future
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.component import StreamFailed
 from websocket_v6.actors.messages.fleet import (

@@ -13,8 +13,9 @@ import random
 import time
 from collections.abc import Collection, Mapping, Sequence
 
-from websocket_v6.actors.base import Actor, Future, Timer, tell
+from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.delivery.last_values import LastValues
+from websocket_v6.actors.future import Future
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import (
     Connect,

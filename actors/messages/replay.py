@@ -3,7 +3,7 @@
 import threading
 from typing import TYPE_CHECKING, TypeAlias, Union
 
-from websocket_v6.actors.base import Future
+from websocket_v6.actors.future import Future
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.message import Message

@@ -10,7 +10,6 @@ from tests.conftest import wait_until
 from websocket_v6.actors.base import (
     LONGEST_WAIT,
     Actor,
-    Future,
     TimedInbox,
     ask,
     await_future,
@@ -129,23 +128,6 @@ def test_a_stopped_actor_has_no_thread(out: Out) -> None:
 
 def test_nobody_is_told_nothing() -> None:
     assert tell(None, "hello") is False
-
-
-def test_whoever_must_not_wait_is_called() -> None:
-    called: list[str] = []
-    value: Future[int] = Future()
-    value.then(lambda: called.append("before"))
-    assert not called
-    value.set(1)
-    value.then(lambda: called.append("after"))
-    assert called == ["before", "after"]
-    assert value.get(timeout=0) == 1
-    failed: Future[int] = Future()
-    failed.then(lambda: called.append("failed"))
-    failed.set_exception((ValueError, ValueError("no"), None))
-    assert called[-1] == "failed"
-    with pytest.raises(ValueError, match="no"):
-        failed.get(timeout=0)
 
 
 def test_the_end_of_an_actor_is_told() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pykka
 import pytest
 
-from websocket_v6.actors.base import Actor, Future
+from websocket_v6.actors.base import Actor
 from websocket_v6.actors.delivery.edge import Edge
+from websocket_v6.actors.future import Future
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.errors import ClosedError

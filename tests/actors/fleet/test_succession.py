@@ -9,7 +9,6 @@ import pytest
 from tests.actors.ear import Ear
 from tests.valkey import Valkey, needs_server
 from websocket_v6 import Config
-from websocket_v6.actors.base import Future
 from websocket_v6.actors.fleet.access import LogAccess
 from websocket_v6.actors.fleet.kept import Written
 from websocket_v6.actors.fleet.leading import Leading
@@ -17,6 +16,7 @@ from websocket_v6.actors.fleet.lines import Line, open_line
 from websocket_v6.actors.fleet.presence import Presence
 from websocket_v6.actors.fleet.succession import Succession
 from websocket_v6.actors.fleet.title_holder import TitleHolder
+from websocket_v6.actors.future import Future
 from websocket_v6.protocol.exchange.identity import identity_of
 from websocket_v6.protocol.fleet.entries import Covers, encode_happening, encode_rows
 from websocket_v6.protocol.fleet.ids import parse_id

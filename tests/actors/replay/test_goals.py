@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.replays import SECOND, market, write
-from websocket_v6.actors.base import Future
 from websocket_v6.actors.delivery.route import Route
+from websocket_v6.actors.future import Future
 from websocket_v6.actors.messages.replay import AwaitData
 from websocket_v6.actors.replay.goals import Goals
 from websocket_v6.actors.replay.recorded_tape import Tape

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.replays import listed
-from websocket_v6.actors.base import Future
+from websocket_v6.actors.future import Future
 from websocket_v6.actors.replay.replay_lists import Desk, ReplayLists
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.exchange.wants import ticker_want

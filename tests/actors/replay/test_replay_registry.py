@@ -8,7 +8,8 @@ import pytest
 from tests.actors.replay.note import Note
 from tests.conftest import wait_until
 from tests.replays import listed, market, opened, rows, write
-from websocket_v6.actors.base import Future, ask, stop_and_join, tell
+from websocket_v6.actors.base import ask, stop_and_join, tell
+from websocket_v6.actors.future import Future
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.component import (

@@ -8,8 +8,9 @@ import pytest
 from tests.actors.replay.note import Note
 from tests.conftest import wait_until
 from tests.replays import market, opened, rows, ticker, write
-from websocket_v6.actors.base import Future, ask, stop_and_join, tell
+from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.delivery.performing import Perform, Run, RunOver
+from websocket_v6.actors.future import Future
 from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.replay import (
     AllTold,
