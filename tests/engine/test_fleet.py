@@ -124,13 +124,20 @@ def test_everything_is_flushed(world: World) -> None:
     assert world.connections() == 1
 
 
-def test_while_the_server_is_away_the_leader_serves_its_own_machine_and_the_others_are_told(world: World) -> None:
+def test_while_the_server_is_away_the_leader_serves_its_own_machine_and_the_others_are_told(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     leader, reader = world.pair()
     world.server.stop()
     world.trade(20)
     world.arrive(leader)
     wait_until(lambda: any(one.state == "lost" for one in reader.told), "the reader is told")
     assert not leader.gaps
+    wait_until(lambda: not leader.proxy.health().fleets[0].reachable, "the leader says so")
+    (health,) = leader.proxy.health().fleets
+    assert health.leads
+    assert health.error
+    assert health.error in caplog.text
     world.server.start()
     world.pass_on(reader)
     world.arrive(leader, reader)

@@ -1,0 +1,57 @@
+"""What was missed is fetched once for all machines, by the one that leads, and reaches each in its place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.valkey import Valkey, needs_server
+from websocket_v6.simulator import Simulator
+
+from .fleet_world import CODE, Machine, World
+
+pytestmark = needs_server
+
+
+@pytest.fixture
+def server() -> Iterator[Valkey]:
+    with Valkey() as one:
+        yield one
+
+
+@pytest.fixture
+def world(server: Valkey, tmp_path: Path) -> Iterator[World]:
+    with Simulator() as sim:
+        one = World(sim, server, tmp_path)
+        yield one
+        one.leave()
+
+
+def three(world: World) -> list[Machine]:
+    settings = {"backfill": True, "rest_url": world.sim.rest_url}
+    machines = [*world.pair(**settings), world.machine(**settings).trades()]
+    world.pass_on(machines[-1])
+    return machines
+
+
+def fetched(world: World) -> int:
+    return len([call for call in world.sim.rest_calls() if "/trades/" in call])
+
+
+def all_have_all(world: World, *machines: Machine) -> None:
+    world.pass_on(*machines)
+    world.arrive(*machines)
+    for one in machines:
+        made = [each.key for each in world.made]
+        had = [each.key for each in one.seen[CODE] if each.key in made]
+        assert had == made[made.index(had[0]) :], "also what was missed, each once, in order"
+        assert len(one.gaps) == 1
+
+
+def test_what_the_leader_s_connection_missed(world: World) -> None:
+    machines = three(world)
+    before = fetched(world)
+    world.sim.drop("public")
+    world.trade(20)
+    all_have_all(world, *machines)
+    assert fetched(world) - before == 1
