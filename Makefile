@@ -69,7 +69,8 @@ conformance: $(VENV)/.with-test $(VENV)/.with-conformance  ## All 517 Autobahn c
 
 long: $(VENV)/.with-cli $(VENV)/.with-test  ## The long forms of tests that make test runs short: properties, random walks, lost lines, killed processes
 	WEBSOCKET_V6_TEST_WALKS=1000 $(BIN)/python -m pytest -p no:randomly --timeout 900 tests/protocol $(TEST_ARGS)
-	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 WEBSOCKET_V6_TEST_FLEET=60 $(BIN)/python -m pytest -p no:randomly \
+	WEBSOCKET_V6_TEST_KILLS=200 WEBSOCKET_V6_TEST_CHAOS=16,8,60 WEBSOCKET_V6_TEST_FLEET=60 WEBSOCKET_V6_TEST_RESUME=20 \
+	  $(BIN)/python -m pytest -p no:randomly \
 	  tests/engine/test_sources.py tests/engine/test_recording.py tests/processes $(TEST_ARGS)
 	WEBSOCKET_V6_TEST_WALKS=300 $(BIN)/python -m pytest -p no:randomly --timeout 900 tests/aio/test_cancelling.py $(TEST_ARGS)
 

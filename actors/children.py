@@ -30,6 +30,7 @@ from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
 from .messages.router import AccountChanged, RouterInheritance, UseBackfill, UseReconciler, UseRegistry
 from .server.network_door import NetworkDoor
 from .server.server import Server
+from .undone import Undone
 
 if TYPE_CHECKING:
     from .fleet.access import LogAccess
@@ -90,8 +91,10 @@ class Family:
         serves: bool,
         stage: "Stage | None" = None,
         survey: Survey = no_survey,
+        undone: Undone | None = None,
     ) -> None:
         self._survey = survey
+        self._undone = undone
         self.refs: dict[str, Ref] = {}
         # The children themselves: one whose thread has ended is held by nobody else, and what it leaves is wanted.
         self._actors: dict[str, Actor | None] = {}
@@ -213,16 +216,18 @@ class Family:
     def _start_fleet(self, name: str, config: Config) -> Ref:
         with no_fork():
             from .fleet.fleet import Fleet
+            from .fleet.named_fleet import NamedFleet
         access, endpoints = self.fleets[name]
-        return Fleet.start(
-            config=config,
-            access=access,
-            endpoints=endpoints,
-            machine=self._machine,
-            registry=self.refs["registry"],
-            router=self.refs["router"],
-            supervisor=self._owner,
-        )
+        how = {
+            "config": config,
+            "access": access,
+            "endpoints": endpoints,
+            "machine": self._machine,
+            "registry": self.refs["registry"],
+            "router": self.refs["router"],
+            "supervisor": self._owner,
+        }
+        return Fleet.start(**how) if self._undone is None else NamedFleet.start(**how, undone=self._undone)
 
     def _start_membership(self, config: Config) -> Ref:
         if self._folder is None:

@@ -38,6 +38,7 @@ from .messages.server import DoorFailed, DoorOpened, ShowState
 from .messages.supervisor import Failed, Need, OpenNetwork, Renew, SourceServes, TakeBack, UseSettings
 from .server.network_door import NetworkDoor
 from .sources import Neighbours, Sources
+from .undone import Undone
 from .watching import LOOK, Watchman
 
 if TYPE_CHECKING:
@@ -68,9 +69,10 @@ class Join(Message):
 
 
 class Quit(Message):
-    """A component no longer uses the engine."""
+    """A component no longer uses the engine, or will not after so many seconds."""
 
     component_id: str
+    wait: float = 0.0
 
 
 class AwaitPlace(Message):
@@ -109,13 +111,14 @@ class Supervisor(Actor):
         legacy: Legacy | None = None,
         stage: "Stage | None" = None,
         survey: Survey = no_survey,
+        undone: Undone | None = None,
     ) -> None:
         super().__init__()
         self._config = config
         self._shares = folder is not None
         self._place = Placed(Role.LOOKING if self._shares else Role.EMBEDDED)
         self._awaiting: list[pykka.Future[Placed]] = []
-        self._family = Family(config, folder, self.actor_ref, serves=serves, stage=stage, survey=survey)
+        self._family = Family(config, folder, self.actor_ref, serves=serves, stage=stage, survey=survey, undone=undone)
         self._last_jwt: Ref | None = None
         if legacy is not None:
             self._family.inherit(*legacy[:3])
@@ -158,6 +161,8 @@ class Supervisor(Actor):
             case BringUp():
                 self._begin()
                 self._bring_up()
+            case Quit(component_id, wait) if wait:
+                self.after(wait, Quit(component_id))
             case Quit(component_id):
                 self._family.components.pop(component_id, None)
                 tell(self._family.refs.get("registry"), ComponentGone(component_id))  # it may not have heard
@@ -326,10 +331,9 @@ class Supervisor(Actor):
     def _tell_components(self, told: Tell) -> None:
         part = told.trouble.part
         endpoints = WITH[part][1] if part in WITH else (part.split()[0],)
-        if endpoints:
-            message = PartFailed(endpoints, time.time_ns(), str(told.trouble))
-            for component in self._family.components.values():
-                tell(component, message)
+        message = PartFailed(endpoints, time.time_ns(), str(told.trouble))
+        for component in self._family.components.values() if endpoints else ():
+            tell(component, message)
 
     # --- this process among others
 
@@ -348,9 +352,8 @@ class Supervisor(Actor):
 
     def _answer_place(self) -> None:
         if self._place.role is not Role.LOOKING:
-            for one in self._awaiting:
-                one.set(self._place)
-            self._awaiting.clear()
+            while self._awaiting:
+                self._awaiting.pop().set(self._place)
 
     # --- this machine among others
 
@@ -376,10 +379,8 @@ class Supervisor(Actor):
                 door.opened(address)
             case DoorFailed(ref, reason, _) if ref == server:
                 self._family.stop("network")
-                if door.failed(reason):
-                    self._note(Lost("network", reason, remedy="another program has taken its port: end that one"))
-                else:
-                    self._note(Gone("network"))
+                lost = Lost("network", reason, remedy="another program has taken its port: end that one")
+                self._note(lost if door.failed(reason) else Gone("network"))
                 self._bring_up()
 
     # --- its own end
@@ -390,11 +391,10 @@ class Supervisor(Actor):
 
     def bequeath(self) -> Legacy:
         """End a supervisor that is dead or hangs; return what another begins with. Called by the guard, once."""
-        family = self._family
         try:
             self._sources.close()
             for name in reversed(ORDER):
-                family.end(name)
+                self._family.end(name)
         except Exception:
             logger.exception("what the engine's supervisor leaves cannot be put in order; this is a bug")
-        return Legacy(family.components, family.inheritances, family.door, self._awaiting)
+        return Legacy(self._family.components, self._family.inheritances, self._family.door, self._awaiting)

@@ -39,6 +39,7 @@ VARIABLES = {
     "ca_file": "WEBSOCKET_V6_CA_FILE",
     "proxy": "WEBSOCKET_V6_PROXY",
     "fleet": "WEBSOCKET_V6_FLEET",
+    "fleet_resume": "WEBSOCKET_V6_FLEET_RESUME",
 }
 
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
@@ -91,6 +92,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         fleet_private: share private data too, encrypted, with the machines that have the same keys.
         fleet_read: "replica": the log is read at a replica of the server; or the URL of one. By default at the server.
         fleet_retention: how far back the log of a machine that leads reaches.
+        fleet_resume: a name under which this process goes on after the last event it was done with, when it is started
+            anew. It never leads, and shares with no other process of its machine.
 
     Trades missed in a gap:
         backfill: fetch them over REST.
@@ -144,12 +147,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     fleet_private: bool = False
     fleet_read: str | Secret | None = None
     fleet_retention: float = 300.0
+    fleet_resume: str | None = None
 
     def __post_init__(self) -> None:
         """Check every field; fill in the region's URL."""
         for name in SECRETS:
             msgspec.structs.force_setattr(self, name, _hidden(getattr(self, name)))
-        for name in ("proxy", "ca_file", "fleet", "fleet_read"):
+        for name in ("proxy", "ca_file", "fleet", "fleet_read", "fleet_resume"):
             msgspec.structs.force_setattr(self, name, getattr(self, name) or None)
         for name in URLS:
             if isinstance(url := getattr(self, name), str) and "@" in url:
@@ -157,7 +161,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(self.runtime_dir, str):
             msgspec.structs.force_setattr(self, "runtime_dir", Path(self.runtime_dir))
         host = HOSTS.get(self.region) if isinstance(self.region, str) else None  # else it is refused below
-        if self.recording is not None:  # it is this process's own
+        is_alone = self.recording is not None or (self.fleet_resume is not None and self.mode == "auto")
+        if is_alone:  # it is this process's own
             msgspec.structs.force_setattr(self, "mode", "embedded")
         url = self.url or f"wss://{host}/websocket/v1"
         msgspec.structs.force_setattr(self, "url", url.rstrip("/") if isinstance(url, str) else url)

@@ -4,6 +4,7 @@ Source: Upbit WebSocket reference, "Endpoints", "Regions", "Keep-alive" (the exc
 for 60 s) and "Authentication".
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -36,6 +37,7 @@ Algorithm = Literal["HS512", "HS256"]
 KEYS = ("access_key", "secret_key")
 SECRETS = (*KEYS, "token")
 URLS = ("proxy", "fleet", "fleet_read")  # with a password they are secrets, too
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it is part of a key
 _LEAST_TOKEN = 16  # characters
 _SECRET_FORM = dict.fromkeys(KEYS, KEY_FORM) | {
     "token": f"the token of the door, {_LEAST_TOKEN} printable characters or more"
@@ -82,6 +84,13 @@ def problem_of(values: Mapping[str, Any], names: Mapping[str, str]) -> str | Non
     is_secret = any(values.get(field) for field in SECRETS)
     if is_secret and not values.get("allow_plaintext") and (problem := plaintext_problem(values.get("url", ""), names)):
         return problem
+    if values.get("fleet_resume") and not values.get("fleet"):
+        name, fleet = names.get("fleet_resume", "fleet_resume"), names.get("fleet", "fleet")
+        return f"{name} is a name within a fleet: give {fleet}, too"
+    if values.get("fleet_resume") and values.get("fleet_read"):
+        return "fleet_read is not accepted with fleet_resume: who resumes keeps its place where it reads, at the server"
+    if values.get("fleet_resume") and values.get("mode") == "attach":
+        return "mode='attach' is not accepted with fleet_resume: who resumes reads the fleet's log himself"
     if values.get("backoff_initial", 0) > values.get("backoff_max", 0):
         return f"backoff_initial={values['backoff_initial']!r} is not accepted: give no more than backoff_max"
     return None
@@ -126,6 +135,12 @@ def _accepted(field: str, value: object) -> str | None:
         is_one = found is not None and found.kind in ("single", "unix")
         return (
             None if text in (None, "replica") or is_one else '"replica", or the URL of one such as valkey://host:6379/0'
+        )
+    if field == "fleet_resume":
+        return (
+            None
+            if value is None or (isinstance(value, str) and _NAME.fullmatch(value))
+            else "a name of letters, digits, '.', '_' and '-', 64 at most"
         )
     if field == "rest_url":
         is_base = value == "" or _is_url(value, "http", "https")

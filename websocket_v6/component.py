@@ -34,11 +34,12 @@ from .actors.delivery.subscriber import Subscriber
 from .actors.forks import in_child
 from .actors.future import Future
 from .actors.jwt import HasKeys
-from .actors.mailbox import OF_THE_PARENT, MailboxQueue
+from .actors.mailbox import OF_THE_PARENT
 from .actors.messages.common import Ref
 from .actors.messages.component import Ready
 from .actors.messages.registry import AskMarkets, ComponentGone, Subscribe, Unsubscribe, next_subscription_id
 from .ending import Stop
+from .holding import close_all, mailbox_of, owe_nothing
 from .link import Link
 from .options import Settings, Symbols
 from .patterns import more_of, same_kind, with_more, without
@@ -186,7 +187,7 @@ class Component:
         stage, is_pushed = self.link.stage, settings.callback is not None
         make: Callable[..., Edge] = Edge
         if stage is None:
-            mailbox = MailboxQueue(policy, numbers=settings.numbers)
+            mailbox = mailbox_of(self.link.undone, want, policy, settings)
         else:
             from .replaying import parts
 
@@ -204,8 +205,7 @@ class Component:
             on_markets=lambda event: tell(self._subscriber, MarketsFound(number, event)),
             listed=self.standing.codes_of,
         )
-        held = self._held()
-        if held is not None:
+        if (held := self._held()) is not None:
             held.subscriptions[number] = calls
         # Told first: the router may wake it for this subscription before the registry's answer is here.
         tell(self._subscriber, Attach(edge))
@@ -272,6 +272,7 @@ class Component:
     def close(self, edge: Edge) -> Steps[None]:
         """Want nothing of a subscription any more; idempotent."""
         edge.mailbox.close(ClosedError(f"this {edge.want.type} subscription of {self.name!r} is closed"))
+        owe_nothing(self.link.undone, edge.mailbox)
         if self._let_go(edge):
             tell(self._subscriber, Detach(edge.subscription_id))
             yield from self.link.take_back(Unsubscribe(self._id, edge.subscription_id))
@@ -327,6 +328,9 @@ class Component:
 
     def end(self, timeout: float, *, quietly: bool = False) -> Steps[None]:
         """Leave, and wait at most `timeout` seconds for a callback that is running; idempotent."""
+        if self.link.undone is not None:  # what a callback is at is done before it is kept what is not
+            close_all(self.edges, self.name)
+            yield Ended(self._subscriber, timeout)
         try:
             yield from self._leave()
         finally:
@@ -341,8 +345,7 @@ class Component:
 
     def over(self) -> None:
         """Note that what is replayed is over: whoever waits for the end of the component need wait no longer."""
-        held = self._held()
-        if held is not None:
+        if (held := self._held()) is not None:
             held.stop.set()
 
     def leave_soon(self) -> None:
@@ -358,10 +361,11 @@ class Component:
         edges = self.edges
         for edge in edges:
             self._let_go(edge)
-            edge.mailbox.close(ClosedError(f"component {self.name!r} is closed"))
+        close_all(edges, self.name)
         try:
-            with contextlib.suppress(EngineError):  # that it is gone is told the supervisor as well
-                yield from self.link.take_back(ComponentGone(self._id))
+            if self.link.undone is None:  # else what comes until the end is owed, and routed until then
+                with contextlib.suppress(EngineError):  # that it is gone is told the supervisor as well
+                    yield from self.link.take_back(ComponentGone(self._id))
         finally:
             yield from self.link.leave()
 
@@ -381,13 +385,13 @@ class Component:
     def forget(self, edge: Edge) -> None:
         """Close a subscription without waiting for anybody."""
         self._let_go(edge)
+        owe_nothing(self.link.undone, edge.mailbox)
         tell(self._subscriber, Detach(edge.subscription_id))
         self.link.tell_registry(Unsubscribe(self._id, edge.subscription_id))
 
     def _let_go(self, edge: Edge) -> bool:
         """Forget a subscription and what it called; return whether it was there."""
-        held = self._held()
-        if held is not None:
+        if (held := self._held()) is not None:
             held.subscriptions.pop(edge.subscription_id, None)
         return self._edges.pop(edge.subscription_id, None) is not None
 

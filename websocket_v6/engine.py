@@ -30,6 +30,7 @@ from .actors.messages.common import Ref
 from .actors.messages.server import ShowState
 from .actors.messages.supervisor import OpenNetwork
 from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supervisor
+from .actors.undone import LEFT, Undone
 from .leaving import FLEET_TIMEOUT, hand_over, leave_fleets
 from .link import ASK_TIMEOUT, GLANCE, Link
 from .protocol.config import Config
@@ -83,6 +84,7 @@ class Engine:
         self._starting = threading.Lock()
         self._guard: Guard | None = None
         self.survey = Surveyor(self.link, config.url)  # of this process, for whoever asks
+        self.undone = Undone() if config.fleet_resume is not None else None  # what its components are not done with
 
     def start(self) -> None:
         """Start the supervisor, if need be.
@@ -98,7 +100,7 @@ class Engine:
                 stage = None if self.config.recording is None else _stage_of(self.config.recording)
 
                 def start_one(legacy: Legacy | None) -> Ref:
-                    how = {"serves": self._serves, "stage": stage, "survey": self.survey}
+                    how = {"serves": self._serves, "stage": stage, "survey": self.survey, "undone": self.undone}
                     return Supervisor.start(self.config, folder, legacy=legacy, **how)
 
                 try:
@@ -122,9 +124,9 @@ class Engine:
         """Have a component be seen by whoever looks at the process, for as long as it lives."""
         self.survey.add(component)
 
-    def forget(self, user: str) -> None:
-        """Tell the supervisor that this component is none any more."""
-        tell(self.supervisor, Quit(user))
+    def forget(self, user: str, wait: float = 0.0) -> None:
+        """Tell the supervisor that this component is none any more, or will be none after so many seconds."""
+        tell(self.supervisor, Quit(user, wait))
 
     def stop(self, timeout: float) -> Steps[None]:
         """Hand over within `timeout` seconds, and stop. Only whoever set `is_closing` calls this."""
@@ -320,12 +322,15 @@ def _meeting_folder(config: Config) -> Path | None:
 
 def _leave(engine: Engine, user: str) -> Steps[None]:
     """Have `engine` used by `user` no more; the last one closes it, and returns when that is done."""
-    engine.forget(user)
     with _lock:
         engine.users.discard(user)
-        if engine.users or engine.is_closing:
-            return
-        engine.is_closing = True
+        is_last = not engine.users and not engine.is_closing
+        engine.is_closing |= is_last
+    # With a resume name it is routed on to whom it is owed: until the end, or for a while that the end may follow in.
+    if engine.undone is None or not is_last:
+        engine.forget(user, 0.0 if engine.undone is None else LEFT)
+    if not is_last:
+        return
     yield from _close(engine, HAND_OVER_TIMEOUT)
 
 

@@ -3,6 +3,7 @@
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .actors.delivery.edge import Edge
+from .actors.undone import HeldMailbox
 from .component import Component
 from .protocol.errors import LocalProtocolError
 from .protocol.events import Event
@@ -60,6 +61,24 @@ class Handle(Generic[E]):
         Two replays of one recording at speed "max" have the same.
         """
         return self._edge.digest
+
+    def done(self) -> None:
+        """Note that all events that this handed out are done, the present one too: none of them comes again.
+
+        For a process with `Config(fleet_resume=)`, and a subscription with `acknowledge=True`: without it an event is
+        done once its callback has returned, or the next one is asked for.
+
+        Raises:
+            LocalProtocolError: if nothing waits for this word.
+
+        Example:
+            trades = proxy.subscribe_trade(["KRW-BTC"], acknowledge=True)
+            database.insert(trades.get_many(1000, timeout=5.0)); trades.done()
+        """
+        mailbox = self._edge.mailbox
+        if not isinstance(mailbox, HeldMailbox) or not mailbox.acknowledges:
+            raise LocalProtocolError("this subscription is done with events by itself: make it with acknowledge=True")
+        mailbox.done()
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other._edge is self._edge

@@ -12,6 +12,7 @@ from .actors.messages.common import Ref
 from .actors.messages.registry import ComponentGone, Unsubscribe
 from .actors.messages.supervisor import TakeBack
 from .actors.supervisor import GetChildren
+from .actors.undone import Undone
 from .protocol.errors import EngineError
 from .steps import Answer, Steps, pause
 
@@ -25,7 +26,9 @@ GLANCE = 0.02  # seconds between two looks for an actor that is about to be star
 
 
 class Asked(Protocol):
-    """An engine, as far as it is asked."""
+    """An engine, as far as it is asked. `undone`: with a resume name."""
+
+    undone: Undone | None
 
     @property
     def supervisor(self) -> Ref | None:
@@ -61,6 +64,11 @@ class Link:
     def stage(self) -> "Stage | None":
         """The replay, if the engine plays a recording."""
         return self._children.stage
+
+    @property
+    def undone(self) -> Undone | None:
+        """What the components of this process are not done with, if it has a resume name."""
+        return self._engine.undone
 
     @property
     def router(self) -> Ref | None:

@@ -112,6 +112,16 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "%s%s": _event("fleet_trouble", "reason", "told"),
         "what machine %s wants is passed over: %s": _event("fleet_want_malformed", "machine", "reason"),
         "last values are passed over: %s": _event("fleet_values_malformed", "reason"),
+        "the place of %s in the %s log is passed over: %s": _event(
+            "fleet_place_malformed", "resume", "endpoint", "reason"
+        ),
+        "what was wanted before is not now, so what came of it meanwhile is passed over: %s": _event(
+            "fleet_resume_incomplete", "streams"
+        ),
+        "nobody leads this fleet, and a process with a resume name never does: start one without": _event(
+            "fleet_without_leader"
+        ),
+        "%s; it is waited for": _event("fleet_resume_in_use", "reason"),
         # the network
         "the network is served again, at %s": _event("network_served_again", "address"),
         "the network is not served: cannot listen at %s again: %s; trying on": _event(

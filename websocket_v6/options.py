@@ -21,6 +21,7 @@ class Options(TypedDict, total=False):
     error_handler: ErrorHandler | None  # called with what the callback raised, or why the stream cannot be served
     mailbox: Mailbox | None  # the policy; by default the data type's (protocol/delivery/policy.py)
     numbers: type[Decimal] | type[float]  # exact decimals by default
+    acknowledge: bool  # True, with Config(fleet_resume=): no event is done before `subscription.done()` says so
 
 
 class PublicOptions(Options, total=False):
@@ -60,6 +61,7 @@ class Settings:
         self.on_markets: Callable[[MarketsEvent], object] | None = options.get("on_markets")
         self.mailbox: Mailbox | None = options.get("mailbox")
         self.numbers: type = options.get("numbers", Decimal)
+        self.acknowledge = check_flag("acknowledge", options.get("acknowledge", False))
         self.flags: dict[str, bool] = {
             name: check_flag(name, options[name]) for name in ("snapshot", "realtime") if name in options
         }

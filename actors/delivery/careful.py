@@ -40,12 +40,13 @@ class Incoming(NamedTuple):
     is_backfilled: bool = False
     is_merged: bool = False
     attachment: int = 0
+    is_repeated: bool = False
 
     @classmethod
     def of(cls, batch: Batch, epoch: int, *, is_merged: bool = False) -> Self:
         """Return what those of `batch` share."""
         marks = batch.replayed, batch.backfilled, is_merged
-        return cls(batch.endpoint, epoch, batch.ts_received_ns, *marks, batch.attachment)
+        return cls(batch.endpoint, epoch, batch.ts_received_ns, *marks, batch.attachment, batch.repeated)
 
     @property
     def is_of_ledger(self) -> bool:
@@ -61,6 +62,8 @@ class Incoming(NamedTuple):
         event = make_event(stream, payload, self.epoch, self.received_ns)
         if self.is_backfilled:
             event = event.as_backfilled()
+        if self.is_repeated:
+            event = event.as_repeated()
         if self.is_merged and runs and self.is_snapshot(payload):
             return event.as_realtime()
         return as_snapshot(event) if self.is_replayed else event

@@ -8,7 +8,6 @@ of the ordinary about one is for `careful.py`.
 
 import time
 from contextlib import suppress
-from typing import NamedTuple
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Credits, GetHealth, GetInheritance, Ref
@@ -25,6 +24,7 @@ from websocket_v6.actors.messages.router import (
     CountStreams,
     DropRoutes,
     Filled,
+    GetHeld,
     GetLastValues,
     GoOn,
     HoldOver,
@@ -32,6 +32,7 @@ from websocket_v6.actors.messages.router import (
     Malformed,
     Notify,
     ReconcileDue,
+    RouterHealth,
     RouterInheritance,
     SourceEnded,
     SourceOpened,
@@ -61,7 +62,7 @@ from websocket_v6.protocol.delivery.commands import (
     Skip,
     Turn,
 )
-from websocket_v6.protocol.delivery.delays import DelayHealth, Delays
+from websocket_v6.protocol.delivery.delays import Delays
 from websocket_v6.protocol.delivery.source_flow import SourceFlow
 from websocket_v6.protocol.delivery.stream_counts import StreamCounts
 from websocket_v6.protocol.exchange.streams import Stream, split
@@ -71,6 +72,7 @@ from websocket_v6.protocol.limits import LAST_VALUES_BYTES
 from .careful import CarefulPath, Incoming
 from .closings import ENDPOINT, Closings, ClosingsDue
 from .deliveries import Delivery, Taker
+from .held import held
 from .holds import Holds
 from .last_values import LastValues
 from .late_news import LateNews
@@ -83,24 +85,6 @@ __all__ = ["Router", "RouterHealth"]
 
 # Seconds for which a trade that was fetched may still come live too, late: they come a few places out of order.
 SETTLE = 10.0
-
-
-class RouterHealth(NamedTuple):
-    """What went through the router.
-
-    `unrouted` messages had no taker: strays of a subscription just replaced. `repeated` ones were delivered before,
-    through another source or before a reconnect. `late` ones came after the end of their source was told.
-    """
-
-    received: int
-    delivered: int
-    unrouted: int
-    repeated: int
-    late: int
-    malformed: int
-    streams: int
-    mailboxes: int
-    delays: tuple[DelayHealth, ...] = ()  # by endpoint
 
 
 class Router(VisitedActor):
@@ -186,6 +170,9 @@ class Router(VisitedActor):
                 return self._counts.ask(time.time_ns())
             case GetLastValues():
                 return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
+            case GetHeld(endpoint):
+                self._delivery.flush()
+                return held(endpoint, self._routes, self._reconciling)
             case Beat(reply_to):
                 tell(reply_to, Beaten())
             case GoOn(mouth):
@@ -252,7 +239,7 @@ class Router(VisitedActor):
     def _deliver(self, batch: Batch, epoch: int) -> None:
         """Deliver what an endpoint's only source brings: what is plain in one go, the rest one by one."""
         index, size = 0, len(batch.streams)
-        is_careful, incoming = batch.replayed or batch.backfilled, None
+        is_careful, incoming = batch.replayed or batch.backfilled or batch.repeated, None
         while index < size:
             if not is_careful:
                 index = self._plain.deliver(batch, index, epoch)

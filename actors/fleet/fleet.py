@@ -10,7 +10,7 @@ import random
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.future import Future
@@ -75,6 +75,8 @@ class Fleet(Actor):
     FleetPlaced to the supervisor, what it wants for others to the registry, and what is to be written to the router.
     """
 
+    can_lead: ClassVar[bool] = True
+
     def __init__(
         self,
         *,
@@ -93,9 +95,9 @@ class Fleet(Actor):
         self._router = router
         self._registry = registry
         self._supervisor = supervisor
-        name = f"{socket.gethostname()} ({os.getpid()})"
-        about = Machine(name, os.getpid())
-        self._presence = Presence(self._keys, machine, about, access.seal(self._keys.machines))
+        self._name = name = f"{socket.gethostname()} ({os.getpid()})"
+        about = Machine(name, os.getpid(), resume=config.fleet_resume or "")
+        self._presence = Presence(self._keys, machine, about, access.seal(self._keys.machines), config.fleet_retention)
         self._holder = TitleHolder(self._keys, self._endpoints, machine, name, config.format)
         self._leading = Leading(
             config=config,
@@ -255,7 +257,7 @@ class Fleet(Actor):
                 case "stand":
                     self._stood(replies)
                 case "renew":
-                    if replies[0] == 0 and self._presence.wants_something:
+                    if not self._presence.is_known(replies):
                         self._call("publish", *self._presence.publish(is_news=False))
                 case _ if self._succession.called(tag, replies):
                     pass
@@ -272,13 +274,13 @@ class Fleet(Actor):
         if self._holder.title is not None or self._succession.is_taking:
             self._look_again()  # it has asked for the title meanwhile, which was promised
             return
-        if may_take and self._is_on:
+        if may_take and self._is_on and self.can_lead:
             self._succession.over()
             self._call("take", self._holder.take(is_new=False))
             return
         self._troubles.granted()
         self._tell_place(leads=False)
-        if self._is_on:
+        if self._is_on and self.can_lead:
             self._succession.looked(self._holder.lead)
         self._look_again()
 

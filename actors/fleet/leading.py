@@ -19,7 +19,7 @@ from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.fleet.entries import Last, encode_last
 from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.standing import Answer
-from websocket_v6.protocol.fleet.wants import decode_wants
+from websocket_v6.protocol.fleet.wants import decode_wants, is_named
 
 from .access import LogAccess
 from .caller import Caller
@@ -285,7 +285,12 @@ class Leading:
             machine = name.decode("utf-8", "replace")
             before = self._seen.get(machine)
             there[machine] = before if before is not None and before[0] == about else (about, now)
-        gone = [machine for machine, (_, since) in there.items() if now - since > GONE]
+        # Who has a resume name may be away for longer than that: it is there as long as what it wants is.
+        gone = [
+            machine
+            for machine, (_, since) in there.items()
+            if now - since > GONE and (machine not in self._leases.machines or not is_named(machine))
+        ]
         if gone:
             self._call("tell", ("HDEL", self._keys.machines, *gone))
         self._seen = {machine: said for machine, said in there.items() if machine not in gone}

@@ -22,6 +22,7 @@ from websocket_v6.protocol.fleet.entries import (
     Listed,
     Open,
     Refused,
+    Rows,
     State,
 )
 from websocket_v6.protocol.fleet.ids import EntryId, Keys, before_term, parse_id
@@ -33,7 +34,8 @@ from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.server import words
 
 from .lines import Line
-from .log_voice import LogVoice, error_of
+from .log_voice import REPEATED, LogVoice, error_of
+from .resuming import Resuming
 from .title_holder import read_lead
 
 __all__ = ["LogFollower"]
@@ -60,8 +62,10 @@ class LogFollower:
         await_credit: Callable[[], None],
         secret: Secret | None = None,
         place: Place | None = None,
+        resuming: Resuming | None = None,
     ) -> None:
         self.place = place
+        self._resuming = resuming
         self.looked_at = 0.0  # the title
         self._endpoint = endpoint
         self._keys = keys
@@ -76,15 +80,46 @@ class LogFollower:
         self._clock = ClockOffset()
         self._inbound = Inbound()
         self._state: State | None = None  # of the leader's connection, as far as it is known
+        self._is_assumed = False
+        self._line: Line | None = None  # as it was used last
         self._joined_at = 0.0
         self._beat: tuple[int, int] | None = None  # of the leader, as a replica has it, and since when
         self._beat_at = 0.0
+        self._uncovered: dict[str, int] = {}  # wanted, and since when the log does not bring it
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """What is to be delivered."""
+        return self._interest.wanted
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """The streams that have begun."""
+        return self._interest.runs
 
     def want(self, streams: Iterable[str]) -> None:
         """Deliver just these streams from now on."""
+        resuming = self._resuming
+        if resuming is not None and not resuming.has_begun:
+            resuming.wanted = frozenset(streams)
+            return
+        streams = tuple(streams)
+        if resuming is not None and (late := resuming.late(streams)):
+            text = f"{', '.join(late[:3])} was wanted again when what came of it had gone by already"
+            self._gap(text, resuming.since_ns)
         at = self.place.at if self.place is not None else EntryId(0, 0)
         if self._interest.want(streams, at, time.monotonic()) and self.place is not None:
             self._join()
+
+    def start(self) -> None:
+        """Begin to read, with a name, for all is wanted that is to go on.
+
+        What it had goes on from its place; what it had not begins with its last value, and what is yet to come.
+        """
+        if self._resuming is not None:
+            wanted, top, had = self._resuming.start()
+            if self._interest.want(wanted, top, time.monotonic(), had):
+                self._join()
 
     def go_on(self) -> None:
         """Go on after the server was away, where nothing else has changed."""
@@ -98,7 +133,7 @@ class LogFollower:
         now = time.monotonic()
         for taken in self._interest.due(now):
             self._deliver(taken)
-        needs_one = self._interest.is_waiting or self._state is None
+        needs_one = self._interest.is_waiting or self._state is None or self._is_assumed
         if needs_one and now - self._joined_at >= JOIN:
             self._join()
 
@@ -122,17 +157,20 @@ class LogFollower:
             return True
         if lead.wall_ns:
             self._clock.note(lead.wall_ns, time.time_ns())
-        if self.place is None:
+        place = self.place
+        if place is None:
             last = parse_id(top[0][0]) if isinstance(top, list) and top else before_term(lead.term)
-            self.place = Place(lead.log, last)
-            self._use_log(lead.log)
+            place = self._begin(lead.log, last)
             self._join()
-            return True
-        gap = self.place.look(lead)
-        self._use_log(self.place.log)
+            if not self._is_assumed:
+                return True
+        gap = place.look(lead)
+        self._use_log(place.log)
         if gap:
+            if self._resuming is not None:
+                self._resuming.went_back(place)
             self._gap(gap)
-            self._state = None
+            self._state, self._is_assumed = None, False
             self._join()
         return True
 
@@ -150,6 +188,20 @@ class LogFollower:
             raise TransportError(f"the replica that is read has brought nothing for {STALE:g} s")
         return lead is not None and (self.place is None or lead.term >= self.place.at.term)
 
+    def _begin(self, log: str, top: EntryId) -> Place:
+        """Begin at the end of the log; or, with a name, where it was left."""
+        resuming = self._resuming
+        owed = None if resuming is None else resuming.resumption
+        place = self.place = Place(log, top) if owed is None else Place(owed.saved.log, owed.begin)
+        self._use_log(place.log)
+        if resuming is not None:
+            resuming.go_on(place, top)
+        if owed is not None:
+            # Where messages are in the log the leader's connection was open; what happened to it, the log says there.
+            self._state, self._is_assumed = State("open", 0, 0, 0), True
+            self._attach(owed.saved.whole_ns)
+        return place
+
     def _use_log(self, log: str) -> None:
         if self._secret is not None and log != self._seal_of:
             self._seal_of, self._seal = log, Seal(self._secret, log, self._key)
@@ -158,7 +210,7 @@ class LogFollower:
 
     def read(self, line: Line, id_: EntryId, fields: Sequence[bytes]) -> None:
         """Take the next entry that the server has."""
-        place = self.place
+        place, self._line = self.place, line
         if place is None:
             return
         try:
@@ -170,25 +222,37 @@ class LogFollower:
             self._gap(str(exc))
             return
         now_ns = time.time_ns()
-        at_ns = 0
+        at_ns, resuming = 0, self._resuming
         if rows is not None:
-            self._clock.note(rows.sent_ns, now_ns)
+            if resuming is None or resuming.has_caught_up(id_):
+                self._clock.note(rows.sent_ns, now_ns)
             at_ns = self._clock.local(rows.received_ns, now_ns)
+            at_ns = at_ns if resuming is None else resuming.later(at_ns)
         after = parse_id(what.after) if isinstance(what, Open) and what.after else None
         is_seamless = isinstance(what, Open) and what.seamless
         verdict = place.read(id_, at_ns=at_ns, after=after, is_seamless=is_seamless)
         if verdict.gap:
             self._gap(verdict.gap)
             if isinstance(what, Open):
-                self._state = None
-        if not verdict.delivers:
-            return
-        if rows is not None:
+                self._state, self._is_assumed = None, False
+        if verdict.delivers and rows is not None:
+            self._rows(id_, rows, at_ns)
+        elif verdict.delivers and what is not None:
+            self._heed(id_, line, what)
+        if resuming is not None:
+            resuming.reached(place)
+
+    def _rows(self, id_: EntryId, rows: Rows, at_ns: int) -> None:
+        if self._resuming is None:
             taken = self._interest.take(id_, rows)
             if taken is not None:
                 self._deliver(taken, at_ns)
-        elif what is not None:
-            self._heed(line, what)
+            return
+        for part, may_repeat in self._resuming.parts(id_, rows):
+            taken = self._interest.take(id_, part)
+            if taken is not None:
+                self._resuming.note(id_, at_ns)
+                self._deliver(taken._replace(marks=taken.marks | REPEATED) if may_repeat else taken, at_ns)
 
     def _opened(self, id_: EntryId, fields: Sequence[bytes]) -> tuple[str, bytes]:
         if len(fields) != 2:
@@ -198,7 +262,7 @@ class LogFollower:
             return self._seal.open(id_, body)
         return field, body
 
-    def _heed(self, line: Line, what: entries.Happening) -> None:
+    def _heed(self, id_: EntryId, line: Line, what: entries.Happening) -> None:
         match what:
             case Open(log=log, at=at, format=format_):
                 check_format(format_)
@@ -208,21 +272,29 @@ class LogFollower:
                 self._clock = ClockOffset()  # another machine's
                 self._clock.note(at, time.time_ns())
             case State():
-                self._turn(what)
-            case Covers(drop=drop):
-                lost = self._interest.lost(drop)
-                if lost:
-                    self._gap(f"the log does not bring {', '.join(lost[:3])} any more")
+                self._turn(id_, what)
+            case Covers(add, drop):
+                self._cover(add, drop)
             case Refused(streams, name, text):
                 self._voice.say(words.Refused(tuple(streams), name, text))
             case Listed(text=text):
                 for notice in self._inbound.sort([text]).notices:
                     self._voice.say(notice)
             case Checkpoint():
-                self._checkpoint(line)
+                self._checkpoint(id_, line)
 
-    def _checkpoint(self, line: Line) -> None:
-        if not self._interest.is_waiting and self._state is not None:
+    def _cover(self, add: Iterable[str], drop: Iterable[str]) -> None:
+        """Tell a gap when the log does not bring any more what is wanted, and when it does again."""
+        lost = self._interest.lost(drop)
+        if lost:
+            self._uncovered.update(dict.fromkeys(lost, self._voice.whole_ns))
+            self._gap(f"the log does not bring {', '.join(lost[:3])} any more")
+        back = {stream: self._uncovered.pop(stream) for stream in add if stream in self._uncovered}
+        if back:
+            self._gap(f"the log did not bring {', '.join(list(back)[:3])} for a while", min(back.values()))
+
+    def _checkpoint(self, id_: EntryId, line: Line) -> None:
+        if not (self._interest.is_waiting or self._state is None or self._is_assumed):
             return
         (reply,) = line.call(("GET", self._keys.last(self._endpoint)))
         if not isinstance(reply, bytes):
@@ -233,22 +305,27 @@ class LogFollower:
             logger.warning("last values are passed over: %s", exc)
             return
         self._clock.note(last.sent_ns, time.time_ns())
-        if self._state is None and last.state is not None:
+        place = self.place
+        if self._is_assumed and last.state is not None and place is not None and last.id <= place.at:
+            self._is_assumed = False
+            if last.state.state != "open":
+                self._turn(id_, last.state)
+        if self._state is None and last.state is not None and place is not None and last.id <= place.at:
             self._state = last.state
             if self._state.state != "open":
                 self._voice.show(self._state.state, self._state)
             else:
                 self.go_on()
-        place = self.place
         for taken in self._interest.checkpoint(last, place.at) if place is not None else ():
             self._deliver(taken)
 
-    def _turn(self, state: State) -> None:
+    def _turn(self, id_: EntryId, state: State) -> None:
         """End the attachment there is, and begin another if the leader's connection is open."""
         now_ns = time.time_ns()
-        self._clock.note(state.sent, now_ns)
+        if self._resuming is None or self._resuming.has_caught_up(id_):
+            self._clock.note(state.sent, now_ns)
         goes_on = state.seamless and self._is_open and bool(self._voice.attachment)
-        self._state = state
+        self._state, self._is_assumed = state, False
         if goes_on:
             return  # another machine leads, and has missed nothing either
         if self._voice.attachment:
@@ -273,16 +350,23 @@ class LogFollower:
         if not self._is_open:
             return  # nobody knows of what epoch it is
         if not self._voice.attachment:
-            self._attach(time.time_ns())
+            self._attach(at_ns or time.time_ns())
         self._await_credit()
+        if self._resuming is not None and self._line is not None:
+            self._resuming.keep_first(self._line)
         self._voice.deliver(taken, at_ns or self._clock.local(taken.received_ns, time.time_ns()))
 
     def _attach(self, at_ns: int) -> None:
+        if self._resuming is not None and self.place is not None:
+            self._resuming.attached(self.place)
         self._voice.attach(at_ns, backfills=self._state is not None and self._state.backfills)
 
-    def _gap(self, reason: str) -> None:
-        """End the attachment there is; what comes next begins another."""
+    def _gap(self, reason: str, since_ns: int = 0) -> None:
+        """End the attachment there is; what comes next begins another. All from before `since_ns` was there."""
         was_attached = self._voice.attachment
-        self._voice.lost(reason)
+        if since_ns and was_attached:
+            self._voice.detach(reason, min(since_ns, self._voice.whole_ns), TransportError(reason))
+        else:
+            self._voice.lost(reason)
         if was_attached and self.place is not None and self._interest.renew(self.place.at):
             self._join()

@@ -13,7 +13,7 @@ from typing import Final
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
-from websocket_v6.actors.messages.fleet import LogRead, LogServes
+from websocket_v6.actors.messages.fleet import LogBegins, LogRead, LogServes
 from websocket_v6.protocol import errors
 from websocket_v6.protocol.connection.backoff import Backoff
 from websocket_v6.protocol.dialing.servers import ReadFrom, Servers
@@ -27,6 +27,7 @@ from .lines import Line
 from .log_follower import LogFollower
 from .log_voice import LogVoice
 from .reading_ways import ReadingWays
+from .resuming import Resuming
 
 __all__ = ["LogReader"]
 
@@ -37,6 +38,7 @@ COUNT: Final = 256  # entries of one read
 LOOK: Final = 1.0  # seconds without anything until it is looked at the title
 NO_LEADER: Final = 0.1  # seconds between two looks while nobody leads
 PATIENCE: Final = 2.0  # seconds without the server until the gap is told: what was written meanwhile may be there yet
+WANTS: Final = 3.0  # seconds that it is waited for what was wanted before
 SAY: Final = 1.0  # seconds between two words of how far it has come
 
 
@@ -61,6 +63,7 @@ class LogReader(threading.Thread):
         backoff: tuple[float, float],
         secret: Secret | None = None,
         place: Place | None = None,
+        resuming: Resuming | None = None,
     ) -> None:
         super().__init__(name=f"fleet-reader-{endpoint}-{source}", daemon=True)
         self._endpoint = endpoint
@@ -77,7 +80,9 @@ class LogReader(threading.Thread):
             await_credit=self._await_credit,
             secret=secret,
             place=place,
+            resuming=resuming,
         )
+        self._resuming = resuming
         self._backoff = Backoff(*backoff, random.random)
         self._commands: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
         self._line: Line | None = None
@@ -119,7 +124,21 @@ class LogReader(threading.Thread):
             self._voice.end(TransportError(f"the reader of the fleet's log failed through a bug: {exc!r:.100}"), "lost")
             tell(self._owner, LogServes(0, "failed"))
             return
+        finally:
+            self._note_place()
         self._voice.end(TransportError(f"the {self._endpoint} log is not read any more: nobody wants it"), "closed")
+
+    def _await_wants(self, resuming: Resuming) -> None:
+        """Wait until all is wanted again that was when this process was left: what goes by is not read again."""
+        while not self._is_over and (missed := resuming.missed):
+            try:
+                self._obey(self._commands.get(timeout=WANTS))
+            except queue.Empty:
+                text = "what was wanted before is not now, so what came of it meanwhile is passed over: %s"
+                logger.warning(text, ", ".join(missed[:10]))
+                break
+        self._log.start()
+        tell(self._owner, LogBegins(self._endpoint))
 
     def _attempt(self) -> None:
         if not self._voice.attachment:
@@ -159,6 +178,8 @@ class LogReader(threading.Thread):
         while not self._is_over and not self._log.look(line):
             self._rest(NO_LEADER)
         self._down_since = None
+        if self._resuming is not None and not self._resuming.has_begun:
+            self._await_wants(self._resuming)
         self._log.go_on()
         while not self._is_over and not self._ways.should_return():
             self._obey_all()
@@ -191,6 +212,7 @@ class LogReader(threading.Thread):
         while not self._voice.allowance and not self._is_over:
             self._voice.allowance.wait()
             self._obey_all()
+            self._report(time.monotonic())
 
     def _obey_all(self) -> None:
         self._voice.allowance.collect()
@@ -205,13 +227,22 @@ class LogReader(threading.Thread):
         place = self._log.place
         if place is not None and now - self._said_at >= SAY:
             self._said_at = now
+            self._note_place()
             lag_us = max(0, time.time_ns() - self._voice.whole_ns) // 1000 if self._voice.whole_ns else 0
-            tell(self._owner, LogRead(self._endpoint, str(place.at), lag_us))
+            at = place.at if self._resuming is None else self._resuming.read
+            tell(self._owner, LogRead(self._endpoint, str(at), lag_us))
+
+    def _note_place(self) -> None:
+        if self._resuming is not None:
+            self._resuming.runs(self._log.runs)
 
     def _take(self, line: Line, reply: object) -> None:
         if not isinstance(reply, list):
             return
+        resuming = self._resuming
         for _, found in reply:
+            if found and resuming is not None:
+                resuming.reserve(line, parse_id(found[-1][0]), len(found), self._log.wanted)
             for id_, fields in found:
                 if self._is_over:
                     return

@@ -21,24 +21,48 @@ from websocket_v6.actors.messages.connection import (
     SendRequest,
     Suspect,
 )
-from websocket_v6.actors.messages.fleet import AskLog, JoinLog, LogHeard, LogRead, LogServes, LogWanted, UseFleet
+from websocket_v6.actors.messages.fleet import (
+    AskLog,
+    JoinLog,
+    LogBegins,
+    LogFollowed,
+    LogHeard,
+    LogRead,
+    LogServes,
+    LogWanted,
+    ResumeFrom,
+    ResumeLog,
+    UseFleet,
+)
+from websocket_v6.actors.messages.router import SourceState
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.requests import encode_request
+from websocket_v6.protocol.fleet.resume import Resumption
 from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.server.request_reading import RequestError, read_guest_request
 
 from .access import LogAccess
 from .log_reader import LogReader
+from .progress import Claimed
+from .resuming import Resuming
 
 __all__ = ["LogSource"]
 
+LESS: Final = 2.0  # seconds for which what is not wanted any more goes on, with a resume name
 JOIN_TIMEOUT: Final = 2.0  # seconds for the reader to end with this actor
 
 
 class _LingerOver(Message):
     """Nobody has wanted it again."""
+
+
+class _WantLess(Message):
+    """It is not wanted again."""
+
+    streams: frozenset[str]
+    request: bytes
 
 
 class LogSource(Actor):
@@ -76,6 +100,21 @@ class LogSource(Actor):
         self._reconnects = 0
         self._request = b""
         self._linger: Timer | None = None
+        self._is_named = config.fleet_resume is not None
+        self._claimed: Claimed | None = None  # the name, once it is this process's
+        self._resumption: Resumption | None = None
+        self._types: Sequence[Mapping[str, object]] | None = None  # that are wanted as soon as it is
+        self._is_begun = not self._is_named  # what is wanted is told to the fleet
+        self._streams: frozenset[str] = frozenset()
+        self._less: Timer | None = None
+
+    def on_start(self) -> None:
+        """With a name, ask where to begin."""
+        self._ask_where()
+
+    def _ask_where(self) -> None:
+        if self._is_named:
+            tell(self._fleet, ResumeLog(self._endpoint, self.actor_ref))
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
@@ -99,11 +138,21 @@ class LogSource(Actor):
                     tell(self._fleet, AskLog(self._endpoint, ticket))
             case LogServes():
                 self._note(message)
-            case JoinLog() | LogRead():
+            case JoinLog() | LogRead() | LogFollowed():
                 tell(self._fleet, message)
+            case LogBegins():
+                self._is_begun = True
+                tell(self._fleet, LogWanted(self._endpoint, self._request))
+            case _WantLess(streams, request):
+                self._less = None
+                self._tell_want(streams, request)
+            case ResumeFrom():
+                self._resume(message)
             case UseFleet(fleet):
                 self._fleet = fleet
-                tell(fleet, LogWanted(self._endpoint, self._request))
+                self._ask_where()
+                if self._is_begun:
+                    tell(fleet, LogWanted(self._endpoint, self._request))
                 tell(fleet, LogHeard(self._endpoint, bool(self._serves)))
             case Resign():
                 self.close()
@@ -116,8 +165,8 @@ class LogSource(Actor):
         return None
 
     def close(self) -> None:
-        """End the reader, and wait for its thread."""
-        self._disconnect()
+        """End the reader, and wait for its thread. With a name, what is wanted lives on."""
+        self._disconnect(is_end=True)
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor."""
@@ -125,50 +174,98 @@ class LogSource(Actor):
 
     def _connect(self, types: Sequence[Mapping[str, object]]) -> None:
         self._stop_lingering()
+        if self._is_named and self._claimed is None:
+            self._types = types  # it is not known yet where to begin
+            return
         if self._reader is None:
-            servers, keys, secret, read_from = self._access
-            config = self._config
-            self._reader = LogReader(
-                endpoint=self._endpoint,
-                source=self._source,
-                servers=servers,
-                keys=keys,
-                owner=self.actor_ref,
-                router=self._router,
-                backoff=(config.backoff_initial, config.backoff_max),
-                secret=secret,
-                read_from=read_from,
-                delay=config.fleet_delay,
-            )
+            self._reader = self._new_reader()
             self._reader.start()
         if types:
             self._want(types)
 
+    def _new_reader(self) -> LogReader:
+        servers, keys, secret, read_from = self._access
+        config, resuming = self._config, None
+        if self._claimed is not None:
+            resumption, self._resumption = self._resumption, None
+            owner, endpoint = self.actor_ref, self._endpoint
+            resuming = Resuming(
+                endpoint, self._claimed, lambda one: tell(owner, LogFollowed(endpoint, one)), resumption
+            )
+        return LogReader(
+            endpoint=self._endpoint,
+            source=self._source,
+            servers=servers,
+            keys=keys,
+            owner=self.actor_ref,
+            router=self._router,
+            backoff=(config.backoff_initial, config.backoff_max),
+            secret=secret,
+            read_from=read_from,
+            delay=config.fleet_delay,
+            resuming=resuming,
+        )
+
+    def _resume(self, message: ResumeFrom) -> None:
+        """Begin, for the name is this process's; or stop, for it is not, or not any more."""
+        self._claimed, self._resumption, error = message.claimed, message.resumption, message.error
+        if error is not None:
+            self._types = self._types or ()
+            self._disconnect(is_end=True)
+            self._shown, self._error = "refused", error
+            state = SourceState(self._endpoint, self._source, "refused", time.time_ns(), str(error), error)
+            tell(self._router, state)
+        elif self._types is not None:
+            types, self._types = self._types, None
+            self._connect(types)
+
     def _want(self, types: Sequence[Mapping[str, object]]) -> None:
-        """Have the reader take this, and then the fleet bring it."""
+        """Have the reader take this, and then the fleet bring it.
+
+        With a name, what is wanted no longer goes on for a moment: when the process ends, its components go first.
+        """
         request = encode_request(str(uuid.uuid4()), types, self._config.format).encode()
         try:
             wants = read_guest_request(request, self._endpoint, region=self._config.region)[0].wants
         except RequestError:
             wants = ()
-        self._request = request
-        if self._reader is not None:
-            self._reader.want(stream for want in wants for stream in want.streams())
-        tell(self._fleet, LogWanted(self._endpoint, request))
+        streams = frozenset(stream for want in wants for stream in want.streams())
+        self._stop_less()
+        if self._is_named and not streams >= self._streams:
+            self._less = self.after(LESS, _WantLess(streams, request))
+            return
+        self._tell_want(streams, request)
 
-    def _disconnect(self) -> None:
+    def _tell_want(self, streams: frozenset[str], request: bytes) -> None:
+        self._streams, self._request = streams, request
+        if self._reader is not None:
+            self._reader.want(streams)
+        if self._is_begun:
+            tell(self._fleet, LogWanted(self._endpoint, request))
+
+    def _stop_less(self) -> None:
+        if self._less is not None:
+            self._less.cancel()
+            self._less = None
+
+    def _disconnect(self, *, is_end: bool = False) -> None:
         self._stop_lingering()
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.finish()
             reader.join(JOIN_TIMEOUT)
             was_heard = bool(self._serves)
-            self._request, self._serves, self._shown = b"", 0, "idle"
+            self._serves, self._shown, self._is_begun = 0, "idle", not self._is_named
             if reader.place:
                 tell(self._fleet, LogRead(self._endpoint, reader.place, 0))
-            tell(self._fleet, LogWanted(self._endpoint, b""))
+            if not self._is_named:
+                self._tell_want(frozenset(), b"")
+            elif not is_end:
+                self._less = self.after(LESS, _WantLess(frozenset(), b""))
             if was_heard:
                 tell(self._fleet, LogHeard(self._endpoint, False))
+        if is_end:
+            self._stop_less()
 
     def _stop_lingering(self) -> None:
         if self._linger is not None:

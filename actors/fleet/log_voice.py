@@ -21,10 +21,11 @@ from websocket_v6.protocol.fleet.entries import BACKFILLED, REPLAYED, State
 from websocket_v6.protocol.fleet.joining import Taken
 from websocket_v6.protocol.server.words import Refused
 
-__all__ = ["LogVoice", "error_of"]
+__all__ = ["REPEATED", "LogVoice", "error_of"]
 
 T = TypeVar("T")
 
+REPEATED: Final = 4  # beside the marks of the log: it may have come before this process was started anew
 SILENT: Final = ("connecting",)  # states that are told once
 
 
@@ -66,6 +67,7 @@ class LogVoice:
             _as_list(taken.payloads),
             bool(taken.marks & REPLAYED),
             bool(taken.marks & BACKFILLED),
+            bool(taken.marks & REPEATED),
         )
         tell(self._router, batch)
         self.allowance.use(batch.weight)

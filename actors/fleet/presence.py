@@ -4,6 +4,7 @@ Not an actor: the fleet owns one, and has its commands called.
 """
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -18,18 +19,26 @@ __all__ = ["LIFE", "RENEW", "Presence"]
 
 LIFE: Final = 15.0  # seconds for which what is wanted lives without a word of its machine
 RENEW: Final = 5.0  # seconds between two words
+HEAD: Final = 24  # bytes by which one version of what is wanted is told from another
 CONTROLS: Final = 10_000  # entries of the control stream, about
 
 
 class Presence:
-    """Of one machine. What it wants is encrypted with `seal`, if there is one."""
+    """Of one machine. What it wants is encrypted with `seal`, if there is one.
 
-    def __init__(self, keys: Keys, machine: str, about: Machine, seal: Seal | None = None) -> None:
+    With a resume name it stays as it is when its process ends, for `retention` seconds, as long as the log reaches.
+    """
+
+    def __init__(
+        self, keys: Keys, machine: str, about: Machine, seal: Seal | None = None, retention: float = 0.0
+    ) -> None:
         self._keys = keys
         self._machine = machine
         self._about = about
         self._seal = seal
+        self._life = int(1000 * (max(LIFE, retention) if about.resume else LIFE))
         self._requests: dict[str, bytes] = {}
+        self._head = b""  # of what is wanted as it was written last: its version, or a nonce
 
     @property
     def wants_something(self) -> bool:
@@ -69,19 +78,29 @@ class Presence:
             body = encode(MachineWants(self._about.version, self._requests))
             if self._seal is not None:
                 body = self._seal.close_value(body)
-            write: Command = ("SET", key, body, "PX", int(1000 * LIFE))
+            self._head = body[:HEAD]
+            write: Command = ("SET", key, body, "PX", self._life)
         else:
             write = ("DEL", key)
         return [("MULTI",), write, self._describe(), self.control("want"), ("EXEC",)]
 
     def renew(self) -> list[Command]:
-        """Say that it is there. The first reply is 0 if what it wants must be written down again."""
+        """Say that it is there, and that what it wants lives on."""
         key = self._keys.want(self._machine)
-        return [("PEXPIRE", key, int(1000 * LIFE)), self._describe()]
+        return [("PEXPIRE", key, self._life), ("GETRANGE", key, 0, HEAD - 1), self._describe()]
+
+    def is_known(self, replies: Sequence[object]) -> bool:
+        """Whether the server has what is wanted, by its replies to `renew`; else it must be written down again.
+
+        A replica that was behind may have an older version of it.
+        """
+        return not self._requests or (replies[0] == 1 and replies[1] == self._head)
 
     def leave(self) -> list[Command]:
-        """Be there no more."""
+        """Be there no more; with a resume name, be away."""
         key = self._keys.want(self._machine)
+        if self._about.resume:
+            return [("PEXPIRE", key, self._life), self._describe()]
         return [("DEL", key), ("HDEL", self._keys.machines, self._machine), self.control("gone")]
 
     def control(self, kind: str, *more: str) -> Command:

@@ -5,7 +5,7 @@ All may run when there is no more memory, but for the one that appends: a health
 
 from typing import Final
 
-__all__ = ["BEAT", "CLAIM", "LEAVE", "OPEN", "RELEASE", "TAKE"]
+__all__ = ["BEAT", "CLAIM", "LEAVE", "NAME", "OPEN", "REACH", "RELEASE", "SAVE", "TAKE"]
 
 _HEAD: Final = "#!lua flags=allow-oom\n"
 
@@ -95,6 +95,50 @@ CLAIM: Final = (
 local lead = redis.call('HMGET', KEYS[1], 'term', 'leaving', 'heir')
 if lead[1] ~= ARGV[1] or lead[2] ~= '1' or (lead[3] and lead[3] ~= ARGV[2]) then return {0} end
 redis.call('HSET', KEYS[1], 'heir', ARGV[2])
+return {1}
+"""
+)
+
+# KEYS: the place of a name. ARGV: the owner and the beat that were seen ("" for none), the new owner, who that is, life
+# (ms). Answers {1, all fields as they were}, or {0}.
+NAME: Final = (
+    _HEAD
+    + """
+local seen = redis.call('HMGET', KEYS[1], 'owner', 'beat')
+if (seen[1] or '') ~= ARGV[1] or (seen[2] or '') ~= ARGV[2] then return {0} end
+local fields = redis.call('HGETALL', KEYS[1])
+redis.call('HINCRBY', KEYS[1], 'beat', 1)
+redis.call('HSET', KEYS[1], 'owner', ARGV[3], 'who', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return {1, fields}
+"""
+)
+
+# KEYS: the place of a name. ARGV: owner, whose it is from now on, life (ms), then fields and values: a field goes whose
+# value is "". Answers {1}; {0, who has it} if it is not that owner's, with nobody if it is not there.
+SAVE: Final = (
+    _HEAD
+    + """
+local has = redis.call('HMGET', KEYS[1], 'owner', 'who')
+if has[1] ~= ARGV[1] then return {0, has[2]} end
+redis.call('HINCRBY', KEYS[1], 'beat', 1)
+redis.call('HSET', KEYS[1], 'owner', ARGV[2])
+for i = 4, #ARGV, 2 do
+  if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[1], ARGV[i])
+  else redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return {1}
+"""
+)
+
+# KEYS: the place of a name. ARGV: owner, fields and values. Answers as SAVE does.
+REACH: Final = (
+    _HEAD
+    + """
+local has = redis.call('HMGET', KEYS[1], 'owner', 'who')
+if has[1] ~= ARGV[1] then return {0, has[2]} end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return {1}
 """
 )

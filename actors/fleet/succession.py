@@ -17,6 +17,7 @@ from websocket_v6.protocol.fleet.entries import Covers, decode_happening, decode
 from websocket_v6.protocol.fleet.ids import EntryId, parse_id
 from websocket_v6.protocol.fleet.succession import Do, Heir, HeirEvent, HeirState, Leaver, LeaverEvent
 from websocket_v6.protocol.fleet.title import Lead
+from websocket_v6.protocol.fleet.wants import is_named
 
 from .access import LogAccess
 from .kept import Written
@@ -228,7 +229,8 @@ class Succession:
 
     def _offered(self, replies: Sequence[object]) -> None:
         machines = replies[1] if isinstance(replies[1], list) else []
-        others = [one for one in machines if one != self._machine.encode()]
+        # Who has a resume name never leads, and may be away.
+        others = [one for one in machines if one != self._machine.encode() and not is_named(one.decode())]
         event = LeaverEvent.OTHERS if replies[0] == [1] and others else LeaverEvent.ALONE
         self._leave(self._leaver.handle(event, time.monotonic()))
 

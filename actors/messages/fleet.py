@@ -25,6 +25,8 @@ __all__ = [
     "JoinLog",
     "LeaveFleet",
     "Listen",
+    "LogBegins",
+    "LogFollowed",
     "LogHeard",
     "LogRead",
     "LogServes",
@@ -33,6 +35,8 @@ __all__ = [
     "OwnServes",
     "Participate",
     "Renew",
+    "ResumeFrom",
+    "ResumeLog",
     "Retry",
     "Tick",
     "UseFleet",
@@ -57,6 +61,8 @@ class FleetHealth(NamedTuple):
     reachable: bool  # the server
     error: str
     scope: str
+    resume: str = ""  # the name of this process, if it has one
+    undone: float = 0.0  # how old the oldest message is that it is not done with, in seconds
 
     def __str__(self) -> str:
         what = f"fleet of {' and '.join(self.endpoints)}: "
@@ -139,6 +145,26 @@ class AskLog(Message):
     ticket: str
 
 
+class LogBegins(Message):
+    """The log of an endpoint is read from now on: what is wanted of it is to be known."""
+
+    endpoint: str
+
+
+class LogFollowed(Message):
+    """A reader of an endpoint has begun; how far it has come is in `progress` (live)."""
+
+    endpoint: str
+    progress: Any  # actors.fleet.progress.Progress
+
+
+class ResumeLog(Message):
+    """Where does `source` (live) of an endpoint begin, whose process has a resume name? Told by ResumeFrom."""
+
+    endpoint: str
+    source: Ref
+
+
 class LogRead(Message):
     """How far the log of an endpoint is read; `lag_us` is how old that was then."""
 
@@ -161,6 +187,17 @@ class LogServes(Message):
 
     serves: int
     state: str
+    error: WebSocketV6Error | None = None
+
+
+class ResumeFrom(Message):
+    """The name is this process's, as `claimed` says, and `resumption` what is owed (live), None for a newcomer.
+
+    With an error instead it is another process's.
+    """
+
+    claimed: Any  # actors.fleet.progress.Claimed
+    resumption: Any = None  # protocol.fleet.resume.Resumption, or None
     error: WebSocketV6Error | None = None
 
 

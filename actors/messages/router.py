@@ -13,6 +13,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.books import Accounts
 from websocket_v6.protocol.delivery.closer import Closer
+from websocket_v6.protocol.delivery.delays import DelayHealth
 from websocket_v6.protocol.delivery.steps import Answer
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event, MarketsEvent
@@ -36,13 +37,16 @@ __all__ = [
     "CountStreams",
     "DropRoutes",
     "Filled",
+    "GetHeld",
     "GetLastValues",
     "GoOn",
+    "Held",
     "HoldOver",
     "MailboxDrained",
     "Malformed",
     "Notify",
     "ReconcileDue",
+    "RouterHealth",
     "RouterInheritance",
     "SourceEnded",
     "SourceOpened",
@@ -230,6 +234,41 @@ class Malformed(Message):
 
 class CountStreams(Message):
     """Answer with how many messages each stream had, counted from the first question on."""
+
+
+class RouterHealth(NamedTuple):
+    """What went through the router.
+
+    `unrouted` messages had no taker: strays of a subscription just replaced. `repeated` ones were delivered before,
+    through another source or before a reconnect. `late` ones came after the end of their source was told.
+    """
+
+    received: int
+    delivered: int
+    unrouted: int
+    repeated: int
+    late: int
+    malformed: int
+    streams: int
+    mailboxes: int
+    delays: tuple[DelayHealth, ...] = ()  # by endpoint
+
+
+class GetHeld(Message):
+    """Answer with what the router keeps of an endpoint, once all that came before is where it goes: Held."""
+
+    endpoint: str
+
+
+class Held(NamedTuple):
+    """When the oldest message came that waits for others, and by stream when candles did that are not final.
+
+    `holds`: own orders or balances wait, too.
+    """
+
+    oldest: int | None
+    candles: Mapping[Stream, int]
+    holds: bool
 
 
 class GetLastValues(Message):

@@ -24,6 +24,7 @@ class Batch(NamedTuple):
     payloads: list[bytes]  # as long as `streams`
     replayed: bool = False  # last values that another process passes on: snapshots, whatever they say of themselves
     backfilled: bool = False  # fetched over REST by another process
+    repeated: bool = False  # may have come before: to a process that ended, and goes on in this one
 
     @property
     def weight(self) -> int:
@@ -67,4 +68,5 @@ class Batch(NamedTuple):
             and all(isinstance(payload, bytes) for payload in self.payloads)
             and isinstance(self.replayed, bool)
             and isinstance(self.backfilled, bool)
+            and isinstance(self.repeated, bool)
         )

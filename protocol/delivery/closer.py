@@ -10,7 +10,7 @@ whatever the caller has of a message; nothing of it is looked at but its volume,
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Generic, TypeAlias, TypeVar
 
 from .candle_hole import CLOSES_AFTER_MS, Ask, Hole, Missing, Settled, Wrong, first_unsure, parts_missing
@@ -70,6 +70,11 @@ class Closer(Generic[Item]):
     def is_busy(self) -> bool:
         """Whether candles wait for others that are to be fetched, so that `tick` has to be called."""
         return self._check.is_busy or self._hole is not None or any(one.waits for one in self._takers.values())
+
+    @property
+    def open(self) -> Collection[Item]:
+        """The last message of each candle that is not delivered yet."""
+        return self._open.values()
 
     # --- who takes it
 

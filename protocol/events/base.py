@@ -50,6 +50,7 @@ COMMON: Final = ("symbol", "timestamp", "received_at", "epoch", "stream_type", "
 EVENT_BYTES: Final = 256
 
 _BACKFILLED: Final = ("backfilled", True)
+_REPEATED: Final = ("repeated", True)
 
 
 class _EventType(msgspec.StructMeta):
@@ -112,6 +113,11 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         return _BACKFILLED in self._fixed
 
     @property
+    def repeated(self) -> bool:
+        """Whether it may have come before: this process goes on where one ended that did not end in order."""
+        return _REPEATED in self._fixed
+
+    @property
     def payload(self) -> bytes:
         """The exchange's own JSON."""
         return self._payload
@@ -130,6 +136,10 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
     def runs_on(self) -> bool:
         """Whether it came as a snapshot of a further source, and is the latest message of a stream that runs."""
         return ("stream_type", "REALTIME") in self._fixed
+
+    def as_repeated(self) -> Self:
+        """Return this event marked as one that may have come before."""
+        return self._view_with(*_REPEATED)
 
     def as_backfilled(self) -> Self:
         """Return this event marked as fetched over REST."""

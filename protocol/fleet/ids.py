@@ -78,5 +78,9 @@ class Keys(NamedTuple):
         """The checkpoint of an endpoint: its last values."""
         return self._named(f"last:{endpoint}:{SHARD}")
 
+    def place(self, name: str) -> str:
+        """Where the machine with a resume name goes on: a hash."""
+        return self._named(f"place:{name}")
+
     def _named(self, rest: str) -> str:
         return f"{_PREFIX}:{{{self.scope}}}:{rest}"

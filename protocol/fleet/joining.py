@@ -5,7 +5,7 @@ checkpoint; then its last value comes first, and those messages that the checkpo
 nothing to anybody, so a thousand machines that join cost one checkpoint.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from websocket_v6.protocol.exchange.streams import wildcard
@@ -54,14 +54,22 @@ class Interest:
         """Whether a checkpoint is wanted."""
         return bool(self._waiting or self._owed)
 
-    def want(self, streams: Iterable[str], at: EntryId, now: float) -> bool:
-        """Want just these, of which the log was read up to `at`; return whether a checkpoint is needed."""
+    @property
+    def runs(self) -> frozenset[str]:
+        """The streams that have begun."""
+        return self._wanted - self._waiting.keys()
+
+    def want(self, streams: Iterable[str], at: EntryId, now: float, runs: Collection[str] = ()) -> bool:
+        """Want just these, of which the log was read up to `at`; return whether a checkpoint is needed.
+
+        Those of `runs` go on where the log is read.
+        """
         wanted = frozenset(streams)
         added, self._wanted = wanted - self._wanted, wanted
         self._known.clear()
         self._waiting = {stream: after for stream, after in self._waiting.items() if stream in wanted}
         # What has no code has no last value.
-        fresh = [stream for stream in added if not stream.endswith(" *")]
+        fresh = [stream for stream in added if not stream.endswith(" *") and stream not in runs]
         self._wait_for(fresh, at, now)
         return bool(fresh)
 
@@ -101,7 +109,8 @@ class Interest:
             if not self._is_wanted(stream):
                 continue
             if stream in waiting:
-                kept.append(index)
+                if id_ > waiting[stream]:  # what came before it was wanted is not for it
+                    kept.append(index)
             elif not had or stream not in had or id_ > had[stream]:
                 picks.append(index)
         if self._owed:

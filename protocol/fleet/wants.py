@@ -14,7 +14,7 @@ from websocket_v6.protocol.exchange.wants import Want
 from websocket_v6.protocol.outside_text import outside_text
 from websocket_v6.protocol.server.request_reading import RequestError, read_guest_request
 
-__all__ = ["Machine", "MachineWants", "Union", "decode_machine", "decode_wants", "encode"]
+__all__ = ["Machine", "MachineWants", "Union", "decode_machine", "decode_wants", "encode", "is_named", "machine_of"]
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 
@@ -35,6 +35,20 @@ class Machine(msgspec.Struct, frozen=True):
     renewed: float = 0.0
     places: dict[str, str] = {}  # endpoint -> id of the last entry that it read
     lag_us: dict[str, int] = {}  # endpoint -> how old what it read last was then
+    resume: str = ""  # the name under which it goes on when it is started anew
+
+
+_NAMED: Final = "resume:"
+
+
+def machine_of(name: str) -> str:
+    """Return the id of the machine that a process with a resume name is, whichever it is."""
+    return _NAMED + name
+
+
+def is_named(machine: str) -> bool:
+    """Whether a machine has a resume name: it may be away, and what it wants is kept for it."""
+    return machine.startswith(_NAMED)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -72,7 +86,9 @@ def decode_machine(data: bytes) -> Machine:
         machine = _machine(data)
     except _MALFORMED as exc:
         raise RemoteProtocolError(f"what a machine says of itself cannot be read: {outside_text(exc)}") from None
-    return msgspec.structs.replace(machine, name=outside_text(machine.name, 64))
+    return msgspec.structs.replace(
+        machine, name=outside_text(machine.name, 64), resume=outside_text(machine.resume, 64)
+    )
 
 
 class Union:

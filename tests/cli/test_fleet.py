@@ -1,8 +1,10 @@
 """`fleet`: what it shows of machines that share one upstream."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -108,6 +110,31 @@ def test_the_tables_read_well(server: Valkey, machines: Simulator) -> None:
     assert " leads, term " in text
     assert "reaches back" in text
     assert "log left (s)" in text
+
+
+def test_resume_names_are_shown_with_whose_they_are_and_how_far_behind(server: Valkey, machines: Simulator) -> None:
+    options = "--fleet", server.url, "--url", machines.url
+    config = Config(url=machines.url, fleet=server.url, fleet_resume="recorder")
+
+    def shown() -> dict[str, Any]:
+        (name,) = json.loads(run(*options, "--json"))["names"] or [{}]
+        return dict(name)
+
+    with WebSocketClientProxy("recorder", config=config) as proxy:
+        proxy.subscribe_ticker(["KRW-BTC"], callback=lambda _: None)
+        wait_until(proxy.is_public_available, "public data")
+        wait_until(lambda: "public" in shown().get("places", {}), "its place is kept")
+        found = shown()
+        assert (found["name"], found["is_away"], found["behind"]) == ("recorder", False, {"public": 0.0})
+        assert f"({os.getpid()})" in found["process"]
+    for _ in range(3):
+        machines.trade("KRW-BTC")
+    wait_until(lambda: (shown()["behind"]["public"] or 0.0) > 0.0, "it is behind")
+    assert shown()["is_away"]
+    text = run(*options)
+    assert "resume name" in text
+    assert "recorder" in text
+    assert ", away" in text
 
 
 def test_a_fleet_that_nobody_leads(server: Valkey) -> None:

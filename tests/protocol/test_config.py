@@ -81,6 +81,7 @@ def test_every_variable_is_read() -> None:
         "WEBSOCKET_V6_CA_FILE": "/etc/company.pem",
         "WEBSOCKET_V6_PROXY": "http://proxy:3128",
         "WEBSOCKET_V6_FLEET": "valkey://server",
+        "WEBSOCKET_V6_FLEET_RESUME": "recorder",
     }
     assert set(environ) == set(VARIABLES.values())
     assert Config.from_env(environ) == Config(
@@ -98,6 +99,7 @@ def test_every_variable_is_read() -> None:
         ca_file="/etc/company.pem",
         proxy="http://proxy:3128",
         fleet="valkey://server",
+        fleet_resume="recorder",
     )
 
 

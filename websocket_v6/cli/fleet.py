@@ -24,6 +24,8 @@ from websocket_v6.protocol.fleet.title import Lead
 from websocket_v6.protocol.fleet.wants import Machine, decode_machine
 from websocket_v6.protocol.outside_text import outside_text
 
+from .fleet_names import NameState, name_table, names_of
+
 __all__ = ["LogState", "Survey", "fleet", "fleet_json", "survey"]
 
 SAMPLE: Final = 1.0  # seconds for which a log's growth is watched
@@ -56,6 +58,7 @@ class Survey(NamedTuple):
     logs: tuple[LogState, ...]
     left: dict[str, float]
     advice: tuple[str, ...]
+    names: tuple[NameState, ...] = ()
 
 
 def survey(config: Config) -> list[Survey]:
@@ -95,8 +98,9 @@ def _look(line: Line, keys: Keys, endpoints: tuple[str, ...]) -> Survey:
     is_led = lead is not None and (before is None or (lead.term, lead.beat) != (before.term, before.beat))
     advice = tuple(_advice(_fields(replication), _fields(memory)))
     known = _machines(machines)
+    names = names_of(line, keys, endpoints, known.values())
     left = {machine: least for machine, about in known.items() if (least := _left(line, keys, about)) is not None}
-    return Survey(keys.scope, line.shown, lead, is_led, known, tuple(logs), left, advice)
+    return Survey(keys.scope, line.shown, lead, is_led, known, tuple(logs), left, advice, names)
 
 
 def _left(line: Line, keys: Keys, about: Machine) -> float | None:
@@ -184,6 +188,8 @@ def fleet(config: Config, console: Console) -> None:
         )
         console.print(_led(one), markup=False, highlight=False)
         console.print(_machine_table(one))
+        if one.names:
+            console.print(name_table(one.names))
         console.print(_log_table(one))
         for text in one.advice:
             console.print(_("advice: {text}").format(text=text), markup=False, highlight=False, soft_wrap=True)
@@ -238,9 +244,11 @@ def fleet_json(config: Config, out: TextIO) -> None:
                     "places": about.places,
                     "lag_us": about.lag_us,
                     "log_left": one.left.get(machine),
+                    "resume": about.resume,
                 }
                 for machine, about in one.machines.items()
             },
+            "names": [name._asdict() for name in one.names],
             "logs": [log._asdict() for log in one.logs],
             "advice": list(one.advice),
         }

@@ -158,12 +158,18 @@ def _fleets(health: Health) -> Iterator[Metric]:
     reachable = GaugeMetricFamily(
         f"{_PREFIX}fleet_reachable", "1 while the fleet's server answers.", labels=["endpoint"]
     )
+    undone = GaugeMetricFamily(
+        f"{_PREFIX}fleet_undone_seconds",
+        "How old the oldest message is that a process with a resume name is not done with.",
+        labels=["endpoint"],
+    )
     for one in health.fleets:
         for endpoint in one.endpoints:
             leads.add_metric([endpoint], int(one.leads))
             machines.add_metric([endpoint], one.machines)
             reachable.add_metric([endpoint], int(one.reachable))
-    yield from (leads, machines, reachable)
+            undone.add_metric([endpoint], one.undone)
+    yield from (leads, machines, reachable, undone)
 
 
 def _parts(health: Health) -> Iterator[Metric]:

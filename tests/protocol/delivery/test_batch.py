@@ -37,7 +37,7 @@ def test_garbage_is_a_remote_error(data: bytes) -> None:
 
 SOUND = {
     "endpoint": "public", "attachment": 3, "whole_ns": 1, "ts_received_ns": 2, "streams": ["ticker KRW-BTC"],
-    "payloads": [b"{}"], "replayed": False, "backfilled": False,
+    "payloads": [b"{}"], "replayed": False, "backfilled": False, "repeated": False,
 }  # fmt: skip
 
 
@@ -60,6 +60,7 @@ SOUND = {
         {"streams": ["ticker KRW-BTC", 1], "payloads": [b"{}", b"{}"]},
         {"replayed": 1},
         {"backfilled": 0},
+        {"repeated": 0},
     ],
     ids=repr,
 )
@@ -69,7 +70,7 @@ def test_a_field_of_a_wrong_type_is_a_remote_error(change: dict[str, object]) ->
         Batch.unpack(msgpack.packb(list({**SOUND, **change}.values())))
 
 
-@pytest.mark.parametrize("count", [0, 6, 7, 9])
+@pytest.mark.parametrize("count", [0, 6, 7, 10])
 def test_a_field_too_few_or_too_many_is_a_remote_error(count: int) -> None:
     fields = [*SOUND.values(), 0]
     with pytest.raises(RemoteProtocolError, match="not a batch"):

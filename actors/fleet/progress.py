@@ -1,0 +1,143 @@
+"""How far one log was read and what of it is done: noted by the reader, asked by the fleet, which keeps it."""
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from websocket_v6.protocol.fleet.ids import EntryId, parse_id
+from websocket_v6.protocol.fleet.resume import Ledger, Resumption, Saved, decode_saved, encode_saved, just_before
+from websocket_v6.protocol.fleet.sealing import Seal
+
+__all__ = ["Claimed", "Progress"]
+
+
+class Claimed(NamedTuple):
+    """A resume name that is this process's: its place's key, the process as it is known there, what encrypts it."""
+
+    key: str
+    owner: str
+    life: int  # milliseconds for which the place is kept
+    seal: Seal | None = None
+
+    def place(self, endpoint: str, saved: Saved) -> dict[str, str | bytes]:
+        """Return the fields of a place, but for its streams."""
+        more = encode_saved(msgspec.structs.replace(saved, streams=[]))
+        return {endpoint: str(saved.at), f"{endpoint}:log": saved.log, f"{endpoint}:more": self._closed(more)}
+
+    def streams(self, endpoint: str, streams: Iterable[str]) -> dict[str, str | bytes]:
+        """Return the field of the streams that go on at a place."""
+        return {f"{endpoint}:streams": self._closed(msgspec.msgpack.encode(sorted(streams)))}
+
+    def resumption(self, endpoint: str, fields: Mapping[str, bytes]) -> Resumption | None:
+        """Return what is owed of an endpoint, by the fields that the server has; None for a newcomer.
+
+        Raises:
+            RemoteProtocolError: if they cannot be read.
+        """
+        more = fields.get(f"{endpoint}:more")
+        if more is None:
+            return None
+        streams, until = fields.get(f"{endpoint}:streams"), fields.get(f"{endpoint}:until")
+        saved = decode_saved(self._opened(more), self._opened(streams) if streams else None)
+        return Resumption(saved, parse_id(until) if until else None)
+
+    def _closed(self, body: bytes) -> bytes:
+        return body if self.seal is None else self.seal.close_value(body)
+
+    def _opened(self, body: bytes) -> bytes:
+        return body if self.seal is None else self.seal.open_value(body)
+
+
+class Progress:
+    """Of one reader, from one place on. Safe to use from any thread. `saved` is what was kept when it began.
+
+    A process before may have read up to `until`.
+    """
+
+    def __init__(
+        self, log: str, start: EntryId, start_ns: int, saved: Saved | None = None, until: EntryId | None = None
+    ) -> None:
+        self._lock = threading.Lock()
+        self._log = log
+        self._read = start
+        self._streams: tuple[str, ...] = ()
+        self._ledger = Ledger(start, start_ns)
+        self._saved = saved
+        self._until = until or start
+        self._is_lost = False
+
+    # --- the reader's side
+
+    def note(self, id_: EntryId, at_ns: int) -> None:
+        """Note that messages of an entry are about to be delivered, as of that time, later than all before."""
+        with self._lock:
+            self._ledger.note(id_, at_ns)
+
+    def reached(self, log: str, id_: EntryId) -> None:
+        """Note that the log was read up to an entry, and all of that is on its way."""
+        with self._lock:
+            self._log, self._read = log, id_
+
+    def runs(self, streams: Iterable[str]) -> None:
+        """Note which streams have begun."""
+        found = tuple(sorted(streams))
+        with self._lock:
+            self._streams = found
+
+    def begin_anew(self, log: str, at: EntryId, at_ns: int) -> None:
+        """What came before stands in no log any more."""
+        with self._lock:
+            self._log, self._read, self._saved, self._until = log, at, None, at
+            self._ledger = Ledger(at, at_ns)
+
+    # --- the fleet's side
+
+    @property
+    def read(self) -> EntryId:
+        """Up to where the log was read."""
+        with self._lock:
+            return self._read
+
+    def keep_again(self) -> None:
+        """Return the place from `settle` even if it is what it was: the server has lost it."""
+        with self._lock:
+            self._is_lost = True
+
+    @property
+    def is_through(self) -> bool:
+        """Whether all was read that may have come to a process before this one."""
+        with self._lock:
+            return self._read >= self._until
+
+    def settle(self, read: EntryId, oldest_ns: int | None, candles: Mapping[str, int]) -> Saved | None:
+        """Return the place, where all up to `read` is with whom it is for, and the oldest message not done is that old.
+
+        None if it is what it was.
+        """
+        with self._lock:
+            ledger = self._ledger
+            place = read if oldest_ns is None else min(read, ledger.before(oldest_ns))
+            behind = ledger.behind([[one] for one in candles.items()])
+            behind = {stream: one for stream, one in behind.items() if one.id <= place}
+            if self._saved is not None and place < self._saved.at:
+                return None  # what was owed of before is not done yet
+            saved = Saved(self._log, *place, ledger.time_of(place), [], behind)
+            if saved == self._saved and not self._is_lost:
+                return None
+            self._saved, self._is_lost = saved, False
+            ledger.forget(min([place, *(just_before(one.id) for one in behind.values())]))
+            return saved
+
+    def rest(self, held: Iterable[Sequence[tuple[str, int]]], shared: Collection[str]) -> Saved | None:
+        """Return the place at the end, by what is held: for each who takes some, its streams and times.
+
+        None: it ends before it has caught up, and what was kept holds.
+        """
+        with self._lock:
+            ledger, place = self._ledger, self._read
+            if self._saved is not None and place < self._saved.at:
+                return None
+            behind = ledger.behind(held, shared=shared)
+            return Saved(self._log, *place, ledger.time_of(place), list(self._streams), behind)

@@ -1,0 +1,88 @@
+"""How far a log was read and what of it is done, and how that is kept."""
+
+import pytest
+
+from websocket_v6.actors.fleet.progress import Claimed, Progress
+from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.fleet.ids import EntryId
+from websocket_v6.protocol.fleet.resume import Behind, Saved, encode_saved
+from websocket_v6.protocol.fleet.sealing import Seal
+from websocket_v6.protocol.secret import Secret
+
+A, CANDLE = "trade KRW-BTC", "candle.1m KRW-BTC"
+
+
+def at(sequence: int) -> EntryId:
+    return EntryId(9, sequence)
+
+
+def progress(saved: Saved | None = None, until: EntryId | None = None) -> Progress:
+    """Return one that has read three entries, of times 10, 20 and 30."""
+    one = Progress("log", at(0), 5, saved, until)
+    one.runs([A])
+    for sequence in (1, 2, 3):
+        one.note(at(sequence), 10 * sequence)
+        one.reached("log", at(sequence))
+    return one
+
+
+def test_with_nothing_held_the_place_is_what_was_read() -> None:
+    one = progress()
+    assert one.settle(at(3), None, {}) == Saved("log", 9, 3, 30)
+    assert one.settle(at(3), None, {}) is None, "no news"
+    assert one.read == at(3)
+
+
+def test_the_place_is_before_the_oldest_message_that_is_held() -> None:
+    one = progress()
+    assert one.settle(at(3), 20, {}) == Saved("log", 9, 1, 10)
+    assert one.settle(at(3), 30, {}) == Saved("log", 9, 2, 20)
+
+
+def test_a_candle_that_is_not_final_holds_back_its_own_stream_alone() -> None:
+    one = progress()
+    assert one.settle(at(3), None, {CANDLE: 20}) == Saved("log", 9, 3, 30, [], {CANDLE: Behind(9, 2, 1)})
+    assert one.settle(at(3), None, {}) == Saved("log", 9, 3, 30)
+
+
+def test_before_it_has_caught_up_with_what_was_kept_nothing_is_kept() -> None:
+    one = progress(Saved("log", 9, 5, 50, [A], {A: Behind(9, 1, 1)}), at(7))
+    assert one.settle(at(3), None, {}) is None
+    assert one.rest([], ()) is None
+    one.reached("log", at(6))
+    assert one.settle(at(6), None, {}) == Saved("log", 9, 6, 30)
+    assert not one.is_through
+    one.reached("log", at(7))
+    assert one.is_through
+
+
+def test_at_the_end_each_stream_goes_on_at_its_own_place() -> None:
+    assert progress().rest([[(A, 20)]], ()) == Saved("log", 9, 3, 30, [A], {A: Behind(9, 2, 1)})
+    assert progress().rest([[(A, 20)]], {"trade"}) == Saved("log", 9, 3, 30, [A], {A: Behind(9, 2, 1, is_sure=False)})
+
+
+def test_in_another_log_it_begins_anew() -> None:
+    one = progress()
+    one.begin_anew("other", EntryId(4, 0), 99)
+    assert one.settle(EntryId(4, 0), 20, {}) == Saved("other", 4, 0, 99)
+
+
+@pytest.mark.parametrize("seal", [None, Seal(Secret("s" * 40), "", "place")])
+def test_what_is_kept_can_be_gone_on_with(seal: Seal | None) -> None:
+    one = Claimed("place", "me", 1000, seal)
+    saved = Saved("log", 9, 3, 30, [A], {A: Behind(9, 2, 1)})
+    fields = one.place("public", saved) | one.streams("public", saved.streams) | {"public:until": "9-8"}
+    assert fields["public"] == "9-3"
+    kept = {name: value.encode() if isinstance(value, str) else value for name, value in fields.items()}
+    found = one.resumption("public", kept)
+    assert found is not None
+    assert (found.saved, found.until) == (saved, at(8))
+    assert one.resumption("private", kept) is None
+    if seal is not None:
+        assert b"KRW-BTC" not in b"".join(kept.values())
+
+
+def test_a_place_that_is_encrypted_with_another_key_cannot_be_read() -> None:
+    fields = {"public:more": encode_saved(Saved("log", 9, 3, 30))}
+    with pytest.raises(RemoteProtocolError):
+        Claimed("place", "me", 1000, Seal(Secret("s" * 40), "", "place")).resumption("public", fields)

@@ -1,0 +1,46 @@
+"""Mailboxes of subscriptions, made and ended: with a resume name, they know what is not done."""
+
+from collections.abc import Iterable
+
+from .actors.delivery.edge import Edge
+from .actors.mailbox import MailboxQueue
+from .actors.undone import HeldMailbox, Undone
+from .options import Settings
+from .protocol.delivery.policy import Mailbox
+from .protocol.errors import ClosedError, LocalProtocolError
+from .protocol.exchange.wants import Want
+
+__all__ = ["close_all", "mailbox_of", "owe_nothing"]
+
+
+def mailbox_of(undone: Undone | None, want: Want, policy: Mailbox, settings: Settings) -> MailboxQueue:
+    """Return a new mailbox of a subscription. `undone` is what the process is not done with, if it has a resume name.
+
+    Raises:
+        LocalProtocolError: if it is to be acknowledged, and nobody keeps what is.
+    """
+    if undone is None:
+        if settings.acknowledge:
+            raise LocalProtocolError("acknowledge=True is for a process that resumes: set Config(fleet_resume='name')")
+        return MailboxQueue(policy, numbers=settings.numbers)
+    return HeldMailbox(
+        policy,
+        numbers=settings.numbers,
+        endpoint=want.endpoint,
+        type_=want.type,
+        undone=undone,
+        is_pushed=settings.callback is not None,
+        acknowledge=settings.acknowledge,
+    )
+
+
+def owe_nothing(undone: Undone | None, mailbox: MailboxQueue) -> None:
+    """Nothing of a subscription that its user closed is owed to a process after this one."""
+    if undone is not None:
+        undone.forget(mailbox)
+
+
+def close_all(edges: Iterable[Edge], name: str) -> None:
+    """Close the mailboxes of the component `name`, which ends."""
+    for edge in edges:
+        edge.mailbox.close(ClosedError(f"component {name!r} is closed"))
