@@ -4,7 +4,7 @@ import os
 
 from setuptools import Extension, setup
 
-NAMES = ("books", "levels", "loader", "module", "plain", "play", "player", "reading", "rows", "scan")
+NAMES = ("books", "levels", "loader", "module", "plain", "play", "player", "reading", "rows", "scan", "skip")
 SOURCES = [f"protocol/c/{name}.c" for name in NAMES]
 HEADERS = [f"protocol/c/{name}.h" for name in ("books", "fast", "play")]
 MODULES = [Extension("websocket_v6.protocol._fast", SOURCES, depends=HEADERS, optional=True)]

@@ -34,6 +34,9 @@ extern PyType_Spec playing_spec;
 int is_loader(PyObject *object);
 /* Do what `Loader.load` does. 1: it is done. 0: not. -1: an exception that ends more than this message. */
 int load_event(PyObject *loader, PyObject *event);
+/* Decode a message without its levels, which `cut` names, and have the values keep these as they are. NULL with an
+   exception, or without one if they are not plain: then it is decoded as a whole. */
+PyObject *decode_without_levels(PyObject *decode, PyObject *payload, PyObject *cut);
 /* The exception that is set, as an object; it is no longer set. */
 PyObject *taken_exception(void);
 

@@ -88,10 +88,15 @@ values_of(Loader *self, PyObject *payload, PyObject *codec)
     Py_INCREF(iterator);
     turn = PyIter_Next(iterator);
     Py_DECREF(iterator);
-    if (turn == NULL || !PyTuple_CheckExact(turn) || PyTuple_GET_SIZE(turn) != 2) {
+    if (turn == NULL || !PyTuple_CheckExact(turn) || PyTuple_GET_SIZE(turn) != 3) {
         goto done;  /* none: a sample is due */
     }
-    values = PyObject_CallOneArg(PyTuple_GET_ITEM(turn, 0), payload);
+    if (PyTuple_GET_ITEM(turn, 2) != Py_None) {
+        values = decode_without_levels(PyTuple_GET_ITEM(turn, 0), payload, PyTuple_GET_ITEM(turn, 2));
+    }
+    if (values == NULL && !PyErr_Occurred()) {
+        values = PyObject_CallOneArg(PyTuple_GET_ITEM(turn, 0), payload);
+    }
     if (values == NULL) {
         goto done;
     }

@@ -156,7 +156,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         # At once, because any attribute of a class with a `__getattr__` costs three look-ups.
         payload, codec, fixed = _as_tuple(self)[_OWN]
         try:
-            decode, exact_numbers = next(codec.turns[payload[HEAD]])
+            decode, exact_numbers, _ = next(codec.turns[payload[HEAD]])
             values = decode(payload)
             if exact_numbers is not None:
                 for number in exact_numbers(values):

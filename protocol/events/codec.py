@@ -52,7 +52,10 @@ _values = msgspec.structs.astuple
 Decode = Callable[[bytes | str], Any]
 Convert = Callable[[Any, Number], Any]
 # How the next message is to be decoded, and how to get at what is to be looked at of the result, if anything is.
-Turn = tuple[Decode, Callable[[Any], tuple[Decimal | None, ...]] | None]
+# And what the module in C may check by itself, and cut out for the others, if there is such a part: how it begins, the
+# name of its field, and what keeps it.
+Cut = tuple[bytes, str, type[msgspec.Raw]]
+Turn = tuple[Decode, Callable[[Any], tuple[Decimal | None, ...]] | None, Cut | None]
 
 
 def malformed(what: str, message: bytes | str, reason: object) -> RemoteProtocolError:
@@ -169,7 +172,7 @@ class Codec:
     def _learn(self, names: frozenset[str]) -> None:
         self._learned = names
         self.turns = {
-            head: repeat((self._short_way(names, is_full), self._exact_numbers(names)), MEMORY)
+            head: repeat((self._short_way(names, is_full), self._exact_numbers(names), self._cut(is_full)), MEMORY)
             for head, is_full in ((SIMPLE_HEAD, False), (DEFAULT_HEAD, True))
         }
 
@@ -181,6 +184,12 @@ class Codec:
         if len(numbers) == len(names):
             return _values
         return attrgetter(*numbers, numbers[0])  # of a single name it would not make a tuple
+
+    def _cut(self, is_full: bool) -> Cut | None:
+        field = self._fields.get("_levels")
+        if field is None:
+            return None
+        return f'"{field.full if is_full else field.short}":['.encode(), "_levels", msgspec.Raw
 
     def _numbers(self, names: frozenset[str]) -> list[str]:
         return [name for name in names if self._fields[name].wire is None]

@@ -24,7 +24,16 @@ from tests.protocol.learning import codec_of, expect
 from tests.protocol.spellings import numbers, quickly
 from websocket_v6.protocol import fast
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, OrderbookUnit, OverflowEvent, TickerEvent, base, levels, make_event
+from websocket_v6.protocol.events import (
+    Event,
+    OrderbookEvent,
+    OrderbookUnit,
+    OverflowEvent,
+    TickerEvent,
+    base,
+    levels,
+    make_event,
+)
 from websocket_v6.protocol.events.levels import decode_levels
 from websocket_v6.protocol.exchange import heads
 from websocket_v6.protocol.limits import REMEMBERED_BOOKS
@@ -433,6 +442,65 @@ def test_messages_are_loaded_the_same(data: st.DataObject) -> None:
         assert found == load()
 
 
+@given(data=st.data(), book=books(numbers | plain_numbers, numbers | plain_numbers))
+@quickly
+def test_books_are_loaded_the_same_with_their_levels_cut_out(data: st.DataObject, book: tuple[bool, str]) -> None:
+    is_full, array = book
+    begin, name, size = ('{"type":"orderbook","code"', "orderbook_units", "total_ask_size")
+    if not is_full:
+        begin, name, size = ('{"ty":"orderbook","cd"', "obu", "tas")
+    other = st.sampled_from(
+        ["", ',"x":1', f',"{name}":[]', f',"{name}" :[]', f',"{name[0]}\\u0062u":[]', ',"x":"\\\\"']
+    )
+    around = st.sampled_from(["%s", "%s", '{"in":%s}', "[%s]"]).map(lambda text: text % array)
+    key = data.draw(st.sampled_from([name, name, f'x\\"{name}', "other"]))
+    before, value, after = data.draw(other), data.draw(around), data.draw(other)
+    text = f'{begin}:"KRW-BTC","{size}":3{before},"{key}":{value}{after},"st":"REALTIME"}}'
+    damaged = bytearray(text.encode())
+    for _ in range(data.draw(st.integers(0, 2))):
+        place = data.draw(st.integers(0, len(damaged)))
+        damaged[place : place + data.draw(st.integers(0, 1))] = data.draw(
+            st.sampled_from([b"", b",", b'"', b"0", b"]"])
+        )
+
+    def load() -> object:
+        expect(OrderbookEvent, Decimal, {"total_ask_size"})
+        event = make_event("orderbook KRW-BTC", bytes(damaged), 1, 2)
+        found = loaded(event)
+        if event._values is None:
+            return found
+        return str(event.total_ask_size), event.stream_type, bytes(event._values._levels)  # type: ignore[attr-defined]
+
+    found = load()
+    with patch.object(base, "_load", None):
+        assert found == load()
+
+
+def test_the_levels_of_a_usual_book_are_cut_out() -> None:
+    assert fast.Loader is not None
+    codec = codec_of(OrderbookEvent, Decimal)
+    for text in (example_of("orderbook").simple, example_of("orderbook").default):
+        decode, exact_numbers, cut = next(codec.turns[text.encode()[:7]])
+        seen: list[bytes] = []
+
+        def noted(payload: bytes, decode: Any = decode, seen: list[bytes] = seen) -> Any:
+            seen.append(payload)
+            return decode(payload)
+
+        with patch.object(codec, "turns", {text.encode()[:7]: iter([(noted, exact_numbers, cut)])}):
+            event = make_event("orderbook KRW-BTC", text.encode(), 1, 2)
+            assert base._load is not None
+            assert base._load(event)
+        assert isinstance(event, OrderbookEvent)
+        assert len(seen) == 1
+        assert b":[]" in seen[0]
+        assert len(seen[0]) < len(text) - 50
+        whole = make_event("orderbook KRW-BTC", text.encode(), 1, 2)
+        assert isinstance(whole, OrderbookEvent)
+        with patch.object(base, "_load", None):
+            assert event.orderbook_units == whole.orderbook_units
+
+
 def test_most_messages_are_loaded_in_c() -> None:
     assert base._load is not None
     expect(TickerEvent, Decimal, {"trade_price"})
@@ -464,7 +532,7 @@ def test_an_interrupt_is_not_taken_for_a_malformed_message(monkeypatch: pytest.M
 
     codec = codec_of(TickerEvent, Decimal)
     payload = example_of("ticker").simple.encode()
-    monkeypatch.setattr(codec, "turns", {payload[:7]: iter([(interrupted, None)])})
+    monkeypatch.setattr(codec, "turns", {payload[:7]: iter([(interrupted, None, None)])})
     with pytest.raises(KeyboardInterrupt):
         make_event("ticker KRW-BTC", payload, 1, 2).load()
 
