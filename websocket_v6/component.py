@@ -257,8 +257,7 @@ class Component:
 
     def _offered(self, want: Want) -> Want:
         """Return what of `want` there is: all, but in a replay."""
-        stage = self.link.stage
-        if stage is None:
+        if (stage := self.link.stage) is None:
             return want
         from .replaying import offered
 

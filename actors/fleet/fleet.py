@@ -358,8 +358,7 @@ class Fleet(Actor):
     def _tell_place(self, *, leads: bool) -> None:
         if self._is_on and leads != self._was_told:
             self._was_told = leads
-            title = self._holder.title
-            messages = "" if title is None else title.messages
+            messages = "" if self._holder.title is None else self._holder.title.messages
             tell(self._supervisor, FleetPlaced(self.actor_ref, self._endpoints, leads, messages=messages))
 
     def _hear_writer(self, message: WriterOpened | WriterSaid | WriterEnded) -> None:

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Final, cast
 
 import pykka
 
-from websocket_v6.actors.base import Future, tell
+from websocket_v6.actors.base import tell
+from websocket_v6.actors.future import Future
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.fleet import (
     Called,
