@@ -53,7 +53,17 @@ def may_be_shown_with_exponent(text: str, letters: int = 0) -> bool:
     if "0.000000" in text or text.count("e") != letters:
         return True
     exponents = text.count("E")
-    return exponents > 0 and exponents != sum(map(text.count, _HARMLESS))
+    return exponents > 0 and (exponents != sum(map(text.count, _HARMLESS)) or _has_one_behind_zero(text))
+
+
+def _has_one_behind_zero(text: str) -> bool:
+    """Whether a number has an exponent and a 0 before its point: it is smaller than the exponent says."""
+    at = text.find("E")
+    while at >= 0:
+        if text[max(text.rfind(":", 0, at), text.rfind("-", 0, at)) + 1] == "0":
+            return True
+        at = text.find("E", at + 1)
+    return False
 
 
 def raw(value: Any) -> Any:

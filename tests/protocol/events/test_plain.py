@@ -89,6 +89,19 @@ def test_no_number_that_needs_it_is_missed(digits: int, exponent: int) -> None:
             assert may_be_shown_with_exponent(f'[{{"ap":{text},"as":5.0E-4}}]')
 
 
+@pytest.mark.parametrize("text", ["0.5E-6", "-0.5E-6", "0.05E-5", "0E-6", "1.0E-7", "0.0000005", "1E+30"])
+@pytest.mark.parametrize("other", ["5.0E-4", "0.25", "-1.5E-6"])
+def test_one_that_needs_it_is_found_beside_others(text: str, other: str) -> None:
+    for numbers in ((text, other), (other, text)):
+        assert may_be_shown_with_exponent('[{{"ap":{},"as":{}}}]'.format(*numbers))
+
+
+@pytest.mark.parametrize("text", ["5.0E-4", "1.0E-6", "-9.9E-5", "0.25", "0.000001", "100.0"])
+def test_one_that_does_not_need_it_is_left_alone(text: str) -> None:
+    assert "E" not in str(Decimal(text))
+    assert not may_be_shown_with_exponent(f'[{{"ap":1.5,"as":{text}}},{{"ap":2.5E-4,"as":{text}}}]')
+
+
 def test_a_number_beyond_all_markets_does_not_fill_memory() -> None:
     assert len(str(ticker("1E99999").trade_price)) < 10
 
