@@ -81,6 +81,7 @@ class LogFollower:
         self._inbound = Inbound()
         self._state: State | None = None  # of the leader's connection, as far as it is known
         self._is_assumed = False
+        self._has_missed = False  # something of the log itself since it was attached last
         self._line: Line | None = None  # as it was used last
         self._joined_at = 0.0
         self._beat: tuple[int, int] | None = None  # of the leader, as a replica has it, and since when
@@ -221,7 +222,7 @@ class LogFollower:
             place.read(id_)
             self._gap(str(exc))
             return
-        now_ns = time.time_ns()
+        now_ns, before = time.time_ns(), place.at
         at_ns, resuming = 0, self._resuming
         if rows is not None:
             if resuming is None or resuming.has_caught_up(id_):
@@ -232,9 +233,11 @@ class LogFollower:
         is_seamless = isinstance(what, Open) and what.seamless
         verdict = place.read(id_, at_ns=at_ns, after=after, is_seamless=is_seamless)
         if verdict.gap:
+            has_missed = self._has_missed or not isinstance(what, Open) or after != before
             self._gap(verdict.gap)
             if isinstance(what, Open):
                 self._state, self._is_assumed = None, False
+            self._has_missed = has_missed  # else it has all that the log had until another machine led
         if verdict.delivers and rows is not None:
             self._rows(id_, rows, at_ns)
         elif verdict.delivers and what is not None:
@@ -335,7 +338,7 @@ class LogFollower:
             self._voice.detach(state.reason, whole_ns, error_of(state))
         if state.state == "open":
             self._interest.restart()
-            self._attach(self._clock.local(state.at, now_ns))
+            self._attach(self._clock.local(state.at, now_ns), backfills=state.backfills)
         else:
             self._voice.show(state.state, state)
 
@@ -356,14 +359,16 @@ class LogFollower:
             self._resuming.keep_first(self._line)
         self._voice.deliver(taken, at_ns or self._clock.local(taken.received_ns, time.time_ns()))
 
-    def _attach(self, at_ns: int) -> None:
+    def _attach(self, at_ns: int, *, backfills: bool = True) -> None:
+        """Begin an attachment. `backfills`: what was missed before it, if anything, the log is yet to bring."""
         if self._resuming is not None and self.place is not None:
             self._resuming.attached(self.place)
-        self._voice.attach(at_ns, backfills=self._state is not None and self._state.backfills)
+        has_missed, self._has_missed = self._has_missed, False
+        self._voice.attach(at_ns, backfills=backfills and not has_missed)
 
     def _gap(self, reason: str, since_ns: int = 0) -> None:
         """End the attachment there is; what comes next begins another. All from before `since_ns` was there."""
-        was_attached = self._voice.attachment
+        was_attached, self._has_missed = self._voice.attachment, True
         if since_ns and was_attached:
             self._voice.detach(reason, min(since_ns, self._voice.whole_ns), TransportError(reason))
         else:

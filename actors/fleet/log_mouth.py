@@ -127,6 +127,7 @@ class _Log:
         self.pending: list[Event] = []
         self.written_at = 0.0
         self.kept: Kept | None = None  # while this machine is to lead next
+        self.first_since_ns: int | None = None  # until a connection has opened since then: the first of this term
         self._overlap: Overlap | None = None
         self._overlaps_until = 0.0
         self._retention = (retention, most_bytes)
@@ -141,11 +142,14 @@ class _Log:
         more: list[str] = []
         rest: list[Event] = []
         is_seamless = False
+        self.first_since_ns = time.time_ns() if written is None and self.state is None else None
         if kept is not None and written is not None:
             self._overlap, self._overlaps_until = Overlap(written.identities), time.monotonic() + OVERLAPS
             more, rest, is_seamless = list(written.more), kept.rest(self._overlap), kept.is_whole
         if self.state is not None:
-            self.say(msgspec.structs.replace(self.state, seamless=is_seamless and self.state.state == "open"))
+            is_seamless = is_seamless and self.state.state == "open"
+            backfills = is_seamless and self.state.backfills
+            self.say(msgspec.structs.replace(self.state, seamless=is_seamless, backfills=backfills))
         if self.covers or more:
             self.say(Covers(list(self.covers), more))
         self.pending += rest
@@ -316,8 +320,11 @@ class LogMouth(Mouth):
             change.gap_started_ns,
             change.reason,
             "" if change.error is None else type(change.error).__name__,
-            self._backfills and change.endpoint == "public",
+            self._backfills and change.endpoint == "public" and log.first_since_ns is None,
         )
+        # What is older is the log that this machine has read: it may hang on for a moment.
+        if epoch is not None and log.first_since_ns is not None and change.at_ns >= log.first_since_ns:
+            log.first_since_ns = None
         if log.kept is not None:
             log.kept.turned(is_open=change.state == "open")
         log.say(log.state)

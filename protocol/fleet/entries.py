@@ -86,7 +86,10 @@ class Open(msgspec.Struct, frozen=True, tag_field="kind", tag="open"):
 
 
 class State(msgspec.Struct, frozen=True, tag_field="kind", tag="state"):
-    """What happened to the leader's connection; `open` begins an epoch. `backfills`: missed trades will come.
+    """What happened to the leader's connection; `open` begins an epoch.
+
+    `backfills`: the trades that it missed will come. Never so of a leader's first connection: what the others want may
+    not have been known here when it opened.
 
     `seamless`: nothing has happened, but that another machine leads and has missed nothing.
     """

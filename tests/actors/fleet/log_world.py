@@ -64,8 +64,8 @@ class Leader:
         body = encode_rows(self.now - 10_000, 10, 0, [stream] * len(payloads), payloads)
         self._add(self.last._replace(sequence=self.last.sequence + skip), "d", body)
 
-    def open(self, *, is_seamless: bool = False) -> None:
-        self.say(State("open", 1, self.now, self.now, seamless=is_seamless))
+    def open(self, *, is_seamless: bool = False, backfills: bool = False) -> None:
+        self.say(State("open", 1, self.now, self.now, seamless=is_seamless, backfills=backfills))
 
     def values(self, *streams: str) -> None:
         """Write last values, and say so."""

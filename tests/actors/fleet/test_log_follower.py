@@ -54,6 +54,45 @@ def test_a_hole_is_a_gap(world: World) -> None:
     assert world.payloads() == [b"3"]
 
 
+def test_what_the_leader_s_connection_missed_comes_in_the_log(world: World) -> None:
+    world.running()
+    for backfills in (True, False):
+        world.leader.say(State("lost", 1, time.time_ns(), time.time_ns()))
+        world.leader.open(backfills=backfills)
+        assert world.hear(SourceOpened).backfills is backfills
+
+
+def test_what_this_machine_missed_of_the_log_does_not(world: World) -> None:
+    world.running()
+    world.leader.say(State("lost", 1, time.time_ns(), time.time_ns()))
+    world.leader.open(backfills=True)
+    assert world.hear(SourceOpened).backfills
+    world.leader.rows(b"3", skip=2)
+    assert not world.hear(SourceOpened).backfills, "which its leader knows nothing of"
+    world.leader.say(State("lost", 1, time.time_ns(), time.time_ns()))
+    world.leader.open(backfills=True)
+    assert world.hear(SourceOpened).backfills
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_hole_while_the_leader_s_connection_is_lost_is_not_filled_by_the_leader(world: World, is_lost: bool) -> None:
+    world.running()
+    world.leader.say(State("lost", 1, time.time_ns(), time.time_ns()))
+    world.leader.say(State("connecting", 1, time.time_ns(), time.time_ns()), skip=1 + is_lost)
+    world.leader.open(backfills=True)
+    assert world.hear(SourceOpened).backfills is not is_lost
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_another_leader_fills_what_nobody_led_for_and_not_what_stood_in_the_log(world: World, is_lost: bool) -> None:
+    world.running()
+    if is_lost:
+        world.leader.last = world.leader.last._replace(sequence=world.leader.last.sequence + 1)
+    world.leader.lead(TERM + 5)
+    world.leader.open(backfills=True)
+    assert world.hear(SourceOpened).backfills is not is_lost
+
+
 def test_another_leader_is_a_gap_until_its_connection_is_open(world: World) -> None:
     world.running()
     world.leader.lead(TERM + 5)

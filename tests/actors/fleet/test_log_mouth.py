@@ -53,7 +53,7 @@ class Server:
 
 
 class Fixture:
-    def __init__(self, gather: float = 0.0, *, compresses: bool = False) -> None:
+    def __init__(self, gather: float = 0.0, *, compresses: bool = False, backfills: bool = False) -> None:
         self.told: list[Any] = []
         self.server = Server()
         self.mouth = LogMouth(
@@ -64,6 +64,7 @@ class Fixture:
             most_bytes=1 << 20,
             gather=gather,
             compresses=compresses,
+            backfills=backfills,
         )
         self.way = Way(0, self.mouth)
 
@@ -143,6 +144,19 @@ def test_what_changes_the_meaning_of_data_stands_behind_the_data_before(log: Fix
     assert kinds == ["covers", "state", "state", "refused", "listed"]
     assert [id_ for id_, _, _ in entries] == [f"7-{number}" for number in range(1, 7)]
     assert [type(one) for one in log.told] == [StreamFailed]
+
+
+def test_only_what_was_wanted_when_the_connection_opened_is_said_to_be_fetched() -> None:
+    log = Fixture(backfills=True)
+    for term in (7, 9):
+        log.begin(term)
+        log.convey(OPEN)  # the log that was read until now
+        for epoch in (4, 5, 6):
+            log.convey(ConnectionChanged("public", "lost", epoch - 1, time.time_ns()))
+            log.convey(ConnectionChanged("public", "open", epoch, time.time_ns(), 9))
+        said = [(body["epoch"], body["backfills"]) for *_, body in log.entries() if body["state"] == "open"]
+        assert said == [(3, False), (4, False), (5, True), (6, True)]
+        log.convey(End())
 
 
 def test_that_it_is_open_is_said_once_an_epoch(log: Fixture) -> None:
@@ -289,7 +303,7 @@ def numbers_of(entries: list[tuple[str, str, Any]]) -> list[int]:
 @pytest.fixture
 def heir() -> Fixture:
     """Who is to lead next, and has all since the second trade."""
-    one = Fixture()
+    one = Fixture(backfills=True)
     one.convey(Prepare())
     one.convey(ConnectionChanged("public", "connecting", 0, 4))
     one.convey(OPEN)
@@ -327,7 +341,7 @@ def test_what_was_missed_meanwhile_is_told(heir: Fixture, state: str) -> None:
         heir.deliver(trade(9))
     heir.begin(written=written(1, 2, 3))
     entries = heir.entries()
-    assert (entries[0][2]["state"], entries[0][2]["seamless"]) == (state, False)
+    assert [entries[0][2][one] for one in ("state", "seamless", "backfills")] == [state, False, False]
     assert [body[4][0] for _, field, body in entries if field == "d"] == [trade(9).payload] * (state == "open")
 
 
