@@ -212,7 +212,8 @@ class Registry(Actor):
             case SourceState(name, source, state, at_ns, reason, error, retry_in):
                 commands = endpoint.state(source, state, What(at_ns, reason, error, retry_in), now)
             case SourceOpened(name, source, attachment, at_ns, backfills):
-                commands = endpoint.opened(attachment, source, at_ns, now, backfills=backfills)
+                ago = (now_ns - at_ns) / 1e9
+                commands = endpoint.opened(attachment, source, at_ns, now, backfills=backfills, ago=ago)
             case SourceEnded(name, _, attachment, whole_ns, at_ns, reason, error):
                 commands = endpoint.ended(attachment, whole_ns, at_ns, reason, error, now)
             case StreamsSeen(name, attachment, streams):

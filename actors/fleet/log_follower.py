@@ -16,15 +16,7 @@ from websocket_v6.protocol.connection.clock_offset import ClockOffset
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.exchange.heads import Inbound
 from websocket_v6.protocol.fleet import entries
-from websocket_v6.protocol.fleet.entries import (
-    Checkpoint,
-    Covers,
-    Listed,
-    Open,
-    Refused,
-    Rows,
-    State,
-)
+from websocket_v6.protocol.fleet.entries import Checkpoint, Covers, Listed, Open, Refused, Rows, State
 from websocket_v6.protocol.fleet.ids import EntryId, Keys, before_term, parse_id
 from websocket_v6.protocol.fleet.joining import Interest, Taken
 from websocket_v6.protocol.fleet.place import Place
@@ -78,10 +70,12 @@ class LogFollower:
         self._seal_of = ""
         self._interest = Interest()
         self._clock = ClockOffset()
+        self._clock_of = 0  # the term of the leader whose it is
         self._inbound = Inbound()
         self._state: State | None = None  # of the leader's connection, as far as it is known
         self._is_assumed = False
         self._has_missed = False  # something of the log itself since it was attached last
+        self._read_ns = 0  # when what was read last had come to the leader
         self._line: Line | None = None  # as it was used last
         self._joined_at = 0.0
         self._beat: tuple[int, int] | None = None  # of the leader, as a replica has it, and since when
@@ -123,9 +117,12 @@ class LogFollower:
                 self._join()
 
     def go_on(self) -> None:
-        """Go on after the server was away, where nothing else has changed."""
+        """Go on after the server was away, where nothing else has changed.
+
+        What was written meanwhile is yet to be read, and who wrote it may have died since: nothing is whole until now.
+        """
         if self.place is not None and self._is_open and not self._voice.attachment:
-            self._attach(time.time_ns())
+            self._attach(self._here_ns)
             if self._interest.renew(self.place.at):
                 self._join()
 
@@ -156,10 +153,9 @@ class LogFollower:
                 return False  # there is no fleet yet
             self._gap("nobody leads the fleet: its server lost what it had")
             return True
-        if lead.wall_ns:
-            self._clock.note(lead.wall_ns, time.time_ns())
         place = self.place
         if place is None:
+            self._note_clock(lead, lead.term)
             last = parse_id(top[0][0]) if isinstance(top, list) and top else before_term(lead.term)
             place = self._begin(lead.log, last)
             self._join()
@@ -167,6 +163,7 @@ class LogFollower:
                 return True
         gap = place.look(lead)
         self._use_log(place.log)
+        self._note_clock(lead, place.at.term)
         if gap:
             if self._resuming is not None:
                 self._resuming.went_back(place)
@@ -174,6 +171,18 @@ class LogFollower:
             self._state, self._is_assumed = None, False
             self._join()
         return True
+
+    def _note_clock(self, lead: Lead, term: int) -> None:
+        """Note what the title says of the clock of who leads in this term.
+
+        Of one that has been followed before it was read nobody can say any more: it is taken for the clock before.
+        """
+        if lead.term != term:
+            return
+        if term != self._clock_of:
+            self._clock_of, self._clock = term, ClockOffset()
+        if lead.wall_ns:
+            self._clock.note(lead.wall_ns, time.time_ns())
 
     def _knows(self, lead: Lead | None) -> bool:
         """Whether anything is to be concluded from a replica's title: one that is behind lacks what may be there.
@@ -240,6 +249,7 @@ class LogFollower:
             self._has_missed = has_missed  # else it has all that the log had until another machine led
         if verdict.delivers and rows is not None:
             self._rows(id_, rows, at_ns)
+            self._read_ns = at_ns
         elif verdict.delivers and what is not None:
             self._heed(id_, line, what)
         if resuming is not None:
@@ -272,7 +282,9 @@ class LogFollower:
                 if self.place is not None:
                     self.place.log = log
                 self._use_log(log)
-                self._clock = ClockOffset()  # another machine's
+                lead = read_lead(*line.call(("HGETALL", self._keys.lead)))
+                if lead is not None:  # what it says there is younger, if this is read late
+                    self._note_clock(lead, id_.term)
                 self._clock.note(at, time.time_ns())
             case State():
                 self._turn(id_, what)
@@ -309,6 +321,8 @@ class LogFollower:
             return
         self._clock.note(last.sent_ns, time.time_ns())
         place = self.place
+        if place is not None and last.id <= place.at:
+            self._read_ns = max(self._read_ns, self._clock.local(last.sent_ns, time.time_ns()))
         if self._is_assumed and last.state is not None and place is not None and last.id <= place.at:
             self._is_assumed = False
             if last.state.state != "open":
@@ -353,11 +367,17 @@ class LogFollower:
         if not self._is_open:
             return  # nobody knows of what epoch it is
         if not self._voice.attachment:
-            self._attach(at_ns or time.time_ns())
+            self._attach(at_ns or self._here_ns)
         self._await_credit()
         if self._resuming is not None and self._line is not None:
             self._resuming.keep_first(self._line)
         self._voice.deliver(taken, at_ns or self._clock.local(taken.received_ns, time.time_ns()))
+
+    @property
+    def _here_ns(self) -> int:
+        """Since when what comes next was written, as far as that is known: it may be read long after."""
+        now_ns = time.time_ns()
+        return min(max(self._read_ns, self._voice.whole_ns) or now_ns, now_ns)
 
     def _attach(self, at_ns: int, *, backfills: bool = True) -> None:
         """Begin an attachment. `backfills`: what was missed before it, if anything, the log is yet to bring."""

@@ -263,8 +263,10 @@ class Endpoint:
         self._epochs.noted(known, state, what)
         return self._commands(now)
 
-    def opened(self, attachment: int, source: int, at_ns: int, now: float, *, backfills: bool = False) -> list[Command]:
-        """Take note that a source is open. `backfills`: it brings the trades that were missed before by itself.
+    def opened(
+        self, attachment: int, source: int, at_ns: int, now: float, *, backfills: bool = False, ago: float = 0.0
+    ) -> list[Command]:
+        """Take note that a source is open, for `ago` seconds. `backfills`: what was missed before it brings by itself.
 
         Raises:
             LocalProtocolError: if it was, and its end was not told.
@@ -272,8 +274,7 @@ class Endpoint:
         known = self._sources.get(source)
         if known is None or known.is_dropped or self._interest.told is Told.NOTHING:
             return []  # it is about to end; as long as it is not admitted it brings nothing
-        one = self._epochs.opened(known, attachment, at_ns, now, backfills=backfills)
-        self._asking.ask(one, now)
+        self._asking.ask(self._epochs.opened(known, attachment, at_ns, now, backfills=backfills, ago=ago), now)
         self._let_go(now)
         return self._commands(now)
 

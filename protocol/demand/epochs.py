@@ -79,11 +79,14 @@ class Epochs:
 
     # --- attachments come
 
-    def opened(self, source: Source, number: int, at_ns: int, now: float, *, backfills: bool) -> Attachment:
-        """Admit an attachment: an epoch begins with it, or it is held beside others."""
+    def opened(
+        self, source: Source, number: int, at_ns: int, now: float, *, backfills: bool, ago: float = 0.0
+    ) -> Attachment:
+        """Admit an attachment, open since so many seconds `ago`: an epoch begins with it, or it waits beside others."""
         is_first = not self._sources.is_open
         one = self._sources.opened(source, number, is_held=not is_first, backfills=backfills)
-        outage = 0.0 if self._lost_at is None else now - self._lost_at
+        # What it brings from before now was not missed.
+        outage = 0.0 if self._lost_at is None else max(0.0, now - self._lost_at - max(0.0, ago))
         self._continuity.opened(number, at_ns, outage_ns=int(outage * 1e9))
         if is_first:
             if self._told == "open":  # it was closed, and whoever should have said so is gone

@@ -1,7 +1,10 @@
 """A reader of a log on a real server, and who writes that log."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from tests.actors.ear import Ear
 from tests.conftest import wait_until
@@ -11,6 +14,7 @@ from websocket_v6.actors.messages.fleet import JoinLog
 from websocket_v6.actors.messages.router import Attach, SourceOpened
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.dialing.servers import Servers
+from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.fleet.entries import (
     Checkpoint,
     Happening,
@@ -118,6 +122,13 @@ class World:
 
     def payloads(self) -> list[bytes]:
         return list(self.hear(Batch).payloads)
+
+    @contextmanager
+    def cut(self) -> Iterator[None]:
+        """Have the server out of the reader's reach, but not out of the leader's, for so long that this is told."""
+        with patch.object(self.reader._ways, "open", side_effect=TransportError("it is cut off")):
+            self.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            yield
 
     def running(self) -> None:
         """Have a leader whose connection is open, and a reader that is at the end of its log."""

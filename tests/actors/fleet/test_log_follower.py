@@ -134,6 +134,48 @@ def test_who_was_not_at_the_end_of_the_one_before_has_a_gap(world: World) -> Non
     assert world.payloads() == [b"2"]
 
 
+def test_the_gap_of_a_leader_that_died_unseen_begins_with_the_last_of_it(world: World) -> None:
+    world.running()
+    with world.cut():
+        world.leader.rows(b"2")
+        away = world.hear(SourceEnded)  # seconds later
+    assert world.hear(SourceOpened).at_ns == away.whole_ns, "what was written meanwhile is yet to come"
+    assert world.payloads() == [b"2"]
+    world.leader.lead(TERM + 5)
+    assert away.whole_ns < world.hear(SourceEnded).whole_ns < away.at_ns
+    world.leader.open()
+    assert world.hear(SourceOpened).at_ns > away.at_ns
+
+
+def test_the_gap_of_a_leader_that_came_and_died_unseen_begins_with_the_last_of_it_too(world: World) -> None:
+    world.running()
+    with world.cut():
+        world.leader.lead(TERM + 5)
+        world.leader.open()
+        world.leader.rows(b"2")
+        away = world.hear(SourceEnded)  # seconds later
+        world.leader.lead(TERM + 9)
+    assert "another machine leads" in world.hear(SourceEnded).reason
+    assert world.hear(SourceOpened).at_ns < away.at_ns
+    assert world.hear(Batch).ts_received_ns < away.at_ns
+    assert away.whole_ns < world.hear(SourceEnded).whole_ns < away.at_ns
+
+
+def test_what_is_read_late_of_another_leader_is_as_old_as_it_is(world: World) -> None:
+    world.running()
+    with world.cut():
+        world.leader.lead(TERM + 5)
+        world.leader.open()
+        world.leader.rows(b"2")
+        written_ns = time.time_ns()
+        world.hear(SourceEnded)  # seconds later
+        beat_ns = time.time_ns()
+        world.client.hset(KEYS.lead, "wall", beat_ns)
+    batch = world.hear(Batch)
+    assert batch.payloads == [b"2"]
+    assert batch.ts_received_ns - written_ns <= time.time_ns() - beat_ns, "as well as its last beat tells"
+
+
 @pytest.mark.parametrize("is_seamless", [False, True])
 @pytest.mark.parametrize("minutes", [-5, 5])
 def test_the_clock_of_another_leader_is_another_clock(world: World, minutes: int, is_seamless: bool) -> None:

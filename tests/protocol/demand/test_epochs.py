@@ -112,6 +112,17 @@ def test_the_gap_before_an_epoch_is_told_with_it_and_once() -> None:
     assert bench.took(Tell)[-1] == tell("open", 5, 200, 150)
 
 
+@pytest.mark.parametrize(("ago", "started"), [(0.0, 2), (3.0, 5), (9.0, 7), (-1.0, 2)])
+def test_a_source_that_brings_what_came_before_it_opened_has_missed_that_much_less(ago: float, started: int) -> None:
+    second = 1_000_000_000
+    bench = Bench()
+    bench.end(bench.begin(1, 5), 7 * second, 8 * second)
+    known = bench.sources.get(1)
+    assert known is not None
+    bench.epochs.opened(known, 6, 7 * second, NOW + 5.0, backfills=False, ago=ago)
+    assert bench.took(Tell)[-1] == tell("open", 2, 7 * second, started * second)
+
+
 def test_who_was_told_that_it_is_open_hears_first_that_it_was_closed() -> None:
     bench = Bench()
     one = bench.begin(1, 5)
