@@ -90,6 +90,14 @@ find(const char *at, const char *end, const char *what, Py_ssize_t size)
     return NULL;
 }
 
+/* Whether the name of a `"name":[` stands between these, or something does that may be it, spelled in another way: which of
+   two counts is not known here, nor whether what follows an escaped quote is a name. */
+static int
+is_spelled(const char *at, const char *end, const char *name, Py_ssize_t size)
+{
+    return memchr(at, '\\', (size_t)(end - at)) != NULL || find(at, end, name + 1, size - 3) != NULL;
+}
+
 /* Cut levels out of a message. 1: `message` is without them, and `levels` are they: new references. 0: they are not
    plain. -1: an exception. */
 static int
@@ -104,9 +112,7 @@ cut_levels(PyObject *payload, PyObject *key, PyObject **message, PyObject **leve
         return 0;
     }
     const char *const first = begin + size, *const last = skip_levels(first, end);
-    /* The name once more, or spelled in another way: the last one would count. */
-    if (last == NULL || memchr(last, '\\', (size_t)(end - last)) != NULL ||
-        find(last, end, name + 1, size - 3) != NULL) {
+    if (last == NULL || is_spelled(data, begin, name, size) || is_spelled(last, end, name, size)) {
         return 0;
     }
     *levels = PyBytes_FromStringAndSize(first - 1, last - first + 2);

@@ -476,6 +476,28 @@ def test_books_are_loaded_the_same_with_their_levels_cut_out(data: st.DataObject
         assert found == load()
 
 
+@pytest.mark.parametrize("own", ['"obu" :[]', '"obu" :[{"ap":2}]', '"ob\\u0075":[]', '"x":1'])
+@pytest.mark.parametrize("other", ['"x":{"obu":%s}', '"x\\"obu":%s', '"x":[{"obu":%s}]', '"obu":%s'])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_levels_that_are_not_the_message_s_own_are_not_cut_out(own: str, other: str, is_first: bool) -> None:
+    expect(OrderbookEvent, Decimal, {"total_ask_size"})
+    pieces = [own, other % f"[{level(SHORT, ('2', '1', '3', '4'))}]"]
+    text = ",".join(pieces if is_first else pieces[::-1])
+    payload = f'{{"ty":"orderbook","cd":"KRW-BTC","tas":3,{text},"st":"REALTIME"}}'.encode()
+
+    def seen() -> object:
+        event = make_event("orderbook KRW-BTC", payload, 1, 2)
+        assert isinstance(event, OrderbookEvent)
+        try:
+            return event.total_ask_size, event.orderbook_units
+        except RemoteProtocolError as exc:
+            return str(exc)
+
+    found = seen()
+    with patch.object(base, "_load", None):
+        assert found == seen()
+
+
 def test_the_levels_of_a_usual_book_are_cut_out() -> None:
     assert fast.Loader is not None
     codec = codec_of(OrderbookEvent, Decimal)
