@@ -7,33 +7,26 @@ enum { ROOM, IS_LATEST, ROUTE, CLS, SYMBOL, CODEC, NAME, BOUNDS, WAY };
 
 /* --- one record */
 
-/* Return how a stream goes, borrowed from the dict that knows; NULL with an exception. */
+/* Return how a stream goes: a new reference; NULL with an exception. */
 static PyObject *
 way_of(Playing *self, PyObject *stream)
 {
-    PyObject *way = PyDict_GetItemWithError(self->ways, stream);
-    if (way == NULL) {
-        if (PyErr_Occurred()) {
-            return NULL;
-        }
-        PyObject *made = PyObject_GetItem(self->ways, stream);  /* its `__missing__` */
-        if (made == NULL) {
-            return NULL;
-        }
-        Py_DECREF(made);
-        way = PyDict_GetItemWithError(self->ways, stream);
-    }
-    if (way != NULL && (!PyTuple_Check(way) || PyTuple_GET_SIZE(way) != WAY || !PyBool_Check(PyTuple_GET_ITEM(way, IS_LATEST)) ||
-        !PyBytes_CheckExact(PyTuple_GET_ITEM(way, NAME)) || !PyTuple_CheckExact(PyTuple_GET_ITEM(way, BOUNDS)))) {
-        way = NULL;
-    }
+    PyObject *way = Py_XNewRef(PyDict_GetItemWithError(self->ways, stream));
     if (way == NULL && !PyErr_Occurred()) {
+        way = PyObject_GetItem(self->ways, stream);  /* its `__missing__` */
+    }
+    if (way == NULL) {
+        return NULL;
+    }
+    if (!PyTuple_Check(way) || PyTuple_GET_SIZE(way) != WAY || !PyBool_Check(PyTuple_GET_ITEM(way, IS_LATEST)) ||
+        !PyBytes_CheckExact(PyTuple_GET_ITEM(way, NAME)) || !PyTuple_CheckExact(PyTuple_GET_ITEM(way, BOUNDS))) {
         PyErr_SetString(PyExc_TypeError, "ways have no such tuple for a stream");
+        Py_CLEAR(way);
     }
     return way;
 }
 
-/* Return what a column has at `index`, borrowed; NULL and an exception if it is as long no more. */
+/* Return what a column has at `index`: a new reference; NULL and an exception if it is as long no more. */
 static PyObject *
 item(Playing *self, int column, Py_ssize_t index)
 {
@@ -41,7 +34,28 @@ item(Playing *self, int column, Py_ssize_t index)
         PyErr_SetString(PyExc_IndexError, "the columns of messages are not of the same length");
         return NULL;
     }
-    return PyList_GET_ITEM(self->columns[column], index);
+    return Py_NewRef(PyList_GET_ITEM(self->columns[column], index));
+}
+
+/* Whether one of `count` messages may pass where it goes, behind those of `before`; -1 with an exception. */
+static int
+passes_one(PyObject *way, PyObject *payload, Py_ssize_t count, PyObject *const *before, Py_ssize_t index)
+{
+    const Py_ssize_t room = PyLong_AsSsize_t(PyTuple_GET_ITEM(way, ROOM));
+    if (room == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (room < count || !PyBytes_CheckExact(payload)) {
+        return 0;
+    }
+    if (PyTuple_GET_ITEM(way, IS_LATEST) == Py_True) {
+        while (index > 0) {
+            if (before[--index] == way) { /* of each stream there is one, which the dict keeps */
+                return 0;
+            }
+        }
+    }
+    return 1;
 }
 
 /* Whether `count` messages from `row` on all pass the mailboxes that they are for; -1 with an exception. */
@@ -51,36 +65,53 @@ passes(Playing *self, Py_ssize_t count)
     if (count <= 0 || count > MOST_AT_ONCE) {
         return 0;
     }
-    PyObject *ways[MOST_AT_ONCE];
-    Py_ssize_t size = 0;
-    for (Py_ssize_t index = 0; index < count; index++) {
-        PyObject *const stream = item(self, STREAMS, self->row + index);
-        PyObject *const way = stream == NULL ? NULL : way_of(self, stream);
-        PyObject *const payload = way == NULL ? NULL : item(self, PAYLOADS, self->row + index);
-        if (payload == NULL) {
-            return -1;
-        }
-        const Py_ssize_t room = PyLong_AsSsize_t(PyTuple_GET_ITEM(way, ROOM));
-        if (room == -1 && PyErr_Occurred()) {
-            return -1;
-        }
-        if (room < count || !PyBytes_CheckExact(payload)) {
-            return 0;
-        }
-        if (PyTuple_GET_ITEM(way, IS_LATEST) == Py_True) {
-            for (Py_ssize_t before = 0; before < index; before++) {
-                if (ways[before] == way) { /* of each stream there is one, which the dict keeps */
-                    return 0;
-                }
+    PyObject *ways[MOST_AT_ONCE]; /* only compared */
+    int64_t size = 0;
+    int answer = 1;
+    for (Py_ssize_t index = 0; answer > 0 && index < count; index++) {
+        PyObject *stream = item(self, STREAMS, self->row + index);
+        PyObject *way = stream == NULL ? NULL : way_of(self, stream);
+        PyObject *payload = way == NULL ? NULL : item(self, PAYLOADS, self->row + index);
+        answer = payload == NULL ? -1 : passes_one(way, payload, count, ways, index);
+        if (answer > 0) {
+            size += PyBytes_GET_SIZE(payload);
+            ways[index] = way;
+            if (index == 0) {
+                Py_XSETREF(self->way, Py_NewRef(way)); /* mostly it is the only one */
             }
         }
-        ways[index] = way;
-        if (index == 0) {
-            Py_XSETREF(self->way, Py_NewRef(way)); /* mostly it is the only one */
-        }
-        size += PyBytes_GET_SIZE(payload);
+        Py_XDECREF(stream);
+        Py_XDECREF(way);
+        Py_XDECREF(payload);
     }
-    return size <= self->player->small * count;
+    return answer > 0 ? size <= (int64_t)self->player->small * count : answer;
+}
+
+/* Look at the record at `place`, whose `columns` are those from its count on. As `take_up`. */
+static int
+look_at(Playing *self, PyObject *const *columns)
+{
+    PyObject *const mono = columns[MONOS - COUNTS];
+    const int64_t mono_ns = PyLong_AsLongLong(mono);
+    if (mono_ns == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    const Py_ssize_t count = PyLong_AsSsize_t(columns[0]);
+    if (count == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (mono_ns >= self->until_ns) {
+        return 0;
+    }
+    Py_XSETREF(self->epoch, Py_NewRef(columns[EPOCHS - COUNTS]));
+    Py_XSETREF(self->received_ns, Py_NewRef(columns[RECEIVED - COUNTS]));
+    const int answer = passes(self, count);
+    if (answer > 0 && set_member(self->player->members[MONO], self->clock, mono) < 0) {
+        return -1;
+    }
+    self->left = count;
+    self->is_first = 1;
+    return answer;
 }
 
 /* Take up the record at `place`. 1: it is at hand, and the clock is its own. 0: the run is over. -1: an exception. */
@@ -98,30 +129,15 @@ take_up(Playing *self)
     if (flag == Py_True) {
         return 0;
     }
-    PyObject *const mono = item(self, MONOS, self->place);
-    PyObject *const epoch = mono == NULL ? NULL : item(self, EPOCHS, self->place);
-    PyObject *const received_ns = epoch == NULL ? NULL : item(self, RECEIVED, self->place);
-    if (received_ns == NULL) {
-        return -1;
+    PyObject *columns[COLUMNS - COUNTS];
+    int taken = 0;
+    while (taken < COLUMNS - COUNTS && (columns[taken] = item(self, COUNTS + taken, self->place)) != NULL) {
+        taken++;
     }
-    const int64_t mono_ns = PyLong_AsLongLong(mono);
-    const Py_ssize_t count = PyLong_AsSsize_t(PyList_GET_ITEM(self->columns[COUNTS], self->place));
-    if (PyErr_Occurred()) {
-        return -1;
+    const int answer = taken == COLUMNS - COUNTS ? look_at(self, columns) : -1;
+    while (taken > 0) {
+        Py_DECREF(columns[--taken]);
     }
-    if (mono_ns >= self->until_ns) {
-        return 0;
-    }
-    Py_INCREF(mono);
-    Py_XSETREF(self->epoch, Py_NewRef(epoch));
-    Py_XSETREF(self->received_ns, Py_NewRef(received_ns));
-    int answer = passes(self, count);
-    if (answer > 0 && set_member(self->player->members[MONO], self->clock, mono) < 0) {
-        answer = -1;
-    }
-    Py_DECREF(mono);
-    self->left = count;
-    self->is_first = 1;
     return answer;
 }
 
@@ -131,19 +147,20 @@ take_up(Playing *self)
 static int
 make_event(Playing *self)
 {
-    PyObject *const stream = item(self, STREAMS, self->row);
-    PyObject *const payload = stream == NULL ? NULL : item(self, PAYLOADS, self->row);
+    PyObject *stream = item(self, STREAMS, self->row);
+    PyObject *payload = stream == NULL ? NULL : item(self, PAYLOADS, self->row);
     if (payload == NULL) {
+        Py_XDECREF(stream);
         return -1;
     }
-    Py_XSETREF(self->stream, Py_NewRef(stream));
-    Py_XSETREF(self->payload, Py_NewRef(payload));
+    Py_XSETREF(self->stream, stream);
+    Py_XSETREF(self->payload, payload);
     if (!self->is_first) {
-        PyObject *const way = way_of(self, self->stream);
-        if (way == NULL) {
+        PyObject *found = way_of(self, self->stream);
+        if (found == NULL) {
             return -1;
         }
-        Py_XSETREF(self->way, Py_NewRef(way));
+        Py_XSETREF(self->way, found);
     }
     self->is_first = 0;
     self->messages++;
@@ -193,8 +210,12 @@ note(Playing *self, PyObject *update)
 {
     PyObject *const name = PyTuple_GET_ITEM(self->way, NAME);
     PyObject *const payload = self->payload;
-    const int64_t received_ns = PyLong_AsLongLong(self->received_ns), epoch = PyLong_AsLongLong(self->epoch);
-    if (PyErr_Occurred()) {
+    const int64_t received_ns = PyLong_AsLongLong(self->received_ns);
+    if (received_ns == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    const int64_t epoch = PyLong_AsLongLong(self->epoch);
+    if (epoch == -1 && PyErr_Occurred()) {
         return -1;
     }
     if (!PyBytes_CheckExact(payload)) {
@@ -273,17 +294,12 @@ hand_out(Playing *self, PyObject *bound)
         goto done;
     }
     PyObject *result = PyObject_CallOneArg(callback, self->message);
-    if (result == NULL) {
-        PyObject *error = taken_exception();
-        answer = yielded(self, bound, Py_None, error);
-        Py_XDECREF(error);
+    PyObject *error = result == NULL ? taken_exception() : NULL;
+    if (result != Py_None) {
+        answer = yielded(self, bound, result == NULL ? Py_None : result, error == NULL ? Py_None : error);
     }
-    else {
-        if (result != Py_None) {
-            answer = yielded(self, bound, result, Py_None);
-        }
-        Py_DECREF(result);
-    }
+    Py_XDECREF(result);
+    Py_XDECREF(error);
 done:
     Py_XDECREF(mailbox);
     Py_XDECREF(is_closed);
@@ -355,17 +371,29 @@ go_on(Playing *self)
     }
 }
 
+/* As a generator: not by two at once, nothing more behind its end, and what was done is told, however it ends. */
 PyObject *
 playing_next(PyObject *op)
 {
     Playing *const self = (Playing *)op;
+    if (self->is_over) {
+        return NULL;
+    }
+    if (self->is_running) {
+        PyErr_SetString(PyExc_ValueError, "it is playing already");
+        return NULL;
+    }
+    self->is_running = 1;
     PyObject *answer = go_on(self);
-    if (answer == NULL && PyErr_Occurred()) {
-        return NULL;
-    }
+    PyObject *error = answer == NULL && PyErr_Occurred() ? taken_exception() : NULL;
+    self->is_over = answer == NULL;
+    self->is_running = 0;
     if (tell_run(self) < 0) {
-        Py_XDECREF(answer);
-        return NULL;
+        Py_CLEAR(answer);
     }
+    else if (error != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    }
+    Py_XDECREF(error);
     return answer;
 }

@@ -29,6 +29,7 @@ typedef struct {
     Py_ssize_t turn, called;
     Py_ssize_t place, row;      /* of the record that is at hand, or comes next, and of its message */
     Py_ssize_t left;            /* messages of the record at hand, this one with them; -1: none is at hand */
+    int is_running, is_over;
     int is_first;               /* nothing is made yet of that record, and `way` is that of its first message */
     Py_ssize_t done, messages, given;
     PyObject *stream, *payload, *received_ns, *epoch, *way, *message;  /* at hand */

@@ -20,12 +20,12 @@ player_play(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
         return NULL;
     }
     const Py_ssize_t place = PyLong_AsSsize_t(args[1]), row = PyLong_AsSsize_t(args[2]), turn = PyLong_AsSsize_t(args[7]);
-    const int64_t until_ns = PyLong_AsLongLong(args[3]);
+    const int64_t until_ns = PyErr_Occurred() ? -1 : PyLong_AsLongLong(args[3]);
     if (PyErr_Occurred()) {
         return NULL;
     }
-    if (place < 0 || row < 0) {
-        PyErr_SetString(PyExc_ValueError, "place and row are not below 0");
+    if (place < 0 || row < 0 || turn < 1) {
+        PyErr_SetString(PyExc_ValueError, "place, row or turn is out of range");
         return NULL;
     }
     Playing *playing = (Playing *)((PyTypeObject *)self->playing)->tp_alloc((PyTypeObject *)self->playing, 0);
@@ -65,6 +65,10 @@ player_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     if (!is_sound) {
         PyErr_SetString(PyExc_TypeError, "Player takes a Loader and so many members of classes first");
+        return NULL;
+    }
+    if (small < 0 || small > PY_SSIZE_T_MAX / MOST_AT_ONCE) {
+        PyErr_SetString(PyExc_ValueError, "small is out of range");
         return NULL;
     }
     PyObject *const module = PyType_GetModule(type);
@@ -159,6 +163,10 @@ playing_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->ways);
     Py_VISIT(self->clock);
     Py_VISIT(self->run);
+    Py_VISIT(self->stream);
+    Py_VISIT(self->payload);
+    Py_VISIT(self->received_ns);
+    Py_VISIT(self->epoch);
     Py_VISIT(self->way);
     Py_VISIT(self->message);
     return 0;
@@ -168,6 +176,7 @@ static int
 playing_clear(PyObject *op)
 {
     Playing *const self = (Playing *)op;
+    self->is_over = 1;  /* whoever comes here meanwhile finds nothing */
     Py_CLEAR(self->player);
     for (int index = 0; index < COLUMNS; index++) {
         Py_CLEAR(self->columns[index]);

@@ -1,8 +1,11 @@
 """Records that are played in one loop, in C and in Python: as if the router had waited for each."""
 
 import functools
+import gc
 import hashlib
-from collections.abc import Iterator
+import sys
+import weakref
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +19,7 @@ from websocket_v6.actors.delivery.edge import Calls
 from websocket_v6.actors.delivery.performing import TURN, Bound, RunOver, perform
 from websocket_v6.actors.delivery.route import Route
 from websocket_v6.actors.replay import playing
-from websocket_v6.actors.replay.playing import Lane, MessagesRun, plays_in_python
+from websocket_v6.actors.replay.playing import Lane, MessagesRun, Way, Ways, plays_in_python
 from websocket_v6.actors.replay.recorded_tape import Tape
 from websocket_v6.actors.replay.replay_edge import ReplayEdge
 from websocket_v6.actors.replay.replay_mailbox import ReplayMailbox
@@ -288,3 +291,164 @@ def test_it_is_c_that_plays_what_is_plain(world: World, loop: str) -> None:
     attached = {one.subscription_id: one for one in world.edges}
     yielded = list(run.plays(lambda taker: Bound(attached, taker)))
     assert len(yielded) == (0 if loop == "as it is" else 10)
+
+
+# --- what changes or ends meanwhile
+
+Change = Callable[[], object]
+
+
+class Interrupted(BaseException):
+    """As KeyboardInterrupt, which would end more than a test."""
+
+
+def columns_of(*moments: Any) -> Any:
+    """Return columns of records with one trade each, whose stream nobody else holds."""
+    count = len(moments)
+    streams = [b"trade KRW-".decode() + "BTC" for _ in moments]
+    return streams, [b"{}" for _ in moments], [1] * count, list(moments), [0] * count, [0] * count
+
+
+class Changing(Ways):
+    """Does something when it is asked for what it does not know."""
+
+    def __init__(self, run: MessagesRun, change: Change) -> None:
+        super().__init__(run, lambda taker: None)  # type: ignore[arg-type, return-value]
+        self._change = change
+
+    def __missing__(self, stream: str) -> Way:
+        self._change()
+        way = self[stream] = Way(9, False, None, None, "", None, b"", ())
+        return way
+
+
+def plays(world: World, columns: Any, ways: Any) -> Iterator[Any]:
+    return playing.plays(columns, 0, 0, NEVER, ways, world.stage, world.run(Messages()), TURN)
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_columns_that_get_shorter_meanwhile_end_it(world: World, kept: int) -> None:
+    columns = columns_of(1, 2, 3)
+    columns[2][0] = 2
+
+    def shorten() -> None:
+        for column in columns:
+            del column[kept:]
+
+    with pytest.raises(IndexError):
+        list(plays(world, columns, Changing(world.run(Messages()), shorten)))
+
+
+def test_it_ends_with_what_a_way_raises(world: World) -> None:
+    def interrupt() -> None:
+        raise Interrupted
+
+    played = plays(world, columns_of(1, 2), Changing(world.run(Messages()), interrupt))
+    with pytest.raises(Interrupted):
+        next(played)
+    assert list(played) == []
+    assert world.now.done == 0
+
+
+def test_what_was_done_is_told_though_it_ends_with_an_exception(world: World) -> None:
+    def make(*fields: Any) -> Any:
+        if world.stage.mono_ns == 2:
+            raise Interrupted
+        return fields
+
+    ways = {"trade KRW-BTC": Way(9, False, world.routes[STREAM], make, "", None, b"", ())}
+    played = plays(world, columns_of(1, 2, 3), ways)
+    with pytest.raises(Interrupted):
+        list(played)
+    assert (world.now.done, world.now.messages, world.stage.mono_ns) == (2, 2, 2)
+    assert list(played) == []
+    assert world.stage.mono_ns == 2
+
+
+@pytest.mark.parametrize("error", [Interrupted, SystemExit, GeneratorExit])
+def test_what_is_to_get_through_does_and_what_was_done_is_told(world: World, error: type[BaseException]) -> None:
+    def second(event: Any) -> None:
+        if event.trade_price == 2:
+            raise error
+
+    world.calls[1].callback = second
+    run = world.run(messages(*FIVE))
+    attached = {one.subscription_id: one for one in world.edges}
+    with pytest.raises(error):
+        list(perform(run, attached, world.on_raised, lambda: None, (error,)))
+    assert world.ear.heard() == [RunOver(run)]
+    assert (run.done, run.messages, run.given) == (2, 2, 4)
+    assert world.delivered() == [2, 2, 0]
+
+
+def test_a_run_that_is_closed_in_the_middle_holds_nothing(world: World) -> None:
+    class Later:
+        def __await__(self) -> Any:
+            yield
+
+    world.calls[0].callback = lambda _: Later()
+    run = world.run(messages(*FIVE))
+    attached = {one.subscription_id: one for one in world.edges}
+    held = [sys.getrefcount(run.of.streams)]
+    performed = perform(run, attached, world.on_raised, lambda: None, (GeneratorExit,))
+    assert isinstance(next(performed), Later)
+    held.append(sys.getrefcount(run.of.streams))
+    performed.close()
+    held.append(sys.getrefcount(run.of.streams))
+    assert held[0] == held[2] < held[1]
+    assert world.ear.heard() == [RunOver(run)]
+    assert (run.done, run.given) == (1, 1)
+
+
+@pytest.mark.skipif(Player is None, reason="there is no C module here")
+def test_a_callback_cannot_have_its_own_run_go_on(world: World, loop: str) -> None:
+    run = world.run(messages(*FIVE))
+    attached = {one.subscription_id: one for one in world.edges}
+    played = run.plays(lambda taker: Bound(attached, taker))
+    if loop == "in Python":
+        pytest.skip("it calls none")
+    world.calls[0].callback = lambda _: next(played)
+    yielded = list(played)
+    assert [type(error) for *_, error in yielded] == [ValueError] * 5
+    assert run.done == 5
+
+
+@pytest.mark.skipif(Player is None, reason="there is no C module here")
+def test_numbers_that_change_the_columns_as_they_are_looked_at_end_it(world: World, loop: str) -> None:
+    class Moment:
+        def __index__(self) -> int:
+            for column in columns:
+                column.clear()
+            return 1
+
+    if loop == "in Python":
+        pytest.skip("it looks at them in another way")
+    columns = columns_of(Moment(), Moment())
+    with pytest.raises(IndexError):
+        list(plays(world, columns, Changing(world.run(Messages()), lambda: None)))
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_what_is_played_is_freed_with_what_refers_to_it(world: World, is_begun: bool) -> None:
+    class Holder(Ways):
+        played: Any
+
+    ways = Holder(world.run(Messages()), lambda taker: None)  # type: ignore[arg-type, return-value]
+    ways[STREAM] = Way(9, False, None, None, "", None, b"", ())
+    ways.played = plays(world, columns_of(1, 2), ways)
+    if is_begun:
+        assert list(ways.played) == []
+    gone = weakref.ref(ways)
+    del ways
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.skipif(Player is None, reason="there is no C module here")
+@pytest.mark.parametrize("wrong", [{"place": -1}, {"row": -1}, {"turn": 0}])
+def test_what_is_out_of_range_is_a_value_error(world: World, loop: str, wrong: dict[str, int]) -> None:
+    if loop == "in Python":
+        pytest.skip("its caller knows better")
+    given = {"place": 0, "row": 0, "turn": TURN, **wrong}
+    with pytest.raises(ValueError, match="out of range"):
+        playing.plays(columns_of(1), given["place"], given["row"], NEVER, {}, world.stage, None, given["turn"])
