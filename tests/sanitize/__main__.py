@@ -26,8 +26,10 @@ TESTS = (
     "tests/protocol/test_fast.py",
     "tests/protocol/events",
     "tests/protocol/exchange/test_heads.py",
+    "tests/protocol/recording",
     "tests/protocol/websocket/test_frames.py",
     "tests/actors/delivery",
+    "tests/actors/replay",
 )
 
 
