@@ -37,6 +37,7 @@ from websocket_v6.protocol.events import (
 from websocket_v6.protocol.events.levels import decode_levels
 from websocket_v6.protocol.exchange import heads
 from websocket_v6.protocol.limits import REMEMBERED_BOOKS
+from websocket_v6.protocol.recording.records import Rows, encode_record
 from websocket_v6.protocol.websocket import frames
 
 pytestmark = pytest.mark.skipif(
@@ -649,6 +650,12 @@ def test_a_callback_that_changes_the_list_ends_it() -> None:
         lambda m: m.Levels(1, MEMBERS, 2, 3, 4).read("text", False, -1, MARKET),
         lambda m: m.Levels(1, MEMBERS, 2, 3, 4).read(b"", False, -1, []),
         lambda m: m.Levels(1, MEMBERS, 2, 3, 4).read(b"", False, -1),
+        lambda m: m.rows(),
+        lambda m: m.rows(bytearray(), 0, ([], [], [], [], [], []), {}, 1, 1),
+        lambda m: m.rows(b"", "0", ([], [], [], [], [], []), {}, 1, 1),
+        lambda m: m.rows(b"", 0, ([], [], [], [], [], ()), {}, 1, 1),
+        lambda m: m.Player(),
+        lambda m: m.Player(1, (), Event, 1),
         lambda m: m.Loader((1, 2, 3, 4), 1, 2, b"", b""),
         lambda m: m.Loader((1, 2, 3), 1, 2, b"", b""),
         lambda m: m.Plain((1, 2, 3, 4, 5), b""),
@@ -664,7 +671,10 @@ def test_nothing_is_kept_for_good() -> None:
     """References that are taken and not given back, or the reverse, show in how many blocks there are."""
     assert fast.scan is not None
     assert fast.streams_of is not None
+    assert fast.rows is not None
     assert base._load is not None
+    record = encode_record(2**40, Rows(1, 2**60, 0, ["trade A-B", "trade A-C"], [b"{}", b"x" * 99]))
+    bad_records = (record[:-1], record.replace(b"trade A-C", b"\xff" * 9), b"\xc4\x01\xc0", b"\xc4\x00")
     book = f"[{level(SHORT, ('12.5', '11', '0.5', '1E-7'))},{level(SHORT, ('13', '10.5', '0.25', '2'))}]".encode()
     bad = book[:-3]
     ticker = example_of("ticker").simple.encode()
@@ -677,6 +687,9 @@ def test_nothing_is_kept_for_good() -> None:
         fast.scan(stream * 3 + stream[:9], 0, messages, 125, 65535)  # type: ignore[misc]
         assert fast.streams_of(messages, 22, known, {}, b"0")  # type: ignore[misc]
         assert fast.streams_of([*messages, b"x" * 30], 22, known, {}, b"0") is None  # type: ignore[misc]
+        columns: Any = ([], [], [], [], [], [])
+        for after in bad_records:
+            assert fast.rows(record + after, 0, columns, {}, 9, 99) == len(record)  # type: ignore[misc]
         assert in_c(book, False) is not None
         assert in_c(bad, False) is None
         read = new_reader()

@@ -400,6 +400,54 @@ def test_a_run_that_is_closed_in_the_middle_holds_nothing(world: World) -> None:
     assert (run.done, run.given) == (1, 1)
 
 
+def test_nothing_is_kept_for_good(world: World) -> None:
+    """References that are taken and not given back, or the reverse, show in how many blocks there are."""
+
+    class Later:
+        def __await__(self) -> Any:
+            yield
+
+    def callback(event: Any) -> object:
+        if event.trade_price == 2:
+            raise SystemExit
+        return Later() if event.trade_price == 3 else None
+
+    def interrupt() -> None:
+        raise Interrupted
+
+    world.calls[0].callback = callback
+    attached = {one.subscription_id: one for one in world.edges}
+
+    def round_trip() -> None:
+        mixed = rows(6, trade("KRW-BTC", 6, 6), book("KRW-BTC", 6, 7), ticker("KRW-BTC", 6, 8))
+        singles = [rows(n, trade("KRW-BTC", n, n)) for n in range(1, 4)]
+        all_ = messages(*singles, mixed, rows(7, book("KRW-BTC", 7, 1), book("KRW-BTC", 7, 2)))
+        for is_whole in (True, False):
+            performed = perform(world.run(all_), attached, world.on_raised, lambda: None, (GeneratorExit,))
+            assert isinstance(next(performed), Later)
+            if is_whole:
+                assert list(performed) == []
+            performed.close()
+        columns = columns_of(1, 2)
+        columns[2][0] = 2
+        for change, error in ((interrupt, Interrupted), (columns[0].clear, IndexError)):
+            with pytest.raises(error):
+                list(plays(world, columns, Changing(world.now, change)))
+        world.ear.heard()
+        world.got.clear()
+        world.raised.clear()
+
+    def blocks() -> int:
+        for _ in range(100):
+            round_trip()
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    blocks()
+    least = min(blocks() for _ in range(2))
+    assert min(blocks() for _ in range(2)) - least < 60  # one for each round would be 100
+
+
 @pytest.mark.skipif(Player is None, reason="there is no C module here")
 def test_a_callback_cannot_have_its_own_run_go_on(world: World, loop: str) -> None:
     run = world.run(messages(*FIVE))
