@@ -29,8 +29,8 @@ Begin with help(websocket_v6.WebSocketClientProxy): all calls. help() of each of
 websocket_v6.aio has the same for asyncio; websocket_v6.simulator.Simulator is a local exchange for tests.
 """
 
-from . import dependencies as _dependencies  # noqa: F401 - first: what is `websocket`?
 from ._version import __version__ as __version__
+from .dependencies import check_websocket_client as _check  # noqa: F401 - first: what is `websocket`?
 from .health import Health as Health
 from .protocol.config import Config as Config
 from .protocol.delivery.policy import Mailbox as Mailbox

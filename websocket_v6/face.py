@@ -84,7 +84,9 @@ class Face:
     def _settings(
         self, callback: Callback | None, options: Options | PublicOptions, *, private: bool = False
     ) -> Settings:
-        return Settings(callback, cast(Mapping[str, Any], options), private=private, awaits=self._awaits)
+        resumes = bool(self._config.fleet_resume)
+        chosen = cast(Mapping[str, Any], options)
+        return Settings(callback, chosen, private=private, awaits=self._awaits, resumes=resumes)
 
     @property
     def _edges(self) -> list[Edge]:

@@ -7,21 +7,15 @@ from .actors.mailbox import MailboxQueue
 from .actors.undone import HeldMailbox, Undone
 from .options import Settings
 from .protocol.delivery.policy import Mailbox
-from .protocol.errors import ClosedError, LocalProtocolError
+from .protocol.errors import ClosedError
 from .protocol.exchange.wants import Want
 
 __all__ = ["close_all", "mailbox_of", "owe_nothing"]
 
 
 def mailbox_of(undone: Undone | None, want: Want, policy: Mailbox, settings: Settings) -> MailboxQueue:
-    """Return a new mailbox of a subscription. `undone` is what the process is not done with, if it has a resume name.
-
-    Raises:
-        LocalProtocolError: if it is to be acknowledged, and nobody keeps what is.
-    """
+    """Return a new mailbox of a subscription. `undone`: what the process is not done with, if it has a resume name."""
     if undone is None:
-        if settings.acknowledge:
-            raise LocalProtocolError("acknowledge=True is for a process that resumes: set Config(fleet_resume='name')")
         return MailboxQueue(policy, numbers=settings.numbers)
     return HeldMailbox(
         policy,

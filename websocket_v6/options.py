@@ -50,6 +50,7 @@ class Settings:
         *,
         private: bool = False,
         awaits: bool = False,
+        resumes: bool = False,
     ) -> None:
         options = options or {}
         known = Options.__annotations__ if private else PublicOptions.__annotations__
@@ -62,6 +63,8 @@ class Settings:
         self.mailbox: Mailbox | None = options.get("mailbox")
         self.numbers: type = options.get("numbers", Decimal)
         self.acknowledge = check_flag("acknowledge", options.get("acknowledge", False))
+        if self.acknowledge and not resumes:
+            raise LocalProtocolError("acknowledge=True is for a process that resumes: set Config(fleet_resume='name')")
         self.flags: dict[str, bool] = {
             name: check_flag(name, options[name]) for name in ("snapshot", "realtime") if name in options
         }

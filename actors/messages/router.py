@@ -260,7 +260,7 @@ class GetHeld(Message):
     endpoint: str
 
 
-class Held(NamedTuple):
+class Held(Message):
     """When the oldest message came that waits for others, and by stream when candles did that are not final.
 
     `holds`: own orders or balances wait, too.

@@ -14,7 +14,7 @@ WITHOUT_TWIN = {"run", "stop", "wait_closed"}
 # What says something else of itself, for a reason: how it is used and where its callbacks run.
 SAYS_MORE = {"cleanup", "__iter__"}
 TWINS = {"__enter__": "__aenter__", "__exit__": "__aexit__", "__iter__": "__aiter__"}
-AT_ONCE = {"subscriptions", "symbols", "data_type", "stats", "digest", "__iter__", "component_id"}
+AT_ONCE = {"subscriptions", "done", "symbols", "data_type", "stats", "digest", "__iter__", "component_id"}
 CLASSES = [
     (websocket_v6.WebSocketClientProxy, aio.WebSocketClientProxy),
     (websocket_v6.Subscription, aio.Subscription),
