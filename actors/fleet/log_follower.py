@@ -237,7 +237,6 @@ class LogFollower:
             if resuming is None or resuming.has_caught_up(id_):
                 self._clock.note(rows.sent_ns, now_ns)
             at_ns = self._clock.local(rows.received_ns, now_ns)
-            at_ns = at_ns if resuming is None else resuming.later(at_ns)
         after = parse_id(what.after) if isinstance(what, Open) and what.after else None
         is_seamless = isinstance(what, Open) and what.seamless
         verdict = place.read(id_, at_ns=at_ns, after=after, is_seamless=is_seamless)
@@ -248,12 +247,13 @@ class LogFollower:
                 self._state, self._is_assumed = None, False
             self._has_missed = has_missed  # else it has all that the log had until another machine led
         if verdict.delivers and rows is not None:
+            at_ns = at_ns if resuming is None else resuming.later(at_ns)
             self._rows(id_, rows, at_ns)
             self._read_ns = at_ns
         elif verdict.delivers and what is not None:
             self._heed(id_, line, what)
         if resuming is not None:
-            resuming.reached(place)
+            resuming.reached(place, self._interest.kept_from)
 
     def _rows(self, id_: EntryId, rows: Rows, at_ns: int) -> None:
         if self._resuming is None:
@@ -261,11 +261,11 @@ class LogFollower:
             if taken is not None:
                 self._deliver(taken, at_ns)
             return
+        self._resuming.note(id_, at_ns)
         for part, may_repeat in self._resuming.parts(id_, rows):
-            taken = self._interest.take(id_, part)
+            taken = self._interest.take(id_, part.marked(REPEATED) if may_repeat else part)
             if taken is not None:
-                self._resuming.note(id_, at_ns)
-                self._deliver(taken._replace(marks=taken.marks | REPEATED) if may_repeat else taken, at_ns)
+                self._deliver(taken, at_ns)
 
     def _opened(self, id_: EntryId, fields: Sequence[bytes]) -> tuple[str, bytes]:
         if len(fields) != 2:
@@ -289,7 +289,7 @@ class LogFollower:
             case State():
                 self._turn(id_, what)
             case Covers(add, drop):
-                self._cover(add, drop)
+                self._cover(id_, add, drop)
             case Refused(streams, name, text):
                 self._voice.say(words.Refused(tuple(streams), name, text))
             case Listed(text=text):
@@ -298,9 +298,9 @@ class LogFollower:
             case Checkpoint():
                 self._checkpoint(id_, line)
 
-    def _cover(self, add: Iterable[str], drop: Iterable[str]) -> None:
+    def _cover(self, id_: EntryId, add: Iterable[str], drop: Iterable[str]) -> None:
         """Tell a gap when the log does not bring any more what is wanted, and when it does again."""
-        lost = self._interest.lost(drop)
+        lost = self._interest.lost(drop, id_)
         if lost:
             self._uncovered.update(dict.fromkeys(lost, self._voice.whole_ns))
             self._gap(f"the log does not bring {', '.join(lost[:3])} any more")
@@ -371,6 +371,7 @@ class LogFollower:
         self._await_credit()
         if self._resuming is not None and self._line is not None:
             self._resuming.keep_first(self._line)
+            at_ns = at_ns if taken.id is None else self._resuming.time_of(taken.id)  # by which its entry is known
         self._voice.deliver(taken, at_ns or self._clock.local(taken.received_ns, time.time_ns()))
 
     @property
@@ -393,5 +394,7 @@ class LogFollower:
             self._voice.detach(reason, min(since_ns, self._voice.whole_ns), TransportError(reason))
         else:
             self._voice.lost(reason)
+        if self.place is not None:
+            self._interest.broke(self.place.at)
         if was_attached and self.place is not None and self._interest.renew(self.place.at):
             self._join()

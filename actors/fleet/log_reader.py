@@ -237,9 +237,11 @@ class LogReader(threading.Thread):
             self._resuming.runs(self._log.runs)
 
     def _take(self, line: Line, reply: object) -> None:
+        resuming, place = self._resuming, self._log.place
         if not isinstance(reply, list):
+            if resuming is not None and place is not None:
+                resuming.renew(line, place.at, self._log.wanted)
             return
-        resuming = self._resuming
         for _, found in reply:
             if found and resuming is not None:
                 resuming.reserve(line, parse_id(found[-1][0]), len(found), self._log.wanted)

@@ -7,7 +7,15 @@ from typing import NamedTuple
 import msgspec
 
 from websocket_v6.protocol.fleet.ids import EntryId, parse_id
-from websocket_v6.protocol.fleet.resume import Ledger, Resumption, Saved, decode_saved, encode_saved, just_before
+from websocket_v6.protocol.fleet.resume import (
+    Behind,
+    Ledger,
+    Resumption,
+    Saved,
+    decode_saved,
+    encode_saved,
+    just_before,
+)
 from websocket_v6.protocol.fleet.sealing import Seal
 
 __all__ = ["Claimed", "Progress"]
@@ -53,7 +61,7 @@ class Claimed(NamedTuple):
 class Progress:
     """Of one reader, from one place on. Safe to use from any thread. `saved` is what was kept when it began.
 
-    A process before may have read up to `until`.
+    A process before may have read up to `until`; None: it left in order.
     """
 
     def __init__(
@@ -64,9 +72,14 @@ class Progress:
         self._read = start
         self._streams: tuple[str, ...] = ()
         self._ledger = Ledger(start, start_ns)
-        self._saved = saved
-        self._until = until or start
+        self._saved = self._began = saved
+        self._until = until
         self._is_lost = False
+        self._is_unreserved = False
+        # What was kept until its stream began is delivered behind what is newer. The place stays before it until nobody
+        # holds anything that was delivered before it was: as of that time, and read up to that entry.
+        self._kept_after: EntryId | None = None
+        self._kept_until: tuple[int, EntryId] | None = None
 
     # --- the reader's side
 
@@ -75,10 +88,21 @@ class Progress:
         with self._lock:
             self._ledger.note(id_, at_ns)
 
-    def reached(self, log: str, id_: EntryId) -> None:
-        """Note that the log was read up to an entry, and all of that is on its way."""
+    def reached(self, log: str, id_: EntryId, kept_from: EntryId | None = None) -> None:
+        """Note that the log was read up to an entry, and all of that is on its way but for what is kept."""
         with self._lock:
             self._log, self._read = log, id_
+            if kept_from is not None:
+                before = just_before(kept_from)
+                self._kept_after = before if self._kept_after is None else min(before, self._kept_after)
+                self._kept_until = None
+            elif self._kept_after is not None and self._kept_until is None:
+                self._kept_until = (self._ledger.newest_ns, id_)
+
+    def time_of(self, id_: EntryId) -> int:
+        """Return the time as of which an entry was noted."""
+        with self._lock:
+            return self._ledger.time_of(id_)
 
     def runs(self, streams: Iterable[str]) -> None:
         """Note which streams have begun."""
@@ -86,11 +110,23 @@ class Progress:
         with self._lock:
             self._streams = found
 
-    def begin_anew(self, log: str, at: EntryId, at_ns: int) -> None:
-        """What came before stands in no log any more."""
+    @property
+    def is_unreserved(self) -> bool:
+        """Whether the server has lost how far may have been read: a place without that is one of an orderly end."""
         with self._lock:
-            self._log, self._read, self._saved, self._until = log, at, None, at
+            return self._is_unreserved
+
+    def reserved(self) -> None:
+        """Note that the server has that."""
+        with self._lock:
+            self._is_unreserved = False
+
+    def begin_anew(self, log: str, at: EntryId, at_ns: int, until: EntryId | None = None) -> None:
+        """What came before stands in no log any more. What this one has up to `until` may have come before."""
+        with self._lock:
+            self._log, self._read, self._saved, self._began, self._until = log, at, None, None, until
             self._ledger = Ledger(at, at_ns)
+            self._kept_after = self._kept_until = None
 
     # --- the fleet's side
 
@@ -101,15 +137,16 @@ class Progress:
             return self._read
 
     def keep_again(self) -> None:
-        """Return the place from `settle` even if it is what it was: the server has lost it."""
+        """Return the place from `settle` even if it is what it was: the server has lost it, and what was reserved."""
         with self._lock:
-            self._is_lost = True
+            self._is_lost = self._is_unreserved = True
 
     @property
     def is_through(self) -> bool:
         """Whether all was read that may have come to a process before this one."""
         with self._lock:
-            return self._read >= self._until
+            start = self._read if self._began is None else self._began.at
+            return self._read >= (self._until or start)
 
     def settle(self, read: EntryId, oldest_ns: int | None, candles: Mapping[str, int]) -> Saved | None:
         """Return the place, where all up to `read` is with whom it is for, and the oldest message not done is that old.
@@ -119,10 +156,16 @@ class Progress:
         with self._lock:
             ledger = self._ledger
             place = read if oldest_ns is None else min(read, ledger.before(oldest_ns))
+            if self._kept_until is not None:
+                at_ns, id_ = self._kept_until
+                if read > id_ and (oldest_ns is None or oldest_ns > at_ns):
+                    self._kept_after = self._kept_until = None
+            if self._kept_after is not None:
+                place = min(place, self._kept_after)
             behind = ledger.behind([[one] for one in candles.items()])
             behind = {stream: one for stream, one in behind.items() if one.id <= place}
-            if self._saved is not None and place < self._saved.at:
-                return None  # what was owed of before is not done yet
+            if self._is_unreserved or (self._saved is not None and place < self._saved.at):
+                return None  # or what was owed of before is not done yet
             saved = Saved(self._log, *place, ledger.time_of(place), [], behind)
             if saved == self._saved and not self._is_lost:
                 return None
@@ -140,4 +183,13 @@ class Progress:
             if self._saved is not None and place < self._saved.at:
                 return None
             behind = ledger.behind(held, shared=shared)
+            for stream, one in behind.items():
+                if one.is_sure and not self._is_sure(stream, one):
+                    behind[stream] = msgspec.structs.replace(one, is_sure=False)
             return Saved(self._log, *place, ledger.time_of(place), list(self._streams), behind)
+
+    def _is_sure(self, stream: str, one: Behind) -> bool:
+        """Whether a process before this one cannot have had what this one is not done with."""
+        began = self._began
+        was_behind = None if began is None or one.id > began.at else began.behind.get(stream)
+        return (self._until is None or one.id > self._until) and (was_behind is None or was_behind.is_sure)

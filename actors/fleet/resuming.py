@@ -61,10 +61,12 @@ class Resuming:
         """Have a place, in a log that ends at `top`."""
         self._top = top
         saved = None if self.resumption is None else self.resumption.saved
-        self._until = None if self.resumption is None else self.resumption.until
+        # The server does not have it of a process that ended in order, and must again before anything is delivered.
+        until = None if self.resumption is None or self.resumption.is_clean else self.resumption.until
+        self._until = until
         since_ns = self.since_ns or time.time_ns()
         self._is_new = saved is None
-        progress = Progress(place.log, place.at, since_ns, saved, self._until)
+        progress = Progress(place.log, place.at, since_ns, saved, until)
         self._progress = progress
         self._tell(progress)
 
@@ -85,10 +87,14 @@ class Resuming:
         return id_ > self._top
 
     def went_back(self, place: Place) -> None:
-        """The log is another now: what was left in it is not there any more."""
-        self.resumption = self._until = None
+        """The log is another now: what was left in it is not there any more. What was read of this one may repeat."""
+        resumption, self.resumption, self._until = self.resumption, None, None
+        if resumption is not None:
+            top = place.at if self.has_begun else self._top  # of the log there is
+            self.resumption = resumption.moved(place.log, place.at, top)
         if self._progress is not None:
-            self._progress.begin_anew(place.log, place.at, time.time_ns())
+            until = None if self.resumption is None else self.resumption.until
+            self._progress.begin_anew(place.log, place.at, time.time_ns(), until)
 
     def parts(self, id_: EntryId, rows: Rows) -> Sequence[Part]:
         """Return what of an entry is owed."""
@@ -106,14 +112,18 @@ class Resuming:
         return self._newest_ns
 
     def note(self, id_: EntryId, at_ns: int) -> None:
-        """Note that messages of an entry are about to be delivered."""
+        """Note that messages of an entry are about to be delivered, or kept."""
         if self._progress is not None:
             self._progress.note(id_, at_ns)
 
-    def reached(self, place: Place) -> None:
-        """Note that all of an entry was said."""
+    def time_of(self, id_: EntryId) -> int:
+        """Return the time as of which an entry was noted; 0 if it does not read."""
+        return 0 if self._progress is None else self._progress.time_of(id_)
+
+    def reached(self, place: Place, kept_from: EntryId | None = None) -> None:
+        """Note that all of an entry was said, but for what is kept."""
         if self._progress is not None:
-            self._progress.reached(place.log, place.at)
+            self._progress.reached(place.log, place.at, kept_from)
 
     @property
     def read(self) -> EntryId:
@@ -137,15 +147,26 @@ class Resuming:
             self._rate, self._second = self._second[1], (second, 0)
         self._second = (second, self._second[1] + count)
         fields: dict[str, str | bytes] = {}
+        if self._progress is not None and self._progress.is_unreserved:
+            self._until = self._kept = None
         until = self._until
         if until is None or last > until:
             until = last._replace(sequence=last.sequence + max(LEAST, self._rate // 2))
+            if self.resumption is not None:
+                until = max(until, self.resumption.until)  # who had the name before may have
             fields[f"{self._endpoint}:until"] = str(until)
         if wanted != self._kept:
             fields |= self._claimed.streams(self._endpoint, wanted)
         if fields:
             self._send(line, fields)
         self._until, self._kept = until, wanted
+        if self._progress is not None:
+            self._progress.reserved()
+
+    def renew(self, line: Line, at: EntryId, wanted: frozenset[str]) -> None:
+        """Do as `reserve` if the server has lost what it was told, with nothing read beyond `at`."""
+        if self._progress is not None and self._progress.is_unreserved:
+            self.reserve(line, at, 0, wanted)
 
     def attached(self, place: Place) -> None:
         """Note that messages come from here on: that is where a newcomer begins."""

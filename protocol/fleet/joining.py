@@ -27,6 +27,7 @@ class Taken(NamedTuple):
     marks: int
     streams: Sequence[str]
     payloads: Sequence[bytes]
+    id: EntryId | None = None  # of what was kept: the entry
 
 
 class Interest:
@@ -59,6 +60,11 @@ class Interest:
         """The streams that have begun."""
         return self._wanted - self._waiting.keys()
 
+    @property
+    def kept_from(self) -> EntryId | None:
+        """The first entry of which something is kept, that was read and not delivered."""
+        return self._kept[0][0] if self._kept else None
+
     def want(self, streams: Iterable[str], at: EntryId, now: float, runs: Collection[str] = ()) -> bool:
         """Want just these, of which the log was read up to `at`; return whether a checkpoint is needed.
 
@@ -67,7 +73,7 @@ class Interest:
         wanted = frozenset(streams)
         added, self._wanted = wanted - self._wanted, wanted
         self._known.clear()
-        self._waiting = {stream: after for stream, after in self._waiting.items() if stream in wanted}
+        self._release(self._waiting.keys() - wanted, None)
         # What has no code has no last value.
         fresh = [stream for stream in added if not stream.endswith(" *") and stream not in runs]
         self._wait_for(fresh, at, now)
@@ -79,9 +85,22 @@ class Interest:
         self._owed_since = at
         return bool(self._owed)
 
-    def lost(self, streams: Iterable[str]) -> list[str]:
-        """Return those of these that run here: the log brings them no more."""
-        return [stream for stream in streams if stream in self._wanted and stream not in self._waiting]
+    def broke(self, at: EntryId) -> None:
+        """Have what has not begun yet begin behind a gap, which is told now: nothing is kept of before it."""
+        self._waiting = dict.fromkeys(self._waiting, at)
+        self._kept.clear()
+        self._kept_messages = 0
+
+    def lost(self, streams: Iterable[str], at: EntryId) -> list[str]:
+        """Return those of these that run here: the log brings them no more, from `at` on.
+
+        Those that have not begun begin behind that, if they are brought again.
+        """
+        found = [stream for stream in streams if stream in self._wanted]
+        waiting = self._waiting.keys() & set(found)
+        self._release(waiting, None)
+        self._waiting.update(dict.fromkeys(waiting, at))
+        return [stream for stream in found if stream not in waiting]
 
     def restart(self) -> None:
         """Begin anew with what comes: an epoch begins, and the exchange sends snapshots."""
@@ -155,7 +174,7 @@ class Interest:
             goes = [index for index, stream in enumerate(taken.streams) if stream in ready]
             stays = [index for index, stream in enumerate(taken.streams) if stream not in ready]
             if goes and (id_ is None or at > id_):
-                found.append(_picked(taken, goes))
+                found.append(_picked(taken, goes)._replace(id=at))
             if stays:
                 left.append((at, _picked(taken, stays)))
         self._kept = left

@@ -16,7 +16,7 @@ from websocket_v6.protocol.limits import STREAM_CHARACTERS
 from websocket_v6.protocol.outside_text import outside_text
 
 from .entries import Rows
-from .ids import EntryId, before_term
+from .ids import LAST_SEQUENCE, EntryId, before_term
 
 __all__ = ["Behind", "Ledger", "Resumption", "Saved", "decode_saved", "encode_saved", "just_before"]
 
@@ -25,6 +25,7 @@ MOST_NOTED: Final = 200_000  # entries whose places are known exactly
 _Name = Annotated[str, msgspec.Meta(max_length=STREAM_CHARACTERS)]
 _Streams = Annotated[list[_Name], msgspec.Meta(max_length=200_000)]
 _Natural = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Sequence = Annotated[int, msgspec.Meta(ge=0)]  # up to LAST_SEQUENCE: just before the first of a term
 
 
 class Behind(msgspec.Struct, frozen=True, array_like=True):
@@ -34,7 +35,7 @@ class Behind(msgspec.Struct, frozen=True, array_like=True):
     """
 
     term: _Natural
-    sequence: _Natural
+    sequence: _Sequence
     count: _Natural
     is_sure: bool = True
 
@@ -49,7 +50,7 @@ class Saved(msgspec.Struct, frozen=True):
 
     log: str
     term: _Natural
-    sequence: _Natural
+    sequence: _Sequence
     whole_ns: _Natural
     streams: _Streams = []  # that it had
     behind: dict[_Name, Behind] = {}
@@ -88,6 +89,11 @@ def just_before(id_: EntryId) -> EntryId:
     return id_._replace(sequence=id_.sequence - 1) if id_.sequence else before_term(id_.term)
 
 
+def _just_after(id_: EntryId) -> EntryId:
+    """Return the least id after this one."""
+    return id_._replace(sequence=id_.sequence + 1) if id_.sequence < LAST_SEQUENCE else EntryId(id_.term + 1, 0)
+
+
 class Part(NamedTuple):
     """Messages of one entry that are owed. `may_repeat`: they may have come before the machine went away."""
 
@@ -100,13 +106,23 @@ class Resumption:
 
     def __init__(self, saved: Saved, until: EntryId | None = None) -> None:
         self.saved = saved
-        self._is_clean = until is None
+        self.is_clean = until is None  # it left in order
         self.until = saved.at if until is None else max(until, saved.at)
 
     @property
     def begin(self) -> EntryId:
         """The entry to read after."""
         return min([self.saved.at, *(just_before(one.id) for one in self.saved.behind.values())])
+
+    def moved(self, log: str, at: EntryId, top: EntryId) -> "Resumption | None":
+        """Return what may repeat in another log, read after `at`, that ended at `top`; None: nothing.
+
+        What was kept may be of a log before it, or of one that the server has lost since, to which this one led.
+        """
+        until = top if self.until.term > _just_after(at).term else self.until
+        if until <= at:
+            return None
+        return Resumption(Saved(log, *at, self.saved.whole_ns, self.saved.streams), until)
 
     def is_over(self, id_: EntryId) -> bool:
         """Whether all after this entry is simply owed."""
@@ -126,7 +142,7 @@ class Resumption:
             if behind is None or id_ < behind.id:
                 continue
             picks = indexes[-behind.count :] if id_ == behind.id and behind.count else indexes
-            (sure if self._is_clean and behind.is_sure else unsure).extend(picks)
+            (sure if self.is_clean and behind.is_sure else unsure).extend(picks)
         return [Part(_picked(rows, sorted(picks)), picks is unsure) for picks in (sure, unsure) if picks]
 
 
@@ -159,6 +175,11 @@ class Ledger:
         if len(self._ids) > MOST_NOTED:  # the older half is known by every second entry from now on
             half = MOST_NOTED // 2
             self._times[:half], self._ids[:half] = self._times[1:half:2], self._ids[1:half:2]
+
+    @property
+    def newest_ns(self) -> int:
+        """When the last one came."""
+        return self._times[-1] if self._times else self._start_ns
 
     def before(self, at_ns: int) -> EntryId:
         """Return the last entry that came before this time."""
@@ -204,6 +225,8 @@ class Ledger:
     def _behind_of(self, held: Sequence[tuple[str, int]], shared: Collection[str]) -> dict[str, Behind]:
         first: dict[str, tuple[int, int]] = {}  # by stream: when the oldest came, and how many came then
         for stream, at_ns in held:
+            if not self._times or at_ns < self._times[0]:
+                continue  # of another log, which is gone; it does not hide what waits behind it
             when, count = first.get(stream, (at_ns, 0))
             first[stream] = (at_ns, 1) if at_ns < when else (when, count + (at_ns == when))
         found: dict[str, Behind] = {}
@@ -211,7 +234,6 @@ class Ledger:
             id_ = self.find(at_ns)
             if id_ is not None:
                 found[stream] = Behind(*id_, count, split(stream)[0] not in shared)
-            elif self._times and at_ns > self._times[0]:  # somewhere after the one before it
-                before = self.before(at_ns)
-                found[stream] = Behind(before.term, before.sequence + 1, 0, is_sure=False)
+            else:  # somewhere after the one before it
+                found[stream] = Behind(*_just_after(self.before(at_ns)), 0, is_sure=False)
         return found

@@ -176,9 +176,13 @@ def test_who_stood_still_while_another_took_its_name_stops(world: World, client:
 def test_a_place_that_the_server_lost_is_kept_anew(world: World, client: Any) -> None:
     ref, _, source = world.process()
     source.hear()
-    ref.tell(LogFollowed("public", progress(7)))
+    followed = progress(7)
+    ref.tell(LogFollowed("public", followed))
     wait_until(lambda: client.hget(PLACE, "public") == b"9-7", "it is kept")
     client.delete(PLACE)
+    wait_until(lambda: followed.is_unreserved, "the reader is to say how far it may read")
+    assert not client.hexists(PLACE, "public"), "and then it is kept"
+    followed.reserved()
     wait_until(lambda: client.hget(PLACE, "public") == b"9-7", "it is kept again")
     assert client.hget(PLACE, "owner") == b"one"
     assert source.heard() == []

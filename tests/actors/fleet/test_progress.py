@@ -61,6 +61,39 @@ def test_at_the_end_each_stream_goes_on_at_its_own_place() -> None:
     assert progress().rest([[(A, 20)]], {"trade"}) == Saved("log", 9, 3, 30, [A], {A: Behind(9, 2, 1, is_sure=False)})
 
 
+def test_what_is_kept_until_its_stream_begins_is_not_done_before_all_is_that_came_before_it_did() -> None:
+    one = progress()
+    one.reached("log", at(3), kept_from=at(2))
+    assert one.settle(at(3), None, {}) == Saved("log", 9, 1, 10)
+    one.note(at(4), 40)
+    one.reached("log", at(4))  # it has begun
+    one.note(at(5), 50)
+    one.reached("log", at(5))
+    assert one.time_of(at(2)) == 20
+    assert one.settle(at(4), None, {}) is None, "it may not be with whom it is for yet"
+    assert one.settle(at(5), 40, {}) is None, "that came before"
+    assert one.settle(at(5), 50, {}) == Saved("log", 9, 4, 40)
+
+
+def test_what_is_not_done_and_may_have_come_before_is_not_sure() -> None:
+    unsure = {A: Behind(9, 2, 1, is_sure=False)}
+    assert progress(Saved("log", 9, 0, 0, [A]), at(2)).rest([[(A, 20)]], ()) == Saved("log", 9, 3, 30, [A], unsure)
+    shared = Saved("log", 9, 3, 0, [A], {A: Behind(9, 2, 1, is_sure=False)})
+    assert progress(shared).rest([[(A, 20)]], ()) == Saved("log", 9, 3, 30, [A], unsure)
+    sure = {A: Behind(9, 3, 1)}
+    assert progress(Saved("log", 9, 0, 0, [A]), at(2)).rest([[(A, 30)]], ()) == Saved("log", 9, 3, 30, [A], sure)
+
+
+def test_no_place_is_kept_while_the_server_does_not_know_how_far_was_read() -> None:
+    one = progress()
+    assert one.settle(at(3), None, {}) is not None
+    one.keep_again()
+    assert one.is_unreserved
+    assert one.settle(at(3), None, {}) is None
+    one.reserved()
+    assert one.settle(at(3), None, {}) == Saved("log", 9, 3, 30)
+
+
 def test_in_another_log_it_begins_anew() -> None:
     one = progress()
     one.begin_anew("other", EntryId(4, 0), 99)

@@ -14,7 +14,7 @@ from websocket_v6.protocol.errors import ConfigError, TransportError
 from websocket_v6.protocol.fleet.entries import Rows
 from websocket_v6.protocol.fleet.ids import EntryId, parse_id
 from websocket_v6.protocol.fleet.place import Place
-from websocket_v6.protocol.fleet.resume import Resumption, Saved
+from websocket_v6.protocol.fleet.resume import Behind, Resumption, Saved
 
 from .conftest import KEYS
 
@@ -98,6 +98,28 @@ def test_what_the_server_has_lost_is_said_again(client: Any, line: Line) -> None
     assert client.hexists(CLAIMED.key, "public:streams")
 
 
+def test_who_goes_on_after_an_orderly_end_says_how_far_it_may_read_before_it_reads(client: Any, line: Line) -> None:
+    one, _ = resuming(Saved("log", 9, 8, 30, [A], {A: Behind(9, 3, 1)}))
+    one.go_on(Place("log", at(2)), at(9))
+    one.reserve(line, at(3), 1, frozenset({A}))
+    assert client.hexists(CLAIMED.key, "public:until")
+
+
+def test_what_the_fleet_saw_that_the_server_has_lost_is_said_again_with_nothing_to_read(
+    client: Any, line: Line
+) -> None:
+    one, told = resuming()
+    one.go_on(Place("log", at(3)), at(3))
+    one.reserve(line, at(5), 1, frozenset({A}))
+    client.hdel(CLAIMED.key, "public:until", "public:streams")
+    one.renew(line, at(5), frozenset({A}))
+    assert not client.hexists(CLAIMED.key, "public:until"), "nobody saw it"
+    told[0].keep_again()
+    one.renew(line, at(5), frozenset({A}))
+    assert client.hexists(CLAIMED.key, "public:until")
+    assert client.hexists(CLAIMED.key, "public:streams")
+
+
 def test_it_waits_for_all_that_it_had_and_says_what_is_late() -> None:
     one, told = resuming(Saved("log", 9, 3, 30, [A, B]))
     assert one.missed == [A, B]
@@ -133,6 +155,7 @@ def test_what_is_owed_ends_with_what_may_have_been_read_and_with_another_log() -
     other.go_on(place, at(4))
     other.reached(Place("log", at(4)))
     assert other.read == at(4)
+    other.start()
     other.went_back(Place("new", EntryId(2, 0)))
     assert [part.may_repeat for part in other.parts(EntryId(2, 1), row)] == [False]
     assert told[0].read == EntryId(2, 0)

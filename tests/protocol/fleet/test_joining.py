@@ -114,7 +114,47 @@ def test_after_a_gap_what_is_silent_is_owed_its_last_value() -> None:
 def test_what_the_log_does_not_bring_any_more_is_told_of_what_runs() -> None:
     interest = joined("a x")
     interest.want(["a x", "b x"], id_(5), 0.0)
-    assert interest.lost(["a x", "b x", "c x"]) == ["a x"]
+    assert interest.lost(["a x", "b x", "c x"], id_(9)) == ["a x"]
+
+
+def kept() -> Interest:
+    """Of what waits for its last value, and of which an entry was kept."""
+    interest = Interest()
+    interest.want(["a x", "b x"], id_(5), 0.0)
+    assert interest.take(id_(6), rows("a x", "b x")) is None
+    assert interest.kept_from == id_(6)
+    return interest
+
+
+def test_what_was_kept_says_of_which_entry_it_is() -> None:
+    interest = kept()
+    (taken,) = interest.due(PATIENCE)
+    assert taken.id == id_(6)
+    assert interest.kept_from is None
+
+
+def test_nothing_is_kept_from_before_a_gap() -> None:
+    interest = kept()
+    interest.broke(id_(8))
+    assert interest.kept_from is None
+    assert interest.checkpoint(last(7, "a x"), id_(8)) == [], "what lies between would be lost"
+    assert interest.take(id_(9), rows("a x")) is None
+    assert [taken.id for taken in interest.due(PATIENCE)] == [id_(9)]
+
+
+def test_nothing_is_kept_of_what_the_log_does_not_bring_any_more() -> None:
+    interest = kept()
+    assert interest.lost(["a x"], id_(7)) == []
+    assert interest.take(id_(9), rows("a x")) is None
+    found = [(taken.id, list(taken.streams)) for taken in interest.due(PATIENCE)]
+    assert found == [(id_(6), ["b x"]), (id_(9), ["a x"])]
+
+
+def test_nothing_is_kept_of_what_is_not_wanted_any_more() -> None:
+    interest = kept()
+    interest.want(["b x"], id_(6), 0.0)
+    interest.want(["a x", "b x"], id_(8), 0.0)
+    assert [list(taken.streams) for taken in interest.due(PATIENCE)] == [["b x"]]
 
 
 def test_with_an_epoch_of_the_exchange_nothing_waits() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.fleet import resume
 from websocket_v6.protocol.fleet.entries import Rows
-from websocket_v6.protocol.fleet.ids import EntryId, before_term
+from websocket_v6.protocol.fleet.ids import LAST_SEQUENCE, EntryId, before_term
 from websocket_v6.protocol.fleet.resume import (
     Behind,
     Ledger,
@@ -75,8 +75,9 @@ def test_what_begins_a_term_is_read_after_the_end_of_the_term_before() -> None:
     assert just_before(EntryId(9, 4)) == EntryId(9, 3)
 
 
-def test_a_place_is_kept_as_it_is() -> None:
-    one = saved(5, a=Behind(9, 3, 2), b=Behind(9, 4, 0, is_sure=False))
+@pytest.mark.parametrize("sequence", [5, LAST_SEQUENCE])
+def test_a_place_is_kept_as_it_is(sequence: int) -> None:
+    one = saved(sequence, a=Behind(9, 3, 2), b=Behind(9, 4, 0, is_sure=False))
     assert decode_saved(encode_saved(one)) == one
     assert decode_saved(encode_saved(one), b"\x90").streams == []
 
@@ -124,6 +125,28 @@ def test_a_message_whose_time_is_not_known_lies_after_the_entry_before_it() -> N
     one = ledger(10, 20, 30)
     assert one.behind([[(A, 25)]]) == {A: Behind(9, 3, 0, is_sure=False)}
     assert one.behind([[(A, 3)]]) == {}, "older than all that is held"
+
+
+def test_what_waits_from_a_log_that_is_gone_does_not_hide_what_waits_from_this_one() -> None:
+    assert ledger(10, 20, 30).behind([[(A, 3), (A, 20)]]) == {A: Behind(9, 2, 1)}
+
+
+def test_a_message_whose_time_is_not_known_may_lie_behind_the_end_of_a_term() -> None:
+    one = Ledger(before_term(9), 5)
+    one.note(before_term(9), 10)
+    one.note(EntryId(9, 1), 30)
+    assert one.behind([[(A, 20)]]) == {A: Behind(9, 0, 0, is_sure=False)}
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [(EntryId(9, 8), EntryId(9, 8)), (EntryId(12, 3), EntryId(9, 6)), (EntryId(8, 5), None), (EntryId(9, 2), None)],
+)
+def test_what_was_read_of_a_log_that_the_place_is_not_of_may_repeat(until: EntryId, expected: EntryId | None) -> None:
+    moved = Resumption(Saved("old", 7, 5, 1, [A]), until).moved("log", EntryId(9, 3), EntryId(9, 6))
+    assert (None if moved is None else moved.until) == expected
+    if moved is not None:
+        assert owed(moved, 4, A) == [(b"0", True)]
 
 
 def test_with_very_many_entries_held_the_older_ones_are_known_less_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
