@@ -1,8 +1,10 @@
 """The model of a machine that would lead. Decisions are the engine's own, of `protocol/fleet`."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from websocket_v6.protocol.exchange.identity import identity_of
+from websocket_v6.protocol.fleet.entries import Covers
 from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.overlap import Overlap
 from websocket_v6.protocol.fleet.ring import Entry, Ring
@@ -10,7 +12,7 @@ from websocket_v6.protocol.fleet.standing import Answer, Standing, standing
 from websocket_v6.protocol.fleet.succession import Do, Heir, HeirEvent, HeirState, Leaver, LeaverEvent
 from websocket_v6.protocol.fleet.title import Candidate, Lead
 
-from .servers import STREAMS, Server
+from .servers import COVERS, STREAMS, Message, Server
 
 if TYPE_CHECKING:
     from .world import World
@@ -48,6 +50,7 @@ class Host:
         self.starts: dict[str, EntryId] = {}
         self.proofs: dict[str, EntryId] = {}
         self.overlaps: dict[str, Overlap] = {}
+        self.covers: frozenset[str] = frozenset()
 
     def step(self, world: "World") -> None:
         """Do what is due: look, take, or beat."""
@@ -56,6 +59,7 @@ class Host:
             self._leave(self.lead)
         if self.lead is not None:
             self.beats += 1
+            self._cover()
             if self.must_look or self.beats % LOOK == 0 or not self.server.beat(self.name, self.lead.term):
                 self._look(world)
             return
@@ -84,6 +88,9 @@ class Host:
             if (seen.owner, seen.term) == (self.name, lead.term) and seen.heir != self.has_proven:
                 self.has_proven = seen.heir
                 for stream, ring in self.rings.items():
+                    if stream in self.has_missed:
+                        self.has_missed.discard(stream)
+                        self._write(stream, BROKEN)
                     self.pipe.append((stream, ring.add("s", PROOF, self.now)))
         do = Do.NOTHING if event is None else self.leaver.handle(event, self.now)
         if Do.END in (do, self.leaver.due(self.now)) or do is Do.END_IN_ORDER:
@@ -159,8 +166,11 @@ class Host:
             is_whole = self.is_whole and self.is_proven(stream, after)
             world.followed += is_whole
             self._write(stream, WHOLE if is_whole else BROKEN)
+            brought = {one for _, body in entries if isinstance(body, Message) for one in body.covered}
+            brought |= {one for _, body in entries if isinstance(body, Covers) for one in body.add}
+            self._write_covers(stream, self.covers, brought - self.covers)
             for number in overlap.rest((stream, b"%d" % number, number) for number in kept[stream]):
-                self._write(stream, b"%d" % number)
+                self._write(stream, self._message(number))
             self.overlaps[stream] = overlap
 
     def is_proven(self, stream: str, after: EntryId) -> bool:
@@ -170,12 +180,28 @@ class Host:
     def _write(self, stream: str, body: bytes) -> None:
         self.pipe.append((stream, self.rings[stream].add("d", body, self.now)))
 
+    def _message(self, number: int) -> bytes:
+        return f"{number}|{','.join(sorted(self.covers))}".encode()
+
+    def _write_covers(self, stream: str, add: Iterable[str], drop: Iterable[str] = ()) -> None:
+        self._write(stream, f"{COVERS}|{','.join(sorted(add))}|{','.join(sorted(drop))}".encode())
+
+    def _cover(self) -> None:
+        """Bring what is wanted by now."""
+        before, now = self.covers, self.server.union
+        if self.lead is not None and before != now:
+            self.covers = now
+            for stream in STREAMS:
+                self._write_covers(stream, now - before, before - now)
+
     # --- the title
 
     def _take(self, world: "World", seen: Lead | None, *, is_new: bool) -> None:
         lead = self._title(world, seen, is_new=is_new)
         if lead is not None:
-            self._open(lead)
+            if self._open(lead):
+                for stream in STREAMS:
+                    self._write_covers(stream, self.covers)
             self.has_missed.clear()  # which is told with the term
 
     def _title(self, world: "World", seen: Lead | None, *, is_new: bool) -> Lead | None:
@@ -197,6 +223,7 @@ class Host:
             found[stream] = top
         self.lead = lead
         self.rings = {stream: Ring(lead.term) for stream in STREAMS}
+        self.covers = self.server.union
         self.pipe.clear()  # the connection is another one
         self.must_look = False
         return found
@@ -237,7 +264,7 @@ class Host:
         overlap = self.overlaps.get(stream)
         is_written = overlap is not None and overlap.is_written(stream, b"%d" % number)
         if stream in self.rings and not is_written:
-            self._write(stream, b"%d" % number)
+            self._write(stream, self._message(number))
 
     def flush(self, count: int, *, answers_get_lost: bool = False, again: bool = False) -> None:
         """Have the server carry out some of what was sent."""

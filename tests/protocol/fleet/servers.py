@@ -1,17 +1,22 @@
 """The model of a server: what Valkey does with the fleet's commands, and what it may lose."""
 
-import copy
 import random
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
 
+from websocket_v6.protocol.fleet.entries import Covers
 from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.ring import Entry
 from websocket_v6.protocol.fleet.standing import Answer
 from websocket_v6.protocol.fleet.title import Lead
 
-__all__ = ["STREAMS", "Opened", "Server", "State"]
+__all__ = ["COVERS", "STREAMS", "Fields", "Message", "Opened", "Server", "State"]
 
 STREAMS = ("a", "b")
+
+Fields: TypeAlias = dict[str, bytes]
+COVERS = "covers"  # and which streams it does from now on, and which not any more
+VERSION = "version of "  # for the model only: how often a field was written
 
 
 class Opened(NamedTuple):
@@ -27,12 +32,23 @@ class State(NamedTuple):
     is_whole: bool  # nothing was missed
 
 
+class Message(int):
+    """What the exchange sent, by its number, as far as who led covered it."""
+
+    covered: frozenset[str]
+
+
 class Log:
     """A stream of the server."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[EntryId, Any]] = []
         self.last = EntryId(0, 0)
+
+    def copy(self) -> "Log":
+        log = Log()
+        log.entries, log.last = list(self.entries), self.last
+        return log
 
 
 class Server:
@@ -43,7 +59,18 @@ class Server:
         self.lead: Lead | None = None
         self.logs: dict[str, Log] = {}
         self.wall_ms = 1_700_000_000_000
-        self.replica: tuple[Lead | None, dict[str, Log]] = (None, {})
+        self.places: dict[str, Fields] = {}  # by resume name
+        self.versions: dict[tuple[str, str], int] = {}  # how often each was written: nobody forgets
+        self.wants: dict[str, frozenset[str]] = {}
+        self.replica = self._all()
+
+    def _all(self) -> tuple[Lead | None, dict[str, Log], dict[str, Fields], dict[str, frozenset[str]]]:
+        logs = {stream: log.copy() for stream, log in self.logs.items()}
+        return self.lead, logs, {name: dict(fields) for name, fields in self.places.items()}, dict(self.wants)
+
+    @property
+    def union(self) -> frozenset[str]:
+        return frozenset().union(*self.wants.values())
 
     def take(self, seen: Lead | None, machine: str, floor: int, log: str, *, is_new: bool) -> Lead | None:
         now = self.lead
@@ -100,7 +127,16 @@ class Server:
         if entry.id <= log.last:
             return Answer.REFUSED
         words = {b"proof": "proof", b"whole": State(True), b"broken": State(False)}
-        log.entries.append((entry.id, words[entry.body] if entry.body in words else int(entry.body)))
+        body: Any = words.get(entry.body)
+        if body is None:
+            name, *more = entry.body.decode().split("|")
+            parts = [[one for one in part.split(",") if one] for part in more]
+            if name == COVERS:
+                body = Covers(*parts)
+            else:
+                body = Message(name)
+                body.covered = frozenset(parts[0])
+        log.entries.append((entry.id, body))
         log.last = entry.id
         return Answer.DONE
 
@@ -113,7 +149,46 @@ class Server:
         return [] if log is None else [one for one in log.entries if one[0] > after][:count]
 
     def replicate(self) -> None:
-        self.replica = (self.lead, copy.deepcopy(self.logs))
+        self.replica = self._all()
 
     def fail_over(self) -> None:
-        self.lead, self.logs = self.replica[0], copy.deepcopy(self.replica[1])
+        self.lead, self.logs, self.places, self.wants = self.replica
+        self.replica = self._all()
+
+    def forget(self) -> None:
+        """Lose everything."""
+        self.lead, self.logs, self.places, self.wants = None, {}, {}, {}
+
+    # --- resume names
+
+    def owner(self, key: str) -> str | None:
+        owner = self.places.get(key, {}).get("owner")
+        return None if owner is None else owner.decode()
+
+    def claim_name(self, key: str, owner: str) -> tuple[Fields, bool]:
+        """Give a name to a process; return what was kept of it, and whether a later place was forgotten."""
+        fields = dict(self.places.get(key, {}))
+        is_forgotten = any(
+            name == key and int(fields.get(VERSION + field, b"0")) != count
+            for (name, field), count in self.versions.items()
+        )
+        self._write(key, {"owner": owner})
+        return fields, is_forgotten
+
+    def keep(self, key: str, owner: str, next_owner: str | None, fields: Mapping[Any, Any]) -> list[Any]:
+        """Do as SAVE and REACH do."""
+        has = self.owner(key)
+        if has != owner:
+            return [0, None if has is None else has.encode()]
+        self._write(key, fields if next_owner is None else {**fields, "owner": next_owner})
+        return [1]
+
+    def _write(self, key: str, fields: Mapping[Any, Any]) -> None:
+        kept = self.places.setdefault(key, {})
+        for field, value in fields.items():
+            version = self.versions[key, field] = self.versions.get((key, field), 0) + 1 if field != "owner" else 0
+            kept[VERSION + field] = b"%d" % version
+            if value == "" and field != "owner":
+                kept.pop(field, None)
+            else:
+                kept[field] = value.encode() if isinstance(value, str) else value

@@ -2,22 +2,37 @@
 
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from websocket_v6.actors.fleet import resuming
+from websocket_v6.actors.fleet.progress import Progress
+from websocket_v6.actors.fleet.resuming import Resuming
+from websocket_v6.protocol.fleet.joining import Interest
 from websocket_v6.protocol.fleet.overlap import Overlap
 from websocket_v6.protocol.fleet.place import Place
+from websocket_v6.protocol.fleet.resume import Ledger, Part, Resumption
 from websocket_v6.protocol.fleet.title import Lead
 
 from .hosts import Host
+from .lives import Life
+from .messages import ALL, A, C
 from .world import STREAMS, Server, World
 
 WALKS = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "40"))
 STEPS = 400
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_clock() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resuming, "time", SimpleNamespace(time_ns=lambda: 1, monotonic=lambda: 0.0))
+        yield
 
 
 @pytest.mark.parametrize("seed", range(WALKS))
@@ -25,9 +40,9 @@ def test_no_walk_mixes_loses_or_repeats_anything_untold_and_nobody_stays_deaf(se
     walk([seed])
 
 
-def walk(seeds: Iterable[int]) -> None:
+def walk(seeds: Iterable[int], *, has_names: bool = True) -> None:
     for seed in seeds:
-        world = World(random.Random(seed))
+        world = World(random.Random(seed), has_names=has_names)
         for _ in range(STEPS):
             world.step()
             world.check()
@@ -36,7 +51,7 @@ def walk(seeds: Iterable[int]) -> None:
 
 
 def test_the_walks_go_where_it_is_dangerous() -> None:
-    gaps = delivered = terms = followed = 0
+    gaps = delivered = terms = followed = resumed = handled = repeats = 0
     for seed in range(20):
         world = World(random.Random(seed))
         for _ in range(STEPS):
@@ -45,10 +60,30 @@ def test_the_walks_go_where_it_is_dangerous() -> None:
         delivered += sum(reader.delivered for reader in world.readers)
         terms += world._logs
         followed += world.followed
+        resumed += sum(name.resumed for name in world.named)
+        handled += sum(name.handled for name in world.named)
+        repeats += sum(name.repeats for name in world.named)
     assert gaps > 200
     assert delivered > 500
     assert terms > 60
     assert followed > 20
+    assert resumed > 100
+    assert handled > 1000
+    assert repeats > 100
+
+
+LIFE: tuple[Callable[[Life], object], ...] = (
+    lambda life: life.read(5),
+    lambda life: life.read(5, until=2),
+    lambda life: life.handle(0),
+    lambda life: life.handle(1),
+    Life.ask,
+    Life.settle,
+    lambda life: life.save(is_lost=False),
+    Life.look,
+    lambda life: life.want(frozenset({A, C})),
+    lambda life: life.want(ALL),
+)
 
 
 class Walk(RuleBasedStateMachine):
@@ -119,7 +154,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule()
     def empty(self) -> None:
-        self.world.server.lead, self.world.server.logs = None, {}
+        self.world.server.forget()
 
     @rule(stream=st.sampled_from(STREAMS))
     def evict(self, stream: str) -> None:
@@ -128,6 +163,28 @@ class Walk(RuleBasedStateMachine):
     @rule(milliseconds=st.integers(-600_000, 600_000))
     def set_clock(self, milliseconds: int) -> None:
         self.world.server.wall_ms += milliseconds
+
+    @rule(name=st.integers(0, 1))
+    def begin(self, name: int) -> None:
+        self.world.named[name].begin()
+
+    @rule(name=st.integers(0, 1))
+    def kill(self, name: int) -> None:
+        self.world.named[name].kill()
+
+    @rule(name=st.integers(0, 1), lost=st.booleans())
+    def end(self, name: int, lost: bool) -> None:
+        self.world.named[name].end(is_lost=lost)
+
+    @rule(name=st.integers(0, 1), step=st.sampled_from(LIFE))
+    def live(self, name: int, step: Callable[[Life], object]) -> None:
+        life = self.world.named[name].life
+        if life is not None:
+            step(life)
+
+    @rule(name=st.integers(0, 1))
+    def expire(self, name: int) -> None:
+        self.world.server.wants.pop(self.world.named[name].key, None)
 
     @invariant()
     def nothing_is_wrong(self) -> None:
@@ -178,6 +235,39 @@ def without_a_word_of_what_was_missed_meanwhile(patch: pytest.MonkeyPatch) -> No
     patch.setattr(Host, "is_whole", property(lambda _: True, lambda *_: None), raising=False)
 
 
+def without_what_is_held(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ledger, "before", lambda ledger, _: ledger._ids[-1] if ledger._ids else ledger.start)
+
+
+def without_what_is_behind(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Ledger, "behind", lambda *_, **__: {})
+
+
+def without_a_mark(patch: pytest.MonkeyPatch) -> None:
+    parts = Resumption.parts
+    patch.setattr(Resumption, "parts", lambda *all_: [Part(rows, may_repeat=False) for rows, _ in parts(*all_)])
+
+
+def without_saying_how_far_it_may_read(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Resuming, "_send", lambda *_: None)
+
+
+def without_saying_it_after_an_orderly_end(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Resumption, "is_clean", property(lambda _: False, lambda *_: None), raising=False)
+
+
+def without_a_doubt_that_is_handed_on(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Progress, "_is_sure", lambda *_: True)
+
+
+def with_what_was_kept_before_a_gap(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Interest, "broke", lambda *_: None)
+
+
+def with_what_is_kept_counting_as_done(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Interest, "kept_from", None)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -193,6 +283,27 @@ def without_a_word_of_what_was_missed_meanwhile(patch: pytest.MonkeyPatch) -> No
 def test_each_rule_is_needed(spoil: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     spoil(monkeypatch)
     with pytest.raises(AssertionError):
+        walk(range(300), has_names=False)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        without_what_is_held,
+        without_what_is_behind,
+        without_a_mark,
+        without_saying_how_far_it_may_read,
+        without_saying_it_after_an_orderly_end,
+        without_a_doubt_that_is_handed_on,
+        with_what_was_kept_before_a_gap,
+        with_what_is_kept_counting_as_done,
+    ],
+)
+def test_each_rule_of_a_resume_name_is_needed(
+    spoil: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch)
+    with pytest.raises(AssertionError):
         walk(range(300))
 
 
@@ -201,7 +312,7 @@ def test_who_never_looks_at_the_title_is_deaf_after_the_server_lost_all_and_its_
     world = World(random.Random(1))
     world.settle()
     reader = world.readers[0]
-    world.server.lead, world.server.logs = None, {}
+    world.server.forget()
     world.server.wall_ms -= 3_600_000
     for host in world.hosts:
         host.floor = 0  # they were started anew

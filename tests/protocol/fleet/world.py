@@ -13,6 +13,8 @@ from websocket_v6.protocol.fleet.place import Place
 from websocket_v6.protocol.fleet.title import Lead
 
 from .hosts import Host
+from .lives import Named
+from .messages import ALL, A, B, C, messages_of
 from .servers import STREAMS, Opened, Server, State
 
 __all__ = ["STREAMS", "Server", "World"]
@@ -65,11 +67,17 @@ class Reader:
 class World:
     """Three hosts, three readers, one server and what the exchange sends."""
 
-    def __init__(self, randomness: random.Random) -> None:
+    def __init__(self, randomness: random.Random, *, has_names: bool = True) -> None:
         self.random = randomness
         self.server = Server(randomness)
         self.hosts = [Host(f"host {number}", self.server) for number in range(3)]
         self.readers = [Reader(self.server, stream) for stream in ("a", "b", "a")]
+        self.named = [
+            Named(self.server, "a", "one", (frozenset({A, B}), frozenset({C}))),
+            Named(self.server, "b", "two", (frozenset({A, B}), frozenset({C}), frozenset({A, B}))),
+        ]
+        if not has_names:
+            self.named.clear()
         self.paused: dict[Host | Reader, int] = {}
         self.numbers = dict.fromkeys(STREAMS, 0)
         self._logs = 0
@@ -90,6 +98,9 @@ class World:
             host.now += seconds
             if host not in self.paused:
                 host.step(self)
+        for name in self.named:
+            if name.life is not None:
+                name.life.now += seconds
 
     def emit(self, stream: str) -> None:
         """Have the exchange send a message: all that are connected hear it, paused ones when they go on."""
@@ -109,6 +120,8 @@ class World:
 
     def step(self) -> None:
         """Do one thing, as chance has it."""
+        if self.named:
+            self.live(self.random.choice(self.named))
         pick, host, reader = self.random.random(), self.random.choice(self.hosts), self.random.choice(self.readers)
         if pick < 0.30:
             self.emit(self.random.choice(STREAMS))
@@ -135,6 +148,37 @@ class World:
         else:
             self.mischief(host)
 
+    def live(self, name: Named) -> None:
+        """Have a process with a name do one thing, or end, or begin."""
+        pick, life, server = self.random.random(), name.life, self.server
+        if life is None:
+            if pick < 0.1:
+                name.begin()
+            elif pick < 0.12:
+                server.wants.pop(name.key, None)  # expires
+            return
+        life.line.loses = pick < 0.01
+        if pick < 0.3:
+            count = self.random.randint(1, 6)
+            life.read(count, until=self.random.randint(0, count))
+        elif pick < 0.6:
+            for _ in range(self.random.randint(1, 4)):
+                life.handle(self.random.randrange(3))
+        elif pick < 0.7:
+            life.ask()
+        elif pick < 0.8:
+            life.settle()
+        elif pick < 0.9:
+            life.save(is_lost=self.random.random() < 0.1)
+        elif pick < 0.93:
+            life.look()
+        elif pick < 0.95:
+            life.want(ALL if self.random.random() < 0.7 else frozenset({A, C}))
+        elif pick < 0.97:
+            name.kill()
+        elif pick < 0.99:
+            name.end(is_lost=self.random.random() < 0.1)
+
     def mischief(self, host: Host) -> None:
         """Have something go wrong."""
         match self.random.randrange(11):
@@ -149,7 +193,7 @@ class World:
             case 2:
                 self.server.wall_ms += self.random.choice([-600_000, 600_000, -3000])
             case 3 if self.random.random() < 0.2:
-                self.server.lead, self.server.logs = None, {}
+                self.server.forget()
             case 4 if self.random.random() < 0.3:
                 self.server.logs.pop(self.random.choice(STREAMS), None)
             case 5:
@@ -169,16 +213,44 @@ class World:
             self.read_all()
             for reader in self.readers:
                 reader.look()
+            for name in self.named:
+                self._calm(name)
         before = [reader.delivered for reader in self.readers]
         for _ in range(3):
             for stream in STREAMS:
                 self.emit(stream)
             self.flush_all()
             self.read_all()
+        for name in self.named:
+            self._calm(name)
+            newest = dict(one for number in range(1, self.numbers[name.stream] + 1) for one in messages_of(number))
+            for index, streams in enumerate(name.mailboxes):
+                for stream in streams:
+                    has = name.last.get((index, stream), (0, 0))[0]
+                    assert has == newest[stream], f"{name.key} is deaf to {stream}: {has}, not {newest[stream]}"
         leaders = [host for host in self.hosts if host.lead is not None and host.lead == self.server_lead(host)]
         assert len(leaders) == 1, f"{len(leaders)} hosts lead"
         for reader, count in zip(self.readers, before, strict=True):
             assert reader.delivered == count + 3, f"a reader of {reader.stream} is deaf"
+
+    def _calm(self, name: Named) -> None:
+        """Have a process with a name read, and be done with, all that there is."""
+        name.begin()
+        life = name.life
+        assert life is not None
+        life.line.loses = False
+        if life.interest.wanted != ALL or self.server.wants.get(name.key) != ALL:
+            life.want(ALL)
+        life.look()
+        life.read(100_000)
+        if name.life is None:
+            return  # the name is another's, by what the server has gone back to
+        for index in range(len(life.mailboxes)):
+            while life.mailboxes[index]:
+                life.handle(index)
+        life.ask()
+        life.settle()
+        life.save(is_lost=False)
 
     def server_lead(self, host: Host) -> Lead | None:
         lead = self.server.lead
@@ -186,3 +258,4 @@ class World:
 
     def check(self) -> None:
         assert not [fault for reader in self.readers for fault in reader.faults]
+        assert not [fault for name in self.named for fault in name.faults]
