@@ -117,6 +117,7 @@ def test_what_is_listed_tomorrow_comes_by_itself_in_one_request(sim: Simulator, 
     one = bot()
     subscription = one.follow()
     one.proxy.wait_ready()
+    wait_until(lambda: set(one.codes()) == set(KRW), "the first of each")
     before, requests = len(one.codes()), one.proxy.health().counters.requests_sent
     sim.list_market("KRW-NEW", 1000)
     sim.list_market("BTC-NEW", 1)
