@@ -1,7 +1,6 @@
 """Many are woken by a few, who are woken first: all of them, once each, whoever is busy or gone."""
 
 import threading
-import time
 from collections import Counter
 
 import pytest
@@ -164,7 +163,6 @@ def test_all_are_told_as_often_as_they_are_to_be_whatever_else_wakes_them() -> N
     try:
         for _ in range(rounds):
             wake([(ref, "wake") for ref in refs])
-            time.sleep(0)
         wait_until(lambda: counts.total() == rounds * MANY, "all of them", 30.0)
         assert set(counts.values()) == {rounds}
     finally:

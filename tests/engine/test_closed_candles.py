@@ -139,21 +139,27 @@ def test_nothing_closes_on_a_connection_that_is_half_dead(sim: Simulator, bots: 
     assert start not in bot.starts()[count:]
 
 
+def trade_around_a_minute(sim: Simulator) -> str:
+    """Trade just before a minute's end and just behind it, within one flush; return the start of the one that ended."""
+    sim.wait_served({STREAM})
+    to_the_minute(sim, 59.2)
+    sim.trade(BTC, volume=1)
+    sim.advance(0.7, idle=False)
+    sim.trade(BTC, volume=1000)
+    before = newest(sim)
+    sim.advance(0.2, idle=False)
+    sim.trade(BTC, volume=2)
+    assert newest(sim) > before
+    return before
+
+
 @pytest.mark.parametrize("flush", ["each", "newest_first"])
 def test_what_comes_after_the_end_is_in_it(flush: Any, filling: Config) -> None:
     with Simulator(markets=[BTC], answers=Answers(candle_flush=flush), paced=True) as sim:
         config = msgspec.structs.replace(filling, url=sim.url)
         bot = Bot(config)
         try:
-            sim.wait_served({STREAM})
-            to_the_minute(sim, 59.2)
-            sim.trade(BTC, volume=1)
-            sim.advance(0.7, idle=False)
-            sim.trade(BTC, volume=1000)
-            before = newest(sim)
-            sim.advance(0.2, idle=False)
-            sim.trade(BTC, volume=2)
-            assert newest(sim) > before
+            before = trade_around_a_minute(sim)
             wait_until(lambda: before in bot.starts(), "the candle of the old minute")
             assert bot.volumes()[before] == rest(sim)[before] == 1001
         finally:
@@ -165,15 +171,7 @@ def test_what_rest_has_is_delivered_whatever_is_flushed(flush: Any, filling: Con
     with Simulator(markets=[BTC], answers=Answers(candle_flush=flush), paced=True, frozen=True) as sim:
         bot = Bot(msgspec.structs.replace(filling, url=sim.url), verify=True)
         try:
-            sim.wait_served({STREAM})
-            to_the_minute(sim, 59.2)
-            sim.trade(BTC, volume=1)
-            sim.advance(0.7, idle=False)
-            sim.trade(BTC, volume=1000)
-            before = newest(sim)
-            sim.advance(0.2, idle=False)
-            sim.trade(BTC, volume=2)
-            assert newest(sim) > before
+            before = trade_around_a_minute(sim)
             sim.advance(1.0, idle=False)
             wait_until(lambda: before in bot.starts(), "the candle of the old minute")
             assert bot.volumes()[before] == rest(sim)[before] == 1001

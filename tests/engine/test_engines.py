@@ -148,19 +148,21 @@ def test_a_proxy_that_is_closed_while_it_starts(config: Config, monkeypatch: pyt
 
 
 PROGRAM = """
-import sys, threading, time
+import atexit, sys, threading
 from websocket_v6 import Config, WebSocketClientProxy, engine
 
 proxy = WebSocketClientProxy("ends", config=Config(url=sys.argv[1], mode="embedded"))
 other = WebSocketClientProxy("other", config=Config(url=sys.argv[1], mode="embedded", ping_interval=19))
 for one in (proxy, other):
     one.subscribe_ticker("KRW-BTC").get(20)
-stop, is_stopping = engine._stop, threading.Event()
+stop, is_stopping, is_ending = engine._stop, threading.Event(), threading.Event()
 
 def stop_late(supervisor):
     is_stopping.set()
-    time.sleep(0.5)
+    assert is_ending.wait(20)
     return stop(supervisor)
+
+atexit.register(is_ending.set)  # the last one, so it is called before the engine's own
 
 engine._stop = stop_late
 threading.Thread(target=proxy.cleanup, daemon=True).start()

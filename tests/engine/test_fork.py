@@ -125,13 +125,35 @@ def test_while_another_thread_makes_its_first_call(sim: Simulator, config: Confi
         assert [one.symbol for one in found] == ["KRW-BTC"]
 
 
+class Watched:
+    """A lock that says when somebody asks for it who may have to wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self.is_asked_for = threading.Event()
+
+    def acquire(self, timeout: float) -> bool:
+        self.is_asked_for.set()
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 def test_a_fork_waits_for_an_import(monkeypatch: pytest.MonkeyPatch) -> None:
-    is_in, is_done = threading.Event(), threading.Event()
+    is_in, is_done, lock = threading.Event(), threading.Event(), Watched()
+    monkeypatch.setattr(forks, "_importing", lock)
 
     def load() -> None:
         with forks.no_fork():
             is_in.set()
-            time.sleep(0.3)
+            assert lock.is_asked_for.wait(PATIENCE), "the fork begins in the middle of it"
             is_done.set()
 
     def use() -> None:

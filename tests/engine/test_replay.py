@@ -5,6 +5,7 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -157,13 +158,33 @@ def test_throttle_goes_by_the_recording_s_time(tmp_path: Path) -> None:
     assert [int(one.trade_price) for one in got] == [1, 8, 16, 24, 32, 33]
 
 
-def test_a_second_subscriber_gets_the_head_as_well(recording: Path) -> None:
+def wait_for_looks(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return what waits until a replay has looked a few times who holds it up, so that it had the time to go on."""
+    looks: list[float] = []
+    look = hold_up.HoldUp.look
+
+    def counted(self: hold_up.HoldUp, now: float, **how: bool) -> str:
+        looks.append(now)
+        return look(self, now, **how)
+
+    monkeypatch.setattr(hold_up.HoldUp, "look", counted)
+    monkeypatch.setattr(replay_router, "LOOK", 0.02)
+
+    def wait() -> None:
+        enough = len(looks) + 4
+        wait_until(lambda: len(looks) >= enough, "some looks")
+
+    return wait
+
+
+def test_a_second_subscriber_gets_the_head_as_well(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = wait_for_looks(monkeypatch)
     config = Config.replay(recording)
     first: list[Any] = []
     second: list[Any] = []
     with WebSocketClientProxy("a", config=config) as one, WebSocketClientProxy("b", config=config) as two:
         one.subscribe_trade(CODES, first.append)
-        time.sleep(0.1)
+        wait()
         assert not first
         two.subscribe_trade(CODES, second.append)
         two.run()
@@ -183,11 +204,11 @@ def test_who_never_says_that_it_is_ready_is_told_once(
     recording: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hold_up, "UNREADY", 0.1)
-    monkeypatch.setattr(replay_router, "LOOK", 0.05)
+    wait = wait_for_looks(monkeypatch)
     with WebSocketClientProxy("a", config=Config.replay(recording)) as proxy, caplog.at_level(logging.WARNING):
         proxy.subscribe_trade(CODES, print)
         wait_until(lambda: "until the program is ready" in caplog.text, "the log says so")
-        time.sleep(0.2)
+        wait()
     assert caplog.text.count("until the program is ready") == 1
 
 
@@ -324,13 +345,14 @@ def test_iterators_end_and_nothing_can_be_subscribed_afterwards(recording: Path)
     assert played(Config.replay(recording))[0]
 
 
-def test_wait_ready_stops_where_all_have_data(recording: Path) -> None:
+def test_wait_ready_stops_where_all_have_data(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = wait_for_looks(monkeypatch)
     with WebSocketClientProxy("a", config=Config.replay(recording)) as proxy:
         trades = proxy.subscribe_trade(CODES, mailbox=Mailbox.lossless(1024 * 1024))
         proxy.wait_ready(10)
         newest = [proxy.last("trade", code) for code in CODES]
         assert all(newest)
-        time.sleep(0.1)
+        wait()
         assert newest == [proxy.last("trade", code) for code in CODES]
         assert [one.payload for one in trades] == [
             payload for stream, payload in messages(market()) if stream.startswith("trade ")

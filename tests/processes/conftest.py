@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, WEATHER, wait_until
+from tests.valkey import Valkey
 from websocket_v6.simulator import Simulator
 
 MARKETS = ["KRW-BTC", "KRW-ETH", "KRW-XRP", "KRW-SOL", "BTC-ETH", "USDT-BTC"]
@@ -193,3 +194,10 @@ def pair(sim: Simulator, start: Start, **settings: Any) -> tuple[Process, Proces
     wait_until(lambda: has(host, a=1), "the host's snapshot")
     wait_until(lambda: has(guest, b=2, c=1), "the guest's snapshots")
     return host, guest
+
+
+@pytest.fixture
+def server() -> Iterator[Valkey]:
+    """An empty server for a fleet."""
+    with Valkey() as one:
+        yield one

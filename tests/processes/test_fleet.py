@@ -228,12 +228,6 @@ def sim() -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-def server() -> Iterator[Valkey]:
-    with Valkey() as one:
-        yield one
-
-
 def received(
     process: Process, wants: dict[str, tuple[str, list[str]]], markets: Markets
 ) -> Iterator[tuple[str, list[Seen], list[Told]]]:

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from websocket_v6.protocol.fleet.title import Lead, lead_of
 from websocket_v6.simulator import Simulator
 
 from .conftest import Process, Start
+from .trades import Trades
 
 pytestmark = needs_server
 
@@ -34,41 +34,10 @@ proxy.run()
 """
 
 
-class Trades(threading.Thread):
-    """Trades at a rate, as far as the machine lets it."""
-
-    def __init__(self, sim: Simulator) -> None:
-        super().__init__(name="trades")
-        self._sim = sim
-        self._is_over = threading.Event()
-        self.made: list[int] = []
-
-    def run(self) -> None:
-        began, count = time.monotonic(), 0
-        while not self._is_over.wait(0.005):
-            while count < (time.monotonic() - began) * RATE and not self._is_over.is_set():
-                self.made.append(self._sim.trade(CODE))
-                count += 1
-
-    def __enter__(self) -> "Trades":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        self.join()
-
-
 def title(server: Valkey) -> Lead | None:
     with server.client() as client:
         keys = client.keys("v6:*:lead")
         return lead_of(client.hgetall(keys[0])) if keys else None
-
-
-@pytest.fixture
-def server() -> Iterator[Valkey]:
-    with Valkey() as one:
-        yield one
 
 
 @pytest.fixture
@@ -119,7 +88,7 @@ def test_a_leader_that_is_told_to_end_is_followed_without_a_gap(
 ) -> None:
     before = title(server)
     assert before is not None
-    with Trades(sim) as trades:
+    with Trades(sim, CODE, RATE) as trades:
         wait_until(lambda: len(trades.made) > RATE, "much comes")
         leader.send_signal(signal.SIGTERM)
         assert leader.wait(20) is not None
@@ -140,7 +109,7 @@ def test_a_leader_that_is_told_to_end_is_followed_without_a_gap(
 def test_a_leader_that_dies_while_it_hands_over_costs_a_gap_at_most(
     sim: Simulator, server: Valkey, leader: "subprocess.Popen[bytes]", readers: list[Process], wait: float
 ) -> None:
-    with Trades(sim) as trades:
+    with Trades(sim, CODE, RATE) as trades:
         leader.send_signal(signal.SIGTERM)
 
         def is_leaving() -> bool:

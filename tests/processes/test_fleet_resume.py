@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,31 +20,15 @@ from tests.valkey import Valkey, needs_server
 from websocket_v6 import Config, WebSocketClientProxy
 from websocket_v6.simulator import Simulator
 
+from .trades import Trades
+
 pytestmark = needs_server
 
 CODE = "KRW-BTC"
 RECORDER = Path(__file__).with_name("recorder.py")
 ROUNDS = int(os.environ.get("WEBSOCKET_V6_TEST_RESUME", "3"))
-PACE = 0.004  # seconds between two trades
+RATE = 250  # messages a second
 REPEATS = 2.5  # seconds: it is kept each second what is done, on a machine that does much else
-
-
-class Trades(threading.Thread):
-    """Makes trades, on and on."""
-
-    def __init__(self, sim: Simulator) -> None:
-        super().__init__(name="trades")
-        self._sim = sim
-        self._is_over = threading.Event()
-        self.made: list[str] = []
-
-    def run(self) -> None:
-        while not self._is_over.wait(PACE):
-            self.made.append(str(self._sim.trade(CODE)))
-
-    def end(self) -> None:
-        self._is_over.set()
-        self.join()
 
 
 class Recorder:
@@ -97,12 +80,6 @@ def lines(file: Path) -> list[Line]:
     return found
 
 
-@pytest.fixture
-def server() -> Iterator[Valkey]:
-    with Valkey() as one:
-        yield one
-
-
 @pytest.mark.timeout(120 + 30 * ROUNDS)
 @pytest.mark.parametrize("how", ["kill", "leave"])
 def test_nothing_is_lost_and_what_comes_twice_is_marked(
@@ -112,13 +89,11 @@ def test_nothing_is_lost_and_what_comes_twice_is_marked(
     file = tmp_path / "trades"
     leading = Config(url=sim.url, fleet=server.url, runtime_dir=tmp_path / "run")
     settings = {"url": sim.url, "fleet": server.url, "fleet_resume": "recorder", "file": str(file)}
-    trades = Trades(sim)
     with contextlib.ExitStack() as stack:
         proxy = stack.enter_context(WebSocketClientProxy("leader", config=leading))
         proxy.subscribe_trade([CODE], lambda _: None)
         wait_until(proxy.is_public_available, "a leader")
-        trades.start()
-        stack.callback(trades.end)
+        trades = stack.enter_context(Trades(sim, CODE, RATE))
         kills: list[int] = []  # when
         for number in range(ROUNDS):
             before = len(lines(file))
@@ -134,7 +109,7 @@ def test_nothing_is_lost_and_what_comes_twice_is_marked(
         recorder = Recorder(settings)
         stack.callback(recorder.end)
         trades.end()
-        last = trades.made[-1]
+        last = str(trades.made[-1])
         wait_until(lambda: last in [one.key for one in lines(file)], "the last one")
         recorder.leave()
     found = lines(file)
@@ -142,8 +117,7 @@ def test_nothing_is_lost_and_what_comes_twice_is_marked(
     assert not [line for line in file.read_text().splitlines() if line.startswith("gap")]
     plain = [one.key for one in found if not one.is_marked]
     assert len(set(plain)) == len(plain), "twice, and not marked"
-    made = trades.made[trades.made.index(keys[0]) :]
-    assert sorted(set(keys), key=int) == made, "lost"
+    assert sorted({int(key) for key in keys}) == trades.made[trades.made.index(int(keys[0])) :], "lost"
     assert sum(int(one) > int(other) for one, other in itertools.pairwise(keys)) <= len(kills), "out of order"
     if how == "leave":
         assert plain == keys, "nothing is marked where nothing came twice"

@@ -1,4 +1,4 @@
-"""One machine's fleet actor against a real server; what it is to others is seen in tests/engine/test_fleet.py."""
+"""One machine's fleet actor against a real server; what it is to others is seen in tests/engine/fleet."""
 
 from collections.abc import Iterator
 from typing import Any

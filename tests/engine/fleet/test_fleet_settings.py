@@ -21,18 +21,12 @@ from websocket_v6.cli.fleet import fleet_json
 from websocket_v6.protocol.fleet import packing
 from websocket_v6.simulator import Simulator
 
-from .fleet_world import CODE, Machine, World
+from .world import CODE, Machine, World
 
 pytestmark = needs_server
 
 
 PAGE = ROOT / "docs" / "fleet.md"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator() as one:
-        yield one
 
 
 @contextlib.contextmanager
@@ -42,12 +36,6 @@ def world_on(sim: Simulator, server: Valkey, folder: Path) -> Iterator[World]:
         yield one
     finally:
         one.leave()
-
-
-@pytest.fixture
-def world(sim: Simulator, tmp_path: Path) -> Iterator[World]:
-    with Valkey() as server, world_on(sim, server, tmp_path) as one:
-        yield one
 
 
 def test_a_reader_gets_every_trade_of_a_compressed_log_whatever_its_own_setting_is(

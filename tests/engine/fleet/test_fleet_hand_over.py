@@ -2,41 +2,19 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import wait_until
-from tests.valkey import Valkey, needs_server
+from tests.valkey import needs_server
 from websocket_v6.actors.fleet.scripts import CLAIM
 from websocket_v6.protocol.fleet import succession
 from websocket_v6.protocol.fleet.entries import Open, decode_happening
-from websocket_v6.simulator import Simulator
 
-from .fleet_world import CODE, Machine, Market, World
+from .world import CODE, Machine, Market, World
 
 pytestmark = needs_server
-
-
-@pytest.fixture
-def server() -> Iterator[Valkey]:
-    with Valkey() as one:
-        yield one
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator() as one:
-        yield one
-
-
-@pytest.fixture
-def world(sim: Simulator, server: Valkey, tmp_path: Path) -> Iterator[World]:
-    one = World(sim, server, tmp_path)
-    yield one
-    one.leave()
 
 
 def opened(world: World) -> list[Open]:

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, wait_until
-from tests.valkey import Valkey, needs_server
-from websocket_v6.simulator import Simulator
+from tests.valkey import needs_server
 
-from .fleet_world import CODE, Machine, World
+from .world import CODE, Machine, World
 
 pytestmark = needs_server
 
@@ -27,20 +26,6 @@ proxy = WebSocketClientProxy("leader", config=config)
 proxy.subscribe_trade(["KRW-BTC"], callback=lambda event: None)
 proxy.run()
 """
-
-
-@pytest.fixture
-def server() -> Iterator[Valkey]:
-    with Valkey() as one:
-        yield one
-
-
-@pytest.fixture
-def world(server: Valkey, tmp_path: Path) -> Iterator[World]:
-    with Simulator() as sim:
-        one = World(sim, server, tmp_path)
-        yield one
-        one.leave()
 
 
 @pytest.fixture

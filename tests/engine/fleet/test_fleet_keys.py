@@ -1,43 +1,26 @@
 """A process changes its keys while it runs, and with them the account whose fleet it is in."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import wait_until
-from tests.valkey import Valkey, needs_server
+from tests.valkey import needs_server
 from websocket_v6.protocol.fleet.ids import Keys, scope_of
 from websocket_v6.protocol.fleet.sealing import account_of
 from websocket_v6.simulator import Simulator
 
-from .fleet_world import CODE, Machine, World
+from .world import CODE, Machine, World
 
 pytestmark = needs_server
 
 OTHER = ("o" * 40, "p" * 40)
 
 
-@pytest.fixture
-def server() -> Iterator[Valkey]:
-    with Valkey() as one:
-        yield one
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator() as one:
-        one.add_key(*OTHER)
-        one.deposit("KRW", "1000000000", OTHER[0])
-        yield one
-
-
-@pytest.fixture
-def world(sim: Simulator, server: Valkey, tmp_path: Path) -> Iterator[World]:
-    one = World(sim, server, tmp_path)
-    yield one
-    one.leave()
+@pytest.fixture(autouse=True)
+def other_account(sim: Simulator) -> None:
+    sim.add_key(*OTHER)
+    sim.deposit("KRW", "1000000000", OTHER[0])
 
 
 def own(world: World) -> dict[str, Any]:

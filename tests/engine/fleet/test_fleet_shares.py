@@ -4,7 +4,6 @@ A machine is an engine with a folder of its own, within this process.
 """
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,9 @@ from tests.conftest import wait_until
 from tests.valkey import Valkey, needs_server
 from websocket_v6.simulator import Simulator
 
-from .fleet_world import CODE, Machine, World
+from .world import CODE, Machine, World
 
 pytestmark = needs_server
-
-
-@pytest.fixture
-def server() -> Iterator[Valkey]:
-    with Valkey() as one:
-        yield one
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator() as one:
-        yield one
-
-
-@pytest.fixture
-def world(sim: Simulator, server: Valkey, tmp_path: Path) -> Iterator[World]:
-    one = World(sim, server, tmp_path)
-    yield one
-    one.leave()
 
 
 def test_machines_share_one_connection_and_each_has_every_trade(world: World) -> None:

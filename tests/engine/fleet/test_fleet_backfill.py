@@ -1,30 +1,10 @@
 """What was missed is fetched once for all machines, by the one that leads, and reaches each in its place."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from tests.valkey import needs_server
 
-import pytest
-
-from tests.valkey import Valkey, needs_server
-from websocket_v6.simulator import Simulator
-
-from .fleet_world import CODE, Machine, World
+from .world import CODE, Machine, World
 
 pytestmark = needs_server
-
-
-@pytest.fixture
-def server() -> Iterator[Valkey]:
-    with Valkey() as one:
-        yield one
-
-
-@pytest.fixture
-def world(server: Valkey, tmp_path: Path) -> Iterator[World]:
-    with Simulator() as sim:
-        one = World(sim, server, tmp_path)
-        yield one
-        one.leave()
 
 
 def three(world: World) -> list[Machine]:
