@@ -30,7 +30,6 @@ from websocket_v6.actors.undone import Undone
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import ConfigError, RemoteProtocolError, TransportError
 from websocket_v6.protocol.fleet.claim import LOOK, Claim, holder_of
-from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.resume import Resumption
 from websocket_v6.protocol.fleet.wants import machine_of
 from websocket_v6.protocol.message import Message
@@ -38,7 +37,7 @@ from websocket_v6.protocol.outside_text import outside_text
 
 from .fleet import Fleet
 from .lines import Command
-from .progress import Claimed, Progress
+from .progress import Asked, Claimed, Progress
 from .scripts import NAME, SAVE
 
 __all__ = ["NamedFleet"]
@@ -64,7 +63,7 @@ class _GotHeld(Message):
 
     endpoint: str
     progress: Progress
-    read: EntryId
+    asked: Asked
     held: Held
 
 
@@ -234,19 +233,19 @@ class NamedFleet(Fleet):
             self._keep()  # for the beat
         for endpoint, progress in self._progress.items():
             future = cast(Future[Held], self._router.ask(GetHeld(endpoint), block=False))
-            future.then(functools.partial(self._tell_held, endpoint, progress, progress.read, future))
+            future.then(functools.partial(self._tell_held, endpoint, progress, progress.asks(), future))
 
-    def _tell_held(self, endpoint: str, progress: Progress, read: EntryId, future: Future[Held]) -> None:
+    def _tell_held(self, endpoint: str, progress: Progress, asked: Asked, future: Future[Held]) -> None:
         """Belongs to the router's thread."""
         with contextlib.suppress(Exception):  # it ends just now, and this one with it
-            tell(self.actor_ref, _GotHeld(endpoint, progress, read, future.get()))
+            tell(self.actor_ref, _GotHeld(endpoint, progress, asked, future.get()))
 
     def _settle(self, message: _GotHeld) -> None:
         endpoint, progress, held = message.endpoint, message.progress, message.held
         if self._progress.get(endpoint) is not progress:
             return  # another reader has begun
         self._oldest_ns[endpoint] = oldest_ns = _earlier(self._undone.oldest(endpoint), held.oldest)
-        saved = None if held.holds else progress.settle(message.read, oldest_ns, held.candles)
+        saved = None if held.holds else progress.settle(message.asked, oldest_ns, held.candles)
         if saved is not None:
             self._unsaved |= self._own.place(endpoint, saved)
 
@@ -256,7 +255,7 @@ class NamedFleet(Fleet):
         except (pykka.ActorDeadError, pykka.Timeout):
             return  # what was kept holds, and what came since comes again
         if held.holds or held.oldest is not None:
-            self._settle(_GotHeld(endpoint, progress, progress.read, held))
+            self._settle(_GotHeld(endpoint, progress, progress.asks(), held))
             return
         rest = [*self._undone.rest(endpoint), *([one] for one in held.candles.items())]
         saved = progress.rest(rest, self._undone.shared(endpoint))

@@ -18,7 +18,7 @@ from websocket_v6.protocol.fleet.resume import (
 )
 from websocket_v6.protocol.fleet.sealing import Seal
 
-__all__ = ["Claimed", "Progress"]
+__all__ = ["Asked", "Claimed", "Progress"]
 
 
 class Claimed(NamedTuple):
@@ -58,6 +58,13 @@ class Claimed(NamedTuple):
         return body if self.seal is None else self.seal.open_value(body)
 
 
+class Asked(NamedTuple):
+    """Up to where a log was read when it was asked what is held; `turn` counts how often the log has gone back."""
+
+    read: EntryId
+    turn: int = 0
+
+
 class Progress:
     """Of one reader, from one place on. Safe to use from any thread. `saved` is what was kept when it began.
 
@@ -70,6 +77,7 @@ class Progress:
         self._lock = threading.Lock()
         self._log = log
         self._read = start
+        self._turn = 0
         self._streams: tuple[str, ...] = ()
         self._ledger = Ledger(start, start_ns)
         self._saved = self._began = saved
@@ -125,6 +133,7 @@ class Progress:
         """What came before stands in no log any more. What this one has up to `until` may have come before."""
         with self._lock:
             self._log, self._read, self._saved, self._began, self._until = log, at, None, None, until
+            self._turn += 1
             self._ledger = Ledger(at, at_ns)
             self._kept_after = self._kept_until = None
 
@@ -135,6 +144,11 @@ class Progress:
         """Up to where the log was read."""
         with self._lock:
             return self._read
+
+    def asks(self) -> Asked:
+        """Return what `settle` is to know of when it was asked what is held."""
+        with self._lock:
+            return Asked(self._read, self._turn)
 
     def keep_again(self) -> None:
         """Return the place from `settle` even if it is what it was: the server has lost it, and what was reserved."""
@@ -148,13 +162,15 @@ class Progress:
             start = self._read if self._began is None else self._began.at
             return self._read >= (self._until or start)
 
-    def settle(self, read: EntryId, oldest_ns: int | None, candles: Mapping[str, int]) -> Saved | None:
-        """Return the place, where all up to `read` is with whom it is for, and the oldest message not done is that old.
+    def settle(self, asked: Asked, oldest_ns: int | None, candles: Mapping[str, int]) -> Saved | None:
+        """Return the place, where all read by then is with whom it is for, and the oldest message not done is that old.
 
-        None if it is what it was.
+        None if it is what it was, or the log has gone back since: that place may be beyond what is there now.
         """
         with self._lock:
-            ledger = self._ledger
+            if asked.turn != self._turn:
+                return None
+            ledger, read = self._ledger, asked.read
             place = read if oldest_ns is None else min(read, ledger.before(oldest_ns))
             if self._kept_until is not None:
                 at_ns, id_ = self._kept_until

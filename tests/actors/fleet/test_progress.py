@@ -2,7 +2,7 @@
 
 import pytest
 
-from websocket_v6.actors.fleet.progress import Claimed, Progress
+from websocket_v6.actors.fleet.progress import Asked, Claimed, Progress
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.resume import Behind, Saved, encode_saved
@@ -28,29 +28,29 @@ def progress(saved: Saved | None = None, until: EntryId | None = None) -> Progre
 
 def test_with_nothing_held_the_place_is_what_was_read() -> None:
     one = progress()
-    assert one.settle(at(3), None, {}) == Saved("log", 9, 3, 30)
-    assert one.settle(at(3), None, {}) is None, "no news"
+    assert one.settle(Asked(at(3)), None, {}) == Saved("log", 9, 3, 30)
+    assert one.settle(Asked(at(3)), None, {}) is None, "no news"
     assert one.read == at(3)
 
 
 def test_the_place_is_before_the_oldest_message_that_is_held() -> None:
     one = progress()
-    assert one.settle(at(3), 20, {}) == Saved("log", 9, 1, 10)
-    assert one.settle(at(3), 30, {}) == Saved("log", 9, 2, 20)
+    assert one.settle(Asked(at(3)), 20, {}) == Saved("log", 9, 1, 10)
+    assert one.settle(Asked(at(3)), 30, {}) == Saved("log", 9, 2, 20)
 
 
 def test_a_candle_that_is_not_final_holds_back_its_own_stream_alone() -> None:
     one = progress()
-    assert one.settle(at(3), None, {CANDLE: 20}) == Saved("log", 9, 3, 30, [], {CANDLE: Behind(9, 2, 1)})
-    assert one.settle(at(3), None, {}) == Saved("log", 9, 3, 30)
+    assert one.settle(Asked(at(3)), None, {CANDLE: 20}) == Saved("log", 9, 3, 30, [], {CANDLE: Behind(9, 2, 1)})
+    assert one.settle(Asked(at(3)), None, {}) == Saved("log", 9, 3, 30)
 
 
 def test_before_it_has_caught_up_with_what_was_kept_nothing_is_kept() -> None:
     one = progress(Saved("log", 9, 5, 50, [A], {A: Behind(9, 1, 1)}), at(7))
-    assert one.settle(at(3), None, {}) is None
+    assert one.settle(Asked(at(3)), None, {}) is None
     assert one.rest([], ()) is None
     one.reached("log", at(6))
-    assert one.settle(at(6), None, {}) == Saved("log", 9, 6, 30)
+    assert one.settle(Asked(at(6)), None, {}) == Saved("log", 9, 6, 30)
     assert not one.is_through
     one.reached("log", at(7))
     assert one.is_through
@@ -64,15 +64,15 @@ def test_at_the_end_each_stream_goes_on_at_its_own_place() -> None:
 def test_what_is_kept_until_its_stream_begins_is_not_done_before_all_is_that_came_before_it_did() -> None:
     one = progress()
     one.reached("log", at(3), kept_from=at(2))
-    assert one.settle(at(3), None, {}) == Saved("log", 9, 1, 10)
+    assert one.settle(Asked(at(3)), None, {}) == Saved("log", 9, 1, 10)
     one.note(at(4), 40)
     one.reached("log", at(4))  # it has begun
     one.note(at(5), 50)
     one.reached("log", at(5))
     assert one.time_of(at(2)) == 20
-    assert one.settle(at(4), None, {}) is None, "it may not be with whom it is for yet"
-    assert one.settle(at(5), 40, {}) is None, "that came before"
-    assert one.settle(at(5), 50, {}) == Saved("log", 9, 4, 40)
+    assert one.settle(Asked(at(4)), None, {}) is None, "it may not be with whom it is for yet"
+    assert one.settle(Asked(at(5)), 40, {}) is None, "that came before"
+    assert one.settle(Asked(at(5)), 50, {}) == Saved("log", 9, 4, 40)
 
 
 def test_what_is_not_done_and_may_have_come_before_is_not_sure() -> None:
@@ -86,18 +86,31 @@ def test_what_is_not_done_and_may_have_come_before_is_not_sure() -> None:
 
 def test_no_place_is_kept_while_the_server_does_not_know_how_far_was_read() -> None:
     one = progress()
-    assert one.settle(at(3), None, {}) is not None
+    assert one.settle(Asked(at(3)), None, {}) is not None
     one.keep_again()
     assert one.is_unreserved
-    assert one.settle(at(3), None, {}) is None
+    assert one.settle(Asked(at(3)), None, {}) is None
     one.reserved()
-    assert one.settle(at(3), None, {}) == Saved("log", 9, 3, 30)
+    assert one.settle(Asked(at(3)), None, {}) == Saved("log", 9, 3, 30)
 
 
 def test_in_another_log_it_begins_anew() -> None:
     one = progress()
     one.begin_anew("other", EntryId(4, 0), 99)
-    assert one.settle(EntryId(4, 0), 20, {}) == Saved("other", 4, 0, 99)
+    assert one.asks() == Asked(EntryId(4, 0), 1)
+    assert one.settle(one.asks(), 20, {}) == Saved("other", 4, 0, 99)
+
+
+def test_what_was_asked_before_the_log_went_back_keeps_nothing() -> None:
+    """It would be a place beyond what is read of it now, whose messages still wait."""
+    one = progress()
+    asked = one.asks()
+    one.begin_anew("log", EntryId(4, 0), 99)
+    assert one.settle(asked, None, {}) is None
+    one.note(EntryId(4, 1), 100)
+    one.reached("log", EntryId(4, 1))
+    assert one.settle(asked, None, {}) is None
+    assert one.settle(one.asks(), 100, {}) == Saved("log", 4, 0, 99)
 
 
 @pytest.mark.parametrize("seal", [None, Seal(Secret("s" * 40), "", "place")])

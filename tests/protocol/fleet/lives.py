@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, cast
 
 from websocket_v6.actors.fleet.lines import Line
-from websocket_v6.actors.fleet.progress import Claimed, Progress
+from websocket_v6.actors.fleet.progress import Asked, Claimed, Progress
 from websocket_v6.actors.fleet.resuming import Resuming
 from websocket_v6.protocol.errors import ConfigError, TransportError
 from websocket_v6.protocol.fleet.entries import Covers, Rows
@@ -177,7 +177,7 @@ class Life:
         self.same_log: set[int] = set()  # terms that were read since the log went back
         self.has_kept = True  # a place in this log
         self.now = 0.0
-        self.asked: EntryId | None = None
+        self.asked: Asked | None = None
         self.unsaved: dict[str, str | bytes] = {}
         self.is_open = False
 
@@ -350,7 +350,7 @@ class Life:
     def ask(self) -> None:
         """Ask what is held: all that was read by now is with whom it is for."""
         self.resuming.runs(self.interest.runs)
-        self.asked = None if self.progress is None else self.progress.read
+        self.asked = None if self.progress is None else self.progress.asks()
 
     def settle(self) -> None:
         """Take the answer."""
