@@ -129,9 +129,14 @@ class Progress:
         with self._lock:
             self._is_unreserved = False
 
-    def begin_anew(self, log: str, at: EntryId, at_ns: int, until: EntryId | None = None) -> None:
-        """What came before stands in no log any more. What this one has up to `until` may have come before."""
+    def go_back(self, log: str, at: EntryId, at_ns: int, until: EntryId | None = None) -> None:
+        """Read after `at` from here on. What this log has up to `until` may have come before.
+
+        So may, to who has the name next, what was read of it here: who led then may write that again.
+        """
         with self._lock:
+            if log == self._log and self._read > max(at, until or at):
+                until = self._read
             self._log, self._read, self._saved, self._began, self._until = log, at, None, None, until
             self._turn += 1
             self._ledger = Ledger(at, at_ns)

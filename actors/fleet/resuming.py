@@ -94,7 +94,7 @@ class Resuming:
             self.resumption = resumption.moved(place.log, place.at, top)
         if self._progress is not None:
             until = None if self.resumption is None else self.resumption.until
-            self._progress.begin_anew(place.log, place.at, time.time_ns(), until)
+            self._progress.go_back(place.log, place.at, time.time_ns(), until)
 
     def parts(self, id_: EntryId, rows: Rows) -> Sequence[Part]:
         """Return what of an entry is owed."""

@@ -13,8 +13,8 @@ import pykka
 
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.exchange.identity import identity_of
-from websocket_v6.protocol.fleet.entries import Covers, decode_happening, decode_rows
-from websocket_v6.protocol.fleet.ids import EntryId, parse_id
+from websocket_v6.protocol.fleet.entries import Covers, Open, State, decode_happening, decode_rows
+from websocket_v6.protocol.fleet.ids import EntryId, follow_on, parse_id
 from websocket_v6.protocol.fleet.succession import Do, Heir, HeirEvent, HeirState, Leaver, LeaverEvent
 from websocket_v6.protocol.fleet.title import Lead
 from websocket_v6.protocol.fleet.wants import is_named
@@ -245,20 +245,28 @@ class Succession:
                 after = parse_id(opened[1]) if isinstance(opened, list) else EntryId(0, 0)
                 if after < self._read.get(endpoint, after):
                     raise TransportError(f"the {endpoint} log has lost what was read already")
-                written[endpoint] = self._written(endpoint, found)
+                written[endpoint] = self._written(endpoint, found, after)
             except (RemoteProtocolError, TransportError) as exc:
                 logger.warning("what was written last cannot be continued: %s", exc)
         self._follow(HeirEvent.OPENED)
         self._owner.lead(written)
 
-    def _written(self, endpoint: str, found: object) -> Written:
-        """Return what the one before has written since this machine was to lead next."""
+    def _written(self, endpoint: str, found: object, after: EntryId) -> Written:
+        """Return what the one before has written since this machine was to lead next, up to the entry `after`.
+
+        Raises:
+            TransportError: if that is not all, so that nobody can say what is missing.
+            RemoteProtocolError: if it cannot be read.
+        """
         title, key = self._holder.title, self._access.keys.log(endpoint)
         if not isinstance(found, list) or len(found) >= MOST_ENTRIES or title is None:
             raise TransportError(f"{key} cannot be read, or has too much")
         seal = self._access.seal(key, title.log)
+        start = parse_id(self._from[endpoint])
+        read = self._read.get(endpoint, start)
         identities: dict[str, list[Hashable]] = {}
         covered: set[str] = set()
+        entries: list[tuple[EntryId, EntryId | None]] = []
         for id_, fields in found:
             at = parse_id(id_)
             field, body = (fields[0].decode("latin-1"), fields[1]) if len(fields) == 2 else ("", b"")
@@ -266,6 +274,7 @@ class Succession:
                 field, body = seal.open(at, body)
             if at >= EntryId(title.term, 0):
                 break
+            opens_after: EntryId | None = None
             if field in ("d", "z"):
                 rows = decode_rows(body, is_compressed=field == "z")
                 for stream, payload in zip(rows.streams, rows.payloads, strict=True):
@@ -273,5 +282,14 @@ class Succession:
             elif field == "s":
                 what = decode_happening(body)
                 covered.update(what.add if isinstance(what, Covers) else ())
+                if isinstance(what, Open) and what.after:
+                    opens_after = parse_id(what.after)
+                if at > read and isinstance(what, State) and not what.seamless:
+                    # What this machine kept of what that one missed would come behind what is newer. Whatever was read
+                    # here has ended an epoch here, and nothing is kept of before it.
+                    raise TransportError(f"who led has missed something, says {key}")
+            entries.append((at, opens_after))
+        if not follow_on(start, entries, after):
+            raise TransportError(f"{key} has a hole: its server has lost what it had")
         streams = self._leading.streams(endpoint)
         return Written(identities, tuple(sorted((covered | identities.keys()) - streams)))

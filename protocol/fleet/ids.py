@@ -6,9 +6,10 @@ is sent again harmless, shows each hole, and is the place to go on from.
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-__all__ = ["FORMAT", "LAST_SEQUENCE", "EntryId", "Keys", "before_term", "parse_id", "scope_of"]
+__all__ = ["FORMAT", "LAST_SEQUENCE", "EntryId", "Keys", "before_term", "follow_on", "parse_id", "scope_of"]
 
 FORMAT: Final = 1  # of keys and entries; rises with every change that readers must know of
 LAST_SEQUENCE: Final = 2**64 - 1
@@ -39,6 +40,23 @@ def parse_id(text: bytes | str) -> EntryId:
 def before_term(term: int) -> EntryId:
     """Return the id just before a term's first entry: what is read after it begins with that."""
     return EntryId(term - 1, LAST_SEQUENCE)
+
+
+def follow_on(start: EntryId, entries: Iterable[tuple[EntryId, EntryId | None]], end: EntryId) -> bool:
+    """Return whether these entries are all that lie behind `start` up to `end`.
+
+    Each has its id and, if it opens a term, the id of the last one before it as the server found it.
+    """
+    place = start
+    for id_, after in entries:
+        if id_.sequence:
+            is_next = id_ == EntryId(place.term, place.sequence + 1)
+        else:
+            is_next = place in (after, before_term(id_.term))
+        if not is_next:
+            return False
+        place = id_
+    return place == end
 
 
 def scope_of(url: str, account: str = "") -> str:

@@ -96,7 +96,7 @@ def test_no_place_is_kept_while_the_server_does_not_know_how_far_was_read() -> N
 
 def test_in_another_log_it_begins_anew() -> None:
     one = progress()
-    one.begin_anew("other", EntryId(4, 0), 99)
+    one.go_back("other", EntryId(4, 0), 99)
     assert one.asks() == Asked(EntryId(4, 0), 1)
     assert one.settle(one.asks(), 20, {}) == Saved("other", 4, 0, 99)
 
@@ -105,12 +105,29 @@ def test_what_was_asked_before_the_log_went_back_keeps_nothing() -> None:
     """It would be a place beyond what is read of it now, whose messages still wait."""
     one = progress()
     asked = one.asks()
-    one.begin_anew("log", EntryId(4, 0), 99)
+    one.go_back("log", EntryId(4, 0), 99)
     assert one.settle(asked, None, {}) is None
     one.note(EntryId(4, 1), 100)
     one.reached("log", EntryId(4, 1))
     assert one.settle(asked, None, {}) is None
     assert one.settle(one.asks(), 100, {}) == Saved("log", 4, 0, 99)
+
+
+@pytest.mark.parametrize(
+    ("log", "until", "through"),
+    [("log", None, at(3)), ("log", at(2), at(3)), ("log", at(7), at(7)), ("other", None, EntryId(4, 0))],
+)
+def test_what_was_read_before_the_same_log_went_back_may_come_again_to_who_has_the_name_next(
+    log: str, until: EntryId | None, through: EntryId
+) -> None:
+    """Who led then may write it once more, beyond where that one begins."""
+    one = progress()
+    one.go_back(log, EntryId(4, 0), 99, until)
+    found = []
+    for id_ in (EntryId(4, 0), at(2), at(3), at(7)):
+        one.reached(log, id_)
+        found.append((id_, one.is_through))
+    assert min(id_ for id_, is_through in found if is_through) == through
 
 
 @pytest.mark.parametrize("seal", [None, Seal(Secret("s" * 40), "", "place")])

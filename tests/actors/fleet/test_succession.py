@@ -1,7 +1,7 @@
 """A machine's part in it, against a real server: the others are words that the test says."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pykka
 import pytest
@@ -18,7 +18,7 @@ from websocket_v6.actors.fleet.succession import Succession
 from websocket_v6.actors.fleet.title_holder import TitleHolder
 from websocket_v6.actors.future import Future
 from websocket_v6.protocol.exchange.identity import identity_of
-from websocket_v6.protocol.fleet.entries import Covers, encode_happening, encode_rows
+from websocket_v6.protocol.fleet.entries import Covers, State, encode_happening, encode_rows
 from websocket_v6.protocol.fleet.ids import parse_id
 from websocket_v6.protocol.fleet.succession import ASKING
 from websocket_v6.protocol.fleet.wants import Machine
@@ -214,6 +214,34 @@ def test_a_log_that_has_lost_what_was_read_is_not_continued(server: Valkey, lead
         client.delete(KEYS.log("public"))
     heir.go()
     assert heir.owner.done[-1] == {}, "so that a gap is told"
+
+
+def test_a_log_with_a_hole_is_not_continued(leader: Side, heir: Side) -> None:
+    """What it has lost and others may have read would come again, behind what is newer."""
+    leave(leader)
+    prepare(heir)
+    for number in range(3):
+        leader.write("d", encode_rows(5, 5, 0, [TRADE], [PAYLOAD + b"%d" % number]))
+    key = KEYS.log("public")
+    (entries,) = cast("Sequence[Any]", heir.line.call(("XRANGE", key, "-", "+")))
+    heir.line.call(("XDEL", key, entries[-2][0]))
+    heir.succession.serves("public")
+    heir.go()
+    assert heir.owner.done[-1] == {}
+
+
+@pytest.mark.parametrize("state", ["lost", "open"])
+def test_what_a_leader_continued_that_had_missed_something_is_not_continued(
+    leader: Side, heir: Side, state: Literal["lost", "open"]
+) -> None:
+    """What this machine kept of what it missed would come behind what is newer."""
+    leave(leader)
+    prepare(heir)
+    leader.write("s", encode_happening(State(state, 2, 5, 5)))
+    leader.write("d", encode_rows(5, 5, 0, [TRADE], [PAYLOAD]))
+    heir.succession.serves("public")
+    heir.go()
+    assert heir.owner.done[-1] == {}
 
 
 def test_who_is_alone_or_has_no_title_goes_at_once(access: LogAccess, line: Line, leader: Side) -> None:

@@ -1,18 +1,18 @@
 """The model of a machine that would lead. Decisions are the engine's own, of `protocol/fleet`."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from websocket_v6.protocol.exchange.identity import identity_of
 from websocket_v6.protocol.fleet.entries import Covers
-from websocket_v6.protocol.fleet.ids import EntryId
+from websocket_v6.protocol.fleet.ids import EntryId, follow_on
 from websocket_v6.protocol.fleet.overlap import Overlap
 from websocket_v6.protocol.fleet.ring import Entry, Ring
 from websocket_v6.protocol.fleet.standing import Answer, Standing, standing
 from websocket_v6.protocol.fleet.succession import Do, Heir, HeirEvent, HeirState, Leaver, LeaverEvent
 from websocket_v6.protocol.fleet.title import Candidate, Lead
 
-from .servers import COVERS, STREAMS, Message, Server
+from .servers import COVERS, PROOF, STREAMS, Message, Opened, Proof, Server, State
 
 if TYPE_CHECKING:
     from .world import World
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Host"]
 
 LOOK = 4  # beats after which a leader looks whether the streams are still its own
-PROOF, WHOLE, BROKEN = b"proof", b"whole", b"broken"  # what entries say that are no messages
+WHOLE, BROKEN = b"whole", b"broken"  # what entries say that are no messages
 
 
 class Host:
@@ -42,12 +42,14 @@ class Host:
         self.has_missed: set[str] = set()
         self.would_leave = False
         self.leaver = Leaver()
-        self.has_proven = ""  # to which heir it has shown that all from before is written
+        self.answered: set[int] = set()  # questions, each with an entry behind all from before
         self.heir = Heir()
         self.promised = 0  # the term after which it is to lead
         self.kept: dict[str, list[int]] = {}  # while it is to lead next
         self.is_whole = True
         self.starts: dict[str, EntryId] = {}
+        self.question = 0
+        self.taken: Lead | None = None  # and not opened yet
         self.proofs: dict[str, EntryId] = {}
         self.overlaps: dict[str, Overlap] = {}
         self.covers: frozenset[str] = frozenset()
@@ -60,6 +62,7 @@ class Host:
         if self.lead is not None:
             self.beats += 1
             self._cover()
+            self._answer(self.server.asked - self.answered)
             if self.must_look or self.beats % LOOK == 0 or not self.server.beat(self.name, self.lead.term):
                 self._look(world)
             return
@@ -67,8 +70,11 @@ class Host:
         if seen is not None:
             self.floor = max(self.floor, seen.term)
         may_take = self.candidate.looked(seen, asked_at, self.now)
-        if self.heir.state in (HeirState.TAKING, HeirState.OPENING):
-            self._follow(world, seen)
+        if self.heir.state is HeirState.TAKING:
+            self.taken = self._title(world, seen, is_new=False)
+            self._do(self.heir.handle(HeirEvent.TAKEN if self.taken else HeirEvent.DENIED, self.now), world)
+        elif self.heir.state is HeirState.OPENING and self.taken is not None:
+            self._lead_next(world, self.taken)
         elif may_take:
             self._do(self.heir.handle(HeirEvent.OVER, self.now), world)
             self._take(world, seen, is_new=False)
@@ -85,20 +91,22 @@ class Host:
             event = LeaverEvent.OTHERS if self.server.leave(self.name, lead.term) else LeaverEvent.ALONE
         elif self.leaver.is_waiting and seen is not None and seen.heir:
             event = LeaverEvent.CLAIMED
-            if (seen.owner, seen.term) == (self.name, lead.term) and seen.heir != self.has_proven:
-                self.has_proven = seen.heir
-                for stream, ring in self.rings.items():
-                    if stream in self.has_missed:
-                        self.has_missed.discard(stream)
-                        self._write(stream, BROKEN)
-                    self.pipe.append((stream, ring.add("s", PROOF, self.now)))
         do = Do.NOTHING if event is None else self.leaver.handle(event, self.now)
         if Do.END in (do, self.leaver.due(self.now)) or do is Do.END_IN_ORDER:
             self.server.release(self.name, lead.term)
             self._lose()
 
+    def _answer(self, questions: frozenset[int]) -> None:
+        for question in sorted(questions):
+            for stream in self.rings:
+                if stream in self.has_missed:
+                    self.has_missed.discard(stream)
+                    self._write(stream, BROKEN)
+                self._write(stream, f"{PROOF}|{question}".encode())
+        self.answered |= questions
+
     def _lose(self) -> None:
-        self.lead, self.rings, self.overlaps, self.has_proven = None, {}, {}, ""
+        self.lead, self.rings, self.overlaps = None, {}, {}
         self.leaver = Leaver()
         self.candidate.forget()
 
@@ -122,7 +130,7 @@ class Host:
                 stream: id_
                 for stream in STREAMS
                 for id_, body in self.server.read(stream, self.starts[stream], 1000)
-                if body == "proof" and id_.term == self.promised
+                if body == Proof(self.question) and id_.term == self.promised
             }
             event = HeirEvent.WHOLE if self.has_proofs() else None
         if event is not None:
@@ -139,13 +147,8 @@ class Host:
                 self._do(self.heir.handle(HeirEvent.PROMISED if is_mine else HeirEvent.DENIED, self.now), world)
             case Do.GATHER:
                 self.kept, self.is_whole = {stream: [] for stream in STREAMS}, True
-            case Do.TAKE:
-                lead = self._title(world, self.server.lead, is_new=False)
-                if lead is None:
-                    self._do(self.heir.handle(HeirEvent.DENIED, self.now), world)
-                else:
-                    self._do(self.heir.handle(HeirEvent.TAKEN, self.now), world)
-                    self._lead_next(world, lead)
+            case Do.CONNECT:
+                self.question = self.server.ask()
             case Do.ABANDON:
                 self._abandon()
 
@@ -161,9 +164,13 @@ class Host:
         kept, self.kept = self.kept, {}
         for stream, after in tops.items():
             entries = self.server.read(stream, self.starts[stream], 100_000)
-            found = [body for id_, body in entries if isinstance(body, int) and id_ <= after]
+            before = [(id_, body) for id_, body in entries if id_ <= after]
+            found = [body for _, body in before if isinstance(body, int)]
             overlap = Overlap({stream: [identity_of(stream, b"%d" % number) for number in found]})
             is_whole = self.is_whole and self.is_proven(stream, after)
+            is_whole = is_whole and self.is_continued(stream, before, after)
+            if not is_whole:
+                kept[stream] = []
             world.followed += is_whole
             self._write(stream, WHOLE if is_whole else BROKEN)
             brought = {one for _, body in entries if isinstance(body, Message) for one in body.covered}
@@ -176,6 +183,13 @@ class Host:
     def is_proven(self, stream: str, after: EntryId) -> bool:
         """Whether the log still has what showed that all from before what was kept is written."""
         return after >= self.proofs[stream]
+
+    def is_continued(self, stream: str, before: Sequence[tuple[EntryId, Any]], after: EntryId) -> bool:
+        """Whether who led has lost nothing since, and the server nothing of that."""
+        if State(is_whole=False) in [body for _, body in before]:
+            return False
+        entries = [(id_, body.after if isinstance(body, Opened) else None) for id_, body in before]
+        return follow_on(self.starts[stream], entries, after)
 
     def _write(self, stream: str, body: bytes) -> None:
         self.pipe.append((stream, self.rings[stream].add("d", body, self.now)))

@@ -5,7 +5,8 @@ stands for a row of the log: several messages of three streams, `messages_of`.
 
 What it does not ask for: after a failover forgot what was kept last, what comes twice may be unmarked, and a stream
 that was wanted since begins anew; what waits in a mailbox from a log that is gone is not resumed, nor what came of
-the next one until a place of that is kept; what a leader writes again that the server had lost is not marked later.
+the next one until a place of that is kept; what a leader writes again under another id, since the server had lost it,
+is not marked.
 """
 
 from collections import deque
@@ -40,6 +41,7 @@ class Held(NamedTuple):
     id: EntryId
     is_marked: bool
     told: int  # gaps that were told until it was read
+    turn: int  # and how often the log had gone back
 
 
 class ModelLine:
@@ -68,6 +70,7 @@ class Named:
         self.wants = ALL
         self.last: dict[tuple[int, str], tuple[int, int]] = {}  # what was handled last, and `told` then
         self.top: dict[tuple[int, str], int] = {}  # the highest that was handled
+        self.ids: dict[tuple[int, str, int], EntryId] = {}  # of all that was handled: the entry
         self.blurred: dict[tuple[int, str], int] = {}  # the highest before a failover forgot what was kept
         self.read: dict[str, int] = {}  # the highest that was delivered
         self.fresh: set[str] = set()  # streams whose first messages were kept until they began
@@ -117,9 +120,7 @@ class Named:
             del self.last[key]
         for index, mailbox in enumerate(life.mailboxes):
             self.owed |= {
-                (index, one.stream, one.number): one.id
-                for one in mailbox
-                if one.id.term in life.same_log and life.has_kept
+                (index, one.stream, one.number): one.id for one in mailbox if one.turn == life.turn and life.has_kept
             }
 
     def gap(self) -> None:
@@ -138,13 +139,14 @@ class Named:
             self.faults.append(f"{what}: twice in one life, or out of order")
         if count <= top:
             self.repeats += 1
-            is_known = count > self.blurred.get(key, 0) and one.id <= life.known_until
+            is_known = count > self.blurred.get(key, 0) and self.ids.get((*key, count)) == one.id
             if not one.is_marked and is_known and not life.may_repeat_unmarked(one.id):
                 self.faults.append(f"{what}: again, and not marked")
         if one.is_marked and life.is_certain:
             self.faults.append(f"{what}: marked, though it ended in order")
         life.handled[key] = count
         self.last[key], self.top[key] = (count, one.told), max(top, count)
+        self.ids[*key, count] = one.id
         self.handled += 1
 
 
@@ -160,7 +162,6 @@ class Life:
         # Nobody has had what it is owed: who had the name before ended in order, and had no more than it was done with.
         sure = resumption is not None and all(one.is_sure for one in resumption.saved.behind.values())
         self.is_certain = name.is_clean and sure and not is_forgotten
-        self.known_until = EntryId(2**63, 0)
         self.had = [] if resumption is None else resumption.saved.streams
         self.was_clean = resumption is not None and resumption.is_clean
         self.old_until = EntryId(0, 0) if resumption is None else resumption.until
@@ -174,7 +175,7 @@ class Life:
         self.in_hand: list[Held | None] = [None for _ in name.mailboxes]
         self.handled: dict[tuple[int, str], int] = {}
         self.uncovered: set[str] = set()
-        self.same_log: set[int] = set()  # terms that were read since the log went back
+        self.turn = 0  # how often the log went back
         self.has_kept = True  # a place in this log
         self.now = 0.0
         self.asked: Asked | None = None
@@ -211,10 +212,8 @@ class Life:
     def _look(self, place: Place, lead: Lead) -> None:
         if place.look(lead):
             self.resuming.went_back(place)
-            self.same_log, self.has_kept = set(), False
+            self.turn, self.has_kept = self.turn + 1, False
             self.is_certain = False
-            # What a failover took from the log, and who leads writes again, cannot be told from what is new.
-            self.known_until = self.server.top(self.name.stream) or self.known_until
             self.name.owed.clear()  # what waited from the old one is not resumed
             self.gap()
 
@@ -293,6 +292,8 @@ class Life:
         verdict = place.read(id_, at_ns=at_ns, after=after, is_seamless=is_seamless)
         if verdict.gap:
             self.gap()
+            # Should a failover bring back what is not there now, it has been told as missing.
+            self.name.owed = {key: one for key, one in self.name.owed.items() if one >= id_}
         if verdict.delivers and rows is not None:
             self._rows(id_, rows, self.resuming.later(at_ns))
         elif verdict.delivers and body == State(is_whole=False):
@@ -301,7 +302,6 @@ class Life:
         elif verdict.delivers and isinstance(body, Covers):
             self._cover(id_, body)
         self.resuming.reached(place, self.interest.kept_from)
-        self.same_log.add(id_.term)
 
     def _cover(self, id_: EntryId, body: Covers) -> None:
         lost = self.interest.lost(body.drop, id_)
@@ -328,7 +328,7 @@ class Life:
         self.resuming.keep_first(self._line)
         came = set()
         for stream, payload in zip(taken.streams, taken.payloads, strict=True):
-            one = Held(stream, int(payload), at_ns, id_, bool(taken.marks & REPEATED), self.name.told)
+            one = Held(stream, int(payload), at_ns, id_, bool(taken.marks & REPEATED), self.name.told, self.turn)
             came.add((stream, one.number))
             self.name.read[stream] = max(one.number, self.name.read.get(stream, 0))
             for index, streams in enumerate(self.name.mailboxes):

@@ -1,5 +1,6 @@
 """The model of a server: what Valkey does with the fleet's commands, and what it may lose."""
 
+import itertools
 import random
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
@@ -10,12 +11,13 @@ from websocket_v6.protocol.fleet.ring import Entry
 from websocket_v6.protocol.fleet.standing import Answer
 from websocket_v6.protocol.fleet.title import Lead
 
-__all__ = ["COVERS", "STREAMS", "Fields", "Message", "Opened", "Server", "State"]
+__all__ = ["COVERS", "PROOF", "STREAMS", "Fields", "Message", "Opened", "Proof", "Server", "State"]
 
 STREAMS = ("a", "b")
 
 Fields: TypeAlias = dict[str, bytes]
 COVERS = "covers"  # and which streams it does from now on, and which not any more
+PROOF = "proof"  # and the question that it answers
 VERSION = "version of "  # for the model only: how often a field was written
 
 
@@ -30,6 +32,12 @@ class State(NamedTuple):
     """What a leader says of its connection."""
 
     is_whole: bool  # nothing was missed
+
+
+class Proof(NamedTuple):
+    """The exchange's answer to a question: all from before stands before it."""
+
+    question: int
 
 
 class Message(int):
@@ -62,11 +70,20 @@ class Server:
         self.places: dict[str, Fields] = {}  # by resume name
         self.versions: dict[tuple[str, str], int] = {}  # how often each was written: nobody forgets
         self.wants: dict[str, frozenset[str]] = {}
+        self.asked: frozenset[int] = frozenset()
+        self._questions = itertools.count(1)
         self.replica = self._all()
 
-    def _all(self) -> tuple[Lead | None, dict[str, Log], dict[str, Fields], dict[str, frozenset[str]]]:
+    def _all(self) -> Any:
         logs = {stream: log.copy() for stream, log in self.logs.items()}
-        return self.lead, logs, {name: dict(fields) for name, fields in self.places.items()}, dict(self.wants)
+        places = {name: dict(fields) for name, fields in self.places.items()}
+        return self.lead, logs, places, dict(self.wants), self.asked
+
+    def ask(self) -> int:
+        """Ask the exchange, by way of who leads, what it sends; return the question's number."""
+        question = next(self._questions)
+        self.asked |= {question}
+        return question
 
     @property
     def union(self) -> frozenset[str]:
@@ -126,13 +143,15 @@ class Server:
             return Answer.GONE
         if entry.id <= log.last:
             return Answer.REFUSED
-        words = {b"proof": "proof", b"whole": State(True), b"broken": State(False)}
+        words = {b"whole": State(True), b"broken": State(False)}
         body: Any = words.get(entry.body)
         if body is None:
             name, *more = entry.body.decode().split("|")
             parts = [[one for one in part.split(",") if one] for part in more]
             if name == COVERS:
                 body = Covers(*parts)
+            elif name == PROOF:
+                body = Proof(int(more[0]))
             else:
                 body = Message(name)
                 body.covered = frozenset(parts[0])
@@ -152,12 +171,12 @@ class Server:
         self.replica = self._all()
 
     def fail_over(self) -> None:
-        self.lead, self.logs, self.places, self.wants = self.replica
+        self.lead, self.logs, self.places, self.wants, self.asked = self.replica
         self.replica = self._all()
 
     def forget(self) -> None:
         """Lose everything."""
-        self.lead, self.logs, self.places, self.wants = None, {}, {}, {}
+        self.lead, self.logs, self.places, self.wants, self.asked = None, {}, {}, {}, frozenset()
 
     # --- resume names
 

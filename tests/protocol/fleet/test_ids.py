@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from websocket_v6.protocol.fleet.ids import LAST_SEQUENCE, EntryId, Keys, before_term, parse_id, scope_of
+from websocket_v6.protocol.fleet.ids import LAST_SEQUENCE, EntryId, Keys, before_term, follow_on, parse_id, scope_of
 
 numbers = st.integers(0, LAST_SEQUENCE)
 
@@ -20,6 +20,29 @@ def test_ids_are_ordered_by_term_and_then_by_sequence(one: tuple[int, int], othe
 
 def test_what_is_read_after_the_end_of_a_term_begins_with_the_first_entry_of_the_next() -> None:
     assert EntryId(6, 12) < before_term(7) < EntryId(7, 0)
+
+
+@pytest.mark.parametrize(
+    ("start", "ids", "end", "expected"),
+    [
+        ((7, 2), [(7, 3), (7, 4)], (7, 4), True),
+        ((7, 2), [], (7, 2), True),
+        (before_term(7), [(7, 0), (7, 1)], (7, 1), True),
+        ((7, 2), [(7, 3), (9, 0), (9, 1)], (9, 1), True),
+        ((7, 2), [(7, 4)], (7, 4), False),
+        ((7, 2), [(7, 3), (7, 5)], (7, 5), False),
+        ((7, 2), [(7, 3)], (7, 4), False),  # the last is gone
+        ((7, 2), [], (7, 3), False),
+        ((7, 2), [(9, 0)], (9, 0), False),  # what the term opened behind is gone
+        ((7, 2), [(7, 3), (9, 1)], (9, 1), False),
+        (before_term(7), [(9, 0)], (9, 0), False),
+    ],
+)
+def test_whether_entries_are_all_that_lie_between_two(
+    start: tuple[int, int], ids: list[tuple[int, int]], end: tuple[int, int], expected: bool
+) -> None:
+    entries = [(EntryId(*one), EntryId(7, 3) if one == (9, 0) else None) for one in ids]
+    assert follow_on(EntryId(*start), entries, EntryId(*end)) is expected
 
 
 @pytest.mark.parametrize("text", ["", "7", "a-1", "7-", b"\xff"])

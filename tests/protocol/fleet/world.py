@@ -123,16 +123,16 @@ class World:
         if self.named:
             self.live(self.random.choice(self.named))
         pick, host, reader = self.random.random(), self.random.choice(self.hosts), self.random.choice(self.readers)
-        if pick < 0.30:
+        if pick < 0.26:
             self.emit(self.random.choice(STREAMS))
-        elif pick < 0.50:
+        elif pick < 0.46:
             if host not in self.paused:
                 host.flush(
                     self.random.randint(1, 4),
                     answers_get_lost=self.random.random() < 0.1,
                     again=self.random.random() < 0.05,
                 )
-        elif pick < 0.68:
+        elif pick < 0.64:
             if reader not in self.paused:
                 reader.read(self.random.randint(1, 5))
         elif pick < 0.80:
@@ -183,7 +183,8 @@ class World:
         """Have something go wrong."""
         match self.random.randrange(11):
             case 7 | 8 | 9:
-                host.would_leave = True
+                for one in self.hosts:
+                    one.would_leave = one.lead is not None
             case 10:
                 host.deaf = self.random.randint(1, 4)
             case 0:
