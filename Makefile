@@ -41,7 +41,8 @@ test: $(VENV)/.with-cli,conformance,docs,examples,frames,fuzz,green,lint,peers,t
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_ARGS)
 	$(if $(TEST_ARGS),,$(MAKE) --no-print-directory test-pure)
 
-PURE := tests/protocol tests/actors/delivery tests/engine/test_delivery.py tests/bench/test_hot_path.py
+PURE := $(addprefix tests/protocol/,delivery events exchange recording replay websocket test_fast.py) \
+  tests/actors/delivery tests/actors/replay tests/engine/test_delivery.py tests/bench/test_hot_path.py
 test-pure: $(VENV)/.with-test  ## What has a short way in C, once more without it
 	WEBSOCKET_V6_PURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PURE)
 

@@ -63,7 +63,9 @@ class Valkey:
 
     def start(self) -> "Valkey":
         path = self.folder / "server.conf"
-        lines = [f"port {self.port}", "bind 127.0.0.1", 'save ""', f"dir {self.folder}", *self._options]
+        # A replica is sent everything at once, not after five seconds in which others might come.
+        own = [f"port {self.port}", "bind 127.0.0.1", 'save ""', f"dir {self.folder}", "repl-diskless-sync-delay 0"]
+        lines = [*own, *self._options]
         path.write_text("\n".join(lines) + "\n")
         command = [self._executable, str(path), *([self._mode] if self._mode else [])]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)

@@ -28,15 +28,15 @@ TINY = Plan(
     delay_rate=400,
     delay_rounds=1,
     delay_seconds=0.5,
-    batches=(1, 3),
+    batches=(3,),
     pipe_rounds=1,
     pipe_messages=600,
-    take_overs=((2, 2, 1),),
+    take_overs=((2, 1, 1),),
     busy_guests=2,
     busy_rate=40,
     busy_rounds=1,
     busy_seconds=0.5,
-    clients=(1, 2),
+    clients=(2,),
     network_load=(400, 4),
     network_rounds=1,
     network_seconds=0.25,
@@ -73,7 +73,7 @@ def table(name: str, found: dict[str, Any]) -> str:
 def test_another_checkout_stands_beside_this_one(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "DELAY_RUNS", (("host", "guest"), ("multiprocessing.Queue",)))
     monkeypatch.setattr(processes, "PIPES", {name: PIPES[name] for name in (OURS, "multiprocessing.Queue")})
-    plan = TINY._replace(guests=(0, 1), batches=(3,), take_overs=((1, 1, 1),))
+    plan = TINY._replace(guests=(0, 1), take_overs=((1, 1, 1),))
     # As far as a child can tell: its folder is another.
     for one in ("bench", "websocket_v6", "actors", "protocol"):
         (tmp_path / one).symlink_to(ROOT / one)

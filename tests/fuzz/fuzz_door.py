@@ -13,11 +13,10 @@ import json
 import struct
 from collections.abc import Iterator
 
-import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
+from tests.fuzz.instrumenting import instrumented
 from tests.fuzz.judging import fuzz
 
-with atheris.instrument_imports(include=["websocket_v6.protocol"]):
+with instrumented("connection.door", "server", "websocket"):
     from websocket_v6.protocol.connection import door
     from websocket_v6.protocol.secret import Secret
     from websocket_v6.protocol.server import steps

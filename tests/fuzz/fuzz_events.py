@@ -13,11 +13,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
+from tests.fuzz.instrumenting import instrumented
 from tests.fuzz.judging import fuzz
 
-with atheris.instrument_imports(include=["websocket_v6.protocol"]):
+with instrumented("events", "exchange"):
     from websocket_v6.protocol.errors import RemoteProtocolError
     from websocket_v6.protocol.events import Event, make_event
     from websocket_v6.protocol.exchange.heads import Inbound

@@ -11,13 +11,12 @@ from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any
 
-import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
 from tests.fuzz import fuzz_events
+from tests.fuzz.instrumenting import instrumented
 from tests.fuzz.judging import fuzz
 from tests.protocol.learning import forget_all
 
-with atheris.instrument_imports(include=["websocket_v6.protocol"]):
+with instrumented("events", "exchange", "recording", "websocket"):
     from tests.protocol.recording.made import rows
     from websocket_v6.protocol import fast
     from websocket_v6.protocol.errors import RecordingError, RemoteProtocolError

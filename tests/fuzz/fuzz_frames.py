@@ -11,11 +11,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
+from tests.fuzz.instrumenting import instrumented
 from tests.fuzz.judging import fuzz
 
-with atheris.instrument_imports(include=["websocket_v6.protocol"]):
+with instrumented("websocket"):
     from websocket_v6.protocol.limits import MESSAGE_BYTES, TEXT_CHARACTERS
     from websocket_v6.protocol.websocket.deflate import Inflater
     from websocket_v6.protocol.websocket.frames import (

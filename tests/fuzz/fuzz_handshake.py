@@ -12,11 +12,10 @@ import math
 import re
 from collections.abc import Iterator
 
-import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
+from tests.fuzz.instrumenting import instrumented
 from tests.fuzz.judging import fuzz
 
-with atheris.instrument_imports(include=["websocket_v6.protocol"]):
+with instrumented("connection.door", "errors", "outside_text", "websocket"):
     from websocket_v6.protocol.connection import door
     from websocket_v6.protocol.errors import RateLimitedError, RemoteProtocolError, TransportError, WebSocketV6Error
     from websocket_v6.protocol.outside_text import excerpt, outside_text, without_secrets

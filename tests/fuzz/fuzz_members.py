@@ -9,11 +9,10 @@ whole batches. The corpus stays in reports/fuzz/members.
 
 from collections.abc import Callable, Iterator
 
-import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
+from tests.fuzz.instrumenting import instrumented
 from tests.fuzz.judging import fuzz
 
-with atheris.instrument_imports(include=["websocket_v6.protocol"]):
+with instrumented("connection.clock_offset", "membership", "server.words"):
     from websocket_v6.protocol.connection.clock_offset import ClockOffset
     from websocket_v6.protocol.errors import RemoteProtocolError
     from websocket_v6.protocol.membership import words as members

@@ -11,11 +11,10 @@ import contextlib
 import json
 from collections.abc import Iterator
 
-import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
+from tests.fuzz.instrumenting import instrumented
 from tests.fuzz.judging import fuzz
 
-with atheris.instrument_imports(include=["websocket_v6.protocol"]):
+with instrumented("events", "gaps"):
     from websocket_v6.protocol.errors import RemoteProtocolError
     from websocket_v6.protocol.events import make_event
     from websocket_v6.protocol.gaps.fill import MAX_PAGES, Fill, read_page

@@ -14,11 +14,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
+from tests.fuzz.instrumenting import instrumented
 from tests.fuzz.judging import fuzz
 
-with atheris.instrument_imports(include=["websocket_v6.protocol"]):
+with instrumented("websocket"):
     from websocket_v6.protocol.websocket.controls import Closed, Control, Ping, Pong, Violation
     from websocket_v6.protocol.websocket.deflate import OFFER
     from websocket_v6.protocol.websocket.frames import FrameDecoder, Text

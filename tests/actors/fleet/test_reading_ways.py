@@ -136,6 +136,7 @@ def test_a_cluster_names_the_replicas_of_who_has_the_key() -> None:
                 return bool(second.role()[0] == b"slave" and second.role()[3] == b"connected")
 
             wait_until(follows, "a replica of a cluster's node")
+            wait_until(lambda: b"cluster_state:ok" in first.execute_command("CLUSTER", "INFO"), "the cluster is up")
             first.set("v6:{a}:x", "1")
         servers = parse_servers(f"valkey+cluster://127.0.0.1:{master.port}")
         assert servers is not None
