@@ -284,7 +284,7 @@ class Succession:
                 covered.update(what.add if isinstance(what, Covers) else ())
                 if isinstance(what, Open) and what.after:
                     opens_after = parse_id(what.after)
-                if at > read and isinstance(what, State) and not what.seamless:
+                if at > read and isinstance(what, Open | State) and not what.seamless:
                     # What this machine kept of what that one missed would come behind what is newer. Whatever was read
                     # here has ended an epoch here, and nothing is kept of before it.
                     raise TransportError(f"who led has missed something, says {key}")

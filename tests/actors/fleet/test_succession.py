@@ -1,7 +1,7 @@
 """A machine's part in it, against a real server: the others are words that the test says."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import pykka
 import pytest
@@ -18,7 +18,7 @@ from websocket_v6.actors.fleet.succession import Succession
 from websocket_v6.actors.fleet.title_holder import TitleHolder
 from websocket_v6.actors.future import Future
 from websocket_v6.protocol.exchange.identity import identity_of
-from websocket_v6.protocol.fleet.entries import Covers, State, encode_happening, encode_rows
+from websocket_v6.protocol.fleet.entries import Covers, Open, State, encode_happening, encode_rows
 from websocket_v6.protocol.fleet.ids import parse_id
 from websocket_v6.protocol.fleet.succession import ASKING
 from websocket_v6.protocol.fleet.wants import Machine
@@ -230,14 +230,14 @@ def test_a_log_with_a_hole_is_not_continued(leader: Side, heir: Side) -> None:
     assert heir.owner.done[-1] == {}
 
 
-@pytest.mark.parametrize("state", ["lost", "open"])
-def test_what_a_leader_continued_that_had_missed_something_is_not_continued(
-    leader: Side, heir: Side, state: Literal["lost", "open"]
+@pytest.mark.parametrize("what", [State("lost", 2, 5, 5), State("open", 2, 5, 5), Open("log", "leader", 5)])
+def test_what_somebody_wrote_who_had_missed_something_is_not_continued(
+    leader: Side, heir: Side, what: State | Open
 ) -> None:
-    """What this machine kept of what it missed would come behind what is newer."""
+    """What this machine kept of what was missed would come behind what is newer."""
     leave(leader)
     prepare(heir)
-    leader.write("s", encode_happening(State(state, 2, 5, 5)))
+    leader.write("s", encode_happening(what))
     leader.write("d", encode_rows(5, 5, 0, [TRADE], [PAYLOAD]))
     heir.succession.serves("public")
     heir.go()

@@ -186,7 +186,9 @@ class Host:
 
     def is_continued(self, stream: str, before: Sequence[tuple[EntryId, Any]], after: EntryId) -> bool:
         """Whether who led has lost nothing since, and the server nothing of that."""
-        if State(is_whole=False) in [body for _, body in before]:
+        if any(
+            body == State(is_whole=False) or (isinstance(body, Opened) and not body.is_seamless) for _, body in before
+        ):
             return False
         entries = [(id_, body.after if isinstance(body, Opened) else None) for id_, body in before]
         return follow_on(self.starts[stream], entries, after)
