@@ -14,7 +14,6 @@ In a forked child a mailbox is closed: what would fill it is the parent's.
 import copy
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -101,7 +100,7 @@ class MailboxQueue:
         self.has_overflowed = False  # there is something to tell, not in the stream: see `overflow`
         self._failures: list[WebSocketV6Error] = []
         self._notice_due = NOW
-        self._inserts: deque[tuple[int, MarketsEvent]] = deque()  # each behind so many that were received
+        self._inserts: list[tuple[int, MarketsEvent]] = []  # each behind so many that were received; seldom any
         self._sleeps_until = NEVER  # when the consumer looks again by itself; NOW: it is awake, or about to be
         self._full_at = policy.limit if policy.kind == "block" else NEVER  # the others drop something, or end
         self._tells = policy.notify or policy.kind == "lossless"  # which ends, whoever is to hear of it
@@ -162,7 +161,7 @@ class MailboxQueue:
         """Return the next event to hand out. `None`: none is due, and `put_many` says when one is before `next_due`."""
         with self._lock:
             if self._is_insert_due():
-                return self._inserts.popleft()[1]
+                return self._inserts.pop(0)[1]
             if self._has_news and self._may_tell(now):
                 notice = self._notice(now)
                 if self.policy.notify:

@@ -4,7 +4,7 @@ Belongs to the router's thread, as the mouth does that owns it.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from websocket_v6.protocol.delivery.strays import SNAPSHOT
 from websocket_v6.protocol.events import Event
@@ -15,11 +15,9 @@ __all__ = ["Kept", "Written"]
 MOST_BYTES: Final = 64 * 1024 * 1024
 
 
-class Written(NamedTuple):
-    """What a log has, which another machine has written until now: since before this one began to keep what comes."""
-
-    identities: Mapping[str, Sequence[Hashable]]  # of messages, by stream, in their order
-    more: tuple[str, ...] = ()  # streams that it brought and this machine does not, so far
+# What a log has, which another machine has written until now, since before this one began to keep what comes: the
+# identities of messages, by stream, in their order.
+Written: TypeAlias = Mapping[str, Sequence[Hashable]]
 
 
 class Kept:

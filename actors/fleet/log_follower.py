@@ -80,6 +80,7 @@ class LogFollower:
         self._joined_at = 0.0
         self._beat: tuple[int, int] | None = None  # of the leader, as a replica has it, and since when
         self._beat_at = 0.0
+        self._goes_on = False  # another machine leads, has missed nothing, and is to say what it brings
         self._uncovered: dict[str, int] = {}  # wanted, and since when the log does not bring it
 
     @property
@@ -289,7 +290,10 @@ class LogFollower:
             case State():
                 self._turn(id_, what)
             case Covers(add, drop):
+                if self._goes_on:  # the first of who leads now: all that it brings
+                    drop = [*drop, *(self._interest.runs - frozenset(add))]
                 self._cover(id_, add, drop)
+                self._goes_on = False
             case Refused(streams, name, text):
                 self._voice.say(words.Refused(tuple(streams), name, text))
             case Listed(text=text):
@@ -341,9 +345,9 @@ class LogFollower:
         now_ns = time.time_ns()
         if self._resuming is None or self._resuming.has_caught_up(id_):
             self._clock.note(state.sent, now_ns)
-        goes_on = state.seamless and self._is_open and bool(self._voice.attachment)
+        self._goes_on = state.seamless and self._is_open and bool(self._voice.attachment)
         self._state, self._is_assumed = state, False
-        if goes_on:
+        if self._goes_on:
             return  # another machine leads, and has missed nothing either
         if self._voice.attachment:
             whole_ns = self._voice.whole_ns
@@ -389,7 +393,7 @@ class LogFollower:
 
     def _gap(self, reason: str, since_ns: int = 0) -> None:
         """End the attachment there is; what comes next begins another. All from before `since_ns` was there."""
-        was_attached, self._has_missed = self._voice.attachment, True
+        was_attached, self._has_missed, self._goes_on = self._voice.attachment, True, False
         if since_ns and was_attached:
             self._voice.detach(reason, min(since_ns, self._voice.whole_ns), TransportError(reason))
         else:

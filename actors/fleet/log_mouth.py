@@ -139,19 +139,18 @@ class _Log:
         self.ring, self.seal, self.writer = Ring(term), seal, None
         self._table = Retention(*self._retention)
         kept, self.kept = self.kept, None
-        more: list[str] = []
         rest: list[Event] = []
         is_seamless = False
         self.first_since_ns = time.time_ns() if written is None and self.state is None else None
         if kept is not None and written is not None:
-            self._overlap, self._overlaps_until = Overlap(written.identities), time.monotonic() + OVERLAPS
-            more, rest, is_seamless = list(written.more), kept.rest(self._overlap), kept.is_whole
+            self._overlap, self._overlaps_until = Overlap(written), time.monotonic() + OVERLAPS
+            rest, is_seamless = kept.rest(self._overlap), kept.is_whole
         if self.state is not None:
             is_seamless = is_seamless and self.state.state == "open"
             backfills = is_seamless and self.state.backfills
             self.say(msgspec.structs.replace(self.state, seamless=is_seamless, backfills=backfills))
-        if self.covers or more:
-            self.say(Covers(list(self.covers), more))
+        if self.covers or is_seamless:  # which says that nothing else is brought of what was
+            self.say(Covers(list(self.covers), []))
         self.pending += rest
         self.flush(time.monotonic())
 

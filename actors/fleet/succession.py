@@ -13,7 +13,7 @@ import pykka
 
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.exchange.identity import identity_of
-from websocket_v6.protocol.fleet.entries import Covers, Open, State, decode_happening, decode_rows
+from websocket_v6.protocol.fleet.entries import Open, State, decode_happening, decode_rows
 from websocket_v6.protocol.fleet.ids import EntryId, follow_on, parse_id
 from websocket_v6.protocol.fleet.succession import Do, Heir, HeirEvent, HeirState, Leaver, LeaverEvent
 from websocket_v6.protocol.fleet.title import Lead
@@ -265,7 +265,6 @@ class Succession:
         start = parse_id(self._from[endpoint])
         read = self._read.get(endpoint, start)
         identities: dict[str, list[Hashable]] = {}
-        covered: set[str] = set()
         entries: list[tuple[EntryId, EntryId | None]] = []
         for id_, fields in found:
             at = parse_id(id_)
@@ -281,7 +280,6 @@ class Succession:
                     identities.setdefault(stream, []).append(identity_of(stream, payload))
             elif field == "s":
                 what = decode_happening(body)
-                covered.update(what.add if isinstance(what, Covers) else ())
                 if isinstance(what, Open) and what.after:
                     opens_after = parse_id(what.after)
                 if at > read and isinstance(what, Open | State) and not what.seamless:
@@ -291,5 +289,4 @@ class Succession:
             entries.append((at, opens_after))
         if not follow_on(start, entries, after):
             raise TransportError(f"{key} has a hole: its server has lost what it had")
-        streams = self._leading.streams(endpoint)
-        return Written(identities, tuple(sorted((covered | identities.keys()) - streams)))
+        return identities

@@ -213,6 +213,23 @@ def test_what_the_log_does_not_bring_any_more_is_a_gap(world: World) -> None:
     assert "does not bring trade KRW-BTC" in world.hear(SourceEnded).reason
 
 
+@pytest.mark.parametrize("brought", [[], ["trade KRW-BTC"]])
+def test_what_a_leader_that_goes_on_does_not_bring_is_a_gap(world: World, brought: list[str]) -> None:
+    """Who led before cannot say any more that it is not brought."""
+    world.running()
+    world.leader.values()
+    world.leader.lead(TERM + 5, is_seamless=True)
+    world.leader.open(is_seamless=True)
+    world.leader.say(Covers(brought, []))
+    world.leader.say(Covers(["ticker KRW-ETH"], []))  # in addition
+    world.leader.rows(b"2")
+    if brought:
+        assert world.payloads() == [b"2"]
+        assert not [one for one in world.said if isinstance(one, SourceEnded)]
+    else:
+        assert "does not bring trade KRW-BTC" in world.hear(SourceEnded).reason
+
+
 def test_an_entry_that_cannot_be_read_is_a_gap(world: World) -> None:
     world.running()
     world.leader._add(world.leader.next, "d", b"nonsense")

@@ -287,8 +287,8 @@ def trade(number: int, *, snapshot: bool = False, replayed: bool = False) -> Eve
     return event.as_snapshot() if replayed else event
 
 
-def written(*numbers: int, more: tuple[str, ...] = ()) -> Written:
-    return Written({"trade KRW-BTC": [identity_of("trade KRW-BTC", trade(one).payload) for one in numbers]}, more)
+def written(*numbers: int) -> Written:
+    return {"trade KRW-BTC": [identity_of("trade KRW-BTC", trade(one).payload) for one in numbers]}
 
 
 def numbers(log: Fixture) -> list[int]:
@@ -329,7 +329,7 @@ def test_what_the_log_has_and_comes_later_is_passed_over(heir: Fixture) -> None:
 
 def test_last_values_and_snapshots_are_nobody_s_news(heir: Fixture) -> None:
     heir.deliver(trade(0, replayed=True), trade(1, snapshot=True))
-    heir.begin(written=Written({}))
+    heir.begin(written={})
     assert numbers(heir) == [2, 3, 4]
 
 
@@ -353,9 +353,13 @@ def test_more_than_can_be_kept_is_missed(heir: Fixture) -> None:
     assert entry[2]["seamless"] is False
 
 
-def test_what_the_log_brought_and_this_machine_does_not_is_said(heir: Fixture) -> None:
-    heir.begin(written=written(1, 2, 3, 4, more=("ticker KRW-ETH",)))
-    assert [body["drop"] for _, _, body in heir.entries() if body["kind"] == "covers"] == [["ticker KRW-ETH"]]
+@pytest.mark.parametrize("covered", [(), ("trade KRW-BTC",)])
+def test_who_goes_on_says_all_that_it_brings(heir: Fixture, covered: tuple[str, ...]) -> None:
+    """What the log brought and it does not is then known to who reads."""
+    if covered:
+        heir.convey(Cover(covered, ()))
+    heir.begin(written=written(1, 2, 3, 4))
+    assert [body["add"] for _, _, body in heir.entries() if body["kind"] == "covers"] == [list(covered)]
 
 
 def test_what_was_kept_in_vain_is_forgotten(heir: Fixture) -> None:

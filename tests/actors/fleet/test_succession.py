@@ -18,7 +18,7 @@ from websocket_v6.actors.fleet.succession import Succession
 from websocket_v6.actors.fleet.title_holder import TitleHolder
 from websocket_v6.actors.future import Future
 from websocket_v6.protocol.exchange.identity import identity_of
-from websocket_v6.protocol.fleet.entries import Covers, Open, State, encode_happening, encode_rows
+from websocket_v6.protocol.fleet.entries import Open, State, encode_happening, encode_rows
 from websocket_v6.protocol.fleet.ids import parse_id
 from websocket_v6.protocol.fleet.succession import ASKING
 from websocket_v6.protocol.fleet.wants import Machine
@@ -171,12 +171,11 @@ def test_a_title_passes_with_what_was_written_meanwhile(leader: Side, heir: Side
     done = leave(leader)
     prepare(heir)
     leader.write("d", encode_rows(5, 5, 0, [TRADE], [PAYLOAD]))
-    leader.write("s", encode_happening(Covers(["ticker KRW-ETH"], [])))
     read(heir)
     heir.succession.serves("public")
     assert heir.succession.is_taking
     assert heir.go() == ["take", "open"]
-    assert heir.owner.done[-1] == {"public": Written({TRADE: [identity_of(TRADE, PAYLOAD)]}, ("ticker KRW-ETH", TRADE))}
+    assert heir.owner.done[-1] == {"public": {TRADE: [identity_of(TRADE, PAYLOAD)]}}
     leader.stand()
     assert is_done(done) is None
     leader.succession.lost()

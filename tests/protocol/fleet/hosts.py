@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from websocket_v6.protocol.exchange.identity import identity_of
-from websocket_v6.protocol.fleet.entries import Covers
 from websocket_v6.protocol.fleet.ids import EntryId, follow_on
 from websocket_v6.protocol.fleet.overlap import Overlap
 from websocket_v6.protocol.fleet.ring import Entry, Ring
@@ -12,7 +11,7 @@ from websocket_v6.protocol.fleet.standing import Answer, Standing, standing
 from websocket_v6.protocol.fleet.succession import Do, Heir, HeirEvent, HeirState, Leaver, LeaverEvent
 from websocket_v6.protocol.fleet.title import Candidate, Lead
 
-from .servers import COVERS, PROOF, STREAMS, Message, Opened, Proof, Server, State
+from .servers import COVERS, PROOF, STREAMS, Opened, Proof, Server, State
 
 if TYPE_CHECKING:
     from .world import World
@@ -173,9 +172,7 @@ class Host:
                 kept[stream] = []
             world.followed += is_whole
             self._write(stream, WHOLE if is_whole else BROKEN)
-            brought = {one for _, body in entries if isinstance(body, Message) for one in body.covered}
-            brought |= {one for _, body in entries if isinstance(body, Covers) for one in body.add}
-            self._write_covers(stream, self.covers, brought - self.covers)
+            self._write_covers(stream, self.covers)
             for number in overlap.rest((stream, b"%d" % number, number) for number in kept[stream]):
                 self._write(stream, self._message(number))
             self.overlaps[stream] = overlap

@@ -175,6 +175,7 @@ class Life:
         self.in_hand: list[Held | None] = [None for _ in name.mailboxes]
         self.handled: dict[tuple[int, str], int] = {}
         self.uncovered: set[str] = set()
+        self.goes_on = False  # another leads, and has missed nothing
         self.turn = 0  # how often the log went back
         self.has_kept = True  # a place in this log
         self.now = 0.0
@@ -194,6 +195,7 @@ class Life:
     def gap(self) -> None:
         """Tell a gap."""
         self.name.gap()
+        self.goes_on = False
         if self.place is not None:
             self.interest.broke(self.place.at)
 
@@ -300,12 +302,16 @@ class Life:
             self.gap()
             self.interest.restart()
         elif verdict.delivers and isinstance(body, Covers):
-            self._cover(id_, body)
+            drop = self.interest.runs.difference(body.add) if self.goes_on else body.drop
+            self._cover(id_, body.add, drop)
+            self.goes_on = False
+        elif verdict.delivers and body == State(is_whole=True):
+            self.goes_on = True
         self.resuming.reached(place, self.interest.kept_from)
 
-    def _cover(self, id_: EntryId, body: Covers) -> None:
-        lost = self.interest.lost(body.drop, id_)
-        back = self.uncovered.intersection(body.add)
+    def _cover(self, id_: EntryId, add: Iterable[str], drop: Iterable[str]) -> None:
+        lost = self.interest.lost(drop, id_)
+        back = self.uncovered.intersection(add)
         self.uncovered = (self.uncovered | set(lost)) - back
         if lost or back:
             self.gap()
