@@ -10,6 +10,7 @@ the line that allocates them.
 import argparse
 import contextlib
 import gc
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from websocket_v6 import Config, WebSocketClientProxy
-from websocket_v6.protocol.events import Event, make_event
+from websocket_v6.protocol.events import OrderbookEvent, make_event
 from websocket_v6.protocol.exchange.heads import Inbound
 from websocket_v6.simulator import Simulator
 
@@ -74,27 +75,43 @@ def _place(frame: tracemalloc.Frame) -> str:
 
 
 def measure_books(markets: int) -> dict[str, float]:
-    """Return the bytes of a market's last book, its message included: as it came, and with all levels read."""
+    """Return the bytes of a market's last book, its message included: as it came, and with all levels read.
+
+    To be called once in a process: what is remembered of a market's last book counts with the first that is read.
+    """
     found: dict[str, float] = {}
     codes = [f"KRW-M{number:03}" for number in range(markets)]
     with Simulator(markets=codes, limits=None, record=False, process=True) as sim:
-        for name, reads in (("as it came", _nothing), ("all levels read", _levels)):
+        for name, reads in (("as it came", False), ("all levels read", True)):
+            books = _Books(reads)
             with WebSocketClientProxy("books", config=Config(url=sim.url, mode="embedded")) as proxy:
-                proxy.subscribe_ticker(codes[0], callback=_nothing)  # an engine, and a connection
+                proxy.subscribe_ticker(codes[0], callback=lambda _: None)  # an engine, and a connection
                 proxy.wait_ready(60.0)
                 with _traced() as size:
-                    proxy.subscribe_orderbook(codes, callback=reads)
-                    proxy.wait_ready(60.0)
-                    assert all(proxy.book(code) is not None for code in codes)
+                    proxy.subscribe_orderbook(codes, callback=books.take)
+                    books.wait_for(markets)
                     found[name] = size() / markets
     return found
 
 
-def _nothing(_: Event) -> None: ...
+class _Books:
+    """Counts books, and reads all of each if it is to."""
 
+    def __init__(self, reads: bool) -> None:
+        self._reads = reads
+        self._seen: set[str] = set()
+        self._changed = threading.Condition()
 
-def _levels(event: Any) -> None:
-    event.orderbook_units  # noqa: B018 - reads all levels
+    def take(self, event: OrderbookEvent) -> None:
+        if self._reads:
+            event.orderbook_units  # noqa: B018 - decodes all levels
+        with self._changed:
+            self._seen.add(event.symbol)
+            self._changed.notify()
+
+    def wait_for(self, markets: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._seen) == markets, 60.0)
 
 
 @contextlib.contextmanager
