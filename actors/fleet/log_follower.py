@@ -291,7 +291,7 @@ class LogFollower:
                 self._turn(id_, what)
             case Covers(add, drop):
                 if self._goes_on:  # the first of who leads now: all that it brings
-                    drop = [*drop, *(self._interest.runs - frozenset(add))]
+                    drop = [*drop, *(self._interest.wanted - frozenset(add))]
                 self._cover(id_, add, drop)
                 self._goes_on = False
             case Refused(streams, name, text):

@@ -34,7 +34,7 @@ class Resuming:
         tell: Callable[[Progress], object],
         resumption: Resumption | None = None,
     ) -> None:
-        self.resumption = resumption
+        self.resumption = self._left = resumption
         self.wanted: frozenset[str] = frozenset()  # before it begins
         self.has_begun = False  # to read
         self.since_ns = 0 if resumption is None else resumption.saved.whole_ns  # it may have missed something of it
@@ -88,10 +88,10 @@ class Resuming:
 
     def went_back(self, place: Place) -> None:
         """The log is another now: what was left in it is not there any more. What was read of this one may repeat."""
-        resumption, self.resumption, self._until = self.resumption, None, None
-        if resumption is not None:
+        self.resumption = self._until = None
+        if self._left is not None:  # what a log does not have another one may, to which this goes back as well
             top = place.at if self.has_begun else self._top  # of the log there is
-            self.resumption = resumption.moved(place.log, place.at, top)
+            self.resumption = self._left.moved(place.log, place.at, top)
         if self._progress is not None:
             until = None if self.resumption is None else self.resumption.until
             self._progress.go_back(place.log, place.at, time.time_ns(), until)

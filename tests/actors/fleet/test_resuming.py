@@ -159,3 +159,15 @@ def test_what_is_owed_ends_with_what_may_have_been_read_and_with_another_log() -
     other.went_back(Place("new", EntryId(2, 0)))
     assert [part.may_repeat for part in other.parts(EntryId(2, 1), row)] == [False]
     assert told[0].read == EntryId(2, 0)
+
+
+def test_what_the_process_before_read_is_marked_however_often_the_log_goes_back() -> None:
+    """The next log may not have it, and the one after that does again: a failover brought it back."""
+    one, _ = resuming(Saved("log", 9, 3, 30, [A]), at(5))
+    one.go_on(Place("log", at(3)), at(4))
+    one.start()
+    row = Rows(5, 0, 0, [A], [b"x"])
+    one.went_back(Place("new", EntryId(20, 0)))
+    assert [part.may_repeat for part in one.parts(EntryId(20, 1), row)] == [False]
+    one.went_back(Place("new", at(2)))
+    assert [part.may_repeat for part in one.parts(at(4), row)] == [True]

@@ -302,7 +302,7 @@ class Life:
             self.gap()
             self.interest.restart()
         elif verdict.delivers and isinstance(body, Covers):
-            drop = self.interest.runs.difference(body.add) if self.goes_on else body.drop
+            drop = self.interest.wanted.difference(body.add) if self.goes_on else body.drop
             self._cover(id_, body.add, drop)
             self.goes_on = False
         elif verdict.delivers and body == State(is_whole=True):
