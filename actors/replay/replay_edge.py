@@ -13,7 +13,7 @@ _head = Struct("<qqBI").pack  # when it was received, epoch, marks, size
 
 
 class ReplayEdge(Edge):
-    """One subscription; with `digests` it counts a hash, BLAKE2b of 32 bytes, over all that it delivers, in order.
+    """One subscription; with `digests` it counts a hash, SHA-256, over all that it delivers, in order.
 
     Of each event go in: the stream, when it was received, the epoch, the marks (a last value, backfilled, runs on: with
     the message they decide `stream_type`) and the message. Not what is decoded from it, which takes ten times as long.
@@ -23,7 +23,7 @@ class ReplayEdge(Edge):
 
     def __init__(self, *arguments: Any, digests: bool = False, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._hash = hashlib.blake2b(digest_size=32)
+        self._hash = hashlib.sha256()
         self._streams: dict[str, bytes] = {}
         if digests:
             self.note, self.update = self._note, self._hash.update
