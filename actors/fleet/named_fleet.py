@@ -261,8 +261,8 @@ class NamedFleet(Fleet):
         saved = progress.rest(rest, self._undone.shared(endpoint))
         if saved is not None:
             self._unsaved |= self._own.place(endpoint, saved) | self._own.streams(endpoint, saved.streams)
-            if progress.is_through:
-                self._unsaved[f"{endpoint}:until"] = ""
+            unread = progress.unread
+            self._unsaved[f"{endpoint}:until"] = "" if unread is None else str(unread)
 
     def _keep(self) -> None:
         if self._is_mine and self._sent is None:

@@ -161,11 +161,12 @@ class Progress:
             self._is_lost = self._is_unreserved = True
 
     @property
-    def is_through(self) -> bool:
-        """Whether all was read that may have come to a process before this one."""
+    def unread(self) -> EntryId | None:
+        """Up to where a process before this one may have read what this one has not; None: nowhere."""
         with self._lock:
             start = self._read if self._began is None else self._began.at
-            return self._read >= (self._until or start)
+            until = self._until or start
+            return until if self._read < until else None
 
     def settle(self, asked: Asked, oldest_ns: int | None, candles: Mapping[str, int]) -> Saved | None:
         """Return the place, where all read by then is with whom it is for, and the oldest message not done is that old.

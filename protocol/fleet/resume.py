@@ -117,9 +117,10 @@ class Resumption:
     def moved(self, log: str, at: EntryId, top: EntryId) -> "Resumption | None":
         """Return what may repeat in another log, read after `at`, that ended at `top`; None: nothing.
 
-        What was kept may be of a log before it, or of one that the server has lost since, to which this one led.
+        What was kept may be of a log before it, or of one that the server has lost since, to which this one led. In the
+        same log it holds, and who led then may go on to write it.
         """
-        until = top if self.until.term > _just_after(at).term else self.until
+        until = top if log != self.saved.log and self.until.term > _just_after(at).term else self.until
         if until <= at:
             return None
         return Resumption(Saved(log, *at, self.saved.whole_ns, self.saved.streams), until)

@@ -131,6 +131,21 @@ def test_a_newcomer_begins_and_its_successor_goes_on_from_its_place(world: World
     assert (found.saved.at, found.saved.streams, found.until) == (EntryId(9, 7), [A], EntryId(9, 7))
 
 
+def test_who_ends_before_it_has_read_what_the_one_before_it_may_have_says_so(world: World, client: Any) -> None:
+    """Or the next one would take what comes twice for news."""
+    ref, _, source = world.process()
+    source.hear()
+    followed = progress(7)
+    ref.tell(LogFollowed("public", followed))
+    wait_until(lambda: client.hget(PLACE, "public") == b"9-7", "it is kept")
+    followed.go_back("log", EntryId(9, 2), 99)
+    world.end(ref)
+    assert (client.hget(PLACE, "public"), client.hget(PLACE, "public:until")) == (b"9-2", b"9-7")
+    _, _, source = world.process("two")
+    found = source.hear().resumption
+    assert (found.saved.at, found.until, found.is_clean) == (EntryId(9, 2), EntryId(9, 7), False)
+
+
 def test_what_is_wanted_lives_on_while_it_is_away(world: World, client: Any) -> None:
     ref, _, source = world.process()
     source.hear()

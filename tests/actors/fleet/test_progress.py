@@ -51,9 +51,9 @@ def test_before_it_has_caught_up_with_what_was_kept_nothing_is_kept() -> None:
     assert one.rest([], ()) is None
     one.reached("log", at(6))
     assert one.settle(Asked(at(6)), None, {}) == Saved("log", 9, 6, 30)
-    assert not one.is_through
+    assert one.unread == at(7)
     one.reached("log", at(7))
-    assert one.is_through
+    assert one.unread is None
 
 
 def test_at_the_end_each_stream_goes_on_at_its_own_place() -> None:
@@ -126,7 +126,7 @@ def test_what_was_read_before_the_same_log_went_back_may_come_again_to_who_has_t
     found = []
     for id_ in (EntryId(4, 0), at(2), at(3), at(7)):
         one.reached(log, id_)
-        found.append((id_, one.is_through))
+        found.append((id_, one.unread is None))
     assert min(id_ for id_, is_through in found if is_through) == through
 
 

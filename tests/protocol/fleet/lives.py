@@ -76,6 +76,7 @@ class Named:
         self.fresh: set[str] = set()  # streams whose first messages were kept until they began
         self.owed: dict[tuple[int, str, int], EntryId] = {}  # what a life before left in its mailboxes
         self.is_clean = False  # the life before ended in order, and that is kept
+        self.is_astray = False  # no place of the log is kept to which that went back
         self.faults: list[str] = []
 
     def begin(self) -> None:
@@ -93,6 +94,8 @@ class Named:
             self.owed.clear()
         else:
             self.resumed += 1
+        if self.is_astray:
+            self.last.clear()  # it goes on where it was before the log went back
         if is_forgotten:
             self.owed.clear()
             # Nor whether a stream was wanted, if the server does not.
@@ -114,6 +117,7 @@ class Named:
             self.is_clean = life.end() if not is_lost else False
 
     def _left(self, life: "Life") -> None:
+        self.is_astray = not life.has_kept
         if life.is_forgotten:
             self.blurred = dict(self.top)
         for key in [key for key in self.last if key[1] not in life.interest.wanted and life.place is not None]:
@@ -394,8 +398,8 @@ class Life:
             if saved is not None:
                 self.unsaved |= self.claimed.place(ENDPOINT, saved)
                 self.unsaved |= self.claimed.streams(ENDPOINT, saved.streams)
-                is_through = self.progress.is_through
-                if is_through:
-                    self.unsaved[f"{ENDPOINT}:until"] = ""
+                unread = self.progress.unread
+                is_through = unread is None
+                self.unsaved[f"{ENDPOINT}:until"] = "" if unread is None else str(unread)
         answer = self.server.keep(self.name.key, self.claimed.owner, "", self.unsaved)
         return answer[0] == 1 and is_through

@@ -149,6 +149,12 @@ def test_what_was_read_of_a_log_that_the_place_is_not_of_may_repeat(until: Entry
         assert owed(moved, 4, A) == [(b"0", True)]
 
 
+def test_what_was_read_of_a_log_may_repeat_in_the_same_one_however_far_it_went_back() -> None:
+    moved = Resumption(Saved("log", 7, 5, 1, [A]), EntryId(12, 3)).moved("log", EntryId(9, 3), EntryId(9, 3))
+    assert moved is not None
+    assert moved.until == EntryId(12, 3)
+
+
 def test_with_very_many_entries_held_the_older_ones_are_known_less_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resume, "MOST_NOTED", 100)
     one = ledger(*range(10, 10_010))
