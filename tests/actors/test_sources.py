@@ -125,7 +125,7 @@ def test_what_a_connection_is_made_with(make: Make) -> None:
     world = make(access_key="a" * 40, secret_key="s" * 40, url="wss://api.example/websocket/v1")
     world.own()
     public, private, info = (world.house.arguments[name] for name in ("public 1", "private 2", "info 3"))
-    assert public["target"] == Target("wss://api.example/websocket/v1", needs_keys=False)
+    assert public["target"] == Target("wss://api.example/websocket/v1", splits=True)
     assert private["target"] == Target("wss://api.example/websocket/v1/private", needs_keys=True)
     assert info["target"] == Target("wss://api.example/websocket/v1/info", needs_keys=True)
     config = public["config"]
