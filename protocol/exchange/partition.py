@@ -18,6 +18,9 @@ Types: TypeAlias = list[dict[str, object]]
 # Connections of one source at most. The exchange documents no limit; all markets in all types and candle units need
 # four, and twenty if it took no more than it is known to. Beyond that a request is as large as it is.
 MOST_PARTS = 32
+# Bytes of what one type may take more in a later request: then it stands there as much as three times, for codes that
+# run, codes that are new, and codes of which a snapshot alone is wanted.
+_ROOM = 2 * len('{"type":"orderbook","codes":[],"level":1000000,"is_only_snapshot":true},')
 # As long as those that requests have.
 _TICKET = "-" * 36
 _FORMAT = "SIMPLE_LIST"
@@ -35,12 +38,9 @@ def codes_of(types: Iterable[Mapping[str, object]]) -> int:
 
 
 def parts_needed(types: Types, limit: int) -> int:
-    """Return on how many connections no request for its part of `types` is larger than `limit` bytes."""
-    size = size_of(types)
-    if size <= limit:
-        return 1
-    for parts in range(max(2, math.ceil(size / limit)), MOST_PARTS):
-        if Partition(parts, limit).divide(types) is not None:
+    """Return on how many connections no request for its part of `types` is larger than `limit` bytes, nor will be."""
+    for parts in range(max(1, math.ceil(size_of(types) / limit)), MOST_PARTS):
+        if Partition(parts, limit).holds(types):
             return parts
     return MOST_PARTS
 
@@ -65,6 +65,13 @@ class Partition:
     def place_of(self, code: str) -> int:
         """Return where a code is, or would be if it has not been placed: what has no code is in the first part."""
         return self._places.get(code, 0)
+
+    def holds(self, types: Types) -> bool:
+        """Whether it can be divided so that it still fits when the same is asked for in other words."""
+        divided = self.divide(types)
+        return divided is not None and (
+            self._limit is None or all(size_of(part) + _ROOM * len(part) <= self._limit for part in divided if part)
+        )
 
     def divide(self, types: Types) -> list[Types] | None:
         """Return what each part is to be asked for, nothing where that is empty; `None` if it does not fit."""
