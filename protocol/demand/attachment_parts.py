@@ -22,6 +22,7 @@ class Parts:
     def __init__(self, numbers: tuple[int, ...], limit: int | None = None) -> None:
         self.numbers = numbers
         self._partition = Partition(len(numbers), limit)
+        self._is_any_idle = False
         self._asked: set[int] = set()
         self._silent: set[int] = set()  # asked, and nothing has come yet
         self._unshown: dict[int, frozenset[Stream]] = {}  # what would show that the last request to each is in force
@@ -34,8 +35,8 @@ class Parts:
 
     @property
     def is_roomy(self) -> bool:
-        """Whether one less would do, and have room."""
-        return self._partition.is_roomy
+        """Whether one less would do and have room, or one brings only what nobody wants any more."""
+        return self._partition.is_roomy or self._is_any_idle
 
     def divide(self, types: Types, changed: Iterable[Stream]) -> dict[int, Types] | None:
         """Return the requests that change what is asked of `changed` to what is in `types`; `None` if that is too much.
@@ -49,8 +50,9 @@ class Parts:
         if not self.is_split:
             return {self.numbers[0]: types}
         concerned = {self._part_of(stream) for stream in changed}
-        parts = zip(self.numbers, divided, strict=True)
-        return {number: part for number, part in parts if part and number in concerned}
+        parts = dict(zip(self.numbers, divided, strict=True))
+        self._is_any_idle = any(not parts[number] for number in self._asked)
+        return {number: part for number, part in parts.items() if part and number in concerned}
 
     def sent(self, numbers: Iterable[int], new: Collection[Stream]) -> None:
         """Note that these parts were sent a request, with streams that none before it had."""

@@ -62,6 +62,18 @@ def test_one_of_which_nothing_is_wanted_any_more_is_not_asked_and_may_be_again(t
     assert two.divide(tickers(A, C, D), (D,)) == {12: tickers(D)}, "where it comes over until then"
 
 
+def test_with_one_that_is_not_needed_it_is_roomy_however_full_the_others_are() -> None:
+    full = Parts((11, 12), size_of(tickers(A, C)))
+    requests = full.divide(tickers(A, B, C, D), (A, B, C, D))
+    assert requests is not None
+    full.sent(requests, (A, B, C, D))
+    assert not full.is_roomy
+    full.divide(tickers(A, C), (B, D))
+    assert full.is_roomy
+    full.divide(tickers(A, B, C), (B,))
+    assert not full.is_roomy
+
+
 def test_a_request_is_in_force_once_each_that_it_went_to_has_shown_it(two: Parts) -> None:
     assert not two.saw(11, (A,))
     assert not two.saw(11, (C,))
