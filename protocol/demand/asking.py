@@ -18,7 +18,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
 
 from .commands import Answer, Command, Deny, ListSubscriptions, Resize, Route, SendRequest
-from .coverage import Plan
+from .coverage import Coverage, Plan
 from .deadlines import Deadline, Deadlines, Kind
 from .lease import Leases
 from .silence import Silence
@@ -194,7 +194,8 @@ class Asking:
 
     def resize(self, one: Attachment | None) -> None:
         """Have an attachment replaced by one with fewer sockets."""
-        if one is not None and one.parts.is_roomy:
+        plan = Coverage().plan(self._leases.union)
+        if one is not None and plan is not None and one.parts.are_too_many(plan.types):
             self._out.append(Resize(one.source.number))
 
     def again(self, streams: Iterable[Stream]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 from websocket_v6.protocol.delivery.commands import Skip
 from websocket_v6.protocol.exchange.heads import SubscriptionList
-from websocket_v6.protocol.exchange.partition import Partition
+from websocket_v6.protocol.exchange.partition import Partition, parts_needed
 from websocket_v6.protocol.exchange.streams import Stream, split
 
 __all__ = ["Parts"]
@@ -37,6 +37,13 @@ class Parts:
     def is_roomy(self) -> bool:
         """Whether one less would do and have room, or one brings only what nobody wants any more."""
         return self._partition.is_roomy or self._is_any_idle
+
+    def are_too_many(self, types: Types) -> bool:
+        """Whether that is so, and a source that opens now for `types` would not have as many again."""
+        limit = self._partition.limit
+        if limit is None or self._is_any_idle:
+            return self._is_any_idle
+        return self._partition.is_roomy and parts_needed(types, limit) < len(self.numbers)
 
     def divide(self, types: Types, changed: Iterable[Stream]) -> dict[int, Types] | None:
         """Return the requests that change what is asked of `changed` to what is in `types`; `None` if that is too much.

@@ -39,28 +39,29 @@ def codes_of(types: Iterable[Mapping[str, object]]) -> int:
 
 def parts_needed(types: Types, limit: int) -> int:
     """Return on how many connections no request for its part of `types` is larger than `limit` bytes, nor will be."""
-    for parts in range(max(1, math.ceil(size_of(types) / limit)), MOST_PARTS):
+    most = min(MOST_PARTS, codes_of(types))
+    for parts in range(max(1, math.ceil(size_of(types) / limit)), most):
         if Partition(parts, limit).holds(types):
             return parts
-    return MOST_PARTS
+    return max(1, most)
 
 
 class Partition:
     """Knows the place of each code among `parts` connections, of which each takes requests of `limit` bytes.
 
-    Without a limit there is one part, which takes all.
+    What is wanted of one code is not divided, however large it is. Without a limit there is one part, which takes all.
     """
 
     def __init__(self, parts: int = 1, limit: int | None = None) -> None:
         self.parts = parts
-        self._limit = limit
+        self.limit = limit
         self._places: dict[str, int] = {}
-        self._size = 0  # of all that was divided last
+        self._size = 0  # of all that was divided last, with room
 
     @property
     def is_roomy(self) -> bool:
         """Whether what was divided last would fill no more than half of one part less."""
-        return self._limit is not None and self.parts > 1 and 2 * self._size <= self._limit * (self.parts - 1)
+        return self.limit is not None and self.parts > 1 and 2 * self._size <= self.limit * (self.parts - 1)
 
     def place_of(self, code: str) -> int:
         """Return where a code is, or would be if it has not been placed: what has no code is in the first part."""
@@ -69,24 +70,22 @@ class Partition:
     def holds(self, types: Types) -> bool:
         """Whether it can be divided so that it still fits when the same is asked for in other words."""
         divided = self.divide(types)
-        return divided is not None and (
-            self._limit is None or all(size_of(part) + _ROOM * len(part) <= self._limit for part in divided if part)
-        )
+        return divided is not None and all(self._is_taken(part, _ROOM * len(part)) for part in divided)
 
     def divide(self, types: Types) -> list[Types] | None:
         """Return what each part is to be asked for, nothing where that is empty; `None` if it does not fit."""
-        if self._limit is None:
+        if self.limit is None:
             return [types]
-        if self.parts == 1:
-            self._size = size_of(types)
-            return [types] if self._size <= self._limit else None
         places = self._placed(types)
-        divided = [list(_part(types, places, number)) for number in range(self.parts)]
-        sizes = [size_of(part) for part in divided if part]
-        if max(sizes, default=0) > self._limit and self.parts < MOST_PARTS:
+        divided = [list(_part(types, places, number)) for number in range(self.parts)] if self.parts > 1 else [types]
+        if self.parts < MOST_PARTS and not all(map(self._is_taken, divided)):
             return None
-        self._places, self._size = places, sum(sizes)
+        self._places = places
+        self._size = sum(size_of(part) + _ROOM * len(part) for part in divided if part)
         return divided
+
+    def _is_taken(self, types: Types, room: int = 0) -> bool:
+        return self.limit is None or size_of(types) + room <= self.limit or codes_of(types) < 2
 
     def _placed(self, types: Types) -> dict[str, int]:
         """Return the places of all codes; one that has none goes where there is most room."""

@@ -74,6 +74,17 @@ def test_with_one_that_is_not_needed_it_is_roomy_however_full_the_others_are() -
     assert not full.is_roomy
 
 
+def test_there_are_too_many_only_if_fewer_would_be_opened() -> None:
+    """Else a source that takes its place would have as many, and be replaced for that in its turn, for ever."""
+    three = Parts((11, 12, 13), 1000)
+    types = tickers(A, B, C)
+    three.divide(types, (A, B, C))
+    assert three.is_roomy
+    assert three.are_too_many(types)
+    assert not three.are_too_many(tickers(*(f"ticker KRW-{number:030d}" for number in range(60))))
+    assert not Parts((11,)).are_too_many(types)
+
+
 def test_a_request_is_in_force_once_each_that_it_went_to_has_shown_it(two: Parts) -> None:
     assert not two.saw(11, (A,))
     assert not two.saw(11, (C,))

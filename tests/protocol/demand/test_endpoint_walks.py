@@ -12,7 +12,7 @@ from tests.protocol.demand.walk import Walk
 # Enough to see most of what can go wrong; before a release, thousands.
 WALKS = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "40"))
 STEPS = 250
-PARTED = 700  # bytes of a request, so that there are one to three sockets
+PARTED = 420  # bytes of a request, so that there are often several sockets
 WEIGHTS = {
     "registry": 14,
     "router": 14,

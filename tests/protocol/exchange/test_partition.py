@@ -137,11 +137,20 @@ def test_it_is_roomy_where_one_part_less_would_be_half_empty() -> None:
     it = Partition(2, limit)
     assert it.divide(tickers(*many(150))) is not None
     assert not it.is_roomy
-    assert it.divide(tickers(*many(80))) is not None
+    assert it.divide(tickers(*many(50))) is not None
     assert it.is_roomy
     alone = Partition(1, limit)
     alone.divide(tickers("KRW-BTC"))
     assert not alone.is_roomy, "there is none less"
+
+
+def test_one_code_is_not_divided_however_much_is_wanted_of_it() -> None:
+    types: Types = [{"type": f"candle.{number}m", "codes": ["KRW-BTC", "KRW-ETH"]} for number in range(10)]
+    assert parts_needed(types, 200) == 2
+    divided = Partition(2, 200).divide(types)
+    assert divided is not None
+    assert [codes_of(part) for part in divided] == [1, 1]
+    assert parts_needed([{"type": "ticker", "codes": ["KRW-BTC"]}], 10) == 1
 
 
 def test_beyond_the_most_parts_a_request_is_as_large_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +185,7 @@ def test_all_that_is_wanted_is_asked_for_once_where_it_was_before(wants: list[Ty
             continue
         assert len(divided) == parts
         assert sorted(pair for part in divided for pair in pairs(part)) == sorted(pairs(types))
-        assert all(size_of(part) <= limit for part in divided if part)
+        assert all(size_of(part) <= limit or codes_of(part) < 2 for part in divided)
         for number, part in enumerate(divided):
             for _, code in pairs(part):
                 assert places.setdefault(bare(code), number) == number == it.place_of(bare(code))
@@ -188,4 +197,4 @@ def test_so_many_parts_hold_it_and_no_fewer_by_size_alone(types: Types, limit: i
     assert 1 <= parts <= MOST_PARTS
     if parts < MOST_PARTS:
         assert Partition(parts, limit).divide(types) is not None
-    assert parts > 1 or size_of(types) <= limit
+    assert parts > 1 or size_of(types) <= limit or codes_of(types) < 2
