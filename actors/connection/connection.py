@@ -34,7 +34,7 @@ from websocket_v6.actors.messages.router import SourceState
 from websocket_v6.actors.messages.supervisor import Failed, Renew
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection import steps
-from websocket_v6.protocol.connection.machine import ConnectionInheritance, ConnectionMachine, State
+from websocket_v6.protocol.connection.machine import TURN_HOLDS, ConnectionInheritance, ConnectionMachine, State
 from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.commands import End
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
@@ -66,9 +66,10 @@ class TimeCame(Message):
 
 
 class PartDue(Message):
-    """The turn of one more socket for `whole` has come; void if connects are blocked for longer than was known."""
+    """The turn of one more socket for `whole` has come: a TurnGiven, and void where that would be."""
 
     whole: int
+    at: float
     blocked_until: float
 
 
@@ -308,13 +309,12 @@ class Connection(Actor):
         """Take a turn for one more socket, unless the attachment is another now."""
         if whole == self._serves != 0:
             pace = pace_of(self._machine.target.url)
-            blocked_until = pace.blocked_until
-            wait = pace.reserve(time.monotonic()) - time.monotonic()
-            self.after(max(0.0, wait), PartDue(whole, blocked_until))
+            blocked_until, at = pace.blocked_until, pace.reserve(time.monotonic())
+            self.after(max(0.0, at - time.monotonic()), PartDue(whole, at, blocked_until))
 
     def _open_part(self, due: PartDue) -> None:
-        target = self._machine.target
-        if pace_of(target.url).blocked_until > due.blocked_until:
+        is_late = time.monotonic() - due.at > TURN_HOLDS
+        if is_late or pace_of(self._machine.target.url).blocked_until > due.blocked_until:
             self._await_turn(due.whole)
         elif due.whole == self._serves and self._machine.state is State.OPEN:
             self._begin(next_attachment(), due.whole)

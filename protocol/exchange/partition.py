@@ -9,15 +9,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
+from websocket_v6.protocol.limits import PARTS
+
 from .requests import encode_request
 
-__all__ = ["MOST_PARTS", "Partition", "codes_of", "parts_needed", "size_of"]
+__all__ = ["Partition", "codes_of", "parts_needed", "size_of"]
 
 Types: TypeAlias = list[dict[str, object]]
 
-# Connections of one source at most. The exchange documents no limit; all markets in all types and candle units need
-# four, and twenty if it took no more than it is known to. Beyond that a request is as large as it is.
-MOST_PARTS = 32
 # Bytes of what one type may take more in a later request: then it stands there as much as three times, for codes that
 # run, codes that are new, and codes of which a snapshot alone is wanted.
 _ROOM = 2 * len('{"type":"orderbook","codes":[],"level":1000000,"is_only_snapshot":true},')
@@ -39,7 +38,7 @@ def codes_of(types: Iterable[Mapping[str, object]]) -> int:
 
 def parts_needed(types: Types, limit: int) -> int:
     """Return on how many connections no request for its part of `types` is larger than `limit` bytes, nor will be."""
-    most = min(MOST_PARTS, codes_of(types))
+    most = min(PARTS, codes_of(types))
     for parts in range(max(1, math.ceil(size_of(types) / limit)), most):
         if Partition(parts, limit).holds(types):
             return parts
@@ -76,9 +75,11 @@ class Partition:
         """Return what each part is to be asked for, nothing where that is empty; `None` if it does not fit."""
         if self.limit is None:
             return [types]
+        if self.parts == 1:
+            return [types] if self._is_taken(types) else None
         places = self._placed(types)
-        divided = [list(_part(types, places, number)) for number in range(self.parts)] if self.parts > 1 else [types]
-        if self.parts < MOST_PARTS and not all(map(self._is_taken, divided)):
+        divided = [list(_part(types, places, number)) for number in range(self.parts)]
+        if self.parts < PARTS and not all(map(self._is_taken, divided)):
             return None
         self._places = places
         self._size = sum(size_of(part) + _ROOM * len(part) for part in divided if part)

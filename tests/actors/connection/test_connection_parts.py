@@ -109,6 +109,16 @@ def test_a_turn_is_void_if_connects_are_blocked_meanwhile(it: Parted) -> None:
     assert len(it.transports) == 2
 
 
+def test_a_turn_that_came_while_the_machine_slept_is_void(it: Parted) -> None:
+    first = it.begin()
+    it.tell(OpenPart("public", first.attachment))
+    it.clocks.now += 60.0
+    it.turn()
+    assert len(it.transports) == 1
+    it.turn()
+    assert len(it.transports) == 2
+
+
 @pytest.mark.parametrize("case", ["another attachment", "it has ended", "it ends meanwhile"])
 def test_a_socket_for_what_is_over_is_not_opened(it: Parted, case: str) -> None:
     first = it.begin()

@@ -8,8 +8,9 @@ from tests.protocol.demand.desk import Desk
 from websocket_v6.protocol.delivery.commands import Admit, End, Join, Skip
 from websocket_v6.protocol.demand.asking import PROBATION, ROOMY_AFTER
 from websocket_v6.protocol.demand.commands import Answer, ListSubscriptions, OpenPart, Resize, SendRequest
-from websocket_v6.protocol.exchange.partition import MOST_PARTS, parts_needed, size_of
+from websocket_v6.protocol.exchange.partition import parts_needed, size_of
 from websocket_v6.protocol.exchange.wants import ticker_want, trade_want
+from websocket_v6.protocol.limits import PARTS
 
 CODES = [f"KRW-X{number:03d}" for number in range(40)]
 STREAMS = [f"ticker {code}" for code in CODES]
@@ -244,5 +245,5 @@ def test_there_are_no_more_sockets_than_the_most() -> None:
     one = desk.open(7, limit=200)
     while desk.took(OpenPart):
         last = desk.open(7, whole=one, limit=200)
-    assert last - one + 1 <= MOST_PARTS
+    assert last - one + 1 <= PARTS
     assert sorted(code for part in requests(desk).values() for code in part) == CODES

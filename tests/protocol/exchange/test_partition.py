@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from websocket_v6.protocol.exchange import partition as subject
-from websocket_v6.protocol.exchange.partition import MOST_PARTS, Partition, codes_of, parts_needed, size_of
+from websocket_v6.protocol.exchange.partition import Partition, codes_of, parts_needed, size_of
 from websocket_v6.protocol.exchange.requests import encode_request
+from websocket_v6.protocol.limits import PARTS
 
 Types = list[dict[str, object]]
 
@@ -154,7 +155,7 @@ def test_one_code_is_not_divided_however_much_is_wanted_of_it() -> None:
 
 
 def test_beyond_the_most_parts_a_request_is_as_large_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "MOST_PARTS", 3)
+    monkeypatch.setattr(subject, "PARTS", 3)
     types = tickers(*many(100))
     assert parts_needed(types, 200) == 3
     divided = Partition(3, 200).divide(types)
@@ -194,7 +195,7 @@ def test_all_that_is_wanted_is_asked_for_once_where_it_was_before(wants: list[Ty
 @given(types=st.lists(OBJECT, max_size=6), limit=st.integers(150, 2000))
 def test_so_many_parts_hold_it_and_no_fewer_by_size_alone(types: Types, limit: int) -> None:
     parts = parts_needed(types, limit)
-    assert 1 <= parts <= MOST_PARTS
-    if parts < MOST_PARTS:
+    assert 1 <= parts <= PARTS
+    if parts < PARTS:
         assert Partition(parts, limit).divide(types) is not None
     assert parts > 1 or size_of(types) <= limit or codes_of(types) < 2
