@@ -92,17 +92,18 @@ class Sockets:
         )
         if not target.is_door:  # before its thread has anything to say
             tell(self._router, Attach(number, self._endpoint, self._source, transport.credits, CREDITS, whole))
-        try:
-            transport.start()
-        except (OSError, RuntimeError, MemoryError) as exc:
-            tell(self._router, End(number, f"it could not begin: {exc}"))
-            raise
         if not self._open:
             self._sizes.clear()
             self._answered.clear()
             self._began.clear()
-        self._open[number] = transport
+        self._open[number] = transport  # before it runs: whatever happens here, it is known to be there
         self._sizes[number] = RequestSizes(self._limit)
+        try:
+            transport.start()
+        except (OSError, RuntimeError, MemoryError) as exc:
+            del self._open[number]
+            tell(self._router, End(number, f"it could not begin: {exc}"))
+            raise
 
     def remove(self, number: int) -> None:
         """Do without one from now on."""
