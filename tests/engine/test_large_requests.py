@@ -1,6 +1,5 @@
 """More codes than one request may name: all of them are served, over several connections that are one to everybody."""
 
-import itertools
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -181,7 +180,9 @@ def test_one_socket_that_is_lost_is_one_loss(shared: Simulator, loses: int) -> N
         lost, opened = bot.told[2], bot.told[-1]
         assert opened.gap_started_at == lost.gap_started_at
         assert opened.gap is not None
-        assert {one.epoch for one in bot.events[seen:]} == {2}
+        epochs = [one.epoch for one in bot.events[seen:]]
+        assert epochs == sorted(epochs)
+        assert epochs[-1] == 2
         assert len(bot.proxy.health().gaps) == 1
         check_once(bot)
 
@@ -282,7 +283,6 @@ def test_the_pace_of_connects_holds_for_all_sockets() -> None:
         bot.want(CODES)
         wait_until(lambda: [len(one.parts) for one in bot.health() if one.serves] == [2] * 3, "all", timeout=PATIENCE)
         opened = sorted(one.opened_at for one in sim.connections("public"))
-        assert len(opened) == 6
+        assert len(opened) >= 6, "more if what was wanted first fitted one"
         assert all(later - earlier > 0.95 for earlier, later in zip(opened, opened[5:], strict=False))
         assert not [one for one in bot.told if one.reason]
-        assert all(later >= earlier for earlier, later in itertools.pairwise(opened))
