@@ -332,8 +332,8 @@ class Router(VisitedActor):
         if isinstance(why, str):
             now_ns = time.time_ns()
             why = SourceEnded(over.endpoint, over.source, over.whole, over.whole_ns or now_ns, now_ns, why)
-        elif len(over.parts) > 1 and over.whole_ns is not None:
-            whole_ns = min(why.whole_ns, over.whole_ns)
+        elif over.others_ns is not None:
+            whole_ns = min(why.whole_ns, over.others_ns)
             why = SourceEnded(over.endpoint, over.source, over.whole, whole_ns, why.at_ns, why.reason, why.error)
         if over.whole_ns is not None:
             tell(self._registry, why)

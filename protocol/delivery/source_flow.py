@@ -20,13 +20,17 @@ ALWAYS = float("-inf")
 
 
 class Over(NamedTuple):
-    """An attachment that has ended: what it was, up to when all of it was delivered, and its parts."""
+    """An attachment that has ended: what it was, up to when all of it was delivered, and its parts.
+
+    `others_ns` is up to when that is so of the parts beside the one that it ended with.
+    """
 
     endpoint: str
     source: int
     whole_ns: int | None  # None: it was never open
     whole: int
     parts: tuple[int, ...]
+    others_ns: int | None = None
 
 
 class _Attachment:
@@ -126,8 +130,10 @@ class SourceFlow:
         parts = {other: one for other, one in self._attachments.items() if one.whole == whole}
         for part in parts:
             del self._attachments[part]
-        whole_ns = min((one.whole_ns for one in parts.values() if one.whole_ns is not None), default=None)
-        return Over(attachment.endpoint, attachment.source, whole_ns, whole, tuple(parts))
+        known = {part: one.whole_ns for part, one in parts.items() if one.whole_ns is not None}
+        others_ns = min((whole_ns for part, whole_ns in known.items() if part != number), default=None)
+        whole_ns = min(known.values(), default=None)
+        return Over(attachment.endpoint, attachment.source, whole_ns, whole, tuple(parts), others_ns)
 
     # --- each batch
 
