@@ -314,7 +314,7 @@ def test_only_one_of_several_is_renewed(make: Make) -> None:
     assert [repr(ref) for ref in world.sources.of("public")] == ["<public 1>", "<public 7>"]
 
 
-@pytest.mark.parametrize(("why", "ends"), [("age", False), ("keys", True)])
+@pytest.mark.parametrize(("why", "ends"), [("age", False), ("parts", False), ("keys", True)])
 def test_refused_keys_end_only_what_was_not_to_be_used_any_more(world: World, why: str, ends: bool) -> None:
     world.own()
     world.renew("private 2", why)
