@@ -270,7 +270,7 @@ class Sources:
         }
         if self._is_remote:
             return remote_target(urls[endpoint], needs_keys=needs_keys)
-        return Target(urls[endpoint], needs_keys=needs_keys)
+        return Target(urls[endpoint], splits=endpoint == "public", needs_keys=needs_keys)
 
     # --- one after the other
 
@@ -279,7 +279,7 @@ class Sources:
         source = self.by_ref(message.ref)
         if source is not None and not self.has_heir(source):
             # An heir may be renewed itself before it serves: its own heir takes the place of all of them.
-            self.start(source.endpoint, heir_of=_line(source), outlives_refusal=message.why == "age")
+            self.start(source.endpoint, heir_of=_line(source), outlives_refusal=message.why != "keys")
 
     def has_heir(self, old: Source) -> bool:
         """Whether another is to take its place."""

@@ -33,6 +33,7 @@ __all__ = [
     "MESSAGE_BYTES",
     "NAME_CHARACTERS",
     "NOTICES",
+    "PARTS",
     "READ_BYTES",
     "REASON_CHARACTERS",
     "RECORDING_CHUNK_BYTES",
@@ -57,6 +58,7 @@ MIB: Final = 1024 * KIB
 
 ADDRESSES: Final = 16  # at one each 0.25 s, as many as any sensible timeout allows
 LOOK_UPS: Final = 8  # a program has one or two names, and each is looked up once at a time
+PARTS: Final = 32  # all markets in all types and candle units need four, and twenty in the least requests
 HANDSHAKE_BYTES: Final = 64 * KIB  # the exchange's has about 1 KiB
 REFUSAL_BYTES: Final = 16 * KIB  # its words are in the first few hundred
 REST_BYTES: Final = 2 * MIB  # a full page of 500 trades has 0.2 MiB
@@ -122,6 +124,13 @@ LIMITS: Final = (
         "count",
         "an attempt that needs another name fails, and is told and repeated",
         "tests/actors/dialing/test_names.py::test_look_ups_without_an_end_are_no_more_than_the_limit",
+    ),
+    Limit(
+        "sockets among which the codes of one connection are divided, by closing on large requests",
+        PARTS,
+        "count",
+        "a request is as large as it is",
+        "tests/protocol/exchange/test_partition.py::test_beyond_the_most_parts_a_request_is_as_large_as_it_is",
     ),
     Limit(
         "what is said before a connection is open: by a proxy, and the answer to the handshake",

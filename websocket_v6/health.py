@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import pykka
 
-from .actors.connection.health import ConnectionHealth
+from .actors.connection.health import ConnectionHealth, PartHealth
 from .actors.delivery.edge import Edge
 from .actors.delivery.router import RouterHealth
 from .actors.demand.recoveries import Unreconciled
@@ -35,6 +35,7 @@ __all__ = [
     "Health",
     "KnownGap",
     "MarketsHealth",
+    "PartHealth",
     "RecordingHealth",
     "RestartHealth",
     "SubscriptionHealth",
@@ -149,9 +150,7 @@ class Health(NamedTuple):
             idle = "not needed" if one.state == "idle" else ""
             detail = _standing(one) if one.state == "open" else one.error or idle
             line = f"  {one.endpoint:8} {one.state:10} epoch {one.epoch}, {one.reconnects} reconnects"
-            codes = f" for {one.codes:,} codes" if one.codes else ""
-            is_asked = one.request_bytes and one.state == "open"
-            size = f", request of {one.request_bytes:,} bytes{codes}" if is_asked else ""
+            size = f", {_asked(one)}" if one.request_bytes and one.state == "open" else ""
             lines.append(f"{line}, {detail}{size}" if detail else line)
         for listed in self.markets:
             problem = f"; the last answer was of no use: {listed.problem}" if listed.problem else ""
@@ -181,6 +180,18 @@ def _standing(one: ConnectionHealth) -> str:
     delay = "" if one.delay is None else f", delay {one.delay * 1e3:.0f} ms"
     saved = 1 - one.wire_bytes / one.payload_bytes if one.payload_bytes else 0.0
     return f"up {one.up_seconds:.0f} s{delay}" + (f", {saved:.0%} of the bytes saved" if saved > 0 else "")
+
+
+def _asked(one: ConnectionHealth) -> str:
+    """Say how much it was asked for: over one socket, or over which several."""
+    parts = [_request(part.request_bytes, part.codes) for part in one.parts]
+    if len(parts) > 1:
+        return f"{len(parts)} sockets: {'; '.join(parts)}"
+    return _request(one.request_bytes, one.codes)
+
+
+def _request(size: int, codes: int) -> str:
+    return f"request of {size:,} bytes" + (f" for {codes:,} codes" if codes else "")
 
 
 class Gathered(Protocol):

@@ -4,7 +4,6 @@ What happens next is decided in `protocol/connection/machine.py`; the socket is 
 connection serves the registry's.
 """
 
-import logging
 import random
 import sys
 import time
@@ -18,6 +17,7 @@ from websocket_v6.actors.messages.connection import (
     Disconnect,
     KeysChanged,
     ListSubscriptions,
+    OpenPart,
     Reach,
     Resign,
     SendRequest,
@@ -30,28 +30,25 @@ from websocket_v6.actors.messages.connection import (
     next_attachment,
 )
 from websocket_v6.actors.messages.markets import Recall, SilentCodes
-from websocket_v6.actors.messages.router import Attach, SourceState
+from websocket_v6.actors.messages.router import SourceState
 from websocket_v6.actors.messages.supervisor import Failed, Renew
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection import steps
-from websocket_v6.protocol.connection.machine import ConnectionInheritance, ConnectionMachine, State
-from websocket_v6.protocol.connection.request_sizes import RequestSizes, codes_of
+from websocket_v6.protocol.connection.machine import TURN_HOLDS, ConnectionInheritance, ConnectionMachine, State
 from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.delivery.commands import End
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
 from websocket_v6.protocol.exchange.requests import encode_list_subscriptions, encode_reach, encode_request
 from websocket_v6.protocol.message import Message
-from websocket_v6.protocol.telling import Telling
 
-from .allowance import CREDITS
 from .health import ConnectionHealth
 from .pace import pace_of
-from .transport import Transport
+from .request_limits import request_limit_of
+from .request_words import RequestWords
+from .sockets import Sockets
 
 __all__ = ["Connection", "ConnectionInheritance", "Resign"]
-
-logger = logging.getLogger(__name__)
 
 JOIN_TIMEOUT = 2.0  # seconds for a transport to end when this actor does
 ABORT_TIMEOUT = 0.5  # the same for one that was still connecting: it may hang in a name look-up
@@ -68,12 +65,20 @@ class TimeCame(Message):
     """Something of the machine's is due."""
 
 
+class PartDue(Message):
+    """The turn of one more socket for `whole` has come: a TurnGiven, and void where that would be."""
+
+    whole: int
+    at: float
+    blocked_until: float
+
+
 class Connection(Actor):
     """Keeps one source of an endpoint connected while someone wants it.
 
-    Receives Connect, Disconnect, SendRequest, ListSubscriptions, Reach and Suspect from the registry, KeysChanged and
-    Resign from the supervisor, Transport* from its transport. Sends Attach, SourceState and End to the router, Renew to
-    the supervisor.
+    Receives Connect, Disconnect, SendRequest, ListSubscriptions, OpenPart, Reach and Suspect from the registry,
+    KeysChanged and Resign from the supervisor, Transport* from its transports. Sends Attach, SourceState and End to the
+    router, Renew to the supervisor.
     """
 
     def __init__(
@@ -93,7 +98,6 @@ class Connection(Actor):
         self._source = source
         self._config = config
         self._router = router
-        self._jwt = jwt
         self._supervisor = supervisor
         self._machine = ConnectionMachine(
             endpoint=endpoint,
@@ -103,18 +107,25 @@ class Connection(Actor):
             new_ticket=lambda: str(uuid.uuid4()),
             inheritance=inheritance,
         )
-        self._transport: Transport | None = None
-        self._traffic = (0, 0)  # of transports that were
-        self._attachment = 0  # the number of the transport there is
+        limit = request_limit_of(target.url)
+        self._words = RequestWords(endpoint, target, limit)
+        self._sockets = Sockets(
+            endpoint=endpoint,
+            source=source,
+            target=target,
+            config=config,
+            limit=limit,
+            owner=self.actor_ref,
+            router=router,
+            jwt=jwt,
+        )
+        self._attachment = 0  # the number of the first of them
         self._serves = 0  # the attachment that it brings data of: the same, but a door may begin many, or none
         self._shown = ""  # how a door says that its connection stands
         self._types: Sequence[Mapping[str, object]] = ()  # what is wanted, for a door that must know it beforehand
-        self._abandoned: dict[int, Transport] = {}  # by attachment, those whose threads may still run
         self._timer: Timer | None = None
         self._timer_due: float | None = None
         self._asleep = _asleep()
-        self._sizes = RequestSizes()
-        self._telling = Telling()  # of requests that may be too large
         self._left: ConnectionInheritance | None = None  # for a successor, once it is closed
 
     def on_receive(self, message: object) -> object:
@@ -128,10 +139,11 @@ class Connection(Actor):
             case Disconnect(_, linger):
                 self._handle(steps.Unwanted(linger))
             case SendRequest():
-                text = encode_request(str(uuid.uuid4()), message.types, self._config.format)
-                if message.attachment == self._serves:
-                    self._note_size(len(text.encode()), codes_of(message.types))
-                self._send(text, message.attachment)
+                self._send_request(message)
+            case OpenPart(_, attachment):
+                self._await_turn(attachment)
+            case PartDue():
+                self._open_part(message)
             case ListSubscriptions(_, ticket, attachment):
                 self._send(encode_list_subscriptions(ticket, self._config.format), attachment, ticket)
             case TransportOpened() | TransportServes() | TransportSaid() | TransportFailed() | TransportEnded():
@@ -163,12 +175,8 @@ class Connection(Actor):
             self._left = self._machine.inheritance()
         is_connecting = self._machine.state is State.CONNECTING
         self._handle(steps.Finish())
-        transport = self._transport
-        if transport is None or transport.ident is None:  # it never began, and has said so
-            return
-        transport.join(ABORT_TIMEOUT if is_connecting else JOIN_TIMEOUT)
-        if transport.is_alive():
-            self._abandon(transport, "it did not end with its engine")
+        if not self._sockets.join(ABORT_TIMEOUT if is_connecting else JOIN_TIMEOUT):
+            self._abandon("it did not end with its engine")
 
     def failed(self, error: BaseException) -> None:
         """Tell the supervisor, and what the successor begins with."""
@@ -180,25 +188,12 @@ class Connection(Actor):
     def give_up(self) -> None:
         """End the transport as well, which may go on although this one hangs."""
         super().give_up()
-        transport = self._transport
-        if transport is not None:
-            transport.abort()
+        self._sockets.abort()
 
-    def _note_size(self, size: int, codes: int) -> None:
-        """Note how large the last request is; say so the first time that it is larger than is known to be served."""
-        if self._sizes.sent(size, codes, time.monotonic()) and not self._machine.target.is_door:
-            text = "a request of %d bytes goes to the %s endpoint: whether the exchange takes it is not known"
-            logger.warning(text, size, self._endpoint)
-
-    def _with_size(self, error: WebSocketV6Error) -> WebSocketV6Error:
-        """Return why the connection has ended, with the size of what was asked if that may be why."""
-        problem = self._sizes.ended(time.monotonic())
-        if not problem or self._machine.state is not State.OPEN or self._machine.target.is_door:
-            return error
-        told = self._telling.failed(time.monotonic())
-        if told:
-            logger.warning("the %s connection ended %s%s", self._endpoint, problem, told)
-        return TransportError(f"{error}, {problem}")
+    def _send_request(self, message: SendRequest) -> None:
+        text = encode_request(str(uuid.uuid4()), message.types, self._config.format)
+        self._words.sent(self._sockets.sizes_of(self._socket_of(message.attachment)), text, message.types)
+        self._send(text, message.attachment)
 
     # --- to the machine and from it
 
@@ -208,21 +203,22 @@ class Connection(Actor):
         self._set_timer()
 
     def _do(self, action: steps.Action) -> None:
-        transport = self._transport  # none only if opening it failed, and this actor with it
+        sockets = self._sockets
         match action:
-            case steps.OpenTransport(target):
-                self._open(target)
-            case steps.FinishTransport(error, is_stalled) if transport is not None:
-                transport.finish(error, is_stalled=is_stalled)
-            case steps.AbortTransport() if transport is not None:
-                transport.abort()
-            case steps.AbandonTransport(reason) if transport is not None:
-                self._abandon(transport, reason)
-            case steps.SendPing() if transport is not None:
-                transport.ping()
+            case steps.OpenTransport():
+                self._open()
+            case steps.FinishTransport(error, is_stalled):
+                sockets.finish(error, is_stalled=is_stalled)
+            case steps.AbortTransport():
+                sockets.abort()
+            case steps.AbandonTransport(reason):
+                self._abandon(reason)
+            case steps.SendPing():
+                sockets.ping()
             case steps.SendQuestion(ticket):
                 # Past the registry's pace: one in a long silence stays within what the exchange allows.
-                self._send(encode_list_subscriptions(ticket, self._config.format), self._serves, ticket)
+                if self._serves:
+                    sockets.send(encode_list_subscriptions(ticket, self._config.format), ticket)
             case steps.TakeTurn():
                 pace = pace_of(self._machine.target.url)
                 blocked_until = pace.blocked_until
@@ -237,48 +233,51 @@ class Connection(Actor):
     def _hear(
         self, message: TransportOpened | TransportServes | TransportSaid | TransportFailed | TransportEnded
     ) -> None:
-        if message.attachment != self._attachment:
-            self._hear_abandoned(message)
+        if message.attachment not in self._sockets:
+            if isinstance(message, TransportOpened):
+                self._sockets.hear_abandoned(message.attachment)
             return
         match message:
-            case TransportOpened(_, keys):
+            case TransportOpened(attachment, keys) if attachment == self._attachment:
                 self._handle(steps.Opened(keys))
                 self._ask_door()
+            case TransportOpened():
+                pass  # a part: the registry goes on from here
             case TransportServes(_, serves, state):
                 self._serves, self._shown = serves, state
-            case TransportSaid(_, SubscriptionList(ticket, _)):
-                self._handle(steps.Answered(ticket))
-            case TransportSaid(_, ErrorNotice(name, text)):
-                self._sizes.ended(time.monotonic())  # it says itself what was wrong
+            case TransportSaid(attachment, SubscriptionList(ticket, _)):
+                if self._sockets.answered(ticket, attachment):
+                    self._handle(steps.Answered(ticket))
+            case TransportSaid(attachment, ErrorNotice(name, text)):
+                if sizes := self._sockets.sizes_of(attachment):
+                    sizes.explained()
                 self._handle(steps.Said(name, text))
-            case TransportFailed(_, error, keys):
-                self._forget_transport()
-                self._handle(steps.Failed(error, keys))
-            case TransportEnded(_, error):
-                self._forget_transport()
-                self._handle(steps.Ended(self._with_size(error)))
+            case TransportFailed(attachment, error, keys):
+                self._gone(attachment, error, steps.Failed(error, keys))
+            case TransportEnded(attachment, error):
+                if self._machine.state is State.OPEN:  # else it was told to end
+                    error = self._words.ended(self._sockets.sizes_of(attachment), error)
+                self._gone(attachment, error, steps.Ended(error))
 
-    def _hear_abandoned(self, message: object) -> None:
-        if isinstance(message, TransportOpened) and message.attachment in self._abandoned:
-            self._abandoned[message.attachment].abort()
+    def _gone(self, number: int, error: WebSocketV6Error, end: steps.Failed | steps.Ended) -> None:
+        """Do without one socket; it is the end once all are gone, for with one of them all go."""
+        self._sockets.remove(number)
+        if self._sockets:
+            self._handle(steps.PartLost(error))
+        else:
+            self._forget_transport()
+            self._handle(end)
 
     def _time_came(self) -> None:
         self._timer = self._timer_due = None
-        transport = self._transport
-        if transport is not None and not transport.is_alive():  # if it has said so, this comes too late to count
-            error = TransportError(f"the thread of the {self._endpoint} connection ended without a word")
-            self._end_serving(str(error))
-            tell(self.actor_ref, TransportEnded(self._attachment, error, is_bug=True))
-        self._abandoned = {number: one for number, one in self._abandoned.items() if one.is_alive()}
+        for number, transport in self._sockets:
+            if not transport.is_alive():  # if it has said so, this comes too late to count
+                error = TransportError(f"the thread of the {self._endpoint} connection ended without a word")
+                self._end_serving(str(error))
+                tell(self.actor_ref, TransportEnded(number, error, is_bug=True))
         before, self._asleep = self._asleep, _asleep()
-        self._handle(
-            steps.Due(
-                self._transport.sample() if self._transport is not None else None,
-                max(0.0, self._asleep - before),
-                pace_of(self._machine.target.url).blocked_until,
-                len(self._abandoned),
-            )
-        )
+        slept, blocked_until = max(0.0, self._asleep - before), pace_of(self._machine.target.url).blocked_until
+        self._handle(steps.Due(self._sockets.sample(), slept, blocked_until, self._sockets.stuck()))
 
     def _set_timer(self) -> None:
         due = self._machine.next_due
@@ -291,63 +290,71 @@ class Connection(Actor):
 
     # --- the transport
 
-    def _open(self, target: Target) -> None:
+    def _open(self) -> None:
         self._attachment = attachment = next_attachment()
         self._tell("connecting")
+        self._begin(attachment)
+
+    def _begin(self, number: int, whole: int = 0) -> None:
+        target = self._machine.target
         try:
-            transport = Transport(
-                endpoint=self._endpoint,
-                source=self._source,
-                attachment=attachment,
-                target=target,
-                config=self._config,
-                owner=self.actor_ref,
-                router=self._router,
-                jwt=self._jwt,
-            )
-            if not target.is_door:  # before its thread has anything to say
-                self._serves = attachment
-                tell(self._router, Attach(attachment, self._endpoint, self._source, transport.credits, CREDITS))
-            transport.start()
+            self._sockets.open(number, whole)
+            if not target.is_door:
+                self._serves = whole or number
         except (OSError, RuntimeError, MemoryError) as exc:  # no more descriptors or threads: as if it were refused
             text = f"cannot connect to the {self._endpoint} endpoint {target.url}: {exc}"
-            self._end_serving(text)
-            tell(self.actor_ref, TransportFailed(attachment, TransportError(text), 0))
-        else:
-            self._transport = transport
+            tell(self.actor_ref, TransportFailed(number, TransportError(text), 0))
+
+    def _await_turn(self, whole: int) -> None:
+        """Take a turn for one more socket, unless the attachment is another now."""
+        if whole == self._serves != 0:
+            pace = pace_of(self._machine.target.url)
+            blocked_until, at = pace.blocked_until, pace.reserve(time.monotonic())
+            self.after(max(0.0, at - time.monotonic()), PartDue(whole, at, blocked_until))
+
+    def _open_part(self, due: PartDue) -> None:
+        is_late = time.monotonic() - due.at > TURN_HOLDS
+        if is_late or pace_of(self._machine.target.url).blocked_until > due.blocked_until:
+            self._await_turn(due.whole)
+        elif due.whole == self._serves and self._machine.state is State.OPEN:
+            self._begin(next_attachment(), due.whole)
 
     def _ask_door(self) -> None:
         """Say at once what is wanted: a host connects only for that, and says then that it is open."""
-        if self._machine.target.is_door and self._transport is not None and self._types:
-            self._transport.send(encode_request(str(uuid.uuid4()), self._types, self._config.format))
+        if self._machine.target.is_door and self._types:
+            self._sockets.send(encode_request(str(uuid.uuid4()), self._types, self._config.format))
 
     def _forget_transport(self) -> None:
-        self._traffic = self._all_traffic()
-        self._transport, self._attachment, self._serves, self._shown = None, 0, 0, ""
+        self._attachment, self._serves, self._shown = 0, 0, ""
 
-    def _abandon(self, transport: Transport, reason: str) -> None:
-        transport.abort()
+    def _abandon(self, reason: str) -> None:
+        self._sockets.abandon()
         self._end_serving(reason)
-        self._abandoned[self._attachment] = transport
         self._forget_transport()
 
     def _end_serving(self, reason: str) -> None:
         if self._serves:
             tell(self._router, End(self._serves, reason))
 
+    def _socket_of(self, attachment: int) -> int:
+        """Return the number of the socket that brings an attachment, or a part of it; 0 if none does."""
+        if attachment == self._serves != 0:
+            return self._attachment  # another one, if it is a door's
+        return attachment if self._machine.target.splits else 0
+
     def _send(self, text: str, attachment: int, ticket: str = "") -> None:
         """Send what is for this attachment; of one that has ended it is void, for the next is asked anew."""
-        is_open = self._machine.state is State.OPEN and attachment == self._serves != 0
-        if is_open and self._transport is not None:
-            self._transport.send(text, ticket)
+        transport = self._sockets.get(self._socket_of(attachment))
+        if transport is not None and self._machine.state is State.OPEN:
+            transport.send(text, ticket)
 
     def _ask_for_sign(self) -> None:
         """Have the peer say something that comes behind all that it has sent: the exchange a pong, a host an answer."""
-        if self._machine.state is State.OPEN and self._serves and self._transport is not None:
+        if self._machine.state is State.OPEN and self._serves:
             if self._machine.target.is_door:
-                self._transport.send(encode_reach())
+                self._sockets.send(encode_reach())
             else:
-                self._transport.ping()
+                self._sockets.ping()
 
     # --- telling
 
@@ -358,13 +365,8 @@ class Connection(Actor):
         retry_in = None if due is None else max(0.0, due - time.monotonic())
         tell(self._router, SourceState(self._endpoint, self._source, state, time.time_ns(), reason, error, retry_in))
 
-    def _all_traffic(self) -> tuple[int, int]:
-        """Return the bytes that came, and those of the messages in them."""
-        wire, payload = (0, 0) if self._transport is None else self._transport.traffic
-        return self._traffic[0] + wire, self._traffic[1] + payload
-
     def _health(self) -> ConnectionHealth:
-        machine = self._machine
+        machine, parts = self._machine, self._sockets.parts
         is_open = machine.state is State.OPEN
         shown = SHOWN.get(machine.state, machine.state.value)
         if is_open and machine.target.is_door:
@@ -377,11 +379,12 @@ class Connection(Actor):
             0,
             time.monotonic() - machine.opened_at if is_open else 0.0,
             machine.reconnects,
-            self._sizes.bytes,
+            sum(part.request_bytes for part in parts),
             "" if machine.error is None else str(machine.error),
             False,
-            *self._all_traffic(),
-            codes=self._sizes.codes,
+            *self._sockets.traffic,
+            codes=sum(part.codes for part in parts),
+            parts=parts,
         )
 
 

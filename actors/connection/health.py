@@ -2,11 +2,22 @@
 
 from typing import NamedTuple
 
-__all__ = ["ConnectionHealth"]
+__all__ = ["ConnectionHealth", "PartHealth"]
+
+
+class PartHealth(NamedTuple):
+    """One socket of a connection: how many codes it was last asked for, in a request of how many bytes."""
+
+    codes: int
+    request_bytes: int
 
 
 class ConnectionHealth(NamedTuple):
-    """One connection as it stands. `up_seconds` is 0 while it is not open."""
+    """One connection as it stands. `up_seconds` is 0 while it is not open.
+
+    It has more than one socket, each with its part of the codes, where one request would be too large for all of them;
+    `request_bytes` and `codes` are those of all its `parts`.
+    """
 
     endpoint: str
     source: int
@@ -21,3 +32,4 @@ class ConnectionHealth(NamedTuple):
     payload_bytes: int = 0  # of the messages in them, inflated
     delay: float | None = None  # seconds from the exchange's clock to here, of the endpoint's newest live messages
     codes: int = 0  # in its last subscription
+    parts: tuple[PartHealth, ...] = ()  # one for each socket

@@ -64,7 +64,8 @@ class Transport(threading.Thread):
 
     Tells `router` SourceOpened, batches, SourceSaid and in the end SourceEnded; `owner` TransportOpened, TransportSaid
     and in the end exactly one of TransportFailed and TransportEnded. `send`, `ping`, `finish`, `abort` and `sample` are
-    for the owner's thread. `traffic` is bytes that came, and those of the messages in them, inflated.
+    for the owner's thread. `traffic` is bytes that came, and those of the messages in them, inflated. `whole` is the
+    attachment that it is one more part of; `limit` how large a request to it may be, where it may be divided.
     """
 
     def __init__(
@@ -78,12 +79,15 @@ class Transport(threading.Thread):
         owner: Ref,
         router: Ref,
         jwt: Ref,
+        whole: int = 0,
+        limit: int | None = None,
     ) -> None:
         super().__init__(name=f"transport-{endpoint}-{source}-{attachment}", daemon=True)
         self._endpoint = endpoint
         self._peer = target.url if target.is_door else "the exchange"
         self._source = source
         self._number = attachment
+        self._whole, self._limit = whole, limit
         self._owner = owner
         self._router = router
         self._opening = Opening(endpoint, target, config, jwt)
@@ -214,7 +218,7 @@ class Transport(threading.Thread):
         tell(self._owner, TransportOpened(self._number, self._opening.keys))
         if self._intake.attachment:
             one = self._endpoint, self._source, self._number, now_ns
-            tell(self._router, SourceOpened(*one, date_ms=self._opening.date))
+            tell(self._router, SourceOpened(*one, False, self._opening.date, self._whole, self._limit))
         else:
             self._reading_since = self._bytes_at  # until it is attached there is nothing to hold back
 

@@ -264,8 +264,8 @@ class Router(VisitedActor):
     def _hear(self, message: Attach | SourceState | SourceOpened | SourceReached | SourceSaid | SourceEnded) -> None:
         """Tell on what a source says; of one that was ended already, nothing."""
         match message:
-            case Attach(attachment, endpoint, source, credits_, size):
-                self._flow.attach(attachment, endpoint, source, size)
+            case Attach(attachment, endpoint, source, credits_, size, whole):
+                self._flow.attach(attachment, endpoint, source, size, whole)
                 self._credits[attachment] = credits_
             case SourceState():
                 tell(self._registry, message)
@@ -322,15 +322,19 @@ class Router(VisitedActor):
     def _end(self, attachment: int, why: SourceEnded | str) -> None:
         """Take nothing more from an attachment, and tell up to when it brought all, if it was ever open."""
         over = self._flow.end(attachment)
-        self._credits.pop(attachment, None)
         if over is None:
             return
-        self._careful.end(over.endpoint, attachment)
+        for part in over.parts:
+            self._credits.pop(part, None)
+            self._careful.end(over.endpoint, part)
         if over.endpoint == ENDPOINT and over.whole_ns is not None:
             self._closings.ended(over.whole_ns)
         if isinstance(why, str):
             now_ns = time.time_ns()
-            why = SourceEnded(over.endpoint, over.source, attachment, over.whole_ns or now_ns, now_ns, why)
+            why = SourceEnded(over.endpoint, over.source, over.whole, over.whole_ns or now_ns, now_ns, why)
+        elif over.others_ns is not None:
+            whole_ns = min(why.whole_ns, over.others_ns)
+            why = SourceEnded(over.endpoint, over.source, over.whole, whole_ns, why.at_ns, why.reason, why.error)
         if over.whole_ns is not None:
             tell(self._registry, why)
 

@@ -35,7 +35,7 @@ from websocket_v6.actors.messages.registry import (
     Watch,
 )
 from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes
-from websocket_v6.actors.messages.supervisor import Failed, SourceServes
+from websocket_v6.actors.messages.supervisor import Failed, Renew, SourceServes
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.demand.commands import (
@@ -45,7 +45,9 @@ from websocket_v6.protocol.demand.commands import (
     Deny,
     Disconnect,
     ListSubscriptions,
+    OpenPart,
     Report,
+    Resize,
     Route,
     SendRequest,
     Serves,
@@ -211,9 +213,11 @@ class Registry(Actor):
         match message:
             case SourceState(name, source, state, at_ns, reason, error, retry_in):
                 commands = endpoint.state(source, state, What(at_ns, reason, error, retry_in), now)
-            case SourceOpened(name, source, attachment, at_ns, backfills):
+            case SourceOpened(name, source, attachment, at_ns, backfills, _, whole, limit):
                 ago = (now_ns - at_ns) / 1e9
-                commands = endpoint.opened(attachment, source, at_ns, now, backfills=backfills, ago=ago)
+                commands = endpoint.opened(
+                    attachment, source, at_ns, now, backfills=backfills, ago=ago, whole=whole, limit=limit
+                )
             case SourceEnded(name, _, attachment, whole_ns, at_ns, reason, error):
                 commands = endpoint.ended(attachment, whole_ns, at_ns, reason, error, now)
             case StreamsSeen(name, attachment, streams):
@@ -263,12 +267,8 @@ class Registry(Actor):
 
     def _subscribe(self, message: Subscribe) -> None:
         """Take a want, or more codes of one that is there. What is refused here was counted nowhere."""
-        component_id, lease, want, mailbox = (
-            message.component_id,
-            message.subscription_id,
-            message.want,
-            message.mailbox,
-        )
+        component_id, lease = message.component_id, message.subscription_id
+        want, mailbox = message.want, message.mailbox
         try:
             commands = self._endpoints[want.endpoint].want(lease, want, time.monotonic(), replays=message.replays)
         except LocalProtocolError as exc:
@@ -276,7 +276,8 @@ class Registry(Actor):
                 raise
             self._tell_watcher(mailbox, StreamFailed(lease, exc, final=True, streams=tuple(want.streams())))
             return
-        is_first = not self._uses(component_id, want.endpoint)
+        own = self._by_component.get(component_id, ())
+        is_first = all(self._claims[one].endpoint != want.endpoint for one in own)
         if lease not in self._claims:
             self._claim(lease, Claim(component_id, want.endpoint, mailbox, message.component, want.closing))
         # A component that has something of the endpoint already knows how it stands; clients hear of what is open.
@@ -284,10 +285,6 @@ class Registry(Actor):
         if isinstance(mailbox, Way) and not self._endpoints[want.endpoint].is_open:
             untold = (Tell, Report)
         self._do(want.endpoint, (one for one in commands if not isinstance(one, untold)))
-
-    def _uses(self, component_id: str, endpoint: str) -> bool:
-        own = self._by_component.get(component_id, ())
-        return any(self._claims[lease].endpoint == endpoint for lease in own)
 
     def _claim(self, lease: int, claim: Claim) -> None:
         self._claims[lease] = claim
@@ -331,7 +328,7 @@ class Registry(Actor):
 
     def _carry_out(self, name: str, command: Command) -> None:
         match command:
-            case Connect() | Disconnect() | SendRequest() | ListSubscriptions() | Suspect():
+            case Connect() | Disconnect() | SendRequest() | ListSubscriptions() | OpenPart() | Suspect():
                 tell(self._sources.get(command.source), source_word(name, command))
             case Route() | Unroute():
                 self._tell_routes(command)
@@ -341,6 +338,8 @@ class Registry(Actor):
                 self._report(command)
             case Serves(source, is_refused):
                 tell(self._supervisor, SourceServes(source, is_refused))
+            case Resize(source) if source in self._sources:
+                tell(self._supervisor, Renew(self._sources[source], "parts"))
             case Answer() | Deny():
                 self._askers.answer(command)
             case _:  # the rest is the router's, as it is

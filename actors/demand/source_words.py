@@ -1,11 +1,11 @@
 """What an endpoint has a source do, as the source is told it."""
 
 from websocket_v6.actors.messages import connection as to_source
-from websocket_v6.protocol.demand.commands import Connect, Disconnect, ListSubscriptions, SendRequest, Suspect
+from websocket_v6.protocol.demand.commands import Connect, Disconnect, ListSubscriptions, OpenPart, SendRequest, Suspect
 
 __all__ = ["SourceCommand", "source_word"]
 
-SourceCommand = Connect | Disconnect | SendRequest | ListSubscriptions | Suspect
+SourceCommand = Connect | Disconnect | SendRequest | ListSubscriptions | OpenPart | Suspect
 
 
 def source_word(endpoint: str, command: SourceCommand) -> object:
@@ -19,5 +19,7 @@ def source_word(endpoint: str, command: SourceCommand) -> object:
             return to_source.SendRequest(endpoint, number, types, attachment)
         case ListSubscriptions(_, ticket, attachment):
             return to_source.ListSubscriptions(endpoint, ticket, attachment)
+        case OpenPart(_, attachment):
+            return to_source.OpenPart(endpoint, attachment)
         case Suspect(_, attachment, reason):
             return to_source.Suspect(endpoint, attachment, reason)

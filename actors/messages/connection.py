@@ -15,6 +15,7 @@ __all__ = [
     "Disconnect",
     "KeysChanged",
     "ListSubscriptions",
+    "OpenPart",
     "Reach",
     "Resign",
     "SendRequest",
@@ -61,6 +62,13 @@ class SendRequest(Message):
     endpoint: str
     number: int
     types: list[dict[str, object]]
+    attachment: int
+
+
+class OpenPart(Message):
+    """Open one more socket for this attachment: one request cannot hold all. It opens as a part of that, or all end."""
+
+    endpoint: str
     attachment: int
 
 

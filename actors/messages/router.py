@@ -140,7 +140,8 @@ class ReconcileDue(Message):
 class Attach(Message):
     """A source begins a new life: batches of this attachment will come, once it is admitted, one for each credit.
 
-    `credits` (live) is filled with `size` of them when it is admitted; one comes back for each batch.
+    `credits` (live) is filled with `size` of them when it is admitted; one comes back for each batch. `whole` is the
+    attachment that it is a part of, if its source has several sockets: the first of its parts, with which all end.
     """
 
     attachment: int
@@ -148,6 +149,7 @@ class Attach(Message):
     source: int
     credits: Credits
     size: int
+    whole: int = 0
 
 
 class SourceState(Message):
@@ -166,6 +168,8 @@ class SourceOpened(Message):
     """A source is open; `at_ns` is since when. `backfills`: it brings the trades missed in a gap by itself.
 
     `date_ms` is what the answer to its handshake said the time is, if that came from the exchange; Unix milliseconds.
+    `whole` is the attachment that it is one more part of; `limit` how many bytes a request to it may have, where what
+    is wanted can be divided.
     """
 
     endpoint: str
@@ -174,6 +178,8 @@ class SourceOpened(Message):
     at_ns: int
     backfills: bool = False
     date_ms: int | None = None
+    whole: int = 0
+    limit: int | None = None
 
 
 class SourceReached(Message):

@@ -25,10 +25,11 @@ class Renew(Message):
     """A connection (live) is to be replaced by a new one, which must serve before this one ends.
 
     Told again and again until one does. Keys: the old ones are not to be used, so it ends also if the new are refused.
+    Parts: what is wanted needs more sockets than it has, or fewer.
     """
 
     ref: Ref
-    why: Literal["age", "keys"]
+    why: Literal["age", "keys", "parts"]
 
 
 class SourceServes(Message):

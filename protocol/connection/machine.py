@@ -34,6 +34,7 @@ from .steps import (
     NewKeys,
     Opened,
     OpenTransport,
+    PartLost,
     Renew,
     Said,
     Sample,
@@ -236,6 +237,9 @@ class ConnectionMachine:
         # It closes after an error; if it ever does not, the request it refused would go on being missing.
         error = error_of(event.name, event.text, self._name, needs_keys=self.target.needs_keys)
         return self._fault(error, now)
+
+    def _part_lost(self, event: PartLost, now: float) -> list[Action]:
+        return self._fault(event.error, now)
 
     def _suspected(self, event: Suspected, now: float) -> list[Action]:
         return self._fault(TransportError(f"the {self._name} is mute: {event.reason}"), now, is_stalled=True)

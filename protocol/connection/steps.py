@@ -25,6 +25,7 @@ __all__ = [
     "NewKeys",
     "OpenTransport",
     "Opened",
+    "PartLost",
     "Renew",
     "Said",
     "Sample",
@@ -86,6 +87,12 @@ class Ended(Message):
     error: WebSocketV6Error
 
 
+class PartLost(Message):
+    """One of the sockets that the transport is made of could not open, or is gone; the others are not gone yet."""
+
+    error: WebSocketV6Error
+
+
 class Answered(Message):
     """The exchange listed what it serves, as it was asked with this ticket."""
 
@@ -125,7 +132,19 @@ class Due(Message):
 
 
 Event: TypeAlias = (
-    Wanted | Unwanted | TurnGiven | Opened | Failed | Ended | Answered | Said | Suspected | NewKeys | Finish | Due
+    Wanted
+    | Unwanted
+    | TurnGiven
+    | Opened
+    | Failed
+    | PartLost
+    | Ended
+    | Answered
+    | Said
+    | Suspected
+    | NewKeys
+    | Finish
+    | Due
 )
 
 

@@ -23,6 +23,7 @@ class Target(NamedTuple):
     stalls: bool = True  # a silence that is too long is a fault
     ages: bool = True  # it is renewed at `Config.max_age`
     compresses: bool = True  # permessage-deflate is offered, if the configuration allows it
+    splits: bool = False  # what one request cannot hold is divided among several sockets
     needs_keys: bool = False  # a token goes with the handshake
     door: Door | None = None  # of another process of this machine
     is_remote: bool = False  # it is the door of a host of another machine

@@ -13,6 +13,7 @@ from .steps import (
     Finish,
     NewKeys,
     Opened,
+    PartLost,
     Said,
     Suspected,
     TurnGiven,
@@ -54,6 +55,8 @@ _ROWS: dict[type, tuple[str, ...]] = {
                 "opened",   _X,             "too_late",     "too_late",     "too_late", _N),
     Failed:    (_X,         _X,             _X,             _X,
                 "gone",     _X,             "closed",       "gone",         "done",     _N),
+    PartLost:  (_X,         _X,             _X,             _X,
+                _X,         "part_lost",    _N,             _N,             _N,         _N),
     # A transport that a bug of ours ends while it connects says Ended, too.
     Ended:     (_X,         _X,             _X,             _X,
                 "gone",     "gone",         "closed",       "gone",         "done",     _N),

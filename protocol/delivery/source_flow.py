@@ -4,6 +4,9 @@ A source may have as many batches on their way as it has credits. A credit belon
 source: it is given out when the attachment is admitted, comes back once for each batch, is withheld while a mailbox of
 its own endpoint is full, and is gone with the attachment. So no endpoint waits for another, nothing comes under an
 epoch that is not its own, and what comes too late from an attachment that has ended is told from everything else.
+
+A source may have several sockets, each with credits of its own: parts of one attachment, the first of them. They end
+together, and of all of them everything has come up to when it has of the one of which the least is known.
 """
 
 from collections.abc import Mapping
@@ -17,21 +20,28 @@ ALWAYS = float("-inf")
 
 
 class Over(NamedTuple):
-    """An attachment that has ended: what it was, and up to when all of it was delivered."""
+    """An attachment that has ended: what it was, up to when all of it was delivered, and its parts.
+
+    `others_ns` is up to when that is so of the parts beside the one that it ended with.
+    """
 
     endpoint: str
     source: int
     whole_ns: int | None  # None: it was never open
+    whole: int
+    parts: tuple[int, ...]
+    others_ns: int | None = None
 
 
 class _Attachment:
     """One life of one source. Its credits are `given` (with it, or on their way back), `taken` or `withheld`."""
 
-    __slots__ = ("count", "endpoint", "epoch", "given", "is_joined", "source", "taken", "whole_ns", "withheld")
+    __slots__ = ("count", "endpoint", "epoch", "given", "is_joined", "source", "taken", "whole", "whole_ns", "withheld")
 
-    def __init__(self, endpoint: str, source: int, count: int) -> None:
+    def __init__(self, endpoint: str, source: int, count: int, whole: int) -> None:
         self.endpoint = endpoint
         self.source = source
+        self.whole = whole
         self.count = count
         self.epoch: int | None = None  # until it is admitted
         self.is_joined = False
@@ -50,8 +60,8 @@ class SourceFlow:
 
     # --- the life of an attachment
 
-    def attach(self, number: int, endpoint: str, source: int, count: int) -> None:
-        """Note that `source` begins a new life, with `count` credits that are not given out yet.
+    def attach(self, number: int, endpoint: str, source: int, count: int, whole: int = 0) -> None:
+        """Note that `source` begins a new life, with `count` credits that are not given out yet; or a part of `whole`.
 
         Raises:
             LocalProtocolError: if the number is not higher than those of all lives of `source` before.
@@ -59,7 +69,7 @@ class SourceFlow:
         if number <= self._latest.get(source, 0):
             raise LocalProtocolError(f"attachment {number} of source {source} is no new one")
         self._latest[source] = number
-        self._attachments[number] = _Attachment(endpoint, source, count)
+        self._attachments[number] = _Attachment(endpoint, source, count, whole or number)
 
     def opened(self, number: int, at_ns: int) -> bool:
         """Note that it is open since `at_ns`; False if it has ended meanwhile."""
@@ -112,9 +122,18 @@ class SourceFlow:
                 attachment.epoch = epoch
 
     def end(self, number: int) -> Over | None:
-        """Note that it is over, and with it all its credits; None if that is known."""
-        attachment = self._attachments.pop(number, None)
-        return None if attachment is None else Over(attachment.endpoint, attachment.source, attachment.whole_ns)
+        """Note that it is over, and with it all that it is a part of, and all credits; None if that is known."""
+        attachment = self._attachments.get(number)
+        if attachment is None:
+            return None
+        whole = attachment.whole
+        parts = {other: one for other, one in self._attachments.items() if one.whole == whole}
+        for part in parts:
+            del self._attachments[part]
+        known = {part: one.whole_ns for part, one in parts.items() if one.whole_ns is not None}
+        others_ns = min((whole_ns for part, whole_ns in known.items() if part != number), default=None)
+        whole_ns = min(known.values(), default=None)
+        return Over(attachment.endpoint, attachment.source, whole_ns, whole, tuple(parts), others_ns)
 
     # --- each batch
 
@@ -193,10 +212,14 @@ class SourceFlow:
 
     def whole_ns(self) -> dict[str, int]:
         """Return, by endpoint, up to when all that was emitted has been delivered, where anything was."""
+        wholes: dict[tuple[str, int], int] = {}
+        for one in self._attachments.values():
+            if one.whole_ns is not None and one.is_joined:
+                whole = one.endpoint, one.whole
+                wholes[whole] = min(one.whole_ns, wholes.get(whole, one.whole_ns))
         found: dict[str, int] = {}
-        for attachment in self._attachments.values():
-            if attachment.whole_ns is not None and attachment.is_joined:
-                found[attachment.endpoint] = max(attachment.whole_ns, found.get(attachment.endpoint, 0))
+        for (endpoint, _), whole_ns in wholes.items():
+            found[endpoint] = max(whole_ns, found.get(endpoint, 0))
         return found
 
     def credits_of(self, number: int) -> tuple[int, int, int]:

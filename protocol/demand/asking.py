@@ -7,18 +7,18 @@ answer is to know of it. What each attachment was asked is `coverage.py`, when a
 import math
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
-from websocket_v6.protocol.delivery.commands import Expect, Retire, Skip
+from websocket_v6.protocol.delivery.commands import Expect, Retire
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
 
-from .commands import Answer, Command, Deny, ListSubscriptions, Route, SendRequest
-from .coverage import Plan
+from .commands import Answer, Command, Deny, ListSubscriptions, Resize, Route, SendRequest
+from .coverage import Coverage, Plan
 from .deadlines import Deadline, Deadlines, Kind
 from .lease import Leases
 from .silence import Silence
@@ -33,6 +33,8 @@ ANSWERED_WITHIN = 1.0
 PROBATION = 2.0
 # With several sources, each must be known to serve. Snapshots say so within half a second; what has none is asked.
 ACKNOWLEDGED_AFTER = 1.0
+# For so long a source has more sockets than it needs: what was dropped may soon be wanted again.
+ROOMY_AFTER = 30.0
 
 
 class Asking:
@@ -103,9 +105,12 @@ class Asking:
         union = self._leases.union
         return bool(len(union)) and one.coverage.awaits(union, repeats=one.source.traits.is_paced)
 
-    def saw(self, one: Attachment, streams: Iterable[Stream]) -> bool:
-        """Note what an attachment has brought; return whether that shows that its last request is in force."""
+    def saw(self, one: Attachment, streams: Collection[Stream], part: int = 0) -> bool:
+        """Note what (a part of) an attachment has brought; return whether its last request is shown to be in force."""
         is_sign = one.coverage.saw(streams)
+        are_all = one.parts.saw(part, streams)
+        if one.parts.is_split:
+            is_sign = are_all
         if not one.coverage.is_awaited:
             self._deadlines.cancel(Deadline(Kind.ANSWERED, one.number))
         return is_sign
@@ -142,7 +147,12 @@ class Asking:
             return
         plan = one.coverage.plan(self._leases.union)
         if plan is not None and not plan.is_empty:
-            self._send(one, plan, now)
+            requests = one.parts.divide(plan.types, plan.changed)
+            if requests is None:
+                # It goes on with what it has; what is new comes through the one that is to take its place.
+                self._out.append(Resize(one.source.number))
+                return
+            self._send(one, plan, requests, now)
         one.suspects = set(self._leases.probation.suspects)
         if one.requests and one.suspects:
             one.provable[one.requests] = set(one.suspects)
@@ -151,7 +161,7 @@ class Asking:
                 self._deadlines.set(proven, now, PROBATION)
         self._silence.asked(one, now)
 
-    def _send(self, one: Attachment, plan: Plan, now: float) -> None:
+    def _send(self, one: Attachment, plan: Plan, requests: dict[int, list[dict[str, object]]], now: float) -> None:
         before, left = one.coverage.asked, one.coverage.leaves(plan)
         deeper = one.coverage.sent(plan)
         # Another source may have been asked first, and deliver it already.
@@ -162,15 +172,31 @@ class Asking:
             self._out.append(Expect(expected))
         one.requests += 1
         one.is_excused = False
-        self._out.append(SendRequest(one.source.number, one.requests, plan.types, one.number))
-        if left:
-            self._out.append(Skip(one.number, left))
+        one.parts.sent(requests, one.coverage.new)
+        self._out.extend(
+            SendRequest(one.source.number, one.requests, types, number) for number, types in requests.items()
+        )
+        self._out.extend(one.parts.skips(left))
         self.retire(before)
         self._deadlines.set(Deadline(Kind.ANSWERED, one.number), now, ANSWERED_WITHIN)
         self.saw(one, ())
         one.source.pace.sent(now)
-        self.requests_sent += one.source.traits.is_paced
+        self.requests_sent += len(requests) * one.source.traits.is_paced
         self.check_served(one, now)
+        self._look_for_room(one, now)
+
+    def _look_for_room(self, one: Attachment, now: float) -> None:
+        roomy = Deadline(Kind.ROOMY, one.number)
+        if not one.parts.is_roomy:
+            self._deadlines.cancel(roomy)
+        elif roomy not in self._deadlines:
+            self._deadlines.set(roomy, now, ROOMY_AFTER)
+
+    def resize(self, one: Attachment | None) -> None:
+        """Have an attachment replaced by one with fewer sockets."""
+        plan = Coverage().plan(self._leases.union)
+        if one is not None and plan is not None and one.parts.are_too_many(plan.types):
+            self._out.append(Resize(one.source.number))
 
     def again(self, streams: Iterable[Stream]) -> bool:
         """Have the next request ask for `streams` as if they had not been asked for; False if none has been."""
@@ -188,8 +214,7 @@ class Asking:
         """Take whatever comes of `streams`: they were asked for again, and no snapshot has come."""
         for one in self._sources.open():
             taken = one.coverage.take_anyway(streams)
-            if taken:
-                self._out.append(Skip(one.number, taken, is_on=False))
+            self._out.extend(one.parts.skips(taken, is_on=False))
 
     def retire(self, streams: Iterable[Stream]) -> None:
         """Retire those of `streams` that no source is asked for any more."""
@@ -220,12 +245,16 @@ class Asking:
 
     def _send_question(self, one: Attachment, question: Question, now: float) -> None:
         one.asked[question.ticket] = question._replace(after=one.requests)
-        self._out.append(ListSubscriptions(one.source.number, question.ticket, one.number))
+        asked = one.parts.question(question.ticket)
+        self._out.extend(ListSubscriptions(one.source.number, question.ticket, number) for number in asked)
         one.source.pace.sent(now, settles=False)
-        self.requests_sent += one.source.traits.is_paced
+        self.requests_sent += len(asked) * one.source.traits.is_paced
 
-    def answered(self, one: Attachment, answer: SubscriptionList) -> Question | None:
-        """Pass an answer on; return the question, `None` if this one was not asked it."""
+    def answered(self, one: Attachment, said: SubscriptionList, part: int = 0) -> Question | None:
+        """Pass an answer on once all parts have said it; return the question, `None` if this one was not asked it."""
+        answer = one.parts.answered(part, said)
+        if answer is None:
+            return None
         question = one.asked.pop(answer.ticket, None)
         for asker in question.askers if question is not None else ():
             self._out.append(Answer(asker, answer))

@@ -21,7 +21,9 @@ __all__ = [
     "Deny",
     "Disconnect",
     "ListSubscriptions",
+    "OpenPart",
     "Report",
+    "Resize",
     "Route",
     "RouterCommand",
     "SendRequest",
@@ -75,7 +77,8 @@ class SendRequest(Message):
     """Have this source serve `types`, the exchange's data type objects, instead of what it was asked before.
 
     `number` counts the requests of the attachment, from 1. A source that has ended that attachment meanwhile must not
-    send it: its next one is asked anew.
+    send it: its next one is asked anew. Where that has several parts, it goes to one of them: `attachment` is the
+    part's, and `types` what is wanted of that.
     """
 
     source: int
@@ -90,6 +93,19 @@ class ListSubscriptions(Message):
     source: int
     ticket: str
     attachment: int
+
+
+class OpenPart(Message):
+    """Have this source open one more socket for an attachment: one request cannot hold all. Void if that has ended."""
+
+    source: int
+    attachment: int
+
+
+class Resize(Message):
+    """Have this source replaced by one with more sockets, or fewer: what is wanted does not fit the ones it has."""
+
+    source: int
 
 
 class Suspect(Message):
@@ -169,6 +185,8 @@ Command: TypeAlias = (
     | Disconnect
     | SendRequest
     | ListSubscriptions
+    | OpenPart
+    | Resize
     | Suspect
     | Tell
     | Report

@@ -35,12 +35,13 @@ class Plan(NamedTuple):
     """The request that would serve the union now.
 
     `types` are its data type objects; `asked` is what it asks, stream by stream; `begins` are the streams whose
-    snapshot no request has asked for yet.
+    snapshot no request has asked for yet; `changed` those that the last request does not ask as this one does.
     """
 
     types: list[dict[str, object]]
     asked: dict[Stream, Asked]
     begins: frozenset[Stream]
+    changed: frozenset[Stream]
 
     @property
     def is_empty(self) -> bool:
@@ -70,6 +71,11 @@ class Coverage:
     def asked(self) -> dict[Stream, Asked]:
         """What the last request asked, stream by stream."""
         return self._asked
+
+    @property
+    def new(self) -> frozenset[Stream]:
+        """What the last request asked, and none before it."""
+        return self._new
 
     @property
     def is_live(self) -> bool:
@@ -173,9 +179,10 @@ class Coverage:
         """Return the request to send, `None` if what is wanted is served already."""
         asked = {stream: self._ask(stream, demand) for stream, demand in union.demands.items()}
         wanted = {stream: one for stream, one in asked.items() if one.live or one.snapshot}
-        if not self._differs(wanted):
+        changed = frozenset(self._changes(wanted))
+        if not changed:
             return None
-        return Plan(list(_types(union, wanted)), wanted, frozenset(self._begins(wanted)))
+        return Plan(list(_types(union, wanted)), wanted, frozenset(self._begins(wanted)), changed)
 
     def _begins(self, wanted: dict[Stream, Asked]) -> Iterator[Stream]:
         for stream, one in wanted.items():
@@ -235,16 +242,20 @@ class Coverage:
         before = self._asked.get(stream)
         return live and before is not None and not before.live
 
-    def _differs(self, wanted: dict[Stream, Asked]) -> bool:
-        if any(one.live and not _is_live(wanted.get(stream)) for stream, one in self._asked.items()):
-            return True
+    def _changes(self, wanted: dict[Stream, Asked]) -> Iterator[Stream]:
+        for stream, one in self._asked.items():
+            if one.live and not _is_live(wanted.get(stream)):
+                yield stream
         for stream, one in wanted.items():
             before = self._asked.get(stream)
-            if before is None or before.depth != one.depth or one.live > before.live or one.snapshot > before.snapshot:
-                return True
-            if one.reconcile != before.reconcile:
-                return True
-        return False
+            if (
+                before is None
+                or before.depth != one.depth
+                or one.live > before.live
+                or one.snapshot > before.snapshot
+                or one.reconcile != before.reconcile
+            ):
+                yield stream
 
 
 def has_snapshots(stream: Stream) -> bool:

@@ -28,6 +28,7 @@ class Kind(Enum):
     PATIENCE = "a source had its time to have everything"
     PROOF = "the others had their time to catch up with a source that has everything"
     SILENT = "what was asked for should have come"
+    ROOMY = "fewer sockets than a source has would have been enough for long"
 
     @property
     def is_verdict(self) -> bool:

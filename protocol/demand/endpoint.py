@@ -10,7 +10,6 @@ was forgotten meanwhile, and is ignored; what cannot happen is LocalProtocolErro
 """
 
 from collections.abc import Collection, Iterator, Set
-from typing import NamedTuple
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.commands import End, Mark, Merge
@@ -23,11 +22,13 @@ from .asking import Asking
 from .commands import Command, Deny, Unroute
 from .continuity import Continuity
 from .deadlines import Deadline, Deadlines, Kind
-from .epochs import Epochs, KnownGap
+from .epochs import Epochs
 from .fence import Fence
+from .health import EndpointHealth, EndpointInheritance
 from .interest import Interest, Told
 from .joining import Joining
-from .lease import Leases, LeasesInheritance
+from .lease import Leases
+from .opening import Openings
 from .silence import Silence
 from .source import Attachment, Sources, Traits, What
 from .trials import Trials
@@ -42,31 +43,6 @@ MERGE_LINGER = 10.0
 KEY_ERRORS = ("INVALID_AUTH",)
 REPLACED = "it is replaced"
 UNWANTED = "nothing is wanted of it any more"
-
-
-class EndpointHealth(NamedTuple):
-    """What one endpoint is asked for, and how its data hangs together.
-
-    `requests_sent` counts subscriptions and questions to the exchange, on all sources.
-    """
-
-    endpoint: str
-    streams: int
-    leases: int
-    requests_sent: int
-    epoch: int
-    serving: frozenset[int]  # the sources, by number, that have all that is wanted
-    wanted: tuple[Stream, ...] = ()
-    gaps: tuple[KnownGap, ...] = ()  # the last ones, oldest first
-
-
-class EndpointInheritance(NamedTuple):
-    """What outlives an endpoint that a bug ended: the wants are the components', not its own."""
-
-    leases: LeasesInheritance = LeasesInheritance()
-    epoch: int = 0
-    missing_since_ns: int | None = None  # since when something may be missing, at worst
-    was_served: bool = False  # then the router knows better
 
 
 class Endpoint:
@@ -86,6 +62,7 @@ class Endpoint:
         asking = self._asking = Asking(leases_, sources, deadlines, silence, out)
         joining = self._joining = Joining(sources, continuity, deadlines, asking, out)
         self._interest = Interest(leases_, sources, out)
+        self._openings = Openings(leases_, sources, out)
         trials = self._trials = Trials(leases_, sources, silence, asking, out)
         self._verdicts = Verdicts(sources, silence, asking, joining, trials, out)
         self._fence = Fence(name, leases_, sources, continuity, asking, out)
@@ -264,9 +241,20 @@ class Endpoint:
         return self._commands(now)
 
     def opened(
-        self, attachment: int, source: int, at_ns: int, now: float, *, backfills: bool = False, ago: float = 0.0
+        self,
+        attachment: int,
+        source: int,
+        at_ns: int,
+        now: float,
+        *,
+        backfills: bool = False,
+        ago: float = 0.0,
+        whole: int = 0,
+        limit: int | None = None,
     ) -> list[Command]:
         """Take note that a source is open, for `ago` seconds. `backfills`: what was missed before it brings by itself.
+
+        It is one more part of `whole`, or the first; a request to it may have `limit` bytes.
 
         Raises:
             LocalProtocolError: if it was, and its end was not told.
@@ -274,8 +262,10 @@ class Endpoint:
         known = self._sources.get(source)
         if known is None or known.is_dropped or self._interest.told is Told.NOTHING:
             return []  # it is about to end; as long as it is not admitted it brings nothing
-        self._asking.ask(self._epochs.opened(known, attachment, at_ns, now, backfills=backfills, ago=ago), now)
-        self._let_go(now)
+        parts = self._openings.opened(known, attachment, whole, limit)
+        if parts is not None:
+            self._asking.ask(self._epochs.opened(known, parts, at_ns, now, backfills=backfills, ago=ago), now)
+            self._let_go(now)
         return self._commands(now)
 
     def ended(
@@ -284,7 +274,10 @@ class Endpoint:
         """Take note that an attachment is over; all of it from before `whole_ns` was delivered."""
         one = self._sources.attachment(attachment)
         if one is None:
-            return []
+            source = self._openings.ended(attachment)
+            if source is not None and not source.is_dropped and self._interest.told is Told.CONNECT:
+                self._epochs.noted(source, "lost", What(at_ns, reason, error))
+            return self._commands(now)
         self._epochs.ended(one, whole_ns, at_ns, reason, error, now)
         if self._sources.is_open:
             self._asking.changed(now)  # what it was to bring is watched for elsewhere
@@ -307,6 +300,7 @@ class Endpoint:
         That one had delivered everything up to `whole_ns`, if anything.
         """
         self._deadlines.forget_marks()
+        self._openings.forget()
         was_served = self._was_served or self._sources.is_open
         self._continuity.broken(whole_ns)
         if self._was_served:
@@ -330,11 +324,11 @@ class Endpoint:
         one = self._sources.attachment(attachment)
         if one is None:
             return []
-        is_sign = self._asking.saw(one, streams)
+        is_sign = self._asking.saw(one, streams, attachment)
         one.source.was_suspected = False
         self._silence.saw(streams)
         is_asked = any(one.coverage.depth_asked(stream) >= 0 for stream in streams)
-        self._shown_in_force(one, one.requests if is_sign else int(is_asked), now)
+        self._shown_in_force(one, one.requests if is_sign else int(is_asked and one.parts.have_begun), now)
         self._joining.settled(one, now, now_ns)
         return self._commands(now)
 
@@ -348,7 +342,7 @@ class Endpoint:
     def answered(self, attachment: int, answer: SubscriptionList, now: float, now_ns: int) -> list[Command]:
         """Take the answer to a question that an attachment was asked."""
         one = self._sources.attachment(attachment)
-        question = None if one is None else self._asking.answered(one, answer)
+        question = None if one is None else self._asking.answered(one, answer, attachment)
         if one is None or question is None:
             return []
         if question.after == one.requests:

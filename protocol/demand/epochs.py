@@ -13,6 +13,7 @@ from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrad
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 
 from .asking import Asking
+from .attachment_parts import Parts
 from .commands import Command, Report, Serves, Tell
 from .continuity import Continuity
 from .deadlines import Deadlines
@@ -80,14 +81,14 @@ class Epochs:
     # --- attachments come
 
     def opened(
-        self, source: Source, number: int, at_ns: int, now: float, *, backfills: bool, ago: float = 0.0
+        self, source: Source, parts: Parts, at_ns: int, now: float, *, backfills: bool, ago: float = 0.0
     ) -> Attachment:
         """Admit an attachment, open since so many seconds `ago`: an epoch begins with it, or it waits beside others."""
         is_first = not self._sources.is_open
-        one = self._sources.opened(source, number, is_held=not is_first, backfills=backfills)
+        one = self._sources.opened(source, parts, is_held=not is_first, backfills=backfills)
         # What it brings from before now was not missed.
         outage = 0.0 if self._lost_at is None else max(0.0, now - self._lost_at - max(0.0, ago))
-        self._continuity.opened(number, at_ns, outage_ns=int(outage * 1e9))
+        self._continuity.opened(one.number, at_ns, outage_ns=int(outage * 1e9))
         if is_first:
             if self._told == "open":  # it was closed, and whoever should have said so is gone
                 self.tell("closed", at_ns, epoch=self._continuity.epoch - 1)
@@ -96,7 +97,7 @@ class Epochs:
             self._out.append(Serves(source.number, is_refused=False))
         else:
             self._joining.begin(one, now)
-        self._out.append(Admit(number, self._continuity.epoch, one.is_held))
+        self._out.extend(Admit(number, self._continuity.epoch, one.is_held) for number in parts.numbers)
         return one
 
     def _begin(self, at_ns: int) -> None:

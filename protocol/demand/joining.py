@@ -105,7 +105,7 @@ class Joining:
         one.is_early = one.is_rechecked = False
         if one.is_held:
             one.is_held = False
-            self._out.append(Join(one.number))
+            self._out.extend(Join(number) for number in one.parts.numbers)
         self._out.append(Serves(one.source.number, is_refused=False))
         # Whoever was to show that it caught up with another newcomer may be done with now, and never be asked.
         for other in self._sources.others(one):

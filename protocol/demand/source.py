@@ -11,6 +11,7 @@ from typing import NamedTuple
 from websocket_v6.protocol.errors import LocalProtocolError, WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
 
+from .attachment_parts import Parts
 from .coverage import Coverage
 from .request_pace import RequestPace
 from .union import Union
@@ -48,8 +49,9 @@ class What(NamedTuple):
 class Attachment:
     """One life of one source."""
 
-    def __init__(self, number: int, source: "Source", is_held: bool, backfills: bool = False) -> None:
-        self.number = number
+    def __init__(self, parts: Parts, source: "Source", is_held: bool, backfills: bool = False) -> None:
+        self.number = parts.numbers[0]
+        self.parts = parts
         self.backfills = backfills  # it brings the trades missed before it by itself
         self.source = source
         self.coverage = Coverage(is_door=source.traits.names_guilty)
@@ -86,11 +88,11 @@ class Source:
         self.was_suspected = False  # of being mute, and was replaced for it, since it last brought anything
         self.is_dropped = False  # it is to go, and its attachment was ended
 
-    def opened(self, number: int, *, is_held: bool, backfills: bool = False) -> Attachment:
+    def opened(self, parts: Parts, *, is_held: bool, backfills: bool = False) -> Attachment:
         """Begin a new life."""
         self.pace.reset()
         self.refusal = None
-        self.attachment = Attachment(number, self, is_held, backfills)
+        self.attachment = Attachment(parts, self, is_held, backfills)
         return self.attachment
 
     def ended(self) -> None:
@@ -106,6 +108,7 @@ class Sources:
         self._gather = gather
         self._sources: dict[int, Source] = {}
         self._open: dict[int, Attachment] = {}  # by number, oldest first
+        self._by_part: dict[int, Attachment] = {}
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -148,10 +151,10 @@ class Sources:
         return [other for other in self._open.values() if other is not one]
 
     def attachment(self, number: int) -> Attachment | None:
-        """Return an attachment, `None` if it is not open."""
-        return self._open.get(number)
+        """Return an attachment by the number of any of its parts, `None` if it is not open."""
+        return self._by_part.get(number)
 
-    def opened(self, source: Source, number: int, *, is_held: bool, backfills: bool = False) -> Attachment:
+    def opened(self, source: Source, parts: Parts, *, is_held: bool, backfills: bool = False) -> Attachment:
         """Note that a source is open.
 
         Raises:
@@ -159,12 +162,16 @@ class Sources:
         """
         if source.attachment is not None:
             raise LocalProtocolError(f"source {source.number} opens again before its end was told")
-        one = self._open[number] = source.opened(number, is_held=is_held, backfills=backfills)
+        one = source.opened(parts, is_held=is_held, backfills=backfills)
+        self._open[one.number] = one
+        self._by_part.update(dict.fromkeys(parts.numbers, one))
         return one
 
     def ended(self, one: Attachment) -> None:
         """Note that an attachment is over."""
         del self._open[one.number]
+        for number in one.parts.numbers:
+            del self._by_part[number]
         one.source.ended()
 
     # --- what they have in common

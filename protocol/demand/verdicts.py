@@ -47,6 +47,8 @@ class Verdicts:
             case Kind.SILENT:
                 self._asking.take_anyway(self._silence.waits_for(deadline.number))
                 self._out.extend(self._silence.verdict(one, deadline.number, now))
+            case Kind.ROOMY:
+                self._asking.resize(one)
             case Kind.PROOF:
                 self._joining.unproven(deadline.attachment, now_ns)
             case _:  # PATIENCE

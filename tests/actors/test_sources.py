@@ -125,7 +125,7 @@ def test_what_a_connection_is_made_with(make: Make) -> None:
     world = make(access_key="a" * 40, secret_key="s" * 40, url="wss://api.example/websocket/v1")
     world.own()
     public, private, info = (world.house.arguments[name] for name in ("public 1", "private 2", "info 3"))
-    assert public["target"] == Target("wss://api.example/websocket/v1", needs_keys=False)
+    assert public["target"] == Target("wss://api.example/websocket/v1", splits=True)
     assert private["target"] == Target("wss://api.example/websocket/v1/private", needs_keys=True)
     assert info["target"] == Target("wss://api.example/websocket/v1/info", needs_keys=True)
     config = public["config"]
@@ -314,7 +314,7 @@ def test_only_one_of_several_is_renewed(make: Make) -> None:
     assert [repr(ref) for ref in world.sources.of("public")] == ["<public 1>", "<public 7>"]
 
 
-@pytest.mark.parametrize(("why", "ends"), [("age", False), ("keys", True)])
+@pytest.mark.parametrize(("why", "ends"), [("age", False), ("parts", False), ("keys", True)])
 def test_refused_keys_end_only_what_was_not_to_be_used_any_more(world: World, why: str, ends: bool) -> None:
     world.own()
     world.renew("private 2", why)

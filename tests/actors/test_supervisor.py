@@ -354,7 +354,7 @@ def test_a_connection_that_fails_while_its_heir_is_on_its_way_has_no_other(world
     assert world.children().connections["public"] == (world.house.made["public 4"].ref,)
 
 
-@pytest.mark.parametrize(("why", "outlives"), [("age", True), ("keys", False)])
+@pytest.mark.parametrize(("why", "outlives"), [("age", True), ("parts", True), ("keys", False)])
 def test_an_heir_that_fails_has_a_successor_that_is_heir_as_well(world: World, why: Any, outlives: bool) -> None:
     tell(world.ref, Renew(world.house.made["private 2"].ref, why))
     assert world.fail("private 4") == [

@@ -21,7 +21,7 @@ from tests.conftest import wait_until
 from websocket_v6 import Config, WebSocketClientProxy
 from websocket_v6.actors import supervisor
 from websocket_v6.actors.base import Actor, TimedInbox
-from websocket_v6.actors.connection import connection
+from websocket_v6.actors.connection import sockets
 from websocket_v6.actors.connection.connection import Connection
 from websocket_v6.actors.delivery.router import Router
 from websocket_v6.actors.demand.registry import Registry
@@ -182,7 +182,7 @@ def test_a_shortage_of_descriptors_is_waited_out(
             raise OSError(24, "Too many open files")
 
         with monkeypatch.context() as patch:
-            patch.setattr(connection, "Transport", fail)
+            patch.setattr(sockets, "Transport", fail)
             sim.drop()
             wait_until(lambda: tries > 10, "attempts")
             assert "Too many open files" in proxy.health().connections[0].error

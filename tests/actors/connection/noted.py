@@ -8,7 +8,7 @@ import pytest
 
 from websocket_v6.actors.base import Actor, Timer, ask, stop_and_join, tell
 from websocket_v6.actors.connection import connection as subject
-from websocket_v6.actors.connection import pace
+from websocket_v6.actors.connection import pace, request_limits, request_words, sockets
 from websocket_v6.actors.connection.connection import Connection, ConnectionInheritance, TimeCame
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import (
@@ -69,6 +69,7 @@ class Noted:
 
     def __init__(self, **arguments: Any) -> None:
         self.ident = 1
+        self.arguments = arguments
         self.attachment: int = arguments["attachment"]
         self.router: Ref = arguments["router"]
         self.target: Target = arguments["target"]
@@ -101,7 +102,7 @@ class Noted:
     def is_alive(self) -> bool:
         return self.alive
 
-    traffic = (0, 0)
+    traffic: tuple[int, int] = (0, 0)
 
     def sample(self) -> Sample:
         return Sample(self.reading_since, self.bytes_at, self.data_at)
@@ -116,9 +117,11 @@ class Subject:
         self.told: list[Any] = []
         self.clocks = Clocks()
         fields = {"made": self.transports, "clocks": self.clocks}
-        monkeypatch.setattr(subject, "Transport", type("Transport", (Noted,), fields))
-        monkeypatch.setattr(subject, "time", self.clocks)
+        monkeypatch.setattr(sockets, "Transport", type("Transport", (Noted,), fields))
+        for module in (subject, sockets, request_words):
+            monkeypatch.setattr(module, "time", self.clocks)
         monkeypatch.setattr(pace, "_paces", {})
+        monkeypatch.setattr(request_limits, "_limits", {})
         monkeypatch.setattr(random, "random", lambda: 1.0)
         self._refs: list[Ref] = []
 

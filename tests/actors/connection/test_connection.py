@@ -12,7 +12,7 @@ import pytest
 from tests.actors.connection.noted import LOST, TARGET, TIMEOUT, Subject
 from tests.conftest import wait_until
 from websocket_v6.actors.base import actor_of, ask
-from websocket_v6.actors.connection import connection as subject
+from websocket_v6.actors.connection import sockets
 from websocket_v6.actors.connection.connection import ConnectionInheritance, Resign
 from websocket_v6.actors.connection.pace import pace_of
 from websocket_v6.actors.messages.connection import (
@@ -408,7 +408,7 @@ def test_a_transport_that_cannot_be_had_is_tried_again_like_a_refusal(
     it: Subject, monkeypatch: pytest.MonkeyPatch, where: str, error: Exception
 ) -> None:
     it.start()
-    transport_type: Any = vars(subject)["Transport"]
+    transport_type: Any = vars(sockets)["Transport"]
     with monkeypatch.context() as patch:
         patch.setattr(transport_type, where, lambda *_, **__: (_ for _ in ()).throw(error))
         it.tell(Connect("private"))

@@ -243,6 +243,27 @@ def test_the_end_that_a_source_tells_itself_is_told_on_as_it_is(world: World) ->
     assert ended.at_ns > 10**18, "now"
 
 
+@pytest.mark.parametrize("ends", [2, 3])
+def test_with_one_part_all_end_and_it_is_told_once_for_the_whole(world: World, ends: int) -> None:
+    mailbox = world.subscribe(BITCOIN, TRADES)
+    for part, whole in ((2, 0), (3, 2)):
+        world.credits[part] = queue.SimpleQueue()
+        world.tell(Attach(part, "public", 7, world.credits[part], CREDITS, whole))
+        world.tell(SourceOpened("public", 7, part, 10, whole=whole), Admit(part, 1, False))
+    world.deliver(ticker(1), source=2)
+    world.deliver(trade(1), source=3)
+    world.deliver(trade(2), source=3)
+    world.settle()
+    assert [world.credits[part].qsize() for part in (2, 3)] == [CREDITS + 1, CREDITS + 2]
+    world.tell(SourceEnded("public", 7, ends, 50, 60, "lost"))
+    world.deliver(ticker(2), source=2)
+    world.deliver(trade(3), source=3)
+    world.tell(SourceEnded("public", 7, 5 - ends, 90, 95, "closed"), End(2, "cut"))
+    assert world.heard(SourceEnded) == [SourceEnded("public", 7, 2, 20, 60, "lost")], "20: the other part's last batch"
+    assert len(world.take(mailbox)) == 3
+    assert world.settle().late == 2
+
+
 def test_a_successor_begins_with_trades_and_bounds(world: World) -> None:
     world.subscribe(TRADES)
     world.deliver(trade(7))

@@ -15,7 +15,7 @@ from websocket_v6.actors.demand.registry import Registry, RegistryHealth, Regist
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
-from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSubscriptions, Reach, SendRequest
+from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSubscriptions, OpenPart, Reach, SendRequest
 from websocket_v6.actors.messages.registry import (
     Asker,
     AskExchange,
@@ -37,7 +37,7 @@ from websocket_v6.actors.messages.registry import (
     Watch,
 )
 from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes
-from websocket_v6.actors.messages.supervisor import Failed, SourceServes
+from websocket_v6.actors.messages.supervisor import Failed, Renew, SourceServes
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.commands import Admit, Expect, Mark, Turn
@@ -142,6 +142,21 @@ def test_a_want_becomes_routes_a_connection_and_a_request(world: World) -> None:
     ask(world.registry, ComponentGone("one"), 5)
     assert [one for one in world.drained("router") if isinstance(one, DropRoutes)] == [DropRoutes(1), DropRoutes(2)]
     assert world.next("source", Disconnect) == Disconnect("public", 0.0)
+
+
+def test_a_source_opens_the_sockets_that_it_needs_and_is_renewed_for_others(world: World) -> None:
+    codes = [f"KRW-X{number:03d}" for number in range(40)]
+    world.subscribe(1, ticker_want(codes))
+    tell(world.registry, SourceOpened("public", 1, 7, 1, limit=550))
+    assert world.next("source", OpenPart) == OpenPart("public", 7)
+    tell(world.registry, SourceOpened("public", 1, 8, 1, whole=7, limit=550))
+    assert [world.next("router", Admit).attachment for _ in range(2)] == [7, 8]
+    assert [world.next("source", SendRequest).attachment for _ in range(2)] == [7, 8]
+    for part in (7, 8):
+        tell(world.registry, StreamsSeen("public", part, tuple(f"ticker {code}" for code in codes[part - 7 :: 2])))
+    world.subscribe(2, ticker_want([f"KRW-Y{number:03d}" for number in range(60)]))
+    renew = world.next("supervisor", Renew)
+    assert renew == Renew(world.refs["source"], "parts")
 
 
 def test_what_takes_back_may_be_told_again(world: World) -> None:

@@ -14,6 +14,7 @@ from websocket_v6.protocol.demand import commands
         (commands.Disconnect(7, 2.0), told.Disconnect("public", 2.0)),
         (commands.SendRequest(7, 3, [], 9), told.SendRequest("public", 3, [], 9)),
         (commands.ListSubscriptions(7, "ticket", 9), told.ListSubscriptions("public", "ticket", 9)),
+        (commands.OpenPart(7, 9), told.OpenPart("public", 9)),
         (commands.Suspect(7, 9, "why"), told.Suspect("public", 9, "why")),
     ],
 )

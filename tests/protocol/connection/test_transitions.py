@@ -18,6 +18,7 @@ from websocket_v6.protocol.connection.steps import (
     NewKeys,
     Opened,
     OpenTransport,
+    PartLost,
     Renew,
     Said,
     Sample,
@@ -42,6 +43,7 @@ EVENTS: dict[str, Event] = {
     "TurnGiven": TurnGiven(1007.0),
     "Opened": Opened(1),
     "Failed": Failed(LOST, 1),
+    "PartLost": PartLost(LOST),
     "Ended": Ended(LOST),
     "Due": Due(),
     "Answered": Answered("ticket-1"),
@@ -60,6 +62,7 @@ LEADS_TO = {
     "TurnGiven": ". . . . . . . . . .",
     "Opened": "x x x x OPEN x . . . .",
     "Failed": "x x x x WAITING x IDLE WAITING DONE .",
+    "PartLost": "x x x x x REOPENING . . . .",
     "Ended": "x x x x WAITING WAITING IDLE WAITING DONE .",
     "Due": ". QUEUED CONNECTING QUEUED REOPENING . IDLE WAITING DONE .",
     "Answered": ". . . . . . . . . .",
@@ -127,7 +130,7 @@ def test_each_event_in_each_state(state: State, name: str, to: str) -> None:
         return
     actions = it.tell(EVENTS[name])
     assert it.state is (state if to == "." else State[to])
-    if state is State.OPEN and name in ("Said", "Suspected"):
+    if state is State.OPEN and name in ("Said", "Suspected", "PartLost"):
         (finish,) = actions
         assert isinstance(finish, FinishTransport)
         assert isinstance(finish.error, ExchangeError if name == "Said" else TransportError)

@@ -25,6 +25,7 @@ from websocket_v6.protocol.connection.steps import (
     NewKeys,
     Opened,
     OpenTransport,
+    PartLost,
     Said,
     Sample,
     TurnGiven,
@@ -224,6 +225,7 @@ EVENTS = st.one_of(
         st.integers(0, 3),
     ),
     st.just(Ended(TransportError("ended"))),
+    st.just(PartLost(TransportError("a part of it"))),
     st.just(Answered("ticket-1")),
     st.just(Said("INVALID_AUTH", "no")),
     st.builds(NewKeys, st.integers(0, 3)),
@@ -251,7 +253,7 @@ def test_whatever_is_told_in_whatever_order_it_can_go_on(told: list[tuple[Event,
         try:
             actions = it.tell(event)
         except LocalProtocolError:
-            assert isinstance(event, Opened | Failed | Ended)
+            assert isinstance(event, Opened | Failed | PartLost | Ended)
             assert it.state is before
             continue
         transports -= before in WITH_TRANSPORT and it.state not in WITH_TRANSPORT

@@ -50,10 +50,58 @@ def test_an_attachment_is_admitted_once_and_its_number_never_comes_again(flow: S
     flow.attach(4, "public", 1, 4)
 
 
+@pytest.fixture
+def parts() -> SourceFlow:
+    """One source whose attachment 4 has the parts 4 and 6, and another one, 5."""
+    flow = SourceFlow()
+    flow.attach(4, "public", 1, 2)
+    flow.attach(5, "public", 2, 2)
+    flow.attach(6, "public", 1, 3, 4)
+    for number, at_ns in ((4, 50), (5, 60), (6, 70)):
+        flow.opened(number, at_ns)
+        flow.admit(number, 7, is_held=False)
+    return flow
+
+
+def test_each_part_has_credits_of_its_own(parts: SourceFlow) -> None:
+    parts.take(6)
+    assert (parts.credits_of(4), parts.credits_of(6)) == ((2, 0, 0), (2, 1, 0))
+    parts.hold("public", 9)
+    assert parts.give_back(6, 100) is False
+    assert parts.release("public", 9, 1.0) == {6: 1}
+
+
+@pytest.mark.parametrize("ends", [4, 6])
+def test_with_one_part_all_end_and_are_whole_up_to_the_least(parts: SourceFlow, ends: int) -> None:
+    parts.take(4)
+    parts.give_back(4, 100)
+    assert parts.read_ns("public") == 60, "the other source's"
+    assert parts.end(ends) == Over("public", 1, 70, 4, (4, 6), 70 if ends == 4 else 100)
+    assert parts.take(4) is parts.take(6) is None
+    assert parts.end(10 - ends) is None
+    assert parts.endpoint_of(5) == "public"
+
+
+def test_a_part_that_did_not_open_says_nothing_of_the_others(flow: SourceFlow) -> None:
+    flow.opened(1, 50)
+    flow.attach(4, "public", 1, 4, 1)
+    assert flow.end(4) == Over("public", 1, 50, 1, (1, 4), 50)
+
+
+def test_parts_have_delivered_all_up_to_the_least_and_sources_up_to_the_most(parts: SourceFlow) -> None:
+    for number, whole_ns in ((4, 300), (6, 200)):
+        parts.take(number)
+        parts.give_back(number, whole_ns)
+    assert parts.whole_ns() == {"public": 200}
+    parts.take(5)
+    parts.give_back(5, 250)
+    assert parts.whole_ns() == {"public": 250}
+
+
 def test_of_what_has_ended_nothing_counts_any_more(flow: SourceFlow) -> None:
     flow.opened(1, 50)
     flow.take(1)
-    assert flow.end(1) == Over("public", 1, 50)
+    assert flow.end(1) == Over("public", 1, 50, 1, (1,))
     assert flow.end(1) is None
     assert flow.take(1) is None
     assert flow.give_back(1, 100) is False
@@ -65,19 +113,19 @@ def test_of_what_has_ended_nothing_counts_any_more(flow: SourceFlow) -> None:
 
 def test_what_is_said_shows_up_to_when_all_has_come(flow: SourceFlow) -> None:
     assert flow.reached(1, 40)
-    assert flow.end(3) == Over("private", 3, None)
+    assert flow.end(3) == Over("private", 3, None, 3, (3,))
     flow.opened(1, 50)
     flow.reached(1, 40)
     flow.take(1)
     flow.give_back(1, 45)
     assert flow.whole_ns() == {"public": 50}, "it never falls"
     flow.reached(1, 70)
-    assert flow.end(1) == Over("public", 1, 70)
+    assert flow.end(1) == Over("public", 1, 70, 1, (1,))
     assert not flow.reached(1, 80)
 
 
 def test_what_never_opened_has_no_bound(flow: SourceFlow) -> None:
-    assert flow.end(2) == Over("public", 2, None)
+    assert flow.end(2) == Over("public", 2, None, 2, (2,))
 
 
 def test_a_turn_concerns_those_of_the_endpoint_that_go_on(flow: SourceFlow) -> None:

@@ -66,11 +66,20 @@ class Desk:
     def without(self, number: int) -> list[Command]:
         return self.heed(self.endpoint.drop_source(number, self.now))
 
-    def open(self, source: int, at_ns: int | None = None, *, backfills: bool = False) -> int:
-        """Let a source open; return its attachment."""
+    def open(
+        self,
+        source: int,
+        at_ns: int | None = None,
+        *,
+        backfills: bool = False,
+        whole: int = 0,
+        limit: int | None = None,
+    ) -> int:
+        """Let a source open, or one more part of it; return the number of its attachment, or of that part."""
         number = next(self._attachments)
         at_ns = self.now_ns if at_ns is None else at_ns
-        self.heed(self.endpoint.opened(number, source, at_ns, self.now, backfills=backfills))
+        known = {"backfills": backfills} if not whole else {}
+        self.heed(self.endpoint.opened(number, source, at_ns, self.now, whole=whole, limit=limit, **known))
         return number
 
     def end(self, attachment: int, whole_ns: int | None = None, reason: str = "gone") -> list[Command]:

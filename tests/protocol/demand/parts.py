@@ -4,6 +4,7 @@ import itertools
 from typing import Any, TypeVar
 
 from websocket_v6.protocol.demand.asking import Asking
+from websocket_v6.protocol.demand.attachment_parts import Parts as Sockets
 from websocket_v6.protocol.demand.commands import Command
 from websocket_v6.protocol.demand.deadlines import Deadline, Deadlines, Kind
 from websocket_v6.protocol.demand.lease import Leases
@@ -40,7 +41,7 @@ class Parts:
         """Open a source, which is added first if it is not there; its attachment is asked nothing yet."""
         known = self.sources.get(source) or self.source(source)
         known.was_suspected = True  # what follows from that is for the tests of silence
-        return self.sources.opened(known, attachment, is_held=is_held)
+        return self.sources.opened(known, Sockets((attachment,)), is_held=is_held)
 
     def told(self) -> list[Command]:
         """Return all that was decided, and forget it."""

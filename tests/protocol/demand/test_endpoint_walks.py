@@ -12,6 +12,7 @@ from tests.protocol.demand.walk import Walk
 # Enough to see most of what can go wrong; before a release, thousands.
 WALKS = int(os.environ.get("WEBSOCKET_V6_TEST_WALKS", "40"))
 STEPS = 250
+PARTED = 420  # bytes of a request, so that there are often several sockets
 WEIGHTS = {
     "registry": 14,
     "router": 14,
@@ -38,10 +39,11 @@ RESTARTS = {**WEIGHTS, "restart_all": 1, "restart_router": 1}
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("weights", [WEIGHTS, RESTARTS], ids=["lives", "restarts"])
 @pytest.mark.parametrize("redundancy", [1, 2, 3])
-def test_random_walks(redundancy: int, weights: dict[str, int]) -> None:
+@pytest.mark.parametrize("limit", [None, PARTED], ids=["whole", "parted"])
+def test_random_walks(redundancy: int, weights: dict[str, int], limit: int | None) -> None:
     for seed in range(WALKS):
         chance = random.Random(seed)
-        walk = Walk(chance.randrange, redundancy)
+        walk = Walk(chance.randrange, redundancy, limit)
         try:
             for name in chance.choices(list(weights), list(weights.values()), k=STEPS):
                 walk.step(name)

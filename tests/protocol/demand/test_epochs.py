@@ -5,6 +5,7 @@ import pytest
 from tests.protocol.demand.parts import Parts
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Join, Missed, Retire, Turn
+from websocket_v6.protocol.demand.attachment_parts import Parts as Sockets
 from websocket_v6.protocol.demand.commands import Answer, Command, Deny, ListSubscriptions, Report, Serves, Tell
 from websocket_v6.protocol.demand.continuity import Continuity
 from websocket_v6.protocol.demand.deadlines import Deadline, Kind
@@ -45,7 +46,7 @@ class Bench(Parts):
     def begin(self, source: int, attachment: int, at_ns: int = 100, *, backfills: bool = False) -> Attachment:
         """Have a source open, which is added first if it is not there."""
         known = self.sources.get(source) or self.source(source)
-        return self.epochs.opened(known, attachment, at_ns, NOW, backfills=backfills)
+        return self.epochs.opened(known, Sockets((attachment,)), at_ns, NOW, backfills=backfills)
 
     def serving(self, source: int, attachment: int, at_ns: int = 100, *, backfills: bool = False) -> Attachment:
         """Have a source open, be asked and serve all that is wanted."""
@@ -119,7 +120,7 @@ def test_a_source_that_brings_what_came_before_it_opened_has_missed_that_much_le
     bench.end(bench.begin(1, 5), 7 * second, 8 * second)
     known = bench.sources.get(1)
     assert known is not None
-    bench.epochs.opened(known, 6, 7 * second, NOW + 5.0, backfills=False, ago=ago)
+    bench.epochs.opened(known, Sockets((6,)), 7 * second, NOW + 5.0, backfills=False, ago=ago)
     assert bench.took(Tell)[-1] == tell("open", 2, 7 * second, started * second)
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from websocket_v6.protocol.demand.attachment_parts import Parts
 from websocket_v6.protocol.demand.commands import Command, Connect, Disconnect, Serves
 from websocket_v6.protocol.demand.interest import Interest, Told
 from websocket_v6.protocol.demand.lease import Leases
@@ -32,7 +33,7 @@ class Bench:
         """Open a source and ask it for all that is wanted."""
         known = self.sources.get(source)
         assert known is not None
-        one = self.sources.opened(known, 10 + source, is_held=False)
+        one = self.sources.opened(known, Parts((10 + source,)), is_held=False)
         plan = one.coverage.plan(self.leases.union)
         if plan is not None and not plan.is_empty:
             one.coverage.sent(plan)

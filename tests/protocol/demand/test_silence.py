@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocol.demand.parts import TIMEOUT, Parts
+from websocket_v6.protocol.demand.attachment_parts import Parts as Sockets
 from websocket_v6.protocol.demand.commands import Report, Suspect
 from websocket_v6.protocol.demand.deadlines import Deadline, Kind
 from websocket_v6.protocol.demand.silence import MUTE, SUSPECT_AFTER, unknown_code
@@ -282,7 +283,7 @@ def test_a_connection_that_brings_nothing_is_suspected_before_the_codes_and_once
     assert parts.deadlines.next_due == 12.0 + TIMEOUT, "if nothing follows from that, the codes are judged"
     parts.sources.ended(one)
     parts.silence.ended(one)
-    again = parts.sources.opened(one.source, 6, is_held=False)
+    again = parts.sources.opened(one.source, Sockets((6,)), is_held=False)
     request(parts, again, 20.0)
     (report,) = parts.silence.verdict(again, 2, 25.0)
     assert isinstance(report, Report)

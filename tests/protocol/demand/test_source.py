@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from websocket_v6.protocol.demand.attachment_parts import Parts
 from websocket_v6.protocol.demand.source import Attachment, Question, Source, Sources, Traits, What
 from websocket_v6.protocol.demand.union import Union
 from websocket_v6.protocol.errors import LocalProtocolError
@@ -36,7 +37,7 @@ def sources_of(*numbers: int) -> Sources:
 def opened(sources: Sources, source: int, number: int, *, is_held: bool = False) -> Attachment:
     known = sources.get(source)
     assert known is not None
-    return sources.opened(known, number, is_held=is_held)
+    return sources.opened(known, Parts((number,)), is_held=is_held)
 
 
 def test_a_source_is_a_connection_to_the_exchange_unless_it_says_otherwise() -> None:
@@ -53,7 +54,7 @@ def test_a_question_is_the_endpoint_s_own_and_of_the_first_moment_unless_it_says
 @pytest.mark.parametrize("is_held", [True, False])
 def test_an_attachment_begins_with_nothing_asked_and_nothing_known(is_held: bool) -> None:
     source = Source(7, Traits(), GATHER)
-    one = Attachment(3, source, is_held)
+    one = Attachment(Parts((3,)), source, is_held)
     assert (one.number, one.source, one.is_held) == (3, source, is_held)
     assert (one.requests, one.in_force, one.whole_at_ns) == (0, 0, None)
     assert (one.is_early, one.is_rechecked, one.is_excused) == (False, False, False)
@@ -62,7 +63,7 @@ def test_an_attachment_begins_with_nothing_asked_and_nothing_known(is_held: bool
 
 
 def test_what_is_known_to_be_in_force_never_goes_back() -> None:
-    one = Attachment(3, Source(7, Traits(), GATHER), is_held=False)
+    one = Attachment(Parts((3,)), Source(7, Traits(), GATHER), is_held=False)
     assert not one.shown_in_force(0)
     assert one.shown_in_force(2)
     assert one.in_force == 2
@@ -94,7 +95,7 @@ def test_each_life_has_its_limits_whole_and_forgets_that_keys_were_refused() -> 
     source = Source(7, Traits(), GATHER)
     source.refusal = What(5, "no", None)
     source.pace.sent(10.0)
-    one = source.opened(3, is_held=True)
+    one = source.opened(Parts((3,)), is_held=True)
     assert (source.attachment, one.number, one.source, one.is_held) == (one, 3, source, True)
     assert source.refusal is None
     assert source.pace.free_at(10.0) == 10.0

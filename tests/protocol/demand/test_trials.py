@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from tests.protocol.demand.parts import Parts
 from websocket_v6.protocol.delivery.commands import Retire
+from websocket_v6.protocol.demand.attachment_parts import Parts as Sockets
 from websocket_v6.protocol.demand.commands import Report, Unroute
 from websocket_v6.protocol.demand.source import Attachment
 from websocket_v6.protocol.demand.trials import Trials
@@ -31,7 +32,7 @@ class Bench(Parts):
         if known.attachment is not None:
             self.sources.ended(known.attachment)
         self.lives += 1
-        self.one = self.sources.opened(known, 10 + self.lives, is_held=False)
+        self.one = self.sources.opened(known, Sockets((10 + self.lives,)), is_held=False)
         return self.one
 
     def ask(self) -> None:

@@ -5,6 +5,7 @@ Everything that happens is one step, chosen by whoever walks; after each step wh
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from tests.protocol.demand.walk_router import Router
@@ -37,10 +38,11 @@ class First(NamedTuple):
 
 
 class Walk:
-    """One walk; `choose(n)` returns a number below n."""
+    """One walk; `choose(n)` returns a number below n. A request to one socket may have `limit` bytes."""
 
-    def __init__(self, choose: Callable[[int], int], redundancy: int = 2) -> None:
+    def __init__(self, choose: Callable[[int], int], redundancy: int = 2, limit: int | None = None) -> None:
         self.choose = choose
+        self.limit = limit
         self.config = Config(redundancy=redundancy, silent_code_timeout=5.0)
         self.now = 1000.0
         self.endpoint = Endpoint("public", self.config)
@@ -80,7 +82,11 @@ class Walk:
         now = self.now
         match kind:
             case "opened":
-                self.heed(self.endpoint.opened(rest[0], rest[1], self.now_ns, now))
+                number, source, whole = rest
+                commands = self.endpoint.opened(number, source, self.now_ns, now, whole=whole, limit=self.limit)
+                self.heed(commands)
+            case "resize":
+                self.renew_for(rest[0])
             case "ended":
                 self.heed(self.endpoint.ended(rest[0], int(rest[1] * 1e9), self.now_ns, "lost", None, now))
             case "state":
@@ -104,7 +110,9 @@ class Walk:
         self.forget_apart()
         for command in commands:
             match command:
-                case out.Connect() | out.Disconnect() | out.SendRequest() | out.ListSubscriptions():
+                case out.Resize(source):
+                    self.tell_registry(("resize", source))  # as the supervisor does, later
+                case out.Connect() | out.Disconnect() | out.SendRequest() | out.ListSubscriptions() | out.OpenPart():
                     if isinstance(command, out.SendRequest):
                         self.check_request(command)
                     peer = self.peers.get(command.source)
@@ -184,9 +192,9 @@ class Walk:
     def emit(self) -> bool:
         stream = ("ticker", "orderbook")[self.choose(2)] + " " + CODES[self.choose(len(CODES))]
         self.counts[stream] = self.counts.get(stream, 0) + 1
-        for peer in self.peers.values():
-            if stream in peer.serves and peer.attachment is not None:
-                peer.unread.put(self.now, ("data", stream, self.counts[stream], peer.serves[stream], "live"))
+        for part in [part for peer in self.peers.values() for part in peer.parts.values()]:
+            if stream in part.serves:
+                part.unread.put(self.now, ("data", stream, self.counts[stream], part.serves[stream], "live"))
         return True
 
     # --- the supervisor
@@ -203,6 +211,12 @@ class Walk:
             return False
         return self.add_source((old[self.choose(len(old))].number,))
 
+    def renew_for(self, source: int) -> None:
+        """Have an heir for a source, unless it has one: that takes the place also of those that it was to replace."""
+        old = self.peers.get(source)
+        if old is not None and not any(source in peer.heir_of for peer in self.peers.values()):
+            self.add_source((source, *old.heir_of))
+
     def finish(self, peer: Peer) -> None:
         del self.peers[peer.number]
         peer.is_gone = True
@@ -212,7 +226,7 @@ class Walk:
     def restart(self, *, with_registry: bool) -> bool:
         """A bug ends the router, perhaps the registry too: all sources are replaced with them."""
         whole_ns = int(max((peer.read_at for peer in self.peers.values() if peer.is_admitted), default=0) * 1e9)
-        self.ended.update(one.attachment for one in self.peers.values() if one.attachment is not None)
+        self.ended.update(number for one in self.peers.values() for number in one.parts)
         count = len(self.peers)
         old = list(self.peers.values())
         self.peers.clear()
@@ -319,12 +333,15 @@ class Walk:
             for queue, lag, step in self._queues():
                 while queue and queue.since <= before - lag and step():
                     is_any = True
+            for peer in self.peers.values():
+                is_any = peer.open_part() or is_any
 
     def _queues(self) -> Iterator[tuple[Queue, float, Callable[[], bool]]]:
         for peer in list(self.peers.values()):
             yield peer.told, 0.0, peer.hear
-            yield peer.sent, peer.lag, peer.exchange
-            yield peer.unread, peer.lag, peer.read
+            for part in list(peer.parts.values()):
+                yield part.sent, peer.lag, partial(peer.exchange, part)
+                yield part.unread, peer.lag, partial(peer.read, part)
         yield self.router.queue, 0.0, self.router.step
         yield self.to_registry, 0.0, self.registry
 

@@ -57,9 +57,12 @@ class Router:
 
     def end(self, attachment: int, whole: float) -> None:
         if attachment not in self.ended:
+            source, *_ = self.admitted.get(attachment, (0,))
+            for part in [one for one, known in self.admitted.items() if known[0] == source]:
+                self.ended.add(part)
+                self.admitted.pop(part)
+                self.held.pop(part, None)
             self.ended.add(attachment)
-            self.admitted.pop(attachment, None)
-            self.held.pop(attachment, None)
             self.world.tell_registry(("ended", attachment, whole))
 
     def obey(self, command: Any) -> None:
@@ -68,13 +71,13 @@ class Router:
                 self.epoch = epoch
                 self.admitted = {one: (source, epoch, held) for one, (source, _, held) in self.admitted.items()}
             case router.Admit(attachment, epoch, is_held):
-                peer = next((one for one in self.world.peers.values() if one.attachment == attachment), None)
+                peer = next((one for one in self.world.peers.values() if attachment in one.parts), None)
                 if attachment not in self.ended and peer is not None:
                     assert attachment not in self.admitted
                     assert epoch == self.epoch, "the turn comes first"
                     self.admitted[attachment] = (peer.number, epoch, is_held)
                     self.begun[attachment], self.held[attachment] = set(), []
-                    peer.is_admitted = True
+                    peer.parts[attachment].is_admitted = True
             case router.Join(attachment):
                 if attachment in self.admitted:
                     source, epoch, _ = self.admitted[attachment]

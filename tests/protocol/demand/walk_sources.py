@@ -54,6 +54,18 @@ class World(Protocol):
         """Put something behind all that the registry has been told."""
 
 
+class Part:
+    """One socket of a source, and the exchange behind it."""
+
+    def __init__(self, number: int, now: float) -> None:
+        self.number = number
+        self.sent = Queue()  # to the exchange
+        self.unread = Queue()  # in the socket
+        self.is_admitted = False
+        self.serves: dict[str, int] = {}  # stream -> depth
+        self.read_at = now
+
+
 class Peer:
     """A source, and the exchange behind it."""
 
@@ -62,16 +74,26 @@ class Peer:
         self.number = number
         self.heir_of = heir_of
         self.told = Queue()  # by the registry
-        self.sent = Queue()  # to the exchange
-        self.unread = Queue()  # in the socket
         self.wanted = False
         self.closes_at: float | None = None
         self.attachment: int | None = None
-        self.is_admitted = False
-        self.serves: dict[str, int] = {}  # stream -> depth
-        self.read_at = 0.0
+        self.parts: dict[int, Part] = {}  # of which the first is the attachment's
+        self.to_open = 0  # parts that it was told to open
+        self.read_at = 0.0  # the least of its parts, also of the last that were
         self.lag = 0.0  # seconds that it and its exchange are behind, beside what is usual
         self.is_gone = False
+
+    @property
+    def is_admitted(self) -> bool:
+        return any(part.is_admitted for part in self.parts.values())
+
+    @property
+    def serves(self) -> dict[str, int]:
+        serves: dict[str, int] = {}
+        for part in self.parts.values():
+            assert serves.keys().isdisjoint(part.serves), "no stream comes over two of its sockets"
+            serves |= part.serves
+        return serves
 
     def hear(self) -> bool:
         """Hear one thing that it was told."""
@@ -86,11 +108,15 @@ class Peer:
                 self.wanted = False
                 self.lose()
                 self.world.tell_router(("state", self.number, "closed"))
-            case out.SendRequest() | out.ListSubscriptions() as command if command.attachment == self.attachment:
-                self.sent.put(self.world.now, command)
+            case out.OpenPart(_, attachment) if attachment == self.attachment:
+                self.to_open += 1
+            case out.SendRequest() | out.ListSubscriptions() as command if command.attachment in self.parts:
+                self.parts[command.attachment].sent.put(self.world.now, command)
         return True
 
     def connect(self) -> bool:
+        if self.to_open:
+            return self.open_part() if self.world.choose(6) else self.lose()
         if not self.wanted or self.attachment is not None or self.is_gone:
             return False
         self.world.tell_router(("state", self.number, "connecting"))
@@ -102,9 +128,21 @@ class Peer:
         return True
 
     def open(self) -> None:
-        self.attachment, self.is_admitted, self.read_at = next(self.world.numbers), False, self.world.now
+        self.attachment = next(self.world.numbers)
+        self.parts = {self.attachment: Part(self.attachment, self.world.now)}
+        self.read_at = self.world.now
         self.lag = (0.0, 0.0, 0.2, 0.5)[self.world.choose(4)]
-        self.world.tell_router(("opened", self.attachment, self.number))
+        self.world.tell_router(("opened", self.attachment, self.number, 0))
+
+    def open_part(self) -> bool:
+        """Open one more socket, if it was told to."""
+        if not self.to_open:
+            return False
+        self.to_open -= 1
+        number = next(self.world.numbers)
+        self.parts[number] = Part(number, self.world.now)
+        self.world.tell_router(("opened", number, self.number, self.attachment))
+        return True
 
     def close(self) -> None:
         """Close if it was to be kept until now."""
@@ -117,27 +155,33 @@ class Peer:
             return False
         self.world.tell_router(("ended", self.attachment, self.read_at))
         self.attachment, self.closes_at = None, None
-        self.serves = {}
-        self.sent.clear()
-        self.unread.clear()
+        for part in self.parts.values():
+            part.sent.clear()
+            part.unread.clear()
+        self.parts, self.to_open = {}, 0
         return True
 
-    def exchange(self) -> bool:
+    def exchange(self, part: Part | None = None) -> bool:
         """Let the exchange heed one thing that it was sent."""
-        if not self.sent:
+        part = part or self._some_part()
+        if part is None or not part.sent:
             return False
-        match self.sent.take():
+        match part.sent.take():
             case out.ListSubscriptions(_, ticket):
-                self.unread.put(self.world.now, ("answer", ticket))
+                part.unread.put(self.world.now, ("answer", ticket))
             case out.SendRequest(_, _, types):
-                self.request(types)
+                self.request(part, types)
         return True
 
-    def request(self, types: list[dict[str, Any]]) -> None:
+    def _some_part(self) -> Part | None:
+        parts = list(self.parts.values())
+        return parts[self.world.choose(len(parts)) if len(parts) > 1 else 0] if parts else None
+
+    def request(self, part: Part, types: list[dict[str, Any]]) -> None:
         serves: dict[str, int] = {}
         if any(code.partition(".")[0] == BAD for one in types for code in one["codes"]):
-            self.unread.put(self.world.now, ("error",))
-            self.unread.put(self.world.now, ("closed",))
+            part.unread.put(self.world.now, ("error",))
+            part.unread.put(self.world.now, ("closed",))
             return
         for one in types:
             for code in one["codes"]:
@@ -150,16 +194,18 @@ class Peer:
                     serves[stream] = levels
                 if "is_only_realtime" not in one:
                     kind = "alone" if "is_only_snapshot" in one else "snapshot"
-                    self.unread.put(self.world.now, ("data", stream, self.world.counts.get(stream, 0), levels, kind))
-        self.serves = serves
+                    part.unread.put(self.world.now, ("data", stream, self.world.counts.get(stream, 0), levels, kind))
+        part.serves = serves
 
-    def read(self) -> bool:
-        if not self.unread or not self.is_admitted or self.world.is_blocked or self.attachment is None:
+    def read(self, part: Part | None = None) -> bool:
+        part = part or self._some_part()
+        if part is None or not part.unread or not part.is_admitted or self.world.is_blocked:
             return False
-        kind, *rest = self.unread.take()
+        kind, *rest = part.unread.take()
         if kind == "closed":
             self.lose()
         else:
-            self.world.tell_router((kind, self.attachment, *rest))
-            self.read_at = self.world.now
+            self.world.tell_router((kind, part.number, *rest))
+            part.read_at = self.world.now
+            self.read_at = min(one.read_at for one in self.parts.values())
         return True

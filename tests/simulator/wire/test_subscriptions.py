@@ -247,6 +247,17 @@ def test_a_connection_may_get_too_old_and_a_request_too_large(simulator: Make, c
     assert code == 1009
 
 
+@pytest.mark.parametrize("code", [1000, 1011, None])
+def test_how_it_ends_a_connection_for_that_may_be_chosen(simulator: Make, client: Make, code: int | None) -> None:
+    sim = simulator(limits=Limits(request_bytes=1000, request_bytes_code=code))
+    reader = client(sim.url)
+    reader.ask({"type": "trade", "codes": ["KRW-BTC"] * 1000})
+    assert reader.ended() == (None if code is None else (code, ""))
+    other = client(sim.url)
+    other.ask({"type": "trade", "codes": ["KRW-BTC"]})
+    assert "KRW-BTC" in other.text()
+
+
 @pytest.mark.parametrize("process", [False, True], ids=["thread", "process"])
 def test_the_record_is_what_the_client_got(simulator: Make, client: Make, process: bool) -> None:
     sim = simulator(process=process)

@@ -28,6 +28,8 @@ from .replies import Reply
 
 __all__ = ["Entrance"]
 
+TOO_LARGE = 1009
+
 _logger = logging.getLogger(__name__)
 # What clients do wrong is this program's purpose and no news; faults of our own go to the logger above.
 _library_logger = logging.getLogger(f"{__name__}.websockets")
@@ -67,7 +69,7 @@ class Entrance:
         if self._listener is not None:
             return
         self._ending.clear()
-        answers = self._house.answers
+        answers, limits = self._house.answers, self._house.limits
         factories = [DeflateFactory(answers)] if answers.compression else []
 
         class FarSocket(Doorway):
@@ -85,7 +87,8 @@ class Entrance:
             compression=None,
             ping_interval=None,  # the exchange sends none
             server_header=None,
-            max_size=self._house.limits.request_bytes,
+            # The library has one code for what is too large; for another one it is the reception that looks.
+            max_size=limits.request_bytes if limits.request_bytes_code == TOO_LARGE else None,
             open_timeout=None,  # a handshake may be stalled for as long as a test wants
             close_timeout=2.0,
             logger=_library_logger,

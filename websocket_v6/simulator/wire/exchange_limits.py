@@ -44,7 +44,9 @@ class Limits:
     request_codes: int | None = None
     """Codes in one request, of which more are `INVALID_PARAM`; no limit is documented, 855 are proven."""
     request_bytes: int = 1024 * 1024
-    """The largest message that is read; a larger one is answered with close code 1009."""
+    """The largest message that is read; a larger one is answered with a close."""
+    request_bytes_code: int | None = 1009
+    """The code of that; `None`: the connection is cut without a word."""
     connection_seconds: float | None = None
     """How old a connection may get before it is cut; no limit is documented."""
 

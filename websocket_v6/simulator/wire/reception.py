@@ -33,6 +33,13 @@ class Reception:
         client.touch()
         if client.outbox.ending:
             return
+        limits = self._house.limits
+        if len(text.encode()) > limits.request_bytes:
+            if limits.request_bytes_code is None:
+                client.outbox.abort()
+            else:
+                client.outbox.close(limits.request_bytes_code, "")
+            return
         if not is_ping:
             client.requests.append(RequestRecord(self._house.clock.now(), text))
         if (not is_ping or self._answers.text_ping_counts) and not client.within_limits():
