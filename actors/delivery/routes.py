@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from websocket_v6.actors.messages.router import AddRoutes
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.hold import floor_of
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TradeEvent, weigh
 from websocket_v6.protocol.exchange.streams import Stream, split, wildcard
@@ -14,7 +15,7 @@ from websocket_v6.protocol.limits import LAST_VALUES_BYTES, WILDCARD_CODES
 
 from .closings import Closings
 from .deliveries import Delivery, Taker
-from .route import REMEMBERED_TRADES, Route
+from .route import REMEMBERED_TRADES, Route, trade_id
 
 __all__ = ["Routes", "as_snapshot"]
 
@@ -181,6 +182,16 @@ class Routes:
             self.serve_once(stream, route, event if is_snapshot else as_snapshot(event))
         route.newcomers.clear()
         return takers
+
+    def had(self, route: Route, event: Event) -> bool:
+        """Whether a trade that was fetched is none that was missed here, though another process did miss it."""
+        number = trade_id(event)
+        if not route.trades or number is None:
+            return False
+        ids = [one for one in map(trade_id, route.trades) if one is not None]
+        is_old = number in ids or number < floor_of(ids, is_all=len(route.trades) < REMEMBERED_TRADES)
+        self.repeated += is_old
+        return is_old
 
     def serve_once(self, stream: Stream, route: Route, snapshot: Event) -> None:
         """Give the snapshot to those who want nothing else."""

@@ -293,12 +293,13 @@ class CandlesFetched(Message):
 
 
 class Filled(Message):
-    """The fetched trades of one stream, by id: deliver them, then go on."""
+    """The fetched trades of one stream, by id: deliver them, then go on. `problem`: why less than all could be had."""
 
     epoch: int
     stream: Stream
     ts_received_ns: int
     trades: tuple[tuple[int, bytes], ...]
+    problem: str = ""
 
 
 # --- reconciler to router
