@@ -27,6 +27,7 @@ from websocket_v6.protocol.server import words
 
 from .lines import Line
 from .log_voice import REPEATED, LogVoice, error_of
+from .replica_sight import ReplicaSight
 from .resuming import Resuming
 from .title_holder import read_lead
 
@@ -34,7 +35,6 @@ __all__ = ["LogFollower"]
 
 logger = logging.getLogger(__name__)
 
-STALE: Final = 3.0  # seconds that a leader's beat stands still at a replica until another server is read
 JOIN: Final = 2.0  # seconds after which a checkpoint is asked for again
 
 
@@ -78,8 +78,7 @@ class LogFollower:
         self._read_ns = 0  # when what was read last had come to the leader
         self._line: Line | None = None  # as it was used last
         self._joined_at = 0.0
-        self._beat: tuple[int, int] | None = None  # of the leader, as a replica has it, and since when
-        self._beat_at = 0.0
+        self._sight = ReplicaSight()
         self._uncovered: dict[str, int] = {}  # wanted, and since when the log does not bring it
 
     @property
@@ -146,7 +145,8 @@ class LogFollower:
         self.looked_at = time.monotonic()
         fields, top = line.call(("HGETALL", self._keys.lead), ("XREVRANGE", self._key, "+", "-", "COUNT", 1))
         lead = read_lead(fields)
-        if line.is_replica and not self._knows(lead):
+        term = None if self.place is None else self.place.at.term
+        if line.is_replica and not self._sight.is_clear(lead, term):
             return self.place is not None
         if lead is None:
             if self.place is None:
@@ -183,20 +183,6 @@ class LogFollower:
             self._clock_of, self._clock = term, ClockOffset()
         if lead.wall_ns:
             self._clock.note(lead.wall_ns, time.time_ns())
-
-    def _knows(self, lead: Lead | None) -> bool:
-        """Whether anything is to be concluded from a replica's title: one that is behind lacks what may be there.
-
-        Raises:
-            TransportError: if it stays behind.
-        """
-        now = time.monotonic()
-        beat = (0, 0) if lead is None else (lead.term, lead.beat)
-        if beat != self._beat:
-            self._beat, self._beat_at = beat, now
-        if now - self._beat_at > STALE and (lead is None or lead.owner):
-            raise TransportError(f"the replica that is read has brought nothing for {STALE:g} s")
-        return lead is not None and (self.place is None or lead.term >= self.place.at.term)
 
     def _begin(self, log: str, top: EntryId) -> Place:
         """Begin at the end of the log; or, with a name, where it was left."""
@@ -351,8 +337,9 @@ class LogFollower:
                 whole_ns = min(whole_ns, self._clock.local(state.gap_started, now_ns))
             self._voice.detach(state.reason, whole_ns, error_of(state))
         if state.state == "open":
+            backfills = self._interest.is_fetched(state)
             self._interest.restart()
-            self._attach(self._clock.local(state.at, now_ns), backfills=state.backfills)
+            self._attach(self._clock.local(state.at, now_ns), backfills=backfills)
         else:
             self._voice.show(state.state, state)
 

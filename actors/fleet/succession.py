@@ -13,7 +13,7 @@ import pykka
 
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.exchange.identity import identity_of
-from websocket_v6.protocol.fleet.entries import Covers, Open, State, decode_happening, decode_rows
+from websocket_v6.protocol.fleet.entries import Covers, Fetching, Open, State, decode_happening, decode_rows
 from websocket_v6.protocol.fleet.ids import EntryId, follow_on, parse_id
 from websocket_v6.protocol.fleet.succession import Do, Heir, HeirEvent, HeirState, Leaver, LeaverEvent
 from websocket_v6.protocol.fleet.title import Lead
@@ -267,6 +267,7 @@ class Succession:
         identities: dict[str, list[Hashable]] = {}
         covered: set[str] = set()
         entries: list[tuple[EntryId, EntryId | None]] = []
+        owes = False
         for id_, fields in found:
             at = parse_id(id_)
             field, body = (fields[0].decode("latin-1"), fields[1]) if len(fields) == 2 else ("", b"")
@@ -282,6 +283,7 @@ class Succession:
             elif field == "s":
                 what = decode_happening(body)
                 covered.update(what.add if isinstance(what, Covers) else ())
+                owes = bool(what.streams) if isinstance(what, Fetching) else owes
                 if isinstance(what, Open) and what.after:
                     opens_after = parse_id(what.after)
                 if at > read and isinstance(what, State) and not what.seamless:
@@ -291,5 +293,7 @@ class Succession:
             entries.append((at, opens_after))
         if not follow_on(start, entries, after):
             raise TransportError(f"{key} has a hole: its server has lost what it had")
+        if owes:
+            raise TransportError(f"what who led has missed and promised is not in {key} yet")
         streams = self._leading.streams(endpoint)
         return Written(identities, tuple(sorted((covered | identities.keys()) - streams)))
