@@ -6,10 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pykka
+
 from tests.chaos.oracle import Made, Seen, Told, judge
 from tests.conftest import wait_until
 from tests.valkey import Valkey
 from websocket_v6 import Config, ConnectionEvent, Mailbox, WebSocketClientProxy
+from websocket_v6.actors.base import actor_of
+from websocket_v6.actors.fleet.fleet import Fleet
 from websocket_v6.protocol.fleet.ids import Keys, scope_of
 from websocket_v6.simulator import Simulator
 
@@ -64,6 +68,14 @@ class Machine:
 
     def leave(self) -> None:
         self.proxy.cleanup()
+
+    def only_reads(self) -> "Machine":
+        """Never lead. Only the machine that came last can be told so."""
+        (fleet,) = pykka.ActorRegistry.get_by_class(Fleet)[-1:]
+        actor = actor_of(fleet)
+        assert isinstance(actor, Fleet)
+        actor.can_lead = False  # type: ignore[misc]
+        return self
 
 
 class World:
