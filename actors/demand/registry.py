@@ -34,7 +34,7 @@ from websocket_v6.actors.messages.registry import (
     UseSource,
     Watch,
 )
-from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes
+from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes, TradesCame
 from websocket_v6.actors.messages.supervisor import Failed, SourceServes
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
@@ -233,11 +233,11 @@ class Registry(Actor):
                 return endpoint.refused(attachment, name, text, (), now)
             case Refused(streams, name, text):
                 return endpoint.refused(attachment, name, text, streams, now)
+            case TradesCame(recovered):
+                self._recoveries.came(recovered, self._claims, self._watchers)
             case Malformed():
                 self._malformed += notice.times
                 self._news.malformed(endpoint.name, notice)
-            case _:
-                pass
         return []
 
     def _use(self, message: UseRouter | UseSource | DropSource) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TradeEvent
-from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.fleet.ending import Ending
 from websocket_v6.protocol.fleet.entries import Covers, Fetching, Happening, State, encode_happening
 from websocket_v6.protocol.fleet.ids import EntryId
@@ -48,6 +48,7 @@ class EndpointLog:
         self.kept: Kept | None = None  # while this machine is to lead next
         self.first_since_ns: int | None = None  # until a connection has opened since then: the first of this term
         self.promise = Promise()
+        self._recovered: dict[str, int] = {}  # trades that were promised and came, by code
         self.has_spilled = False  # messages of before the gap were written behind the word that it began
         self._overlap: Overlap | None = None
         self._overlaps_until = 0.0
@@ -98,9 +99,13 @@ class EndpointLog:
         overlap = self._overlap
         if overlap is not None and now >= self._overlaps_until:
             overlap = self._overlap = None
-        if overlap is None:
-            return events
-        return [event for event in events if not overlap.is_written(event.stream, event.payload)]
+        if overlap is not None:
+            events = [event for event in events if not overlap.is_written(event.stream, event.payload)]
+        for event in events if self.promise.streams else ():
+            code = event.symbol
+            if event.backfilled and code in self._recovered:
+                self._recovered[code] += 1
+        return events
 
     def _had(self, event: Event) -> bool:
         """Whether the log has a trade that was fetched, as far back as that is known."""
@@ -115,14 +120,22 @@ class EndpointLog:
 
     # --- promises
 
-    def fetching(self) -> None:
+    def promised(self, epoch: int, *, may_promise: bool) -> list[Stream]:
+        """Return of which streams those trades are promised now that were missed before the connection of `epoch`."""
+        found = self.promise.made(epoch, may_promise=may_promise and not self.has_spilled)
+        self.has_spilled = False
+        self._recovered = {split(stream)[1]: 0 for stream in found}
+        return found
+
+    def _fetching(self) -> None:
         """Say of what trades are yet to come, that were promised."""
-        self.say(Fetching(list(self.promise.streams), time.time_ns()))
+        streams = list(self.promise.streams)
+        self.say(Fetching(streams, time.time_ns(), {} if streams else self._recovered))
 
     def fulfil(self, streams: Sequence[Stream]) -> None:
         """Note that of these there is nothing to come any more."""
         if self.promise.dropped(streams):
-            self.fetching()
+            self._fetching()
 
     def take_back(self, stream: Stream) -> None:
         """Take back what was promised, if it was, before anything comes that is newer than what is missing."""
@@ -164,7 +177,7 @@ class EndpointLog:
         """Trim, and have the log live on; which shows, too, that the server answers."""
         if self.ring is not None and self.writer is not None:
             if self.promise.streams:
-                self.fetching()
+                self._fetching()
             self._cut(self._table.trim(now))
             seconds = self._retention[0] + KEEP
             self.writer.put(self._pack(("PEXPIRE", self.key, int(1000 * seconds))))

@@ -12,11 +12,12 @@ from typing import Final
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.fleet import JoinLog
+from websocket_v6.actors.messages.router import TradesCame
 from websocket_v6.protocol.connection.clock_offset import ClockOffset
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.exchange.heads import Inbound
 from websocket_v6.protocol.fleet import entries
-from websocket_v6.protocol.fleet.entries import Checkpoint, Covers, Listed, Open, Refused, Rows, State
+from websocket_v6.protocol.fleet.entries import Checkpoint, Covers, Fetching, Listed, Open, Refused, Rows, State
 from websocket_v6.protocol.fleet.ids import EntryId, Keys, before_term, parse_id
 from websocket_v6.protocol.fleet.joining import Interest, Taken
 from websocket_v6.protocol.fleet.place import Place
@@ -74,6 +75,7 @@ class LogFollower:
         self._inbound = Inbound()
         self._state: State | None = None  # of the leader's connection, as far as it is known
         self._is_assumed = False
+        self._awaits = False  # trades that were promised before it was attached
         self._has_missed = False  # something of the log itself since it was attached last
         self._read_ns = 0  # when what was read last had come to the leader
         self._line: Line | None = None  # as it was used last
@@ -276,6 +278,9 @@ class LogFollower:
                 self._turn(id_, what)
             case Covers(add, drop):
                 self._cover(id_, add, drop)
+            case Fetching(streams=[], recovered=recovered) if self._awaits and self._voice.attachment:
+                self._awaits = False
+                self._voice.say(TradesCame(recovered))
             case Refused(streams, name, text):
                 self._voice.say(words.Refused(tuple(streams), name, text))
             case Listed(text=text):
@@ -339,7 +344,8 @@ class LogFollower:
         if state.state == "open":
             backfills = self._interest.is_fetched(state)
             self._interest.restart()
-            self._attach(self._clock.local(state.at, now_ns), backfills=backfills)
+            relies = self._attach(self._clock.local(state.at, now_ns), backfills=backfills)
+            self._awaits = relies and state.backfills
         else:
             self._voice.show(state.state, state)
 
@@ -367,12 +373,17 @@ class LogFollower:
         now_ns = time.time_ns()
         return min(max(self._read_ns, self._voice.whole_ns) or now_ns, now_ns)
 
-    def _attach(self, at_ns: int, *, backfills: bool = True) -> None:
-        """Begin an attachment. `backfills`: what was missed before it, if anything, the log is yet to bring."""
+    def _attach(self, at_ns: int, *, backfills: bool = True) -> bool:
+        """Begin an attachment. `backfills`: what was missed before it, if anything, the log is yet to bring.
+
+        Not what was missed of the log itself. Returns whether it brings all.
+        """
         if self._resuming is not None and self.place is not None:
             self._resuming.attached(self.place)
-        has_missed, self._has_missed = self._has_missed, False
-        self._voice.attach(at_ns, backfills=backfills and not has_missed)
+        has_missed, self._has_missed, self._awaits = self._has_missed, False, False
+        relies = backfills and not has_missed
+        self._voice.attach(at_ns, backfills=relies)
+        return relies
 
     def _gap(self, reason: str, since_ns: int = 0) -> None:
         """End the attachment there is; what comes next begins another. All from before `since_ns` was there."""

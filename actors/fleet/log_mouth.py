@@ -221,8 +221,7 @@ class LogMouth(Mouth):
         is_own = log.first_since_ns is None or change.at_ns >= log.first_since_ns
         fetches: list[Stream] = []
         if epoch is not None:
-            may_promise = self._backfills and change.endpoint == "public" and is_own and not log.has_spilled
-            fetches, log.has_spilled = log.promise.made(epoch, may_promise=may_promise), False
+            fetches = log.promised(epoch, may_promise=self._backfills and change.endpoint == "public" and is_own)
         log.state = State(
             change.state,  # type: ignore[arg-type]
             change.epoch,

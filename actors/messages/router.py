@@ -188,6 +188,12 @@ class SourceReached(Message):
     exchange_ms: int | None = None
 
 
+class TradesCame(Message):
+    """Who leads a fleet has fetched what was missed before this attachment, so many trades by code: all have come."""
+
+    recovered: Mapping[str, int]
+
+
 class SourceSaid(Message):
     """A source brought what is not data: an answer, an error, a door's refusal, something that cannot be read.
 
@@ -196,7 +202,7 @@ class SourceSaid(Message):
 
     endpoint: str
     attachment: int
-    notice: Notice | Refused | Reconciled
+    notice: Notice | Refused | Reconciled | TradesCame
     whole_ns: int = 0
 
 

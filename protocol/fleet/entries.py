@@ -121,11 +121,13 @@ class Covers(msgspec.Struct, frozen=True, tag_field="kind", tag="covers"):
 class Fetching(msgspec.Struct, frozen=True, tag_field="kind", tag="fetching"):
     """Of these streams trades that were promised are yet to come: said each second, and once when there are none.
 
-    For who leads next: it must not take for whole what nobody has fetched.
+    Then `recovered` says how many have come, by code. Else it is for who leads next: it must not take for whole what
+    nobody has fetched.
     """
 
     streams: _Many
     sent: _Nanoseconds  # the leader's clock
+    recovered: Annotated[dict[_Name, Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(max_length=200_000)] = {}
 
 
 class Refused(msgspec.Struct, frozen=True, tag_field="kind", tag="refused"):

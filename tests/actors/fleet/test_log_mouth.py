@@ -413,6 +413,16 @@ def test_what_waits_behind_a_gap_is_promised_and_that_it_came_is_said(fetching: 
     assert not any(one[0] == "XADD" for one in fetching.server.heard())
 
 
+def test_how_many_have_come_is_said_when_all_have(fetching: Fixture) -> None:
+    """Of what readers had before it is no part."""
+    gap(fetching, 4, BTC=(4,), ETH=())
+    fetching.deliver(*(trade(number, at_ms=9_500).as_backfilled() for number in (3, 4, 5, 6)), trade(7))
+    fetching.mouth.released(fetching.way, TRADE, "")
+    fetching.mouth.released(fetching.way, OTHER, "")
+    said_last = fetching.entries()[-1][2]
+    assert (said_last["streams"], said_last["recovered"]) == ([], {"KRW-BTC": 2, "KRW-ETH": 0})
+
+
 def test_who_does_not_know_how_the_log_ends_promises_nothing_of_its_first_connection() -> None:
     log = Fixture(backfills=True)
     log.begin()

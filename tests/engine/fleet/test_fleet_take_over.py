@@ -94,6 +94,10 @@ def fetched(world: World) -> int:
     return len([call for call in world.sim.rest_calls() if "/trades/" in call])
 
 
+def recovered(one: Machine) -> list[int | None]:
+    return [each.recovered for each in one.told if each.state == "backfilled"]
+
+
 def kill(leader: "subprocess.Popen[bytes]") -> None:
     leader.kill()
     leader.wait(10)
@@ -111,6 +115,8 @@ def test_what_is_missed_while_nobody_leads(world: World, leader: "subprocess.Pop
         assert [trades.missing(one, code) for code in one.seen] == [[]] * len(one.seen)
         assert len(one.gaps) == 1
         assert not one.errors
+        wait_until(lambda one=one: recovered(one), "it is told")  # type: ignore[misc]
+        assert recovered(one) == [one.backfilled]
     assert fetched(world) == 2, "one call for each market, whoever wants it"
 
 

@@ -33,12 +33,14 @@ class Machine:
         self.proxy = WebSocketClientProxy("bot", config=config)
         self.seen: dict[str, list[Seen]] = {}
         self.told: list[ConnectionEvent] = []
+        self.backfilled = 0  # events that were marked so
         self.errors: list[Exception] = []
         self.proxy.on_connection(self.told.append)
 
     def trades(self, *codes: str) -> "Machine":
         def note(event: Any) -> None:
             self.seen[event.symbol].append(Seen(str(event.sequential_id), event.epoch, event.received_at))
+            self.backfilled += event.backfilled
 
         for code in codes or (CODE,):
             self.seen.setdefault(code, [])

@@ -24,7 +24,7 @@ rows = st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=50)), max_siz
 HAPPENINGS: list[Happening] = [
     Open("log", "bot", 5),
     State("open", 3, 5, 6, 4, "it hung up", "TransportError", True, fetches=["trade KRW-BTC"]),
-    Fetching(["trade KRW-BTC"], 7),
+    Fetching(["trade KRW-BTC"], 7, {"KRW-BTC": 3}),
     Covers(["ticker KRW-BTC"], ["trade KRW-ETH"]),
     Refused(["ticker KRW-X"], "INVALID", "no such code"),
     Listed("t", b"[]"),
