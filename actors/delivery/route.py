@@ -116,6 +116,10 @@ class Route:
         self.last = None
         self.is_plain = self.is_expecting = False
 
+    def has(self, sink: Taker) -> bool:
+        """Whether it goes there already, for another subscription of the same client."""
+        return any(one.sink is sink for takers in (self.live, self.realtime) for one in takers.values())
+
     def remove(self, taker: Taker) -> None:
         """Take a taker out, however it takes."""
         subscription_id = taker.subscription_id

@@ -87,7 +87,7 @@ class Routes:
                 return
             self._delivery.give(taker, as_snapshot(taker.view(route.last)))
         taker.streams.add(stream)
-        if route.hold is not None:
+        if route.hold is not None and not route.has(taker.sink):
             route.hold.join(taker.sink.subscription_id)
         route.admit(taker, message)
         if stream in self._wildcards:

@@ -127,6 +127,13 @@ class EndpointLog:
         self._recovered = {split(stream)[1]: 0 for stream in found}
         return found
 
+    def served(self) -> None:
+        """Note that a connection of this term is open."""
+        if self.first_since_ns is not None:
+            # With what comes now streams begin anew for all; the log that was read has ended.
+            self.first_since_ns = self._overlap = None
+        self.promise.served()
+
     def _fetching(self) -> None:
         """Say of what trades are yet to come, that were promised."""
         streams = list(self.promise.streams)

@@ -234,8 +234,7 @@ class LogMouth(Mouth):
             fetches=fetches,
         )
         if epoch is not None and is_own:
-            log.first_since_ns = None
-            log.promise.served()
+            log.served()
         if log.kept is not None:
             log.kept.turned(is_open=change.state == "open")
         log.say(log.state)

@@ -9,7 +9,6 @@ import pytest
 from tests.actors.delivery.world import BITCOIN, TRADES, World, ids, trade
 from tests.actors.ear import Ear
 from websocket_v6.actors.delivery import holds as subject
-from websocket_v6.actors.delivery.deliveries import Taker
 from websocket_v6.actors.messages.backfill import Fetch, MissingTrades, TradesBegan, TradesReleased
 from websocket_v6.actors.messages.router import AddRoutes, Filled
 from websocket_v6.actors.ways import Mouth, Way
@@ -404,9 +403,9 @@ class Log(Mouth):
 
 def client(world: Trades, log: Log, *streams: str) -> None:
     """Add a client that has had nothing through here; number 2."""
-    way = Way(0, log)
-    world.takers.append(Taker(2, "public", way, None))
-    world.routes.add(AddRoutes(2, "public", streams, way, None, True, True, True), world.takers[-1], world.now_ns)
+    message = AddRoutes(2, "public", streams, Way(0, log), None, True, True, True)
+    world.takers.append(world.routes.taker(message))
+    world.routes.add(message, world.takers[-1], world.now_ns)
 
 
 def test_a_client_is_told_what_waits_and_that_it_has_come_behind_it(world: Trades) -> None:
@@ -490,3 +489,17 @@ def test_what_is_followed_here_goes_on_where_that_is(world: Trades, known: tuple
     told = [(2, {TRADES: (1, 2)}), (5, True), (6, False), (TRADES, "")]
     assert log.said == (told if is_told else [(6, False)])
     assert world.marked() == live(1, 2) + fetched(5) + live(6)
+
+
+def test_a_client_that_wants_a_stream_once_more_is_owed_what_it_was(world: Trades) -> None:
+    log = Log()
+    client(world, log, TRADES)
+    world.live(1)
+    world.lose(2)
+    world.live(6)
+    way = world.takers[1].mailbox
+    more = AddRoutes(3, "public", (TRADES,), way, None, False, True, True)
+    world.routes.add(more, world.routes.taker(more), world.now_ns)
+    world.fill(2, 5)
+    world.delivery.flush(at_once=True)
+    assert log.said[-3:] == [(5, True), (6, False), (TRADES, "")]

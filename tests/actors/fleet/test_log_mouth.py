@@ -497,3 +497,10 @@ def test_what_the_log_has_already_does_not_come_again(fetching: Fixture) -> None
 def test_what_this_machine_reads_of_the_log_when_it_leads_already_does_not_come_again(fetching: Fixture) -> None:
     fetching.deliver(trade(3), trade(4), trade(5))
     assert numbers(fetching) == [5]
+
+
+def test_what_its_own_connection_begins_with_is_written_whatever_the_log_has(fetching: Fixture) -> None:
+    """All streams begin anew with that, for all who read."""
+    gap(fetching, 4, BTC=(4,))
+    fetching.deliver(trade(4, snapshot=True))
+    assert numbers(fetching) == [4]
