@@ -19,9 +19,13 @@ class Mouth(Protocol):
 
     `keeps_ledger`: its clients are other processes, which compare what they are told of the account with what they
     know, and tell their own components; else they get what a component gets.
+
+    `compares_trades`: its clients know what they have had. After a gap they get the last trade again, for else a stream
+    that is quiet would look to them like one that the exchange does not know.
     """
 
     keeps_ledger: bool = True
+    compares_trades: bool = False
 
     def deliver(self, rows: Sequence[tuple["Way", list[Event]]]) -> float | None:
         """Send events to clients, to each what it is to get.

@@ -175,7 +175,12 @@ class Routes:
         if is_snapshot and route.trades and _is_among(route.trades, event):
             # The last trade again, after a reconnect: news only to those who have had nothing yet.
             self.repeated += 1
-            takers = tuple(taker for taker in takers if taker.subscription_id in route.newcomers)
+            takers = tuple(
+                taker
+                for taker in takers
+                if taker.subscription_id in route.newcomers
+                or (isinstance(taker.mailbox, Way) and taker.mailbox.mouth.compares_trades)
+            )
         if route.realtime and not is_snapshot:
             takers += tuple(route.realtime.values())
         if route.once:

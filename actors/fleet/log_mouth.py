@@ -108,6 +108,8 @@ class LogMouth(Mouth):
     themselves.
     """
 
+    compares_trades = True
+
     def __init__(
         self,
         keys: Sequence[str],

@@ -503,3 +503,19 @@ def test_a_client_that_wants_a_stream_once_more_is_owed_what_it_was(world: Trade
     world.fill(2, 5)
     world.delivery.flush(at_once=True)
     assert log.said[-3:] == [(5, True), (6, False), (TRADES, "")]
+
+
+@pytest.mark.parametrize("compares", [False, True])
+def test_who_compares_gets_the_last_trade_again_so_that_the_stream_is_seen_to_go_on(
+    world: Trades, compares: bool
+) -> None:
+    log = Log()
+    log.compares_trades = compares
+    client(world, log, TRADES)
+    world.live(1)
+    world.delivery.flush(at_once=True)
+    world.routes.forget("public")
+    world.live(1, stream_type="SNAPSHOT")
+    world.delivery.flush(at_once=True)
+    assert log.said == [(1, False)] * (1 + compares)
+    assert world.marked() == live(1)
