@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from websocket_v6.actors.messages.component import ConnectionChanged
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TradeEvent
 from websocket_v6.protocol.exchange.streams import Stream, split
@@ -28,6 +29,7 @@ from .writer import Writer
 __all__ = ["EndpointLog", "Pack"]
 
 KEEP: Final = 3600.0  # seconds for which a log outlives its last entry
+DEFERRED: Final = 2.0  # seconds in which a log that was read has ended
 OVERLAPS: Final = 30.0  # seconds for which who led before may have written what comes here only then
 
 Pack = Callable[..., bytes]
@@ -47,11 +49,12 @@ class EndpointLog:
         self.written_at = 0.0
         self.kept: Kept | None = None  # while this machine is to lead next
         self.first_since_ns: int | None = None  # until a connection has opened since then: the first of this term
+        self.deferred: ConnectionChanged | None = None  # one that seems to have opened before
         self.promise = Promise()
         self._recovered: dict[str, int] = {}  # trades that were promised and came, by code
         self.has_spilled = False  # messages of before the gap were written behind the word that it began
         self._overlap: Overlap | None = None
-        self._overlaps_until = 0.0
+        self._overlaps_until = self._begun_at = 0.0
         self._retention = (retention, most_bytes)
         self._table = Retention(*self._retention)
         self._pack = pack
@@ -66,6 +69,7 @@ class EndpointLog:
         rest: list[Event] = []
         is_seamless = False
         self.first_since_ns = time.time_ns() if written is None and self.state is None else None
+        self.deferred, self._begun_at = None, time.monotonic()
         self.promise.begin(ending, is_first=self.first_since_ns is not None)
         if ending is not None:
             # What this machine read late may come once more, as its own: the log it is from hangs on for a moment.
@@ -84,7 +88,7 @@ class EndpointLog:
 
     def end(self) -> None:
         """Write nothing any more."""
-        self.ring = self.writer = self.seal = self.state = self.kept = self._overlap = None
+        self.ring = self.writer = self.seal = self.state = self.kept = self._overlap = self.deferred = None
         self.covers.clear()
         self.pending.clear()
         self.promise.begin(None, is_first=False)
@@ -180,14 +184,22 @@ class EndpointLog:
             for field, body in self._packing.entries(events, time.time_ns()):
                 self._add(field, body, now)
 
-    def tick(self, now: float) -> None:
-        """Trim, and have the log live on; which shows, too, that the server answers."""
+    def tick(self, now: float) -> ConnectionChanged | None:
+        """Trim, and have the log live on; which shows, too, that the server answers.
+
+        Returns that the connection is open, if that has waited for too long: whatever came before nobody has taken.
+        """
         if self.ring is not None and self.writer is not None:
             if self.promise.streams:
                 self._fetching()
             self._cut(self._table.trim(now))
             seconds = self._retention[0] + KEEP
             self.writer.put(self._pack(("PEXPIRE", self.key, int(1000 * seconds))))
+        late = self.deferred
+        if late is None or now - self._begun_at < DEFERRED:
+            return None
+        self.first_since_ns, self.has_spilled = 0, True
+        return msgspec.structs.replace(late, at_ns=time.time_ns())
 
     def _cut(self, first: EntryId | None) -> None:
         if first is not None and self.writer is not None:

@@ -169,7 +169,9 @@ class LogMouth(Mouth):
             case Cover(add, drop):
                 self._cover(log, add, drop)
             case Tick():
-                log.tick(time.monotonic())
+                late = log.tick(time.monotonic())
+                if late is not None:
+                    self._stands(log, way, late)
             case TakeValues(of):
                 self._take_values(log, way, of)
             case ValuesWritten(id_):
@@ -218,12 +220,16 @@ class LogMouth(Mouth):
         epoch = change.epoch if change.state == "open" else None
         if change.state not in STATES or (epoch is not None and epoch == way.epoch):
             return  # the registry says so whenever the first of something is wanted
+        log.deferred = None
+        if epoch is not None and log.first_since_ns is not None and change.at_ns < log.first_since_ns:
+            # This is the log that this machine has read, which hangs on for a moment: nothing of what comes now. Where
+            # it stays like that the clock was set back.
+            log.deferred = change
+            return
         way.epoch = epoch
-        # What is older is the log that this machine has read: it may hang on for a moment.
-        is_own = log.first_since_ns is None or change.at_ns >= log.first_since_ns
         fetches: list[Stream] = []
         if epoch is not None:
-            fetches = log.promised(epoch, may_promise=self._backfills and change.endpoint == "public" and is_own)
+            fetches = log.promised(epoch, may_promise=self._backfills and change.endpoint == "public")
         log.state = State(
             change.state,  # type: ignore[arg-type]
             change.epoch,
@@ -235,7 +241,7 @@ class LogMouth(Mouth):
             bool(fetches),
             fetches=fetches,
         )
-        if epoch is not None and is_own:
+        if epoch is not None:
             log.served()
         if log.kept is not None:
             log.kept.turned(is_open=change.state == "open")

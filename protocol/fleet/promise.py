@@ -19,6 +19,7 @@ class Promise:
 
     def __init__(self) -> None:
         self.streams: dict[Stream, None] = {}
+        self._held: dict[Stream, None] = {}  # that may be promised once the connection is said to be open
         self._ending: Ending | None = None  # of the log before this term, until all that is missing behind it came
         self._is_first = False  # no connection of this term has opened yet
         self._epoch = 0  # of the connection behind the gap for which they are fetched
@@ -26,6 +27,7 @@ class Promise:
     def begin(self, ending: Ending | None, *, is_first: bool) -> None:
         """Begin a term, behind the `ending` of the log, as far as that is known. Nothing is promised."""
         self.streams.clear()
+        self._held.clear()
         self._ending, self._is_first = ending, is_first
 
     @property
@@ -40,7 +42,7 @@ class Promise:
     def held(self, epoch: int, streams: Mapping[Stream, Sequence[int]]) -> None:
         """Note of which streams trades wait, and the ids of the last ones before the gap, as they are known here."""
         self._epoch = epoch
-        self.streams = {stream: None for stream, known in streams.items() if self._may_promise(stream, known)}
+        self._held = {stream: None for stream, known in streams.items() if self._may_promise(stream, known)}
 
     def _may_promise(self, stream: Stream, known: Sequence[int]) -> bool:
         if not self._is_first:
@@ -51,8 +53,8 @@ class Promise:
 
     def made(self, epoch: int, *, may_promise: bool) -> list[Stream]:
         """Return what is promised now that the connection of `epoch` is open."""
-        if not may_promise or epoch != self._epoch:
-            self.streams.clear()
+        held, self._held = self._held, {}
+        self.streams = held if may_promise and epoch == self._epoch else {}
         return sorted(self.streams)
 
     def served(self) -> None:
@@ -66,10 +68,12 @@ class Promise:
         were_any = bool(self.streams)
         for stream in streams:
             self.streams.pop(stream, None)
+            self._held.pop(stream, None)
         return were_any and not self.streams
 
     def broken(self, stream: Stream) -> bool:
         """Note that not all of a stream can be had; return whether it was promised. Nothing is promised any more."""
+        self._held.pop(stream, None)
         was_promised = stream in self.streams
         if was_promised:
             self.streams.clear()

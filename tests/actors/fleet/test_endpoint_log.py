@@ -44,7 +44,9 @@ def test_what_was_written_before_there_was_a_connection_is_written_then() -> Non
 def test_a_log_that_is_begun_anew_promises_nothing_more() -> None:
     one = log()
     one.begin(7, None, None, None)
+    one.served()
     one.promise.held(4, {"trade KRW-BTC": (1,)})
+    assert one.promised(4, may_promise=True) == ["trade KRW-BTC"]
     one.state = State("open", 4, 5, 5, backfills=True, fetches=["trade KRW-BTC"])
     one.begin(9, None, None, None)
     assert not one.promise.streams

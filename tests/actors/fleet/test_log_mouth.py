@@ -8,6 +8,7 @@ import msgpack
 import msgspec
 import pytest
 
+from websocket_v6.actors.fleet.endpoint_log import DEFERRED
 from websocket_v6.actors.fleet.kept import MOST_BYTES, Written
 from websocket_v6.actors.fleet.log_mouth import (
     Append,
@@ -35,7 +36,8 @@ from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.sealing import Seal
 from websocket_v6.protocol.secret import Secret
 
-OPEN = ConnectionChanged("public", "open", 3, 5)
+OPEN = ConnectionChanged("public", "open", 3, 2**62)  # later than any log
+READ = ConnectionChanged("public", "open", 3, 5)  # the log that was read until now
 
 
 class Server:
@@ -385,7 +387,7 @@ def gap(log: Fixture, epoch: int, **held: tuple[int, ...]) -> None:
 
 def said(log: Fixture) -> list[Any]:
     """Return what was said of trades: of a connection what is promised, and what is yet to come."""
-    found = [body for _, field, body in log.entries() if field == "s"]
+    found = [body for _, field, body in map(unpacked, log.server.heard()) if field == "s"]
     return [
         (body["backfills"], body["fetches"]) if body["kind"] == "state" else body["streams"]
         for body in found
@@ -434,9 +436,32 @@ def test_who_does_not_know_how_the_log_ends_promises_nothing_of_its_first_connec
 
 def test_the_log_that_was_read_is_no_connection_of_who_leads(fetching: Fixture) -> None:
     fetching.mouth.held(fetching.way, 3, {TRADE: (4,)})
-    fetching.convey(OPEN)  # since long before it led
+    fetching.convey(READ)
+    assert fetching.entries() == []
     gap(fetching, 4, BTC=(4,))
-    assert said(fetching) == [(False, []), (True, [TRADE])]
+    assert said(fetching) == [(True, [TRADE])]
+    fetching.convey(Tick())
+    assert said(fetching) == [[TRADE]]
+
+
+def test_a_connection_that_seems_to_be_the_log_is_said_late(fetching: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock was set back. Nobody has taken what came until then, so nothing is promised of it."""
+    fetching.mouth.held(fetching.way, 3, {TRADE: (4,)})
+    fetching.convey(READ)
+    start, before = time.monotonic(), time.time_ns()
+    fetching.convey(Tick())
+    assert said(fetching) == []
+    monkeypatch.setattr(time, "monotonic", lambda: start + DEFERRED)
+    for _ in range(2):
+        fetching.convey(Tick())
+    ((_, _, state),) = [one for one in map(unpacked, fetching.server.heard()) if one[1] == "s"]
+    assert (state["state"], state["backfills"], state["fetches"]) == ("open", False, [])
+    assert state["at"] >= before
+
+
+def unpacked(command: tuple[Any, ...]) -> tuple[str, str, Any]:
+    """Return id, field and content of what was appended; of another command nothing."""
+    return (command[3], command[4], msgpack.unpackb(command[5])) if command[0] == "XADD" else ("", "", None)
 
 
 def test_without_backfill_nothing_is_promised() -> None:

@@ -1,9 +1,10 @@
 """The leader is killed in the middle of trades: what is missed until another one leads is fetched, once for all."""
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,17 +29,42 @@ proxy.run()
 """
 
 
+Leader = subprocess.Popen[bytes]
+
+
 @pytest.fixture
-def leader(world: World, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    sim, server = world.sim, world.server
-    command = [sys.executable, "-W", "error", "-c", LEADER, sim.url, sim.rest_url, server.url, str(tmp_path / "leader")]
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    try:
-        wait_until(lambda: sim.served() == {f"trade {CODE}"}, "it leads")
-        yield process
-    finally:
-        process.kill()
-        process.wait(10)
+def leaders(world: World, tmp_path: Path) -> Iterator[Callable[[], Leader]]:
+    """Start a process that leads, or would next."""
+    processes: list[Leader] = []
+
+    def start() -> Leader:
+        folder = str(tmp_path / f"leader {len(processes)}")
+        command = [
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            LEADER,
+            world.sim.url,
+            world.sim.rest_url,
+            world.server.url,
+            folder,
+        ]
+        one = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        processes.append(one)
+        return one
+
+    yield start
+    for one in processes:
+        one.kill()
+        one.wait(10)
+
+
+@pytest.fixture
+def leader(world: World, leaders: Callable[[], Leader]) -> Leader:
+    one = leaders()
+    wait_until(lambda: world.sim.served() == {f"trade {CODE}"}, "it leads")
+    return one
 
 
 def reader(world: World, *codes: str, backfill: bool = True) -> Machine:
@@ -98,12 +124,19 @@ def recovered(one: Machine) -> list[int | None]:
     return [each.recovered for each in one.told if each.state == "backfilled"]
 
 
-def kill(leader: "subprocess.Popen[bytes]") -> None:
+def nowhere() -> str:
+    """Return an address at which nobody listens."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{one.getsockname()[1]}"
+
+
+def kill(leader: Leader) -> None:
     leader.kill()
     leader.wait(10)
 
 
-def test_what_is_missed_while_nobody_leads(world: World, leader: "subprocess.Popen[bytes]") -> None:
+def test_what_is_missed_while_nobody_leads(world: World, leader: Leader) -> None:
     """Whichever leads next: one of them has what the others have no use for."""
     machines = [reader(world, CODE), reader(world, CODE, OTHER), reader(world, OTHER)]
     trades = Trades(world, *machines)
@@ -120,7 +153,7 @@ def test_what_is_missed_while_nobody_leads(world: World, leader: "subprocess.Pop
     assert fetched(world) == 2, "one call for each market, whoever wants it"
 
 
-def test_the_next_leader_may_want_none_of_what_is_missed(world: World, leader: "subprocess.Popen[bytes]") -> None:
+def test_the_next_leader_may_want_none_of_what_is_missed(world: World, leader: Leader) -> None:
     """It fetches what the others want, and the others without backfill have it too."""
     follower = reader(world, CODE, OTHER).only_reads()
     modest = reader(world, CODE, backfill=False).only_reads()
@@ -138,7 +171,7 @@ def test_the_next_leader_may_want_none_of_what_is_missed(world: World, leader: "
     assert fetched(world) == 2
 
 
-def test_who_leads_next_without_backfill_promises_nothing(world: World, leader: "subprocess.Popen[bytes]") -> None:
+def test_who_leads_next_without_backfill_promises_nothing(world: World, leader: Leader) -> None:
     """So each that has it fetches for itself, and who has not is told the gap."""
     machines = [reader(world, CODE).only_reads(), reader(world, CODE).only_reads()]
     modest = reader(world, CODE, backfill=False)
@@ -154,23 +187,60 @@ def test_who_leads_next_without_backfill_promises_nothing(world: World, leader: 
     assert fetched(world) == 2, "one call each"
 
 
-def test_what_the_next_leader_cannot_fetch_each_tries_itself(world: World, leader: "subprocess.Popen[bytes]") -> None:
-    """What it promised it takes back, before anything newer comes."""
-    world.sim.refuse(418, times=None, endpoint="rest", body={"error": {"name": 418, "message": "blocked"}})
-    machines = [reader(world, CODE).only_reads(), reader(world, CODE)]
-    trades = Trades(world, *machines)
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_what_the_next_leader_cannot_fetch_each_tries_itself(world: World, leader: Leader, is_refused: bool) -> None:
+    """What it promised it takes back, before anything newer comes. It alone has no way to REST, or it is for nobody."""
+    machines = [reader(world, CODE).only_reads(), reader(world, CODE).only_reads()]
+    modest = reader(world, CODE, backfill=False).only_reads()
+    if is_refused:
+        world.sim.refuse(418, times=None, endpoint="rest", body={"error": {"name": 418, "message": "blocked"}})
+    next_one = world.machine(backfill=True, rest_url=world.sim.rest_url if is_refused else nowhere()).trades(CODE)
+    trades = Trades(world, *machines, modest, next_one)
     wait_until(trades.have_some, "all have their trades")
     kill(leader)
 
     def have_heard() -> bool:
         trades.make()
-        return all(any(each.state == "backfilled" for each in one.told) for one in machines)
+        return all(recovered(one) for one in (*machines, next_one))
 
     wait_until(have_heard, "what became of it")
     trades.arrive()
+    without = [next_one, *machines] if is_refused else [next_one]
+    for one in without:
+        told = next(each for each in one.told if each.state == "backfilled")
+        assert [each.symbol for each in told.unrecovered] == [CODE]
+    for one in (modest, *without):
+        assert trades.missing(one, CODE)
+        one.judge(world.made)  # what is missing lies in gaps that are told
     for one in machines:
-        (unrecovered,) = next(each.unrecovered for each in one.told if each.state == "backfilled")
-        assert unrecovered.symbol == CODE
-        missing = trades.missing(one, CODE)
-        assert missing, "and all that is missing lies in gaps that are told"
-        one.judge(world.made)
+        assert is_refused or trades.missing(one, CODE) == []
+        assert len(one.gaps) == 2, "it was promised, and taken back"
+
+
+def test_a_leader_that_dies_before_it_has_fetched_what_it_promised(
+    world: World, leader: Leader, leaders: Callable[[], Leader]
+) -> None:
+    """It was the second one to die, so there are two gaps; what is missed in the first is in no log yet."""
+    machines = [reader(world, CODE).only_reads(), reader(world, CODE).only_reads()]
+    next_one = leaders()
+    with world.server.client() as client:
+        wait_until(lambda: len(client.keys(world.keys.want("*"))) == 3, "all read the log")
+    trades = Trades(world, *machines)
+    wait_until(trades.have_some, "all have their trades")
+    world.sim.refuse(429, times=None, endpoint="rest")  # it waits, and asks again
+    kill(leader)
+    wait_until(trades.are_followed, "the next one leads")
+    wait_until(lambda: fetched(world) > 0, "it asks")
+    kill(next_one)
+    world.sim.accept("rest")
+    machines[0].may_lead()
+
+    def are_followed() -> bool:
+        trades.make()
+        return all(len(one.gaps) == 2 for one in machines)
+
+    wait_until(are_followed, "the last one leads")
+    trades.arrive()
+    for one in machines:
+        assert trades.missing(one, CODE) == []
+        assert not one.errors

@@ -72,12 +72,16 @@ class Machine:
         self.proxy.cleanup()
 
     def only_reads(self) -> "Machine":
-        """Never lead. Only the machine that came last can be told so."""
+        """Do not lead, until that is allowed. Only the machine that came last can be told so."""
         (fleet,) = pykka.ActorRegistry.get_by_class(Fleet)[-1:]
         actor = actor_of(fleet)
         assert isinstance(actor, Fleet)
+        self._fleet = actor
         actor.can_lead = False  # type: ignore[misc]
         return self
+
+    def may_lead(self) -> None:
+        self._fleet.can_lead = True  # type: ignore[misc]
 
 
 class World:

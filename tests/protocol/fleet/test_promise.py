@@ -70,6 +70,7 @@ def test_without_the_end_of_the_log_nothing_is_promised_of_a_first_connection() 
 def test_a_promise_is_kept_stream_by_stream() -> None:
     one = Promise()
     one.held(4, {BITCOIN: (), ETHER: ()})
+    one.made(4, may_promise=True)
     assert not one.dropped([BITCOIN, QUIET])
     assert one.dropped([ETHER])
     assert not one.dropped([ETHER]), "that was said"
@@ -78,7 +79,17 @@ def test_a_promise_is_kept_stream_by_stream() -> None:
 def test_one_stream_that_cannot_be_had_breaks_it() -> None:
     one = Promise()
     one.held(4, {BITCOIN: (), ETHER: ()})
+    one.made(4, may_promise=True)
     assert not one.broken(QUIET)
     assert one.broken(BITCOIN)
     assert not one.streams, "whoever has relied on it fetches all itself"
     assert not one.broken(ETHER)
+
+
+def test_what_has_come_or_cannot_be_had_before_it_is_said_is_not_promised() -> None:
+    one = Promise()
+    one.held(4, {BITCOIN: (), ETHER: (), QUIET: ()})
+    assert not one.streams
+    assert not one.dropped([BITCOIN])
+    assert not one.broken(QUIET)
+    assert one.made(4, may_promise=True) == [ETHER]
