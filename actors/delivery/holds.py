@@ -141,15 +141,15 @@ class Holds:
             if live is None:
                 assert found is not None
                 event = found[0]
-                recovered += 1
             else:
                 event, is_snapshot = live
                 if found is not None and is_snapshot:
                     # It came as a snapshot alone, so who takes none gets it as it was fetched.
-                    self._hand(found[0], tuple(route.realtime.values()), hold, position)
-                    recovered += not route.takers
+                    realtime = self._hand(found[0], tuple(route.realtime.values()), hold, position)
+                    recovered += realtime and not route.takers
                 takers = self._routes.takers(stream, route, event, is_snapshot=is_snapshot)
-            self._hand(event, takers, hold, position)
+            is_had = self._hand(event, takers, hold, position)
+            recovered += is_had and live is None
             if route.trades is not None:
                 route.trades.append(event)
         self._tell_ways(ways, stream, "")
@@ -168,10 +168,14 @@ class Holds:
         for way in ways:
             way.mouth.released(way, stream, problem)
 
-    def _hand(self, event: Event, takers: tuple[Taker, ...], hold: TradeHold, position: int) -> None:
+    def _hand(self, event: Event, takers: tuple[Taker, ...], hold: TradeHold, position: int) -> bool:
+        """Give it to whom it is for; return whether any is of those that are told how many came from here."""
+        is_had = False
         for taker in takers:
             if hold.is_for(taker.subscription_id, position):
                 self._delivery.give(taker, event)
+                is_had |= not isinstance(taker.mailbox, Way) or not taker.mailbox.mouth.compares_trades
+        return is_had
 
     def _released(self, epoch: int, stream: Stream, recovered: int, problem: str) -> None:
         tell(self._backfill, TradesReleased(epoch, stream, recovered, problem))

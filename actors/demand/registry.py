@@ -21,6 +21,7 @@ from websocket_v6.actors.messages.registry import (
     DropSource,
     Look,
     Marked,
+    OthersMissed,
     Reconciled,
     SnapshotServed,
     SourceEnded,
@@ -170,6 +171,8 @@ class Registry(Actor):
                         tell(ref, Reach(name))
                 if way is not None:
                     tell(self._router, AwaitReach(name, way))
+            case OthersMissed(name, since_ns):
+                self._endpoints[name].epochs.others_since_ns = since_ns
             case Watch(component_id, component):
                 self._watchers[component_id] = component
             case ComponentGone(component_id):
@@ -263,12 +266,8 @@ class Registry(Actor):
 
     def _subscribe(self, message: Subscribe) -> None:
         """Take a want, or more codes of one that is there. What is refused here was counted nowhere."""
-        component_id, lease, want, mailbox = (
-            message.component_id,
-            message.subscription_id,
-            message.want,
-            message.mailbox,
-        )
+        component_id, lease = message.component_id, message.subscription_id
+        want, mailbox = message.want, message.mailbox
         try:
             commands = self._endpoints[want.endpoint].want(lease, want, time.monotonic(), replays=message.replays)
         except LocalProtocolError as exc:

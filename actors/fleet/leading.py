@@ -21,7 +21,7 @@ from websocket_v6.actors.messages.fleet import (
     WriterSaid,
 )
 from websocket_v6.actors.messages.fleet import Tick as Second
-from websocket_v6.actors.messages.registry import Asker, AskExchange
+from websocket_v6.actors.messages.registry import Asker, AskExchange, OthersMissed
 from websocket_v6.actors.messages.router import Convey
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
@@ -171,6 +171,8 @@ class Leading:
             self._control.start()
             if recalled is not None:
                 self._wanted(recalled.machines, recalled.wants)
+                if recalled.ending.since_ns is not None:
+                    tell(self._registry, OthersMissed(PUBLIC, recalled.ending.since_ns))
             self.listen()
         self.connect()
 

@@ -53,11 +53,17 @@ class Ending:
         """The identities of the messages that stand there, by stream, in their order."""
         return {stream: identities[::-1] for stream, identities in self._identities.items()}
 
+    @property
+    def since_ns(self) -> int | None:
+        """Since when a stream without a trade there was quiet, by the exchange's clock; None if nobody can say."""
+        if not self.is_known:
+            return None
+        return self._at_ns if self._made_ns is None else self._made_ns
+
     def had(self, stream: Stream) -> Had | None:
         """Return what all who read the log to its end had of a trade stream; None if nobody can say."""
-        since_ns = self._made_ns if self._made_ns is not None else self._at_ns
-        trades = self._trades.get(stream)
-        if not self.is_known or since_ns is None or (not trades and stream in (self._unfinished or ())):
+        since_ns, trades = self.since_ns, self._trades.get(stream)
+        if since_ns is None or (not trades and stream in (self._unfinished or ())):
             return None
         return Had(tuple(reversed(trades or ())), since_ns)
 

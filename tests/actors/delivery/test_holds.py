@@ -519,3 +519,18 @@ def test_who_compares_gets_the_last_trade_again_so_that_the_stream_is_seen_to_go
     world.delivery.flush(at_once=True)
     assert log.said == [(1, False)] * (1 + compares)
     assert world.marked() == live(1)
+
+
+def test_how_many_came_is_counted_for_those_that_are_told_here(world: Trades) -> None:
+    """Who reads a log is told there."""
+    log = Log(Had((1,), 700))
+    log.compares_trades = True
+    world.routes.drop(1, None)
+    world.routes.retire((TRADES,))
+    client(world, log, TRADES)
+    world.lose(2)
+    world.backfill.heard()
+    world.fill(2, 5)
+    assert world.backfill.heard() == [TradesReleased(2, TRADES, 0, "")]
+    world.delivery.flush(at_once=True)
+    assert log.said[1:] == [(5, True), (TRADES, "")]

@@ -171,6 +171,24 @@ def test_the_next_leader_may_want_none_of_what_is_missed(world: World, leader: L
     assert fetched(world) == 2
 
 
+def test_the_next_leader_may_have_been_started_after_the_last_one_died(world: World, leader: Leader) -> None:
+    """It has missed nothing itself; the log says what the others have."""
+    machines = [reader(world, CODE).only_reads(), reader(world, CODE).only_reads()]
+    trades = Trades(world, *machines)
+    wait_until(trades.have_some, "all have their trades")
+    kill(leader)
+    newcomer = world.machine(backfill=True, rest_url=world.sim.rest_url).trades(CODE)
+    wait_until(trades.are_followed, "another one leads")
+    trades.arrive()
+    for one in machines:
+        assert trades.missing(one, CODE) == []
+        assert len(one.gaps) == 1
+        wait_until(lambda one=one: recovered(one) == [one.backfilled], "it is told")  # type: ignore[misc]
+    assert not newcomer.gaps
+    assert not newcomer.backfilled
+    assert fetched(world) == 1
+
+
 def test_who_leads_next_without_backfill_promises_nothing(world: World, leader: Leader) -> None:
     """So each that has it fetches for itself, and who has not is told the gap."""
     machines = [reader(world, CODE).only_reads(), reader(world, CODE).only_reads()]
