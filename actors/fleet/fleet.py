@@ -27,6 +27,7 @@ from websocket_v6.actors.messages.fleet import (
     LeaveFleet,
     Listen,
     LogHeard,
+    LogOwes,
     LogRead,
     LogWanted,
     Look,
@@ -159,12 +160,8 @@ class Fleet(Actor):
             case LogRead(endpoint, id_, lag_us):
                 self._presence.read(endpoint, id_, lag_us)
                 self._succession.read(endpoint, id_)
-            case LogHeard(endpoint, is_open):
-                self._succession.hears(endpoint, is_open=is_open)
-            case OwnServes(endpoint):
-                self._succession.serves(endpoint)
-            case LeaveFleet(_, done):
-                self._succession.leave(done)
+            case LogHeard() | OwnServes() | LeaveFleet() | LogOwes():
+                self._succession.heed(message)
             case Renew():
                 self.after(RENEW, Renew())
                 self._renew()

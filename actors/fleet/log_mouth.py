@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
-from websocket_v6.actors.messages.fleet import ValuesTaken
+from websocket_v6.actors.messages.fleet import LogOwes, ValuesTaken
 from websocket_v6.actors.server.news_frames import answer_text
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.hold import Had
@@ -126,6 +126,7 @@ class LogMouth(Mouth):
         self._tell = tell
         self._gather = gather
         self._backfills = backfills
+        self._owes = False
 
     def deliver(self, rows: Sequence[tuple[Way, list[Event]]]) -> float | None:
         """Write messages, now or in a moment; return after how many seconds those that wait are to be written."""
@@ -155,7 +156,10 @@ class LogMouth(Mouth):
 
     def convey(self, way: Way, news: object) -> None:
         """Write what has happened, or do what the fleet says."""
-        log = self._logs[way.client]
+        self._heed(self._logs[way.client], way, news)
+        self._tell_owed()
+
+    def _heed(self, log: EndpointLog, way: Way, news: object) -> None:
         match news:
             case Prepare():
                 log.kept = Kept()
@@ -206,6 +210,13 @@ class LogMouth(Mouth):
             log.take_back(stream)
         else:
             log.fulfil((stream,))
+        self._tell_owed()
+
+    def _tell_owed(self) -> None:
+        owes = any(log.promise.streams for log in self._logs)
+        if owes is not self._owes:
+            self._owes = owes
+            self._tell(LogOwes(owes))
 
     # --- what has happened
 

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import pykka
 
+from websocket_v6.actors.messages.fleet import LeaveFleet, LogHeard, LogOwes, OwnServes
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.exchange.identity import identity_of
 from websocket_v6.protocol.fleet.entries import Covers, Fetching, Open, State, decode_happening, decode_rows
@@ -69,6 +70,7 @@ class Succession:
         self._call = call
         self._owner = owner
         self._leaver = Leaver()
+        self._owes = False
         self._heir = Heir()
         self._waiting: list[pykka.Future[bool]] = []
         self._term = 0  # of who leads until this machine does
@@ -76,6 +78,18 @@ class Succession:
         self._read: dict[str, EntryId] = {}  # and up to where by now
         self._heard: set[str] = set()  # endpoints that the log brings
         self._whole: set[str] = set()  # and those that connections of this machine's own bring as well
+
+    def heed(self, message: object) -> None:
+        """Hear from the supervisor, from sources and from the mouth."""
+        match message:
+            case LogHeard(endpoint, is_open):
+                self.hears(endpoint, is_open=is_open)
+            case OwnServes(endpoint):
+                self.serves(endpoint)
+            case LeaveFleet(_, done):
+                self.leave(done)
+            case LogOwes(is_on):
+                self.owes(is_on=is_on)
 
     # --- who leaves
 
@@ -87,9 +101,18 @@ class Succession:
     def leave(self, done: "pykka.Future[bool]") -> None:
         """Have another machine lead, if there is one; answer when this one may go: whether all was in order."""
         self._waiting.append(done)
+        self._begin_to_leave()
+
+    def owes(self, *, is_on: bool) -> None:
+        """Note whether trades that were promised are yet to come: they are waited for, nobody else would fetch them."""
+        self._owes = is_on
+        if self._waiting and not self._leaver.is_waiting:
+            self._begin_to_leave()
+
+    def _begin_to_leave(self) -> None:
         if self._holder.title is None:
             self._answer(in_order=True)
-        else:
+        elif not self._owes:
             self._leave(self._leaver.handle(LeaverEvent.LEAVE, time.monotonic()))
 
     def stood(self) -> None:

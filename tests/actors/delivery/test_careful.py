@@ -106,6 +106,8 @@ def test_what_was_fetched_for_another_process_does_not_come_again(world: World) 
     assert ids(sound) == [25, 30]
     assert bad.payload == b"{}", "for the edge to complain about"
     assert world.routes.repeated == 4
+    world.come(TRADES, trade(12), is_backfilled=True, is_merged=True)
+    assert ids(world.take(one)) == [12], "another source was ahead"
 
 
 def test_a_message_of_a_set_just_replaced_is_counted_and_no_more(

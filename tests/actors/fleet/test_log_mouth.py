@@ -23,7 +23,7 @@ from websocket_v6.actors.fleet.log_mouth import (
 )
 from websocket_v6.actors.fleet.writer import Writer
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
-from websocket_v6.actors.messages.fleet import ValuesTaken
+from websocket_v6.actors.messages.fleet import LogOwes, ValuesTaken
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.hold import Had
 from websocket_v6.protocol.errors import StreamError
@@ -529,3 +529,14 @@ def test_what_its_own_connection_begins_with_is_written_whatever_the_log_has(fet
     gap(fetching, 4, BTC=(4,))
     fetching.deliver(trade(4, snapshot=True))
     assert numbers(fetching) == [4]
+
+
+def test_the_fleet_is_told_whether_anything_is_owed(fetching: Fixture) -> None:
+    gap(fetching, 4, BTC=(4,), ETH=())
+    fetching.mouth.released(fetching.way, TRADE, "")
+    assert fetching.told == [LogOwes(True)]
+    fetching.mouth.released(fetching.way, OTHER, "it is too much")
+    assert fetching.told[1:] == [LogOwes(False)]
+    gap(fetching, 5, BTC=(4,))
+    fetching.convey(End())
+    assert fetching.told[2:] == [LogOwes(True), LogOwes(False)]
