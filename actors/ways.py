@@ -4,10 +4,12 @@ A client has one way, whatever it subscribes to, so that nothing comes to it twi
 is told beside data goes the same way, behind the data before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from websocket_v6.protocol.delivery.hold import Had
 from websocket_v6.protocol.events import Event
+from websocket_v6.protocol.exchange.streams import Stream
 
 __all__ = ["Mouth", "Way"]
 
@@ -17,9 +19,13 @@ class Mouth(Protocol):
 
     `keeps_ledger`: its clients are other processes, which compare what they are told of the account with what they
     know, and tell their own components; else they get what a component gets.
+
+    `compares_trades`: its clients know what they have had. After a gap they get the last trade again, for else a stream
+    that is quiet would look to them like one that the exchange does not know.
     """
 
     keeps_ledger: bool = True
+    compares_trades: bool = False
 
     def deliver(self, rows: Sequence[tuple["Way", list[Event]]]) -> float | None:
         """Send events to clients, to each what it is to get.
@@ -33,6 +39,18 @@ class Mouth(Protocol):
 
     def convey(self, way: "Way", news: object) -> None:
         """Tell one client what has happened, behind all that was delivered to it before."""
+
+    def had(self, way: "Way", stream: Stream) -> Had | None:  # noqa: ARG002
+        """Return what a client had of a trade stream before it came this way; None if nothing is known of that."""
+        return None
+
+    def held(self, way: "Way", epoch: int, streams: Mapping[Stream, Sequence[int]]) -> None:  # noqa: ARG002
+        """Note of which streams trades wait for those before them, and the ids of the last ones before the gap."""
+        return
+
+    def released(self, way: "Way", stream: Stream, problem: str) -> None:  # noqa: ARG002
+        """Note that a stream goes on: all that it waited for was delivered. With a problem: it comes, and not all."""
+        return
 
 
 class Way:

@@ -104,6 +104,9 @@ class CarefulPath:
             return
         is_first = route.last is None or (route.is_expecting and came_as_snapshot)
         event = incoming.event(stream, payload, runs=not is_first)
+        # Of several sources another one may have brought what is newer: then this is late, and missed all the same.
+        if incoming.is_backfilled and not incoming.is_merged and self._routes.had(route, event):
+            return
         if came_as_snapshot:
             self._begin_awaiting(route)
         route.settle()

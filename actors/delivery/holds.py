@@ -7,15 +7,15 @@ from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.backfill import Fetch, MissingTrades, TradesBegan, TradesReleased
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.router import Filled
+from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.commands import HoldTrades
-from websocket_v6.protocol.delivery.hold import Hold
-from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, TradeEvent, make_event, weigh
+from websocket_v6.protocol.delivery.hold import Had, Hold
+from websocket_v6.protocol.events import Event, make_event, weigh
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.limits import HELD_BYTES
 
 from .deliveries import Delivery, Taker
-from .route import Held, Route, TradeHold
+from .route import Held, Route, TradeHold, bare_trade, trade_id
 from .routes import Routes
 
 __all__ = ["MAX_HELD", "Holds"]
@@ -50,18 +50,25 @@ class Holds:
         """Hold back all trade streams that someone has been following since before `gap` ended."""
         self._gap = gap
         self._began.clear()
+        had = {stream: _remind(stream, route) for stream, route in self._routes if route.trades is not None}
         holds = [
-            (stream, _begin(gap, route))
+            (stream, _begin(gap, route, had[stream]))
             for stream, route in self._routes
             if route.trades is not None and _follows(route)
         ]
         self._tell(gap, holds)
+        clients: dict[Way, dict[Stream, tuple[int, ...]]] = {}
+        for stream, hold in holds:
+            for way in self._waiting(self._routes.by_stream[stream], hold):
+                clients.setdefault(way, {})[stream] = hold.known
+        for way, streams in clients.items():
+            way.mouth.held(way, gap.epoch, streams)
 
     def take(self, stream: Stream, route: Route, event: Event, *, is_snapshot: bool) -> bool:
         """Let a trade of a stream with a hold wait, or drop it if it was fetched already; False if it is to go on."""
         hold = route.hold
-        number = _trade_id(event)
-        if hold is None or number is None:  # malformed: the edge will say so
+        number = trade_id(event)
+        if hold is None or number is None:
             return False
         if hold.is_released:
             # A snapshot may be the first that a newcomer gets, and the route knows who has had it.
@@ -97,7 +104,7 @@ class Holds:
             (number, (make_event(stream, payload, epoch, message.ts_received_ns).as_backfilled(), False))
             for number, payload in message.trades
         ]
-        self._go_on(stream, route, fetched)
+        self._go_on(stream, route, fetched, given_up=message.problem)
 
     def over(self, epoch: int) -> None:
         """No hold of this epoch is needed any more."""
@@ -114,34 +121,61 @@ class Holds:
             tell(self._backfill, TradesBegan(self._gap.epoch, tuple(self._began)))
         self._began.clear()
 
-    def _go_on(self, stream: Stream, route: Route, fetched: list[tuple[int, Held]], problem: str = "") -> None:
-        """Deliver what was fetched and what waited, each trade once."""
+    def _go_on(
+        self, stream: Stream, route: Route, fetched: list[tuple[int, Held]], problem: str = "", given_up: str = ""
+    ) -> None:
+        """Deliver what was fetched and what waited, each trade once.
+
+        `problem`: why it could wait no longer. `given_up`: why backfill has not fetched all.
+        """
         hold = route.hold
         assert hold is not None
         recovered = 0
+        ways = self._waiting(route, hold)
+        if problem or given_up:
+            self._tell_ways(ways, stream, problem or given_up)
+            ways = []
         for _, live, found, position in hold.release(fetched):
             route.settle()
             takers = route.takers + tuple(route.realtime.values())
             if live is None:
                 assert found is not None
                 event = found[0]
-                recovered += 1
             else:
                 event, is_snapshot = live
                 if found is not None and is_snapshot:
                     # It came as a snapshot alone, so who takes none gets it as it was fetched.
-                    self._hand(found[0], tuple(route.realtime.values()), hold, position)
-                    recovered += not route.takers
+                    realtime = self._hand(found[0], tuple(route.realtime.values()), hold, position)
+                    recovered += realtime and not route.takers
                 takers = self._routes.takers(stream, route, event, is_snapshot=is_snapshot)
-            self._hand(event, takers, hold, position)
+            is_had = self._hand(event, takers, hold, position)
+            recovered += is_had and live is None
             if route.trades is not None:
                 route.trades.append(event)
+        self._tell_ways(ways, stream, "")
         self._released(hold.epoch, stream, recovered, problem)
 
-    def _hand(self, event: Event, takers: tuple[Taker, ...], hold: TradeHold, position: int) -> None:
+    def _waiting(self, route: Route, hold: TradeHold) -> list[Way]:
+        """Return the ways of clients that are to get what is fetched."""
+        takers = (*(taker.sink for taker in route.live.values()), *route.realtime.values())
+        ways = [one.mailbox for one in takers if isinstance(one.mailbox, Way) and hold.is_for(one.subscription_id, -1)]
+        return list(dict.fromkeys(ways))
+
+    def _tell_ways(self, ways: list[Way], stream: Stream, problem: str) -> None:
+        """Tell clients that a stream goes on, behind all that was delivered to them."""
+        if ways:
+            self._delivery.flush(at_once=True)
+        for way in ways:
+            way.mouth.released(way, stream, problem)
+
+    def _hand(self, event: Event, takers: tuple[Taker, ...], hold: TradeHold, position: int) -> bool:
+        """Give it to whom it is for; return whether any is of those that are told how many came from here."""
+        is_had = False
         for taker in takers:
             if hold.is_for(taker.subscription_id, position):
                 self._delivery.give(taker, event)
+                is_had |= not isinstance(taker.mailbox, Way) or not taker.mailbox.mouth.compares_trades
+        return is_had
 
     def _released(self, epoch: int, stream: Stream, recovered: int, problem: str) -> None:
         tell(self._backfill, TradesReleased(epoch, stream, recovered, problem))
@@ -158,28 +192,41 @@ def _weight(route: Route) -> int:
     return 0 if route.hold is None else route.hold.weight
 
 
-def _trade_id(event: Event) -> int | None:
-    try:
-        return event.sequential_id if isinstance(event, TradeEvent) else None
-    except RemoteProtocolError:
-        return None
-
-
 def _follows(route: Route) -> bool:
     """Whether someone takes all of this stream and has had something of it."""
     return bool(route.realtime.keys() | route.live.keys() - route.newcomers)
 
 
-def _begin(gap: HoldTrades, route: Route) -> TradeHold:
+def _remind(stream: Stream, route: Route) -> Had | None:
+    """Return what clients had of a stream before it came through here: then they are no newcomers to it.
+
+    None if nobody knows, or it is less than what was delivered here: then they are to have what comes live, as any.
+    """
+    own = [number for number in map(trade_id, route.trades or ()) if number is not None]
+    found: Had | None = None
+    for taker in route.live.values():
+        way = taker.mailbox
+        had = way.mouth.had(way, stream) if isinstance(way, Way) else None
+        if had is not None and not (own and had.known and max(own) > max(had.known)):
+            route.newcomers.discard(taker.sink.subscription_id)
+            found = had
+    return None if own else found
+
+
+def _begin(gap: HoldTrades, route: Route, had: Had | None) -> TradeHold:
     hold = route.hold
     if hold is not None and not hold.is_released:
         hold.again(gap.epoch)
         return hold
     trades = route.trades
     assert trades is not None
-    known = tuple(number for number in map(_trade_id, trades) if number is not None)
-    since_ns = gap.started_ns if known else max(gap.started_ns, route.opened_ns)
-    hold = route.hold = Hold(gap.epoch, known, is_all=len(trades) < (trades.maxlen or 0), since_ns=since_ns)
+    if had is not None:
+        trades.extend(bare_trade(route.stream, number) for number in had.known)
+        hold = route.hold = Hold(gap.epoch, had.known, is_all=False, since_ns=had.since_ns)
+    else:
+        known = tuple(number for number in map(trade_id, trades) if number is not None)
+        since_ns = gap.started_ns if known else max(gap.started_ns, route.opened_ns)
+        hold = route.hold = Hold(gap.epoch, known, is_all=len(trades) < (trades.maxlen or 0), since_ns=since_ns)
     for taker in route.newcomers:
         hold.join(taker)
     route.refresh()

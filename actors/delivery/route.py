@@ -12,7 +12,7 @@ from websocket_v6.protocol.exchange.streams import Stream
 
 from .deliveries import Taker
 
-__all__ = ["REMEMBERED_TRADES", "Held", "Route", "TradeHold"]
+__all__ = ["REMEMBERED_TRADES", "Held", "Route", "TradeHold", "bare_trade", "trade_id"]
 
 # A reconnect's snapshot of a trade stream is its last trade, which may have come before: as many are remembered.
 REMEMBERED_TRADES = 16
@@ -116,6 +116,10 @@ class Route:
         self.last = None
         self.is_plain = self.is_expecting = False
 
+    def has(self, sink: Taker) -> bool:
+        """Whether it goes there already, for another subscription of the same client."""
+        return any(one.sink is sink for takers in (self.live, self.realtime) for one in takers.values())
+
     def remove(self, taker: Taker) -> None:
         """Take a taker out, however it takes."""
         subscription_id = taker.subscription_id
@@ -147,9 +151,18 @@ class Route:
 
 def _bare(trade: Event) -> Event:
     """Return a trade with its id alone; one that has none as it could be malformed in few bytes."""
+    return bare_trade(trade.stream, trade_id(trade), trade.epoch, trade.received_at)
+
+
+def trade_id(event: Event) -> int | None:
+    """Return a trade's id; None of what is none, or malformed: the edge will say so."""
     try:
-        number = trade.sequential_id if isinstance(trade, TradeEvent) else None
+        return event.sequential_id if isinstance(event, TradeEvent) else None
     except RemoteProtocolError:
-        number = None
+        return None
+
+
+def bare_trade(stream: Stream, number: int | None, epoch: int = 0, received_at: int = 0) -> Event:
+    """Return a trade of which there is its id, if that."""
     payload = b"{}" if number is None else b'{"ty":"trade","sid":%d}' % number
-    return make_event(trade.stream, payload, trade.epoch, trade.received_at)
+    return make_event(stream, payload, epoch, received_at)

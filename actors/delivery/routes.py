@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from websocket_v6.actors.messages.router import AddRoutes
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.hold import floor_of
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TradeEvent, weigh
 from websocket_v6.protocol.exchange.streams import Stream, split, wildcard
@@ -14,7 +15,7 @@ from websocket_v6.protocol.limits import LAST_VALUES_BYTES, WILDCARD_CODES
 
 from .closings import Closings
 from .deliveries import Delivery, Taker
-from .route import REMEMBERED_TRADES, Route
+from .route import REMEMBERED_TRADES, Route, trade_id
 
 __all__ = ["Routes", "as_snapshot"]
 
@@ -86,7 +87,7 @@ class Routes:
                 return
             self._delivery.give(taker, as_snapshot(taker.view(route.last)))
         taker.streams.add(stream)
-        if route.hold is not None:
+        if route.hold is not None and not route.has(taker.sink):
             route.hold.join(taker.sink.subscription_id)
         route.admit(taker, message)
         if stream in self._wildcards:
@@ -174,13 +175,28 @@ class Routes:
         if is_snapshot and route.trades and _is_among(route.trades, event):
             # The last trade again, after a reconnect: news only to those who have had nothing yet.
             self.repeated += 1
-            takers = tuple(taker for taker in takers if taker.subscription_id in route.newcomers)
+            takers = tuple(
+                taker
+                for taker in takers
+                if taker.subscription_id in route.newcomers
+                or (isinstance(taker.mailbox, Way) and taker.mailbox.mouth.compares_trades)
+            )
         if route.realtime and not is_snapshot:
             takers += tuple(route.realtime.values())
         if route.once:
             self.serve_once(stream, route, event if is_snapshot else as_snapshot(event))
         route.newcomers.clear()
         return takers
+
+    def had(self, route: Route, event: Event) -> bool:
+        """Whether a trade that was fetched is none that was missed here, though another process did miss it."""
+        number = trade_id(event)
+        if not route.trades or number is None:
+            return False
+        ids = [one for one in map(trade_id, route.trades) if one is not None]
+        is_old = number in ids or number < floor_of(ids, is_all=len(route.trades) < REMEMBERED_TRADES)
+        self.repeated += is_old
+        return is_old
 
     def serve_once(self, stream: Stream, route: Route, snapshot: Event) -> None:
         """Give the snapshot to those who want nothing else."""

@@ -55,6 +55,15 @@ class Recoveries:
         else:
             self._tell_reconciled(ended, claims, watchers)
 
+    def came(self, recovered: Mapping[str, int], claims: Mapping[int, Claim], watchers: Watchers) -> None:
+        """Tell that what was missed before this epoch has come by itself, so many trades by code."""
+        health = self._endpoints["public"].health()
+        gap = next((one for one in health.gaps if one.epoch == health.epoch), None)
+        if gap is not None and gap.ended_ns is not None:
+            self._tell_backfilled(
+                BackfillEnded(gap.epoch, gap.started_ns, gap.ended_ns, recovered, ()), claims, watchers
+            )
+
     def _tell_backfilled(self, ended: BackfillEnded, claims: Mapping[int, Claim], watchers: Watchers) -> None:
         codes: dict[str, set[str]] = {}  # that a component follows
         for lease, want in self._endpoints["public"].followers(ended.type):

@@ -21,6 +21,7 @@ from websocket_v6.actors.messages.registry import (
     DropSource,
     Look,
     Marked,
+    OthersMissed,
     Reconciled,
     SnapshotServed,
     SourceEnded,
@@ -34,7 +35,7 @@ from websocket_v6.actors.messages.registry import (
     UseSource,
     Watch,
 )
-from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes
+from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes, TradesCame
 from websocket_v6.actors.messages.supervisor import Failed, Renew, SourceServes
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
@@ -172,6 +173,8 @@ class Registry(Actor):
                         tell(ref, Reach(name))
                 if way is not None:
                     tell(self._router, AwaitReach(name, way))
+            case OthersMissed(name, since_ns):
+                self._endpoints[name].epochs.others_since_ns = since_ns
             case Watch(component_id, component):
                 self._watchers[component_id] = component
             case ComponentGone(component_id):
@@ -237,11 +240,11 @@ class Registry(Actor):
                 return endpoint.refused(attachment, name, text, (), now)
             case Refused(streams, name, text):
                 return endpoint.refused(attachment, name, text, streams, now)
+            case TradesCame(recovered):
+                self._recoveries.came(recovered, self._claims, self._watchers)
             case Malformed():
                 self._malformed += notice.times
                 self._news.malformed(endpoint.name, notice)
-            case _:
-                pass
         return []
 
     def _use(self, message: UseRouter | UseSource | DropSource) -> None:

@@ -27,6 +27,7 @@ from websocket_v6.actors.messages.fleet import (
     LeaveFleet,
     Listen,
     LogHeard,
+    LogOwes,
     LogRead,
     LogWanted,
     Look,
@@ -54,6 +55,7 @@ from .kept import Written
 from .leading import Leading
 from .lines import Command
 from .presence import RENEW, Presence
+from .recall import Recall, Recalled
 from .succession import Succession
 from .title_holder import TitleHolder, tops_of
 from .troubles import Troubles
@@ -119,6 +121,7 @@ class Fleet(Actor):
             call=self._call,
             owner=self,
         )
+        self._recall = Recall(access, self._endpoints if config.backfill else (), machine, self._call)
         self._caller: Caller | None = None
         self._is_on = False
         self._must_stand = False
@@ -157,30 +160,18 @@ class Fleet(Actor):
             case LogRead(endpoint, id_, lag_us):
                 self._presence.read(endpoint, id_, lag_us)
                 self._succession.read(endpoint, id_)
-            case LogHeard(endpoint, is_open):
-                self._succession.hears(endpoint, is_open=is_open)
-            case OwnServes(endpoint):
-                self._succession.serves(endpoint)
-            case LeaveFleet(_, done):
-                self._succession.leave(done)
+            case LogHeard() | OwnServes() | LeaveFleet() | LogOwes():
+                self._succession.heed(message)
             case Renew():
                 self.after(RENEW, Renew())
                 self._renew()
             case Tick():
                 self.after(1.0, Tick())
-                self._leading.tick()
+                self._leading.heed(message)
             case WriterOpened() | WriterSaid() | WriterEnded():
                 self._hear_writer(message)
-            case Retry():
-                self._leading.connect()
-            case Listen():
-                self._leading.listen()
-            case ValuesTaken():
-                self._leading.write_values(message)
-            case StreamFailed(subscription_id):
-                self._leading.refused(subscription_id)
-            case GotValues(values):
-                self._leading.values = values
+            case Retry() | Listen() | ValuesTaken() | StreamFailed() | GotValues():
+                self._leading.heed(message)
             case GetHealth():
                 return self._health()
             case _:
@@ -259,6 +250,8 @@ class Fleet(Actor):
                 case "renew":
                     if not self._presence.is_known(replies):
                         self._call("publish", *self._presence.publish(is_news=False))
+                case _ if (recalled := self._recall.called(tag, replies)) is not None:
+                    self.lead(recalled=recalled)
                 case _ if self._succession.called(tag, replies):
                     pass
                 case _:
@@ -288,18 +281,20 @@ class Fleet(Actor):
         if self._holder.has_taken(replies[0]):
             self._call("open", *self._holder.open())
         else:
-            self._troubles.refused(replies)
-            self._lose()
-            self._look_again(BEAT * random.random())  # noqa: S311 - so that not all look at once
+            self._denied(replies)
+
+    def _denied(self, replies: Sequence[object]) -> None:
+        self._troubles.refused(replies)
+        self._lose()
+        self._look_again(BEAT * random.random())  # noqa: S311 - so that not all look at once
 
     def _opened(self, replies: Sequence[object]) -> None:
         self._troubles.granted()
         if not self._holder.opened(replies) or not self._is_on:
-            self._troubles.refused(replies)
-            self._lose()
-            self._look_again(BEAT * random.random())  # noqa: S311
+            self._denied(replies)
             return
-        self.lead()
+        if self._leading.leads or not self._recall.begin(self._holder.title, replies):
+            self.lead()
         self._look_again()
 
     def _beaten(self, reply: object) -> None:
@@ -330,17 +325,16 @@ class Fleet(Actor):
 
     # --- as the leader
 
-    def lead(self, written: Mapping[str, Written] | None = None) -> None:
+    def lead(self, written: Mapping[str, Written] | None = None, recalled: Recalled | None = None) -> None:
         """Write from here on, behind what was `written`; and serve what is wanted, unless that is done already."""
         title = self._holder.title
         if title is not None:
-            self._leading.begin(title, written)
+            self._leading.begin(title, written, recalled)
             self._tell_place(leads=True)
 
     def connect_next(self) -> None:
         """Have connections of this machine's own beside the log."""
-        lead = self._holder.lead
-        messages = "" if lead is None else lead.messages
+        messages = "" if self._holder.lead is None else self._holder.lead.messages
         tell(self._supervisor, FleetPlaced(self.actor_ref, self._endpoints, False, True, messages))
 
     def read_on(self) -> None:
@@ -351,6 +345,7 @@ class Fleet(Actor):
     def _lose(self) -> None:
         """Do nothing for others any more."""
         self._holder.lost()
+        self._recall.over()
         self._leading.end()
         self._succession.lost()
         self._tell_place(leads=False)
@@ -384,6 +379,8 @@ class Fleet(Actor):
         if tag.startswith("control") and self._holder.title is None:
             return  # who leads no more has hung up
         self._troubles.failed(error)
+        if tag.startswith("recall") and self._recall.over():
+            self.lead()  # without knowing
         if tag.startswith("control"):
             self.after(RETRY, Listen())
             return

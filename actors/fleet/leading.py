@@ -10,8 +10,18 @@ from typing import Any, Final
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
-from websocket_v6.actors.messages.fleet import ValuesTaken, WriterEnded, WriterOpened, WriterSaid
-from websocket_v6.actors.messages.registry import Asker, AskExchange
+from websocket_v6.actors.messages.component import StreamFailed
+from websocket_v6.actors.messages.fleet import (
+    GotValues,
+    Listen,
+    Retry,
+    ValuesTaken,
+    WriterEnded,
+    WriterOpened,
+    WriterSaid,
+)
+from websocket_v6.actors.messages.fleet import Tick as Second
+from websocket_v6.actors.messages.registry import Asker, AskExchange, OthersMissed
 from websocket_v6.actors.messages.router import Convey
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
@@ -27,6 +37,7 @@ from .kept import Written
 from .leases import Leases
 from .lines import packer
 from .log_mouth import Append, Begin, End, LogMouth, Prepare, TakeValues, Tick, ValuesWritten
+from .recall import PUBLIC, Recalled
 from .title_holder import Title
 from .writer import Writer
 
@@ -114,10 +125,34 @@ class Leading:
             self._is_preparing = False
             self._let_go()
 
-    def begin(self, title: Title, written: Mapping[str, Written] | None = None) -> None:
+    @property
+    def leads(self) -> bool:
+        """Whether it does all that already."""
+        return self._title is not None
+
+    def heed(self, message: object) -> None:
+        """Do what its time has come for, or what the mouth, the registry and the router have told."""
+        match message:
+            case Second():
+                self.tick()
+            case Retry():
+                self.connect()
+            case Listen():
+                self.listen()
+            case ValuesTaken():
+                self.write_values(message)
+            case StreamFailed(lease):
+                self._leases.refused(lease)
+            case GotValues(values):
+                self.values = values
+
+    def begin(
+        self, title: Title, written: Mapping[str, Written] | None = None, recalled: Recalled | None = None
+    ) -> None:
         """Write with this title from here on; and serve what is wanted, unless that is done already.
 
-        `written`, for who was prepared, is what stands in the logs, by endpoint.
+        `written`, for who was prepared, is what stands in the logs, by endpoint. `recalled`, for who was not, is how
+        the log of public data ends, and what is wanted.
         """
         is_first, self._title = self._title is None, title
         if written is None:
@@ -126,13 +161,18 @@ class Leading:
         for endpoint, way in self._ways.items():
             seal = self._access.seal(self._keys.log(endpoint), title.log)
             found = None if written is None else written.get(endpoint)
-            tell(self._router, Convey(way, Begin(title.term, seal, found)))
+            ending = recalled.ending if recalled is not None and endpoint == PUBLIC else None
+            tell(self._router, Convey(way, Begin(title.term, seal, found, ending)))
         if is_first:
             if not was_prepared:
                 self._leases.begin()
             name = f"fleet-control-{self._keys.scope}"
             self._control = Caller(name, self._access.servers, self._keys.control, self._owner)
             self._control.start()
+            if recalled is not None:
+                self._wanted(recalled.machines, recalled.wants)
+                if recalled.ending.since_ns is not None:
+                    tell(self._registry, OthersMissed(PUBLIC, recalled.ending.since_ns))
             self.listen()
         self.connect()
 
@@ -227,10 +267,6 @@ class Leading:
                     news = ValuesWritten(EntryId(int(term), int(sequence)))
                     tell(self._router, Convey(self._ways[endpoint], news))
         return False
-
-    def refused(self, lease: int) -> None:
-        """Forget a lease that the registry has ended."""
-        self._leases.refused(lease)
 
     def listen(self) -> None:
         """Hear what machines say from now on."""

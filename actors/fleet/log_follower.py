@@ -12,11 +12,12 @@ from typing import Final
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.fleet import JoinLog
+from websocket_v6.actors.messages.router import TradesCame
 from websocket_v6.protocol.connection.clock_offset import ClockOffset
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.exchange.heads import Inbound
 from websocket_v6.protocol.fleet import entries
-from websocket_v6.protocol.fleet.entries import Checkpoint, Covers, Listed, Open, Refused, Rows, State
+from websocket_v6.protocol.fleet.entries import Checkpoint, Covers, Fetching, Listed, Open, Refused, Rows, State
 from websocket_v6.protocol.fleet.ids import EntryId, Keys, before_term, parse_id
 from websocket_v6.protocol.fleet.joining import Interest, Taken
 from websocket_v6.protocol.fleet.place import Place
@@ -27,6 +28,7 @@ from websocket_v6.protocol.server import words
 
 from .lines import Line
 from .log_voice import REPEATED, LogVoice, error_of
+from .replica_sight import ReplicaSight
 from .resuming import Resuming
 from .title_holder import read_lead
 
@@ -34,7 +36,6 @@ __all__ = ["LogFollower"]
 
 logger = logging.getLogger(__name__)
 
-STALE: Final = 3.0  # seconds that a leader's beat stands still at a replica until another server is read
 JOIN: Final = 2.0  # seconds after which a checkpoint is asked for again
 
 
@@ -74,13 +75,13 @@ class LogFollower:
         self._inbound = Inbound()
         self._state: State | None = None  # of the leader's connection, as far as it is known
         self._is_assumed = False
+        self._awaits = False  # trades that were promised before it was attached
         self._has_missed = False  # something of the log itself since it was attached last
         self._read_ns = 0  # when what was read last had come to the leader
         self._line: Line | None = None  # as it was used last
         self._joined_at = 0.0
-        self._beat: tuple[int, int] | None = None  # of the leader, as a replica has it, and since when
-        self._beat_at = 0.0
         self._goes_on = False  # another machine leads, has missed nothing, and is to say what it brings
+        self._sight = ReplicaSight()
         self._uncovered: dict[str, int] = {}  # wanted, and since when the log does not bring it
 
     @property
@@ -147,7 +148,8 @@ class LogFollower:
         self.looked_at = time.monotonic()
         fields, top = line.call(("HGETALL", self._keys.lead), ("XREVRANGE", self._key, "+", "-", "COUNT", 1))
         lead = read_lead(fields)
-        if line.is_replica and not self._knows(lead):
+        term = None if self.place is None else self.place.at.term
+        if line.is_replica and not self._sight.is_clear(lead, term):
             return self.place is not None
         if lead is None:
             if self.place is None:
@@ -184,20 +186,6 @@ class LogFollower:
             self._clock_of, self._clock = term, ClockOffset()
         if lead.wall_ns:
             self._clock.note(lead.wall_ns, time.time_ns())
-
-    def _knows(self, lead: Lead | None) -> bool:
-        """Whether anything is to be concluded from a replica's title: one that is behind lacks what may be there.
-
-        Raises:
-            TransportError: if it stays behind.
-        """
-        now = time.monotonic()
-        beat = (0, 0) if lead is None else (lead.term, lead.beat)
-        if beat != self._beat:
-            self._beat, self._beat_at = beat, now
-        if now - self._beat_at > STALE and (lead is None or lead.owner):
-            raise TransportError(f"the replica that is read has brought nothing for {STALE:g} s")
-        return lead is not None and (self.place is None or lead.term >= self.place.at.term)
 
     def _begin(self, log: str, top: EntryId) -> Place:
         """Begin at the end of the log; or, with a name, where it was left."""
@@ -294,6 +282,9 @@ class LogFollower:
                     drop = [*drop, *(self._interest.wanted - frozenset(add))]
                 self._cover(id_, add, drop)
                 self._goes_on = False
+            case Fetching(streams=[], recovered=recovered) if self._awaits and self._voice.attachment:
+                self._awaits = False
+                self._voice.say(TradesCame(recovered))
             case Refused(streams, name, text):
                 self._voice.say(words.Refused(tuple(streams), name, text))
             case Listed(text=text):
@@ -355,8 +346,10 @@ class LogFollower:
                 whole_ns = min(whole_ns, self._clock.local(state.gap_started, now_ns))
             self._voice.detach(state.reason, whole_ns, error_of(state))
         if state.state == "open":
+            backfills = self._interest.is_fetched(state)
             self._interest.restart()
-            self._attach(self._clock.local(state.at, now_ns), backfills=state.backfills)
+            relies = self._attach(self._clock.local(state.at, now_ns), backfills=backfills)
+            self._awaits = relies and state.backfills
         else:
             self._voice.show(state.state, state)
 
@@ -384,12 +377,17 @@ class LogFollower:
         now_ns = time.time_ns()
         return min(max(self._read_ns, self._voice.whole_ns) or now_ns, now_ns)
 
-    def _attach(self, at_ns: int, *, backfills: bool = True) -> None:
-        """Begin an attachment. `backfills`: what was missed before it, if anything, the log is yet to bring."""
+    def _attach(self, at_ns: int, *, backfills: bool = True) -> bool:
+        """Begin an attachment. `backfills`: what was missed before it, if anything, the log is yet to bring.
+
+        Not what was missed of the log itself. Returns whether it brings all.
+        """
         if self._resuming is not None and self.place is not None:
             self._resuming.attached(self.place)
-        has_missed, self._has_missed = self._has_missed, False
-        self._voice.attach(at_ns, backfills=backfills and not has_missed)
+        has_missed, self._has_missed, self._awaits = self._has_missed, False, False
+        relies = backfills and not has_missed
+        self._voice.attach(at_ns, backfills=relies)
+        return relies
 
     def _gap(self, reason: str, since_ns: int = 0) -> None:
         """End the attachment there is; what comes next begins another. All from before `since_ns` was there."""

@@ -6,34 +6,24 @@ is here belongs to the router's thread; the fleet tells it what to do through th
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import msgspec
-
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
-from websocket_v6.actors.messages.fleet import ValuesTaken
+from websocket_v6.actors.messages.fleet import LogOwes, ValuesTaken
 from websocket_v6.actors.server.news_frames import answer_text
 from websocket_v6.actors.ways import Mouth, Way
+from websocket_v6.protocol.delivery.hold import Had
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.heads import SubscriptionList
-from websocket_v6.protocol.fleet.entries import (
-    Checkpoint,
-    Covers,
-    Happening,
-    Listed,
-    Refused,
-    State,
-    encode_happening,
-)
+from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.fleet.ending import Ending
+from websocket_v6.protocol.fleet.entries import Checkpoint, Covers, Listed, Refused, State
 from websocket_v6.protocol.fleet.ids import EntryId
-from websocket_v6.protocol.fleet.overlap import Overlap
-from websocket_v6.protocol.fleet.packing import Packing
-from websocket_v6.protocol.fleet.retention import Retention
-from websocket_v6.protocol.fleet.ring import Entry, Ring
 from websocket_v6.protocol.fleet.sealing import Seal
 from websocket_v6.protocol.message import Message
 
+from .endpoint_log import EndpointLog, Pack
 from .kept import Kept, Written
 from .writer import Writer
 
@@ -51,12 +41,7 @@ __all__ = [
 ]
 
 GATHER: Final = 0.0005  # seconds for which messages are gathered into one entry
-KEEP: Final = 3600.0  # seconds for which a log outlives its last entry
-OVERLAPS: Final = 30.0  # seconds for which who led before may have written what comes here only then
 STATES: Final = ("connecting", "open", "lost", "refused", "closed")
-
-Pack = Callable[..., bytes]
-
 
 # --- fleet to its mouth, through the router
 
@@ -68,12 +53,14 @@ class Prepare(Message):
 class Begin(Message):
     """A term begins, and this log is open: write from here on.
 
-    `written`, for who was prepared, is what stands in it: what is lacking of what was kept comes first.
+    `written`, for who was prepared, is what stands in it: what is lacking of what was kept comes first. `ending`, for
+    who was not, is how the log ends before this term, as far as that is known.
     """
 
     term: int
     seal: Seal | None
     written: Written | None = None
+    ending: Ending | None = None
 
 
 class Append(Message):
@@ -114,116 +101,14 @@ class Tick(Message):
     """Another second is over: trim."""
 
 
-class _Log:
-    """One endpoint's log, while this machine leads."""
-
-    def __init__(self, key: str, retention: float, most_bytes: int, pack: Pack, *, compresses: bool) -> None:
-        self.key = key
-        self.writer: Writer | None = None
-        self.ring: Ring | None = None
-        self.seal: Seal | None = None
-        self.state: State | None = None
-        self.covers: dict[str, None] = {}
-        self.pending: list[Event] = []
-        self.written_at = 0.0
-        self.kept: Kept | None = None  # while this machine is to lead next
-        self.first_since_ns: int | None = None  # until a connection has opened since then: the first of this term
-        self._overlap: Overlap | None = None
-        self._overlaps_until = 0.0
-        self._retention = (retention, most_bytes)
-        self._table = Retention(*self._retention)
-        self._pack = pack
-        self._packing = Packing(compresses=compresses)
-
-    def begin(self, term: int, seal: Seal | None, written: Written | None) -> None:
-        self.ring, self.seal, self.writer = Ring(term), seal, None
-        self._table = Retention(*self._retention)
-        kept, self.kept = self.kept, None
-        rest: list[Event] = []
-        is_seamless = False
-        self.first_since_ns = time.time_ns() if written is None and self.state is None else None
-        if kept is not None and written is not None:
-            self._overlap, self._overlaps_until = Overlap(written), time.monotonic() + OVERLAPS
-            rest, is_seamless = kept.rest(self._overlap), kept.is_whole
-        if self.state is not None:
-            is_seamless = is_seamless and self.state.state == "open"
-            backfills = is_seamless and self.state.backfills
-            self.say(msgspec.structs.replace(self.state, seamless=is_seamless, backfills=backfills))
-        if self.covers or is_seamless:  # which says that nothing else is brought of what was
-            self.say(Covers(list(self.covers), []))
-        self.pending += rest
-        self.flush(time.monotonic())
-
-    def end(self) -> None:
-        self.ring = self.writer = self.seal = self.state = self.kept = self._overlap = None
-        self.covers.clear()
-        self.pending.clear()
-
-    def news(self, events: list[Event], now: float) -> list[Event]:
-        """Return what of these the log has not got from who led before."""
-        overlap = self._overlap
-        if overlap is not None and now >= self._overlaps_until:
-            overlap = self._overlap = None
-        if overlap is None:
-            return events
-        return [event for event in events if not overlap.is_written(event.stream, event.payload)]
-
-    def append_again(self, message: Append, now: float) -> None:
-        self.writer = message.writer
-        if self.ring is None:
-            return
-        if message.is_full:
-            self._cut(self._table.halve(now))
-        data = b"".join(map(self._command, self.ring.after(message.top)))
-        if data:
-            message.writer.put(data)
-
-    def say(self, what: Happening) -> None:
-        """Write what happened, behind the messages before it."""
-        self.flush(time.monotonic())
-        self._add("s", encode_happening(what), time.monotonic())
-
-    def flush(self, now: float) -> None:
-        """Write what is pending."""
-        events, self.pending = self.pending, []
-        if events and self.ring is not None:
-            self.written_at = now
-            for field, body in self._packing.entries(events, time.time_ns()):
-                self._add(field, body, now)
-
-    def tick(self, now: float) -> None:
-        """Trim, and have the log live on; which shows, too, that the server answers."""
-        if self.ring is not None and self.writer is not None:
-            self._cut(self._table.trim(now))
-            seconds = self._retention[0] + KEEP
-            self.writer.put(self._pack(("PEXPIRE", self.key, int(1000 * seconds))))
-
-    def _cut(self, first: EntryId | None) -> None:
-        if first is not None and self.writer is not None:
-            self.writer.put(self._pack(("XTRIM", self.key, "MINID", "~", str(first))))
-
-    def _add(self, field: str, body: bytes, now: float) -> None:
-        ring = self.ring
-        if ring is None:
-            return
-        if self.seal is not None:
-            following = ring.last._replace(sequence=ring.last.sequence + 1)
-            field, body = "p", self.seal.close(following, field, body)
-        entry = ring.add(field, body, now)
-        self._table.note(entry.id, len(body), now)
-        if self.writer is not None:
-            self.writer.put(self._command(entry))
-
-    def _command(self, entry: Entry) -> bytes:
-        return self._pack(("XADD", self.key, "NOMKSTREAM", str(entry.id), entry.field, entry.body))
-
-
 class LogMouth(Mouth):
     """Writes the logs of `keys`, one for each way, by the way's number. `tell` tells the fleet something.
 
     `pack` makes bytes of a command. `compresses`: where it is worth it. `backfills`: trades that were missed come by
     themselves.
     """
+
+    compares_trades = True
 
     def __init__(
         self,
@@ -237,10 +122,11 @@ class LogMouth(Mouth):
         compresses: bool = False,
         backfills: bool = False,
     ) -> None:
-        self._logs = [_Log(key, retention, most_bytes, pack, compresses=compresses) for key in keys]
+        self._logs = [EndpointLog(key, retention, most_bytes, pack, compresses=compresses) for key in keys]
         self._tell = tell
         self._gather = gather
         self._backfills = backfills
+        self._owes = False
 
     def deliver(self, rows: Sequence[tuple[Way, list[Event]]]) -> float | None:
         """Write messages, now or in a moment; return after how many seconds those that wait are to be written."""
@@ -270,21 +156,26 @@ class LogMouth(Mouth):
 
     def convey(self, way: Way, news: object) -> None:
         """Write what has happened, or do what the fleet says."""
-        log = self._logs[way.client]
+        self._heed(self._logs[way.client], way, news)
+        self._tell_owed()
+
+    def _heed(self, log: EndpointLog, way: Way, news: object) -> None:
         match news:
             case Prepare():
                 log.kept = Kept()
-            case Begin(term, seal, written):
-                log.begin(term, seal, written)
-            case Append():
-                log.append_again(news, time.monotonic())
+            case Begin(term, seal, written, ending):
+                log.begin(term, seal, written, ending)
+            case Append(writer, top, is_full):
+                log.append_again(writer, top, time.monotonic(), is_full=is_full)
             case End():
                 log.end()
                 way.epoch = None
             case Cover(add, drop):
                 self._cover(log, add, drop)
             case Tick():
-                log.tick(time.monotonic())
+                late = log.tick(time.monotonic())
+                if late is not None:
+                    self._stands(log, way, late)
             case TakeValues(of):
                 self._take_values(log, way, of)
             case ValuesWritten(id_):
@@ -300,17 +191,56 @@ class LogMouth(Mouth):
             case _:
                 pass
 
-    def _cover(self, log: _Log, add: tuple[str, ...], drop: tuple[str, ...]) -> None:
+    # --- trades that wait for those before them
+
+    def had(self, way: Way, stream: Stream) -> Had | None:
+        """Return what the readers had of a stream of who led before; None if nothing is known of that."""
+        return self._logs[way.client].promise.had(stream)
+
+    def held(self, way: Way, epoch: int, streams: Mapping[Stream, Sequence[int]]) -> None:
+        """Note what may be promised when it is said that the connection is open."""
+        log = self._logs[way.client]
+        if log.ring is not None:
+            log.promise.held(epoch, streams)
+
+    def released(self, way: Way, stream: Stream, problem: str) -> None:
+        """Keep a promise, or take it back."""
+        log = self._logs[way.client]
+        if problem:
+            log.take_back(stream)
+        else:
+            log.fulfil((stream,))
+        self._tell_owed()
+
+    def _tell_owed(self) -> None:
+        owes = any(log.promise.streams for log in self._logs)
+        if owes is not self._owes:
+            self._owes = owes
+            self._tell(LogOwes(owes))
+
+    # --- what has happened
+
+    def _cover(self, log: EndpointLog, add: tuple[str, ...], drop: tuple[str, ...]) -> None:
         log.covers.update(dict.fromkeys(add))
         for stream in drop:
             log.covers.pop(stream, None)
         log.say(Covers(list(add), list(drop)))
+        log.fulfil(drop)
 
-    def _stands(self, log: _Log, way: Way, change: ConnectionChanged) -> None:
+    def _stands(self, log: EndpointLog, way: Way, change: ConnectionChanged) -> None:
         epoch = change.epoch if change.state == "open" else None
         if change.state not in STATES or (epoch is not None and epoch == way.epoch):
             return  # the registry says so whenever the first of something is wanted
+        log.deferred = None
+        if epoch is not None and log.first_since_ns is not None and change.at_ns < log.first_since_ns:
+            # This is the log that this machine has read, which hangs on for a moment: nothing of what comes now. Where
+            # it stays like that the clock was set back.
+            log.deferred = change
+            return
         way.epoch = epoch
+        fetches: list[Stream] = []
+        if epoch is not None:
+            fetches = log.promised(epoch, may_promise=self._backfills and change.endpoint == "public")
         log.state = State(
             change.state,  # type: ignore[arg-type]
             change.epoch,
@@ -319,16 +249,16 @@ class LogMouth(Mouth):
             change.gap_started_ns,
             change.reason,
             "" if change.error is None else type(change.error).__name__,
-            self._backfills and change.endpoint == "public" and log.first_since_ns is None,
+            bool(fetches),
+            fetches=fetches,
         )
-        # What is older is the log that this machine has read: it may hang on for a moment.
-        if epoch is not None and log.first_since_ns is not None and change.at_ns >= log.first_since_ns:
-            log.first_since_ns = None
+        if epoch is not None:
+            log.served()
         if log.kept is not None:
             log.kept.turned(is_open=change.state == "open")
         log.say(log.state)
 
-    def _take_values(self, log: _Log, way: Way, of: Callable[[str], Event | None]) -> None:
+    def _take_values(self, log: EndpointLog, way: Way, of: Callable[[str], Event | None]) -> None:
         if log.ring is None:
             return
         log.flush(time.monotonic())

@@ -12,7 +12,7 @@ from websocket_v6.actors.connection.allowance import DOOR_CREDITS, Allowance
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.connection import next_attachment
 from websocket_v6.actors.messages.fleet import LogServes
-from websocket_v6.actors.messages.router import Attach, SourceEnded, SourceOpened, SourceSaid, SourceState
+from websocket_v6.actors.messages.router import Attach, SourceEnded, SourceOpened, SourceSaid, SourceState, TradesCame
 from websocket_v6.protocol import errors
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
@@ -72,7 +72,7 @@ class LogVoice:
         tell(self._router, batch)
         self.allowance.use(batch.weight)
 
-    def say(self, notice: Notice | Refused) -> None:
+    def say(self, notice: Notice | Refused | TradesCame) -> None:
         """Say what is no data."""
         tell(self._router, SourceSaid(self._source[0], self.attachment, notice, self.whole_ns))
 

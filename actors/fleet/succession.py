@@ -11,9 +11,10 @@ from typing import Final, Protocol
 
 import pykka
 
+from websocket_v6.actors.messages.fleet import LeaveFleet, LogHeard, LogOwes, OwnServes
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.exchange.identity import identity_of
-from websocket_v6.protocol.fleet.entries import Open, State, decode_happening, decode_rows
+from websocket_v6.protocol.fleet.entries import Fetching, Open, State, decode_happening, decode_rows
 from websocket_v6.protocol.fleet.ids import EntryId, follow_on, parse_id
 from websocket_v6.protocol.fleet.succession import Do, Heir, HeirEvent, HeirState, Leaver, LeaverEvent
 from websocket_v6.protocol.fleet.title import Lead
@@ -69,6 +70,7 @@ class Succession:
         self._call = call
         self._owner = owner
         self._leaver = Leaver()
+        self._owes = False
         self._heir = Heir()
         self._waiting: list[pykka.Future[bool]] = []
         self._term = 0  # of who leads until this machine does
@@ -76,6 +78,18 @@ class Succession:
         self._read: dict[str, EntryId] = {}  # and up to where by now
         self._heard: set[str] = set()  # endpoints that the log brings
         self._whole: set[str] = set()  # and those that connections of this machine's own bring as well
+
+    def heed(self, message: object) -> None:
+        """Hear from the supervisor, from sources and from the mouth."""
+        match message:
+            case LogHeard(endpoint, is_open):
+                self.hears(endpoint, is_open=is_open)
+            case OwnServes(endpoint):
+                self.serves(endpoint)
+            case LeaveFleet(_, done):
+                self.leave(done)
+            case LogOwes(is_on):
+                self.owes(is_on=is_on)
 
     # --- who leaves
 
@@ -87,9 +101,18 @@ class Succession:
     def leave(self, done: "pykka.Future[bool]") -> None:
         """Have another machine lead, if there is one; answer when this one may go: whether all was in order."""
         self._waiting.append(done)
+        self._begin_to_leave()
+
+    def owes(self, *, is_on: bool) -> None:
+        """Note whether trades that were promised are yet to come: they are waited for, nobody else would fetch them."""
+        self._owes = is_on
+        if self._waiting and not self._leaver.is_waiting:
+            self._begin_to_leave()
+
+    def _begin_to_leave(self) -> None:
         if self._holder.title is None:
             self._answer(in_order=True)
-        else:
+        elif not self._owes:
             self._leave(self._leaver.handle(LeaverEvent.LEAVE, time.monotonic()))
 
     def stood(self) -> None:
@@ -266,6 +289,7 @@ class Succession:
         read = self._read.get(endpoint, start)
         identities: dict[str, list[Hashable]] = {}
         entries: list[tuple[EntryId, EntryId | None]] = []
+        owes = False
         for id_, fields in found:
             at = parse_id(id_)
             field, body = (fields[0].decode("latin-1"), fields[1]) if len(fields) == 2 else ("", b"")
@@ -280,6 +304,7 @@ class Succession:
                     identities.setdefault(stream, []).append(identity_of(stream, payload))
             elif field == "s":
                 what = decode_happening(body)
+                owes = bool(what.streams) if isinstance(what, Fetching) else owes
                 if isinstance(what, Open) and what.after:
                     opens_after = parse_id(what.after)
                 if at > read and isinstance(what, Open | State) and not what.seamless:
@@ -289,4 +314,6 @@ class Succession:
             entries.append((at, opens_after))
         if not follow_on(start, entries, after):
             raise TransportError(f"{key} has a hole: its server has lost what it had")
+        if owes:
+            raise TransportError(f"what who led has missed and promised is not in {key} yet")
         return identities

@@ -209,7 +209,7 @@ class Backfill(RestAsker[Call]):
         if fill.problem:
             self._note_missing(job, stream, fill.problem, fill.reaches_to_ms)
         trades = tuple((row.id, row.payload) for row in rows)
-        tell(self._router, Filled(job.epoch, stream, time.time_ns(), trades))
+        tell(self._router, Filled(job.epoch, stream, time.time_ns(), trades, fill.problem))
 
     def _released(self, epoch: int, stream: Stream, recovered: int, problem: str) -> None:
         job = self._job

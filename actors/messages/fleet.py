@@ -28,6 +28,7 @@ __all__ = [
     "LogBegins",
     "LogFollowed",
     "LogHeard",
+    "LogOwes",
     "LogRead",
     "LogServes",
     "LogWanted",
@@ -253,6 +254,12 @@ class ValuesTaken(Message):
     state: "State | None"
     covers: tuple[str, ...]
     events: tuple[Event, ...]
+
+
+class LogOwes(Message):
+    """Trades that were promised in the log are yet to come; or not any more."""
+
+    is_on: bool
 
 
 # --- the fleet to itself

@@ -28,6 +28,7 @@ __all__ = [
     "DropSource",
     "Look",
     "Marked",
+    "OthersMissed",
     "Reconciled",
     "SnapshotServed",
     "SourceEnded",
@@ -52,6 +53,13 @@ class Watch(Message):
 
     component_id: str
     component: Ref | Way
+
+
+class OthersMissed(Message):
+    """Who is served of an endpoint from now on may have missed something since this time, whatever is known here."""
+
+    endpoint: str
+    since_ns: int
 
 
 class ComponentGone(Message):

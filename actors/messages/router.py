@@ -194,6 +194,12 @@ class SourceReached(Message):
     exchange_ms: int | None = None
 
 
+class TradesCame(Message):
+    """Who leads a fleet has fetched what was missed before this attachment, so many trades by code: all have come."""
+
+    recovered: Mapping[str, int]
+
+
 class SourceSaid(Message):
     """A source brought what is not data: an answer, an error, a door's refusal, something that cannot be read.
 
@@ -202,7 +208,7 @@ class SourceSaid(Message):
 
     endpoint: str
     attachment: int
-    notice: Notice | Refused | Reconciled
+    notice: Notice | Refused | Reconciled | TradesCame
     whole_ns: int = 0
 
 
@@ -299,12 +305,13 @@ class CandlesFetched(Message):
 
 
 class Filled(Message):
-    """The fetched trades of one stream, by id: deliver them, then go on."""
+    """The fetched trades of one stream, by id: deliver them, then go on. `problem`: why less than all could be had."""
 
     epoch: int
     stream: Stream
     ts_received_ns: int
     trades: tuple[tuple[int, bytes], ...]
+    problem: str = ""
 
 
 # --- reconciler to router

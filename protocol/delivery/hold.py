@@ -4,12 +4,38 @@ The router keeps one `Hold` for each such stream (actors/delivery/holds.py). Eve
 its own form, since it has more fields, a fetched one where the live stream lacks it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
-__all__ = ["Hold", "Released"]
+__all__ = ["Had", "Hold", "Released", "floor_of"]
 
 Item = TypeVar("Item")
+
+
+def floor_of(known: Collection[int], *, is_all: bool) -> int:
+    """Return the id up to which all was delivered before the last trades, which are `known`; 0 if none is.
+
+    Trades come a few places out of order, so the least of them says so only if they are all there ever were.
+    """
+    if not known:
+        return 0
+    return min(known) if is_all else sorted(known)[len(known) // 2]
+
+
+class Had(NamedTuple):
+    """What a client had of a trade stream before the router brought it: the ids of the last ones, if any are known.
+
+    What is missing was made since `since_ns`, by the exchange's clock.
+    """
+
+    known: tuple[int, ...]
+    since_ns: int
+
+    def has(self, number: int, made_ns: int) -> bool:
+        """Whether a trade is none of what is missing."""
+        if self.known:
+            return number in self.known or number <= floor_of(self.known, is_all=False)
+        return made_ns < self.since_ns
 
 
 class Released(NamedTuple, Generic[Item]):

@@ -66,7 +66,7 @@ class Endpoint:
         trials = self._trials = Trials(leases_, sources, silence, asking, out)
         self._verdicts = Verdicts(sources, silence, asking, joining, trials, out)
         self._fence = Fence(name, leases_, sources, continuity, asking, out)
-        self._epochs = Epochs(name, config, leases_, sources, continuity, deadlines, silence, asking, joining, out)
+        self.epochs = Epochs(name, config, leases_, sources, continuity, deadlines, silence, asking, joining, out)
         silence.expect_all()
 
     @property
@@ -135,7 +135,7 @@ class Endpoint:
         if new is None:
             return []
         if is_new:
-            self._epochs.tell_newcomer(lease)
+            self.epochs.tell_newcomer(lease)
         streams = tuple(dict.fromkeys(new.streams()))
         self._trials.grown(lease)
         self._asking.route(lease, new, streams, replays=replays)
@@ -185,7 +185,7 @@ class Endpoint:
         if self._interest.is_over and self._interest.may_come_back:
             self._interest.linger()
         elif self._interest.is_over:
-            self._epochs.closed(UNWANTED)
+            self.epochs.closed(UNWANTED)
             self._interest.close()
             self._remove_dropped(now)
 
@@ -222,7 +222,7 @@ class Endpoint:
             self._sources.remove(source)
             self._deadlines.set(Deadline(Kind.STOP_MERGING), now, MERGE_LINGER)
         if dropped and not self._sources.is_open:
-            self._epochs.tell_refusals()
+            self.epochs.tell_refusals()
 
     def state(self, source: int, state: str, what: What, now: float) -> list[Command]:
         """Take note of what happened to a source that is not open: connecting, lost (an attempt), refused, closed.
@@ -237,7 +237,7 @@ class Endpoint:
             return []
         if known.attachment is not None:
             raise LocalProtocolError(f"source {source} is {state} before the end of its attachment was told")
-        self._epochs.noted(known, state, what)
+        self.epochs.noted(known, state, what)
         return self._commands(now)
 
     def opened(
@@ -264,7 +264,7 @@ class Endpoint:
             return []  # it is about to end; as long as it is not admitted it brings nothing
         parts = self._openings.opened(known, attachment, whole, limit)
         if parts is not None:
-            self._asking.ask(self._epochs.opened(known, parts, at_ns, now, backfills=backfills, ago=ago), now)
+            self._asking.ask(self.epochs.opened(known, parts, at_ns, now, backfills=backfills, ago=ago), now)
             self._let_go(now)
         return self._commands(now)
 
@@ -276,9 +276,9 @@ class Endpoint:
         if one is None:
             source = self._openings.ended(attachment)
             if source is not None and not source.is_dropped and self._interest.told is Told.CONNECT:
-                self._epochs.noted(source, "lost", What(at_ns, reason, error))
+                self.epochs.noted(source, "lost", What(at_ns, reason, error))
             return self._commands(now)
-        self._epochs.ended(one, whole_ns, at_ns, reason, error, now)
+        self.epochs.ended(one, whole_ns, at_ns, reason, error, now)
         if self._sources.is_open:
             self._asking.changed(now)  # what it was to bring is watched for elsewhere
         else:
@@ -290,9 +290,9 @@ class Endpoint:
         if self._interest.told is Told.LINGER:
             self._interest.close()  # else it might come back, and nobody would admit it
             self._continuity.closed()
-            self._epochs.tell("closed", at_ns, reason)
+            self.epochs.tell("closed", at_ns, reason)
         else:
-            self._epochs.tell("lost", at_ns, reason, error)
+            self.epochs.tell("lost", at_ns, reason, error)
 
     def use_router(self, whole_ns: int | None, now: float, now_ns: int) -> list[Command]:
         """Tell a router that is new what it must know. All attachments are gone with the one before.
@@ -306,7 +306,7 @@ class Endpoint:
         if self._was_served:
             self._continuity.gap_started_ns = max(self._continuity.gap_started_ns or 0, whole_ns or 0)
             self._was_served = False
-        self._epochs.down(self._sources.open(), REPLACED)
+        self.epochs.down(self._sources.open(), REPLACED)
         if was_served:
             self._all_down(now_ns, REPLACED, None)
         self._remove_dropped(now)
@@ -390,5 +390,5 @@ class Endpoint:
             self._continuity.epoch,
             frozenset(one.source.number for one in serving if one is not None),
             tuple(self.wanted),
-            self._epochs.gaps,
+            self.epochs.gaps,
         )

@@ -54,6 +54,8 @@ class Epochs:
         out: list[Command],
     ) -> None:
         self.opened_at_ns = 0  # when this epoch began
+        # Since when others may have missed something, whom this process serves from now on. It is none of its own gaps.
+        self.others_since_ns: int | None = None
         self._gaps: deque[KnownGap] = deque(maxlen=REMEMBERED_GAPS)
         self._lost_at: float | None = None  # since when nothing is served, if anything was; monotonic
         self._told = ""  # the last state that all were told
@@ -105,9 +107,11 @@ class Epochs:
         self.opened_at_ns = at_ns
         epoch, started_ns = self._continuity.epoch, self._continuity.gap_started_ns
         self._out.append(Turn(self._name, epoch))
+        missed_ns = self.others_since_ns if started_ns is None else started_ns
+        self.others_since_ns = None
         backfills = all(one.backfills for one in self._sources.open())
-        if self._config.backfill and self._name == "public" and started_ns is not None and not backfills:
-            self._out.append(HoldTrades(epoch, started_ns, at_ns, self._config.backfill_timeout))
+        if self._config.backfill and self._name == "public" and missed_ns is not None and not backfills:
+            self._out.append(HoldTrades(epoch, min(missed_ns, at_ns), at_ns, self._config.backfill_timeout))
         if self._name == "private":
             is_guest = all(one.source.traits.names_guilty for one in self._sources.open())
             self._out.append(Missed(epoch, started_ns, self._config.backfill_timeout, is_guest))

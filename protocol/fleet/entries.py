@@ -33,6 +33,7 @@ __all__ = [
     "REPLAYED",
     "Checkpoint",
     "Covers",
+    "Fetching",
     "Happening",
     "Last",
     "Listed",
@@ -92,8 +93,8 @@ class Open(msgspec.Struct, frozen=True, tag_field="kind", tag="open"):
 class State(msgspec.Struct, frozen=True, tag_field="kind", tag="state"):
     """What happened to the leader's connection; `open` begins an epoch.
 
-    `backfills`: the trades that it missed will come. Never so of a leader's first connection: what the others want may
-    not have been known here when it opened.
+    `backfills`: the trades that it missed will come, of the streams in `fetches`. The same epoch once more, and not so:
+    they will not, or not all of them.
 
     `seamless`: nothing has happened, but that another machine leads and has missed nothing.
     """
@@ -107,6 +108,7 @@ class State(msgspec.Struct, frozen=True, tag_field="kind", tag="state"):
     error: str = ""  # or the class of the error
     backfills: bool = False
     seamless: bool = False
+    fetches: _Many = []
 
 
 class Covers(msgspec.Struct, frozen=True, tag_field="kind", tag="covers"):
@@ -114,6 +116,18 @@ class Covers(msgspec.Struct, frozen=True, tag_field="kind", tag="covers"):
 
     add: _Many = []
     drop: _Many = []
+
+
+class Fetching(msgspec.Struct, frozen=True, tag_field="kind", tag="fetching"):
+    """Of these streams trades that were promised are yet to come: said each second, and once when there are none.
+
+    Then `recovered` says how many have come, by code. Else it is for who leads next: it must not take for whole what
+    nobody has fetched.
+    """
+
+    streams: _Many
+    sent: _Nanoseconds  # the leader's clock
+    recovered: Annotated[dict[_Name, Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(max_length=200_000)] = {}
 
 
 class Refused(msgspec.Struct, frozen=True, tag_field="kind", tag="refused"):
@@ -137,7 +151,7 @@ class Checkpoint(msgspec.Struct, frozen=True, tag_field="kind", tag="checkpoint"
     sequence: int
 
 
-Happening: TypeAlias = Open | State | Covers | Refused | Listed | Checkpoint
+Happening: TypeAlias = Open | State | Covers | Fetching | Refused | Listed | Checkpoint
 
 
 class Last(msgspec.Struct, frozen=True, array_like=True):

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from websocket_v6.protocol.exchange.streams import wildcard
 
-from .entries import REPLAYED, Last, Rows
+from .entries import REPLAYED, Last, Rows, State
 from .ids import EntryId
 
 __all__ = ["Interest", "Taken"]
@@ -59,6 +59,14 @@ class Interest:
     def runs(self) -> frozenset[str]:
         """The streams that have begun."""
         return self._wanted - self._waiting.keys()
+
+    def is_fetched(self, state: State) -> bool:
+        """Whether the log brings all trades that were missed here before the leader's connection opened like this.
+
+        What has not begun has missed nothing. Where nothing has happened there is nothing to bring but what it has.
+        """
+        trades = {stream for stream in self.runs if stream.startswith("trade ")}
+        return state.seamless or (state.backfills and trades <= set(state.fetches))
 
     @property
     def kept_from(self) -> EntryId | None:

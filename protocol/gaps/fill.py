@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from websocket_v6.protocol.delivery.hold import floor_of
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.outside_text import excerpt, outside_text
 
@@ -147,9 +148,8 @@ class Fill:
         self.problem = ""
         self._known = frozenset(known)
         self._since_ms = since_ms
-        # All that was delivered before the remembered trades has ids below this, though trades come a few places out
-        # of order: what counts as missing must not have been delivered.
-        self._floor = 0 if not known else min(known) if is_all else sorted(known)[len(known) // 2]
+        # What counts as missing must not have been delivered.
+        self._floor = floor_of(known, is_all=is_all)
         self.first_live: int | None = None
         self._rows: dict[int, Row] = {}
         self._cursor: int | None = None

@@ -95,6 +95,21 @@ def test_a_trade_is_remembered(world: World) -> None:
     assert world.routes.repeated == 1
 
 
+def test_what_was_fetched_for_another_process_does_not_come_again(world: World) -> None:
+    """It may have had less of a stream than this one. Trades come a few places out of order."""
+    one = world.follow(TRADES)
+    world.come(TRADES, trade(1), is_backfilled=True)
+    world.come(TRADES, *(trade(number) for number in range(2, 30) if number != 25))
+    world.take(one)
+    world.come(TRADES, *(trade(number) for number in (1, 12, 20, 25, 29, 30)), b"{}", is_backfilled=True)
+    *sound, bad = world.take(one)
+    assert ids(sound) == [25, 30]
+    assert bad.payload == b"{}", "for the edge to complain about"
+    assert world.routes.repeated == 4
+    world.come(TRADES, trade(12), is_backfilled=True, is_merged=True)
+    assert ids(world.take(one)) == [12], "another source was ahead"
+
+
 def test_a_message_of_a_set_just_replaced_is_counted_and_no_more(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,8 @@
 """Trades held back until those before them are fetched, between a router's routes and a backfill that only hears."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -7,9 +10,11 @@ from tests.actors.delivery.world import BITCOIN, TRADES, World, ids, trade
 from tests.actors.ear import Ear
 from websocket_v6.actors.delivery import holds as subject
 from websocket_v6.actors.messages.backfill import Fetch, MissingTrades, TradesBegan, TradesReleased
-from websocket_v6.actors.messages.router import Filled
+from websocket_v6.actors.messages.router import AddRoutes, Filled
+from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.commands import HoldTrades
-from websocket_v6.protocol.events import TradeEvent
+from websocket_v6.protocol.delivery.hold import Had
+from websocket_v6.protocol.events import Event, TradeEvent
 
 STARTED, ENDED = 1_000, 2_000
 OTHERS = "trade KRW-ETH"
@@ -368,3 +373,164 @@ def test_an_answer_for_a_stream_that_has_ended_is_done(world: Trades) -> None:
     world.fill(2, 2)
     assert world.backfill.heard() == [TradesReleased(2, TRADES, 0, "")]
     assert world.marked(one) == []
+
+
+# --- clients that are told
+
+
+class Log(Mouth):
+    """A client that is told what waits, and had something of a stream before it came here."""
+
+    def __init__(self, had: Had | None = None) -> None:
+        self.said: list[Any] = []
+        self._had = had
+
+    def deliver(self, rows: Sequence[tuple[Way, list[Event]]]) -> None:
+        self.said += [(event.sequential_id, event.backfilled) for _, events in rows for event in events]  # type: ignore[attr-defined]
+
+    def convey(self, way: Way, news: object) -> None:
+        raise AssertionError(f"nobody says {news!r} to {way!r}")
+
+    def had(self, way: Way, stream: str) -> Had | None:
+        return self._had if stream == TRADES else None
+
+    def held(self, way: Way, epoch: int, streams: Mapping[str, Sequence[int]]) -> None:
+        self.said.append((epoch, dict(streams)))
+
+    def released(self, way: Way, stream: str, problem: str) -> None:
+        self.said.append((stream, problem))
+
+
+def client(world: Trades, log: Log, *streams: str) -> None:
+    """Add a client that has had nothing through here; number 2."""
+    message = AddRoutes(2, "public", streams, Way(0, log), None, True, True, True)
+    world.takers.append(world.routes.taker(message))
+    world.routes.add(message, world.takers[-1], world.now_ns)
+
+
+def test_a_client_is_told_what_waits_and_that_it_has_come_behind_it(world: Trades) -> None:
+    log = Log()
+    client(world, log, TRADES, OTHERS)
+    world.live(1, 2)
+    world.delivery.flush(at_once=True)
+    world.lose(2)
+    world.live(6)
+    world.fill(2, 5)
+    world.delivery.flush(at_once=True)
+    assert log.said == [(1, False), (2, False), (2, {TRADES: (1, 2)}), (5, True), (6, False), (TRADES, "")]
+
+
+def test_a_client_is_told_what_cannot_be_had_before_what_comes_all_the_same(world: Trades) -> None:
+    log = Log()
+    client(world, log, TRADES)
+    world.live(1)
+    world.delivery.flush(at_once=True)
+    world.lose(2)
+    world.live(6)
+    world.holds.filled(Filled(2, TRADES, 6_000, ((5, trade(5)),), "it is too much"))
+    world.delivery.flush(at_once=True)
+    assert log.said == [(1, False), (2, {TRADES: (1,)}), (TRADES, "it is too much"), (5, True), (6, False)]
+    world.lose(3)
+    world.live(8)
+    world.holds.over(3)
+    world.delivery.flush(at_once=True)
+    assert log.said[5:] == [(3, {TRADES: (1, 5, 6)}), (TRADES, "backfill did not answer"), (8, False)]
+
+
+def test_a_client_that_is_new_and_had_nothing_elsewhere_is_told_nothing(world: Trades) -> None:
+    log = Log()
+    world.live(1)
+    world.routes.forget("public")
+    client(world, log, TRADES)
+    world.lose(2)
+    world.live(6)
+    world.fill(2, 5)
+    world.delivery.flush(at_once=True)
+    assert log.said == [(6, False)]
+
+
+def test_what_a_client_had_elsewhere_is_where_it_goes_on(world: Trades) -> None:
+    """Nobody else follows that stream here."""
+    world.routes.drop(1, None)
+    world.routes.retire((TRADES,))
+    log = Log(Had((3, 4), 700))
+    client(world, log, TRADES, OTHERS)
+    world.lose(2)
+    assert world.wanted() == (MissingTrades(TRADES, (3, 4), False, 700, None),)
+    world.live(4, stream_type="SNAPSHOT")
+    world.live(6)
+    world.fill(2, 5)
+    world.delivery.flush(at_once=True)
+    assert log.said == [(2, {TRADES: (3, 4)}), (5, True), (6, False), (TRADES, "")]
+
+
+def test_of_a_stream_that_was_quiet_all_since_then_is_missing(world: Trades) -> None:
+    world.routes.drop(1, None)
+    world.routes.retire((TRADES,))
+    log = Log(Had((), 700))
+    client(world, log, TRADES)
+    world.lose(2)
+    assert world.wanted() == (MissingTrades(TRADES, (), False, 700, None),)
+    assert log.said == [(2, {TRADES: ()})]
+
+
+@pytest.mark.parametrize(("known", "is_told"), [((1, 2, 3), True), ((), True), ((1,), False)])
+def test_what_is_followed_here_goes_on_where_that_is(world: Trades, known: tuple[int, ...], is_told: bool) -> None:
+    """Unless the client has had less of it: then some of that is not fetched."""
+    log = Log(Had(known, 700))
+    world.live(1, 2)
+    world.routes.forget("public")
+    client(world, log, TRADES)
+    world.lose(2)
+    assert world.wanted() == (MissingTrades(TRADES, (1, 2), True, STARTED, None),)
+    world.live(6)
+    world.fill(2, 5)
+    world.delivery.flush(at_once=True)
+    told = [(2, {TRADES: (1, 2)}), (5, True), (6, False), (TRADES, "")]
+    assert log.said == (told if is_told else [(6, False)])
+    assert world.marked() == live(1, 2) + fetched(5) + live(6)
+
+
+def test_a_client_that_wants_a_stream_once_more_is_owed_what_it_was(world: Trades) -> None:
+    log = Log()
+    client(world, log, TRADES)
+    world.live(1)
+    world.lose(2)
+    world.live(6)
+    way = world.takers[1].mailbox
+    more = AddRoutes(3, "public", (TRADES,), way, None, False, True, True)
+    world.routes.add(more, world.routes.taker(more), world.now_ns)
+    world.fill(2, 5)
+    world.delivery.flush(at_once=True)
+    assert log.said[-3:] == [(5, True), (6, False), (TRADES, "")]
+
+
+@pytest.mark.parametrize("compares", [False, True])
+def test_who_compares_gets_the_last_trade_again_so_that_the_stream_is_seen_to_go_on(
+    world: Trades, compares: bool
+) -> None:
+    log = Log()
+    log.compares_trades = compares
+    client(world, log, TRADES)
+    world.live(1)
+    world.delivery.flush(at_once=True)
+    world.routes.forget("public")
+    world.live(1, stream_type="SNAPSHOT")
+    world.delivery.flush(at_once=True)
+    assert log.said == [(1, False)] * (1 + compares)
+    assert world.marked() == live(1)
+
+
+def test_how_many_came_is_counted_for_those_that_are_told_here(world: Trades) -> None:
+    """Who reads a log is told there."""
+    log = Log(Had((1,), 700))
+    log.compares_trades = True
+    world.routes.drop(1, None)
+    world.routes.retire((TRADES,))
+    client(world, log, TRADES)
+    world.lose(2)
+    world.backfill.heard()
+    world.fill(2, 5)
+    assert world.backfill.heard() == [TradesReleased(2, TRADES, 0, "")]
+    world.delivery.flush(at_once=True)
+    assert log.said[1:] == [(5, True), (TRADES, "")]

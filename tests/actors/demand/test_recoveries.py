@@ -15,6 +15,7 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.demand.endpoint import Endpoint
+from websocket_v6.protocol.demand.source import Traits
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.wants import Want, my_asset_want, my_order_want, trade_want
@@ -39,6 +40,22 @@ class Bench:
     def tell(self, ended: BackfillEnded | Reconciled) -> None:
         watchers = {name: ear.ref for name, ear in self.watchers.items()}
         self.recoveries.tell(ended, self.claims, watchers)
+
+
+def test_who_follows_what_has_come_by_itself_is_told_its_part() -> None:
+    bench = Bench([trade_want(["KRW-BTC"])], [trade_want(["KRW-XRP"])])
+    endpoint = bench.endpoints["public"]
+    watchers = {name: ear.ref for name, ear in bench.watchers.items()}
+    endpoint.add_source(1, Traits(), 0.0)
+    endpoint.opened(7, 1, 5, 0.0)
+    bench.recoveries.came({"KRW-BTC": 3}, bench.claims, watchers)
+    assert bench.watchers["a"].heard() == [], "there was no gap"
+    endpoint.ended(7, 6, 7, "it hung up", None, 1.0)
+    endpoint.opened(8, 1, 9, 2.0)
+    bench.recoveries.came({"KRW-BTC": 3, "KRW-ETH": 4}, bench.claims, watchers)
+    (told,) = bench.watchers["a"].heard()
+    assert (told.state, told.epoch, told.backfill) == ("backfilled", 2, BackfillEnded(2, 6, 9, {"KRW-BTC": 3}, ()))
+    assert bench.watchers["b"].heard() == []
 
 
 def test_who_reconciles_that_type_is_told_once_for_all_its_leases() -> None:

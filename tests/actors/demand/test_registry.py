@@ -36,7 +36,7 @@ from websocket_v6.actors.messages.registry import (
     UseSource,
     Watch,
 )
-from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes
+from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes, TradesCame
 from websocket_v6.actors.messages.supervisor import Failed, Renew, SourceServes
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.config import Config
@@ -251,6 +251,19 @@ def test_malformed_messages_are_counted_and_logged_once(world: World, caplog: py
         tell(world.registry, SourceSaid("public", 7, Malformed("not JSON", "{{{")))
     assert world.health().malformed == 3
     assert caplog.text.count("not JSON") == 1
+
+
+def test_that_trades_came_by_themselves_is_told_behind_a_gap(world: World) -> None:
+    world.subscribe(1, trade_want("KRW-BTC"))
+    world.open()
+    tell(world.registry, SourceSaid("public", 7, TradesCame({"KRW-BTC": 3})))
+    tell(world.registry, SourceEnded("public", 1, 7, 2, 3, "it hung up"))
+    world.open(8)
+    tell(world.registry, SourceSaid("public", 8, TradesCame({"KRW-BTC": 4})))
+    told = world.next("one", ConnectionChanged)
+    while told.state != "backfilled":
+        told = world.next("one", ConnectionChanged)
+    assert (told.epoch, told.backfill.recovered) == (2, {"KRW-BTC": 4})
 
 
 def test_whose_trades_were_fetched_is_told_to_whom(world: World) -> None:

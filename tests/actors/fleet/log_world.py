@@ -69,7 +69,8 @@ class Leader:
         self._add(self.last._replace(sequence=self.last.sequence + skip), "d", body)
 
     def open(self, *, is_seamless: bool = False, backfills: bool = False) -> None:
-        self.say(State("open", 1, self.now, self.now, seamless=is_seamless, backfills=backfills))
+        fetches = ["trade KRW-BTC"] if backfills else []
+        self.say(State("open", 1, self.now, self.now, seamless=is_seamless, backfills=backfills, fetches=fetches))
 
     def values(self, *streams: str) -> None:
         """Write last values, and say so."""

@@ -9,12 +9,15 @@ from tests.actors.ear import Ear
 from websocket_v6 import Config
 from websocket_v6.actors.fleet.access import LogAccess
 from websocket_v6.actors.fleet.leading import Leading
-from websocket_v6.actors.fleet.log_mouth import Append, Begin, End, TakeValues, Tick
+from websocket_v6.actors.fleet.log_mouth import Append, Begin, Cover, End, TakeValues, Tick
+from websocket_v6.actors.fleet.recall import Recalled
 from websocket_v6.actors.fleet.title_holder import Title
 from websocket_v6.actors.messages.fleet import WriterSaid
-from websocket_v6.actors.messages.registry import Asker, AskExchange, Subscribe
+from websocket_v6.actors.messages.registry import Asker, AskExchange, OthersMissed, Subscribe
 from websocket_v6.actors.messages.router import Convey
 from websocket_v6.protocol.dialing.servers import Servers
+from websocket_v6.protocol.fleet.ending import Ending
+from websocket_v6.protocol.fleet.entries import Open
 from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.wants import MachineWants, encode
 
@@ -70,6 +73,31 @@ def test_a_title_begins_its_logs_and_its_end_ends_them(leads: Fixture) -> None:
     assert leads.news() == [End()]
     leads.leading.tick()
     assert leads.news() == []
+
+
+def test_what_all_want_is_wanted_before_it_connects(leads: Fixture) -> None:
+    leads.leading.end()
+    ending = Ending(EntryId(6, 0))
+    ending.take(EntryId(6, 0), Open("log", "you", 5), 10)
+    wants = encode(MachineWants(1, {"public": b'[{"ticket":"t"},{"type":"trade","codes":["KRW-BTC"]}]'}))
+    leads.registry.heard()
+    leads.router.heard()
+    leads.leading.begin(Title(9, "log"), None, Recalled(ending, ("you",), [wants]))
+    assert leads.leading.leads
+    assert leads.leading.streams("public") == {"trade KRW-BTC"}
+    *_, subscribed, missed = leads.registry.heard()
+    assert isinstance(subscribed, Subscribe)
+    assert missed == OthersMissed("public", 5)
+    begin, cover = leads.news()
+    assert begin == Begin(9, None, None, ending)
+    assert cover == Cover(("trade KRW-BTC",), ())
+
+
+def test_a_log_that_does_not_say_what_the_others_have_is_no_gap_of_theirs(leads: Fixture) -> None:
+    leads.leading.end()
+    leads.registry.heard()
+    leads.leading.begin(Title(9, "log"), None, Recalled(Ending(EntryId(6, 0))))
+    assert not [one for one in leads.registry.heard() if isinstance(one, OthersMissed)]
 
 
 def test_who_has_changed_its_wants_is_looked_up(leads: Fixture) -> None:

@@ -7,11 +7,12 @@ import pytest
 from tests.conftest import wait_until
 from tests.valkey import needs_server
 from websocket_v6.actors.messages.fleet import JoinLog, LogServes
-from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceSaid, SourceState
+from websocket_v6.actors.messages.router import SourceEnded, SourceOpened, SourceSaid, SourceState, TradesCame
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import ConfigError
 from websocket_v6.protocol.fleet.entries import (
     Covers,
+    Fetching,
     Open,
     Refused,
     State,
@@ -91,6 +92,48 @@ def test_another_leader_fills_what_nobody_led_for_and_not_what_stood_in_the_log(
     world.leader.lead(TERM + 5)
     world.leader.open(backfills=True)
     assert world.hear(SourceOpened).backfills is not is_lost
+
+
+def came(world: World) -> bool:
+    """Whether it is told that what was promised came, before what comes next."""
+    world.leader.say(Fetching(["trade KRW-BTC"], 5))
+    for _ in range(2):
+        world.leader.say(Fetching([], 5, {"KRW-BTC": 3}))
+    world.leader.rows(b"9")
+    said = []
+    while not isinstance(found := world.hear(SourceSaid, Batch), Batch):
+        said.append(found.notice)
+    assert said in ([], [TradesCame({"KRW-BTC": 3})])
+    return bool(said)
+
+
+def test_that_what_was_promised_came_is_told_once_and_only_to_who_relied_on_it(world: World) -> None:
+    world.running()
+    assert not came(world)
+    for backfills in (True, False):
+        world.leader.say(State("lost", 1, time.time_ns(), time.time_ns()))
+        world.leader.open(backfills=backfills)
+        assert world.hear(SourceOpened).backfills is backfills
+        assert came(world) is backfills
+
+
+def test_a_promise_that_is_taken_back_is_a_gap_that_this_machine_sees_to_itself(world: World) -> None:
+    world.running()
+    world.leader.say(State("lost", 1, time.time_ns(), time.time_ns()))
+    world.leader.open(backfills=True)
+    assert world.hear(SourceOpened).backfills
+    world.leader.open()
+    assert isinstance(world.hear(SourceEnded, SourceOpened), SourceEnded)
+    assert not world.hear(SourceOpened).backfills
+    assert not came(world)
+
+
+def test_who_follows_what_is_not_promised_sees_to_it_itself(world: World) -> None:
+    world.running()
+    world.leader.say(State("lost", 1, time.time_ns(), time.time_ns()))
+    now = time.time_ns()
+    world.leader.say(State("open", 1, now, now, backfills=True, fetches=["trade KRW-ETH"]))
+    assert not world.hear(SourceOpened).backfills
 
 
 def test_another_leader_is_a_gap_until_its_connection_is_open(world: World) -> None:

@@ -8,6 +8,7 @@ import msgpack
 import msgspec
 import pytest
 
+from websocket_v6.actors.fleet.endpoint_log import DEFERRED
 from websocket_v6.actors.fleet.kept import MOST_BYTES, Written
 from websocket_v6.actors.fleet.log_mouth import (
     Append,
@@ -22,18 +23,21 @@ from websocket_v6.actors.fleet.log_mouth import (
 )
 from websocket_v6.actors.fleet.writer import Writer
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
-from websocket_v6.actors.messages.fleet import ValuesTaken
+from websocket_v6.actors.messages.fleet import LogOwes, ValuesTaken
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.hold import Had
 from websocket_v6.protocol.errors import StreamError
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.heads import SubscribedEntry, SubscriptionList
 from websocket_v6.protocol.exchange.identity import identity_of
-from websocket_v6.protocol.fleet.entries import decode_rows
+from websocket_v6.protocol.fleet.ending import Ending
+from websocket_v6.protocol.fleet.entries import Covers, Open, Rows, State, decode_rows
 from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.sealing import Seal
 from websocket_v6.protocol.secret import Secret
 
-OPEN = ConnectionChanged("public", "open", 3, 5)
+OPEN = ConnectionChanged("public", "open", 3, 2**62)  # later than any log
+READ = ConnectionChanged("public", "open", 3, 5)  # the log that was read until now
 
 
 class Server:
@@ -71,8 +75,14 @@ class Fixture:
     def convey(self, news: object) -> None:
         self.mouth.convey(self.way, news)
 
-    def begin(self, term: int = 7, seal: Seal | None = None, written: Written | None = None) -> None:
-        self.convey(Begin(term, seal, written))
+    def begin(
+        self,
+        term: int = 7,
+        seal: Seal | None = None,
+        written: Written | None = None,
+        ending: Ending | None = None,
+    ) -> None:
+        self.convey(Begin(term, seal, written, ending))
         self.convey(Append(cast(Writer, self.server), EntryId(term, 0)))
 
     def deliver(self, *events: Event) -> float | None:
@@ -144,19 +154,6 @@ def test_what_changes_the_meaning_of_data_stands_behind_the_data_before(log: Fix
     assert kinds == ["covers", "state", "state", "refused", "listed"]
     assert [id_ for id_, _, _ in entries] == [f"7-{number}" for number in range(1, 7)]
     assert [type(one) for one in log.told] == [StreamFailed]
-
-
-def test_only_what_was_wanted_when_the_connection_opened_is_said_to_be_fetched() -> None:
-    log = Fixture(backfills=True)
-    for term in (7, 9):
-        log.begin(term)
-        log.convey(OPEN)  # the log that was read until now
-        for epoch in (4, 5, 6):
-            log.convey(ConnectionChanged("public", "lost", epoch - 1, time.time_ns()))
-            log.convey(ConnectionChanged("public", "open", epoch, time.time_ns(), 9))
-        said = [(body["epoch"], body["backfills"]) for *_, body in log.entries() if body["state"] == "open"]
-        assert said == [(3, False), (4, False), (5, True), (6, True)]
-        log.convey(End())
 
 
 def test_that_it_is_open_is_said_once_an_epoch(log: Fixture) -> None:
@@ -280,9 +277,9 @@ def test_an_account_s_log_is_encrypted() -> None:
 # --- what comes before the log is this machine's
 
 
-def trade(number: int, *, snapshot: bool = False, replayed: bool = False) -> Event:
+def trade(number: int, *, snapshot: bool = False, replayed: bool = False, at_ms: int = 0) -> Event:
     kind = b"SNAPSHOT" if snapshot else b"REALTIME"
-    payload = b'{"ty":"trade","sid":%d,"st":"%s"}' % (number, kind)
+    payload = b'{"ty":"trade","sid":%d,"tms":%d,"st":"%s"}' % (number, at_ms, kind)
     event = make_event("trade KRW-BTC", payload, 3, time.time_ns())
     return event.as_snapshot() if replayed else event
 
@@ -368,3 +365,182 @@ def test_what_was_kept_in_vain_is_forgotten(heir: Fixture) -> None:
     heir.begin(written=None)
     (entry,) = heir.entries()
     assert (entry[2]["kind"], entry[2]["seamless"]) == ("state", False)
+
+
+# --- trades that were missed
+
+TRADE, OTHER = "trade KRW-BTC", "trade KRW-ETH"
+
+
+def ending(*numbers: int) -> Ending:
+    """How the log ends: with these trades, of which the last one came at nine seconds."""
+    one = Ending(EntryId(6, 3))
+    rows = Rows(9 * 10**9, 0, 0, [TRADE] * len(numbers), [trade(number, at_ms=9_000).payload for number in numbers])
+    for number, what in ((3, rows), (2, State("open", 1, 0, 0)), (1, Covers([TRADE], [])), (0, Open("log", "me", 0))):
+        one.take(EntryId(6, number), what, 10)
+    assert one.is_known
+    return one
+
+
+def gap(log: Fixture, epoch: int, **held: tuple[int, ...]) -> None:
+    """Have a connection open behind a gap; `held` are streams that wait, by code, and their last trades."""
+    log.convey(ConnectionChanged("public", "lost", epoch - 1, time.time_ns()))
+    log.mouth.held(log.way, epoch, {f"trade KRW-{code}": known for code, known in held.items()})
+    log.convey(ConnectionChanged("public", "open", epoch, time.time_ns(), 9))
+
+
+def said(log: Fixture) -> list[Any]:
+    """Return what was said of trades: of a connection what is promised, and what is yet to come."""
+    found = [body for _, field, body in map(unpacked, log.server.heard()) if field == "s"]
+    return [
+        (body["backfills"], body["fetches"]) if body["kind"] == "state" else body["streams"]
+        for body in found
+        if body["kind"] == "fetching" or body.get("state") == "open"
+    ]
+
+
+@pytest.fixture
+def fetching() -> Fixture:
+    """Who leads behind the trades 3 and 4, and has not connected yet."""
+    one = Fixture(backfills=True)
+    one.begin(ending=ending(3, 4))
+    return one
+
+
+def test_what_waits_behind_a_gap_is_promised_and_that_it_came_is_said(fetching: Fixture) -> None:
+    gap(fetching, 4, BTC=(4,), ETH=())
+    assert said(fetching) == [(True, [TRADE, OTHER])]
+    fetching.convey(Tick())
+    assert msgpack.unpackb(fetching.server.heard()[0][5])["streams"] == [TRADE, OTHER]
+    fetching.mouth.released(fetching.way, TRADE, "")
+    fetching.convey(Cover((), (OTHER,)))
+    assert said(fetching) == [[]], "nobody waits for the other one"
+    fetching.convey(Tick())
+    assert not any(one[0] == "XADD" for one in fetching.server.heard())
+
+
+def test_how_many_have_come_is_said_when_all_have(fetching: Fixture) -> None:
+    """Of what readers had before it is no part."""
+    gap(fetching, 4, BTC=(4,), ETH=())
+    fetching.deliver(*(trade(number, at_ms=9_500).as_backfilled() for number in (3, 4, 5, 6)), trade(7))
+    fetching.mouth.released(fetching.way, TRADE, "")
+    fetching.mouth.released(fetching.way, OTHER, "")
+    said_last = fetching.entries()[-1][2]
+    assert (said_last["streams"], said_last["recovered"]) == ([], {"KRW-BTC": 2, "KRW-ETH": 0})
+
+
+def test_who_does_not_know_how_the_log_ends_promises_nothing_of_its_first_connection() -> None:
+    log = Fixture(backfills=True)
+    log.begin()
+    for epoch in (4, 5):
+        gap(log, epoch, BTC=(4,))
+    assert said(log) == [(False, []), (True, [TRADE])]
+    assert log.mouth.had(log.way, TRADE) is None
+
+
+def test_the_log_that_was_read_is_no_connection_of_who_leads(fetching: Fixture) -> None:
+    fetching.mouth.held(fetching.way, 3, {TRADE: (4,)})
+    fetching.convey(READ)
+    assert fetching.entries() == []
+    gap(fetching, 4, BTC=(4,))
+    assert said(fetching) == [(True, [TRADE])]
+    fetching.convey(Tick())
+    assert said(fetching) == [[TRADE]]
+
+
+def test_a_connection_that_seems_to_be_the_log_is_said_late(fetching: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock was set back. Nobody has taken what came until then, so nothing is promised of it."""
+    fetching.mouth.held(fetching.way, 3, {TRADE: (4,)})
+    fetching.convey(READ)
+    start, before = time.monotonic(), time.time_ns()
+    fetching.convey(Tick())
+    assert said(fetching) == []
+    monkeypatch.setattr(time, "monotonic", lambda: start + DEFERRED)
+    for _ in range(2):
+        fetching.convey(Tick())
+    ((_, _, state),) = [one for one in map(unpacked, fetching.server.heard()) if one[1] == "s"]
+    assert (state["state"], state["backfills"], state["fetches"]) == ("open", False, [])
+    assert state["at"] >= before
+
+
+def unpacked(command: tuple[Any, ...]) -> tuple[str, str, Any]:
+    """Return id, field and content of what was appended; of another command nothing."""
+    return (command[3], command[4], msgpack.unpackb(command[5])) if command[0] == "XADD" else ("", "", None)
+
+
+def test_without_backfill_nothing_is_promised() -> None:
+    log = Fixture()
+    log.begin(ending=ending(3, 4))
+    for epoch in (4, 5):
+        gap(log, epoch, BTC=(4,))
+    assert said(log) == [(False, []), (False, [])]
+
+
+def test_what_cannot_be_had_is_taken_back_before_what_is_newer(fetching: Fixture) -> None:
+    gap(fetching, 4, BTC=(4,), ETH=())
+    fetching.server.heard()
+    fetching.mouth.released(fetching.way, TRADE, "it is too much")
+    fetching.deliver(trade(9))
+    fetching.mouth.released(fetching.way, OTHER, "it is too much")
+    (_, _, state), (_, field, _) = fetching.entries()
+    assert field == "d"
+    assert [state[one] for one in ("state", "epoch", "gap_started")] == ["open", 4, 9]
+    assert (state["backfills"], state["fetches"]) == (False, [])
+    assert fetching.mouth._logs[0].state == msgspec.convert(state | {"sent": state["sent"]}, State)
+
+
+@pytest.mark.parametrize("is_had", [False, True])
+def test_what_comes_while_the_connection_is_lost_is_taken_by_nobody(fetching: Fixture, is_had: bool) -> None:
+    """So nobody is to rely on the next promise: it does not hold what came then."""
+    gap(fetching, 4, BTC=(4,), ETH=())
+    fetching.convey(ConnectionChanged("public", "lost", 4, time.time_ns()))
+    if is_had:
+        fetching.deliver(trade(9))
+        fetching.mouth.released(fetching.way, TRADE, "")
+    else:
+        fetching.mouth.released(fetching.way, TRADE, "it is too much")
+    gap(fetching, 5, ETH=())
+    gap(fetching, 6, ETH=())
+    promised = [one for one in said(fetching) if one and isinstance(one, tuple)]
+    assert promised == [(True, [TRADE, OTHER]), (False, []), (True, [OTHER])]
+
+
+def test_what_the_log_has_already_does_not_come_again(fetching: Fixture) -> None:
+    """This machine may have read less of it than others."""
+    assert fetching.mouth.had(fetching.way, TRADE) == Had((3, 4), 9_000_000_000)
+    assert fetching.mouth.had(fetching.way, OTHER) == Had((), 9_000_000_000)
+    gap(fetching, 4, BTC=(2,), ETH=())
+    fetched = [trade(number, at_ms=9_500).as_backfilled() for number in (2, 3, 4, 5)]
+    others = [make_event(OTHER, b'{"ty":"trade","sid":7,"tms":%d}' % ms, 4, 5).as_backfilled() for ms in (8_999, 9_000)]
+    bad = make_event(TRADE, b"{}", 4, 5).as_backfilled()
+    fetching.deliver(*fetched, *others, trade(6), bad)
+    rows = [body for _, field, body in fetching.entries() if field == "d"]
+    assert [re.findall(rb'"sid":(\d+)', payload) for body in rows for payload in body[4]] == [
+        [b"5"],
+        [b"7"],
+        [b"6"],
+        [],
+    ]
+
+
+def test_what_this_machine_reads_of_the_log_when_it_leads_already_does_not_come_again(fetching: Fixture) -> None:
+    fetching.deliver(trade(3), trade(4), trade(5))
+    assert numbers(fetching) == [5]
+
+
+def test_what_its_own_connection_begins_with_is_written_whatever_the_log_has(fetching: Fixture) -> None:
+    """All streams begin anew with that, for all who read."""
+    gap(fetching, 4, BTC=(4,))
+    fetching.deliver(trade(4, snapshot=True))
+    assert numbers(fetching) == [4]
+
+
+def test_the_fleet_is_told_whether_anything_is_owed(fetching: Fixture) -> None:
+    gap(fetching, 4, BTC=(4,), ETH=())
+    fetching.mouth.released(fetching.way, TRADE, "")
+    assert fetching.told == [LogOwes(True)]
+    fetching.mouth.released(fetching.way, OTHER, "it is too much")
+    assert fetching.told[1:] == [LogOwes(False)]
+    gap(fetching, 5, BTC=(4,))
+    fetching.convey(End())
+    assert fetching.told[2:] == [LogOwes(True), LogOwes(False)]

@@ -17,8 +17,9 @@ from websocket_v6.actors.fleet.presence import Presence
 from websocket_v6.actors.fleet.succession import Succession
 from websocket_v6.actors.fleet.title_holder import TitleHolder
 from websocket_v6.actors.future import Future
+from websocket_v6.actors.messages.fleet import LeaveFleet, LogOwes
 from websocket_v6.protocol.exchange.identity import identity_of
-from websocket_v6.protocol.fleet.entries import Open, State, encode_happening, encode_rows
+from websocket_v6.protocol.fleet.entries import Fetching, Open, State, encode_happening, encode_rows
 from websocket_v6.protocol.fleet.ids import parse_id
 from websocket_v6.protocol.fleet.succession import ASKING
 from websocket_v6.protocol.fleet.wants import Machine
@@ -241,6 +242,41 @@ def test_what_somebody_wrote_who_had_missed_something_is_not_continued(
     heir.succession.serves("public")
     heir.go()
     assert heir.owner.done[-1] == {}
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_leader_that_owes_trades_is_not_continued(leader: Side, heir: Side, is_kept: bool) -> None:
+    """What it has promised and not fetched would never come."""
+    leave(leader)
+    prepare(heir)
+    leader.write("s", encode_happening(Fetching([TRADE], 5)))
+    if is_kept:
+        leader.write("s", encode_happening(Fetching([], 6)))
+    heir.succession.serves("public")
+    heir.go()
+    assert bool(heir.owner.done[-1]) is is_kept
+
+
+def test_who_owes_trades_leaves_when_they_have_come(leader: Side, heir: Side) -> None:
+    leader.succession.heed(LogOwes(True))
+    done: Future[bool] = Future()
+    leader.succession.heed(LeaveFleet("fleet", done))
+    read(heir)
+    assert leader.go() == []
+    leader.succession.heed(LogOwes(False))
+    assert leader.go() == ["offer"]
+    leader.succession.heed(LogOwes(True))
+    leader.succession.heed(LogOwes(False))
+    assert leader.go() == [], "it leaves already"
+    assert is_done(done) is None
+
+
+def test_who_leads_no_more_owes_nothing(access: LogAccess, line: Line) -> None:
+    one = Side(access, line, "reader").succession
+    done: Future[bool] = Future()
+    one.owes(is_on=True)
+    one.leave(done)
+    assert is_done(done) is True
 
 
 def test_who_is_alone_or_has_no_title_goes_at_once(access: LogAccess, line: Line, leader: Side) -> None:

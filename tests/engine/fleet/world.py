@@ -6,10 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pykka
+
 from tests.chaos.oracle import Made, Seen, Told, judge
 from tests.conftest import wait_until
 from tests.valkey import Valkey
 from websocket_v6 import Config, ConnectionEvent, Mailbox, WebSocketClientProxy
+from websocket_v6.actors.base import actor_of
+from websocket_v6.actors.fleet.fleet import Fleet
 from websocket_v6.protocol.fleet.ids import Keys, scope_of
 from websocket_v6.simulator import Simulator
 
@@ -29,12 +33,14 @@ class Machine:
         self.proxy = WebSocketClientProxy("bot", config=config)
         self.seen: dict[str, list[Seen]] = {}
         self.told: list[ConnectionEvent] = []
+        self.backfilled = 0  # events that were marked so
         self.errors: list[Exception] = []
         self.proxy.on_connection(self.told.append)
 
     def trades(self, *codes: str) -> "Machine":
         def note(event: Any) -> None:
             self.seen[event.symbol].append(Seen(str(event.sequential_id), event.epoch, event.received_at))
+            self.backfilled += event.backfilled
 
         for code in codes or (CODE,):
             self.seen.setdefault(code, [])
@@ -64,6 +70,18 @@ class Machine:
 
     def leave(self) -> None:
         self.proxy.cleanup()
+
+    def only_reads(self) -> "Machine":
+        """Do not lead, until that is allowed. Only the machine that came last can be told so."""
+        (fleet,) = pykka.ActorRegistry.get_by_class(Fleet)[-1:]
+        actor = actor_of(fleet)
+        assert isinstance(actor, Fleet)
+        self._fleet = actor
+        actor.can_lead = False  # type: ignore[misc]
+        return self
+
+    def may_lead(self) -> None:
+        self._fleet.can_lead = True  # type: ignore[misc]
 
 
 class World:

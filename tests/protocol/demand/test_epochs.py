@@ -386,6 +386,27 @@ def test_that_it_is_closed_is_told_once() -> None:
     assert len(bench.note(1, "closed")) == 1, "only one lease was told that"
 
 
+@pytest.mark.parametrize(("since_ns", "held_ns"), [(40, 40), (200, 100)])
+def test_what_others_have_missed_is_held_once_and_is_no_gap(since_ns: int, held_ns: int) -> None:
+    """This process is new, and has missed nothing; it serves others from now on, whose clock may be another."""
+    bench = Bench(backfill=True, backfill_timeout=7.0)
+    bench.epochs.others_since_ns = since_ns
+    one = bench.begin(1, 5, 100)
+    told = bench.told()
+    assert HoldTrades(1, held_ns, 100, 7.0) in told
+    assert [each.gap_started_ns for each in told if isinstance(each, Tell)] == [None]
+    bench.end(one, 150, 160)
+    bench.begin(1, 6, 170)
+    assert [each for each in bench.told() if isinstance(each, HoldTrades)] == [HoldTrades(2, 150, 170, 7.0)]
+
+
+def test_who_fetches_nothing_holds_nothing_for_others() -> None:
+    bench = Bench()
+    bench.epochs.others_since_ns = 40
+    bench.begin(1, 5, 100)
+    assert not [each for each in bench.told() if isinstance(each, HoldTrades)]
+
+
 def test_refused_keys_are_told_to_every_lease_and_the_supervisor_hears_first() -> None:
     bench = Bench()
     bench.want(2, ticker_want("KRW-ETH"))

@@ -9,6 +9,7 @@ from websocket_v6.protocol.fleet.entries import (
     BACKFILLED,
     Checkpoint,
     Covers,
+    Fetching,
     Happening,
     Last,
     Listed,
@@ -22,7 +23,8 @@ from websocket_v6.protocol.fleet.ids import EntryId
 rows = st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=50)), max_size=5)
 HAPPENINGS: list[Happening] = [
     Open("log", "bot", 5),
-    State("lost", 3, 5, 6, 4, "it hung up", "TransportError", True),
+    State("open", 3, 5, 6, 4, "it hung up", "TransportError", True, fetches=["trade KRW-BTC"]),
+    Fetching(["trade KRW-BTC"], 7, {"KRW-BTC": 3}),
     Covers(["ticker KRW-BTC"], ["trade KRW-ETH"]),
     Refused(["ticker KRW-X"], "INVALID", "no such code"),
     Listed("t", b"[]"),

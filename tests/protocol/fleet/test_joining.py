@@ -1,6 +1,8 @@
 from collections.abc import Sequence
 
-from websocket_v6.protocol.fleet.entries import REPLAYED, Last, Rows
+import pytest
+
+from websocket_v6.protocol.fleet.entries import REPLAYED, Last, Rows, State
 from websocket_v6.protocol.fleet.ids import EntryId
 from websocket_v6.protocol.fleet.joining import MOST_KEPT, PATIENCE, Interest, Taken
 
@@ -171,3 +173,21 @@ def test_what_is_not_wanted_any_more_waits_no_more() -> None:
     assert not interest.want(["a x"], id_(5), 0.0)
     assert not interest.is_waiting
     assert interest.take(id_(6), rows("b x")) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "is_fetched"),
+    [
+        (State("open", 1, 0, 0), False),
+        (State("open", 1, 0, 0, backfills=True, fetches=["trade KRW-BTC"]), False),
+        (State("open", 1, 0, 0, backfills=True, fetches=["trade KRW-BTC", "trade KRW-ETH", "trade KRW-XRP"]), True),
+        (State("open", 1, 0, 0, fetches=["trade KRW-BTC", "trade KRW-ETH"]), False),
+        (State("open", 1, 0, 0, seamless=True), True),
+    ],
+)
+def test_who_leads_is_relied_on_where_it_fetches_all_that_has_begun(state: State, is_fetched: bool) -> None:
+    one = Interest()
+    one.want(["trade KRW-BTC", "trade KRW-ETH", "ticker KRW-BTC"], EntryId(7, 3), 0.0)
+    assert one.is_fetched(state) is (state.backfills or state.seamless), "nothing has begun"
+    one.due(PATIENCE)
+    assert one.is_fetched(state) is is_fetched
