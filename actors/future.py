@@ -28,6 +28,18 @@ class Future(pykka.ThreadingFuture[T]):
                 return
         call()
 
+    def hand_to(self, call: Callable[[T], object]) -> None:
+        """Have `call` called with the answer, as `then` does; never if there is none: who was asked has failed."""
+
+        def hand() -> None:
+            try:
+                answer = self.get()
+            except Exception:  # noqa: BLE001 - the supervisor knows of it
+                return
+            call(answer)
+
+        self.then(hand)
+
     def set(self, value: T | None = None) -> None:
         super().set(value)
         self._tell()

@@ -10,8 +10,8 @@ import pykka
 from .actors.connection.health import ConnectionHealth, PartHealth
 from .actors.delivery.edge import Edge
 from .actors.delivery.router import RouterHealth
+from .actors.demand.health import RegistryHealth
 from .actors.demand.recoveries import Unreconciled
-from .actors.demand.registry import RegistryHealth
 from .actors.membership.place import MembershipHealth, Role
 from .actors.messages.common import GetHealth, Ref
 from .actors.messages.fleet import FleetHealth

@@ -104,6 +104,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         # fleets
         "no other machine was ready to lead in time; the others will notice the gap": _event("fleet_hand_over_late"),
         "what was written last cannot be continued: %s": _event("fleet_not_continued", "reason"),
+        "what was missed is not fetched for all: %s": _event("fleet_not_fetched", "reason"),
         "another machine leads this fleet now": _event("fleet_led_elsewhere"),
         "the fleet's server has lost a log, which is begun anew: all that read it miss something": _event(
             "fleet_log_lost"

@@ -5,7 +5,6 @@ What is wanted, asked and told, and when, is `protocol/demand/endpoint.py`'s bus
 
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from websocket_v6.actors.base import Actor, Timer, tell
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
@@ -56,35 +55,26 @@ from websocket_v6.protocol.demand.commands import (
     Tell,
     Unroute,
 )
-from websocket_v6.protocol.demand.endpoint import Endpoint, EndpointHealth
+from websocket_v6.protocol.demand.endpoint import Endpoint
 from websocket_v6.protocol.demand.patterns import PatternsInheritance
 from websocket_v6.protocol.demand.source import Traits, What
 from websocket_v6.protocol.errors import LocalProtocolError, TransportError, UnknownCodeError
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscriptionList
-from websocket_v6.protocol.exchange.market_list import MARKETS, Listing
+from websocket_v6.protocol.exchange.market_list import MARKETS
 from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
 from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.server.words import Refused
 
 from .askers import Askers
+from .health import RegistryHealth
 from .inheritance import Claim, RegistryInheritance, inherit
 from .market_lists import OWNER, Desk, ListCame, ListRefused, MarketLists
 from .news import News
 from .onlookers import Onlookers
-from .recoveries import Recoveries, Unreconciled
+from .recoveries import Recoveries
 from .source_words import source_word
 
-__all__ = ["Registry", "RegistryHealth", "RegistryInheritance"]
-
-
-class RegistryHealth(NamedTuple):
-    """What all components want, endpoint by endpoint."""
-
-    components: int
-    endpoints: tuple[EndpointHealth, ...]
-    malformed: int
-    lists: tuple[Listing, ...] = ()  # of markets, that are known
-    unreconciled: tuple[Unreconciled, ...] = ()
+__all__ = ["Registry", "RegistryInheritance"]
 
 
 class Due(Message):

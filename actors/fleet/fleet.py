@@ -137,7 +137,7 @@ class Fleet(Actor):
         self.after(RENEW, Renew())
         self.after(1.0, Tick())
         values = cast(Future[Any], self._router.ask(GetLastValues(), block=False))
-        values.then(lambda: tell(self.actor_ref, GotValues(values.get())))
+        values.hand_to(lambda of: tell(self.actor_ref, GotValues(of)))
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""

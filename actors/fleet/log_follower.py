@@ -278,10 +278,7 @@ class LogFollower:
             case State():
                 self._turn(id_, what)
             case Covers(add, drop):
-                if self._goes_on:  # the first of who leads now: all that it brings
-                    drop = [*drop, *(self._interest.wanted - frozenset(add))]
                 self._cover(id_, add, drop)
-                self._goes_on = False
             case Fetching(streams=[], recovered=recovered) if self._awaits and self._voice.attachment:
                 self._awaits = False
                 self._voice.say(TradesCame(recovered))
@@ -295,7 +292,8 @@ class LogFollower:
 
     def _cover(self, id_: EntryId, add: Iterable[str], drop: Iterable[str]) -> None:
         """Tell a gap when the log does not bring any more what is wanted, and when it does again."""
-        lost = self._interest.lost(drop, id_)
+        was_continued, self._goes_on = self._goes_on, False  # then it is the first of who leads now: all that it brings
+        lost = self._interest.lost(self._interest.wanted - frozenset(add) if was_continued else drop, id_)
         if lost:
             self._uncovered.update(dict.fromkeys(lost, self._voice.whole_ns))
             self._gap(f"the log does not bring {', '.join(lost[:3])} any more")

@@ -4,7 +4,6 @@ What is done of each log is kept at the server each second, and once more at an 
 its beat there (`protocol/fleet/claim.py`); what the place is, `protocol/fleet/resume.py`.
 """
 
-import contextlib
 import functools
 import logging
 import time
@@ -233,12 +232,11 @@ class NamedFleet(Fleet):
             self._keep()  # for the beat
         for endpoint, progress in self._progress.items():
             future = cast(Future[Held], self._router.ask(GetHeld(endpoint), block=False))
-            future.then(functools.partial(self._tell_held, endpoint, progress, progress.asks(), future))
+            future.hand_to(functools.partial(self._tell_held, endpoint, progress, progress.asks()))
 
-    def _tell_held(self, endpoint: str, progress: Progress, asked: Asked, future: Future[Held]) -> None:
+    def _tell_held(self, endpoint: str, progress: Progress, asked: Asked, held: Held) -> None:
         """Belongs to the router's thread."""
-        with contextlib.suppress(Exception):  # it ends just now, and this one with it
-            tell(self.actor_ref, _GotHeld(endpoint, progress, asked, future.get()))
+        tell(self.actor_ref, _GotHeld(endpoint, progress, asked, held))
 
     def _settle(self, message: _GotHeld) -> None:
         endpoint, progress, held = message.endpoint, message.progress, message.held

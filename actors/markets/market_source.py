@@ -123,7 +123,7 @@ class MarketSource(Actor):
         """Find out where the newest values are, without waiting for it."""
         answer = self._router.ask(GetLastValues(), block=False)
         assert isinstance(answer, Future)
-        answer.then(lambda: tell(self.actor_ref, ValuesKnown(answer.get())))
+        answer.hand_to(lambda values: tell(self.actor_ref, ValuesKnown(values)))
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""

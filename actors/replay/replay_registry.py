@@ -3,7 +3,7 @@
 import logging
 
 from websocket_v6.actors.base import Actor, tell
-from websocket_v6.actors.demand.registry import RegistryHealth
+from websocket_v6.actors.demand.health import RegistryHealth
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, EngineFailed, ReplayOver, StreamFailed

@@ -1,5 +1,6 @@
 """An answer to come: told to who waits, and to who must not wait."""
 
+import pykka
 import pytest
 
 from websocket_v6.actors.future import Future
@@ -20,3 +21,17 @@ def test_whoever_must_not_wait_is_called() -> None:
     assert called[-1] == "failed"
     with pytest.raises(ValueError, match="no"):
         failed.get(timeout=0)
+
+
+def test_an_answer_is_handed_over_and_a_failure_to_answer_is_not() -> None:
+    """It is called in the thread of who was asked, where nobody expects that it fails."""
+    handed: list[int] = []
+    value: Future[int] = Future()
+    value.hand_to(handed.append)
+    value.set(1)
+    value.hand_to(handed.append)
+    assert handed == [1, 1]
+    failed: Future[int] = Future()
+    failed.hand_to(handed.append)
+    failed.set_exception((pykka.ActorDeadError, pykka.ActorDeadError("it has ended"), None))
+    assert handed == [1, 1]

@@ -8,7 +8,7 @@ import pytest
 from .hostile import soak
 from .mischief import FRAMES, FrameEnds
 
-SECONDS = float(os.environ.get("WEBSOCKET_V6_TEST_HOSTILE", "6"))
+SECONDS = float(os.environ.get("WEBSOCKET_V6_TEST_HOSTILE", "12"))
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 from tests.conftest import wait_until
 from tests.door.child import ChildDoor, child_door
 from tests.door.world import MARKETS, Client, handshake, raw_socket
+from websocket_v6.protocol.limits import PARTS
 from websocket_v6.simulator import Simulator
 
 MIB = 1024 * 1024
@@ -380,7 +381,9 @@ def test_requests_of_a_megabyte_of_codes(house: Make) -> None:
         one.check()
     assert answers == ["trade", "trade", "trade", "error", "error"]
     one.check_memory(200 * MIB)  # three or four kilobytes a stream
-    assert len(one.sim.connections("public")) == 1, "its connection to the exchange is the first one"
+    one.check()  # who means well was never hung up on, as it would be after a gap
+    sockets = sum(each.open for each in one.sim.connections("public"))
+    assert sockets <= 2 * PARTS, "a source that has as many as it may, and perhaps its heir"
 
 
 def test_requests_that_are_deep_or_odd(house: Make) -> None:

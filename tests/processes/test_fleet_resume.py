@@ -102,9 +102,9 @@ def test_nothing_is_lost_and_what_comes_twice_is_marked(
             wait_until(lambda before=before: len(lines(file)) > before, "it goes on")  # type: ignore[misc]
             threading.Event().wait(chance.uniform(0.0, 1.5))  # at any moment
             is_killed = how == "kill" and number % 3 < 2
-            if is_killed:
-                kills.append(time.time_ns())
             recorder.kill() if is_killed else recorder.leave()
+            if is_killed:
+                kills.append(time.time_ns())  # when it writes nothing more
             threading.Event().wait(chance.uniform(0.0, 0.5))
         recorder = Recorder(settings)
         stack.callback(recorder.end)

@@ -1,0 +1,20 @@
+"""What the registry says of itself when it is asked."""
+
+from typing import NamedTuple
+
+from websocket_v6.protocol.demand.health import EndpointHealth
+from websocket_v6.protocol.exchange.market_list import Listing
+
+from .recoveries import Unreconciled
+
+__all__ = ["RegistryHealth"]
+
+
+class RegistryHealth(NamedTuple):
+    """What all components want, endpoint by endpoint."""
+
+    components: int
+    endpoints: tuple[EndpointHealth, ...]
+    malformed: int
+    lists: tuple[Listing, ...] = ()  # of markets, that are known
+    unreconciled: tuple[Unreconciled, ...] = ()
