@@ -6,12 +6,13 @@ Whatever happens, every component is served again, nothing is told to be over, a
 import ctypes
 import os
 import random
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -74,12 +75,25 @@ class Killer:
         monkeypatch.setattr(kind, "on_receive", receive_or_fail)
 
     def kill_a_thread(self) -> None:
-        """Raise an exit in one of the engine's threads, wherever it is."""
-        threads = [one for one in threading.enumerate() if one.name.startswith(THREADS)]
+        """Raise an exit in one of the engine's threads, wherever it is but in the middle of starting another one.
+
+        That would be one that runs and nobody knows of; nothing but such an exit comes there.
+        """
+        frames = sys._current_frames()
+        named = [one for one in threading.enumerate() if one.name.startswith(THREADS)]
+        threads = [one for one in named if not _starts_another(frames.get(one.ident or 0))]
         if threads:
             victim = self.random.choice(threads)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(victim.ident or 0), ctypes.py_object(SystemExit))
             self.kills += 1
+
+
+def _starts_another(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code is threading.Thread.start.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @pytest.fixture(params=range(2))
