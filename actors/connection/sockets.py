@@ -145,8 +145,8 @@ class Sockets:
             transport.ping()
 
     def send(self, text: str, ticket: str = "") -> None:
-        """Have each send a message."""
-        for transport in list(self._open.values()):
+        """Have each send a message; a question, which has a `ticket`, goes to those that were asked for anything."""
+        for transport in list((self._asked() if ticket else self._open).values()):
             transport.send(text, ticket)
 
     def finish(self, error: WebSocketV6Error | None, *, is_stalled: bool) -> None:
@@ -162,15 +162,19 @@ class Sockets:
     # --- what is known of them
 
     def answered(self, ticket: str, number: int) -> bool:
-        """Note that one has answered a question; return whether all have."""
+        """Note that one has answered a question; return whether all have that were asked for anything."""
         if len(self._open) == 1:
             return True
         who = self._answered.setdefault(ticket, set())
         who.add(number)
-        if who.issuperset(self._open):
+        if who.issuperset(self._asked()):
             del self._answered[ticket]
             return True
         return False
+
+    def _asked(self) -> dict[int, Transport]:
+        """Return those that can say what they serve: one that was asked for nothing may take that for a mistake."""
+        return {number: one for number, one in self._open.items() if self._sizes[number].bytes} or self._open
 
     def sample(self) -> Sample | None:
         """Return what can be said of the silence of all: as of the one of which most is to be feared.

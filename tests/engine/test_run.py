@@ -93,10 +93,12 @@ def test_a_second_ctrl_c_ends_it_at_once(sim: Simulator) -> None:
         assert program.stdout.readline() == "KRW-BTC\n"
         wait_until_it_runs(program)
         began = time.monotonic()
-        deadline = began + PATIENCE
-        while program.poll() is None and time.monotonic() < deadline:  # the callback is waited for, for some seconds
+
+        def ends() -> bool:
             program.send_signal(signal.SIGINT)
-            time.sleep(0.05)
+            return program.poll() is not None
+
+        wait_until(ends, "its end: the callback is waited for, for some seconds", timeout=PATIENCE)
         assert program.returncode == 130
         assert time.monotonic() - began < 4.0
 

@@ -108,6 +108,18 @@ def test_a_question_is_answered_once_all_have_answered_it(bench: Bench) -> None:
     assert bench.sockets.answered("another", 11)
 
 
+def test_one_that_was_asked_for_nothing_is_not_asked_what_it_serves(bench: Bench) -> None:
+    one, two, three = bench.open(11, 12, 13)
+    for number in (11, 13):
+        sizes = bench.sockets.sizes_of(number)
+        assert sizes is not None
+        sizes.sent(500, 3, 1.0)
+    bench.sockets.send("what is served?", "ticket")
+    assert [transport.calls[1:] for transport in (one, two, three)] == [["what is served?"], [], ["what is served?"]]
+    assert not bench.sockets.answered("ticket", 13)
+    assert bench.sockets.answered("ticket", 11), "nobody waits for the other"
+
+
 def test_the_silence_of_one_is_its_own(bench: Bench) -> None:
     assert bench.sockets.sample() is None
     (one,) = bench.open(11)
