@@ -20,21 +20,18 @@ from .delivery.router import Router
 from .demand.registry import Registry, RegistryInheritance
 from .forks import no_fork
 from .jwt import Jwt, JwtInheritance, KeysSettled
-from .membership.membership import Membership
 from .membership.place import Placed, Role, Survey, no_survey
 from .messages.common import GetInheritance, Ref
 from .messages.component import EngineFailed
 from .messages.connection import KeysChanged
-from .messages.fleet import Participate
 from .messages.registry import ComponentGone, Unsubscribe, UseRouter, Watch
 from .messages.router import AccountChanged, RouterInheritance, UseBackfill, UseReconciler, UseRegistry
 from .server.network_door import NetworkDoor
-from .server.server import Server
-from .undone import Undone
 
 if TYPE_CHECKING:
     from .fleet.access import LogAccess
     from .replay.stage import Stage
+    from .undone import Undone
 
 __all__ = ["ORDER", "WITH", "Children", "Family"]
 
@@ -91,7 +88,7 @@ class Family:
         serves: bool,
         stage: "Stage | None" = None,
         survey: Survey = no_survey,
-        undone: Undone | None = None,
+        undone: "Undone | None" = None,
     ) -> None:
         self._survey = survey
         self._undone = undone
@@ -232,6 +229,9 @@ class Family:
     def _start_membership(self, config: Config) -> Ref:
         if self._folder is None:
             raise LookupError("a process that does not share has no membership")
+        with no_fork():
+            from .membership.membership import Membership
+            from .server.server import Server
         registry, router = self.refs["registry"], self.refs["router"]
         return Membership.start(
             config=config,
@@ -292,6 +292,9 @@ class Family:
 
     def take_part(self, place: Placed) -> Iterator[str]:
         """Have this process take part in the fleets of what it has to see to itself; yield the endpoints of others."""
+        if self.fleets:
+            with no_fork():
+                from .messages.fleet import Participate
         for name, (_, endpoints) in self.fleets.items():
             is_guest = place.role is Role.GUEST and any(endpoint in place.shared for endpoint in endpoints)
             is_on = place.role is not Role.LOOKING and not is_guest

@@ -1,8 +1,11 @@
 """A process's place in the fleets of its endpoints, as they have said; what follows for its sources is `sources.py`."""
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
-from .messages.fleet import FleetPlaced
+if TYPE_CHECKING:
+    from .messages.supervisor import FleetPlaced
+
 
 __all__ = ["FleetPlaces"]
 
@@ -19,7 +22,7 @@ class FleetPlaces:
         self._endpoints = endpoints
         self.leave([endpoint for endpoint in self._placed if endpoint != "public"])
 
-    def join(self, placed: FleetPlaced) -> None:
+    def join(self, placed: "FleetPlaced") -> None:
         """Note that this machine leads the fleet of these endpoints, or reads its log, or is to lead next."""
         self._placed.update(dict.fromkeys(placed.endpoints, placed))
 

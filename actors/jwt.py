@@ -2,19 +2,21 @@
 
 import hmac
 import uuid
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
 from websocket_v6.protocol.exchange.tokens import Keys, make_proof, make_token
 from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.secret import Secret
-from websocket_v6.protocol.server import bearer
 
 from .base import Actor, Timer, tell
 from .forks import no_fork
 from .messages.common import Ref
 from .messages.supervisor import Failed
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.server.bearer import Token
 
 __all__ = [
     "GetDoorToken",
@@ -102,7 +104,7 @@ class Judge(Message):
     """Is this token, which client `number` of a server has brought, one of these keys? Answered there with Judged."""
 
     number: int
-    token: bearer.Token
+    token: "Token"
     reply_to: Ref
 
 
@@ -260,7 +262,9 @@ class Jwt(Actor):
     def _judge(self, message: Judge | JudgeProof) -> None:
         match message:
             case Judge(number, token, reply_to):
-                tell(reply_to, Judged(number, bearer.is_signed(token, self._keys)))
+                with no_fork():
+                    from websocket_v6.protocol.server.bearer import is_signed
+                tell(reply_to, Judged(number, is_signed(token, self._keys)))
             case JudgeProof(number, challenge, proof, reply_to):
                 own = make_proof(self._keys, challenge)
                 tell(reply_to, Judged(number, bool(own) and hmac.compare_digest(own, proof)))

@@ -1,13 +1,15 @@
 """What is known of one source of an endpoint, and whom sources talk to; who has which is for sources.py."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
-
-from websocket_v6.protocol.connection.door import Door
+from typing import TYPE_CHECKING, NamedTuple
 
 from .base import Actor
-from .connection.connection import ConnectionInheritance
 from .messages.common import Ref
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.connection.door import Door
+
+    from .connection.connection import ConnectionInheritance
 
 __all__ = ["Neighbours", "Source"]
 
@@ -23,9 +25,9 @@ class Source(NamedTuple):
     ref: Ref | None
     part: str
     heir_of: tuple[int, ...] = ()  # the numbers of the sources that end as soon as this one serves
-    door: Door | None = None
+    door: "Door | None" = None
     outlives_refusal: bool = True  # of its keys; else those it replaces end with that too
-    inheritance: ConnectionInheritance | None = None  # what it is to begin with
+    inheritance: "ConnectionInheritance | None" = None  # what it is to begin with
     actor: Actor | None = None  # itself, while it runs: see `Family`
     reads_log: bool = False  # of the fleet
 

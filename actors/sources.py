@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.connection.target import Target, door_target, remote_target
 from websocket_v6.protocol.exchange.market_list import MARKETS
 from websocket_v6.protocol.exchange.wants import ACCOUNT, ALL_ENDPOINTS, ENDPOINTS, open_as
@@ -27,12 +26,13 @@ from .forks import no_fork
 from .membership.place import Placed, Released, Role
 from .messages.common import Ref
 from .messages.connection import KeysChanged
-from .messages.fleet import OwnServes, UseFleet
 from .messages.registry import DropSource, UseSource
 from .messages.supervisor import Renew, SourceServes, UseSettings
 from .source import Neighbours, Source
 
 if TYPE_CHECKING:
+    from websocket_v6.protocol.connection.door import Door
+
     from .fleet.access import LogAccess
 
 __all__ = ["Neighbours", "Source", "Sources", "next_source"]
@@ -186,7 +186,7 @@ class Sources:
         *,
         heir_of: tuple[int, ...] = (),
         outlives_refusal: bool = True,
-        door: Door | None = None,
+        door: "Door | None" = None,
         reads_log: bool = False,
     ) -> None:
         """Have one more source for `endpoint`: to the exchange, through a door, or the fleet's log."""
@@ -205,10 +205,7 @@ class Sources:
         if neighbours.registry is None or neighbours.router is None:
             return
         if neighbours.fleets != self._fleets:
-            self._fleets = neighbours.fleets
-            for source in self._sources:
-                if source.reads_log and source.endpoint in self._fleets:
-                    tell(source.ref, UseFleet(self._fleets[source.endpoint]))
+            self._use_fleets(neighbours.fleets)
         dropped, self._dropped = self._dropped, []
         for source in dropped:
             tell(neighbours.registry, DropSource(source.endpoint, source.number))
@@ -217,6 +214,14 @@ class Sources:
             can_be = neighbours.jwt is not None and (neighbours.has_keys or not needs_keys)
             if source.ref is None and can_be:
                 self._attempt(source.part, functools.partial(self._begin, source, neighbours))
+
+    def _use_fleets(self, fleets: Mapping[str, Ref]) -> None:
+        with no_fork():
+            from .messages.fleet import UseFleet
+        self._fleets = fleets
+        for source in self._sources:
+            if source.reads_log and source.endpoint in fleets:
+                tell(source.ref, UseFleet(fleets[source.endpoint]))
 
     def _begin(self, source: Source, neighbours: Neighbours) -> None:
         is_door = source.door is not None or self._is_remote
@@ -258,7 +263,7 @@ class Sources:
             "supervisor": self._supervisor,
         }
 
-    def _target(self, endpoint: str, door: Door | None) -> Target:
+    def _target(self, endpoint: str, door: "Door | None") -> Target:
         if door is not None:
             return door_target(door)
         config, needs_keys = self._config, open_as(endpoint) != "public"
@@ -295,6 +300,8 @@ class Sources:
             if source.number in heir.heir_of:
                 self.end(source)
         if not message.is_refused and not heir.reads_log and self.places.is_next(heir.endpoint):
+            with no_fork():
+                from .messages.fleet import OwnServes
             # What it has taken the place of has said by now up to where it read the log.
             tell(self._fleets.get(heir.endpoint), OwnServes(heir.endpoint))
 

@@ -32,17 +32,28 @@ from .membership.place import HandOver, Placed, Role, Survey, no_survey
 from .messages.common import Ref
 from .messages.component import PartFailed
 from .messages.connection import KeysChanged
-from .messages.fleet import FleetPlaced, LeaveFleet
 from .messages.registry import ComponentGone, Watch
-from .messages.server import DoorFailed, DoorOpened, ShowState
-from .messages.supervisor import Failed, Need, OpenNetwork, Renew, SourceServes, TakeBack, UseSettings
-from .server.network_door import NetworkDoor
+from .messages.supervisor import (
+    DoorFailed,
+    DoorOpened,
+    Failed,
+    FleetPlaced,
+    LeaveFleet,
+    Need,
+    OpenNetwork,
+    Renew,
+    ShowState,
+    SourceServes,
+    TakeBack,
+    UseSettings,
+)
 from .sources import Neighbours, Sources
-from .undone import Undone
 from .watching import LOOK, Watchman
 
 if TYPE_CHECKING:
     from .replay.stage import Stage
+    from .server.network_door import NetworkDoor
+    from .undone import Undone
 
 __all__ = ["AwaitPlace", "GetChildren", "Join", "Legacy", "Quit", "Supervisor"]
 
@@ -86,7 +97,7 @@ class Legacy(NamedTuple):
 
     components: dict[str, Ref]
     inheritances: dict[str, object]
-    door: NetworkDoor
+    door: "NetworkDoor"
     awaiting: list["pykka.Future[Placed]"]
 
 
@@ -111,7 +122,7 @@ class Supervisor(Actor):
         legacy: Legacy | None = None,
         stage: "Stage | None" = None,
         survey: Survey = no_survey,
-        undone: Undone | None = None,
+        undone: "Undone | None" = None,
     ) -> None:
         super().__init__()
         self._config = config

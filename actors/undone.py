@@ -20,9 +20,7 @@ from websocket_v6.protocol.events import Event, MarketsEvent, Number, OverflowEv
 
 from .mailbox import MailboxQueue
 
-__all__ = ["LEFT", "HeldMailbox", "Undone"]
-
-LEFT: Final = 10.0  # seconds for which it counts what a component left behind, unless its process ends with it
+__all__ = ["HeldMailbox", "Undone"]
 
 Taken = Event | OverflowEvent | MarketsEvent
 
@@ -167,6 +165,8 @@ class HeldMailbox(MailboxQueue):
 class Undone:
     """What the components of a process are not done with, whichever they are. Safe to use from any thread."""
 
+    lasts: Final = 10.0  # seconds for which it counts what a component left behind, unless its process ends with it
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._mailboxes: weakref.WeakSet[HeldMailbox] = weakref.WeakSet()
@@ -184,7 +184,7 @@ class Undone:
     def keep(self, mailbox: HeldMailbox) -> None:
         """Remember for a while what was left in one: its process may be about to end."""
         with self._lock:
-            self._left[mailbox] = time.monotonic() + LEFT
+            self._left[mailbox] = time.monotonic() + self.lasts
 
     def forget(self, mailbox: MailboxQueue) -> None:
         """Do without one: its user wants nothing of it any more."""

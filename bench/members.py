@@ -144,7 +144,7 @@ def compute(event: Any) -> None:  # noqa: ARG001
 def _open_door(proxy: "WebSocketClientProxy") -> tuple[Any, str]:
     """Open a door to the engine of a proxy; return the server and where it listens."""
     from websocket_v6.actors.base import Actor
-    from websocket_v6.actors.messages.server import DoorOpened
+    from websocket_v6.actors.messages.supervisor import DoorOpened
     from websocket_v6.actors.server.network_server import NetworkServer
     from websocket_v6.protocol.config import Config
     from websocket_v6.protocol.server.door_rules import Rules

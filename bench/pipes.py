@@ -33,7 +33,8 @@ from websocket_v6.actors.messages.component import ConnectionChanged
 from websocket_v6.actors.messages.connection import Connect
 from websocket_v6.actors.messages.registry import Subscribe
 from websocket_v6.actors.messages.router import AddRoutes, Attach, Convey, UseRegistry
-from websocket_v6.actors.messages.server import DoorOpened, MemberCame, NameMember, ShareWith
+from websocket_v6.actors.messages.server import MemberCame, NameMember, ShareWith
+from websocket_v6.actors.messages.supervisor import DoorOpened
 from websocket_v6.actors.server.server import Server
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config

@@ -29,9 +29,10 @@ Begin with help(websocket_v6.WebSocketClientProxy): all calls. help() of each of
 websocket_v6.aio has the same for asyncio; websocket_v6.simulator.Simulator is a local exchange for tests.
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from ._version import __version__ as __version__
 from .dependencies import check_websocket_client as _check  # noqa: F401 - first: what is `websocket`?
-from .health import Health as Health
 from .protocol.config import Config as Config
 from .protocol.delivery.policy import Mailbox as Mailbox
 from .protocol.errors import AuthenticationError as AuthenticationError
@@ -71,3 +72,22 @@ from .protocol.events import TradeEvent as TradeEvent
 from .protocol.exchange.market_list import Market as Market
 from .proxy import WebSocketClientProxy as WebSocketClientProxy
 from .subscription import Subscription as Subscription
+
+if _TYPE_CHECKING:
+    from .health import Health as Health
+
+
+def __getattr__(name: str) -> object:
+    """Import what no program needs to begin with when it is asked for."""
+    if name != "Health":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .actors.forks import no_fork
+
+    with no_fork():
+        from . import health
+    globals()[name] = health.Health
+    return health.Health
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "Health"})

@@ -25,26 +25,25 @@ from .actors.forks import no_fork
 from .actors.future import Future
 from .actors.guard import Guard
 from .actors.membership.place import Placed, Role
-from .actors.membership.rendezvous import Rendezvous, default_folder
 from .actors.messages.common import Ref
-from .actors.messages.server import ShowState
 from .actors.messages.supervisor import OpenNetwork
 from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supervisor
-from .actors.undone import LEFT, Undone
 from .leaving import FLEET_TIMEOUT, hand_over, leave_fleets
 from .link import ASK_TIMEOUT, GLANCE, Link
 from .protocol.config import Config
 from .protocol.errors import ConfigError, EngineError
-from .protocol.exchange.streams import Stream
-from .protocol.membership.words import ComponentRow
-from .protocol.replaying import Replay
 from .protocol.shortages import remedy
 from .steps import Answer, Ended, Steps, finish, pause
 from .surveyor import Reporting, Surveyor, count_streams
 
 if TYPE_CHECKING:
+    from .actors.messages.supervisor import ShowState
     from .actors.replay.stage import Stage
     from .actors.server.opening import Opening
+    from .actors.undone import Undone
+    from .protocol.exchange.streams import Stream
+    from .protocol.membership.words import ComponentRow
+    from .protocol.replaying import Replay
     from .protocol.server.network import Network
 
 __all__ = ["Link", "Service", "at_exit", "join", "serve"]
@@ -84,7 +83,7 @@ class Engine:
         self._starting = threading.Lock()
         self._guard: Guard | None = None
         self.survey = Surveyor(self.link, config.url)  # of this process, for whoever asks
-        self.undone = Undone() if config.fleet_resume is not None else None  # what its components are not done with
+        self.undone = _undone() if config.fleet_resume is not None else None  # what its components are not done with
 
     def start(self) -> None:
         """Start the supervisor, if need be.
@@ -250,11 +249,11 @@ class Service:
         except OSError as exc:
             raise OSError(f"{exc}: give another --port or --bind, or end what listens there") from None
 
-    def components(self) -> list[ComponentRow]:
+    def components(self) -> "list[ComponentRow]":
         """Return what the components of this process are doing."""
         return self._engine.survey.rows()
 
-    def stream_counts(self) -> dict[Stream, int]:
+    def stream_counts(self) -> "dict[Stream, int]":
         """Return how many messages each stream has had since this was asked first.
 
         Raises:
@@ -262,7 +261,7 @@ class Service:
         """
         return count_streams(self._engine.link)
 
-    def show(self, state: ShowState) -> None:
+    def show(self, state: "ShowState") -> None:
         """Have the network's door show this to whoever looks."""
         tell(self._engine.supervisor, state)
 
@@ -300,6 +299,12 @@ def _prepare(network: "Network") -> "Opening":
     return prepare(network)
 
 
+def _undone() -> "Undone":
+    with no_fork():
+        from .actors.undone import Undone
+    return Undone()
+
+
 def _meeting_folder(config: Config) -> Path | None:
     """Return where this process meets others of its user, made if need be; None if it shares with nobody.
 
@@ -308,6 +313,8 @@ def _meeting_folder(config: Config) -> Path | None:
     """
     if config.mode == "embedded":
         return None
+    with no_fork():
+        from .actors.membership.rendezvous import Rendezvous, default_folder
     try:
         with no_fork():  # tempfile looks for its folder under a lock of its own, the first time
             folder = Path(config.runtime_dir) if config.runtime_dir else default_folder()
@@ -328,7 +335,7 @@ def _leave(engine: Engine, user: str) -> Steps[None]:
         engine.is_closing |= is_last
     # With a resume name it is routed on to whom it is owed: until the end, or for a while that the end may follow in.
     if engine.undone is None or not is_last:
-        engine.forget(user, 0.0 if engine.undone is None else LEFT)
+        engine.forget(user, 0.0 if engine.undone is None else engine.undone.lasts)
     if not is_last:
         return
     yield from _close(engine, HAND_OVER_TIMEOUT)
@@ -386,7 +393,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _stage_of(recording: Replay) -> "Stage":
+def _stage_of(recording: "Replay") -> "Stage":
     from .actors.replay.recorded_tape import Tape
     from .actors.replay.stage import Stage
 

@@ -3,7 +3,7 @@
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .actors.delivery.edge import Edge
-from .actors.undone import HeldMailbox
+from .actors.forks import no_fork
 from .component import Component
 from .protocol.errors import LocalProtocolError
 from .protocol.events import Event
@@ -75,6 +75,8 @@ class Handle(Generic[E]):
             trades = proxy.subscribe_trade(["KRW-BTC"], acknowledge=True)
             database.insert(trades.get_many(1000, timeout=5.0)); trades.done()
         """
+        with no_fork():
+            from .actors.undone import HeldMailbox
         mailbox = self._edge.mailbox
         if not isinstance(mailbox, HeldMailbox) or not mailbox.acknowledges:
             raise LocalProtocolError("this subscription is done with events by itself: make it with acknowledge=True")

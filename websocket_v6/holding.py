@@ -1,22 +1,28 @@
 """Mailboxes of subscriptions, made and ended: with a resume name, they know what is not done."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from .actors.delivery.edge import Edge
+from .actors.forks import no_fork
 from .actors.mailbox import MailboxQueue
-from .actors.undone import HeldMailbox, Undone
 from .options import Settings
 from .protocol.delivery.policy import Mailbox
 from .protocol.errors import ClosedError
 from .protocol.exchange.wants import Want
 
+if TYPE_CHECKING:
+    from .actors.undone import Undone
+
 __all__ = ["close_all", "mailbox_of", "owe_nothing"]
 
 
-def mailbox_of(undone: Undone | None, want: Want, policy: Mailbox, settings: Settings) -> MailboxQueue:
+def mailbox_of(undone: "Undone | None", want: Want, policy: Mailbox, settings: Settings) -> MailboxQueue:
     """Return a new mailbox of a subscription. `undone`: what the process is not done with, if it has a resume name."""
     if undone is None:
         return MailboxQueue(policy, numbers=settings.numbers)
+    with no_fork():
+        from .actors.undone import HeldMailbox
     return HeldMailbox(
         policy,
         numbers=settings.numbers,
@@ -28,7 +34,7 @@ def mailbox_of(undone: Undone | None, want: Want, policy: Mailbox, settings: Set
     )
 
 
-def owe_nothing(undone: Undone | None, mailbox: MailboxQueue) -> None:
+def owe_nothing(undone: "Undone | None", mailbox: MailboxQueue) -> None:
     """Nothing of a subscription that its user closed is owed to a process after this one."""
     if undone is not None:
         undone.forget(mailbox)

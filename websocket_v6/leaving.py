@@ -9,15 +9,14 @@ from .actors.base import tell
 from .actors.future import Future
 from .actors.membership.place import HandOver
 from .actors.messages.common import Ref
-from .actors.messages.fleet import LeaveFleet
-from .protocol.fleet.succession import LASTING
+from .actors.messages.supervisor import LeaveFleet
 from .steps import Answer, Steps
 
 __all__ = ["FLEET_TIMEOUT", "hand_over", "leave_fleets"]
 
 logger = logging.getLogger(__name__)
 
-FLEET_TIMEOUT = LASTING + 1.0
+FLEET_TIMEOUT = 7.0  # a second more than a title takes to pass (`LASTING` in `protocol/fleet/succession.py`)
 
 
 def hand_over(supervisor: Ref, timeout: float) -> Steps[None]:

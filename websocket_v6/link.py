@@ -12,12 +12,12 @@ from .actors.messages.common import Ref
 from .actors.messages.registry import ComponentGone, Unsubscribe
 from .actors.messages.supervisor import TakeBack
 from .actors.supervisor import GetChildren
-from .actors.undone import Undone
 from .protocol.errors import EngineError
 from .steps import Answer, Steps, pause
 
 if TYPE_CHECKING:
     from .actors.replay.stage import Stage
+    from .actors.undone import Undone
 
 __all__ = ["ASK_TIMEOUT", "GLANCE", "Link"]
 
@@ -28,7 +28,7 @@ GLANCE = 0.02  # seconds between two looks for an actor that is about to be star
 class Asked(Protocol):
     """An engine, as far as it is asked. `undone`: with a resume name."""
 
-    undone: Undone | None
+    undone: "Undone | None"
 
     @property
     def supervisor(self) -> Ref | None:
@@ -66,7 +66,7 @@ class Link:
         return self._children.stage
 
     @property
-    def undone(self) -> Undone | None:
+    def undone(self) -> "Undone | None":
         """What the components of this process are not done with, if it has a resume name."""
         return self._engine.undone
 

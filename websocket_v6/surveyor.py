@@ -19,12 +19,12 @@ from .actors.messages.router import CountStreams
 from .link import Link
 from .protocol.errors import WebSocketV6Error
 from .protocol.exchange.streams import Stream
-from .protocol.membership.words import MOST_ROWS, ComponentRow, Components
 from .protocol.outside_text import printable
 from .steps import finish
 
 if TYPE_CHECKING:
     from .actors.recording.progress import Progress
+    from .protocol.membership.words import ComponentRow
 
 __all__ = ["Reporting", "Surveyor", "count_streams"]
 
@@ -81,7 +81,7 @@ class Surveyor:
         with self._lock:
             self._components.add(component)
 
-    def rows(self) -> list[ComponentRow]:
+    def rows(self) -> "list[ComponentRow]":
         """Return what each subscription of the components here has had."""
         with self._lock:  # it cannot grow while it is gone through
             there = list(self._components)
@@ -126,6 +126,8 @@ class Surveyor:
     def _answer(self, is_whole: bool, done: Callable[[Any], object]) -> None:
         rows = self.rows()
         if not is_whole:
+            with no_fork():
+                from .protocol.membership.words import MOST_ROWS, Components
             rows.sort(key=lambda row: -row.delivered)
             done(Components(tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS)))
             return
@@ -146,8 +148,10 @@ class Surveyor:
         return max(0.0, received - before) / (now - then) if now > then else 0.0
 
 
-def _component_rows(components: Iterable[Reporting]) -> Iterator[ComponentRow]:
+def _component_rows(components: Iterable[Reporting]) -> "Iterator[ComponentRow]":
     """Yield what each subscription of `components` has had, those that have left not among them."""
+    with no_fork():
+        from .protocol.membership.words import ComponentRow
     for component in sorted(components, key=lambda one: one.name):
         if component.has_left:
             continue

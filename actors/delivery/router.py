@@ -19,6 +19,7 @@ from websocket_v6.actors.messages.router import (
     Attach,
     AwaitReach,
     Beat,
+    Beaten,
     CandlesFetched,
     Convey,
     CountStreams,
@@ -43,7 +44,6 @@ from websocket_v6.actors.messages.router import (
     UseReconciler,
     UseRegistry,
 )
-from websocket_v6.actors.messages.server import Beaten
 from websocket_v6.actors.messages.supervisor import Failed
 from websocket_v6.actors.visited import VisitedActor
 from websocket_v6.protocol.delivery.batch import Batch

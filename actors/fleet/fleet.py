@@ -21,10 +21,8 @@ from websocket_v6.actors.messages.fleet import (
     Called,
     CallFailed,
     FleetHealth,
-    FleetPlaced,
     GotValues,
     JoinLog,
-    LeaveFleet,
     Listen,
     LogHeard,
     LogOwes,
@@ -42,7 +40,7 @@ from websocket_v6.actors.messages.fleet import (
     WriterSaid,
 )
 from websocket_v6.actors.messages.router import GetLastValues
-from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.actors.messages.supervisor import Failed, FleetPlaced, LeaveFleet
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import ConfigError, WebSocketV6Error
 from websocket_v6.protocol.fleet.standing import Answer, Standing

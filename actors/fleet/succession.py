@@ -11,7 +11,8 @@ from typing import Final, Protocol
 
 import pykka
 
-from websocket_v6.actors.messages.fleet import LeaveFleet, LogHeard, LogOwes, OwnServes
+from websocket_v6.actors.messages.fleet import LogHeard, LogOwes, OwnServes
+from websocket_v6.actors.messages.supervisor import LeaveFleet
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError
 from websocket_v6.protocol.exchange.identity import identity_of
 from websocket_v6.protocol.fleet.entries import Fetching, Open, State, decode_happening, decode_rows

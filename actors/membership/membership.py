@@ -18,17 +18,8 @@ from websocket_v6.actors.failures import Hang
 from websocket_v6.actors.jwt import Judged, Proved
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import KeysChanged
-from websocket_v6.actors.messages.server import (
-    DoorDoubts,
-    DoorFailed,
-    DoorOpened,
-    MemberCame,
-    MemberGone,
-    MemberSaid,
-    SayToMember,
-    StateAsked,
-)
-from websocket_v6.actors.messages.supervisor import Failed, UseSettings
+from websocket_v6.actors.messages.server import DoorDoubts, MemberCame, MemberGone, MemberSaid, SayToMember, StateAsked
+from websocket_v6.actors.messages.supervisor import DoorFailed, DoorOpened, Failed, UseSettings
 from websocket_v6.actors.watching import Watchman
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import ConfigError, WebSocketV6Error

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pykka
 
 from websocket_v6.actors.messages.common import Ref
-from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.exchange.wants import without_account
 from websocket_v6.protocol.message import Message
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.connection.door import Door
 
 __all__ = ["HandOver", "MembershipHealth", "Placed", "Released", "Role", "Survey", "no_survey"]
 
@@ -42,7 +44,7 @@ class Placed(NamedTuple):
     """
 
     role: Role
-    door: Door | None = None
+    door: "Door | None" = None
     shared: tuple[str, ...] = ()
     # Why it is embedded although it was to share; or why it looks for a host, when the one it had is proven to hang.
     error: WebSocketV6Error | None = None
@@ -57,7 +59,7 @@ class Placed(NamedTuple):
 class Released(Message):
     """Nothing comes through this door any more: the member socket there can be closed."""
 
-    door: Door
+    door: "Door"
 
 
 class HandOver(Message):

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pykka
-
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event
@@ -20,10 +18,8 @@ __all__ = [
     "CallFailed",
     "Called",
     "FleetHealth",
-    "FleetPlaced",
     "GotValues",
     "JoinLog",
-    "LeaveFleet",
     "Listen",
     "LogBegins",
     "LogFollowed",
@@ -74,23 +70,6 @@ class FleetHealth(NamedTuple):
         return what + (f"reads what {self.leader} writes" if self.leader else "nobody leads")
 
 
-# --- fleet to supervisor
-
-
-class FleetPlaced(Message):
-    """This machine leads for these endpoints, or reads their log, as `fleet` (live) has it.
-
-    `is_next`: it is to lead next, and has connections of its own beside the log. `messages`, of who leads or will, is
-    the exchange's format that the log has.
-    """
-
-    fleet: Ref
-    endpoints: tuple[str, ...]
-    leads: bool
-    is_next: bool = False
-    messages: str = ""
-
-
 # --- supervisor to the fleet
 
 
@@ -104,16 +83,6 @@ class OwnServes(Message):
     """A connection of this machine's own, which is to lead next, misses nothing of an endpoint."""
 
     endpoint: str
-
-
-class LeaveFleet(Message):
-    """This process is about to end: have another machine lead the fleet called `name`.
-
-    Answered through the future (live) when it may go: whether whoever follows misses nothing.
-    """
-
-    name: str
-    done: "pykka.Future[bool]"
 
 
 # --- sources to the fleet

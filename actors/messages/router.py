@@ -32,6 +32,7 @@ __all__ = [
     "Attach",
     "AwaitReach",
     "Beat",
+    "Beaten",
     "CandlesFetched",
     "Convey",
     "CountStreams",
@@ -128,6 +129,10 @@ class Beat(Message):
     """Are you there? Answered with Beaten, behind all that lies before it."""
 
     reply_to: Ref
+
+
+class Beaten(Message):
+    """The router is there. Its answer to Beat."""
 
 
 class ReconcileDue(Message):

@@ -7,16 +7,11 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.message import Message
 
-from .common import Ref
-
 __all__ = [
-    "Beaten",
     "CloseMember",
     "Confirm",
     "Dismiss",
     "DoorDoubts",
-    "DoorFailed",
-    "DoorOpened",
     "Doubt",
     "MemberCame",
     "MemberGone",
@@ -25,31 +20,12 @@ __all__ = [
     "NetworkHealth",
     "SayToMember",
     "ShareWith",
-    "ShowState",
     "StateAsked",
     "VisitorHealth",
 ]
 
 
 # --- server to its owner
-
-
-class DoorOpened(Message):
-    """The server (live) listens at `address`."""
-
-    server: Ref
-    address: str
-
-
-class DoorFailed(Message):
-    """The server (live) cannot listen, or is no more, and why. Its last word.
-
-    `error` (live): a bug, or what this machine has run out of, and not an answer.
-    """
-
-    server: Ref
-    reason: str
-    error: BaseException | None = None
 
 
 class DoorDoubts(Message):
@@ -81,13 +57,6 @@ class StateAsked(Message):
     """Who only looks asks how this process and those that it serves are; answered with SayToMember."""
 
     client: int
-
-
-# --- router to server
-
-
-class Beaten(Message):
-    """The router is there."""
 
 
 # --- owner to server
@@ -140,15 +109,7 @@ class Confirm(Message):
     term: int
 
 
-# --- to and from a server of the network
-
-
-class ShowState(Message):
-    """What is to be shown to whoever looks: to the page, as JSON; to Prometheus, if it can be; and to /readyz."""
-
-    state: bytes
-    metrics: bytes | None = None
-    unready: str = ""  # why not, in lines
+# --- a server of the network's answer to GetHealth
 
 
 class VisitorHealth(NamedTuple):

@@ -9,7 +9,20 @@ from websocket_v6.protocol.message import Message
 from .common import Ref
 from .registry import Unsubscribe
 
-__all__ = ["Failed", "Need", "OpenNetwork", "Renew", "SourceServes", "TakeBack", "UseSettings"]
+__all__ = [
+    "DoorFailed",
+    "DoorOpened",
+    "Failed",
+    "FleetPlaced",
+    "LeaveFleet",
+    "Need",
+    "OpenNetwork",
+    "Renew",
+    "ShowState",
+    "SourceServes",
+    "TakeBack",
+    "UseSettings",
+]
 
 
 class Failed(Message):
@@ -72,3 +85,62 @@ class TakeBack(Message):
     """The registry, or the next one if there is none now, is to hear this."""
 
     message: Unsubscribe
+
+
+# --- of a door: to its owner, the supervisor or the membership
+
+
+class DoorOpened(Message):
+    """The server (live) listens at `address`."""
+
+    server: Ref
+    address: str
+
+
+class DoorFailed(Message):
+    """The server (live) cannot listen, or is no more, and why. Its last word.
+
+    `error` (live): a bug, or what this machine has run out of, and not an answer.
+    """
+
+    server: Ref
+    reason: str
+    error: BaseException | None = None
+
+
+# --- to the door to the network
+
+
+class ShowState(Message):
+    """What is to be shown to whoever looks: to the page, as JSON; to Prometheus, if it can be; and to /readyz."""
+
+    state: bytes
+    metrics: bytes | None = None
+    unready: str = ""  # why not, in lines
+
+
+# --- of fleets
+
+
+class FleetPlaced(Message):
+    """This machine leads for these endpoints, or reads their log, as `fleet` (live) has it.
+
+    `is_next`: it is to lead next, and has connections of its own beside the log. `messages`, of who leads or will, is
+    the exchange's format that the log has.
+    """
+
+    fleet: Ref
+    endpoints: tuple[str, ...]
+    leads: bool
+    is_next: bool = False
+    messages: str = ""
+
+
+class LeaveFleet(Message):
+    """This process is about to end: have another machine lead the fleet called `name`.
+
+    Answered through the future (live) when it may go: whether whoever follows misses nothing.
+    """
+
+    name: str
+    done: "pykka.Future[bool]"

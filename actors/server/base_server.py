@@ -13,8 +13,9 @@ from websocket_v6.actors.base import Actor, TimedInbox, tell
 from websocket_v6.actors.boot_clock import clock
 from websocket_v6.actors.forks import in_child
 from websocket_v6.actors.messages.common import Ref
-from websocket_v6.actors.messages.router import Beat
-from websocket_v6.actors.messages.server import Beaten, Dismiss, DoorFailed, DoorOpened
+from websocket_v6.actors.messages.router import Beat, Beaten
+from websocket_v6.actors.messages.server import Dismiss
+from websocket_v6.actors.messages.supervisor import DoorFailed, DoorOpened
 from websocket_v6.actors.ways import Mouth
 from websocket_v6.protocol.membership.patience import Patience, Verdict
 from websocket_v6.protocol.message import Message

@@ -13,8 +13,8 @@ from websocket_v6.actors.base import tell
 from websocket_v6.actors.jwt import Judge, Judged, JudgeProof
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import KeysChanged
-from websocket_v6.actors.messages.server import NetworkHealth, ShowState, VisitorHealth
-from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.actors.messages.server import NetworkHealth, VisitorHealth
+from websocket_v6.actors.messages.supervisor import Failed, ShowState
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import CHALLENGE, OTHER_KEYS, PROOF, SUBPROTOCOLS
 from websocket_v6.protocol.exchange.wants import open_as

@@ -16,12 +16,12 @@ from websocket_v6.actors.messages.server import (
     CloseMember,
     Confirm,
     DoorDoubts,
-    DoorFailed,
     Doubt,
     NameMember,
     SayToMember,
     ShareWith,
 )
+from websocket_v6.actors.messages.supervisor import DoorFailed
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.membership.patience import Pauses
 from websocket_v6.protocol.message import Message

@@ -1,6 +1,6 @@
 from tests.actors.ear import Ear
 from websocket_v6.actors.fleet_places import FleetPlaces
-from websocket_v6.actors.messages.fleet import FleetPlaced
+from websocket_v6.actors.messages.supervisor import FleetPlaced
 
 FLEET = Ear().ref
 

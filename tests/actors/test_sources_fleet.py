@@ -11,9 +11,9 @@ from websocket_v6.actors.fleet.access import LogAccess
 from websocket_v6.actors.fleet.log_source import LogSource
 from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.common import Ref
-from websocket_v6.actors.messages.fleet import FleetPlaced, OwnServes, UseFleet
+from websocket_v6.actors.messages.fleet import OwnServes, UseFleet
 from websocket_v6.actors.messages.registry import UseSource
-from websocket_v6.actors.messages.supervisor import SourceServes, UseSettings
+from websocket_v6.actors.messages.supervisor import FleetPlaced, SourceServes, UseSettings
 from websocket_v6.actors.sources import Neighbours, Sources
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door

@@ -16,7 +16,7 @@ from tests.cli.browser import Browser, Tab, browser
 from tests.cli.serving import serving
 from tests.conftest import wait_until
 from websocket_v6 import Config, WebSocketClientProxy, engine
-from websocket_v6.actors.messages.server import ShowState
+from websocket_v6.actors.messages.supervisor import ShowState
 from websocket_v6.protocol.server.network import Network
 from websocket_v6.simulator import Simulator
 

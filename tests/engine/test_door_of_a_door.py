@@ -30,8 +30,8 @@ from websocket_v6.actors.messages.component import ConnectionChanged
 from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.markets import MarketsHealth
 from websocket_v6.actors.messages.registry import Subscribe, Watch, next_subscription_id
-from websocket_v6.actors.messages.server import Dismiss, DoorOpened
-from websocket_v6.actors.messages.supervisor import OpenNetwork
+from websocket_v6.actors.messages.server import Dismiss
+from websocket_v6.actors.messages.supervisor import DoorOpened, OpenNetwork
 from websocket_v6.actors.server import network_server, news_frames, remote_session
 from websocket_v6.actors.server.network_mouth import Overrun
 from websocket_v6.actors.server.opening import Opening

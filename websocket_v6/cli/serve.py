@@ -26,7 +26,7 @@ from websocket_v6.state import host_state
 from websocket_v6.termination import Signals
 
 from ..actors.membership.place import Role
-from ..actors.messages.server import ShowState
+from ..actors.messages.supervisor import ShowState
 from .board import Meter
 from .quote import count_text
 from .readiness import unready

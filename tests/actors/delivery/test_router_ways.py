@@ -12,8 +12,7 @@ from tests.conftest import wait_until
 from websocket_v6.actors.base import ask, stop_and_join
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetInheritance
-from websocket_v6.actors.messages.router import AddRoutes, Beat, Convey, DropRoutes, Filled, UseBackfill
-from websocket_v6.actors.messages.server import Beaten
+from websocket_v6.actors.messages.router import AddRoutes, Beat, Beaten, Convey, DropRoutes, Filled, UseBackfill
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.commands import Admit, End, Expect, HoldTrades
 from websocket_v6.protocol.delivery.policy import Mailbox

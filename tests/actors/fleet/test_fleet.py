@@ -13,8 +13,9 @@ from websocket_v6.actors.base import Actor, ask, stop_and_join
 from websocket_v6.actors.fleet.access import LogAccess
 from websocket_v6.actors.fleet.fleet import Fleet
 from websocket_v6.actors.messages.common import GetHealth, Ref
-from websocket_v6.actors.messages.fleet import FleetPlaced, JoinLog, LogWanted, Participate
+from websocket_v6.actors.messages.fleet import JoinLog, LogWanted, Participate
 from websocket_v6.actors.messages.router import Convey, GetLastValues
+from websocket_v6.actors.messages.supervisor import FleetPlaced
 
 from .conftest import KEYS
 

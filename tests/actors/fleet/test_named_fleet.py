@@ -15,15 +15,9 @@ from websocket_v6.actors.fleet.access import LogAccess
 from websocket_v6.actors.fleet.named_fleet import NamedFleet
 from websocket_v6.actors.fleet.progress import Progress
 from websocket_v6.actors.messages.common import GetHealth, Ref
-from websocket_v6.actors.messages.fleet import (
-    FleetPlaced,
-    LogFollowed,
-    LogWanted,
-    Participate,
-    ResumeFrom,
-    ResumeLog,
-)
+from websocket_v6.actors.messages.fleet import LogFollowed, LogWanted, Participate, ResumeFrom, ResumeLog
 from websocket_v6.actors.messages.router import GetHeld, Held
+from websocket_v6.actors.messages.supervisor import FleetPlaced
 from websocket_v6.actors.undone import Undone
 from websocket_v6.protocol.errors import ConfigError
 from websocket_v6.protocol.fleet.ids import EntryId

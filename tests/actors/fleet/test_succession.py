@@ -17,7 +17,8 @@ from websocket_v6.actors.fleet.presence import Presence
 from websocket_v6.actors.fleet.succession import Succession
 from websocket_v6.actors.fleet.title_holder import TitleHolder
 from websocket_v6.actors.future import Future
-from websocket_v6.actors.messages.fleet import LeaveFleet, LogOwes
+from websocket_v6.actors.messages.fleet import LogOwes
+from websocket_v6.actors.messages.supervisor import LeaveFleet
 from websocket_v6.protocol.exchange.identity import identity_of
 from websocket_v6.protocol.fleet.entries import Fetching, Open, State, encode_happening, encode_rows
 from websocket_v6.protocol.fleet.ids import parse_id

@@ -28,8 +28,8 @@ from websocket_v6.actors.membership.place import HandOver, MembershipHealth, Pla
 from websocket_v6.actors.membership.rendezvous import Rendezvous
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import KeysChanged
-from websocket_v6.actors.messages.server import DoorDoubts, DoorFailed, Doubt
-from websocket_v6.actors.messages.supervisor import Failed
+from websocket_v6.actors.messages.server import DoorDoubts, Doubt
+from websocket_v6.actors.messages.supervisor import DoorFailed, Failed
 from websocket_v6.actors.server.server import Server
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door

@@ -8,8 +8,9 @@ import pytest
 from tests.actors.ear import Ear
 from tests.conftest import wait_until
 from websocket_v6.actors.base import stop_and_join, tell
-from websocket_v6.actors.messages.router import Beat
-from websocket_v6.actors.messages.server import Beaten, Dismiss, DoorFailed, DoorOpened
+from websocket_v6.actors.messages.router import Beat, Beaten
+from websocket_v6.actors.messages.server import Dismiss
+from websocket_v6.actors.messages.supervisor import DoorFailed, DoorOpened
 from websocket_v6.actors.server import base_server as subject
 from websocket_v6.actors.server.base_server import BaseServer
 from websocket_v6.actors.server.server_client import Client, Session

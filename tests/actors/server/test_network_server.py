@@ -21,7 +21,8 @@ from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.registry import ComponentGone, Subscribe
 from websocket_v6.actors.messages.router import Beat
-from websocket_v6.actors.messages.server import Dismiss, DoorFailed, DoorOpened
+from websocket_v6.actors.messages.server import Dismiss
+from websocket_v6.actors.messages.supervisor import DoorFailed, DoorOpened
 from websocket_v6.actors.server import network_server
 from websocket_v6.actors.server.network_mouth import Overrun
 from websocket_v6.actors.server.network_server import NetworkServer

@@ -25,14 +25,12 @@ from websocket_v6.actors.messages.registry import (
     Unsubscribe,
     Watch,
 )
-from websocket_v6.actors.messages.router import Beat
+from websocket_v6.actors.messages.router import Beat, Beaten
 from websocket_v6.actors.messages.server import (
-    Beaten,
     CloseMember,
     Confirm,
     Dismiss,
     DoorDoubts,
-    DoorFailed,
     Doubt,
     MemberCame,
     MemberGone,
@@ -41,6 +39,7 @@ from websocket_v6.actors.messages.server import (
     SayToMember,
     ShareWith,
 )
+from websocket_v6.actors.messages.supervisor import DoorFailed
 from websocket_v6.actors.server import base_server, server, sockets
 from websocket_v6.actors.server.server import ClientHealth, Server
 from websocket_v6.actors.server.server_client import Stage

@@ -11,7 +11,8 @@ from tests.actors.ear import Ear
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.connection.door_handshake import open_door
 from websocket_v6.actors.messages.common import GetHealth, Ref
-from websocket_v6.actors.messages.server import DoorOpened, MemberCame, NameMember, ShareWith
+from websocket_v6.actors.messages.server import MemberCame, NameMember, ShareWith
+from websocket_v6.actors.messages.supervisor import DoorOpened
 from websocket_v6.actors.server.server import Server, ServerHealth
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import AUTH, MEMBER_PATH, NONCE, Door, auth
