@@ -7,11 +7,12 @@ it at the beginning. As that may be in another thread, it is done where no fork 
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import EngineError
 from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.secret import Secret
 from websocket_v6.protocol.supervision.steps import Trouble
 
@@ -53,7 +54,7 @@ WITH = {
 }
 
 
-class Children(NamedTuple):
+class Children(Message):
     """The engine's actors as they are now (live); `None` for one that is being started again, or is not needed."""
 
     jwt: Ref | None

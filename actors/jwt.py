@@ -2,7 +2,7 @@
 
 import hmac
 import uuid
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.errors import AuthenticationError
@@ -141,7 +141,7 @@ class KeysSettled(Message):
     generation: int
 
 
-class JwtInheritance(NamedTuple):
+class JwtInheritance(Message):
     """What a successor begins with (live): the keys may be others than those of the configuration."""
 
     keys: Keys | None
@@ -170,8 +170,8 @@ class Jwt(Actor):
         self._owner = owner
         self._algorithm = config.jwt_algorithm
         self._renew_after = RENEW_AT * config.token_lifetime
-        keys = _keys_of(config)
-        self._keys, self._generation = inheritance or JwtInheritance(keys, 1)
+        left = inheritance or JwtInheritance(_keys_of(config), 1)
+        self._keys, self._generation = left.keys, left.generation
         self._tells_secret = config.fleet is not None and config.fleet_private
         self._door_token = _secret(config.token)
         self._next: Secret | None = None

@@ -1,7 +1,9 @@
 """What is known of one source of an endpoint, and whom sources talk to; who has which is for sources.py."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from websocket_v6.protocol.message import Message
 
 from .base import Actor
 from .messages.common import Ref
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Neighbours", "Source"]
 
 
-class Source(NamedTuple):
+class Source(Message):
     """One source of an endpoint: a connection, to the exchange or through `door` to another process.
 
     `ref` is `None` while it is to be started. `part` is what it is called when it fails, it and its successors.
@@ -32,7 +34,7 @@ class Source(NamedTuple):
     reads_log: bool = False  # of the fleet
 
 
-class Neighbours(NamedTuple):
+class Neighbours(Message):
     """The actors that sources talk to, as they are now (live); `None` for one that is being started again.
 
     Of `jwt` the last there was, whether or not it `has_keys`: who needs none does not ask it.

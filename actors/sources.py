@@ -197,7 +197,7 @@ class Sources:
         """Have a source that is to be started as soon as it can be."""
         number = next_source()
         part = source.part or f"{source.endpoint} connection {number}"
-        self._sources.append(source._replace(number=number, ref=None, part=part, actor=None))
+        self._sources.append(msgspec.structs.replace(source, number=number, ref=None, part=part, actor=None))
 
     def bring_up(self) -> None:
         """Start all that are to be started, as far as their neighbours are there."""
@@ -234,7 +234,9 @@ class Sources:
             ref = self._connect(source, neighbours)
         # Whoever asks for lists as well: the exchange's limits on requests are not for it, and it refuses by name.
         is_door = is_door or source.reads_log or asks_lists
-        self._sources[self._sources.index(source)] = source._replace(ref=ref, inheritance=None, actor=actor_of(ref))
+        self._sources[self._sources.index(source)] = msgspec.structs.replace(
+            source, ref=ref, inheritance=None, actor=actor_of(ref)
+        )
         tell(neighbours.registry, UseSource(source.endpoint, ref, source.number, not is_door, is_door, source.heir_of))
 
     def _ask_lists(self, source: Source, neighbours: Neighbours) -> Ref:
@@ -295,7 +297,7 @@ class Sources:
         heir = next((one for one in self._sources if one.number == message.source and one.heir_of), None)
         if heir is None or (message.is_refused and heir.outlives_refusal):
             return
-        self._sources[self._sources.index(heir)] = heir._replace(heir_of=())
+        self._sources[self._sources.index(heir)] = msgspec.structs.replace(heir, heir_of=())
         for source in self:
             if source.number in heir.heir_of:
                 self.end(source)
@@ -349,7 +351,7 @@ class Sources:
         if self.has_heir(source):
             self._note(Gone(source.part))
         else:
-            self._plan(source._replace(inheritance=inheritance))
+            self._plan(msgspec.structs.replace(source, inheritance=inheritance))
 
     def take_down(self, endpoints: Collection[str]) -> None:
         """Stop all sources of `endpoints`: what they lean on is no more. Others are to take their places.
@@ -364,7 +366,7 @@ class Sources:
             follows = any(other.number in source.heir_of and other.door is None for other in stopped)
             if source.door is None and not follows:
                 self._note(Stopped(source.part))
-                self._plan(source._replace(heir_of=(), inheritance=inheritance, outlives_refusal=True))
+                self._plan(msgspec.structs.replace(source, heir_of=(), inheritance=inheritance, outlives_refusal=True))
             else:
                 self._note(Gone(source.part))
 

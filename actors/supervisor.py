@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pykka
 
@@ -92,7 +92,7 @@ class AwaitPlace(Message):
     place: "pykka.Future[Placed]"
 
 
-class Legacy(NamedTuple):
+class Legacy(Message):
     """What a supervisor leaves that failed itself (live)."""
 
     components: dict[str, Ref]
@@ -132,7 +132,7 @@ class Supervisor(Actor):
         self._family = Family(config, folder, self.actor_ref, serves=serves, stage=stage, survey=survey, undone=undone)
         self._last_jwt: Ref | None = None
         if legacy is not None:
-            self._family.inherit(*legacy[:3])
+            self._family.inherit(legacy.components, legacy.inheritances, legacy.door)
         self._sources = Sources(config, self.actor_ref, self._neighbours, self._attempt, self._note, self._family.logs)
         self._restarts = Restarts(random.random)
         self._watchman = Watchman(clock())

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection as Channel
 from typing import Any, NamedTuple, TypeAlias, cast
 
+import msgspec
 import pykka
 import websocket
 
@@ -303,7 +304,7 @@ def receive_ours(channel: str, tally: Tally) -> None:
     guest = Connection.start(
         endpoint="public",
         source=1,
-        target=door_target(door._replace(member=MEMBER)),
+        target=door_target(msgspec.structs.replace(door, member=MEMBER)),
         config=Config(backoff_initial=0.01),
         router=sink,
         jwt=sink,

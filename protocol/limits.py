@@ -5,7 +5,9 @@ where processes meet. A bound is a constant here, used where it holds, and a row
 the test that goes there. What a user chooses (a mailbox's size, a timeout) is `config.py`'s and its own check's.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from .message import Message
 
 __all__ = [
     "ADDRESSES",
@@ -100,7 +102,7 @@ LOG_ENTRY_BYTES: Final = 4 * MIB  # 1 MiB of messages, and at most 2.5 of the na
 REASON_CHARACTERS: Final = 500  # a sentence of ours around a text of TEXT_CHARACTERS
 
 
-class Limit(NamedTuple):
+class Limit(Message):
     """One bound."""
 
     what: str  # the outside chooses

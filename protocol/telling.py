@@ -4,7 +4,8 @@ Whoever logs something that may happen thousands of times asks here first. Times
 """
 
 from collections.abc import Hashable
-from typing import NamedTuple
+
+from .message import Message
 
 __all__ = ["Telling", "Tellings", "Told"]
 
@@ -14,7 +15,7 @@ LONGEST = 3600.0
 MOST = 1024  # troubles that are told apart; beyond, the oldest is as good as new when it comes again
 
 
-class Told(NamedTuple):
+class Told(Message):
     """A trouble to tell now: how often it has happened since it began, and for how many seconds it has."""
 
     times: int

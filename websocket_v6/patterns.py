@@ -2,6 +2,8 @@
 
 from collections.abc import Set
 
+import msgspec
+
 from .options import Symbols
 from .protocol.errors import LocalProtocolError
 from .protocol.exchange.codes import check_codes, check_symbols
@@ -26,7 +28,7 @@ def same_kind(want: Want, symbols: Symbols) -> Want:
     if not want.is_public:
         return want.with_codes(check_codes(symbols))
     codes, quotes = check_symbols(symbols)
-    return want._replace(codes=codes, quotes=quotes)
+    return msgspec.structs.replace(want, codes=codes, quotes=quotes)
 
 
 def more_of(want: Want, excluded: Set[str], symbols: Symbols) -> Want | None:
@@ -39,7 +41,7 @@ def more_of(want: Want, excluded: Set[str], symbols: Symbols) -> Want | None:
         return None
     # With a first pattern, whoever keeps it must know which codes are named: these stay when it goes.
     named = want.codes if quotes and not want.quotes else ()
-    return more._replace(codes=(*named, *codes), quotes=quotes)
+    return msgspec.structs.replace(more, codes=(*named, *codes), quotes=quotes)
 
 
 def with_more(want: Want, excluded: frozenset[str], part: Want) -> tuple[Want, frozenset[str]]:
@@ -47,7 +49,7 @@ def with_more(want: Want, excluded: frozenset[str], part: Want) -> tuple[Want, f
     codes = tuple(dict.fromkeys((*want.codes, *part.codes)))
     quotes = tuple(dict.fromkeys((*want.quotes, *part.quotes)))
     left = frozenset(code for code in excluded if code not in part.codes and _quote_of(code) not in part.quotes)
-    return want._replace(codes=codes, quotes=quotes), left
+    return msgspec.structs.replace(want, codes=codes, quotes=quotes), left
 
 
 def without(want: Want, excluded: frozenset[str], part: Want) -> tuple[Want, frozenset[str]]:
@@ -56,7 +58,7 @@ def without(want: Want, excluded: frozenset[str], part: Want) -> tuple[Want, fro
     quotes = tuple(quote for quote in want.quotes if quote not in part.quotes)
     codes = tuple(code for code in want.codes if code not in going)
     left = frozenset(code for code in excluded | going if _quote_of(code) in quotes)
-    return want._replace(codes=codes, quotes=quotes), left
+    return msgspec.structs.replace(want, codes=codes, quotes=quotes), left
 
 
 def _quote_of(code: str) -> str:

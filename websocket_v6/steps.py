@@ -7,7 +7,7 @@ face; `aio/running.py` lets an event loop do something else meanwhile. (psycopg 
 
 import contextlib
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import pykka
 
@@ -15,13 +15,14 @@ from .actors.base import TimedInbox, await_answer, stop_and_join
 from .actors.delivery.edge import Delivered, Edge
 from .actors.future import Future
 from .actors.messages.common import Ref
+from .protocol.message import Message
 
 __all__ = ["Answer", "Ended", "Pull", "Steps", "Wait", "finish", "pause"]
 
 T = TypeVar("T")
 
 
-class Answer(NamedTuple):
+class Answer(Message):
     """Wait for an actor's answer, at most `timeout` seconds.
 
     Raises:
@@ -48,7 +49,7 @@ class Answer(NamedTuple):
         return cls(future, timeout, ref)
 
 
-class Pull(NamedTuple):
+class Pull(Message):
     """Wait for the next event of a subscription; raises what `Edge.pull` does."""
 
     edge: Edge
@@ -59,7 +60,7 @@ class Pull(NamedTuple):
         return self.edge.pull(self.timeout)
 
 
-class Ended(NamedTuple):
+class Ended(Message):
     """Stop an actor and wait until it is done; the answer is whether it is, or will be by itself."""
 
     ref: Ref

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .actors.delivery.edge import Edge
 from .actors.forks import in_child, no_fork
@@ -19,6 +19,7 @@ from .actors.messages.router import CountStreams
 from .link import Link
 from .protocol.errors import WebSocketV6Error
 from .protocol.exchange.streams import Stream
+from .protocol.message import Message
 from .protocol.outside_text import printable
 from .steps import finish
 
@@ -46,7 +47,7 @@ class Reporting(Protocol):
         """Its subscriptions."""
 
 
-class _Engine(NamedTuple):
+class _Engine(Message):
     """What `gather` asks: the engine, with no component of its own."""
 
     link: Link

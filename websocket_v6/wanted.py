@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from .arguments import check_flag
 from .options import Settings, Symbols
@@ -31,6 +31,7 @@ from .protocol.exchange.wants import (
     ticker_want,
     trade_want,
 )
+from .protocol.message import Message
 
 __all__ = [
     "Indicators",
@@ -54,7 +55,7 @@ Level = float | str | Decimal
 E = TypeVar("E", bound=Event)
 
 
-class Wanted(NamedTuple, Generic[E]):
+class Wanted(Message, Generic[E]):
     """A want with all that its call said besides."""
 
     kind: type[E]

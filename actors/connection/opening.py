@@ -167,7 +167,7 @@ class Opening:
         return agreed
 
     def _refusal(self, answer: Answer, body: bytes) -> WebSocketV6Error:
-        status, headers = answer
+        status, headers = answer.status, answer.headers
         error = handshake.refusal(status, headers, body)
         if self._target.is_remote:
             why = remedy(status, headers) or error

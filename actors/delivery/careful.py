@@ -7,7 +7,7 @@ bring the same, types that are not known here.
 import logging
 import time
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import Self
 
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.batch import Batch
@@ -18,6 +18,7 @@ from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import KNOWN_TYPES
 from websocket_v6.protocol.limits import REMEMBERED_IDS
+from websocket_v6.protocol.message import Message
 
 from .closings import Closings
 from .deliveries import Delivery, Taker
@@ -30,7 +31,7 @@ __all__ = ["CarefulPath", "Incoming"]
 logger = logging.getLogger(__name__)
 
 
-class Incoming(NamedTuple):
+class Incoming(Message):
     """What the messages of one batch share."""
 
     endpoint: str

@@ -9,6 +9,8 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
+
 from websocket_v6.actors.base import Timer
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.backfill import FetchCandles
@@ -111,7 +113,7 @@ class Closings:
             if route.last is not None and not route.is_expecting:
                 self.take(stream, closer, route.last, is_snapshot=True)
         self._takers[taker.subscription_id] = taker
-        closer.join(taker.subscription_id, now, **closing._asdict())
+        closer.join(taker.subscription_id, now, **msgspec.structs.asdict(closing))
         route.refresh()
         self._is_on = True
         self.due()

@@ -1,16 +1,15 @@
 """What the registry says of itself when it is asked."""
 
-from typing import NamedTuple
-
 from websocket_v6.protocol.demand.health import EndpointHealth
 from websocket_v6.protocol.exchange.market_list import Listing
+from websocket_v6.protocol.message import Message
 
 from .recoveries import Unreconciled
 
 __all__ = ["RegistryHealth"]
 
 
-class RegistryHealth(NamedTuple):
+class RegistryHealth(Message):
     """What all components want, endpoint by endpoint."""
 
     components: int

@@ -1,7 +1,8 @@
 """What outlives a registry that a bug ended: whose leases are whose, who listens, and what the endpoints know."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
@@ -9,11 +10,12 @@ from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.demand.endpoint import EndpointInheritance
 from websocket_v6.protocol.demand.patterns import PatternsInheritance
 from websocket_v6.protocol.exchange.wants import Closing
+from websocket_v6.protocol.message import Message
 
 __all__ = ["Claim", "RegistryInheritance", "inherit"]
 
 
-class Claim(NamedTuple):
+class Claim(Message):
     """Whose a lease is, and where it goes (live)."""
 
     component_id: str
@@ -23,7 +25,7 @@ class Claim(NamedTuple):
     closing: Closing | None = None  # candles: each once, when it is final
 
 
-class RegistryInheritance(NamedTuple):
+class RegistryInheritance(Message):
     """What outlives a registry (live)."""
 
     claims: Mapping[int, Claim]
@@ -36,12 +38,15 @@ def inherit(
     inheritance: RegistryInheritance | None,
 ) -> tuple[dict[int, Claim], dict[str, Ref | Way], dict[str, EndpointInheritance]]:
     """Return what is inherited; of leases only what both the registry and the endpoint knew, when the bug struck."""
-    claims, watchers, endpoints, patterns = inheritance or RegistryInheritance({}, {}, {})
+    left = inheritance or RegistryInheritance({}, {}, {})
+    claims = left.claims
     kept: dict[str, EndpointInheritance] = {}
     known: dict[int, Claim] = {}
-    for name, endpoint in endpoints.items():
+    for name, endpoint in left.endpoints.items():
         leases = {lease: one for lease, one in endpoint.leases.leases.items() if lease in claims}
-        kept[name] = endpoint._replace(leases=endpoint.leases._replace(leases=leases))
+        kept[name] = replace(endpoint, leases=replace(endpoint.leases, leases=leases))
         known.update((lease, claims[lease]) for lease in leases)
-    known.update((lease, claims[lease]) for lease in patterns.patterns if lease in claims)  # it may have no codes yet
-    return known, dict(watchers), kept
+    known.update(
+        (lease, claims[lease]) for lease in left.patterns.patterns if lease in claims
+    )  # it may have no codes yet
+    return known, dict(left.watchers), kept

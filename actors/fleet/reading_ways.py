@@ -10,6 +10,8 @@ import time
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
+import msgspec
+
 from websocket_v6.protocol.dialing.servers import ReadFrom, Servers
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 
@@ -75,7 +77,7 @@ class ReadingWays:
             case "cluster":
                 found = nodes(servers, self._key, are_replicas=True)
             case _:
-                servers = servers._replace(kind="single")
+                servers = msgspec.structs.replace(servers, kind="single")
                 with contextlib.suppress(WebSocketV6Error):
                     found = _of_master(self._servers, self._key)
         self._known = found or self._known  # who cannot be asked now has them all the same

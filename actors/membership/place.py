@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 import pykka
 
 from websocket_v6.actors.messages.common import Ref
@@ -37,7 +38,7 @@ class Role(Enum):
     EMBEDDED = "embedded"  # it owns connections and shares none
 
 
-class Placed(NamedTuple):
+class Placed(Message):
     """This process is `role` from now on. Told to the owner, which has its sources lead there (live).
 
     A guest has the endpoints `shared` through `door`, and connections of its own for the others.
@@ -53,7 +54,11 @@ class Placed(NamedTuple):
 
     def with_keys(self, generation: int) -> "Placed":
         """Return what holds with keys of this generation: a host's word on older ones is none on these."""
-        return self if self.generation >= generation else self._replace(shared=without_account(self.shared))
+        return (
+            self
+            if self.generation >= generation
+            else msgspec.structs.replace(self, shared=without_account(self.shared))
+        )
 
 
 class Released(Message):
@@ -68,7 +73,7 @@ class HandOver(Message):
     done: "pykka.Future[bool]"
 
 
-class MembershipHealth(NamedTuple):
+class MembershipHealth(Message):
     """The place of this process. `guests` are the processes that it serves, through its `door` (live)."""
 
     role: str

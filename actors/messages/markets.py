@@ -1,7 +1,5 @@
 """What the source of the list of markets is told beside what all sources are, and what it says of itself."""
 
-from typing import NamedTuple
-
 from websocket_v6.protocol.exchange.market_list import Listing
 from websocket_v6.protocol.message import Message
 
@@ -20,7 +18,7 @@ class SilentCodes(Message):
     codes: tuple[str, ...]
 
 
-class MarketsHealth(NamedTuple):
+class MarketsHealth(Message):
     """`listed_ns` is when the last list came that is believed, 0 if none has; `problem` is that of the last call."""
 
     listed_ns: int

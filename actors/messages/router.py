@@ -7,7 +7,6 @@ overtake. SourceState, SourceOpened, SourceSaid and SourceEnded are told on as t
 from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.ways import Mouth, Way
@@ -253,7 +252,7 @@ class CountStreams(Message):
     """Answer with how many messages each stream had, counted from the first question on."""
 
 
-class RouterHealth(NamedTuple):
+class RouterHealth(Message):
     """What went through the router.
 
     `unrouted` messages had no taker: strays of a subscription just replaced. `repeated` ones were delivered before,
@@ -354,7 +353,7 @@ class UseReconciler(Message):
     reconciler: Ref
 
 
-class RouterInheritance(NamedTuple):
+class RouterInheritance(Message):
     """What a router leaves to its successor, and to the registry (live).
 
     The last trades of each stream keep one from being delivered twice, and the closers a candle; `whole_ns`, by

@@ -13,8 +13,6 @@ __all__ = ["Recorded"]
 class Recorded(Incoming):
     """What the messages of one record share."""
 
-    __slots__ = ()
-
     def event(self, stream: Stream, payload: bytes, *, runs: bool) -> Event:  # noqa: ARG002 - it was decided then
         """Make the event that was delivered then."""
         event = make_event(stream, payload, self.epoch, self.received_ns)

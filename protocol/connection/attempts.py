@@ -5,9 +5,9 @@ of old keys is never taken for one of the new.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from websocket_v6.protocol.errors import AuthenticationError, ExchangeError, TransportError, WebSocketV6Error
+from websocket_v6.protocol.message import Message
 
 from .backoff import Backoff, block_of
 
@@ -22,7 +22,7 @@ PASSING_REFUSALS = ("nonce_used",)
 AUTH_ERRORS = ("INVALID_AUTH",)
 
 
-class Setback(NamedTuple):
+class Setback(Message):
     """What follows from a failure: seconds to wait, and for which no connection of the process may connect."""
 
     error: WebSocketV6Error  # as it is told

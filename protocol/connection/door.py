@@ -8,9 +8,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from websocket_v6.protocol.errors import TransportError
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import outside_text, printable
 
 __all__ = [
@@ -44,7 +45,7 @@ NONCE_LENGTH = 32  # of hexadecimal digits
 _HEX = frozenset("0123456789abcdef")
 
 
-class Door(NamedTuple):
+class Door(Message):
     """The door of a host. `member` is the name under which data sockets are opened there, empty before it is given."""
 
     address: str  # a path of the file system, or "127.0.0.1:port"

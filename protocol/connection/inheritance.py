@@ -1,14 +1,15 @@
 """What one connection's machine leaves to the next."""
 
 import math
-from typing import NamedTuple
+
+from websocket_v6.protocol.message import Message
 
 from .stall import StallMemory
 
 __all__ = ["ConnectionInheritance"]
 
 
-class ConnectionInheritance(NamedTuple):
+class ConnectionInheritance(Message):
     """What a successor begins with, so that it neither hammers nor suspects anew."""
 
     failures: int = 0  # in a row, of the backoff

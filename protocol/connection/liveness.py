@@ -7,7 +7,8 @@ deadlines begin anew and a ping goes out. Any byte that comes after a ping is li
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+
+from websocket_v6.protocol.message import Message
 
 from .stall import StallMemory, StallWatch, Suspicion
 from .steps import Action, Sample, SendPing, SendQuestion
@@ -21,7 +22,7 @@ CONFIRM = 0.25
 NEVER = math.inf
 
 
-class Overdue(NamedTuple):
+class Overdue(Message):
     """What a peer has failed to do. `is_stalled`: it lives, and brings nothing any more."""
 
     reason: str

@@ -76,7 +76,8 @@ class ConnectionMachine:
         new_ticket: Callable[[], str],
         inheritance: ConnectionInheritance | None = None,
     ) -> None:
-        failures, refusals, keys, wait_until, stall, was_open = inheritance or ConnectionInheritance()
+        left = inheritance or ConnectionInheritance()
+        failures, refusals, keys = left.failures, left.refusals, left.keys
         self.state = State.IDLE
         self.target = target
         self.error: WebSocketV6Error | None = None  # the last one, until it is open again
@@ -85,11 +86,11 @@ class ConnectionMachine:
         self._name = f"{endpoint} connection"
         self._connect_timeout = config.connect_timeout
         self._attempts = Attempts(config.backoff_initial, config.backoff_max, random, failures, refusals, keys)
-        self._liveness = Liveness(self._name, config.ping_interval, config.ping_timeout, new_ticket, stall)
+        self._liveness = Liveness(self._name, config.ping_interval, config.ping_timeout, new_ticket, left.stall)
         self._renewal = Renewal(config.max_age, random)
         self._deadlines: dict[str, float] = {}
-        self._wait_until = wait_until
-        self._was_open = was_open
+        self._wait_until = left.wait_until
+        self._was_open = left.was_open
         self._turn: TurnGiven | None = None
         self._missed = 0.0  # by how much the last Due came too late
         # Of the transport there is:

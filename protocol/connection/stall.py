@@ -7,7 +7,8 @@ suspicious and turned out well is part of the past from then on.
 """
 
 from enum import Enum
-from typing import NamedTuple
+
+from websocket_v6.protocol.message import Message
 
 __all__ = ["StallMemory", "StallWatch", "Suspicion"]
 
@@ -25,7 +26,7 @@ class Suspicion(Enum):
     GIVE_UP = "give up"
 
 
-class StallMemory(NamedTuple):
+class StallMemory(Message):
     """What a source's past says of it."""
 
     longest: float = 0.0  # silence, in seconds, faded by half each HALF_LIFE
@@ -40,7 +41,8 @@ class StallWatch:
 
     def __init__(self, floor: float, memory: StallMemory | None = None) -> None:
         self._floor = floor
-        self._longest, self._lively = memory or StallMemory()
+        known = memory or StallMemory()
+        self._longest, self._lively = known.longest, known.lively
         self._since: float | None = None  # the look that found the last data
         self._data_at = 0.0
         self._has_asked = False

@@ -3,7 +3,7 @@
 All times are monotonic seconds.
 """
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.message import Message
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-class Sample(NamedTuple):
+class Sample(Message):
     """A transport at one moment, for whoever judges its silence."""
 
     reading_since: float | None  # None: it has no credit, so that nothing can be heard

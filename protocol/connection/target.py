@@ -1,6 +1,6 @@
 """Where a connection leads, and what differs there: the one place that knows exchange from door."""
 
-from typing import NamedTuple
+from websocket_v6.protocol.message import Message
 
 from .door import Door
 
@@ -15,7 +15,7 @@ DOOR_PATHS = {
 }
 
 
-class Target(NamedTuple):
+class Target(Message):
     """What a connection connects to. No `if is_door` elsewhere: what behaves differently reads its field here."""
 
     url: str  # of a door, for people alone

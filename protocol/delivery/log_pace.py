@@ -1,6 +1,6 @@
 """How often something is logged that the outside may do as often as it likes, in as many kinds as it likes."""
 
-from typing import NamedTuple
+from websocket_v6.protocol.message import Message
 
 __all__ = ["LogPace", "Words"]
 
@@ -8,7 +8,7 @@ FEW = 8  # kinds that are logged one by one, and known
 FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0  # seconds between two words about all others
 
 
-class Words(NamedTuple):
+class Words(Message):
     """What is to be logged now: that this kind is new, and how many others went unsaid since the last word of them."""
 
     kind: str

@@ -10,16 +10,16 @@ together, and of all of them everything has come up to when it has of the one of
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from websocket_v6.protocol.errors import LocalProtocolError
+from websocket_v6.protocol.message import Message
 
 __all__ = ["Over", "SourceFlow"]
 
 ALWAYS = float("-inf")
 
 
-class Over(NamedTuple):
+class Over(Message):
     """An attachment that has ended: what it was, up to when all of it was delivered, and its parts.
 
     `others_ns` is up to when that is so of the parts beside the one that it ended with.

@@ -244,7 +244,7 @@ class Asking:
         one.unasked.append(Question(str(uuid.uuid4()), proves=proves, is_recheck=is_recheck))
 
     def _send_question(self, one: Attachment, question: Question, now: float) -> None:
-        one.asked[question.ticket] = question._replace(after=one.requests)
+        one.asked[question.ticket] = msgspec.structs.replace(question, after=one.requests)
         asked = one.parts.question(question.ticket)
         self._out.extend(ListSubscriptions(one.source.number, question.ticket, number) for number in asked)
         one.source.pace.sent(now, settles=False)

@@ -9,11 +9,11 @@ Source: Upbit WebSocket reference, "Semantics", "Order-book extras", "indicator"
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import NamedTuple
 
 from websocket_v6.protocol.exchange.indicators import Indicator
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import endpoint_of
+from websocket_v6.protocol.message import Message
 
 from .union import Demand, Union
 
@@ -22,7 +22,7 @@ __all__ = ["Asked", "Coverage", "Plan"]
 FULL_DEPTH = 30  # what a code without a suffix is served
 
 
-class Asked(NamedTuple):
+class Asked(Message):
     """How one stream stands in a request."""
 
     depth: int  # 0 for everything but order books
@@ -31,7 +31,7 @@ class Asked(NamedTuple):
     reconcile: bool = False  # of a host, which then asks the exchange what that has not sent
 
 
-class Plan(NamedTuple):
+class Plan(Message):
     """The request that would serve the union now.
 
     `types` are its data type objects; `asked` is what it asks, stream by stream; `begins` are the streams whose

@@ -49,14 +49,15 @@ class Endpoint:
     """Keeps what the exchange serves of one endpoint equal to the union of all leases, and tells how that goes."""
 
     def __init__(self, name: str, config: Config, inherited: EndpointInheritance | None = None) -> None:
-        leases, epoch, missing_since_ns, self._was_served = inherited or EndpointInheritance()
+        left = inherited or EndpointInheritance()
+        self._was_served = left.was_served
         self.name = name
         self._patience = config.backfill_timeout
         self._out: list[Command] = []
         out = self._out
-        leases_ = self._leases = Leases(leases)
+        leases_ = self._leases = Leases(left.leases)
         sources = self._sources = Sources(config.gather)
-        continuity = self._continuity = Continuity(epoch, missing_since_ns)
+        continuity = self._continuity = Continuity(left.epoch, left.missing_since_ns)
         deadlines = self._deadlines = Deadlines()
         silence = self._silence = Silence(config.silent_code_timeout, leases_, sources, deadlines)
         asking = self._asking = Asking(leases_, sources, deadlines, silence, out)

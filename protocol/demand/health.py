@@ -1,8 +1,7 @@
 """How an endpoint stands, as `health()` shows it, and what outlives it."""
 
-from typing import NamedTuple
-
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.message import Message
 
 from .epochs import KnownGap
 from .lease import LeasesInheritance
@@ -10,7 +9,7 @@ from .lease import LeasesInheritance
 __all__ = ["EndpointHealth", "EndpointInheritance"]
 
 
-class EndpointHealth(NamedTuple):
+class EndpointHealth(Message):
     """What one endpoint is asked for, and how its data hangs together.
 
     `requests_sent` counts subscriptions and questions to the exchange, on all sources.
@@ -26,7 +25,7 @@ class EndpointHealth(NamedTuple):
     gaps: tuple[KnownGap, ...] = ()  # the last ones, oldest first
 
 
-class EndpointInheritance(NamedTuple):
+class EndpointInheritance(Message):
     """What outlives an endpoint that a bug ended: the wants are the components', not its own."""
 
     leases: LeasesInheritance = LeasesInheritance()

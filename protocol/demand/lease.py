@@ -5,11 +5,11 @@ and count no more. One that the exchange may have refused (`probation.py`) waits
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
+from websocket_v6.protocol.message import Message
 
 from .probation import Probation, Suspicion
 from .union import Union
@@ -17,21 +17,21 @@ from .union import Union
 __all__ = ["Dropped", "Lease", "LeaseInheritance", "Leases", "LeasesInheritance"]
 
 
-class LeaseInheritance(NamedTuple):
+class LeaseInheritance(Message):
     """One lease, for a successor."""
 
     want: Want
     satisfied: frozenset[Stream]
 
 
-class LeasesInheritance(NamedTuple):
+class LeasesInheritance(Message):
     """All leases of an endpoint, for a successor. Not the union: it is counted anew."""
 
     leases: Mapping[int, LeaseInheritance] = {}
     suspicion: Suspicion = Suspicion()
 
 
-class Dropped(NamedTuple):
+class Dropped(Message):
     """What was taken back: these streams of a lease, `None` if all of it; `gone` is what nobody wants any more."""
 
     streams: tuple[Stream, ...] | None
@@ -55,10 +55,10 @@ class Leases:
     """All leases of one endpoint, by number, and their union."""
 
     def __init__(self, inherited: LeasesInheritance | None = None) -> None:
-        leases, suspicion = inherited or LeasesInheritance()
+        left = inherited or LeasesInheritance()
         self.union = Union()
-        self._leases = {number: Lease(*lease) for number, lease in leases.items()}
-        self.probation = Probation(suspicion.of(self._leases))
+        self._leases = {number: Lease(one.want, one.satisfied) for number, one in left.leases.items()}
+        self.probation = Probation(left.suspicion.of(self._leases))
         for number, lease in self._leases.items():
             lease.is_apart = self.probation.is_apart(number)
             self._count(lease, lease.open, 1)

@@ -3,9 +3,8 @@
 Until it has them it is not open to anybody: if one of them is lost before, the attempt has failed.
 """
 
-from typing import NamedTuple
-
 from websocket_v6.protocol.exchange.partition import parts_needed
+from websocket_v6.protocol.message import Message
 
 from .attachment_parts import Parts
 from .commands import Command, OpenPart
@@ -16,7 +15,7 @@ from .source import Source, Sources
 __all__ = ["Openings"]
 
 
-class Opening(NamedTuple):
+class Opening(Message):
     """A source that is open, and needs more sockets."""
 
     source: int

@@ -8,7 +8,7 @@ Whoever takes a code hears of it first, and that it is gone last: so the command
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import MarketsEvent
@@ -114,7 +114,7 @@ class _Pattern:
         return other
 
 
-class PatternsInheritance(NamedTuple):
+class PatternsInheritance(Message):
     """What outlives the one who kept them."""
 
     patterns: Mapping[int, _Pattern] = {}
@@ -129,10 +129,12 @@ class Patterns:
 
     def __init__(self, interval: float, inherited: PatternsInheritance | None = None) -> None:
         self._interval = interval
-        patterns, listings, interested = inherited or PatternsInheritance()
-        self._patterns = {lease: one.copy() for lease, one in patterns.items()}
-        self.listings: dict[str, Listing] = dict(listings)
-        self._interested = {quote: set(names) for quote, names in interested.items()}  # components, without a lease
+        left = inherited or PatternsInheritance()
+        self._patterns = {lease: one.copy() for lease, one in left.patterns.items()}
+        self.listings: dict[str, Listing] = dict(left.listings)
+        self._interested = {
+            quote: set(names) for quote, names in left.interested.items()
+        }  # components, without a lease
         self._asked_again_at = float("-inf")
 
     def __contains__(self, lease: object) -> bool:

@@ -7,12 +7,15 @@ cause; refused twice, the suspects are set apart and tried one by one, beside th
 
 from collections import deque
 from collections.abc import Collection
-from typing import NamedTuple
+
+import msgspec
+
+from websocket_v6.protocol.message import Message
 
 __all__ = ["Probation", "Suspicion"]
 
 
-class Suspicion(NamedTuple):
+class Suspicion(Message):
     """What is known of the guilty, for a successor."""
 
     suspects: frozenset[int] = frozenset()
@@ -23,7 +26,7 @@ class Suspicion(NamedTuple):
     def of(self, numbers: Collection[int]) -> "Suspicion":
         """Return what of it concerns the leases `numbers`."""
         apart = tuple(number for number in self.apart if number in numbers)
-        return self._replace(suspects=self.suspects.intersection(numbers), apart=apart)
+        return msgspec.structs.replace(self, suspects=self.suspects.intersection(numbers), apart=apart)
 
 
 class Probation:

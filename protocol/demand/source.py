@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from websocket_v6.protocol.errors import LocalProtocolError, WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.message import Message
 
 from .attachment_parts import Parts
 from .coverage import Coverage
@@ -19,7 +20,7 @@ from .union import Union
 __all__ = ["Attachment", "Question", "Source", "Sources", "Traits", "What"]
 
 
-class Traits(NamedTuple):
+class Traits(Message):
     """What differs between sources."""
 
     is_paced: bool = True  # the exchange's limits on requests hold for it
@@ -27,7 +28,7 @@ class Traits(NamedTuple):
     heir_of: tuple[int, ...] = ()  # the sources that end as soon as it serves
 
 
-class Question(NamedTuple):
+class Question(Message):
     """A LIST_SUBSCRIPTIONS that waits for its turn or its answer."""
 
     ticket: str

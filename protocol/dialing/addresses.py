@@ -8,16 +8,17 @@ Source: RFC 8305, sections 4 (sorting) and 5 (attempts).
 
 import itertools
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from websocket_v6.protocol.limits import ADDRESSES
+from websocket_v6.protocol.message import Message
 
 __all__ = ["DELAY", "Address", "Race", "in_turn"]
 
 DELAY = 0.25  # seconds for one attempt before the next begins beside it: "Connection Attempt Delay"
 
 
-class Address(NamedTuple):
+class Address(Message):
     """One address of a name: the family, and what `socket.connect` takes."""
 
     family: int

@@ -3,8 +3,9 @@
 Source: RFC 6455, section 3 (ws and wss URLs); RFC 9110, sections 4.2.1 and 4.2.2 (http and https), 7.2 (Host).
 """
 
-from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from websocket_v6.protocol.message import Message
 
 __all__ = ["Place", "place_of"]
 
@@ -12,7 +13,7 @@ _PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _TLS = ("wss", "https")
 
 
-class Place(NamedTuple):
+class Place(Message):
     """A server: where it is, and whether TLS is spoken there. `host` is a name or an address, without brackets."""
 
     host: str

@@ -8,10 +8,11 @@ Source: curl's manual, "Environment" (HTTPS_PROXY, ALL_PROXY, NO_PROXY; the name
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from websocket_v6.protocol.loopback import is_loopback
+from websocket_v6.protocol.message import Message
 
 from .place import Place
 
@@ -27,7 +28,7 @@ class ProxyError(ValueError):
     """What should name a proxy does not. The text names the variable, never the value, which may hold a password."""
 
 
-class Proxy(NamedTuple):
+class Proxy(Message):
     """A proxy. With "socks5" names are looked up here, with the others by the proxy."""
 
     scheme: _Scheme

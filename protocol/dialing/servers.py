@@ -8,9 +8,12 @@
 With TLS ?ca=, ?cert= and ?key= name PEM files: who is trusted to vouch for the server, and what this machine shows.
 """
 
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
+
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.secret import Secret
 
 __all__ = ["SERVERS_FORM", "ReadFrom", "Servers", "parse_servers"]
@@ -26,7 +29,7 @@ _FILES: Final = ("ca", "cert", "key")
 Kind = Literal["single", "unix", "sentinel", "cluster"]
 
 
-class Servers(NamedTuple):
+class Servers(Message):
     """Where the server is, or those that know where it is, and how one comes in. `shown` is for people."""
 
     kind: Kind
@@ -62,7 +65,8 @@ def parse_servers(url: str) -> Servers | None:
     place = _unix(parts.path, hosts, options) if kind == "unix" else _places(kind, hosts, parts.path)
     if place is None:
         return None
-    return place._replace(
+    return msgspec.structs.replace(
+        place,
         shown=f"{parts.scheme}://{hosts}{parts.path}",
         username=unquote(username),
         password=Secret(unquote(password)) if password else None,

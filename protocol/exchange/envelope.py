@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from websocket_v6.protocol.limits import LEVEL_CHARACTERS, NAME_CHARACTERS, STREAM_CHARACTERS
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import excerpt, outside_text, printable
 
 from . import short_names
@@ -30,14 +31,14 @@ __all__ = [
 ]
 
 
-class ErrorNotice(NamedTuple):
+class ErrorNotice(Message):
     """The exchange's answer to a bad request; it closes the connection after it."""
 
     name: str  # such as WRONG_FORMAT
     text: str  # in the language of the region; both are fit to be told
 
 
-class StatusUp(NamedTuple):
+class StatusUp(Message):
     """The answer to a text PING."""
 
 
@@ -57,7 +58,7 @@ class SubscriptionList(NamedTuple):
     subscriptions: tuple[SubscribedEntry, ...]
 
 
-class Malformed(NamedTuple):
+class Malformed(Message):
     """A message that cannot be sorted, and others of the same read that cannot be for the same reason."""
 
     kind: str  # "not JSON", "not an object", "no type", "no code", "bad level", "bad indicator", "too many notices"

@@ -155,7 +155,7 @@ def _note(notice: Notice, notices: list[Notice]) -> None:
     if isinstance(notice, Malformed):
         for index, known in enumerate(notices):
             if isinstance(known, Malformed) and known.kind == notice.kind:
-                notices[index] = known._replace(times=known.times + 1)
+                notices[index] = msgspec.structs.replace(known, times=known.times + 1)
                 return
     notices.append(notice)
 

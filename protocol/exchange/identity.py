@@ -11,9 +11,9 @@ Source: Upbit WebSocket reference, "Duplicates and ordering", "Data types".
 
 from collections import deque
 from collections.abc import Hashable
-from typing import NamedTuple
 
 from websocket_v6.protocol.limits import ID_BYTES
+from websocket_v6.protocol.message import Message
 
 from .streams import Stream
 
@@ -23,7 +23,7 @@ REMEMBERED_NS = 30_000_000_000  # a source that lags further behind has missed i
 REMEMBERED_LEAST = 16  # messages of one stream, however old: a snapshot shows the last one again
 
 
-class Spelling(NamedTuple):
+class Spelling(Message):
     """How one of the exchange's formats writes the keys that matter here."""
 
     stream_type: bytes

@@ -5,9 +5,9 @@ Source: Upbit WebSocket reference, "indicator" and "indicator_signal" (the table
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple
 
 from websocket_v6.protocol.errors import LocalProtocolError
+from websocket_v6.protocol.message import Message
 
 __all__ = ["MAX_COMBINATIONS", "TIMEFRAMES", "Indicator", "check_indicators", "check_timeframe"]
 
@@ -18,7 +18,7 @@ Params = tuple[tuple[str, "int | Decimal | str"], ...]
 _Choice = Mapping[str, frozenset[object]]
 
 
-class Indicator(NamedTuple):
+class Indicator(Message):
     """One indicator with its parameters, normalised: equal requests are equal values.
 
     `params` and `event_params` are (name, value) pairs in the order of their names; periods are ints, multipliers

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import excerpt, outside_text
 
 from .codes import CODE, QUOTE
@@ -41,7 +42,7 @@ class Market(NamedTuple):
     cautions: tuple[str, ...] = ()  # of what in particular, such as PRICE_FLUCTUATIONS
 
 
-class MarketList(NamedTuple):
+class MarketList(Message):
     """All markets of all quote currencies, in the order of the exchange, each once."""
 
     quotes: Mapping[str, tuple[Market, ...]]
@@ -51,7 +52,7 @@ class MarketList(NamedTuple):
         return frozenset(one.code for markets in self.quotes.values() for one in markets)
 
 
-class Listing(NamedTuple):
+class Listing(Message):
     """The markets of one quote currency, at the time `listed_ns` (Unix nanoseconds, of whoever asked)."""
 
     quote: str

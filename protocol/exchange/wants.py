@@ -6,9 +6,11 @@ components share. Merging many wants into one request is `protocol/demand/union.
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import NamedTuple
+
+import msgspec
 
 from websocket_v6.protocol.errors import LocalProtocolError
+from websocket_v6.protocol.message import Message
 
 from .codes import (
     CANDLE_INTERVALS,
@@ -62,7 +64,7 @@ KNOWN_TYPES = frozenset(
 MOST_HISTORY = 4000  # candles of before a subscription: 20 pages of the exchange's
 
 
-class Closing(NamedTuple):
+class Closing(Message):
     """Candles are wanted each once, when it is final: after `history` of them, and with `empty` ones between them.
 
     `verify`: what REST has of each is delivered, whatever came live.
@@ -73,7 +75,7 @@ class Closing(NamedTuple):
     verify: bool = False
 
 
-class Want(NamedTuple):
+class Want(Message):
     """One subscription's wish: a data type, its codes and its options.
 
     `depth` and `level` belong to order books, `categories` and `include_body` to announcements, `timeframe` and
@@ -124,7 +126,7 @@ class Want(NamedTuple):
 
     def with_codes(self, codes: Iterable[str]) -> "Want":
         """Return the same wish for other codes, and for no pattern."""
-        return self._replace(codes=tuple(codes), quotes=())
+        return msgspec.structs.replace(self, codes=tuple(codes), quotes=())
 
 
 def ticker_want(symbols: str | Iterable[str], *, snapshot: bool = True, realtime: bool = True) -> Want:
@@ -153,7 +155,7 @@ def orderbook_want(
             f"level={level!r:.60} is not for all markets: each has its own steps, and the exchange serves one that it "
             "does not have with silence; name the codes, or leave level out"
         )
-    return want._replace(level=step)
+    return msgspec.structs.replace(want, level=step)
 
 
 def candle_want(
@@ -245,4 +247,4 @@ def _public(want: Want, symbols: str | Iterable[str], snapshot: bool, realtime: 
     codes, quotes = check_symbols(symbols)
     if not snapshot and not realtime:
         raise LocalProtocolError("snapshot=False and realtime=False leave nothing to deliver: set one of them")
-    return want._replace(codes=codes, quotes=quotes, snapshot=snapshot, realtime=realtime)
+    return msgspec.structs.replace(want, codes=codes, quotes=quotes, snapshot=snapshot, realtime=realtime)

@@ -148,6 +148,6 @@ class Union:
 def _each(wants: Iterable[Want]) -> Iterator[tuple[Want, str]]:
     for want in wants:
         # Snapshots come from the checkpoint. What is wanted once is wanted until it is not any more.
-        kind = want._replace(snapshot=True, realtime=True) if want.is_public else want
+        kind = msgspec.structs.replace(want, snapshot=True, realtime=True) if want.is_public else want
         for code in want.codes or ("",):
             yield kind.with_codes(()), code

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from websocket_v6.protocol.exchange.streams import Stream, stream_of
 from websocket_v6.protocol.exchange.wants import Closing, Want
 
@@ -20,8 +22,8 @@ def recorded_wants(wants: Iterable[Want]) -> Iterator[Want]:
     account: dict[str, Want] = {}
     for want in wants:
         if want.closing is not None:
-            yield want._replace(closing=None)
-            yield want._replace(closing=Closing())
+            yield msgspec.structs.replace(want, closing=None)
+            yield msgspec.structs.replace(want, closing=Closing())
         elif want.type in OF_ACCOUNT:
             known = account.get(want.type)
             account[want.type] = want if known is None else _both(known, want)
@@ -32,7 +34,7 @@ def recorded_wants(wants: Iterable[Want]) -> Iterator[Want]:
 
 def _both(one: Want, other: Want) -> Want:
     codes = dict.fromkeys((*one.codes, *other.codes)) if one.codes and other.codes else ()
-    return one._replace(codes=tuple(codes), reconcile=one.reconcile or other.reconcile)
+    return msgspec.structs.replace(one, codes=tuple(codes), reconcile=one.reconcile or other.reconcile)
 
 
 def named_streams(want: Want) -> Iterator[Stream]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Container, Iterable
 
+import msgspec
+
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import Want
@@ -34,4 +36,4 @@ def as_recorded(want: Want, streams: Iterable[Stream], quotes: Container[str] = 
     if not codes and not listed:
         patterns = ", ".join(f"{quote}-*" for quote in unlisted)
         raise LocalProtocolError(f"nothing was recorded of {want.type} {patterns}")
-    return want._replace(codes=tuple(codes), quotes=listed)
+    return msgspec.structs.replace(want, codes=tuple(codes), quotes=listed)

@@ -88,7 +88,7 @@ class ClientLeases:
             kind = wish.kind
             if held is not None:
                 if held.wish.kind.snapshot and not kind.snapshot and kind.realtime and held.wish.kind.realtime:
-                    kind = kind._replace(snapshot=True)
+                    kind = msgspec.structs.replace(kind, snapshot=True)
                 if kind.realtime and kind == held.wish.kind:
                     continue
                 given.append((stream, held))
@@ -185,16 +185,17 @@ def _each(want: Want) -> Iterator[Wish]:
     """Yield the wishes for the want's streams, in the order of `Want.streams`."""
     kind = want.with_codes(())
     if want.indicators:
-        kinds = [kind._replace(indicators=(one,)) for one in want.indicators]
+        kinds = [msgspec.structs.replace(kind, indicators=(one,)) for one in want.indicators]
         return (Wish(each, code) for code in want.codes for each in kinds)
     if want.categories:
-        return (Wish(kind._replace(categories=(category,)), "") for category in want.categories)
+        return (Wish(msgspec.structs.replace(kind, categories=(category,)), "") for category in want.categories)
     return (Wish(kind, code) for code in want.codes or ("",))
 
 
 def _together(one: Wish, other: Wish) -> Wish:
     a, b = one.kind, other.kind
-    kind = a._replace(
+    kind = msgspec.structs.replace(
+        a,
         depth=max(a.depth, b.depth),
         include_body=a.include_body or b.include_body,
         reconcile=a.reconcile or b.reconcile,

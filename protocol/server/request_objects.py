@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
+
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.exchange.codes import CODE, DEPTHS, QUOTE, check_categories
 from websocket_v6.protocol.exchange.indicators import TIMEFRAMES
@@ -98,7 +100,7 @@ def _books(want: Want, codes: list[str], level: Decimal) -> Iterator[Want]:
             by_depth.setdefault(depth, []).append(code)
     for depth, asked in by_depth.items():
         if named := _named(asked):
-            yield want._replace(codes=named, depth=depth, level=level)
+            yield msgspec.structs.replace(want, codes=named, depth=depth, level=level)
 
 
 def _my_order(one: Mapping[str, Any], region: str) -> Part:

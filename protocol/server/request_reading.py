@@ -142,7 +142,8 @@ def _is_frame(one: Mapping[str, Any]) -> bool:
 def _reconciled(part: Part) -> Part:
     """Return what a guest wants with what the exchange has not sent, for which that has no word."""
     is_known = all(want.type in ("myOrder", "myAsset") for want in part.wants)
-    return part._replace(wants=tuple(want._replace(reconcile=True) for want in part.wants)) if is_known else part
+    wants = tuple(msgspec.structs.replace(want, reconcile=True) for want in part.wants)
+    return part._replace(wants=wants) if is_known else part
 
 
 def _with_parts(head: Request, parts: Sequence[Part]) -> Request:

@@ -8,6 +8,8 @@ same trouble do not come back as one.
 import math
 from collections.abc import Callable
 
+import msgspec
+
 from websocket_v6.protocol.connection.backoff import Backoff
 
 from .steps import Due, Event, Failed, Gone, Started, State, Stopped, Tell, Trouble
@@ -109,7 +111,7 @@ class Restarts:
     def _run(self, _name: str, part: Part, _event: Started, now: float) -> list[Tell]:
         part.state, part.since = State.RUNNING, now
         if part.last is not None:
-            part.last = part.last._replace(due=None)
+            part.last = msgspec.structs.replace(part.last, due=None)
         return []
 
     def _stop(self, _name: str, part: Part, _event: Stopped, _now: float) -> list[Tell]:

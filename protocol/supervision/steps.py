@@ -1,7 +1,7 @@
 """What happens to the parts of an engine, and what is to be told of it: the events and actions of `restarts.py`."""
 
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from websocket_v6.protocol.message import Message
 
@@ -55,7 +55,7 @@ class Due(Message):
 Event: TypeAlias = Started | Failed | Stopped | Gone | Due
 
 
-class Trouble(NamedTuple):
+class Trouble(Message):
     """A part that has failed, and has not run well since.
 
     `times` counts failures in a row. `wait` is how long it is waited until it is started again, from the failure on;

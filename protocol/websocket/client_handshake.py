@@ -13,9 +13,9 @@ Source: RFC 6455, section 4.1; RFC 9112, sections 2 to 6.
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from websocket_v6.protocol.errors import LocalProtocolError, RemoteProtocolError
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import outside_text
 from websocket_v6.protocol.secret import HiddenBytes
 
@@ -41,7 +41,7 @@ _BAD_IN_OURS = re.compile(r"[^\x20-\x7e]")
 _UNREAD = ("set-cookie", "set-cookie2")
 
 
-class Answer(NamedTuple):
+class Answer(Message):
     """The head of an answer: names in lower case, what came several times joined by ", "; no cookies."""
 
     status: int

@@ -12,9 +12,9 @@ Source: RFC 7692, sections 5 to 7.
 """
 
 import zlib
-from typing import NamedTuple
 
 from websocket_v6.protocol.errors import RemoteProtocolError
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import outside_text
 
 from .extensions import FLAGS, WINDOW_BITS, WINDOWS, parse_extensions
@@ -102,7 +102,7 @@ def compress(message: bytes, window_bits: int) -> bytes:
     return (compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(_TAIL)
 
 
-class Agreement(NamedTuple):
+class Agreement(Message):
     """What client and server agreed on."""
 
     inflater: Inflater

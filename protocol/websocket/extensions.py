@@ -4,7 +4,8 @@ Source: RFC 6455, section 9.1 (grammar); RFC 7692, section 7.1 (the parameters o
 """
 
 import re
-from typing import NamedTuple
+
+from websocket_v6.protocol.message import Message
 
 __all__ = ["FLAGS", "WINDOWS", "WINDOW_BITS", "Extension", "parse_extensions"]
 
@@ -19,7 +20,7 @@ _NAME = re.compile(rf"[ \t,]*({_WORD})")
 _END = re.compile(r"[ \t]*(?:,|\Z)")
 
 
-class Extension(NamedTuple):
+class Extension(Message):
     """One extension with its parameters in their order; one without a value has `None`."""
 
     name: str

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.actors.children import House
@@ -81,7 +82,11 @@ def test_what_is_left_is_kept_until_there_is_a_successor(
 
 def test_what_keeps_children_away_is_their_own_trouble_and_not_a_connection_s() -> None:
     router = Trouble("router", 1, "a bug", "", 0.5, 5.0)
-    troubles = (router, router._replace(part="public connection 1"), router._replace(part="jwt", due=None))
+    troubles = (
+        router,
+        msgspec.structs.replace(router, part="public connection 1"),
+        msgspec.structs.replace(router, part="jwt", due=None),
+    )
     assert Children(None, None, None, {}, troubles=troubles).restarting == (router,)
 
 

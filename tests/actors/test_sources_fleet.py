@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.actors.children import House
@@ -50,7 +51,7 @@ class World:
 
     def new_fleet(self) -> Ref:
         ref = StandIn(f"fleet {next(self._fleets)}", self.house.log).ref
-        self.neighbours = self.neighbours._replace(fleets={"public": ref})
+        self.neighbours = msgspec.structs.replace(self.neighbours, fleets={"public": ref})
         return ref
 
     def new_ref(self, name: str) -> Ref:
@@ -146,8 +147,8 @@ def test_of_another_account_nothing_goes_on_until_its_fleet_has_said(world: Worl
     world.sources.use_logs(logs)
     world.sources.arrange(HOST)
     assert {one.endpoint for one in world.sources} == {"public", "info"}
-    world.neighbours = world.neighbours._replace(
-        fleets={**world.neighbours.fleets, "private": world.new_ref("account")}
+    world.neighbours = msgspec.structs.replace(
+        world.neighbours, fleets={**world.neighbours.fleets, "private": world.new_ref("account")}
     )
     world.sources.places.join(FleetPlaced(world.neighbours.fleets["private"], ("private",), True))
     world.sources.arrange(HOST)

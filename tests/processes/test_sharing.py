@@ -279,7 +279,7 @@ class Attacker:
         self.member.send_binary(words.encode(words.Hello("attacker", os.getpid(), settings_of(Config()))))
         welcome = words.decode_from_host(heard(self.member))
         assert isinstance(welcome, words.Welcome)
-        self._door = self._door._replace(member=welcome.member)
+        self._door = msgspec.structs.replace(self._door, member=welcome.member)
         self._sockets = [self.member]
 
     def __enter__(self) -> "Attacker":

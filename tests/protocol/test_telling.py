@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from websocket_v6.protocol import telling
-from websocket_v6.protocol.telling import FIRST, LONGEST, Telling, Tellings
+from websocket_v6.protocol.telling import FIRST, LONGEST, Telling, Tellings, Told
 
 
 def told_at(one: Telling, every: float, until: float) -> list[float]:
@@ -28,7 +28,7 @@ def test_it_says_how_often_and_for_how_long() -> None:
     for _ in range(4):
         assert one.failed(101.0) is None
     again = one.failed(110.0)
-    assert again == (6, 10.0)
+    assert again == Told(6, 10.0)
     assert str(again) == " (6 times in 10 s)"
 
 
@@ -43,7 +43,7 @@ def test_that_it_is_over_is_told_once_and_only_if_it_was_told() -> None:
     assert one.over(0.0) is None
     one.failed(1.0)
     one.failed(2.0)
-    assert one.over(3.0) == (2, 2.0)
+    assert one.over(3.0) == Told(2, 2.0)
     assert one.over(4.0) is None
     one.failed(5.0)  # too early to be told
     assert one.over(6.0) is None
@@ -74,7 +74,7 @@ def test_troubles_are_told_apart() -> None:
     assert many.failed("a", 1.0) is None
     assert many.failed("b", 1.0) is not None
     assert many.over("c", 1.0) is None
-    assert many.over("b", 2.0) == (1, 1.0)
+    assert many.over("b", 2.0) == Told(1, 1.0)
 
 
 def test_their_number_is_bounded() -> None:

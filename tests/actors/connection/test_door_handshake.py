@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import websocket
 
@@ -33,7 +34,7 @@ def attempt(door: Door, timeout: float = LONG, path: str = "/websocket-v6") -> D
 def test_a_door_opens_for_who_has_the_key(tmp_path: Path, is_path: bool) -> None:
     with PlayedDoor(tmp_path / "door" if is_path else None) as played:
         ws = websocket.WebSocket()
-        door = played.door._replace(member="abc")
+        door = msgspec.structs.replace(played.door, member="abc")
         answer = open_door(ws, door, "/websocket/v1", timeout=LONG, headers={"X-More": "1"})
         assert answer["x-v6-term"] == "1"
         assert ws.sock is not None
@@ -69,9 +70,15 @@ def test_nobody_there(tmp_path: Path) -> None:
     assert attempt(door).problem is DoorProblem.GONE
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        assert attempt(door._replace(address=f"127.0.0.1:{sock.getsockname()[1]}")).problem is DoorProblem.GONE
+        assert (
+            attempt(msgspec.structs.replace(door, address=f"127.0.0.1:{sock.getsockname()[1]}")).problem
+            is DoorProblem.GONE
+        )
     for address in ("nonsense", "127.0.0.1:x", "127.0.0.1:99999999", "/" + "x" * 200):
-        assert attempt(door._replace(address=address)).problem in (DoorProblem.GONE, DoorProblem.REFUSED)
+        assert attempt(msgspec.structs.replace(door, address=address)).problem in (
+            DoorProblem.GONE,
+            DoorProblem.REFUSED,
+        )
 
 
 def test_a_full_backlog_is_waited_for_no_longer_than_the_deadline(tmp_path: Path) -> None:
@@ -156,8 +163,8 @@ def test_who_is_no_host_is_not_believed(tmp_path: Path, answer: str, problem: Do
 
 def test_who_has_another_key_is_no_host(tmp_path: Path) -> None:
     with PlayedDoor(tmp_path / "door") as played:
-        assert attempt(played.door._replace(key=b"other")).status == 401
-        assert attempt(played.door._replace(term=2)).problem is DoorProblem.STRANGER
+        assert attempt(msgspec.structs.replace(played.door, key=b"other")).status == 401
+        assert attempt(msgspec.structs.replace(played.door, term=2)).problem is DoorProblem.STRANGER
 
 
 def test_a_door_says_what_it_does_not_serve(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from msgspec.structs import replace
 
 from tests.actors.ear import Ear
 from websocket_v6.actors.demand.inheritance import Claim
@@ -94,7 +95,7 @@ def test_what_nobody_wants_any_more_is_not_shown_as_unreconciled() -> None:
 
 def test_clients_of_a_server_are_told_behind_their_data_and_not_here() -> None:
     bench = Bench([my_order_want(reconcile=True)], [])
-    bench.claims[1] = bench.claims[1]._replace(mailbox=Way(1, None))  # type: ignore[arg-type]
+    bench.claims[1] = replace(bench.claims[1], mailbox=Way(1, None))  # type: ignore[arg-type]
     bench.tell(Reconciled(4, OUTCOME))
     assert bench.watchers["a"].heard() == []
 

@@ -7,6 +7,7 @@ import queue
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
 import pykka
 import pytest
 
@@ -311,8 +312,12 @@ def test_what_only_one_of_them_knew_when_the_bug_struck_is_not_inherited(world: 
     world.subscribe(2, ticker_want("KRW-ETH"))
     left: RegistryInheritance = ask(world.registry, GetInheritance(), 5)
     endpoint = left.endpoints["public"]
-    leases = endpoint.leases._replace(leases={2: endpoint.leases.leases[2], 3: endpoint.leases.leases[2]})
-    broken = left._replace(endpoints={**left.endpoints, "public": endpoint._replace(leases=leases)})
+    leases = msgspec.structs.replace(
+        endpoint.leases, leases={2: endpoint.leases.leases[2], 3: endpoint.leases.leases[2]}
+    )
+    broken = msgspec.structs.replace(
+        left, endpoints={**left.endpoints, "public": msgspec.structs.replace(endpoint, leases=leases)}
+    )
     successor = World(broken)
     try:
         again: RegistryInheritance = ask(successor.registry, GetInheritance(), 5)

@@ -134,7 +134,8 @@ def test_who_finds_nobody_is_the_host(start: Start, folder: Path) -> None:
     one = start()
     one.placed(Role.HOST)
     assert len(list(folder.iterdir())) == 3, "lock, host and socket"
-    assert ask(one.ref, GetHealth(), 10)[:2] == MembershipHealth("host", 0)[:2]
+    health: MembershipHealth = ask(one.ref, GetHealth(), 10)
+    assert (health.role, health.guests) == ("host", 0)
 
 
 def test_the_next_is_its_guest(start: Start, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """What a failure leads to: how long to wait, for whom, and what other keys change."""
 
+import msgspec
 import pytest
 
 from tests.protocol.connection.machines import EXCHANGE, LOST, REFUSED, in_state
@@ -67,7 +68,7 @@ def test_keys_that_come_after_none_are_used() -> None:
 
 
 def test_who_needs_no_keys_is_not_renewed() -> None:
-    it = in_state(State.OPEN, EXCHANGE._replace(needs_keys=False))
+    it = in_state(State.OPEN, msgspec.structs.replace(EXCHANGE, needs_keys=False))
     assert it.tell(NewKeys(5)) == []
 
 
@@ -106,7 +107,7 @@ def test_refusals_are_forgotten_once_a_connection_has_proved_itself() -> None:
 
 
 def test_an_error_object_on_a_connection_without_keys_is_none_of_theirs() -> None:
-    it = in_state(State.OPEN, EXCHANGE._replace(needs_keys=False))
+    it = in_state(State.OPEN, msgspec.structs.replace(EXCHANGE, needs_keys=False))
     it.tell(Said("INVALID_AUTH", "no"), Ended(LOST))
     assert it.state is State.WAITING
 

@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 
 from tests.protocol.connection.machines import DOOR, EXCHANGE, LOST, REFUSED, Driven, in_state
@@ -31,7 +32,7 @@ from websocket_v6.protocol.errors import (
     WebSocketV6Error,
 )
 
-OTHER = EXCHANGE._replace(url="wss://elsewhere")
+OTHER = msgspec.structs.replace(EXCHANGE, url="wss://elsewhere")
 CLOSED = Tell("closed")
 FINISH = FinishTransport(None)
 ABORT = AbortTransport()

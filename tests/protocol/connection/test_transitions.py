@@ -1,5 +1,6 @@
 """The table of states and events, pair by pair, and what is due in each state."""
 
+import msgspec
 import pytest
 
 from tests.protocol.connection.machines import EXCHANGE, LOST, Driven, in_state
@@ -35,7 +36,7 @@ from websocket_v6.protocol.errors import (
     TransportError,
 )
 
-OTHER = EXCHANGE._replace(url="wss://elsewhere")
+OTHER = msgspec.structs.replace(EXCHANGE, url="wss://elsewhere")
 EVENTS: dict[str, Event] = {
     "Wanted": Wanted(),
     "Unwanted": Unwanted(),

@@ -244,8 +244,7 @@ def test_whatever_is_told_in_whatever_order_it_can_go_on(told: list[tuple[Event,
             if it.machine.next_due is not None:
                 it.now = max(it.now, it.machine.next_due)
             assert event.sample is not None
-            since, *rest = event.sample
-            past = [it.now - each for each in rest]
+            since, past = event.sample.reading_since, [it.now - event.sample.bytes_at, it.now - event.sample.data_at]
             event = Due(Sample(None if since is None else it.now - since, *past))
         elif isinstance(event, TurnGiven):
             event = TurnGiven(it.now + ago)

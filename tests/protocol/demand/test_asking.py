@@ -1,5 +1,6 @@
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +50,7 @@ def answer(ticket: str) -> SubscriptionList:
         (ticker_want("KRW-BTC", snapshot=False), False, False, True),
         (ticker_want("KRW-BTC", realtime=False), True, True, False),
         (my_asset_want(), False, True, True),
-        (my_asset_want()._replace(snapshot=True), False, True, True),
+        (msgspec.structs.replace(my_asset_want(), snapshot=True), False, True, True),
     ],
 )
 def test_a_route_says_what_its_want_does(want: Want, replay: bool, snapshots: bool, realtime: bool) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.protocol.demand.desk import Desk
@@ -209,7 +210,7 @@ def test_a_book_that_is_no_deeper_is_routed_at_once_with_the_last_value() -> Non
 @pytest.mark.parametrize("snapshot", [True, False])
 def test_private_data_has_no_last_value(snapshot: bool) -> None:
     desk = made("private")
-    desk.want(1, my_asset_want()._replace(snapshot=snapshot))
+    desk.want(1, msgspec.structs.replace(my_asset_want(), snapshot=snapshot))
     assert desk.took(Route) == [Route(1, ("myAsset *",), False, True, True, "now")]
 
 
@@ -313,7 +314,9 @@ def test_health_counts() -> None:
     desk.want(2, ticker_want(["KRW-BTC", "KRW-ETH"]))
     desk.heed(desk.endpoint.question(1, desk.now))
     desk.run(2)
-    assert desk.endpoint.health()[:6] == ("public", 2, 2, 3, 1, frozenset({1}))
+    health = desk.endpoint.health()
+    assert (health.endpoint, health.streams, health.leases, health.requests_sent) == ("public", 2, 2, 3)
+    assert (health.epoch, health.serving) == (1, frozenset({1}))
     desk.end(one)
     assert desk.endpoint.health().serving == frozenset()
 

@@ -1,5 +1,6 @@
 """What survives when the registry or the router dies: wants, suspicion, epochs, the start of a gap. Not the union."""
 
+import msgspec
 import pytest
 
 from tests.protocol.demand.desk import Desk
@@ -178,7 +179,7 @@ def test_a_router_that_dies_while_the_connection_is_kept_loses_nothing() -> None
 def test_the_union_is_the_sum_of_the_leases_it_was_made_of() -> None:
     desk = made()
     desk.want(1, ticker_want(["KRW-BTC", "KRW-ETH"]))
-    desk.want(2, my_asset_want()._replace(type="trade", codes=("KRW-BTC",)))
+    desk.want(2, msgspec.structs.replace(my_asset_want(), type="trade", codes=("KRW-BTC",)))
     desk = restarted(desk)
     expected = Union()
     for want in _wants(desk).values():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from tests.protocol.demand.desk import ALWAYS, Desk
@@ -236,7 +237,7 @@ def test_an_error_while_several_requests_are_under_way_blames_nobody() -> None:
 @pytest.mark.parametrize("realtime", [True, False])
 def test_an_error_about_what_nobody_wants_any_more_blames_nobody(realtime: bool) -> None:
     desk = made()
-    desk.want(1, BAD._replace(realtime=realtime))
+    desk.want(1, msgspec.structs.replace(BAD, realtime=realtime))
     desk.want(2, ticker_want("KRW-ETH"))
     one = desk.open(1)
     desk.drop(1)

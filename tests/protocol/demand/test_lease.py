@@ -294,7 +294,7 @@ def test_a_lease_stays_apart_if_there_is_no_room_for_it_any_more() -> None:
 
 
 def test_nothing_is_inherited_by_default() -> None:
-    assert LeasesInheritance() == ({}, Suspicion())
+    assert LeasesInheritance() == LeasesInheritance({}, Suspicion())
     assert Leases().inheritance() == LeasesInheritance()
 
 

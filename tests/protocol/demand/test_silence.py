@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,7 +51,7 @@ def judged(parts: Parts, number: int) -> list[tuple[int, list[Stream]]]:
         (ticker_want("KRW-BTC", realtime=False), True),
         (ticker_want("KRW-BTC", snapshot=False), True),
         (my_asset_want(), False),
-        (my_asset_want()._replace(snapshot=True), False),
+        (msgspec.structs.replace(my_asset_want(), snapshot=True), False),
         (indicator_want("KRW-BTC", timeframe="5m", indicators={"type": "rsi", "params": {"period": 14}}), False),
     ],
 )

@@ -45,7 +45,7 @@ def test_a_source_is_a_connection_to_the_exchange_unless_it_says_otherwise() -> 
 
 
 def test_a_question_is_the_endpoint_s_own_and_of_the_first_moment_unless_it_says_otherwise() -> None:
-    assert Question("ticket") == ("ticket", (), 0, None, False)
+    assert Question("ticket") == Question("ticket", (), 0, None, False)
 
 
 # --- one attachment

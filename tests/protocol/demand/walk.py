@@ -369,9 +369,9 @@ class Walk:
         leases = self.endpoint.inheritance().leases
         assert {number: one.want for number, one in leases.leases.items()} == self.leases
         expected, apart = Union(), leases.suspicion.apart
-        for number, (want, satisfied) in leases.leases.items():
+        for number, one in leases.leases.items():
             if number not in apart:
-                expected.add(want, [stream for stream in want.streams() if stream not in satisfied])
+                expected.add(one.want, [stream for stream in one.want.streams() if stream not in one.satisfied])
         assert _counts(self.endpoint._leases.union) == _counts(expected)
         self.forget_apart()
         if not self.router.queue:

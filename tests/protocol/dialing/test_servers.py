@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from websocket_v6.protocol.dialing.servers import Servers, parse_servers
@@ -10,15 +11,15 @@ PLAIN = Servers("single", (("host", 6379),), "")
     ("url", "servers"),
     [
         ("valkey://host", PLAIN),
-        ("redis://host:7000/3", PLAIN._replace(places=(("host", 7000),), db=3)),
-        ("rediss://host", PLAIN._replace(is_tls=True)),
-        ("valkey://[::1]:7000", PLAIN._replace(places=(("::1", 7000),))),
+        ("redis://host:7000/3", msgspec.structs.replace(PLAIN, places=(("host", 7000),), db=3)),
+        ("rediss://host", msgspec.structs.replace(PLAIN, is_tls=True)),
+        ("valkey://[::1]:7000", msgspec.structs.replace(PLAIN, places=(("::1", 7000),))),
         (
             "valkeys://host?ca=/a.pem&cert=/b.pem&key=/c.pem",
-            PLAIN._replace(is_tls=True, ca="/a.pem", cert="/b.pem", key="/c.pem"),
+            msgspec.structs.replace(PLAIN, is_tls=True, ca="/a.pem", cert="/b.pem", key="/c.pem"),
         ),
-        ("valkey://bot:p%40ss@host", PLAIN._replace(username="bot", password=Secret("p@ss"))),
-        ("valkey://:secret@host", PLAIN._replace(password=Secret("secret"))),
+        ("valkey://bot:p%40ss@host", msgspec.structs.replace(PLAIN, username="bot", password=Secret("p@ss"))),
+        ("valkey://:secret@host", msgspec.structs.replace(PLAIN, password=Secret("secret"))),
         ("valkey+unix:///tmp/v.sock", Servers("unix", (), "", path="/tmp/v.sock")),  # noqa: S108
         ("valkey+unix:///tmp/v.sock?db=2", Servers("unix", (), "", path="/tmp/v.sock", db=2)),  # noqa: S108
         (
@@ -31,7 +32,7 @@ PLAIN = Servers("single", (("host", 6379),), "")
 def test_what_a_url_says(url: str, servers: Servers) -> None:
     found = parse_servers(url)
     assert found is not None
-    assert found._replace(shown="") == servers
+    assert msgspec.structs.replace(found, shown="") == servers
     assert "ss@" not in found.shown
     assert "secret" not in repr(found)
 

@@ -1,5 +1,7 @@
 """What a recording asks for in place of what its component wants."""
 
+import msgspec
+
 from websocket_v6.protocol.exchange.wants import (
     Closing,
     announcement_want,
@@ -18,7 +20,10 @@ def test_what_is_public_and_plain_is_taken_as_it_is() -> None:
 
 def test_closed_candles_are_taken_as_they_come_and_once_more_when_they_are_final() -> None:
     want = candle_want(["KRW-BTC", "KRW-*"], interval="5m", closing=Closing(empty=True, history=7))
-    assert list(recorded_wants([want])) == [want._replace(closing=None), want._replace(closing=Closing())]
+    assert list(recorded_wants([want])) == [
+        msgspec.structs.replace(want, closing=None),
+        msgspec.structs.replace(want, closing=Closing()),
+    ]
     assert list(named_streams(want)) == ["candle.5m KRW-BTC", "candle.5m KRW-*"]
 
 

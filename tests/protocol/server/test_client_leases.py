@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,7 +126,7 @@ def test_a_stream_that_is_wanted_twice_is_leased_once_in_all_ways() -> None:
     assert desk.leases.settle(both) == [Take(1, book("KRW-BTC", depth=15), True)]
     bodies = [announcement_want("trade"), announcement_want("trade", include_body=True)]
     assert Desk().leases.settle(bodies) == [Take(1, bodies[1], False)]
-    grouped = book("KRW-BTC")._replace(level=Decimal(10000))
+    grouped = msgspec.structs.replace(book("KRW-BTC"), level=Decimal(10000))
     assert desk.leases.settle([*both, grouped]) == [Take(2, grouped, True)]
 
 

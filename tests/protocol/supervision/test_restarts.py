@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,7 +162,7 @@ def test_what_waits_says_why(restarts: Restarts) -> None:
     assert str(why) == "the engine's router failed: OSError(); it is started again in 0.5 s; raise the limit"
     restarts.handle(Due(), 0.5)
     restarts.handle(Started(PART), 0.6)
-    assert list(restarts.troubles) == [why._replace(due=None)], "but it was there a short while ago"
+    assert list(restarts.troubles) == [msgspec.structs.replace(why, due=None)], "but it was there a short while ago"
 
 
 # --- walks
