@@ -37,7 +37,7 @@ Algorithm = Literal["HS512", "HS256"]
 KEYS = ("access_key", "secret_key")
 SECRETS = (*KEYS, "token")
 URLS = ("proxy", "fleet", "fleet_read")  # with a password they are secrets, too
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it is part of a key
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"  # it is part of a key
 _LEAST_TOKEN = 16  # characters
 _SECRET_FORM = dict.fromkeys(KEYS, KEY_FORM) | {
     "token": f"the token of the door, {_LEAST_TOKEN} printable characters or more"
@@ -139,7 +139,7 @@ def _accepted(field: str, value: object) -> str | None:
     if field == "fleet_resume":
         return (
             None
-            if value is None or (isinstance(value, str) and _NAME.fullmatch(value))
+            if value is None or (isinstance(value, str) and re.fullmatch(_NAME, value))
             else "a name of letters, digits, '.', '_' and '-', 64 at most"
         )
     if field == "rest_url":

@@ -21,16 +21,16 @@ CUT = "<cut>"
 _MORE = "..."
 _ROOM = 1024  # characters beyond the bound that are looked at: a token takes many, and is shown as a few
 
+# Compiled by `re`, and kept there, when there is something to tell.
 # A JSON web token; anything as long as a key, in any of the alphabets that keys are spelled in.
-_KEY = re.compile(r"eyJ[\w.-]*|[A-Za-z0-9_.=+/-]{30,}")
+_KEY = r"eyJ[\w.-]*|[A-Za-z0-9_.=+/-]{30,}"
 _KEY_CHARACTERS = string.ascii_letters + string.digits + "_.=+/-"
 # What stands where a password or a token does, however short it is.
-_NAMED = re.compile(
-    r"""(?P<before>\b(?:bearer|basic)\s+|\b(?:token|password|access_key|secret_key)["']?\s*[=:]\s*["']?)"""
-    r"""(?!<cut>)[^\s"'&,;}]{8,}""",
-    re.IGNORECASE,
+_NAMED = (
+    r"""(?i)(?P<before>\b(?:bearer|basic)\s+|\b(?:token|password|access_key|secret_key)["']?\s*[=:]\s*["']?)"""
+    r"""(?!<cut>)[^\s"'&,;}]{8,}"""
 )
-_IN_URL = re.compile(r"://[^\s@/]*:\S*@")
+_IN_URL = r"://[^\s@/]*:\S*@"
 
 
 def outside_text(text: object, most: int = TEXT_CHARACTERS) -> str:
@@ -55,9 +55,9 @@ def printable(text: str, most: int = TEXT_CHARACTERS) -> str:
 
 def without_secrets(text: str) -> str:
     """Return `text` with everything in it that may be a key, a token or a password replaced by `<cut>`."""
-    text = _IN_URL.sub(f"://{CUT}@", text)
-    text = _NAMED.sub(rf"\g<before>{CUT}", text)
-    return _KEY.sub(CUT, text)
+    text = re.sub(_IN_URL, f"://{CUT}@", text)
+    text = re.sub(_NAMED, rf"\g<before>{CUT}", text)
+    return re.sub(_KEY, CUT, text)
 
 
 def _beginning(value: object, most: int) -> str:

@@ -18,8 +18,8 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seco
 PAUSE_NS = 50_000_000
 STRANGE = 60.0  # seconds: no network is that slow
 SMOOTHING = 0.1  # the share of the newest sample in what is called recent
-_TIME = re.compile(rb'"(?:tms|timestamp)":(\d{13})\b')
-_LIVE = re.compile(rb'"(?:st|stream_type)":"REALTIME"')
+_TIME = rb'"(?:tms|timestamp)":(\d{13})\b'
+_LIVE = rb'"(?:st|stream_type)":"REALTIME"'
 
 
 class DelayHealth(NamedTuple):
@@ -54,8 +54,8 @@ class Delays:
             one = self._endpoints[endpoint] = _Endpoint()
         one.due_ns = received_ns + PAUSE_NS
         payload = payloads[-1]
-        found = _TIME.search(payload)
-        if found is None or _LIVE.search(payload) is None:
+        found = re.search(_TIME, payload)
+        if found is None or re.search(_LIVE, payload) is None:
             return
         delay = received_ns / 1e9 - int(found[1]) / 1e3
         if abs(delay) >= STRANGE:

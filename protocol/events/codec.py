@@ -312,11 +312,11 @@ def has_full_names(payload: bytes) -> bool:
 # Each begins with plain text, which makes it fast; it also finds an exponent.
 _find_minus_zero = re.compile(r"-0\s*[,}\]]").search
 may_have_minus_zero = re.compile(rb"-0\s*[,}\]]").search
-_STRING_OR_MINUS_ZERO = re.compile(r'"(?:[^"\\]|\\.)*"|(?<![eE])-0(?=\s*[,}\]])')
+_STRING_OR_MINUS_ZERO = r'"(?:[^"\\]|\\.)*"|(?<![eE])-0(?=\s*[,}\]])'
 
 
 def keep_minus_zero(text: str) -> str:
     """Spell -0 so that msgspec sees no integer in it, which has no sign to keep."""
     if _find_minus_zero(text):
-        return _STRING_OR_MINUS_ZERO.sub(lambda found: "-0e0" if found[0] == "-0" else found[0], text)
+        return re.sub(_STRING_OR_MINUS_ZERO, lambda found: "-0e0" if found[0] == "-0" else found[0], text)
     return text

@@ -32,11 +32,11 @@ __all__ = [
 
 _BEGIN = b"HTTP/1."
 _END = b"\r\n\r\n"
-_BARE = re.compile(rb"[^\r]\n")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_STATUS_LINE = re.compile(r"HTTP/1\.[01] ([0-9]{3})(?: .*)?")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
-_BAD_IN_OURS = re.compile(r"[^\x20-\x7e]")
+# Compiled by `re`, and kept there, when the first answer comes.
+_BARE = rb"[^\r]\n"
+_WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_STATUS_LINE = r"HTTP/1\.[01] ([0-9]{3})(?: .*)?"
+_CHUNK = rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n"
 # Whoever answers chooses what goes into a cookie: none is kept, and nothing else here asks for them.
 _UNREAD = ("set-cookie", "set-cookie2")
 
@@ -64,7 +64,7 @@ def encode_connect(authority: str, headers: Mapping[str, str]) -> bytes:
 
 def _encode(method: str, target: str, headers: Mapping[str, str]) -> bytes:
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    if " " in target or any(_BAD_IN_OURS.search(line) for line in lines):
+    if " " in target or not all(line.isascii() and line.isprintable() for line in lines):
         raise LocalProtocolError("a character in the request that no header may hold")
     return HiddenBytes("\r\n".join([*lines, "", ""]).encode("ascii"))
 
@@ -77,7 +77,7 @@ def missing(head: bytes | bytearray) -> int:
     """
     if not head.startswith(_BEGIN[: len(head)]):
         raise RemoteProtocolError(f"whoever answers does not speak HTTP/1.1: {outside_text(head.decode('latin-1'))!r}")
-    if _BARE.search(head[-len(_END) - 1 :]):  # where no more than that is read at a time
+    if re.search(_BARE, head[-len(_END) - 1 :]):  # where no more than that is read at a time
         raise RemoteProtocolError("a bare LF in the head of the answer")
     return next(size for size in range(len(_END) + 1) if head.endswith(_END[: len(_END) - size]))
 
@@ -89,13 +89,13 @@ def read_answer(head: bytes | bytearray) -> Answer:
         RemoteProtocolError: if it is none of HTTP/1.1.
     """
     line, *fields = head.removesuffix(_END).decode("latin-1").split("\r\n")
-    match = _STATUS_LINE.fullmatch(line)
+    match = re.fullmatch(_STATUS_LINE, line)
     if match is None:
         raise RemoteProtocolError(f"whoever answers does not speak HTTP/1.1: {outside_text(line)!r}")
     headers: dict[str, str] = {}
     for field in fields:
         name, colon, value = field.partition(":")
-        if not colon or not _TOKEN.fullmatch(name):
+        if not colon or not re.fullmatch(_WORD, name):
             raise RemoteProtocolError(f"a malformed header in the answer: {outside_text(field)}")
         name, value = name.lower(), value.strip(" \t")
         if name not in _UNREAD:
@@ -119,7 +119,8 @@ def is_chunked(answer: Answer) -> bool:
 def unchunked(body: bytes) -> bytes:
     """Return what the chunks of `body` hold, as far as they came."""
     found, pos = bytearray(), 0
-    while match := _CHUNK.match(body, pos):
+    chunk_at = re.compile(_CHUNK).match
+    while match := chunk_at(body, pos):
         size = int(match[1], 16)
         found += body[match.end() : match.end() + size]
         pos = match.end() + size + 2

@@ -15,9 +15,10 @@ WINDOWS = frozenset(("server_max_window_bits", "client_max_window_bits"))
 WINDOW_BITS = frozenset(("8", "9", "10", "11", "12", "13", "14", "15"))
 
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_WORD})(?:[ \t]*=[ \t]*(?:({_WORD})|"({_WORD})"))?')
-_NAME = re.compile(rf"[ \t,]*({_WORD})")
-_END = re.compile(r"[ \t]*(?:,|\Z)")
+# Compiled by `re`, and kept there, when the first header comes.
+_PARAMETER = rf'[ \t]*;[ \t]*({_WORD})(?:[ \t]*=[ \t]*(?:({_WORD})|"({_WORD})"))?'
+_NAME = rf"[ \t,]*({_WORD})"
+_END = r"[ \t]*(?:,|\Z)"
 
 
 class Extension(Message):
@@ -30,16 +31,17 @@ class Extension(Message):
 def parse_extensions(header: str) -> list[Extension] | None:
     """Return what `header` lists, `None` if it is malformed."""
     extensions = []
+    name_at, parameter_at, end_at = (re.compile(one).match for one in (_NAME, _PARAMETER, _END))
     pos, size = 0, len(header.rstrip(" \t,"))
     while pos < size:
-        if not (match := _NAME.match(header, pos)):
+        if not (match := name_at(header, pos)):
             return None
         name, pos = match[1], match.end()
         parameters: list[tuple[str, str | None]] = []
-        while match := _PARAMETER.match(header, pos):
+        while match := parameter_at(header, pos):
             parameters.append((match[1], match[2] or match[3]))
             pos = match.end()
         extensions.append(Extension(name, tuple(parameters)))
-        if not _END.match(header, pos):
+        if not end_at(header, pos):
             return None
     return extensions

@@ -31,13 +31,11 @@ __all__ = ["accept_for", "check_response", "date_ms", "refusal"]
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS = {name: number for number, name in enumerate(_NAMES, 1)}
-_DATE = re.compile(r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT")
+_DATE = r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
 _UPGRADE = {"upgrade": "websocket", "connection": "upgrade"}
 _MAX_BODY = 16 * 1024  # bytes of an error's body that are looked at
 # How long a block lasts, in the body's words, English or Korean.
-_DURATION = re.compile(
-    r"(?<![\d.])(\d{1,9}(?:\.\d{1,3})?)\s*((?:seconds?|secs?|s|minutes?|mins?|m|hours?|h)\b|초|분|시간)", re.IGNORECASE
-)
+_DURATION = r"(?i)(?<![\d.])(\d{1,9}(?:\.\d{1,3})?)\s*((?:seconds?|secs?|s|minutes?|mins?|m|hours?|h)\b|초|분|시간)"
 _SECONDS = {"s": 1.0, "초": 1.0, "m": 60.0, "분": 60.0, "h": 3600.0, "시": 3600.0}  # by a unit's first letter
 
 # The exchange's names of what is wrong with a key, and what helps.
@@ -154,7 +152,7 @@ def _seconds(headers: Mapping[str, str], text: str) -> float | None:
             return (_moment(value) - _moment(_header(headers, "date") or "")).total_seconds()
         except (TypeError, ValueError, OverflowError):
             pass  # no date, or one with a zone and one without
-    if match := _DURATION.search(text):
+    if match := re.search(_DURATION, text):
         return float(match[1]) * _SECONDS[match[2][0].lower()]
     return None
 
@@ -175,7 +173,7 @@ def _moment(text: str) -> datetime:
     Raises:
         TypeError, ValueError, OverflowError: if it is none.
     """
-    if (found := _DATE.fullmatch(text)) and found[2] in _MONTHS:
+    if (found := re.fullmatch(_DATE, text)) and found[2] in _MONTHS:
         day, month, year, hour, minute, second = found.groups()
         return datetime(int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
     from email.utils import parsedate_to_datetime
