@@ -72,6 +72,7 @@ class Sources:
         self._dropped: list[Source] = []  # that the registry is to hear of once the router is there
         self._logs = logs or {}
         self.places = FleetPlaces(self._logs)
+        self.brings_lists = False  # of markets: somebody needs one
         self._fleets: Mapping[str, Ref] = {}  # that the sources know
 
     def __iter__(self) -> Iterator[Source]:
@@ -97,7 +98,7 @@ class Sources:
                 if source.door is not None:
                     self.end(source)
             return
-        for endpoint in ALL_ENDPOINTS:
+        for endpoint in ALL_ENDPOINTS if self.brings_lists else ENDPOINTS:
             present = [source for source in self._sources if source.endpoint == endpoint]
             door = place.door if open_as(endpoint) in place.shared else None
             if door is None and self._end_vain_heirs(present):

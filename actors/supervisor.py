@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pykka
 
 from websocket_v6.protocol.config import Config
+from websocket_v6.protocol.exchange.market_list import MARKETS
 from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
 from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.supervision.restarts import Restarts
@@ -177,6 +178,9 @@ class Supervisor(Actor):
             case Quit(component_id):
                 self._family.components.pop(component_id, None)
                 tell(self._family.refs.get("registry"), ComponentGone(component_id))  # it may not have heard
+            case Need(name) if name == MARKETS:
+                self._sources.brings_lists = True
+                self._sources.arrange(self._place)
             case Need(name):
                 self._family.needs.add(name)
                 self._bring_up()

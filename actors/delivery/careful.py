@@ -20,7 +20,7 @@ from websocket_v6.protocol.exchange.wants import KNOWN_TYPES
 from websocket_v6.protocol.limits import REMEMBERED_IDS
 from websocket_v6.protocol.message import Message
 
-from .closings import Closings
+from .closed_candles import ClosedCandles
 from .deliveries import Delivery, Taker
 from .holds import Holds
 from .route import Route
@@ -73,7 +73,7 @@ class Incoming(Message):
 class CarefulPath:
     """Takes messages to their takers with every care; `seen` collects the streams that have begun."""
 
-    def __init__(self, routes: Routes, holds: Holds, closings: Closings, delivery: Delivery) -> None:
+    def __init__(self, routes: Routes, holds: Holds, closings: ClosedCandles, delivery: Delivery) -> None:
         self.seen: list[Stream] = []
         self.unrouted = 0
         self._strays = Strays()

@@ -16,7 +16,7 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.backfill import FetchCandles
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.registry import BackfillEnded
-from websocket_v6.actors.messages.router import CandlesFetched
+from websocket_v6.actors.messages.router import CandlesFetched, ClosingsDue
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.candle_taker import Give, How, Late
@@ -27,15 +27,14 @@ from websocket_v6.protocol.events import CandleEvent, Event, TickerEvent, Unreco
 from websocket_v6.protocol.events.candle_intervals import UNITS, empty_after, start_of
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import Closing
-from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.server.words import Reached
 from websocket_v6.protocol.telling import Tellings
 
-from .closing_world import ENDPOINT, ClosingWorld
+from .closing_world import ClosingWorld
 from .deliveries import Delivery, Taker
 from .route import Route
 
-__all__ = ["ENDPOINT", "Closings", "ClosingsDue"]
+__all__ = ["Closings"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,15 +47,11 @@ REALTIME = b'"REALTIME"'
 NEVER = math.inf
 
 
-class ClosingsDue(Message):
-    """Something of the candles that close is due."""
-
-
 class Closings:
     """Closes candles for who wants each once. What it gives anybody is in `delivery`, for the caller to flush.
 
     `fill_patience`: for so many seconds live candles wait for those that a gap swallowed; `None`: nothing is fetched.
-    `closers` are those of a router before this one.
+    `closers` are those of a router before this one. `gap` and `epoch` are the last ones from before it was made.
     """
 
     def __init__(
@@ -67,6 +62,8 @@ class Closings:
         fill_patience: float | None = None,
         closers: Mapping[Stream, Closer[Event]] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        gap: tuple[int | None, int] = (None, 0),
+        epoch: int = 0,
     ) -> None:
         self._is_on = False  # somebody wants to know the exchange's time
         self._listens_at = -NEVER  # when the next batch is to be told, monotonic
@@ -83,8 +80,8 @@ class Closings:
         self._asked_at = -NEVER  # when a sign was last asked for
         self._guests: list[tuple[Way, float]] = []  # that asked up to when all has been read, and when they did
         self._timer: Timer | None = None
-        self._epoch = 0
-        self._gap: tuple[int | None, int] = (None, 0)  # its bounds, Unix nanoseconds
+        self._epoch = epoch
+        self._gap = gap  # its bounds, Unix nanoseconds
         self._holes: set[Stream] = set()  # streams that wait for what it swallowed
         self._recovered: dict[Stream, int] = {}
         self._missing: dict[Stream, list[Unrecovered]] = {}
@@ -178,7 +175,11 @@ class Closings:
         """Note that a source is open, and what the answer to its handshake said the time is."""
         self._gap = (self._gap[0], at_ns)
         if date_ms is not None:
-            self._time.date(self.world.clock(), date_ms)
+            self.dated(self.world.clock(), date_ms)
+
+    def dated(self, at: float, date_ms: int) -> None:
+        """Note what the answer to a handshake, which came by `at`, said the time is."""
+        self._time.date(at, date_ms)
 
     def ended(self, whole_ns: int) -> None:
         """Note that a source is over; what came after `whole_ns` may be missing, if no other brought it."""

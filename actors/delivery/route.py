@@ -2,15 +2,18 @@
 
 from collections import deque
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from websocket_v6.actors.messages.router import AddRoutes
-from websocket_v6.protocol.delivery.closer import Closer
 from websocket_v6.protocol.delivery.hold import Hold
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TradeEvent, kind_of, make_event, weigh
 from websocket_v6.protocol.exchange.streams import Stream
 
 from .deliveries import Taker
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.delivery.closer import Closer
 
 __all__ = ["REMEMBERED_TRADES", "Held", "Route", "TradeHold", "bare_trade", "trade_id"]
 

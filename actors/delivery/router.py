@@ -21,6 +21,7 @@ from websocket_v6.actors.messages.router import (
     Beat,
     Beaten,
     CandlesFetched,
+    ClosingsDue,
     Convey,
     CountStreams,
     DropRoutes,
@@ -69,8 +70,9 @@ from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import endpoint_of
 from websocket_v6.protocol.limits import LAST_VALUES_BYTES
 
+from .account import Account
 from .careful import CarefulPath, Incoming
-from .closings import ENDPOINT, Closings, ClosingsDue
+from .closed_candles import ENDPOINT, ClosedCandles
 from .deliveries import Delivery, Taker
 from .held import held
 from .holds import Holds
@@ -78,7 +80,6 @@ from .last_values import LastValues
 from .late_news import LateNews
 from .malformed import MalformedCount
 from .plain import PlainPath
-from .reconciling import Reconciling
 from .routes import Routes
 
 __all__ = ["Router", "RouterHealth"]
@@ -106,16 +107,18 @@ class Router(VisitedActor):
         self._credits: dict[int, Credits] = {}  # by attachment
         self._flow = SourceFlow()
         self._delivery = Delivery(self._flow, self.actor_inbox.empty, lambda *when: self.after(when[0], GoOn(when[1])))
-        self._closings = Closings(self._delivery, self.after, fill_patience=fill_patience, closers=left.closers)
+        self._closings = ClosedCandles(self._delivery, self.after, fill_patience=fill_patience, closers=left.closers)
         self._routes = Routes(self._delivery, left.trades, self._closings)
+        if left.closers:
+            self._closings.begin()
         self._holds = Holds(self._routes, self._delivery)
         self._careful = CarefulPath(self._routes, self._holds, self._closings, self._delivery)
         self._plain = PlainPath(self._routes, self._delivery)
         self._received = self._late = 0
         self._malformed = MalformedCount()
-        self._reconciling = Reconciling(self._delivery, self.actor_ref, supervisor, self.at, left.accounts)
+        self._account = Account(self._delivery, self.actor_ref, supervisor, self.at, left.accounts)
         self._size = 0  # bytes of messages since last values were weighed
-        self._late_news = LateNews(self._delivery, self._routes.is_held, self._reconciling.is_held)
+        self._late_news = LateNews(self._delivery, self._routes.is_held, self._account.is_held)
         self._delays, self._counts = Delays(), StreamCounts()
 
     def on_receive(self, message: object) -> object:
@@ -172,7 +175,7 @@ class Router(VisitedActor):
                 return LastValues(self._routes.by_stream, self.actor_stopped.is_set)
             case GetHeld(endpoint):
                 self._delivery.flush()
-                return held(endpoint, self._routes, self._reconciling)
+                return held(endpoint, self._routes, self._account)
             case Beat(reply_to):
                 tell(reply_to, Beaten())
             case GoOn(mouth):
@@ -181,10 +184,11 @@ class Router(VisitedActor):
                 self._holds.use(backfill)
                 self._closings.use(backfill)
             case Missed() | Fenced() | AccountAnswer() | AccountChanged() | ReconcileDue() | UseReconciler():
-                self._reconciling.heed(message)
+                self._account.heed(message)
                 self._late_news.convey()
             case UseRegistry(registry):
-                self._registry = self._delivery.registry = self._reconciling.registry = registry
+                self._registry = self._delivery.registry = registry
+                self._account.use(registry)
             case GetInheritance():
                 self._delivery.send()  # what is told to be delivered must be
                 return self.inheritance()
@@ -201,7 +205,7 @@ class Router(VisitedActor):
         tell(self._supervisor, Failed("router", self.actor_ref, error, self.inheritance()))
 
     def inheritance(self) -> RouterInheritance:
-        trades, accounts = self._routes.trades(), self._reconciling.accounts
+        trades, accounts = self._routes.trades(), self._account.accounts
         return RouterInheritance(trades, self._flow.whole_ns(), self._closings.closers, accounts)
 
     # --- the way of a batch
@@ -279,7 +283,7 @@ class Router(VisitedActor):
                     self._closings.told_time(whole_ns, exchange_ms)
                     self._closings.heard(self._flow.read_ns(ENDPOINT))
             case SourceSaid(_, attachment, notice, whole_ns):
-                if self._flow.reached(attachment, whole_ns) and not self._reconciling.told(notice):
+                if self._flow.reached(attachment, whole_ns) and not self._account.told(notice):
                     tell(self._registry, message)
             case SourceEnded():
                 self._end(message.attachment, message)
@@ -346,14 +350,14 @@ class Router(VisitedActor):
 
     def _add(self, message: AddRoutes) -> None:
         if message.reconcile:
-            message = self._reconciling.add(message)
+            message = self._account.add(message)
         taker = self._routes.taker(message)
         taker.call_when_drained(self.actor_ref)
         self._routes.add(message, taker, time.time_ns())
 
     def _drop(self, subscription_id: int, streams: tuple[Stream, ...] | None) -> None:
         taker = self._routes.mailboxes.get(subscription_id)
-        self._reconciling.drop(subscription_id, streams)
+        self._account.drop(subscription_id, streams)
         self._routes.drop(subscription_id, streams)
         if taker is not None and streams is None:
             self._release(taker)

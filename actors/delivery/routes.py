@@ -13,7 +13,7 @@ from websocket_v6.protocol.exchange.streams import Stream, split, wildcard
 from websocket_v6.protocol.exchange.wants import endpoint_of
 from websocket_v6.protocol.limits import LAST_VALUES_BYTES, WILDCARD_CODES
 
-from .closings import Closings
+from .closed_candles import ClosedCandles
 from .deliveries import Delivery, Taker
 from .route import REMEMBERED_TRADES, Route, trade_id
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 class Routes:
     """All routes of the router. `trades` are the last ones that a router before this one has delivered, by stream."""
 
-    def __init__(self, delivery: Delivery, trades: Mapping[Stream, deque[Event]], closings: Closings) -> None:
+    def __init__(self, delivery: Delivery, trades: Mapping[Stream, deque[Event]], closings: ClosedCandles) -> None:
         self.by_stream: dict[Stream, Route] = {}
         self.mailboxes: dict[int, Taker] = {}
         self._sinks: dict[Way, Taker] = {}  # of clients

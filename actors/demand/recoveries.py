@@ -6,16 +6,19 @@ Not an actor: the registry owns one, and gives it whose leases are whose.
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.registry import BackfillEnded, Reconciled
 from websocket_v6.actors.ways import Way
-from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.demand.endpoint import Endpoint
 
-from .inheritance import Claim
+if TYPE_CHECKING:
+    from websocket_v6.protocol.delivery.steps import Outcome
+
+    from .inheritance import Claim
+
 
 __all__ = ["Recoveries", "Unreconciled"]
 
@@ -48,14 +51,14 @@ class Recoveries:
         """What could not be reconciled, by type."""
         return tuple(one for one in self._unreconciled.values() if any(self._leases(one.type)))
 
-    def tell(self, ended: BackfillEnded | Reconciled, claims: Mapping[int, Claim], watchers: Watchers) -> None:
+    def tell(self, ended: BackfillEnded | Reconciled, claims: "Mapping[int, Claim]", watchers: Watchers) -> None:
         """Tell what came of a gap."""
         if isinstance(ended, BackfillEnded):
             self._tell_backfilled(ended, claims, watchers)
         else:
             self._tell_reconciled(ended, claims, watchers)
 
-    def came(self, recovered: Mapping[str, int], claims: Mapping[int, Claim], watchers: Watchers) -> None:
+    def came(self, recovered: Mapping[str, int], claims: "Mapping[int, Claim]", watchers: Watchers) -> None:
         """Tell that what was missed before this epoch has come by itself, so many trades by code."""
         health = self._endpoints["public"].health()
         gap = next((one for one in health.gaps if one.epoch == health.epoch), None)
@@ -64,7 +67,7 @@ class Recoveries:
                 BackfillEnded(gap.epoch, gap.started_ns, gap.ended_ns, recovered, ()), claims, watchers
             )
 
-    def _tell_backfilled(self, ended: BackfillEnded, claims: Mapping[int, Claim], watchers: Watchers) -> None:
+    def _tell_backfilled(self, ended: BackfillEnded, claims: "Mapping[int, Claim]", watchers: Watchers) -> None:
         codes: dict[str, set[str]] = {}  # that a component follows
         for lease, want in self._endpoints["public"].followers(ended.type):
             claim = claims.get(lease)
@@ -80,7 +83,7 @@ class Recoveries:
                 )
                 self._tell(watcher, change)
 
-    def _tell_reconciled(self, message: Reconciled, claims: Mapping[int, Claim], watchers: Watchers) -> None:
+    def _tell_reconciled(self, message: Reconciled, claims: "Mapping[int, Claim]", watchers: Watchers) -> None:
         """Tell those that reconcile; clients of a server hear it behind their data."""
         outcome = message.outcome
         leases = [(number, claims[number]) for number in self._leases(outcome.type) if number in claims]
@@ -108,7 +111,7 @@ class Recoveries:
     def _leases(self, type_: str) -> Iterator[int]:
         return (number for number, want in self._endpoints["private"].followers(type_) if want.reconcile)
 
-    def _failed(self, outcome: Outcome) -> None:
+    def _failed(self, outcome: "Outcome") -> None:
         known = self._unreconciled.get(outcome.type)
         since_ns = known.since_ns if known is not None else outcome.started_ns or outcome.ended_ns
         if known is None or known.reason != str(outcome.error):

@@ -35,7 +35,7 @@ from websocket_v6.actors.messages.registry import (
     Watch,
 )
 from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes, TradesCame
-from websocket_v6.actors.messages.supervisor import Failed, Renew, SourceServes
+from websocket_v6.actors.messages.supervisor import Failed, Need, Renew, SourceServes
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.demand.commands import (
@@ -104,6 +104,7 @@ class Registry(Actor):
         self._endpoints = {name: Endpoint(name, config, endpoints.get(name)) for name in ALL_ENDPOINTS}
         self._sources: dict[int, Ref] = {}
         self._list_sources: dict[int, Ref] = {}  # those of them that bring the lists of markets
+        self._needs_lists = False  # and the supervisor knows
         self._askers = Askers(lambda message: tell(self._router, message))
         self._timers: dict[str, Timer] = {}
         self._onlookers = Onlookers(lambda message: tell(self._router, message))
@@ -307,6 +308,9 @@ class Registry(Actor):
     def _do(self, name: str, commands: Iterable[Command]) -> None:
         """Carry out what an endpoint has decided, in its order, and wake it when it is due next."""
         wanted = self._endpoints[name].wanted
+        if name == MARKETS and wanted and not self._needs_lists:
+            self._needs_lists = True
+            tell(self._supervisor, Need(MARKETS))
         self._onlookers.leave(name, wanted)
         for command in commands:
             self._carry_out(name, command)

@@ -1,8 +1,12 @@
 """What backfill is told by the router; its reader's answers are in `actors/gaps/rest_reader.py`."""
 
-from websocket_v6.protocol.delivery.closer import Ask
+from typing import TYPE_CHECKING
+
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.message import Message
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.delivery.closer import Ask
 
 __all__ = ["Fetch", "FetchCandles", "MissingTrades", "TradesBegan", "TradesReleased"]
 
@@ -31,7 +35,7 @@ class FetchCandles(Message):
     """Fetch candles of `stream`, and say CandlesFetched. At `at` (monotonic) it was `exchange_ms` at the exchange."""
 
     stream: Stream
-    ask: Ask
+    ask: "Ask"
     exchange_ms: float
     at: float
 

@@ -2,14 +2,13 @@
 
 import itertools
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pykka
 
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.ways import Way
-from websocket_v6.protocol.delivery.steps import Outcome
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
@@ -17,6 +16,9 @@ from websocket_v6.protocol.message import Message
 
 from .common import Ref
 from .router import SourceEnded, SourceOpened, SourceSaid, SourceState
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.delivery.steps import Outcome
 
 __all__ = [
     "AskExchange",
@@ -173,7 +175,7 @@ class Reconciled(Message):
     """The exchange was asked what the stream has not said of the account, in this epoch; and what came of it."""
 
     epoch: int
-    outcome: Outcome
+    outcome: "Outcome"
 
 
 # --- backfill to registry

@@ -7,22 +7,25 @@ overtake. SourceState, SourceOpened, SourceSaid and SourceEnded are told on as t
 from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.ways import Mouth, Way
-from websocket_v6.protocol.delivery.books import Accounts
-from websocket_v6.protocol.delivery.closer import Closer
 from websocket_v6.protocol.delivery.delays import DelayHealth
-from websocket_v6.protocol.delivery.steps import Answer
 from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Event, MarketsEvent
 from websocket_v6.protocol.exchange.heads import Notice
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Closing
 from websocket_v6.protocol.message import Message
-from websocket_v6.protocol.server.words import Reconciled, Refused
 
 from .common import Credits, Ref
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.delivery.books import Accounts
+    from websocket_v6.protocol.delivery.closer import Closer
+    from websocket_v6.protocol.delivery.steps import Answer
+    from websocket_v6.protocol.server.words import Reconciled, Refused
 
 __all__ = [
     "AccountAnswer",
@@ -33,6 +36,7 @@ __all__ = [
     "Beat",
     "Beaten",
     "CandlesFetched",
+    "ClosingsDue",
     "Convey",
     "CountStreams",
     "DropRoutes",
@@ -134,6 +138,10 @@ class Beaten(Message):
     """The router is there. Its answer to Beat."""
 
 
+class ClosingsDue(Message):
+    """Something of the candles that close is due."""
+
+
 class ReconcileDue(Message):
     """Something that reconciling waits for is due."""
 
@@ -212,7 +220,7 @@ class SourceSaid(Message):
 
     endpoint: str
     attachment: int
-    notice: Notice | Refused | Reconciled | TradesCame
+    notice: "Notice | Refused | Reconciled | TradesCame"
     whole_ns: int = 0
 
 
@@ -325,7 +333,7 @@ class AccountAnswer(Message):
     """What REST says of own orders, or of own balances: `type` is whose Inquire it answers."""
 
     type: str
-    answer: Answer
+    answer: "Answer"
 
 
 # --- supervisor to router: who the others are, after one of them was started anew
@@ -363,5 +371,5 @@ class RouterInheritance(Message):
 
     trades: Mapping[Stream, deque[Event]]
     whole_ns: Mapping[str, int]
-    closers: Mapping[Stream, Closer[Event]] = MappingProxyType({})
-    accounts: Accounts | None = None
+    closers: "Mapping[Stream, Closer[Event]]" = MappingProxyType({})
+    accounts: "Accounts | None" = None

@@ -76,7 +76,7 @@ class OpenNetwork(Message):
 
 
 class Need(Message):
-    """This child, which is not there in every engine, is needed from now on."""
+    """This child, or the source of this endpoint, is not there in every engine, and needed from now on."""
 
     name: str
 

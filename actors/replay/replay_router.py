@@ -93,7 +93,7 @@ class ReplayRouter(Router):
         self._timer: Timer | None = None
         self._hold_up = HoldUp(stage)
         self._lanes = Lanes(self._routes)
-        self._candles = ReplayCandles(stage, self._closings, self._delivery, self._records.peek)
+        self._candles = ReplayCandles(stage, self._closings.begin(), self._delivery, self._records.peek)
 
     def on_start(self) -> None:
         """Make the stage known."""

@@ -662,6 +662,7 @@ def test_what_a_dead_connection_leaves_is_there_however_late_it_is_asked_for(mon
         return True
 
     sources = Sources(Config(), Ear().ref, lambda: neighbours, attempt, lambda _: None)
+    sources.brings_lists = True
     sources.arrange(Placed(Role.EMBEDDED))
     sources.bring_up()
     refs = [there(source.ref) for source in sources]

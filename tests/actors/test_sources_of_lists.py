@@ -25,10 +25,21 @@ class World:
         neighbours = Neighbours(registry, router, jwt, membership)
         config = Config(**options)  # type: ignore[arg-type]
         self.sources = Sources(config, Ear().ref, lambda: neighbours, self._attempt, lambda _: None)
+        self.sources.brings_lists = True
 
     def _attempt(self, _: str, start: object) -> bool:
         start()  # type: ignore[operator]
         return True
+
+
+def test_nobody_asks_before_somebody_needs_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch)
+    world.sources.brings_lists = False
+    world.sources.arrange(Placed(Role.HOST))
+    assert world.sources.of("markets") == ()
+    world.sources.brings_lists = True
+    world.sources.arrange(Placed(Role.HOST))
+    assert len(world.sources.of("markets")) == 1
 
 
 def test_a_process_of_its_own_asks_itself_once_however_many_connections_it_has(monkeypatch: pytest.MonkeyPatch) -> None:

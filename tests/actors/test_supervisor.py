@@ -14,6 +14,7 @@ from tests.actors.children import KINDS
 from tests.actors.ear import Ear, StandIn
 from tests.actors.supervised import BUG, TIMEOUT, World
 from tests.conftest import wait_until
+from websocket_v6.actors import sources, supervisor
 from websocket_v6.actors import supervisor as subject
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.children import Children
@@ -27,7 +28,7 @@ from websocket_v6.actors.messages.common import GetInheritance
 from websocket_v6.actors.messages.component import EngineFailed
 from websocket_v6.actors.messages.registry import ComponentGone, Unsubscribe, Watch
 from websocket_v6.actors.messages.router import RouterInheritance
-from websocket_v6.actors.messages.supervisor import Failed, Renew, SourceServes, TakeBack
+from websocket_v6.actors.messages.supervisor import Failed, Need, Renew, SourceServes, TakeBack
 from websocket_v6.actors.server.server import Server
 from websocket_v6.actors.sources import Sources
 from websocket_v6.actors.supervisor import AwaitPlace, Join, Quit, Supervisor
@@ -35,6 +36,7 @@ from websocket_v6.actors.watching import Watchman
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
 from websocket_v6.protocol.delivery.policy import Mailbox
+from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
 
 DOOR = Door("door", b"k" * 32, 1, "member", 4711)
 
@@ -378,6 +380,20 @@ def test_an_heir_whose_predecessor_is_gone_has_a_successor(world: World) -> None
     tell(world.ref, Renew(world.house.made["public 1"].ref, "age"))
     world.fail("public 1")
     assert "public 7" in starts(world.fail("router 1")), "else the endpoint has no source at all"
+
+
+def test_what_brings_lists_of_markets_is_started_when_it_is_needed(
+    make: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make()
+    for module in (sources, supervisor):
+        monkeypatch.setattr(module, "ALL_ENDPOINTS", ALL_ENDPOINTS)
+    world.start()
+    assert world.children().connections["markets"] == ()
+    tell(world.ref, Need("markets"))
+    (ref,) = world.children().connections["markets"]
+    tell(world.ref, Need("markets"))
+    assert world.children().connections["markets"] == (ref,)
 
 
 def test_renewal_goes_through_here(world: World) -> None:

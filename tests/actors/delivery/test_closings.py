@@ -1,20 +1,21 @@
 """The router's part in closed candles: whose they are, when a sign is asked for, what is told; by the test's clock."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.actors.delivery.world import no_timer
 from tests.actors.ear import Ear
 from websocket_v6.actors.base import Timer
-from websocket_v6.actors.delivery.closings import AGAIN, GRACE, SAMPLE, Closings, ClosingsDue
+from websocket_v6.actors.delivery.closed_candles import ClosedCandles
+from websocket_v6.actors.delivery.closings import AGAIN, GRACE, SAMPLE, Closings
 from websocket_v6.actors.delivery.deliveries import Delivery, Taker
 from websocket_v6.actors.delivery.routes import Routes
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.backfill import FetchCandles
 from websocket_v6.actors.messages.registry import AskReach, BackfillEnded
-from websocket_v6.actors.messages.router import AddRoutes, CandlesFetched
+from websocket_v6.actors.messages.router import AddRoutes, CandlesFetched, ClosingsDue
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.policy import Mailbox
@@ -63,7 +64,7 @@ class World:
         self.delivery = Delivery(SourceFlow())
         self.delivery.registry = self.registry.ref
         self.closings = Closings(self.delivery, self.after, clock=lambda: self.now, **how)
-        self.routes = Routes(self.delivery, {}, self.closings)
+        self.routes = Routes(self.delivery, {}, cast(ClosedCandles, self.closings))
         self.closings.use(self.backfill.ref)
         self.mailboxes: dict[int, MailboxQueue] = {}
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from websocket_v6.actors.base import ask
+from websocket_v6.actors.delivery.account import Account
 from websocket_v6.actors.delivery.held import held
-from websocket_v6.actors.delivery.reconciling import Reconciling
 from websocket_v6.actors.delivery.routes import Routes
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.router import AddRoutes, GetHeld, Held
@@ -52,6 +52,6 @@ def test_a_candle_that_is_not_final_is(world: World) -> None:
 def test_orders_that_wait_for_the_account_are_said_to() -> None:
     machines = [SimpleNamespace(holds=True, book=SimpleNamespace(type="myOrder"))]
     routes = cast(Routes, SimpleNamespace(of=lambda _: ()))
-    reconciling = cast(Reconciling, cast(Any, SimpleNamespace(accounts=machines)))
-    assert held("private", routes, reconciling).holds
-    assert not held("public", routes, reconciling).holds
+    account = cast(Account, cast(Any, SimpleNamespace(accounts=machines)))
+    assert held("private", routes, account).holds
+    assert not held("public", routes, account).holds

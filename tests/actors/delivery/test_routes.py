@@ -7,7 +7,7 @@ import pytest
 
 from tests.actors.delivery.world import BITCOIN, ETHER, TRADES, ids, no_timer, prices, ticker, trade
 from tests.actors.ear import Ear
-from websocket_v6.actors.delivery.closings import Closings
+from websocket_v6.actors.delivery.closed_candles import ClosedCandles
 from websocket_v6.actors.delivery.deliveries import Delivery, Taker
 from websocket_v6.actors.delivery.route import REMEMBERED_TRADES, Route
 from websocket_v6.actors.delivery.routes import Routes, as_snapshot
@@ -30,7 +30,7 @@ class Table:
         self.registry = Ear()
         delivery = Delivery(SourceFlow())
         delivery.registry = self.registry.ref
-        self.routes = Routes(delivery, trades or {}, Closings(delivery, no_timer))
+        self.routes = Routes(delivery, trades or {}, ClosedCandles(delivery, no_timer))
         self._delivery = delivery
         self._takers: dict[int, Taker] = {}
 

@@ -6,7 +6,7 @@ from typing import Any
 from tests.actors.ear import Ear
 from websocket_v6.actors.base import Timer
 from websocket_v6.actors.delivery.careful import CarefulPath, Incoming
-from websocket_v6.actors.delivery.closings import Closings
+from websocket_v6.actors.delivery.closed_candles import ClosedCandles
 from websocket_v6.actors.delivery.deliveries import Delivery, Taker
 from websocket_v6.actors.delivery.holds import Holds
 from websocket_v6.actors.delivery.routes import Routes
@@ -50,7 +50,7 @@ class World:
         self.registry, self.backfill = Ear(), Ear()
         self.delivery = Delivery(SourceFlow())
         self.delivery.registry = self.registry.ref
-        self.closings = Closings(self.delivery, no_timer)
+        self.closings = ClosedCandles(self.delivery, no_timer)
         self.routes = Routes(self.delivery, {}, self.closings)
         self.holds = Holds(self.routes, self.delivery)
         self.holds.use(self.backfill.ref)

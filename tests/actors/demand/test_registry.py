@@ -14,6 +14,7 @@ import pytest
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.demand.health import RegistryHealth
 from websocket_v6.actors.demand.registry import Registry, RegistryInheritance
+from websocket_v6.actors.future import Future
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
@@ -21,6 +22,7 @@ from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSub
 from websocket_v6.actors.messages.registry import (
     Asker,
     AskExchange,
+    AskMarkets,
     AskReach,
     BackfillEnded,
     ComponentGone,
@@ -39,7 +41,7 @@ from websocket_v6.actors.messages.registry import (
     Watch,
 )
 from websocket_v6.actors.messages.router import AddRoutes, AwaitReach, Convey, DropRoutes, TradesCame
-from websocket_v6.actors.messages.supervisor import Failed, Renew, SourceServes
+from websocket_v6.actors.messages.supervisor import Failed, Need, Renew, SourceServes
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.commands import Admit, Expect, Mark, Turn
@@ -125,6 +127,14 @@ def world() -> Iterator[World]:
     made = World()
     yield made
     made.stop()
+
+
+def test_who_brings_lists_of_markets_is_asked_for_once_and_only_if_somebody_needs_one(world: World) -> None:
+    world.subscribe(1, ticker_want("KRW-BTC"))
+    assert Need("markets") not in world.drained("supervisor")
+    for quote in ("KRW", "BTC"):
+        ask(world.registry, AskMarkets("one", quote, Future()), 5)
+    assert world.drained("supervisor").count(Need("markets")) == 1
 
 
 def test_a_want_becomes_routes_a_connection_and_a_request(world: World) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.actors.delivery.world import no_timer
 from tests.replays import book, market, rows, ticker, trade, write
-from websocket_v6.actors.delivery.closings import Closings
+from websocket_v6.actors.delivery.closed_candles import ClosedCandles
 from websocket_v6.actors.delivery.deliveries import Delivery
 from websocket_v6.actors.delivery.routes import Routes
 from websocket_v6.actors.messages.router import AddRoutes
@@ -33,7 +33,7 @@ def stage(tmp_path: Any) -> Stage:
 
 def routes(stage: Stage, *taken: tuple[Any, str, Mailbox, bool]) -> Routes:
     delivery = Delivery(SourceFlow())
-    made = Routes(delivery, {}, Closings(delivery, no_timer))
+    made = Routes(delivery, {}, ClosedCandles(delivery, no_timer))
     made.remembers_trades = False
     for number, (component, stream, policy, is_pushed) in enumerate(taken):
         mailbox = ReplayMailbox(policy, stage, is_pushed=is_pushed)
