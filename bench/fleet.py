@@ -18,7 +18,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from websocket_v6.actors.connection.intake import DoorIntake
+from websocket_v6.actors.connection.door_intake import DoorIntake
 from websocket_v6.actors.fleet.log_mouth import GATHER
 from websocket_v6.actors.fleet.log_reader import LogReader
 from websocket_v6.actors.messages.component import ConnectionChanged

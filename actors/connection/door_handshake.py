@@ -28,7 +28,7 @@ from websocket_v6.protocol.outside_text import outside_text, printable
 from websocket_v6.protocol.websocket import handshake
 from websocket_v6.protocol.websocket.client_handshake import encode_request
 
-__all__ = ["hand_over", "open_door"]
+__all__ = ["open_door"]
 
 _GONE = (errno.ECONNREFUSED, errno.ENOENT, errno.ECONNRESET, errno.EPIPE, errno.ENOTSOCK, errno.ENOTDIR)
 
@@ -71,13 +71,8 @@ def _open(
     except BaseException:
         sock.close()
         raise
-    hand_over(sock, ws)
+    sock.hand_over(ws)
     return answer
-
-
-def hand_over(sock: BoundedSocket, ws: websocket.WebSocket) -> None:
-    """Make what is open `ws`'s, which sends on it."""
-    ws.sock, ws.connected = sock.release(), True
 
 
 def _connect(address: str, attempt: Attempt) -> BoundedSocket:

@@ -1,7 +1,7 @@
 """The way to an open connection: a socket to the target, token, handshake, what was agreed; all of it in one time.
 
-All that libraries raise on this way becomes an error of ours here, in `Opening._ask` (and for a door in
-`door_handshake.py`). websocket-client is handed what is open, and sends on it.
+All that libraries raise on this way becomes an error of ours here, in `Opening._ask`. websocket-client is handed what
+is open, and sends on it. What is different at a door is `door_opening.py`'s.
 """
 
 import base64
@@ -22,21 +22,16 @@ from websocket_v6.actors.dialing.first_words import ask_for, read_refusal
 from websocket_v6.actors.jwt import TokenWanted
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.connection.door import SUBPROTOCOLS, Door
-from websocket_v6.protocol.connection.target import DOOR_PATHS, Target
+from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.dialing.place import place_of
 from websocket_v6.protocol.errors import AuthenticationError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.secret import HiddenText
 from websocket_v6.protocol.websocket import deflate, handshake
 from websocket_v6.protocol.websocket.client_handshake import Answer, encode_request
 
-from .door_handshake import hand_over, open_door
-from .remote_handshake import challenge_of, remedy, remote_headers
-
 __all__ = ["Opening", "bare", "socket_of"]
 
 TOKEN_TIMEOUT = 5.0
-DOOR_TIMEOUT = 5.0  # seconds for another process of this machine to let this one in
 USER_AGENT = "websocket_v6"
 
 
@@ -45,6 +40,8 @@ class Opening:
 
     Its time begins when it is made. `ws` is the connection, once `open` has returned.
     """
+
+    subprotocols: tuple[str, ...] = ()  # that may be agreed on
 
     def __init__(self, endpoint: str, target: Target, config: Config, jwt: Ref) -> None:
         self.ws = websocket.WebSocket(enable_multithread=False)
@@ -55,8 +52,7 @@ class Opening:
         self._target = target
         self._config = config
         self._jwt = jwt
-        timeout = config.connect_timeout
-        self._attempt = Attempt(timeout if target.door is None else min(DOOR_TIMEOUT, timeout))
+        self._attempt = Attempt(config.connect_timeout)
         self._sock: BoundedSocket | None = None  # until it is open
 
     def give_up(self) -> None:
@@ -80,18 +76,14 @@ class Opening:
             WebSocketV6Error: why there is no connection; nothing of it is left open.
         """
         try:
-            if self._target.door is not None:
-                self._enter(self._target.door)
-                return None
-            key = base64.b64encode(os.urandom(16)).decode("ascii")
-            return self._open(self._ask(self._headers(key)), key)
+            return self._connect()
         except BaseException:
             self.close()
             raise
 
-    def _enter(self, door: Door) -> None:
-        open_door(self.ws, door, DOOR_PATHS[self._endpoint], attempt=self._attempt)
-        self._check_abort()
+    def _connect(self) -> deflate.Agreement | None:
+        key = base64.b64encode(os.urandom(16)).decode("ascii")
+        return self._open(self._ask(self._headers(key)), key)
 
     def close(self) -> None:
         """Close the socket."""
@@ -114,17 +106,16 @@ class Opening:
         }
         if self._is_compressed:
             headers["Sec-WebSocket-Extensions"] = deflate.OFFER
-        if self._target.is_remote:
-            headers |= remote_headers(self._jwt).headers
-        elif self._target.needs_keys:
-            headers["Authorization"] = HiddenText(f"Bearer {self._token()}")
-        return headers
+        return headers | self._credentials()
+
+    def _credentials(self) -> dict[str, str]:
+        return {"Authorization": HiddenText(f"Bearer {self._token()}")} if self._target.needs_keys else {}
 
     @property
     def _is_compressed(self) -> bool:
         return self._config.compression and self._target.compresses
 
-    def _ask(self, headers: dict[str, str], *, may_be_challenged: bool = True) -> Answer:
+    def _ask(self, headers: dict[str, str]) -> Answer:
         """Connect and ask for a WebSocket; return the answer that there is one."""
         what = f"cannot connect to the {self._endpoint} endpoint {self._target.url}"
         body, secrets = b"", [HiddenText(word) for word in headers.get("Authorization", "").split()[1:]]
@@ -138,40 +129,28 @@ class Opening:
             if answer.status != 101:
                 body = read_refusal(self._sock, answer)
         answer, body = _without(secrets, answer, body)
-        if answer.status == 101:
-            return answer
-        is_asked = self._target.is_remote and self._target.needs_keys and may_be_challenged
-        challenge = challenge_of(answer) if is_asked else ""
-        if not challenge:
-            raise self._refusal(answer, body)
-        self._hang_up()
-        answering = remote_headers(self._jwt, challenge)
-        self.keys = answering.keys
-        return self._ask(headers | answering.headers, may_be_challenged=False)
+        return answer if answer.status == 101 else self._refused(headers, answer, body)
+
+    def _refused(self, headers: dict[str, str], answer: Answer, body: bytes) -> Answer:  # noqa: ARG002 - of the request
+        """Return the answer to another attempt, if there is to be one."""
+        raise self._refusal(answer, body)
 
     def _check_abort(self) -> None:
         if self.is_aborted:
             raise TransportError(f"the attempt to connect to {self._target.url} was given up")
 
     def _open(self, answer: Answer, key: str) -> deflate.Agreement | None:
-        subprotocols = SUBPROTOCOLS if self._target.is_remote else ()
-        handshake.check_response(answer.headers, key=key, subprotocols=subprotocols)
+        handshake.check_response(answer.headers, key=key, subprotocols=self.subprotocols)
         self.date = handshake.date_ms(answer.headers)
-        if self._target.is_remote and not answer.headers.get("sec-websocket-protocol"):
-            where = self._target.url
-            raise TransportError(f"{where} is no door of a host that this one understands: look at its version and url")
         agreed = deflate.negotiate(answer.headers.get("sec-websocket-extensions"), offered=self._is_compressed)
         assert self._sock is not None
-        hand_over(self._sock, self.ws)
+        self._sock.hand_over(self.ws)
         self._check_abort()
         return agreed
 
     def _refusal(self, answer: Answer, body: bytes) -> WebSocketV6Error:
         status, headers = answer.status, answer.headers
         error = handshake.refusal(status, headers, body)
-        if self._target.is_remote:
-            why = remedy(status, headers) or error
-            return TransportError(f"the door {self._target.url} answered HTTP {status}: {why}")
         if isinstance(error, AuthenticationError) and not self._target.needs_keys:
             # It takes no keys, so this came from something in between, a firewall or a proxy.
             where = f"the {self._endpoint} endpoint {self._target.url}"

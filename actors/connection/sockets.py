@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from websocket_v6.actors.base import tell
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.router import Attach
 from websocket_v6.protocol.config import Config
@@ -78,7 +79,7 @@ class Sockets:
         """
         self._beginning = number
         target, limit = self._target, self._limit.bytes if self._target.splits else None
-        transport = Transport(
+        transport = _kind_of(target)(
             endpoint=self._endpoint,
             source=self._source,
             attachment=number,
@@ -215,3 +216,11 @@ class Sockets:
 
 def _sum(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     return one[0] + other[0], one[1] + other[1]
+
+
+def _kind_of(target: "Target") -> type[Transport]:
+    if not target.is_door:
+        return Transport
+    with no_fork():
+        from .door_transport import DoorTransport
+    return DoorTransport

@@ -9,6 +9,7 @@ import queue
 import ssl
 import threading
 import time
+from typing import cast
 
 import websocket
 
@@ -20,11 +21,8 @@ from websocket_v6.actors.messages.connection import (
     TransportFailed,
     TransportOpened,
     TransportSaid,
-    TransportServes,
-    next_attachment,
 )
 from websocket_v6.actors.messages.router import (
-    Attach,
     SourceEnded,
     SourceOpened,
     SourceReached,
@@ -40,13 +38,12 @@ from websocket_v6.protocol.errors import ExchangeError, RemoteProtocolError, Tra
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Notice, SubscriptionList
 from websocket_v6.protocol.limits import READ_BYTES
 from websocket_v6.protocol.outside_text import outside_text
-from websocket_v6.protocol.server import words
 from websocket_v6.protocol.websocket.frames import FrameDecoder, Pong
 
-from .allowance import DOOR_CREDITS, Allowance
+from .allowance import Allowance
 from .commands import Close, SendPing, Text
 from .controls import Over, answer
-from .intake import DoorIntake, ExchangeIntake, Intake, error_of
+from .intake import ExchangeIntake, Intake, Piece
 from .opening import Opening, bare, socket_of
 from .waiter import Waiter, await_close
 from .wholeness import Wholeness
@@ -65,7 +62,8 @@ class Transport(threading.Thread):
     Tells `router` SourceOpened, batches, SourceSaid and in the end SourceEnded; `owner` TransportOpened, TransportSaid
     and in the end exactly one of TransportFailed and TransportEnded. `send`, `ping`, `finish`, `abort` and `sample` are
     for the owner's thread. `traffic` is bytes that came, and those of the messages in them, inflated. `whole` is the
-    attachment that it is one more part of; `limit` how large a request to it may be, where it may be divided.
+    attachment that it is one more part of; `limit` how large a request to it may be, where it may be divided. At a door
+    it is a DoorTransport.
     """
 
     def __init__(
@@ -90,10 +88,7 @@ class Transport(threading.Thread):
         self._whole, self._limit = whole, limit
         self._owner = owner
         self._router = router
-        self._opening = Opening(endpoint, target, config, jwt)
-        self._intake: Intake = (
-            DoorIntake(endpoint, is_remote=target.is_remote) if target.is_door else ExchangeIntake(endpoint, attachment)
-        )
+        self._opening, self._intake = self._way(target, config, jwt)
         self._writer = Writer(f"{endpoint} connection")
         self._commands: queue.SimpleQueue[Text | SendPing | Close] = queue.SimpleQueue()
         self._waiter: Waiter | None = None  # its thread's to make, which can say so if it cannot
@@ -106,6 +101,9 @@ class Transport(threading.Thread):
         self._reading_since: float | None = None
         self._bytes_at = self._data_at = 0.0
         self.traffic = (0, 0)
+
+    def _way(self, target: Target, config: Config, jwt: Ref) -> tuple[Opening, Intake]:
+        return Opening(self._endpoint, target, config, jwt), ExchangeIntake(self._endpoint, self._number)
 
     # --- for the owner
 
@@ -285,18 +283,14 @@ class Transport(threading.Thread):
     ) -> None:
         self.traffic = self.traffic[0], self.traffic[1] + sum(map(len, messages))
         for piece in self._intake.read(messages, whole_ns, now_ns):
-            match piece:
-                case Batch():
-                    self._hand_on(ws, decoder, piece)
-                case words.State():
-                    self._turn(piece, now_ns)
-                case words.Reached(reached_ns, exchange_ms):
-                    self._attached_whole_ns = max(self._attached_whole_ns, min(reached_ns, now_ns))
-                    self._reach(self._attached_whole_ns, exchange_ms)
-                case words.Refused() | words.Reconciled():
-                    tell(self._router, SourceSaid(self._endpoint, self._intake.attachment, piece))
-                case _:
-                    self._say(piece, whole_ns)
+            if isinstance(piece, Batch):
+                self._hand_on(ws, decoder, piece)
+            else:
+                self._hear(piece, whole_ns, now_ns)
+
+    def _hear(self, piece: Piece, whole_ns: int, now_ns: int) -> None:  # noqa: ARG002 - a door says when things were
+        """Tell on what is no data; of the exchange it is a notice."""
+        self._say(cast(Notice, piece), whole_ns)
 
     def _reach(self, whole_ns: int, exchange_ms: int | None = None) -> None:
         tell(self._router, SourceReached(self._endpoint, self._intake.attachment, whole_ns, exchange_ms))
@@ -312,44 +306,6 @@ class Transport(threading.Thread):
         self._allowance.use(batch.weight)
         if not self._allowance:
             self._reading_since = None
-
-    # --- what a door says of the connections behind it
-
-    def _turn(self, state: words.State, now_ns: int) -> None:
-        """End the attachment there is, and begin another if the exchange is there."""
-        if self._opening.is_aborted:  # its owner has written it off, and may have another
-            raise Over(TransportError(f"the {self._endpoint} connection was given up"))
-        at_ns = min(state.at_ns, now_ns)
-        source, error = (self._endpoint, self._source), error_of(state)
-        attachment, self._intake.attachment = self._intake.attachment, 0
-        if attachment:
-            whole_ns = self._attached_whole_ns
-            if state.gap_started_ns is not None:  # what the host missed begins before what it could not pass on
-                whole_ns = min(whole_ns, state.gap_started_ns)
-            self._reading_since = time.monotonic()
-            tell(self._owner, TransportServes(self._number, 0, state.state))
-            tell(self._router, SourceEnded(*source, attachment, whole_ns, at_ns, state.reason, error))
-        if state.state == "open":
-            # It may have been open for long, but not for this process.
-            self._attach(max(at_ns, self._wholeness.opened_ns), backfills=state.backfills)
-        elif not attachment or state.state != "lost":  # which the end of its attachment says
-            tell(self._owner, TransportServes(self._number, 0, state.state))
-            if state.reason or state.state != "connecting" or self._state != "connecting":  # which is told already
-                tell(self._router, SourceState(*source, state.state, at_ns, state.reason, error))
-        self._state = state.state
-
-    def _attach(self, at_ns: int, *, backfills: bool) -> None:
-        number = self._intake.attachment = next_attachment()
-        self._attached_whole_ns = at_ns
-        self._asked_ns.clear()
-        self._reading_since = None  # until it is admitted
-        # Credits from before may still come back. A command that left its mark among them is looked at before any wait.
-        self._allowance.renew()
-        if not self._commands.empty():
-            self._allowance.mark()
-        tell(self._router, Attach(number, self._endpoint, self._source, self._allowance.credits, DOOR_CREDITS))
-        tell(self._owner, TransportServes(self._number, number, "open"))
-        tell(self._router, SourceOpened(self._endpoint, self._source, number, at_ns, backfills))
 
     def _say(self, notice: Notice, whole_ns: int) -> None:
         asked_ns = self._asked_ns.pop(notice.ticket, 0) if isinstance(notice, SubscriptionList) else 0

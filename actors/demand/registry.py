@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 
 from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.connection import Reach
@@ -59,11 +60,10 @@ from websocket_v6.protocol.demand.endpoint import Endpoint
 from websocket_v6.protocol.demand.patterns import PatternsInheritance
 from websocket_v6.protocol.demand.source import Traits, What
 from websocket_v6.protocol.errors import LocalProtocolError, TransportError, UnknownCodeError
-from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, SubscriptionList
+from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, StatusUp, SubscriptionList
 from websocket_v6.protocol.exchange.market_list import MARKETS
 from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
 from websocket_v6.protocol.message import Message
-from websocket_v6.protocol.server.words import Refused
 
 from .askers import Askers
 from .health import RegistryHealth
@@ -229,14 +229,24 @@ class Registry(Actor):
             case ErrorNotice(name, text):
                 self._news.error(endpoint.name, notice)
                 return endpoint.refused(attachment, name, text, (), now)
-            case Refused(streams, name, text):
-                return endpoint.refused(attachment, name, text, streams, now)
             case TradesCame(recovered):
                 self._recoveries.came(recovered, self._claims, self._watchers)
             case Malformed():
                 self._malformed += notice.times
                 self._news.malformed(endpoint.name, notice)
+            case StatusUp():
+                pass
+            case _:
+                return self._read_word(endpoint, attachment, notice, now)
         return []
+
+    def _read_word(self, endpoint: Endpoint, attachment: int, word: object, now: float) -> list[Command]:
+        """Read what only a door says, or a fleet's log."""
+        with no_fork():
+            from websocket_v6.protocol.server.words import Refused
+        if not isinstance(word, Refused):
+            return []
+        return endpoint.refused(attachment, word.name, word.text, word.streams, now)
 
     def _use(self, message: UseRouter | UseSource | DropSource) -> None:
         now = time.monotonic()

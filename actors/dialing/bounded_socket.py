@@ -11,11 +11,14 @@ import ssl
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from websocket_v6.protocol.errors import RemoteProtocolError
 
 from .attempt import Attempt
+
+if TYPE_CHECKING:
+    import websocket
 
 __all__ = ["BoundedSocket", "inherit_nothing"]
 
@@ -101,6 +104,10 @@ class BoundedSocket:
         self._sock.setblocking(False)
         self._is_closed = True
         return self._sock
+
+    def hand_over(self, ws: "websocket.WebSocket") -> None:
+        """Make the socket that of `ws`, which sends on it from now on."""
+        ws.sock, ws.connected = self.release(), True
 
     def close(self) -> None:
         """Close the socket, at the latest when whoever reads from `makefile` has done so."""

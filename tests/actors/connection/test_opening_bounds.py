@@ -21,8 +21,7 @@ from websocket_v6.actors.connection.opening import Opening
 from websocket_v6.actors.dialing.first_words import read_refusal
 from websocket_v6.actors.jwt import Grant, TokenWanted
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.connection.door import Door
-from websocket_v6.protocol.connection.target import Target, door_target
+from websocket_v6.protocol.connection.target import Target
 from websocket_v6.protocol.errors import RemoteProtocolError, TransportError, WebSocketV6Error
 from websocket_v6.protocol.limits import REFUSAL_BYTES
 from websocket_v6.protocol.secret import Secret
@@ -284,16 +283,6 @@ def test_whatever_a_library_raises_is_no_connection_and_no_bug(
     assert type(error) is TransportError
     assert str(error).startswith("cannot connect to the public endpoint ws://127.0.0.1:1/: ")
     assert sock.closed is (where == "ask_for")
-
-
-@pytest.mark.parametrize("kind", FOREIGN, ids=lambda kind: f"{kind.__module__}.{kind.__qualname__}")
-def test_whatever_is_raised_at_a_door_is_no_door(kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise made(kind)
-
-    monkeypatch.setattr("websocket_v6.actors.connection.door_handshake._connect", fail)
-    target = door_target(Door("/nowhere", b"k", 1, pid=4711))
-    assert isinstance(failure(Opening("public", target, Config(), StandIn().ref)), TransportError)
 
 
 def test_a_proxy_that_is_none_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:

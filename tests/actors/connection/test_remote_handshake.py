@@ -11,6 +11,7 @@ import pytest
 from tests.actors.connection.peer import TIMEOUT, Answer, Peer, accept_of, answered, key_of, until_hung_up, welcome
 from tests.actors.ear import Ear, StandIn
 from websocket_v6.actors.base import ask, stop_and_join
+from websocket_v6.actors.connection.door_opening import RemoteOpening
 from websocket_v6.actors.connection.opening import Opening
 from websocket_v6.actors.connection.remote_handshake import remedy, remote_headers
 from websocket_v6.actors.jwt import GetDoorToken, GetProof, Jwt, Proof, ReplaceKeys
@@ -101,7 +102,7 @@ def keys() -> Iterator[Ref]:
 
 def attempt(road: Road, keys: Ref, endpoint: str = "public") -> Opening:
     target = remote_target(road.url, needs_keys=endpoint != "public")
-    return Opening(endpoint, target, CONFIG.without_keys(), keys)
+    return RemoteOpening(endpoint, target, CONFIG.without_keys(), keys)
 
 
 def fails(road: Road, keys: Ref, endpoint: str = "public") -> WebSocketV6Error:

@@ -15,7 +15,7 @@ from tests.conftest import wait_until
 from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.connection.allowance import DOOR_CREDITS
 from websocket_v6.actors.connection.connection import Connection
-from websocket_v6.actors.connection.transport import Transport
+from websocket_v6.actors.connection.door_transport import DoorTransport
 from websocket_v6.actors.messages.common import GetHealth
 from websocket_v6.actors.messages.connection import (
     Connect,
@@ -74,7 +74,7 @@ class Meeting:
     def __init__(self, path: Path) -> None:
         self.played = PlayedDoor(path)
         self.router, self.owner = Ear(), Ear()
-        self.transport = Transport(
+        self.transport = DoorTransport(
             endpoint="public",
             source=7,
             attachment=NUMBER,
