@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
+from msgspec.structs import asdict, replace
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.target import Target, door_target, remote_target
@@ -160,7 +160,7 @@ class Sources:
     def use(self, settings: UseSettings) -> None:
         """Have this process's own connections be what the processes that use them want together."""
         ages = settings.max_age != self._config.max_age
-        self._config = msgspec.structs.replace(self._config, **msgspec.structs.asdict(settings))
+        self._config = replace(self._config, **asdict(settings))
         for endpoint in ENDPOINTS:
             own = [
                 source
@@ -198,7 +198,7 @@ class Sources:
         """Have a source that is to be started as soon as it can be."""
         number = next_source()
         part = source.part or f"{source.endpoint} connection {number}"
-        self._sources.append(msgspec.structs.replace(source, number=number, ref=None, part=part, actor=None))
+        self._sources.append(replace(source, number=number, ref=None, part=part, actor=None))
 
     def bring_up(self) -> None:
         """Start all that are to be started, as far as their neighbours are there."""
@@ -235,9 +235,7 @@ class Sources:
             ref = self._connect(source, neighbours)
         # Whoever asks for lists as well: the exchange's limits on requests are not for it, and it refuses by name.
         is_door = is_door or source.reads_log or asks_lists
-        self._sources[self._sources.index(source)] = msgspec.structs.replace(
-            source, ref=ref, inheritance=None, actor=actor_of(ref)
-        )
+        self._sources[self._sources.index(source)] = replace(source, ref=ref, inheritance=None, actor=actor_of(ref))
         tell(neighbours.registry, UseSource(source.endpoint, ref, source.number, not is_door, is_door, source.heir_of))
 
     def _ask_lists(self, source: Source, neighbours: Neighbours) -> Ref:
@@ -261,7 +259,7 @@ class Sources:
         return {
             "endpoint": source.endpoint,
             "source": source.number,
-            "config": config if config.format == format_ else msgspec.structs.replace(config, format=format_),
+            "config": config if config.format == format_ else replace(config, format=format_),
             "router": neighbours.router,
             "supervisor": self._supervisor,
         }
@@ -298,7 +296,7 @@ class Sources:
         heir = next((one for one in self._sources if one.number == message.source and one.heir_of), None)
         if heir is None or (message.is_refused and heir.outlives_refusal):
             return
-        self._sources[self._sources.index(heir)] = msgspec.structs.replace(heir, heir_of=())
+        self._sources[self._sources.index(heir)] = replace(heir, heir_of=())
         for source in self:
             if source.number in heir.heir_of:
                 self.end(source)
@@ -352,7 +350,7 @@ class Sources:
         if self.has_heir(source):
             self._note(Gone(source.part))
         else:
-            self._plan(msgspec.structs.replace(source, inheritance=inheritance))
+            self._plan(replace(source, inheritance=inheritance))
 
     def take_down(self, endpoints: Collection[str]) -> None:
         """Stop all sources of `endpoints`: what they lean on is no more. Others are to take their places.
@@ -367,7 +365,7 @@ class Sources:
             follows = any(other.number in source.heir_of and other.door is None for other in stopped)
             if source.door is None and not follows:
                 self._note(Stopped(source.part))
-                self._plan(msgspec.structs.replace(source, heir_of=(), inheritance=inheritance, outlives_refusal=True))
+                self._plan(replace(source, heir_of=(), inheritance=inheritance, outlives_refusal=True))
             else:
                 self._note(Gone(source.part))
 

@@ -35,13 +35,17 @@ from .messages.component import PartFailed
 from .messages.connection import KeysChanged
 from .messages.registry import ComponentGone, Watch
 from .messages.supervisor import (
+    AwaitPlace,
     DoorFailed,
     DoorOpened,
     Failed,
     FleetPlaced,
+    GetChildren,
+    Join,
     LeaveFleet,
     Need,
     OpenNetwork,
+    Quit,
     Renew,
     ShowState,
     SourceServes,
@@ -56,13 +60,9 @@ if TYPE_CHECKING:
     from .server.network_door import NetworkDoor
     from .undone import Undone
 
-__all__ = ["AwaitPlace", "GetChildren", "Join", "Legacy", "Quit", "Supervisor"]
+__all__ = ["Legacy", "Supervisor"]
 
 logger = logging.getLogger(__name__)
-
-
-class GetChildren(Message):
-    """Who are the engine's actors now? Asked."""
 
 
 class LookAround(Message):
@@ -71,26 +71,6 @@ class LookAround(Message):
 
 class BringUp(Message):
     """A part may be started again."""
-
-
-class Join(Message):
-    """A component uses the engine, and hears of it at `component` (live)."""
-
-    component_id: str
-    component: Ref
-
-
-class Quit(Message):
-    """A component no longer uses the engine, or will not after so many seconds."""
-
-    component_id: str
-    wait: float = 0.0
-
-
-class AwaitPlace(Message):
-    """Has this process found its place among the others? Answered through the future, once it has (live)."""
-
-    place: "pykka.Future[Placed]"
 
 
 class Legacy(Message):

@@ -11,9 +11,9 @@ from websocket_v6 import Config
 from websocket_v6.actors.base import ask, stop_and_join
 from websocket_v6.actors.children import Children
 from websocket_v6.actors.messages.common import GetHealth, Ref
-from websocket_v6.actors.messages.supervisor import DoorOpened
+from websocket_v6.actors.messages.supervisor import DoorOpened, GetChildren
 from websocket_v6.actors.server.network_server import NetworkServer
-from websocket_v6.actors.supervisor import GetChildren, Supervisor
+from websocket_v6.actors.supervisor import Supervisor
 from websocket_v6.protocol.server.door_rules import Rules
 from websocket_v6.simulator import Simulator
 

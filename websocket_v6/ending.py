@@ -3,9 +3,8 @@
 import queue
 from collections.abc import Callable
 
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.glance import longest_wait
-
-from .termination import Signals
 
 __all__ = ["Stop", "run_until"]
 
@@ -39,6 +38,8 @@ def run_until(stop: Stop, end: Callable[[], object]) -> int:
 
     A second signal ends the process at once, also in the middle of `end`.
     """
+    with no_fork():
+        from .termination import Signals
     # The one queue that a handler may put into while the very thread that it interrupts is getting from it.
     woken: queue.SimpleQueue[None] = queue.SimpleQueue()
     with Signals(lambda: woken.put(None)) as signals:

@@ -26,8 +26,8 @@ from .actors.future import Future
 from .actors.guard import Guard
 from .actors.membership.place import Placed, Role
 from .actors.messages.common import Ref
-from .actors.messages.supervisor import OpenNetwork
-from .actors.supervisor import AwaitPlace, GetChildren, Join, Legacy, Quit, Supervisor
+from .actors.messages.supervisor import AwaitPlace, GetChildren, Join, OpenNetwork, Quit
+from .actors.supervisor import Legacy, Supervisor
 from .leaving import FLEET_TIMEOUT, hand_over, leave_fleets
 from .link import ASK_TIMEOUT, GLANCE, Link
 from .protocol.config import Config

@@ -10,8 +10,7 @@ from .actors.base import tell
 from .actors.children import Children
 from .actors.messages.common import Ref
 from .actors.messages.registry import ComponentGone, Unsubscribe
-from .actors.messages.supervisor import TakeBack
-from .actors.supervisor import GetChildren
+from .actors.messages.supervisor import GetChildren, TakeBack
 from .protocol.errors import EngineError
 from .steps import Answer, Steps, pause
 

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from websocket_v6.actors.base import Actor, Timer, tell
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import (
     Connect,
@@ -42,7 +43,6 @@ from websocket_v6.protocol.exchange.heads import ErrorNotice, SubscriptionList
 from websocket_v6.protocol.exchange.requests import encode_list_subscriptions, encode_reach, encode_request
 from websocket_v6.protocol.message import Message
 
-from .health import ConnectionHealth
 from .pace import pace_of
 from .request_limits import request_limit_of
 from .request_words import RequestWords
@@ -365,7 +365,9 @@ class Connection(Actor):
         retry_in = None if due is None else max(0.0, due - time.monotonic())
         tell(self._router, SourceState(self._endpoint, self._source, state, time.time_ns(), reason, error, retry_in))
 
-    def _health(self) -> ConnectionHealth:
+    def _health(self) -> object:
+        with no_fork():
+            from .health import ConnectionHealth
         machine, parts = self._machine, self._sockets.parts
         is_open = machine.state is State.OPEN
         shown = SHOWN.get(machine.state, machine.state.value)

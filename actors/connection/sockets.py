@@ -5,6 +5,7 @@ To whoever owns them they are one: closed together, heard only while all of them
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from websocket_v6.actors.base import tell
 from websocket_v6.actors.forks import no_fork
@@ -18,8 +19,10 @@ from websocket_v6.protocol.delivery.commands import End
 from websocket_v6.protocol.errors import WebSocketV6Error
 
 from .allowance import CREDITS
-from .health import PartHealth
 from .transport import Transport
+
+if TYPE_CHECKING:
+    from .health import PartHealth
 
 __all__ = ["Sockets"]
 
@@ -201,8 +204,10 @@ class Sockets:
         return self._sizes.get(number)
 
     @property
-    def parts(self) -> tuple[PartHealth, ...]:
+    def parts(self) -> "tuple[PartHealth, ...]":
         """How much each was last asked for."""
+        with no_fork():
+            from .health import PartHealth
         return tuple(PartHealth(one.codes, one.bytes) for one in self._sizes.values())
 
     @property

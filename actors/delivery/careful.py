@@ -7,12 +7,12 @@ bring the same, types that are not known here.
 import logging
 import time
 from collections.abc import Iterator
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.log_pace import LogPace
-from websocket_v6.protocol.delivery.merger import Merger
 from websocket_v6.protocol.delivery.strays import SNAPSHOT, Strays
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.streams import Stream, split
@@ -25,6 +25,9 @@ from .deliveries import Delivery, Taker
 from .holds import Holds
 from .route import Route
 from .routes import Routes, as_snapshot
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.delivery.merger import Merger
 
 __all__ = ["CarefulPath", "Incoming"]
 
@@ -187,6 +190,8 @@ class CarefulPath:
             merger = self._mergers.pop(endpoint, None)
             self._repeated += merger.repeated if merger is not None else 0
         elif endpoint not in self._mergers:
+            with no_fork():
+                from websocket_v6.protocol.delivery.merger import Merger
             merger = self._mergers[endpoint] = Merger()
             # The sources to come are compared with what was delivered before them.
             for stream, route in self._routes.of(endpoint):

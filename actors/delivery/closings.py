@@ -24,7 +24,8 @@ from websocket_v6.protocol.delivery.closer import Action, Ask, Closer, Missing, 
 from websocket_v6.protocol.delivery.exchange_time import ExchangeTime, made_at
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import CandleEvent, Event, TickerEvent, Unrecovered, make_event
-from websocket_v6.protocol.events.candle_intervals import UNITS, empty_after, start_of
+from websocket_v6.protocol.events.candle_intervals import empty_after, start_of
+from websocket_v6.protocol.exchange.codes import CANDLE_UNITS
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.exchange.wants import Closing
 from websocket_v6.protocol.server.words import Reached
@@ -104,7 +105,7 @@ class Closings:
             if closer is None or not closer.is_needed:  # else it is inherited
                 patience = self._fill_patience
                 closer = Closer(
-                    UNITS[split(stream)[0]], volume=_volume, fills=patience is not None, patience=patience or 0.0
+                    CANDLE_UNITS[split(stream)[0]], volume=_volume, fills=patience is not None, patience=patience or 0.0
                 )
             route.closer = self._closers[stream] = closer
             if route.last is not None and not route.is_expecting:
@@ -320,7 +321,7 @@ class Closings:
                     lost = Unrecovered(code, from_ms * 1_000_000, end_ms * 1_000_000, reason, type_)
                     self._missing.setdefault(stream, []).append(lost)
                 case Wrong(start_ms, reason):
-                    end_ms = start_ms + UNITS[type_]
+                    end_ms = start_ms + CANDLE_UNITS[type_]
                     lost = Unrecovered(code, start_ms * 1_000_000, end_ms * 1_000_000, reason, type_)
                     self._missing.setdefault(stream, []).append(lost)
                 case Settled(recovered):

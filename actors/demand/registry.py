@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 
 from websocket_v6.actors.base import Actor, Timer, tell
-from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.component import ConnectionChanged, StreamFailed
 from websocket_v6.actors.messages.connection import Reach
@@ -72,7 +71,7 @@ from .market_lists import OWNER, Desk, ListCame, ListRefused, MarketLists
 from .news import News
 from .onlookers import Onlookers
 from .recoveries import Recoveries
-from .source_words import source_word
+from .source_words import refused_word, source_word
 
 __all__ = ["Registry", "RegistryInheritance"]
 
@@ -236,17 +235,9 @@ class Registry(Actor):
                 self._news.malformed(endpoint.name, notice)
             case StatusUp():
                 pass
-            case _:
-                return self._read_word(endpoint, attachment, notice, now)
+            case _ if (word := refused_word(notice)) is not None:
+                return endpoint.refused(attachment, word.name, word.text, word.streams, now)
         return []
-
-    def _read_word(self, endpoint: Endpoint, attachment: int, word: object, now: float) -> list[Command]:
-        """Read what only a door says, or a fleet's log."""
-        with no_fork():
-            from websocket_v6.protocol.server.words import Refused
-        if not isinstance(word, Refused):
-            return []
-        return endpoint.refused(attachment, word.name, word.text, word.streams, now)
 
     def _use(self, message: UseRouter | UseSource | DropSource) -> None:
         now = time.monotonic()

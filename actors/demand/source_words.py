@@ -1,9 +1,15 @@
-"""What an endpoint has a source do, as the source is told it."""
+"""What an endpoint has a source do, as the source is told it; and what a source says that is not the exchange's own."""
 
+from typing import TYPE_CHECKING
+
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages import connection as to_source
 from websocket_v6.protocol.demand.commands import Connect, Disconnect, ListSubscriptions, OpenPart, SendRequest, Suspect
 
-__all__ = ["SourceCommand", "source_word"]
+if TYPE_CHECKING:
+    from websocket_v6.protocol.server.words import Refused
+
+__all__ = ["SourceCommand", "refused_word", "source_word"]
 
 SourceCommand = Connect | Disconnect | SendRequest | ListSubscriptions | OpenPart | Suspect
 
@@ -23,3 +29,10 @@ def source_word(endpoint: str, command: SourceCommand) -> object:
             return to_source.OpenPart(endpoint, attachment)
         case Suspect(_, attachment, reason):
             return to_source.Suspect(endpoint, attachment, reason)
+
+
+def refused_word(notice: object) -> "Refused | None":
+    """Return the notice if it is a door's word, or one of a fleet's log, that something is refused."""
+    with no_fork():
+        from websocket_v6.protocol.server.words import Refused
+    return notice if isinstance(notice, Refused) else None

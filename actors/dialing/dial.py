@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from websocket_v6.actors.forks import no_fork
 from websocket_v6.protocol.dialing.place import Place
 from websocket_v6.protocol.dialing.proxies import proxy_for
 from websocket_v6.protocol.limits import HANDSHAKE_BYTES
@@ -11,7 +12,6 @@ from .attempt import Attempt
 from .bounded_socket import BoundedSocket
 from .names import look_up
 from .race import connect
-from .tunnel import pass_through
 
 __all__ = ["dial"]
 
@@ -28,6 +28,9 @@ def dial(
         OSError and whatever else the libraries raise (see `outside`); nothing of it is left open then.
     """
     way = proxy_for(place, proxy, os.environ)
+    if way is not None:
+        with no_fork():
+            from .tunnel import pass_through
     first = way or place
     addresses = look_up(first.host, first.port, attempt)
     attempt.doing = f"connecting to the proxy {way}" if way else f"connecting to {place}"

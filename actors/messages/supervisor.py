@@ -10,19 +10,47 @@ from .common import Ref
 from .registry import Unsubscribe
 
 __all__ = [
+    "AwaitPlace",
     "DoorFailed",
     "DoorOpened",
     "Failed",
     "FleetPlaced",
+    "GetChildren",
+    "Join",
     "LeaveFleet",
     "Need",
     "OpenNetwork",
+    "Quit",
     "Renew",
     "ShowState",
     "SourceServes",
     "TakeBack",
     "UseSettings",
 ]
+
+
+class GetChildren(Message):
+    """Who are the engine's actors now? Asked."""
+
+
+class Join(Message):
+    """A component uses the engine, and hears of it at `component` (live)."""
+
+    component_id: str
+    component: Ref
+
+
+class Quit(Message):
+    """A component no longer uses the engine, or will not after so many seconds."""
+
+    component_id: str
+    wait: float = 0.0
+
+
+class AwaitPlace(Message):
+    """Has this process found its place among the others? Answered through the future, once it has (live)."""
+
+    place: "pykka.Future[Any]"  # actors.membership.place.Placed
 
 
 class Failed(Message):

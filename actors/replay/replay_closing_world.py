@@ -12,7 +12,8 @@ from websocket_v6.actors.delivery.closing_world import ClosingWorld
 from websocket_v6.actors.delivery.deliveries import Delivery
 from websocket_v6.actors.messages.backfill import FetchCandles
 from websocket_v6.actors.messages.router import CandlesFetched
-from websocket_v6.protocol.events.candle_intervals import UNITS, start_of
+from websocket_v6.protocol.events.candle_intervals import start_of
+from websocket_v6.protocol.exchange.codes import CANDLE_UNITS
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.recording.records import Rows, Standing
 
@@ -130,7 +131,7 @@ class ReplayClosingWorld(ClosingWorld):
 def _answer(asked: FetchCandles, rows: list[_Row], missing: Collection[tuple[str, int, int, str]]) -> CandlesFetched:
     """Return what REST said then: all from behind what it did not have."""
     stream, ask = asked.stream, asked.ask
-    unit_ms, from_ms = UNITS[split(stream)[0]], ask.from_ms or 0
+    unit_ms, from_ms = CANDLE_UNITS[split(stream)[0]], ask.from_ms or 0
     end_ms = ask.end_ms if ask.end_ms is not None else max((start for start, _, _ in rows), default=from_ms) + unit_ms
     inside = [part for part in missing if part[1] < end_ms * 1_000_000 and part[2] > from_ms * 1_000_000]
     since_ms = max([from_ms, *(part[2] // 1_000_000 for part in inside)])

@@ -1,8 +1,12 @@
 """Where a connection leads, and what differs there: the one place that knows exchange from door."""
 
+from typing import TYPE_CHECKING
+
 from websocket_v6.protocol.message import Message
 
-from .door import Door
+if TYPE_CHECKING:
+    from .door import Door
+
 
 __all__ = ["DOOR_PATHS", "Target", "door_target", "remote_target"]
 
@@ -25,7 +29,7 @@ class Target(Message):
     compresses: bool = True  # permessage-deflate is offered, if the configuration allows it
     splits: bool = False  # what one request cannot hold is divided among several sockets
     needs_keys: bool = False  # a token goes with the handshake
-    door: Door | None = None  # of another process of this machine
+    door: "Door | None" = None  # of another process of this machine
     is_remote: bool = False  # it is the door of a host of another machine
 
     @property
@@ -39,7 +43,7 @@ def remote_target(url: str, *, needs_keys: bool) -> Target:
     return Target(url, is_paced=False, stalls=False, ages=False, needs_keys=needs_keys, is_remote=True)
 
 
-def door_target(door: Door) -> Target:
+def door_target(door: "Door") -> Target:
     """Return what leads to another process of this machine: quick, unlimited, and quiet for as long as it likes."""
     return Target(
         f"the host, process {door.pid}", is_paced=False, stalls=False, ages=False, compresses=False, door=door

@@ -7,7 +7,7 @@ and the time for which anybody waits for one.
 from collections.abc import Iterable
 
 from websocket_v6.protocol.errors import LocalProtocolError
-from websocket_v6.protocol.events.candle_intervals import UNITS
+from websocket_v6.protocol.exchange.codes import CANDLE_UNITS
 from websocket_v6.protocol.exchange.wants import Want
 from websocket_v6.protocol.limits import REST_CALLS
 
@@ -23,9 +23,9 @@ def check_verified(want: Want, others: Iterable[Want], patience: float) -> None:
     if not _is_verified(want):
         return
     streams = {stream: one.type for one in (want, *others) if _is_verified(one) for stream in one.streams()}
-    rate = sum(1 / min(UNITS[type_] / 1000, patience) for type_ in streams.values())
+    rate = sum(1 / min(CANDLE_UNITS[type_] / 1000, patience) for type_ in streams.values())
     if rate > REST_CALLS * 1.000001:  # sums of fractions are not exact
-        within = min(UNITS[want.type] / 1000, patience)
+        within = min(CANDLE_UNITS[want.type] / 1000, patience)
         text = (
             f"verify=True asks over REST about each candle when it closes: {len(streams)} streams are more than can be "
             f"asked about, {REST_CALLS} calls a second within {within:g} s, so {int(REST_CALLS * within)} codes of "

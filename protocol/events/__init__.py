@@ -1,13 +1,12 @@
 """Typed events: what user code sees of the exchange's messages.
 
-`make_event` wraps a message that is already sorted, `decode` one that is not. Every event has `symbol`, `timestamp`
-(the exchange's, ms), `received_at` (ns), `epoch` and `stream_type`, then the fields of its type under the exchange's
-full names, whatever the format on the wire.
+`make_event` wraps a message that is already sorted; for others there is `decode.py`. Every event has `symbol`,
+`timestamp` (the exchange's, ms), `received_at` (ns), `epoch` and `stream_type`, then the fields of its type under the
+exchange's full names, whatever the format on the wire.
 """
 
 from .account import MyAsset, MyAssetEvent, MyOrderEvent
 from .base import EVENT_BYTES, Event, payloads_as_they_came, weigh
-from .decode import decode
 from .fields import Number
 from .info import AnnouncementEvent, GenericEvent, IndicatorEvent, IndicatorSignalEvent
 from .make import event_class, kind_of, make_event
@@ -37,7 +36,6 @@ __all__ = [
     "TickerEvent",
     "TradeEvent",
     "Unrecovered",
-    "decode",
     "event_class",
     "kind_of",
     "make_event",

@@ -10,16 +10,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.exchange.codes import CANDLE_INTERVALS
 from websocket_v6.protocol.outside_text import excerpt
 
-__all__ = ["UNITS", "empty_after", "start_of", "utc_text"]
+__all__ = ["empty_after", "start_of", "utc_text"]
 
-# How long the candles of each type are, milliseconds.
-UNITS = {
-    f"candle.{interval}": int(interval[:-1]) * (1000 if interval.endswith("s") else 60_000)
-    for interval in CANDLE_INTERVALS
-}
 _KST = timedelta(hours=9)
 _START = re.compile(
     rb'"(?:candle_date_time_utc|cdttmu)"\s*:\s*"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})"'

@@ -13,6 +13,7 @@ from websocket_v6.protocol.errors import LocalProtocolError
 
 __all__ = [
     "CANDLE_INTERVALS",
+    "CANDLE_UNITS",
     "CODE",
     "DEPTHS",
     "QUOTE",
@@ -29,6 +30,11 @@ QUOTE = re.compile(r"[A-Z0-9]{2,10}")
 CODE = re.compile(rf"{QUOTE.pattern}-[A-Z0-9]{{1,20}}")
 DEPTHS = (1, 5, 15, 30)
 CANDLE_INTERVALS = ("1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m")
+# How long the candles of each type are, milliseconds.
+CANDLE_UNITS = {
+    f"candle.{interval}": int(interval[:-1]) * (1000 if interval.endswith("s") else 60_000)
+    for interval in CANDLE_INTERVALS
+}
 KOREAN_CATEGORIES = ("notice", "trade", "wallet", "maintenance", "digital_asset", "nft", "service", "event")
 # The official SDK lists these too, presumably for the other regions.
 REGIONAL_CATEGORIES = ("note", "trading", "airdrop", "feature", "disclosure")

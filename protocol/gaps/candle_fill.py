@@ -13,7 +13,8 @@ import msgspec
 
 from websocket_v6.protocol.delivery.closer import CLOSES_AFTER_MS, Ask
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events.candle_intervals import UNITS, start_of, utc_text
+from websocket_v6.protocol.events.candle_intervals import start_of, utc_text
+from websocket_v6.protocol.exchange.codes import CANDLE_UNITS
 from websocket_v6.protocol.exchange.streams import Stream, split
 from websocket_v6.protocol.outside_text import excerpt, outside_text
 
@@ -127,7 +128,7 @@ class CandleFill:
     def __init__(self, stream: Stream, ask: Ask) -> None:
         type_, self._market = split(stream)
         self._stream = stream
-        self._unit_ms = UNITS[type_]
+        self._unit_ms = CANDLE_UNITS[type_]
         interval = type_.partition(".")[2]
         self._path = "/v1/candles/seconds" if interval == "1s" else f"/v1/candles/minutes/{interval[:-1]}"
         self._ask = ask

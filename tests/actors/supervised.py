@@ -10,8 +10,8 @@ from websocket_v6.actors.base import ask, stop_and_join, tell
 from websocket_v6.actors.children import Children
 from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.common import Ref
-from websocket_v6.actors.messages.supervisor import Failed
-from websocket_v6.actors.supervisor import BringUp, GetChildren, Quit, Supervisor
+from websocket_v6.actors.messages.supervisor import Failed, GetChildren, Quit
+from websocket_v6.actors.supervisor import BringUp, Supervisor
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door
 

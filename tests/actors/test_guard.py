@@ -15,7 +15,8 @@ from websocket_v6.actors.failures import Hang
 from websocket_v6.actors.guard import Guard
 from websocket_v6.actors.membership.place import Placed, Role
 from websocket_v6.actors.messages.common import Ref
-from websocket_v6.actors.supervisor import GetChildren, Join, Legacy, Quit, Supervisor
+from websocket_v6.actors.messages.supervisor import GetChildren, Join, Quit
+from websocket_v6.actors.supervisor import Legacy, Supervisor
 from websocket_v6.actors.watching import Watchman
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.supervision.restarts import Restarts

@@ -28,10 +28,10 @@ from websocket_v6.actors.messages.common import GetInheritance
 from websocket_v6.actors.messages.component import EngineFailed
 from websocket_v6.actors.messages.registry import ComponentGone, Unsubscribe, Watch
 from websocket_v6.actors.messages.router import RouterInheritance
-from websocket_v6.actors.messages.supervisor import Failed, Need, Renew, SourceServes, TakeBack
+from websocket_v6.actors.messages.supervisor import AwaitPlace, Failed, Join, Need, Quit, Renew, SourceServes, TakeBack
 from websocket_v6.actors.server.server import Server
 from websocket_v6.actors.sources import Sources
-from websocket_v6.actors.supervisor import AwaitPlace, Join, Quit, Supervisor
+from websocket_v6.actors.supervisor import Supervisor
 from websocket_v6.actors.watching import Watchman
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.door import Door

@@ -14,7 +14,7 @@ from websocket_v6.actors.demand.registry import Registry, RegistryInheritance
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
 from websocket_v6.actors.messages.registry import ComponentGone, Subscribe, Unsubscribe, Watch
-from websocket_v6.actors.supervisor import Join, Quit
+from websocket_v6.actors.messages.supervisor import Join, Quit
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.exchange.wants import Want, my_asset_want, ticker_want
 

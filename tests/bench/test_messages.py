@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from bench.messages import CAPTURE, KINDS, frame, make_messages
-from websocket_v6.protocol.events import OrderbookEvent, TickerEvent, TradeEvent, decode
+from websocket_v6.protocol.events import OrderbookEvent, TickerEvent, TradeEvent
+from websocket_v6.protocol.events.decode import decode
 from websocket_v6.protocol.websocket.frames import FrameDecoder
 
 needs_capture = pytest.mark.skipif(not CAPTURE.exists(), reason="no capture here")

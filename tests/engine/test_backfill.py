@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import wait_until
 from websocket_v6 import Config, ConnectionEvent, WebSocketClientProxy
-from websocket_v6.protocol.events import Unrecovered, decode
+from websocket_v6.protocol.events import Unrecovered
+from websocket_v6.protocol.events.decode import decode
 from websocket_v6.simulator import Limits, Simulator
 
 CODES = ["KRW-BTC", "KRW-ETH", "KRW-XRP"]

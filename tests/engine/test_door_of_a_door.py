@@ -31,11 +31,11 @@ from websocket_v6.actors.messages.connection import KeysChanged
 from websocket_v6.actors.messages.markets import MarketsHealth
 from websocket_v6.actors.messages.registry import Subscribe, Watch, next_subscription_id
 from websocket_v6.actors.messages.server import Dismiss
-from websocket_v6.actors.messages.supervisor import DoorOpened, OpenNetwork
+from websocket_v6.actors.messages.supervisor import DoorOpened, GetChildren, OpenNetwork
 from websocket_v6.actors.server import network_server, news_frames, remote_session
 from websocket_v6.actors.server.network_mouth import Overrun
 from websocket_v6.actors.server.opening import Opening
-from websocket_v6.actors.supervisor import GetChildren, Supervisor
+from websocket_v6.actors.supervisor import Supervisor
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.exchange.tokens import Keys
 from websocket_v6.protocol.exchange.wants import ticker_want

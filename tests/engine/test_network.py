@@ -15,7 +15,7 @@ from websocket_v6 import Config, ConfigError, WebSocketClientProxy, engine
 from websocket_v6.actors.base import ask, tell
 from websocket_v6.actors.children import Children
 from websocket_v6.actors.messages.common import Ref
-from websocket_v6.actors.supervisor import GetChildren
+from websocket_v6.actors.messages.supervisor import GetChildren
 from websocket_v6.protocol.server.network import Network
 from websocket_v6.simulator import Simulator
 

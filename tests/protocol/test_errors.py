@@ -32,7 +32,8 @@ from websocket_v6.protocol.errors import (
     UnknownCodeError,
     WebSocketV6Error,
 )
-from websocket_v6.protocol.events import decode, make_event
+from websocket_v6.protocol.events import make_event
+from websocket_v6.protocol.events.decode import decode
 from websocket_v6.protocol.exchange.codes import (
     check_categories,
     check_codes,

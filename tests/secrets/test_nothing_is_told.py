@@ -220,7 +220,7 @@ def test_what_an_actor_leaves_that_fails(ears: Ears, monkeypatch: pytest.MonkeyP
 def _children(config: Config) -> Any:
     supervisor = _engines[config].supervisor
     assert supervisor is not None
-    from websocket_v6.actors.supervisor import GetChildren
+    from websocket_v6.actors.messages.supervisor import GetChildren
 
     return ask(supervisor, GetChildren(), 10)
 

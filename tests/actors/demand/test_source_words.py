@@ -2,9 +2,10 @@
 
 import pytest
 
-from websocket_v6.actors.demand.source_words import SourceCommand, source_word
+from websocket_v6.actors.demand.source_words import SourceCommand, refused_word, source_word
 from websocket_v6.actors.messages import connection as told
 from websocket_v6.protocol.demand import commands
+from websocket_v6.protocol.server.words import Refused
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,9 @@ def test_each_command_has_its_word(command: SourceCommand, word: object) -> None
     said = source_word("public", command)
     assert said == word
     assert type(said) is type(word), "empty tuples of two classes are equal"
+
+
+def test_what_a_door_refuses_is_told_from_what_else_is_said() -> None:
+    word = Refused(("ticker KRW-BAD",), "WRONG_FORMAT", "no")
+    assert refused_word(word) is word
+    assert refused_word("a notice") is None

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.protocol.examples import FORMATS, Example, each_example, example_of, fields_of
 from tests.protocol.spellings import numbers, quickly
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import MyAsset, MyAssetEvent, MyOrderEvent, decode
+from websocket_v6.protocol.events import MyAsset, MyAssetEvent, MyOrderEvent
+from websocket_v6.protocol.events.decode import decode
 from websocket_v6.protocol.events.plain import plain
 
 

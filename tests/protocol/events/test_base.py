@@ -19,10 +19,10 @@ from websocket_v6.protocol.events import (
     OrderbookEvent,
     OrderbookUnit,
     TickerEvent,
-    decode,
     make_event,
     payloads_as_they_came,
 )
+from websocket_v6.protocol.events.decode import decode
 
 STREAMS = {"ticker": "ticker KRW-ETH", "orderbook": "orderbook KRW-XRP", "announcement": "announcement trade"}
 either_way = pytest.mark.parametrize("is_loaded", [True, False])

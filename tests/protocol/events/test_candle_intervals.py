@@ -3,8 +3,9 @@
 import pytest
 
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import decode
-from websocket_v6.protocol.events.candle_intervals import UNITS, empty_after, start_of, utc_text
+from websocket_v6.protocol.events.candle_intervals import empty_after, start_of, utc_text
+from websocket_v6.protocol.events.decode import decode
+from websocket_v6.protocol.exchange.codes import CANDLE_UNITS
 
 DEFAULT = (
     b'{"type":"candle.1m","code":"KRW-ETH","candle_date_time_utc":"2026-11-20T05:31:00",'
@@ -54,5 +55,9 @@ def test_after_what_is_no_candle_nothing_can_stand(payload: bytes) -> None:
 
 
 def test_units() -> None:
-    assert (UNITS["candle.1s"], UNITS["candle.1m"], UNITS["candle.240m"]) == (1000, 60_000, 14_400_000)
-    assert len(UNITS) == 9
+    assert (CANDLE_UNITS["candle.1s"], CANDLE_UNITS["candle.1m"], CANDLE_UNITS["candle.240m"]) == (
+        1000,
+        60_000,
+        14_400_000,
+    )
+    assert len(CANDLE_UNITS) == 9

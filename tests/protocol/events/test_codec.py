@@ -15,7 +15,7 @@ from tests.protocol.examples import FULL_NAMES, Example, each_example, example_o
 from tests.protocol.learning import codec_of, expect, forget_all
 from tests.protocol.spellings import numbers, quickly, same, spaces
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import Event, TickerEvent, decode, make_event
+from websocket_v6.protocol.events import Event, TickerEvent, make_event
 from websocket_v6.protocol.events.codec import (
     Codec,
     checked_text,
@@ -24,6 +24,7 @@ from websocket_v6.protocol.events.codec import (
     malformed,
     may_have_minus_zero,
 )
+from websocket_v6.protocol.events.decode import decode
 from websocket_v6.protocol.events.plain import plain
 
 MEMORY = 256  # messages from one sample of what is read to the next, as protocol/events/codec.py has it

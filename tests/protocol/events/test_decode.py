@@ -6,7 +6,8 @@ import pytest
 
 from tests.protocol.examples import Example, each_example, example_of
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import TickerEvent, TradeEvent, decode, event_class
+from websocket_v6.protocol.events import TickerEvent, TradeEvent, event_class
+from websocket_v6.protocol.events.decode import decode
 
 
 @each_example()

@@ -16,9 +16,9 @@ from websocket_v6.protocol.events import (
     GenericEvent,
     IndicatorEvent,
     IndicatorSignalEvent,
-    decode,
     make_event,
 )
+from websocket_v6.protocol.events.decode import decode
 from websocket_v6.protocol.events.plain import plain
 
 CLASSES = {

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from bench.messages import make_messages
 from tests.protocol.spellings import quickly
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import OrderbookEvent, decode, make_event
+from websocket_v6.protocol.events import OrderbookEvent, make_event
 from websocket_v6.protocol.events import levels as subject
+from websocket_v6.protocol.events.decode import decode
 from websocket_v6.protocol.events.levels import LastLevels, Units, decode_levels, last_levels
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from tests.protocol.examples import FORMATS, Example, each_example, example_of, fields_of
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import CandleEvent, TickerEvent, TradeEvent, decode
+from websocket_v6.protocol.events import CandleEvent, TickerEvent, TradeEvent
+from websocket_v6.protocol.events.decode import decode
 
 
 @each_example("ticker")

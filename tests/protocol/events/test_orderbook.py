@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.protocol.examples import FORMATS, FULL_NAMES, Example, each_example, example_of, fields_of
 from tests.protocol.spellings import numbers, quickly, same, spaces
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import OrderbookEvent, OrderbookUnit, decode, make_event
+from websocket_v6.protocol.events import OrderbookEvent, OrderbookUnit, make_event
+from websocket_v6.protocol.events.decode import decode
 
 BOOK = example_of("orderbook").simple
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from websocket_v6.protocol.errors import LocalProtocolError
-from websocket_v6.protocol.events import Event, OrderbookEvent, decode
+from websocket_v6.protocol.events import Event, OrderbookEvent
+from websocket_v6.protocol.events.decode import decode
 from websocket_v6.protocol.events.plain import MOST_DIGITS, PlainDecimal, may_be_shown_with_exponent, plain, spelled
 
 SPELLINGS = ["1.166E8", "1.166E+8", "116600000", "1.0E-8", "0.00000012", "0.00000000", "-1.2E7", "-3E-9", "4013.0", "0"]

@@ -7,8 +7,8 @@ import pytest
 
 from websocket_v6.protocol.delivery.closer import Ask
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import decode
 from websocket_v6.protocol.events.candle_intervals import start_of, utc_text
+from websocket_v6.protocol.events.decode import decode
 from websocket_v6.protocol.gaps.candle_fill import (
     LAGS,
     MAX_PAGES,

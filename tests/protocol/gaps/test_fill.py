@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from websocket_v6 import TradeEvent
 from websocket_v6.protocol.errors import RemoteProtocolError
-from websocket_v6.protocol.events import decode
+from websocket_v6.protocol.events.decode import decode
 from websocket_v6.protocol.gaps.fill import Fill, Query, read_page
 
 NOON = 1_795_176_000_000  # 2026-11-20 12:00 UTC
