@@ -22,12 +22,13 @@ from websocket_v6.protocol.message import Message
 
 from .closed_candles import ClosedCandles
 from .deliveries import Delivery, Taker
-from .holds import Holds
 from .route import Route
 from .routes import Routes, as_snapshot
 
 if TYPE_CHECKING:
     from websocket_v6.protocol.delivery.merger import Merger
+
+    from .holds import Holds
 
 __all__ = ["CarefulPath", "Incoming"]
 
@@ -76,12 +77,12 @@ class Incoming(Message):
 class CarefulPath:
     """Takes messages to their takers with every care; `seen` collects the streams that have begun."""
 
-    def __init__(self, routes: Routes, holds: Holds, closings: ClosedCandles, delivery: Delivery) -> None:
+    def __init__(self, routes: Routes, closings: ClosedCandles, delivery: Delivery) -> None:
         self.seen: list[Stream] = []
         self.unrouted = 0
         self._strays = Strays()
         self._routes = routes
-        self._holds = holds
+        self.holds: Holds | None = None  # none where nothing is fetched
         self._closings = closings
         self._delivery = delivery
         self._mergers: dict[str, Merger] = {}  # of endpoints with several sources
@@ -92,7 +93,8 @@ class CarefulPath:
     @property
     def repeated(self) -> int:
         """Messages that were not delivered because they had been before."""
-        return self._repeated + sum(merger.repeated for merger in self._mergers.values())
+        held = 0 if self.holds is None else self.holds.repeated
+        return self._repeated + sum(merger.repeated for merger in self._mergers.values()) + held
 
     # --- a message
 
@@ -117,10 +119,11 @@ class CarefulPath:
         if is_first:
             self.seen.append(stream)
         is_snapshot = came_as_snapshot and (is_first or not incoming.is_merged)
-        if route.hold is not None and self._holds.take(stream, route, event, is_snapshot=is_snapshot):
+        holds = None if route.hold is None else self.holds
+        if holds is not None and holds.take(stream, route, event, is_snapshot=is_snapshot):
             route.last = event
             self._routes.serve_once(stream, route, as_snapshot(event))
-            self._holds.look_at(stream, route)
+            holds.look_at(stream, route)
             return
         if route.closer is not None:
             self._closings.take(stream, route.closer, event, is_snapshot=came_as_snapshot)
@@ -135,6 +138,19 @@ class CarefulPath:
         for taker in takers:
             self._delivery.give(taker, event)
         route.settle()
+
+    def with_holds(self) -> "Holds":
+        """Return what lets trades wait for those before them: made for the first gap, or for who fetches."""
+        if self.holds is None:
+            with no_fork():
+                from .holds import Holds
+            self.holds = Holds(self._routes, self._delivery)
+        return self.holds
+
+    def tell_began(self) -> None:
+        """Tell who fetches which streams have begun."""
+        if self.holds is not None:
+            self.holds.tell_began()
 
     def _begin_awaiting(self, route: Route) -> None:
         route.is_expecting = False

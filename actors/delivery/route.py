@@ -2,10 +2,9 @@
 
 from collections import deque
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from websocket_v6.actors.messages.router import AddRoutes
-from websocket_v6.protocol.delivery.hold import Hold
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TradeEvent, kind_of, make_event, weigh
 from websocket_v6.protocol.exchange.streams import Stream
@@ -14,6 +13,7 @@ from .deliveries import Taker
 
 if TYPE_CHECKING:
     from websocket_v6.protocol.delivery.closer import Closer
+    from websocket_v6.protocol.delivery.hold import Hold
 
 __all__ = ["REMEMBERED_TRADES", "Held", "Route", "TradeHold", "bare_trade", "trade_id"]
 
@@ -21,7 +21,7 @@ __all__ = ["REMEMBERED_TRADES", "Held", "Route", "TradeHold", "bare_trade", "tra
 REMEMBERED_TRADES = 16
 
 Held = tuple[Event, bool]  # a trade that waits, and whether it came as a snapshot
-TradeHold = Hold[Held]
+TradeHold: TypeAlias = "Hold[Held]"
 
 
 class Route:

@@ -75,7 +75,6 @@ from .careful import CarefulPath, Incoming
 from .closed_candles import ENDPOINT, ClosedCandles
 from .deliveries import Delivery, Taker
 from .held import held
-from .holds import Holds
 from .last_values import LastValues
 from .late_news import LateNews
 from .malformed import MalformedCount
@@ -111,8 +110,7 @@ class Router(VisitedActor):
         self._routes = Routes(self._delivery, left.trades, self._closings)
         if left.closers:
             self._closings.begin()
-        self._holds = Holds(self._routes, self._delivery)
-        self._careful = CarefulPath(self._routes, self._holds, self._closings, self._delivery)
+        self._careful = CarefulPath(self._routes, self._closings, self._delivery)
         self._plain = PlainPath(self._routes, self._delivery)
         self._received = self._late = 0
         self._malformed = MalformedCount()
@@ -151,10 +149,10 @@ class Router(VisitedActor):
             case Malformed():
                 self._malformed.note(message)
             case HoldTrades():
-                self._holds.begin(message)
+                self._careful.with_holds().begin(message)
                 self.after(message.patience + SETTLE, HoldOver(message.epoch))
             case Filled():
-                self._holds.filled(message)
+                self._careful.with_holds().filled(message)
                 self._late_news.convey()
             case CandlesFetched():
                 self._closings.fetched(message)
@@ -163,7 +161,7 @@ class Router(VisitedActor):
             case AwaitReach(_, way):
                 self._closings.ask(way)
             case HoldOver(epoch):
-                self._holds.over(epoch)
+                self._careful.with_holds().over(epoch)
                 self._late_news.convey()
             case Convey():
                 self._late_news.tell(message)
@@ -181,7 +179,7 @@ class Router(VisitedActor):
             case GoOn(mouth):
                 mouth.go_on()
             case UseBackfill(backfill):
-                self._holds.use(backfill)
+                self._careful.with_holds().use(backfill)
                 self._closings.use(backfill)
             case Missed() | Fenced() | AccountAnswer() | AccountChanged() | ReconcileDue() | UseReconciler():
                 self._account.heed(message)
@@ -260,7 +258,7 @@ class Router(VisitedActor):
         if seen:
             tell(self._registry, StreamsSeen(endpoint, attachment, tuple(seen)))
             seen.clear()
-        self._holds.tell_began()
+        self._careful.tell_began()
         self._delivery.flush(at_once=endpoint == "private")  # rare, and who reconciles orders is a client too
 
     # --- sources
@@ -385,7 +383,7 @@ class Router(VisitedActor):
             received=self._received,
             delivered=self._delivery.delivered,
             unrouted=self._careful.unrouted,
-            repeated=self._careful.repeated + self._holds.repeated + self._routes.repeated,
+            repeated=self._careful.repeated + self._routes.repeated,
             late=self._late,
             malformed=self._malformed.total,
             streams=len(self._routes.by_stream),

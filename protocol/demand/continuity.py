@@ -9,7 +9,8 @@ that it holds all that may be missing, in the time that whoever hears of it goes
 
 from collections import deque
 from collections.abc import Container
-from typing import NamedTuple
+
+from websocket_v6.protocol.message import Message
 
 __all__ = ["Continuity", "Gap"]
 
@@ -20,7 +21,7 @@ SPANS = 1000
 SLACK_NS = 1_000_000_000  # by which two clocks that were not set may differ about a length
 
 
-class Gap(NamedTuple):
+class Gap(Message):
     """From the last thing that was certainly delivered to the first moment of the new epoch."""
 
     started_ns: int

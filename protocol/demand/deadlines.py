@@ -9,7 +9,8 @@ import heapq
 import itertools
 from collections.abc import Iterable
 from enum import Enum
-from typing import NamedTuple
+
+from websocket_v6.protocol.message import Message
 
 __all__ = ["Deadline", "Deadlines", "Kind"]
 
@@ -36,7 +37,7 @@ class Kind(Enum):
         return self not in (Kind.FLUSH, Kind.STOP_MERGING)
 
 
-class Deadline(NamedTuple):
+class Deadline(Message):
     """What is due, of which attachment; `number` is the request's, or the watch's for SILENT."""
 
     kind: Kind
@@ -44,7 +45,7 @@ class Deadline(NamedTuple):
     number: int = 0
 
 
-class _Entry(NamedTuple):
+class _Entry(Message):
     began: float
     length: float
 

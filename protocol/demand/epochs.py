@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from msgspec.structs import astuple
+
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.commands import Admit, End, Forget, HoldTrades, Missed, Turn
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
@@ -202,7 +204,7 @@ class Epochs:
             self.tell("open", self.opened_at_ns, lease=lease)
         elif self._trouble is not None:
             state, what = self._trouble
-            self.tell(state, *what, lease=lease)
+            self.tell(state, *astuple(what), lease=lease)
             if state == "refused" and what.error is not None:
                 self._out.append(Report(lease, what.error, is_final=False))
 
@@ -218,13 +220,13 @@ class Epochs:
         if state == "refused":
             self.tell_refusals()
         else:
-            self.tell(state, *what)
+            self.tell(state, *astuple(what))
 
     def tell_refusals(self) -> None:
         """Tell of the sources whose keys were refused, and each lease that it is not served for that."""
         for source in self._sources:
             what, source.refusal = source.refusal, None
             if what is not None:
-                self.tell("refused", *what)
+                self.tell("refused", *astuple(what))
             if what is not None and what.error is not None:
                 self._out.extend(Report(lease, what.error, is_final=False) for lease, _ in self._leases)

@@ -6,7 +6,6 @@ opening to its end; all that is known of what it serves is an attachment's, and 
 
 from collections import deque
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from websocket_v6.protocol.errors import LocalProtocolError, WebSocketV6Error
 from websocket_v6.protocol.exchange.streams import Stream
@@ -38,7 +37,7 @@ class Question(Message):
     is_recheck: bool = False  # whether what it has is whole must be shown anew
 
 
-class What(NamedTuple):
+class What(Message):
     """What happened to a source, and why."""
 
     at_ns: int

@@ -54,7 +54,8 @@ class World:
         self.routes = Routes(self.delivery, {}, self.closings)
         self.holds = Holds(self.routes, self.delivery)
         self.holds.use(self.backfill.ref)
-        self.careful = CarefulPath(self.routes, self.holds, self.closings, self.delivery)
+        self.careful = CarefulPath(self.routes, self.closings, self.delivery)
+        self.careful.holds = self.holds
         self.now_ns = now_ns
         self.takers: list[Taker] = []
 

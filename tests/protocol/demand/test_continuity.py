@@ -244,7 +244,9 @@ def test_every_moment_without_a_line_that_served_lies_in_a_gap_that_was_told(act
     died: dict[int, int] = {}
     spans: list[tuple[int, int]] = []  # of true service
     gaps: list[tuple[int, int]] = []
-    shown: list[Gap] = []  # while another line went on, so nothing but what is known of the lines can tell them
+    shown: list[
+        tuple[int, int]
+    ] = []  # while another line went on, so nothing but what is known of the lines can tell them
     started = 0
     at = 0
     for action, line in [*actions, *(("lose", line) for line in (1, 2, 3)), ("open", 1)]:
@@ -269,8 +271,8 @@ def test_every_moment_without_a_line_that_served_lies_in_a_gap_that_was_told(act
                 spans.append((since, last))
             gap = it.lost(line, last, at, set(serving))
             if gap is not None:
-                gaps.append(gap)
-                shown.append(gap)
+                gaps.append((gap.started_ns, gap.ended_ns))
+                shown.append(gaps[-1])
                 for other, other_since in serving.items():
                     if other_since is None or other_since >= gap.ended_ns:
                         serving[other] = gap.ended_ns

@@ -20,7 +20,7 @@ def test_a_verdict_is_whatever_says_that_something_did_not_come(kind: Kind) -> N
 
 
 def test_a_deadline_is_nobody_s_unless_it_says_whose() -> None:
-    assert Deadline(Kind.FLUSH) == (Kind.FLUSH, 0, 0)
+    assert Deadline(Kind.FLUSH) == Deadline(Kind.FLUSH, 0, 0)
 
 
 def test_nothing_is_due_of_nothing() -> None:

@@ -3,7 +3,7 @@ import pytest
 from tests.protocol.demand.parts import Parts
 from websocket_v6.protocol.delivery.commands import Join
 from websocket_v6.protocol.demand.commands import Command, Serves
-from websocket_v6.protocol.demand.continuity import Continuity
+from websocket_v6.protocol.demand.continuity import Continuity, Gap
 from websocket_v6.protocol.demand.deadlines import Deadline, Kind
 from websocket_v6.protocol.demand.joining import Joining
 from websocket_v6.protocol.demand.source import Attachment, Question
@@ -142,7 +142,7 @@ def test_it_has_served_since_it_had_everything_and_not_since_the_answer() -> Non
     bench = Bench()
     first, newcomer = bench.begin(1, 5), bench.begin(2, 6)
     bench.joining.join(6, 2500)
-    assert bench.continuity.lost(5, 2000, 2600, {6}) == (2000, 2500), "it never had everything: since now"
+    assert bench.continuity.lost(5, 2000, 2600, {6}) == Gap(2000, 2500), "it never had everything: since now"
 
 
 def test_what_serves_already_has_nothing_to_prove() -> None:
