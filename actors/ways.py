@@ -5,11 +5,13 @@ is told beside data goes the same way, behind the data before it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from websocket_v6.protocol.delivery.hold import Had
 from websocket_v6.protocol.events import Event
 from websocket_v6.protocol.exchange.streams import Stream
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.delivery.hold import Had
 
 __all__ = ["Mouth", "Way"]
 
@@ -40,7 +42,7 @@ class Mouth(Protocol):
     def convey(self, way: "Way", news: object) -> None:
         """Tell one client what has happened, behind all that was delivered to it before."""
 
-    def had(self, way: "Way", stream: Stream) -> Had | None:  # noqa: ARG002
+    def had(self, way: "Way", stream: Stream) -> "Had | None":  # noqa: ARG002
         """Return what a client had of a trade stream before it came this way; None if nothing is known of that."""
         return None
 
