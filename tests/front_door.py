@@ -26,6 +26,7 @@ TIMEOUT = 20.0
 class FrontDoor:
     """A door that is open."""
 
+    supervisor: Ref
     server: Ref
     children: Children
     owner: Ear
@@ -86,7 +87,7 @@ def front_door(
             opened = owner.hear(TIMEOUT)
             assert isinstance(opened, DoorOpened)
             port = int(opened.address.rpartition(":")[2])
-            yield FrontDoor(server, children, owner, port, tls is not None)
+            yield FrontDoor(supervisor, server, children, owner, port, tls is not None)
         finally:
             assert stop_and_join(server, TIMEOUT)
     finally:

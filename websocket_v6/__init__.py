@@ -75,19 +75,7 @@ from .subscription import Subscription as Subscription
 
 if _TYPE_CHECKING:
     from .health import Health as Health
+else:  # to them it would be a package that has every name
+    from .late_names import late_names as _late_names
 
-
-def __getattr__(name: str) -> object:
-    """Import what no program needs to begin with when it is asked for."""
-    if name != "Health":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .actors.forks import no_fork
-
-    with no_fork():
-        from . import health
-    globals()[name] = health.Health
-    return health.Health
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), "Health"})
+    __getattr__, __dir__ = _late_names(__name__, {"Health": "health"})

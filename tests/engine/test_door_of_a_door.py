@@ -609,7 +609,8 @@ def test_the_list_of_markets_comes_through_the_door_and_is_asked_for_once(world:
     world.sim.list_market("KRW-NEWER", 1000)
     wait_until(lambda: [event.added for event in news][-1] == ("KRW-NEWER",), "the others are not refused with it")
     assert one.errors == other.errors == []
-    problems = [ask(there(ref), GetHealth(), 20.0) for ref in door.children.connections["markets"]]
+    children: Children = ask(door.supervisor, GetChildren(), 20.0)
+    problems = [ask(there(ref), GetHealth(), 20.0) for ref in children.connections["markets"]]
     assert [type(one) for one in problems] == [MarketsHealth], "the door's own engine asks, and nobody else"
     for guest in (one, other):
         assert guest.proxy.health().markets[0].problem == ""

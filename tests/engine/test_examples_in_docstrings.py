@@ -14,7 +14,7 @@ from websocket_v6 import Config, WebSocketClientProxy, logs
 from websocket_v6.simulator import Simulator
 
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL | doctest.NORMALIZE_WHITESPACE
-NAMES = {name: value for name, value in vars(websocket_v6).items() if isinstance(value, type)}
+NAMES = {name: value for name in dir(websocket_v6) if isinstance(value := getattr(websocket_v6, name), type)}
 OTHERS = {"Simulator": Simulator, "LogEvents": logs.LogEvents, "json_formatter": logs.json_formatter}
 
 
