@@ -52,6 +52,5 @@ class ReplayEdge(Edge):
             name = self._streams[stream] = stream.encode() + b"\0"
         marks = event.is_replayed | event.backfilled << 1 | event.runs_on << 2 if event._fixed else 0
         assert self._digest is not None  # else this is not asked
-        # In one piece, so that the hash is that of whole events at any moment.
         head = _head(event.received_at, event.epoch, marks, len(payload))
         self._digest.update(b"".join((name, head, payload)))

@@ -216,7 +216,7 @@ wanted_of(const Picker *self, const char *name, Py_ssize_t size, int next)
     for (int turn = 0; turn < self->count; turn++) {
         const int index = next + turn < self->count ? next + turn : next + turn - self->count;
         const Wanted *const one = &self->wanted[index];
-        if (one->size == size && memcmp(one->name, name, (size_t)size) == 0) {
+        if (one->size == size && *one->name == *name && memcmp(one->name, name, (size_t)size) == 0) {
             return index;
         }
     }
