@@ -4,9 +4,23 @@ import os
 
 from setuptools import Extension, setup
 
-NAMES = ("books", "levels", "loader", "module", "plain", "play", "player", "reading", "rows", "scan", "skip")
+NAMES = (
+    "books",
+    "decoded",
+    "levels",
+    "loader",
+    "module",
+    "numbers",
+    "pick",
+    "plain",
+    "play",
+    "player",
+    "reading",
+    "rows",
+    "scan",
+)
 SOURCES = [f"protocol/c/{name}.c" for name in NAMES]
-HEADERS = [f"protocol/c/{name}.h" for name in ("books", "fast", "play")]
+HEADERS = [f"protocol/c/{name}.h" for name in ("books", "fast", "pick", "play")]
 MODULES = [Extension("websocket_v6.protocol._fast", SOURCES, depends=HEADERS, optional=True)]
 
 # WEBSOCKET_V6_PURE=1 builds the wheel for every platform, py3-none-any.

@@ -25,6 +25,9 @@ def streams_of(
     /,
 ) -> list[str] | None: ...
 
+class Decoded:
+    def bind(self, values: Any, name: str, read: Callable[[Any, str], Any], /) -> None: ...
+
 class Levels(Generic[T]):
     def __init__(
         self,
@@ -45,6 +48,20 @@ class Loader:
     def call(
         self, events: Sequence[Any], start: int, mailbox: Any, callback: Callable[[Any], object], ready: Any, /
     ) -> tuple[int, object, BaseException | None]: ...
+
+class Numbers:
+    def __init__(self, exact: Callable[[str], Decimal], spelled: Callable[[str], Decimal], /) -> None: ...
+
+class Picker:
+    def __init__(
+        self,
+        message: Callable[..., Any],
+        fields: tuple[tuple[bytes, str], ...],
+        numbers: Numbers | None,
+        raw: Callable[[bytes], Any],
+        /,
+    ) -> None: ...
+    def pick(self, payload: bytes, /) -> Any: ...
 
 class Plain:
     def __init__(self, members: tuple[Any, ...], snapshot: bytes, /) -> None: ...

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from . import _fast
 
-__all__ = ["IMPLEMENTATION", "Levels", "Loader", "Plain", "Player", "rows", "scan", "streams_of"]
+__all__ = [
+    "IMPLEMENTATION",
+    "Decoded",
+    "Levels",
+    "Loader",
+    "Numbers",
+    "Picker",
+    "Plain",
+    "Player",
+    "rows",
+    "scan",
+    "streams_of",
+]
 
 IMPLEMENTATION = "Python"
 
@@ -23,8 +35,11 @@ streams_of: (
     "Callable[[list[bytes], int, dict[bytes, str], dict[bytes, dict[bytes, str]], bytes], list[str] | None] | None"
 )
 streams_of = None
+Decoded: "type[_fast.Decoded] | None" = None
 Levels: "type[_fast.Levels[Any]] | None" = None
 Loader: "type[_fast.Loader] | None" = None
+Numbers: "type[_fast.Numbers] | None" = None
+Picker: "type[_fast.Picker] | None" = None
 Plain: "type[_fast.Plain] | None" = None
 Player: "type[_fast.Player] | None" = None
 
@@ -36,4 +51,5 @@ if os.environ.get("WEBSOCKET_V6_PURE") != "1":
     else:
         IMPLEMENTATION = "C"
         rows, scan, streams_of = _fast.rows, _fast.scan, _fast.streams_of
-        Levels, Loader, Plain, Player = _fast.Levels, _fast.Loader, _fast.Plain, _fast.Player
+        Decoded, Levels, Loader, Numbers = _fast.Decoded, _fast.Levels, _fast.Loader, _fast.Numbers
+        Picker, Plain, Player = _fast.Picker, _fast.Plain, _fast.Player

@@ -58,7 +58,7 @@ class Handle(Generic[E]):
     def digest(self) -> str | None:
         """A hash of all that was delivered, in order; None but for `Config.replay(..., digests=True)`.
 
-        Two replays of one recording at speed "max" have the same.
+        Two replays of one recording at speed "max" have the same. It is XXH3 of 128 bits, in hex: it signs nothing.
         """
         return self._edge.digest
 

@@ -18,6 +18,7 @@ from websocket_v6.protocol.recording.messages import Piece, first_ns, records_of
 from websocket_v6.protocol.recording.reader import RecordingReader
 from websocket_v6.protocol.recording.records import Listed, Record
 from websocket_v6.protocol.recording.writer import Header, Index
+from websocket_v6.protocol.replay.digest import new_digest
 from websocket_v6.protocol.replay.playback import Playback
 from websocket_v6.protocol.replaying import Replay
 
@@ -43,11 +44,13 @@ class Tape:
     Raises:
         OSError: if it cannot be read.
         RecordingError: if it is no recording, or one of a later version.
-        ConfigError: if there is no Zstandard.
+        ConfigError: if there is no Zstandard, or digests are wanted and there is no xxhash.
     """
 
     def __init__(self, settings: Replay) -> None:
         self.settings = settings
+        if settings.digests:
+            new_digest()  # else somebody finds out later
         self._files = _in_order([_opened(path) for path in _paths(Path(settings.path))])
         self.contents = Contents.of_all([one.contents for one in self._files])
         self.playback = Playback(settings.from_ns, settings.to_ns)

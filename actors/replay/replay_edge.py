@@ -1,11 +1,11 @@
 """A subscription in a replay: what it delivers can be hashed, so that two replays can be compared."""
 
-import hashlib
 from struct import Struct
 from typing import Any
 
 from websocket_v6.actors.delivery.edge import Delivered, Edge
 from websocket_v6.protocol.events import Event, MarketsEvent
+from websocket_v6.protocol.replay.digest import Digest, new_digest
 
 __all__ = ["ReplayEdge"]
 
@@ -13,25 +13,26 @@ _head = Struct("<qqBI").pack  # when it was received, epoch, marks, size
 
 
 class ReplayEdge(Edge):
-    """One subscription; with `digests` it counts a hash, SHA-256, over all that it delivers, in order.
+    """One subscription; with `digests` it counts a hash over all that it delivers, in order.
 
     Of each event go in: the stream, when it was received, the epoch, the marks (a last value, backfilled, runs on: with
     the message they decide `stream_type`) and the message. Not what is decoded from it, which takes ten times as long.
     """
 
-    __slots__ = ("_hash", "_streams")
+    __slots__ = ("_digest", "_streams")
 
     def __init__(self, *arguments: Any, digests: bool = False, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._hash = hashlib.sha256()
+        self._digest: Digest | None = None
         self._streams: dict[str, bytes] = {}
         if digests:
-            self.note, self.update = self._note, self._hash.update
+            self._digest = new_digest()
+            self.note, self.update = self._note, self._digest.update
 
     @property
     def digest(self) -> str | None:
         """The hash of what was delivered so far; None if nobody counts it."""
-        return None if self.note is None else self._hash.hexdigest()
+        return None if self._digest is None else self._digest.hexdigest()
 
     def note_lag(self, event: Delivered) -> None:
         """Note nothing: what was recorded is of any age."""
@@ -50,6 +51,6 @@ class ReplayEdge(Edge):
         if name is None:
             name = self._streams[stream] = stream.encode() + b"\0"
         marks = event.is_replayed | event.backfilled << 1 | event.runs_on << 2 if event._fixed else 0
-        # In one piece, so that the hash is that of whole events at any moment. Not of many: more than 2 KiB are hashed
-        # without the interpreter's lock, and to get that back costs more than the hash.
-        self._hash.update(b"".join((name, _head(event.received_at, event.epoch, marks, len(payload)), payload)))
+        assert self._digest is not None  # else this is not asked
+        head = _head(event.received_at, event.epoch, marks, len(payload))
+        self._digest.update(b"".join((name, head, payload)))

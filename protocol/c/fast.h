@@ -24,6 +24,11 @@ extern PyMethodDef rows_methods[];
 extern PyType_Spec levels_spec;
 /* loader.c: events, from their bytes to a callback */
 extern PyType_Spec loader_spec;
+/* pick.c and numbers.c: fields of flat messages */
+extern PyType_Spec picker_spec;
+extern PyType_Spec numbers_spec;
+/* decoded.c: fields as attributes */
+extern PyType_Spec decoded_spec;
 /* plain.c: the router's loop */
 extern PyType_Spec plain_spec;
 /* player.c and play.c: the records of a replay */
@@ -34,9 +39,6 @@ extern PyType_Spec playing_spec;
 int is_loader(PyObject *object);
 /* Do what `Loader.load` does. 1: it is done. 0: not. -1: an exception that ends more than this message. */
 int load_event(PyObject *loader, PyObject *event);
-/* Decode a message without its levels, which `cut` names, and have the values keep these as they are. NULL with an
-   exception, or without one if they are not plain: then it is decoded as a whole. */
-PyObject *decode_without_levels(PyObject *decode, PyObject *payload, PyObject *cut);
 /* The exception that is set, as an object; it is no longer set. */
 PyObject *taken_exception(void);
 

@@ -1,6 +1,6 @@
 /* Events, from their bytes to a callback: beside events/base.py and actors/delivery/subscriber.py. */
 
-#include "fast.h"
+#include "pick.h"
 
 static int
 is_ascii(const char *data, Py_ssize_t size)
@@ -91,12 +91,18 @@ values_of(Loader *self, PyObject *payload, PyObject *codec)
     if (turn == NULL || !PyTuple_CheckExact(turn) || PyTuple_GET_SIZE(turn) != 3) {
         goto done;  /* none: a sample is due */
     }
-    if (PyTuple_GET_ITEM(turn, 2) != Py_None) {
-        values = decode_without_levels(PyTuple_GET_ITEM(turn, 0), payload, PyTuple_GET_ITEM(turn, 2));
+    PyObject *const picker = PyTuple_GET_ITEM(turn, 2);
+    if (picker != Py_None) {
+        if (!is_picker(picker)) {
+            PyErr_SetString(PyExc_TypeError, "a turn has something else than a Picker");
+            goto done;
+        }
+        values = pick(picker, payload);
+        if (values != NULL || PyErr_Occurred()) {
+            goto done;
+        }
     }
-    if (values == NULL && !PyErr_Occurred()) {
-        values = PyObject_CallOneArg(PyTuple_GET_ITEM(turn, 0), payload);
-    }
+    values = PyObject_CallOneArg(PyTuple_GET_ITEM(turn, 0), payload);
     if (values == NULL) {
         goto done;
     }
@@ -110,7 +116,7 @@ values_of(Loader *self, PyObject *payload, PyObject *codec)
             goto done;
         }
     }
-    if (!is_ascii(data, size)) {
+    if (!is_ascii(data, size)) { /* msgspec does not look at what it skips */
         PyObject *text = PyUnicode_DecodeUTF8(data, size, NULL);
         if (text == NULL) {
             Py_CLEAR(values);

@@ -5,7 +5,8 @@
 static int
 fast_exec(PyObject *module)
 {
-    PyType_Spec *const specs[] = {&levels_spec, &loader_spec, &plain_spec, &player_spec, &playing_spec};
+    PyType_Spec *const specs[] = {&decoded_spec, &levels_spec, &loader_spec, &numbers_spec,
+                                  &picker_spec,  &plain_spec,  &player_spec, &playing_spec};
     for (size_t index = 0; index < sizeof(specs) / sizeof(*specs); index++) {
         PyObject *type = PyType_FromModuleAndSpec(module, specs[index], NULL);
         if (type == NULL) {

@@ -19,7 +19,7 @@ import msgspec
 from websocket_v6.protocol.exchange.streams import Stream
 
 from ..errors import LocalProtocolError, RemoteProtocolError
-from ..fast import Loader
+from ..fast import Decoded, Loader
 from .codec import DEFAULT_HEAD, HEAD, MALFORMED, SIMPLE_HEAD, Codec
 from .fields import Field, Number, integer, text
 from .levels import OrderbookUnit
@@ -153,7 +153,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
         """
         if (_load is not None and _load(self)) or self._values is not None:
             return
-        # At once, because any attribute of a class with a `__getattr__` costs three look-ups.
+        # At once, because any attribute of a class with a `__getattr__`, as it has without C, costs three look-ups.
         payload, codec, fixed = _as_tuple(self)[_OWN]
         try:
             decode, exact_numbers, _ = next(codec.turns[payload[HEAD]])
@@ -232,7 +232,7 @@ class Event(msgspec.Struct, metaclass=_EventType, frozen=True, gc=False, eq=Fals
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._shell()
 
-    if not TYPE_CHECKING:  # for a type checker, no name is an attribute but those that are
+    if not TYPE_CHECKING and Decoded is None:  # for a type checker, no name is an attribute but those that are
 
         def __getattr__(self, name: str) -> Any:
             return self._read(name)

@@ -9,15 +9,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import repeat
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from .. import fast
 from ..errors import RemoteProtocolError
 from ..limits import EXCERPT_CHARACTERS
 from ..outside_text import excerpt, outside_text
 from .fields import Field, Number, to_kind
 from .plain import plain
+
+if TYPE_CHECKING:
+    from .. import _fast
 
 __all__ = [
     "DEFAULT_HEAD",
@@ -48,14 +52,22 @@ _MANY = 8  # fields beyond which all are decoded
 _SETS = 64  # of decoders; who reads ever other fields has them all decoded for a while
 
 _values = msgspec.structs.astuple
+_NOTHING: frozenset[str] = frozenset()
 
 Decode = Callable[[bytes | str], Any]
 Convert = Callable[[Any, Number], Any]
-# How the next message is to be decoded, and how to get at what is to be looked at of the result, if anything is.
-# And what the module in C may check by itself, and cut out for the others, if there is such a part: how it begins, the
-# name of its field, and what keeps it.
-Cut = tuple[bytes, str, type[msgspec.Raw]]
-Turn = tuple[Decode, Callable[[Any], tuple[Decimal | None, ...]] | None, Cut | None]
+# How the next message is to be decoded, and how to get at what is to be looked at of the result, if anything is. And
+# what does both in C where the message is plain, if there is such a thing for what is wanted.
+Turn = tuple[Decode, Callable[[Any], tuple[Decimal | None, ...]] | None, "_fast.Picker | None"]
+
+# What the module in C can make of a value, by what msgspec is told to expect.
+_PICKED: dict[Any, str] = {
+    None: "number",
+    int | None: "integer",
+    str | None: "text",
+    bool | None: "flag",
+    msgspec.Raw: "levels",
+}
 
 
 def malformed(what: str, message: bytes | str, reason: object) -> RemoteProtocolError:
@@ -80,11 +92,10 @@ class Codec:
         self._owner = owner
         self._fields = fields
         self.number = number
-        self._decoders: dict[tuple[frozenset[str], bool, Number], Decode] = {}
+        self._messages: dict[tuple[frozenset[str], bool, Number], _Message] = {}
         self._all = frozenset(fields)
-        self._least = frozenset(name for name in fields if name.startswith("_"))  # what events need to be read at all
-        self._learned = self._least
-        self._recent = self._least  # what was read the long way since the last sample
+        self._learned = _NOTHING
+        self._recent = _NOTHING  # what was read the long way since the last sample
         self._was_read_in_full = False
         self.turns: dict[bytes, Iterator[Turn]] = {}
 
@@ -118,10 +129,10 @@ class Codec:
         Raises:
             RemoteProtocolError: if it is not one JSON object in UTF-8.
         """
-        recent, self._recent = self._recent, self._least
+        recent, self._recent = self._recent, _NOTHING
         self._was_read_in_full = False
-        self._learn(recent if len(recent) > len(self._least) else self._learned)
-        return self._decode(payload, self._least)
+        self._learn(recent or self._learned)
+        return self._decode(payload, _NOTHING)
 
     def check(self, payload: bytes) -> Any:
         """Check a message and decode what is usually read, or nothing if that holds something else than it should.
@@ -130,11 +141,11 @@ class Codec:
             RemoteProtocolError: if it is not one JSON object in UTF-8.
         """
         if not self.turns:
-            self._learn(self._least)
+            self._learn(_NOTHING)
         try:
             return self._decode(payload, self._learned)
         except RemoteProtocolError:
-            return self._decode(payload, self._least)
+            return self._decode(payload, _NOTHING)
 
     def decode(self, payload: bytes, name: str, known: Iterable[str]) -> Any:
         """Decode the field `name` of a message of which `known` are decoded, and these again.
@@ -142,14 +153,14 @@ class Codec:
         Raises:
             RemoteProtocolError: if that field is of a wrong type, or the message malformed.
         """
-        names = self._rounded(self._least.union(known, (name,)))
+        names = self._rounded(frozenset((*known, name)))
         self._recent |= names
         if name not in self._learned:
             self._learn(self._rounded(self._learned | names))
         try:
             return self._decode(payload, names)
         except RemoteProtocolError:  # of another field, perhaps
-            return self._decode(payload, self._least | {name})
+            return self._decode(payload, frozenset((name,)))
 
     def decode_all(self, payload: bytes) -> Any:
         """Decode all fields. Who wants that for one message may not want it again; who does so twice will.
@@ -164,15 +175,17 @@ class Codec:
         return self._decode(payload, self._all)
 
     def _rounded(self, names: frozenset[str]) -> frozenset[str]:
-        if len(self._decoders) > _SETS:
-            self._decoders.clear()
+        if len(self._messages) > _SETS:
+            self._messages.clear()
             return self._all
         return self._all if len(names) > _MANY else names
 
     def _learn(self, names: frozenset[str]) -> None:
         self._learned = names
         self.turns = {
-            head: repeat((self._short_way(names, is_full), self._exact_numbers(names), self._cut(is_full)), MEMORY)
+            head: repeat(
+                (self._short_way(names, is_full), self._exact_numbers(names), self._picker(names, is_full)), MEMORY
+            )
             for head, is_full in ((SIMPLE_HEAD, False), (DEFAULT_HEAD, True))
         }
 
@@ -184,12 +197,6 @@ class Codec:
         if len(numbers) == len(names):
             return _values
         return attrgetter(*numbers, numbers[0])  # of a single name it would not make a tuple
-
-    def _cut(self, is_full: bool) -> Cut | None:
-        field = self._fields.get("_levels")
-        if field is None:
-            return None
-        return f'"{field.full if is_full else field.short}":['.encode(), "_levels", msgspec.Raw
 
     def _numbers(self, names: frozenset[str]) -> list[str]:
         return [name for name in names if self._fields[name].wire is None]
@@ -244,25 +251,51 @@ class Codec:
                 setattr(values, name, to_kind(value, self.number))
         return values
 
+    def _picker(self, names: frozenset[str], is_full: bool) -> "_fast.Picker | None":
+        """Return what picks these fields out of a plain message in C; None if one is none that it knows."""
+        fields = {name: field for name, field in self._fields.items() if name in names}
+        if fast.Picker is None or any(one.convert or one.wire not in _PICKED for one in fields.values()):
+            return None
+        picked = tuple((_wire_name(field, is_full).encode(), _PICKED[field.wire]) for field in fields.values())
+        numbers = _numbers if self.number is Decimal else None
+        return fast.Picker(self._message(names, is_full, self.number).made, picked, numbers, msgspec.Raw)
+
     def _decoder(self, names: frozenset[str], is_full: bool, number: Number) -> Decode:
+        return self._message(names, is_full, number).decode
+
+    def _message(self, names: frozenset[str], is_full: bool, number: Number) -> "_Message":
         # Made when first needed: most programs see two or three types in one format, and read a few fields of each.
-        decoder = self._decoders.get((names, is_full, number))
-        if decoder is None:
+        message = self._messages.get((names, is_full, number))
+        if message is None:
             # In the order of the exchange, as far as it is known: there msgspec looks first.
             fields = {name: field for name, field in self._fields.items() if name in names}
-            message = msgspec.defstruct(
+            made = msgspec.defstruct(
                 "Message",
                 [(name, *_wire(field, number)) for name, field in fields.items()],
-                rename={name: field.full if is_full else field.short for name, field in fields.items()},
+                rename={name: _wire_name(field, is_full) for name, field in fields.items()},
                 gc=False,
             )
-            decoder = self._decoders[names, is_full, number] = msgspec.json.Decoder(message).decode
-        return decoder
+            message = self._messages[names, is_full, number] = _Message(made, msgspec.json.Decoder(made).decode)
+        return message
+
+
+class _Message(NamedTuple):
+    """A set of fields of a message: what holds their values, and what decodes them."""
+
+    made: type[msgspec.Struct]
+    decode: Decode
+
+
+_numbers = None if fast.Numbers is None else fast.Numbers(Decimal, lambda text: plain(Decimal(text)))
 
 
 def _codec_of(owner: Any, number: Number) -> Codec:
     codec: Codec = owner._codecs[number]
     return codec
+
+
+def _wire_name(field: Field[Any], is_full: bool) -> str:
+    return field.full if is_full else field.short
 
 
 def _wire(field: Field[Any], number: Number) -> tuple[Any, Any]:

@@ -3,7 +3,7 @@
 A program reads the same two or three of thirty fields of every event, and turning the text of a number into an exact
 decimal costs more than all else. So the pass over a message that checks it decodes just those fields that are read
 (codec.py), and leaves them in a struct behind the event's `_values`. Reading one of them is then a matter of C alone;
-one that is not there raises AttributeError in C, and Python goes on to `Event.__getattr__`, which decodes it.
+one that is not there is decoded by `Event._read`. Without the module in C, Python asks that after an AttributeError.
 """
 
 import math
@@ -12,10 +12,12 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from ..fast import Decoded
+
 if TYPE_CHECKING:
-    _Property = object  # its own `__get__` knows no types
+    _Attribute = object  # its own `__get__` knows no types
 else:
-    _Property = property
+    _Attribute = Decoded or property
 
 __all__ = [
     "Field",
@@ -48,7 +50,7 @@ def to_kind(value: Decimal, number: Number) -> Decimal | float:
     return found
 
 
-class Field(_Property, Generic[T]):
+class Field(_Attribute, Generic[T]):
     """One field of an event, under its DEFAULT name or `full`; `short` is its SIMPLE name, `meaning` what it holds.
 
     `wire` is what msgspec expects in the message, without it a number of the event's own kind, and `convert` makes the
@@ -76,7 +78,10 @@ class Field(_Property, Generic[T]):
         self.full = self.full or name
         if not TYPE_CHECKING:
             shown = f"{self.meaning} ({self.kind}; the exchange's `{self.full}`, `{self.short}` in SIMPLE.)"
-            super().__init__(attrgetter(f"_values.{name}"))
+            if Decoded is None:
+                super().__init__(attrgetter(f"_values.{name}"))
+            else:
+                self.bind(owner._values, name, owner._read)
             self.__doc__ = shown
 
     if TYPE_CHECKING:

@@ -18,8 +18,8 @@ def codec_of(events: type[Event], number: Number) -> Codec:
 def expect(events: type[Event], number: Number, names: Iterable[str]) -> None:
     """Have just these fields decoded when a message is loaded."""
     codec = codec_of(events, number)
-    codec._recent = codec._least
-    codec._learn(codec._least.union(names))
+    codec._recent = frozenset()
+    codec._learn(frozenset(names))
 
 
 def forget_all(base: type[Event] = Event) -> None:
@@ -32,11 +32,11 @@ def forget_all(base: type[Event] = Event) -> None:
 
 
 def _forget(codec: Codec) -> None:
-    codec._decoders.clear()
+    codec._messages.clear()
     codec._was_read_in_full = False
-    codec._recent = codec._least
-    codec._learn(codec._least)
-    _AS_MADE[codec] = codec.turns, len(codec._decoders)
+    codec._recent = frozenset()
+    codec._learn(frozenset())
+    _AS_MADE[codec] = codec.turns, len(codec._messages)
 
 
 def _remembers_nothing(codec: Codec) -> bool:
@@ -45,8 +45,8 @@ def _remembers_nothing(codec: Codec) -> bool:
     return (
         codec.turns is turns
         and all(length_hint(turn) == MEMORY for turn in turns.values())
-        and len(codec._decoders) == decoders
-        and codec._recent == codec._least
+        and len(codec._messages) == decoders
+        and codec._recent == frozenset()
         and not codec._was_read_in_full
     )
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +35,9 @@ from websocket_v6.protocol.events import (
     levels,
     make_event,
 )
+from websocket_v6.protocol.events.fields import Number
 from websocket_v6.protocol.events.levels import decode_levels
+from websocket_v6.protocol.events.plain import PlainDecimal
 from websocket_v6.protocol.exchange import heads
 from websocket_v6.protocol.limits import REMEMBERED_BOOKS
 from websocket_v6.protocol.recording.records import Rows, encode_record
@@ -445,7 +448,7 @@ def test_messages_are_loaded_the_same(data: st.DataObject) -> None:
 
 @given(data=st.data(), book=books(numbers | plain_numbers, numbers | plain_numbers))
 @quickly
-def test_books_are_loaded_the_same_with_their_levels_cut_out(data: st.DataObject, book: tuple[bool, str]) -> None:
+def test_books_are_loaded_the_same_with_their_levels(data: st.DataObject, book: tuple[bool, str]) -> None:
     is_full, array = book
     begin, name, size = ('{"type":"orderbook","code"', "orderbook_units", "total_ask_size")
     if not is_full:
@@ -465,7 +468,7 @@ def test_books_are_loaded_the_same_with_their_levels_cut_out(data: st.DataObject
         )
 
     def load() -> object:
-        expect(OrderbookEvent, Decimal, {"total_ask_size"})
+        expect(OrderbookEvent, Decimal, {"total_ask_size", "_levels"})
         event = make_event("orderbook KRW-BTC", bytes(damaged), 1, 2)
         found = loaded(event)
         if event._values is None:
@@ -480,8 +483,8 @@ def test_books_are_loaded_the_same_with_their_levels_cut_out(data: st.DataObject
 @pytest.mark.parametrize("own", ['"obu" :[]', '"obu" :[{"ap":2}]', '"ob\\u0075":[]', '"x":1'])
 @pytest.mark.parametrize("other", ['"x":{"obu":%s}', '"x\\"obu":%s', '"x":[{"obu":%s}]', '"obu":%s'])
 @pytest.mark.parametrize("is_first", [True, False])
-def test_levels_that_are_not_the_message_s_own_are_not_cut_out(own: str, other: str, is_first: bool) -> None:
-    expect(OrderbookEvent, Decimal, {"total_ask_size"})
+def test_levels_that_are_not_the_message_s_own_are_not_picked(own: str, other: str, is_first: bool) -> None:
+    expect(OrderbookEvent, Decimal, {"total_ask_size", "_levels"})
     pieces = [own, other % f"[{level(SHORT, ('2', '1', '3', '4'))}]"]
     text = ",".join(pieces if is_first else pieces[::-1])
     payload = f'{{"ty":"orderbook","cd":"KRW-BTC","tas":3,{text},"st":"REALTIME"}}'.encode()
@@ -499,29 +502,231 @@ def test_levels_that_are_not_the_message_s_own_are_not_cut_out(own: str, other: 
         assert found == seen()
 
 
-def test_the_levels_of_a_usual_book_are_cut_out() -> None:
-    assert fast.Loader is not None
-    codec = codec_of(OrderbookEvent, Decimal)
-    for text in (example_of("orderbook").simple, example_of("orderbook").default):
-        decode, exact_numbers, cut = next(codec.turns[text.encode()[:7]])
-        seen: list[bytes] = []
+FLAT = ("ticker", "trade", "orderbook", "candle.1m", "myOrder")
 
-        def noted(payload: bytes, decode: Any = decode, seen: list[bytes] = seen) -> Any:
-            seen.append(payload)
-            return decode(payload)
 
-        with patch.object(codec, "turns", {text.encode()[:7]: iter([(noted, exact_numbers, cut)])}):
-            event = make_event("orderbook KRW-BTC", text.encode(), 1, 2)
-            assert base._load is not None
-            assert base._load(event)
-        assert isinstance(event, OrderbookEvent)
-        assert len(seen) == 1
-        assert b":[]" in seen[0]
-        assert len(seen[0]) < len(text) - 50
-        whole = make_event("orderbook KRW-BTC", text.encode(), 1, 2)
-        assert isinstance(whole, OrderbookEvent)
-        with patch.object(base, "_load", None):
-            assert event.orderbook_units == whole.orderbook_units
+@pytest.mark.parametrize("number", [Decimal, float])
+@pytest.mark.parametrize("is_full", [False, True])
+@pytest.mark.parametrize("type_", FLAT)
+def test_any_field_of_a_usual_message_is_picked(type_: str, is_full: bool, number: Number) -> None:
+    example = example_of(type_)
+    payload = (example.default if is_full else example.simple).encode()
+    events = type(make_event(f"{type_} KRW-BTC", payload, 1, 2))
+    codec = codec_of(events, number)
+    picked: dict[str, object] = {}
+    for name in codec._all:
+        expect(events, number, {name})
+        decode, _, picker = next(codec.turns[payload[:7]])
+        if picker is None:  # Python makes more of it
+            continue
+        values, others = picker.pick(payload), decode(payload)
+        assert values == others
+        picked[name] = getattr(values, name)
+        assert type(picked[name]) is type(getattr(others, name))
+    assert len(picked) > len(codec._all) - 3
+    expect(events, number, picked)
+    _, _, picker = next(codec.turns[payload[:7]])
+    assert picker is not None
+    values = picker.pick(payload)
+    assert {name: getattr(values, name) for name in picked} == picked
+
+
+class Picked(msgspec.Struct):
+    """What is picked below."""
+
+    number: Decimal | None
+    integer: int | None
+    text: str | None
+    flag: bool | None
+    levels: object = None
+
+
+NAMES = (b"n", b"i", b"t", b"f")
+
+
+def picker(*, with_levels: bool = False) -> Any:
+    assert fast.Picker is not None
+    assert fast.Numbers is not None
+    fields = tuple(zip(NAMES, ("number", "integer", "text", "flag"), strict=True))
+    fields += ((b"l", "levels"),) * with_levels
+    return fast.Picker(Picked, fields, fast.Numbers(Decimal, PlainDecimal), msgspec.Raw)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"n":1.50,"i":7,"t":"가","f":true}', (Decimal("1.50"), 7, "가", True)),
+        ('{"f":false,"x":null,"t":"","y":-0.5e-7,"i":0,"z":"é","n":-0}', (Decimal("-0"), 0, "", False)),
+        ('{"n":null,"i":null,"t":null,"f":null}', (None, None, None, None)),
+        ('{"a":[{"b":1},{"b":2.5,"c":0}]}', (None, None, None, None)),
+        ('{"nn":1,"":2,"i":999999999999999999}', (None, 999999999999999999, None, None)),
+    ],
+)
+def test_what_is_wanted_is_picked(text: str, expected: tuple[object, ...]) -> None:
+    found = picker().pick(text.encode())
+    assert (found.number, found.integer, found.text, found.flag) == expected
+    assert str(found.number) == str(expected[0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"n":1',
+        '{"n":1}}',
+        '{"n":1} ',
+        ' {"n":1}',
+        '{"n" :1}',
+        '{"n":1,}',
+        '{"n":1,"n":1}',
+        '{"n":"1"}',
+        '{"n":NaN}',
+        '{"n":01}',
+        '{"n":1.}',
+        '{"n":-}',
+        '{"n":+1}',
+        '{"n":true}',
+        '{"n":[{"a":1}]}',
+        '{"i":1.0}',
+        '{"i":-1}',
+        '{"i":1e3}',
+        '{"i":1000000000000000000}',
+        '{"t":1}',
+        '{"t":"\\u0041"}',
+        '{"\\u006e":1}',
+        '{"t":"a\tb"}',
+        '{"f":1}',
+        '{"f":tru}',
+        '{"x":{}}',
+        '{"x":[]}',
+        '{"x":[1]}',
+        '{"x":[{"a":-1}]}',
+        '{"x":[{"A":1}]}',
+        '{"x":nul}',
+        '{"x"',
+        '{"x":',
+        '{"x":"',
+    ],
+)
+def test_what_is_not_plain_is_not_picked(text: str) -> None:
+    assert picker().pick(text.encode()) is None
+
+
+def test_text_that_is_no_utf_8_is_not_picked_wherever_it_is() -> None:
+    for text in (b'{"t":"\xff"}', b'{"x":"\xff"}', b'{"\xff":1}'):
+        try:
+            assert picker().pick(text) is None
+        except UnicodeDecodeError:
+            continue  # the loader hands it to Python as well
+
+
+def test_levels_are_picked_as_they_are_and_must_be_there() -> None:
+    array = b'[{"ap":1.5,"as":0}]'
+    assert bytes(picker(with_levels=True).pick(b'{"n":1,"l":%s}' % array).levels) == array
+    for text in (b'{"n":1}', b'{"l":null}', b'{"l":[]}', b'{"l":1}', b'{"l":[{"ap":1.5,"as":"0"}]}'):
+        assert picker(with_levels=True).pick(text) is None
+
+
+def test_each_cut_of_a_message_is_handed_back() -> None:
+    text = b'{"n":-1.5E-7,"i":7,"t":"a","f":true,"l":[{"ap":1.5,"as":0},{"b_c":1}],"x":null}'
+    one = picker(with_levels=True)
+    assert one.pick(text) is not None
+    for end in range(len(text)):
+        assert one.pick(text[:end]) is None
+
+
+@given(texts=st.lists(numbers | plain_numbers, max_size=50))
+@quickly
+def test_numbers_that_are_remembered_are_those_of_their_text(texts: list[str]) -> None:
+    one = picker()
+    for text in texts * 2:
+        found = one.pick(f'{{"n":{text}}}'.encode())
+        if found is None:
+            continue
+        exact = Decimal(text)
+        assert found.number == exact
+        assert found.number.as_tuple() == exact.as_tuple()
+        assert str(found.number) == (str(exact) if "E" not in str(exact) else format(exact, "f"))
+
+
+def test_a_number_that_cannot_be_made_is_not_remembered() -> None:
+    assert fast.Picker is not None
+    assert fast.Numbers is not None
+    made: list[str] = []
+
+    def make(text: str) -> Decimal:
+        made.append(text)
+        raise ArithmeticError(text)
+
+    failing = fast.Picker(Picked, ((b"n", "number"),), fast.Numbers(make, make), msgspec.Raw)
+    for _ in range(2):
+        with pytest.raises(ArithmeticError):
+            failing.pick(b'{"n":1}')
+    assert made == ["1", "1"]
+
+
+def test_a_number_beyond_all_floats_is_not_picked() -> None:
+    assert fast.Picker is not None
+    one = fast.Picker(lambda value: value, ((b"n", "number"),), None, msgspec.Raw)
+    assert [one.pick(text) for text in (b'{"n":0.1}', b'{"n":-2}', b'{"n":1e400}', b'{"n":-1e400}')] == [
+        *(0.1, -2.0, None, None)
+    ]
+
+
+# --- fields as attributes
+
+
+def test_a_field_is_no_attribute_that_can_be_set_or_read_of_something_else() -> None:
+    assert fast.Decoded is not None
+    event = make_event("ticker KRW-BTC", example_of("ticker").simple.encode(), 1, 2)
+    field: Any = vars(TickerEvent)["trade_price"]
+    assert [TickerEvent.trade_price] == [field]
+    with pytest.raises(AttributeError):
+        event.trade_price = 1  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="trade_price"):
+        field.__set__(event, 1)
+    with pytest.raises(AttributeError, match="trade_price"):
+        field.__delete__(event)
+    with pytest.raises(TypeError):
+        field.__get__(object())
+    with pytest.raises(AttributeError, match="no class"):
+        fast.Decoded().__get__(event)  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="trade_prise") as caught:
+        event.trade_prise  # type: ignore[attr-defined]  # noqa: B018
+    assert (caught.value.name, caught.value.obj) == ("trade_prise", event)
+
+
+def test_what_reading_a_field_raises_gets_through() -> None:
+    assert fast.Decoded is not None
+
+    class Holder:
+        __slots__ = ("values",)
+
+    class Values:
+        @property
+        def bad(self) -> object:
+            raise ZeroDivisionError
+
+    class WrongError(Exception):
+        pass
+
+    def read(holder: Holder, name: str) -> object:
+        raise WrongError(name)
+
+    holder, found = Holder(), {}
+    for name in ("bad", "missing"):
+        found[name] = fast.Decoded()
+        found[name].bind(vars(Holder)["values"], name, read)
+    holder.values = None  # type: ignore[attr-defined]
+    with pytest.raises(WrongError, match="bad"):
+        found["bad"].__get__(holder)  # type: ignore[attr-defined]
+    holder.values = Values()  # type: ignore[attr-defined]
+    with pytest.raises(ZeroDivisionError):
+        found["bad"].__get__(holder)  # type: ignore[attr-defined]
+    with pytest.raises(WrongError, match="missing"):
+        found["missing"].__get__(holder)  # type: ignore[attr-defined]
 
 
 def test_most_messages_are_loaded_in_c() -> None:
@@ -659,12 +864,31 @@ def test_a_callback_that_changes_the_list_ends_it() -> None:
         lambda m: m.Loader((1, 2, 3, 4), 1, 2, b"", b""),
         lambda m: m.Loader((1, 2, 3), 1, 2, b"", b""),
         lambda m: m.Plain((1, 2, 3, 4, 5), b""),
+        lambda m: m.Numbers(),
+        lambda m: m.Numbers(1, 2, x=3),
+        lambda m: m.Picker(),
+        lambda m: m.Picker(1, (), None, 2, x=3),
+        lambda m: m.Picker(1, (), 2, 3),
+        lambda m: m.Picker(1, [], None, 2),
+        lambda m: m.Picker(1, (b"n",), None, 2),
+        lambda m: m.Picker(1, (("n", "text"),), None, 2),
+        lambda m: m.Picker(1, (), None, 2).pick("{}"),
+        lambda m: m.Decoded().bind(),
+        lambda m: m.Decoded().bind(1, "n", 2),
+        lambda m: m.Decoded().bind(MEMBERS[0], b"n", 2),
         lambda m: base._load(object()),  # type: ignore[misc]
     ],
 )
 def test_wrong_arguments_are_a_type_error(call: Callable[[Any], object]) -> None:
     with pytest.raises(TypeError):
         call(fast)
+
+
+@pytest.mark.parametrize("fields", [((b"n", "nothing"),), tuple((str(n).encode(), "text") for n in range(65))])
+def test_a_picker_of_more_than_it_knows_is_a_value_error(fields: Any) -> None:
+    assert fast.Picker is not None
+    with pytest.raises(ValueError, match=r"no kind|more than 64"):
+        fast.Picker(1, fields, None, 2)  # type: ignore[arg-type]
 
 
 def test_nothing_is_kept_for_good() -> None:
@@ -698,6 +922,18 @@ def test_nothing_is_kept_for_good() -> None:
         for payload in (*messages, ticker[:-1], b""):
             event = make_event("ticker KRW-BTC", payload, 1, 2)
             base._load(event)  # type: ignore[misc]
+        for one in (picker(), picker(with_levels=True)):
+            for payload in (
+                b'{"n":1.5,"i":1,"t":"a","f":true,"l":[{"a":1E-7}]}',
+                b'{"t":"a","n":1,"n":1}',
+                b'{"i":1.0}',
+            ):
+                one.pick(payload)
+        made = make_event("ticker KRW-BTC", ticker, 1, 2)
+        assert None not in (made.timestamp, made.trade_price, made.code)  # type: ignore[attr-defined]
+        field = fast.Decoded()  # type: ignore[misc]
+        field.bind(vars(Event)["_values"], "x", print)
+        field.bind(vars(Event)["_values"], "y", field)  # type: ignore[arg-type]
 
     def blocks() -> int:
         for _ in range(500):

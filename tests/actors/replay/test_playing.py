@@ -2,7 +2,6 @@
 
 import functools
 import gc
-import hashlib
 import sys
 import weakref
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from websocket_v6.protocol.events import OrderbookEvent, TradeEvent
 from websocket_v6.protocol.exchange.wants import orderbook_want, trade_want
 from websocket_v6.protocol.fast import Player
 from websocket_v6.protocol.recording.messages import Messages
+from websocket_v6.protocol.replay.digest import new_digest
 from websocket_v6.protocol.replaying import Replay
 
 NEVER = 2**63 - 1
@@ -220,7 +220,7 @@ def test_a_malformed_message_is_not_shown_and_ends_nothing(world: World) -> None
 
 
 def digest(all_: list[Any]) -> str:
-    found = hashlib.sha256()
+    found = new_digest()
     for one in all_:
         for stream, payload in zip(one.streams, one.payloads, strict=True):
             numbers = one.received_ns.to_bytes(8, "little") + one.epoch.to_bytes(8, "little")

@@ -1,4 +1,3 @@
-import hashlib
 import struct
 from typing import Any
 
@@ -7,6 +6,7 @@ from websocket_v6.actors.replay.replay_edge import ReplayEdge
 from websocket_v6.protocol.delivery.policy import Mailbox
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.wants import ticker_want
+from websocket_v6.protocol.replay.digest import new_digest
 
 
 def edge(**options: Any) -> ReplayEdge:
@@ -27,7 +27,7 @@ def digest(*all_: Event) -> str | None:
 
 def test_the_digest_is_over_all_that_was_delivered_in_order() -> None:
     made = events(9)
-    expected = hashlib.sha256()
+    expected = new_digest()
     for event in made:
         head = struct.pack("<qqBI", event.received_at, 1, 0, len(event.payload))
         expected.update(b"ticker KRW-BTC\0" + head + event.payload)

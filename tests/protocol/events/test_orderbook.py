@@ -33,9 +33,9 @@ def test_every_field_is_there_under_its_full_name(example: Example, form: str) -
     assert event.asdict() == {**fields_of(example), "symbol": event.code, "epoch": 3, "received_at": 7}
 
 
-def test_the_levels_of_a_book_are_found_when_it_is_loaded() -> None:
+def test_the_levels_of_a_book_are_found_when_they_are_read() -> None:
     event = book()
-    assert event._values.__struct_fields__ == ("_levels",)
+    assert event._values.__struct_fields__ == ()
     assert event.orderbook_units is event.orderbook_units
     assert len(event.orderbook_units) == 5
     assert "_levels" not in event.asdict()
