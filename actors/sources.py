@@ -15,7 +15,7 @@ from msgspec.structs import asdict, replace
 
 from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.connection.target import Target, door_target, remote_target
-from websocket_v6.protocol.exchange.market_list import MARKETS
+from websocket_v6.protocol.exchange.streams import MARKETS
 from websocket_v6.protocol.exchange.wants import ACCOUNT, ALL_ENDPOINTS, ENDPOINTS, open_as
 from websocket_v6.protocol.supervision.steps import Gone, Stopped
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pykka
 
 from websocket_v6.protocol.config import Config
-from websocket_v6.protocol.exchange.market_list import MARKETS
+from websocket_v6.protocol.exchange.streams import MARKETS
 from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
 from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.supervision.restarts import Restarts

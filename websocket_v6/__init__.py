@@ -69,13 +69,13 @@ from .protocol.events import OrderbookUnit as OrderbookUnit
 from .protocol.events import OverflowEvent as OverflowEvent
 from .protocol.events import TickerEvent as TickerEvent
 from .protocol.events import TradeEvent as TradeEvent
-from .protocol.exchange.market_list import Market as Market
 from .proxy import WebSocketClientProxy as WebSocketClientProxy
 from .subscription import Subscription as Subscription
 
 if _TYPE_CHECKING:
     from .health import Health as Health
+    from .protocol.exchange.market_list import Market as Market
 else:  # to them it would be a package that has every name
     from .late_names import late_names as _late_names
 
-    __getattr__, __dir__ = _late_names(__name__, {"Health": "health"})
+    __getattr__, __dir__ = _late_names(__name__, {"Health": "health", "Market": "protocol.exchange.market_list"})

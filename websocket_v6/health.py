@@ -23,7 +23,8 @@ from .link import ASK_TIMEOUT, Link
 from .protocol.delivery.delays import DelayHealth
 from .protocol.demand.epochs import KnownGap
 from .protocol.errors import EngineError
-from .protocol.exchange.market_list import MARKETS, Listing
+from .protocol.exchange.market_list import Listing
+from .protocol.exchange.streams import MARKETS
 from .protocol.exchange.wants import ENDPOINTS
 from .steps import Answer, Steps
 

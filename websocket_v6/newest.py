@@ -19,8 +19,8 @@ from .options import Settings
 from .protocol.errors import ClosedError, EngineError, LocalProtocolError, NotReadyError, RemoteProtocolError
 from .protocol.events import Event, OrderbookEvent
 from .protocol.exchange.codes import CANDLE_INTERVALS
-from .protocol.exchange.market_list import MARKETS, list_stream
-from .protocol.exchange.streams import Stream, split, stream_of
+from .protocol.exchange.market_list import list_stream
+from .protocol.exchange.streams import MARKETS, Stream, split, stream_of
 from .protocol.exchange.wants import Want
 from .steps import Answer, Steps, pause
 from .wanted import Level, Wanted, candle, orderbook, ticker, trade

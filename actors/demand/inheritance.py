@@ -1,6 +1,7 @@
 """What outlives a registry that a bug ended: whose leases are whose, who listens, and what the endpoints know."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -8,11 +9,15 @@ from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.demand.endpoint import EndpointInheritance
-from websocket_v6.protocol.demand.patterns import PatternsInheritance
 from websocket_v6.protocol.exchange.wants import Closing
 from websocket_v6.protocol.message import Message
 
-__all__ = ["Claim", "RegistryInheritance", "inherit"]
+if TYPE_CHECKING:
+    from websocket_v6.protocol.demand.patterns import PatternsInheritance
+
+__all__ = ["OWNER", "Claim", "RegistryInheritance", "inherit"]
+
+OWNER = "the lists of markets"  # as whose these leases count: of no component, for names of those have a "#"
 
 
 class Claim(Message):
@@ -31,7 +36,7 @@ class RegistryInheritance(Message):
     claims: Mapping[int, Claim]
     watchers: Mapping[str, Ref | Way]
     endpoints: Mapping[str, EndpointInheritance]
-    patterns: PatternsInheritance = PatternsInheritance()
+    patterns: "PatternsInheritance | None" = None  # and lists, where anybody had asked for any
 
 
 def inherit(
@@ -46,7 +51,6 @@ def inherit(
         leases = {lease: one for lease, one in endpoint.leases.leases.items() if lease in claims}
         kept[name] = replace(endpoint, leases=replace(endpoint.leases, leases=leases))
         known.update((lease, claims[lease]) for lease in leases)
-    known.update(
-        (lease, claims[lease]) for lease in left.patterns.patterns if lease in claims
-    )  # it may have no codes yet
+    patterns = () if left.patterns is None else left.patterns.patterns
+    known.update((lease, claims[lease]) for lease in patterns if lease in claims)  # it may have no codes yet
     return known, dict(left.watchers), kept

@@ -15,7 +15,7 @@ from websocket_v6.actors.base import tell
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import Ref
 from websocket_v6.actors.messages.component import MarketsListed, StreamFailed
-from websocket_v6.actors.messages.registry import Subscribe, next_subscription_id
+from websocket_v6.actors.messages.registry import ListCame, ListRefused, Subscribe, next_subscription_id
 from websocket_v6.actors.messages.router import DropRoutes, Notify
 from websocket_v6.actors.ways import Mouth, Way
 from websocket_v6.protocol.demand.commands import Command, Report, Tell
@@ -35,29 +35,14 @@ from websocket_v6.protocol.demand.patterns import (
 )
 from websocket_v6.protocol.errors import ExchangeError, RemoteProtocolError, UnknownCodeError, WebSocketV6Error
 from websocket_v6.protocol.events import Event, Markets
-from websocket_v6.protocol.exchange.market_list import MARKETS, Listing, read_listing
-from websocket_v6.protocol.exchange.streams import split
+from websocket_v6.protocol.exchange.market_list import Listing, read_listing
+from websocket_v6.protocol.exchange.streams import MARKETS, split
 from websocket_v6.protocol.exchange.wants import Want, markets_want
 from websocket_v6.protocol.message import Message
 
-from .inheritance import Claim
+from .inheritance import OWNER, Claim
 
-__all__ = ["OWNER", "Desk", "ListCame", "ListRefused", "MarketLists"]
-
-OWNER = "the lists of markets"  # as whose these leases count: of no component, for names of those have a "#"
-
-
-class ListCame(Message):
-    """A message of one of these streams."""
-
-    payload: bytes
-
-
-class ListRefused(Message):
-    """There is no such list, and why (error: live)."""
-
-    lease: int
-    error: WebSocketV6Error
+__all__ = ["Desk", "MarketLists"]
 
 
 class _RegistryMouth(Mouth):
@@ -91,7 +76,9 @@ class Desk(Message):
 class MarketLists:
     """The registry's part in patterns and lists, in its thread."""
 
-    def __init__(self, registry: Ref, desk: Desk, interval: float, inherited: PatternsInheritance) -> None:
+    def __init__(
+        self, registry: Ref, desk: Desk, interval: float, inherited: PatternsInheritance | None = None
+    ) -> None:
         self.patterns = Patterns(interval, inherited)
         self._desk = desk
         self._way = Way(0, _RegistryMouth(registry))

@@ -18,6 +18,8 @@ from websocket_v6.actors.messages.registry import (
     BackfillEnded,
     ComponentGone,
     DropSource,
+    ListCame,
+    ListRefused,
     Look,
     Marked,
     OthersMissed,
@@ -56,22 +58,21 @@ from websocket_v6.protocol.demand.commands import (
     Unroute,
 )
 from websocket_v6.protocol.demand.endpoint import Endpoint
-from websocket_v6.protocol.demand.patterns import PatternsInheritance
 from websocket_v6.protocol.demand.source import Traits, What
 from websocket_v6.protocol.errors import LocalProtocolError, TransportError, UnknownCodeError
 from websocket_v6.protocol.exchange.heads import ErrorNotice, Malformed, StatusUp, SubscriptionList
-from websocket_v6.protocol.exchange.market_list import MARKETS
+from websocket_v6.protocol.exchange.streams import MARKETS
 from websocket_v6.protocol.exchange.wants import ALL_ENDPOINTS
 from websocket_v6.protocol.message import Message
 
 from .askers import Askers
 from .health import RegistryHealth
-from .inheritance import Claim, RegistryInheritance, inherit
-from .market_lists import OWNER, Desk, ListCame, ListRefused, MarketLists
+from .inheritance import OWNER, Claim, RegistryInheritance, inherit
 from .news import News
 from .onlookers import Onlookers
 from .recoveries import Recoveries
 from .source_words import refused_word, source_word
+from .wanted_lists import WantedLists
 
 __all__ = ["Registry", "RegistryInheritance"]
 
@@ -112,29 +113,29 @@ class Registry(Actor):
         self._news = News()
         for lease, claim in claims.items():
             self._claim(lease, claim)
-        desk = Desk(
-            self._endpoints,
-            self._claims,
-            self._claim,
-            self._unclaim,
-            self._do,
-            lambda message: tell(self._router, message),
-            lambda component_id, message: self._tell_watcher(self._watchers.get(component_id), message),
+        self._lists = WantedLists(
+            self.actor_ref,
+            config.markets_interval,
+            None if inheritance is None else inheritance.patterns,
+            endpoints=self._endpoints,
+            claims=self._claims,
+            claim=self._claim,
+            unclaim=self._unclaim,
+            do=self._do,
+            tell_router=lambda message: tell(self._router, message),
+            tell_component=lambda one, message: self._tell_watcher(self._watchers.get(one), message),
         )
-        patterns = inheritance.patterns if inheritance is not None else PatternsInheritance()
-        self._lists = MarketLists(self.actor_ref, desk, config.markets_interval, patterns)
-        self._lists.begin()
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""
         match message:
             case SourceState() | SourceOpened() | SourceSaid() | SourceEnded() | StreamsSeen() | Marked():
                 self._hear(message)
-            case Subscribe(_, lease, want) if want.quotes or lease in self._lists.patterns:
+            case Subscribe(_, lease, want) if want.quotes or lease in self._lists:
                 self._lists.subscribe(message)
             case Subscribe():
                 self._subscribe(message)
-            case Unsubscribe(_, lease, part) if lease in self._lists.patterns:
+            case Unsubscribe(_, lease, part) if lease in self._lists:
                 self._lists.drop(lease, part)
             case Unsubscribe(_, lease, part):
                 claim = self._claims.get(lease)
@@ -177,9 +178,8 @@ class Registry(Actor):
                 return self.inheritance()
             case GetHealth():
                 endpoints = tuple(one.health() for one in self._endpoints.values())
-                lists = tuple(self._lists.patterns.listings.values())
-                unreconciled = self._recoveries.unreconciled
-                return RegistryHealth(len(self._watchers), endpoints, self._malformed, lists, unreconciled)
+                state = self._malformed, self._lists.listings, self._recoveries.unreconciled
+                return RegistryHealth(len(self._watchers), endpoints, *state)
             case _:
                 super().on_receive(message)
         return None
@@ -197,7 +197,7 @@ class Registry(Actor):
     def inheritance(self) -> RegistryInheritance:
         endpoints = {name: one.inheritance() for name, one in self._endpoints.items()}
         claims = {lease: claim for lease, claim in self._claims.items() if claim.component_id != OWNER}
-        return RegistryInheritance(claims, dict(self._watchers), endpoints, self._lists.patterns.inheritance())
+        return RegistryInheritance(claims, dict(self._watchers), endpoints, self._lists.inheritance())
 
     # --- messages to calls
 
@@ -251,7 +251,7 @@ class Registry(Actor):
                 traits = Traits(is_paced, names_guilty, heir_of)
                 if name == MARKETS:
                     self._list_sources[source] = ref
-                    tell(ref, Recall(tuple(self._lists.patterns.listings.values())))
+                    tell(ref, Recall(self._lists.listings))
                 self._do(name, self._endpoints[name].add_source(source, traits, now))
             case DropSource(name, source):
                 self._sources.pop(source, None)
@@ -298,7 +298,7 @@ class Registry(Actor):
         self._onlookers.gone(component_id)
         for lease in sorted(self._by_component.get(component_id, ())):
             name = self._claims[lease].endpoint
-            if lease in self._lists.patterns:
+            if lease in self._lists:
                 self._lists.end(lease)
             else:
                 self._do(name, self._endpoints[name].drop(lease, None, time.monotonic()))
@@ -355,7 +355,7 @@ class Registry(Actor):
                     tell(self._router, AddRoutes(*where, replay, snapshots, realtime, waits, *own))
             case Unroute(lease, gone):
                 tell(self._router, DropRoutes(lease, gone))
-                if gone is None and lease not in self._lists.patterns:  # whose codes may come again
+                if gone is None and lease not in self._lists:  # whose codes may come again
                     self._unclaim(lease)
 
     def _tell_of(self, name: str, told: Tell) -> None:
@@ -387,7 +387,7 @@ class Registry(Actor):
             failed = StreamFailed(told.lease, told.error, told.is_final, told.streams)
             way = claim.mailbox if isinstance(claim.mailbox, Way) else self._watchers.get(claim.component_id)
             self._tell_watcher(way, failed)
-        if report.is_final and report.lease in self._lists.patterns:
+        if report.is_final and report.lease in self._lists:
             self._lists.end(report.lease)  # whatever is listed later is not wanted for it
 
     def _tell_watcher(self, watcher: Ref | Way | None, message: object) -> None:

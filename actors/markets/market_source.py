@@ -41,8 +41,8 @@ from websocket_v6.protocol.config import Config
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import TransportError
 from websocket_v6.protocol.exchange.heads import SubscriptionList
-from websocket_v6.protocol.exchange.market_list import MARKETS, list_stream
-from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.exchange.market_list import list_stream
+from websocket_v6.protocol.exchange.streams import MARKETS, Stream
 from websocket_v6.protocol.markets import steps
 from websocket_v6.protocol.markets.machine import MarketsMachine
 from websocket_v6.protocol.markets.signs import Signs

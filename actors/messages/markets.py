@@ -1,7 +1,11 @@
 """What the source of the list of markets is told beside what all sources are, and what it says of itself."""
 
-from websocket_v6.protocol.exchange.market_list import Listing
+from typing import TYPE_CHECKING
+
 from websocket_v6.protocol.message import Message
+
+if TYPE_CHECKING:
+    from websocket_v6.protocol.exchange.market_list import Listing
 
 __all__ = ["MarketsHealth", "Recall", "SilentCodes"]
 
@@ -9,7 +13,7 @@ __all__ = ["MarketsHealth", "Recall", "SilentCodes"]
 class Recall(Message):
     """What this process knows already, from another source: there is no need to ask for it at once."""
 
-    listings: tuple[Listing, ...]
+    listings: "tuple[Listing, ...]"
 
 
 class SilentCodes(Message):

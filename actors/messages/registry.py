@@ -9,6 +9,7 @@ import pykka
 
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.errors import WebSocketV6Error
 from websocket_v6.protocol.events import Unrecovered
 from websocket_v6.protocol.exchange.streams import Stream
 from websocket_v6.protocol.exchange.wants import Want
@@ -28,6 +29,8 @@ __all__ = [
     "BackfillEnded",
     "ComponentGone",
     "DropSource",
+    "ListCame",
+    "ListRefused",
     "Look",
     "Marked",
     "OthersMissed",
@@ -234,3 +237,19 @@ class DropSource(Message):
 
     endpoint: str
     source: int
+
+
+# --- the registry's own mouth, at which lists of markets end, to the registry
+
+
+class ListCame(Message):
+    """A message of one of these streams."""
+
+    payload: bytes
+
+
+class ListRefused(Message):
+    """There is no such list, and why (error: live)."""
+
+    lease: int
+    error: WebSocketV6Error

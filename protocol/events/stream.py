@@ -6,11 +6,13 @@ Not messages of the exchange.
 import time
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 import msgspec
 
-from websocket_v6.protocol.exchange.market_list import Market
+if TYPE_CHECKING:
+    from websocket_v6.protocol.exchange.market_list import Market
+
 
 __all__ = ["ConnectionEvent", "ConnectionState", "Markets", "MarketsEvent", "OverflowEvent", "Unrecovered"]
 
@@ -138,7 +140,7 @@ class MarketsEvent(msgspec.Struct, frozen=True):
     quote: str  # such as KRW
     added: tuple[str, ...]  # codes, in the order of the exchange's list
     removed: tuple[str, ...]
-    markets: tuple[Market, ...]  # all that there are now, in that order
+    markets: "tuple[Market, ...]"  # all that there are now, in that order
     received_at: int = 0  # Unix nanoseconds: when the list came that says so
     epoch: int = 0
 
@@ -172,7 +174,7 @@ class Markets(msgspec.Struct, frozen=True):
     """
 
     quote: str
-    markets: tuple[Market, ...]
+    markets: "tuple[Market, ...]"
     listed_at: int
 
     @property
@@ -185,7 +187,7 @@ class Markets(msgspec.Struct, frozen=True):
         """How many seconds ago the list came, by this machine's clock."""
         return max(0.0, (time.time_ns() - self.listed_at) / 1e9)
 
-    def __iter__(self) -> Iterator[Market]:
+    def __iter__(self) -> "Iterator[Market]":
         return iter(self.markets)
 
     def __len__(self) -> int:
@@ -194,7 +196,7 @@ class Markets(msgspec.Struct, frozen=True):
     def __contains__(self, code: object) -> bool:
         return any(one.code == code for one in self.markets)
 
-    def __getitem__(self, code: str) -> Market:
+    def __getitem__(self, code: str) -> "Market":
         for one in self.markets:
             if one.code == code:
                 return one

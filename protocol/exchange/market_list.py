@@ -17,11 +17,10 @@ from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import excerpt, outside_text
 
 from .codes import CODE, QUOTE
-from .streams import Stream, stream_of
+from .streams import MARKETS, Stream, stream_of
 
-__all__ = ["MARKETS", "Listing", "Market", "MarketList", "list_stream", "read_listing", "read_market_list"]
+__all__ = ["Listing", "Market", "MarketList", "list_stream", "read_listing", "read_market_list"]
 
-MARKETS = "markets"  # the data type of such a stream, and the endpoint that brings it
 _MOST_MARKETS = 50_000  # fifty times what there is; more is no list
 # What decoding of outside bytes may raise.
 _MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)

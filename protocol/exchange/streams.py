@@ -16,11 +16,12 @@ from decimal import Decimal, InvalidOperation
 from sys import intern
 from typing import TypeAlias
 
-__all__ = ["ANY", "Stream", "indicator_stream", "plain_number", "split", "stream_of", "wildcard"]
+__all__ = ["ANY", "MARKETS", "Stream", "indicator_stream", "plain_number", "split", "stream_of", "wildcard"]
 
 Stream: TypeAlias = str
 Parameters: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
 
+MARKETS = "markets"  # the data type of such a stream, and the endpoint that brings it
 ANY = "*"  # stands for every code of a type
 
 

@@ -22,8 +22,7 @@ from .codes import (
     check_symbols,
 )
 from .indicators import Indicator, check_indicators, check_timeframe
-from .market_list import MARKETS
-from .streams import Stream, indicator_stream, stream_of
+from .streams import MARKETS, Stream, indicator_stream, stream_of
 
 __all__ = [
     "ACCOUNT",

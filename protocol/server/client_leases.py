@@ -10,8 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from websocket_v6.protocol.exchange.market_list import MARKETS
-from websocket_v6.protocol.exchange.streams import Stream
+from websocket_v6.protocol.exchange.streams import MARKETS, Stream
 from websocket_v6.protocol.exchange.wants import Want
 from websocket_v6.protocol.message import Message
 

@@ -15,7 +15,7 @@ import msgspec
 from websocket_v6.protocol.errors import LocalProtocolError
 from websocket_v6.protocol.exchange.codes import CODE, DEPTHS, QUOTE, check_categories
 from websocket_v6.protocol.exchange.indicators import TIMEFRAMES
-from websocket_v6.protocol.exchange.market_list import MARKETS
+from websocket_v6.protocol.exchange.streams import MARKETS
 from websocket_v6.protocol.exchange.wants import KNOWN_TYPES, Want, endpoint_of, markets_want
 
 from .indicator_objects import read_indicators

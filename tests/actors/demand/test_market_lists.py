@@ -12,7 +12,7 @@ import pytest
 
 from websocket_v6.actors.base import Actor, ask, stop_and_join, tell
 from websocket_v6.actors.demand.health import RegistryHealth
-from websocket_v6.actors.demand.market_lists import OWNER
+from websocket_v6.actors.demand.inheritance import OWNER
 from websocket_v6.actors.demand.registry import Registry, RegistryInheritance
 from websocket_v6.actors.mailbox import MailboxQueue
 from websocket_v6.actors.messages.common import GetHealth, GetInheritance, Ref
