@@ -231,6 +231,7 @@ class Family:
         if self._folder is None:
             raise LookupError("a process that does not share has no membership")
         with no_fork():
+            from .connection import door_transport  # noqa: F401 - not when another host is to be reached at once
             from .membership.membership import Membership
             from .server.server import Server
         registry, router = self.refs["registry"], self.refs["router"]

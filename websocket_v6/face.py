@@ -28,7 +28,7 @@ from .protocol.exchange.codes import check_quote
 from .protocol.exchange.heads import SubscriptionList
 from .protocol.exchange.wants import ENDPOINTS
 from .steps import Answer, Steps
-from .wanted import Wanted
+from .wanted import Wanted, load
 
 if TYPE_CHECKING:
     from .health import Health
@@ -96,6 +96,7 @@ class Face:
     # --- what it does
 
     def _subscribed(self, wanted: Wanted[E]) -> Steps[tuple[Component, Edge]]:
+        load(wanted.want)
         component = yield from self._engaged()
         if wanted.is_private:
             yield from component.check_keys(wanted.want.type)

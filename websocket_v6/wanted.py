@@ -1,9 +1,11 @@
 """What a call of either face asks for, checked: the want, the events that come of it, and the call's options."""
 
+import importlib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Generic, TypeVar
 
+from .actors.forks import no_fork
 from .arguments import check_flag
 from .options import Settings, Symbols
 from .protocol.errors import LocalProtocolError
@@ -42,6 +44,7 @@ __all__ = [
     "closing",
     "indicator",
     "indicator_signal",
+    "load",
     "my_asset",
     "my_order",
     "orderbook",
@@ -136,3 +139,14 @@ def indicator_signal(
 ) -> Wanted[IndicatorSignalEvent]:
     want = indicator_want(symbols, timeframe=timeframe, indicators=indicators, signal=True)
     return Wanted(IndicatorSignalEvent, want, settings, is_private=True)
+
+
+def load(want: Want) -> None:
+    """Import what router and registry take for this want, in the caller's thread: they are not to wait for files."""
+    with no_fork():
+        if want.closing is not None:
+            importlib.import_module("websocket_v6.actors.delivery.closings")
+        if want.reconcile:
+            importlib.import_module("websocket_v6.actors.delivery.reconciling")
+        if want.quotes:
+            importlib.import_module("websocket_v6.actors.demand.market_lists")

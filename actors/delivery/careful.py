@@ -13,6 +13,7 @@ from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.ways import Way
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.delivery.log_pace import LogPace
+from websocket_v6.protocol.delivery.merger import Merger
 from websocket_v6.protocol.delivery.strays import SNAPSHOT, Strays
 from websocket_v6.protocol.events import Event, make_event
 from websocket_v6.protocol.exchange.streams import Stream, split
@@ -26,8 +27,6 @@ from .route import Route
 from .routes import Routes, as_snapshot
 
 if TYPE_CHECKING:
-    from websocket_v6.protocol.delivery.merger import Merger
-
     from .holds import Holds
 
 __all__ = ["CarefulPath", "Incoming"]
@@ -206,8 +205,6 @@ class CarefulPath:
             merger = self._mergers.pop(endpoint, None)
             self._repeated += merger.repeated if merger is not None else 0
         elif endpoint not in self._mergers:
-            with no_fork():
-                from websocket_v6.protocol.delivery.merger import Merger
             merger = self._mergers[endpoint] = Merger()
             # The sources to come are compared with what was delivered before them.
             for stream, route in self._routes.of(endpoint):

@@ -4,9 +4,9 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
-from websocket_v6.actors.forks import no_fork
 from websocket_v6.actors.messages.router import AddRoutes
 from websocket_v6.actors.ways import Way
+from websocket_v6.protocol.delivery.hold import floor_of
 from websocket_v6.protocol.errors import RemoteProtocolError
 from websocket_v6.protocol.events import Event, TradeEvent, weigh
 from websocket_v6.protocol.exchange.streams import Stream, split, wildcard
@@ -193,8 +193,6 @@ class Routes:
         number = trade_id(event)
         if not route.trades or number is None:
             return False
-        with no_fork():
-            from websocket_v6.protocol.delivery.hold import floor_of
         ids = [one for one in map(trade_id, route.trades) if one is not None]
         is_old = number in ids or number < floor_of(ids, is_all=len(route.trades) < REMEMBERED_TRADES)
         self.repeated += is_old

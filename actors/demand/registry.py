@@ -125,6 +125,7 @@ class Registry(Actor):
             tell_router=lambda message: tell(self._router, message),
             tell_component=lambda one, message: self._tell_watcher(self._watchers.get(one), message),
         )
+        self._lists.go_on()
 
     def on_receive(self, message: object) -> object:
         """Handle one message."""

@@ -32,15 +32,19 @@ class WantedLists:
         self._registry = registry
         self._interval = interval
         self._desk = desk
+        self._inherited = inherited
         self._lists: MarketLists | None = None
-        if inherited is not None:
-            self._begin(inherited)
 
-    def _begin(self, inherited: "PatternsInheritance | None" = None) -> "MarketLists":
+    def go_on(self) -> None:
+        """Have those lists brought that are needed already: a predecessor knew by whom."""
+        if self._inherited is not None:
+            self._begin()
+
+    def _begin(self) -> "MarketLists":
         if self._lists is None:
             with no_fork():
                 from .market_lists import Desk, MarketLists
-            self._lists = MarketLists(self._registry, Desk(**self._desk), self._interval, inherited)
+            self._lists = MarketLists(self._registry, Desk(**self._desk), self._interval, self._inherited)
             self._lists.begin()
         return self._lists
 
@@ -54,7 +58,7 @@ class WantedLists:
 
     def inheritance(self) -> "PatternsInheritance | None":
         """Return what a successor begins with; None if nobody has asked yet."""
-        return None if self._lists is None else self._lists.patterns.inheritance()
+        return self._inherited if self._lists is None else self._lists.patterns.inheritance()
 
     # --- what components want
 

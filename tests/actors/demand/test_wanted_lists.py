@@ -60,6 +60,7 @@ def begun(lists: WantedLists) -> list[Any]:
 
 def test_nothing_is_begun_before_somebody_wants_a_list() -> None:
     lists = made()
+    lists.go_on()
     lists.gone("one")
     lists.close(ERROR)
     assert 1 not in lists
@@ -100,4 +101,7 @@ def test_from_the_first_on_they_hear_all_of_it() -> None:
 
 def test_what_was_wanted_before_a_bug_is_wanted_at_once() -> None:
     left = PatternsInheritance()
-    assert begun(made(left)) == [(9.0, left), ("begin",)]
+    lists = made(left)
+    assert lists.inheritance() is left
+    lists.go_on()
+    assert begun(lists) == [(9.0, left), ("begin",)]
