@@ -94,7 +94,7 @@ def fanout(plan: Plan, say: Say) -> Result:
         for number in plan.components:
             say(f"fan-out to {number} components, round {turn + 1} of {plan.rounds}")
             goal = max(2000, plan.deliveries // number)
-            orders = Orders("ticker", limit=goal + goal // 2)
+            orders = Orders("ticker", limit=goal + goal // 2, announces=True)  # thousands are not ready within seconds
             runs[number].append(run("fanout", orders, components=number, warm_up=goal // 2, goal=goal))
     first = [one["cpu_seconds"] / one["messages"] * 1e6 for one in runs[1]]
     return {str(number): _fan(number, ones, first) for number, ones in runs.items()}
