@@ -140,8 +140,10 @@ class TimedInbox:
             heapq.heappop(self._heap)
             return Envelope(timer.message)
         while True:
-            with contextlib.suppress(queue.Empty):
+            try:
                 return self._take(None)
+            except queue.Empty:
+                continue
 
     def _take(self, timeout: float | None) -> Envelope[Any]:
         """Wait for the next message; raises queue.Empty after `timeout` seconds, or before."""

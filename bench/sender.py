@@ -49,6 +49,7 @@ class Orders(NamedTuple):
     block: int = 2000  # messages that are sent over and over
     burst: int = 1  # messages of `paced` that leave together
     waits: bool = True  # for the line
+    announces: bool = False  # whether each market has a message at once, and not the first alone: else those are silent
     core: int = -1  # the only one to run on
 
 
@@ -112,6 +113,8 @@ def serve(orders: Orders) -> None:
         while not client.requests and not client.is_gone:
             client.listen(TIMEOUT)
         try:
+            if orders.announces:
+                sock.sendall(b"".join({_head(one): frame(one) for one in block.payloads}.values()))
             if orders.mode != "paced":  # whose times all have to be noted
                 sock.sendall(frames[0])
             if orders.waits:
@@ -126,6 +129,11 @@ def serve(orders: Orders) -> None:
             return  # the receiver has had enough
         while not client.is_gone:
             client.listen(TIMEOUT)
+
+
+def _head(payload: bytes) -> bytes:
+    """Return the type and the code of a message, as it spells them."""
+    return payload[: payload.find(b",", payload.find(b",") + 1)]
 
 
 def _shake_hands(sock: socket.socket) -> None:

@@ -33,13 +33,15 @@ class Allowance:
         """Wake who waits for a credit: there is something else to see to."""
         self.credits.put(False)
 
-    def use(self, weight: int) -> None:
-        """Note that a batch is on its way."""
+    def use(self, weight: int) -> bool:
+        """Note that a batch is on its way; return whether more may be read."""
         self._spare -= 1
         self._on_way.append(weight)
         self._weight += weight
-        if not self:
-            self.collect()
+        if self:
+            return True
+        self.collect()
+        return bool(self)
 
     def collect(self) -> None:
         """Take what has come back."""

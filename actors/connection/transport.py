@@ -296,15 +296,14 @@ class Transport(threading.Thread):
         tell(self._router, SourceReached(self._endpoint, self._intake.attachment, whole_ns, exchange_ms))
 
     def _hand_on(self, ws: websocket.WebSocket, decoder: FrameDecoder, batch: Batch) -> None:
-        if not self._allowance:
+        if self._reading_since is None:
             self._await_credit(ws, decoder)  # one read may bring many batches
         self._data_at = self._bytes_at
         self._wholeness.data(batch.whole_ns)
         if self._attached_whole_ns:
             self._attached_whole_ns = max(self._attached_whole_ns, batch.whole_ns)
         (visit if len(batch.streams) <= FEW else tell)(self._router, batch)
-        self._allowance.use(batch.weight)
-        if not self._allowance:
+        if not self._allowance.use(batch.weight):
             self._reading_since = None
 
     def _say(self, notice: Notice, whole_ns: int) -> None:

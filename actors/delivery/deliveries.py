@@ -130,7 +130,7 @@ class Delivery:
         asleep: list[tuple[Ref, object]] = []
         for taker in self.touched:
             mailbox = taker.mailbox
-            if isinstance(mailbox, Way):
+            if not isinstance(mailbox, MailboxQueue):  # to ask for a Way, which is abstract, costs more than all here
                 self._later.append(taker)  # what is pending stays so
                 continue
             events, taker.pending = taker.pending, []
