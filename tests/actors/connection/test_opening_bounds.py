@@ -61,6 +61,12 @@ def pouring(piece: bytes) -> Callable[[socket.socket], None]:
     return pour
 
 
+def say_no_more(sock: socket.socket) -> None:
+    """Let nothing follow, as long as anybody is there to hear that."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+
+
 def dripping(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):
         sock.settimeout(0.01)
@@ -123,7 +129,7 @@ def test_a_body_nested_without_an_end_is_a_refusal_like_any_other() -> None:
 
 @pytest.mark.parametrize(
     "then",
-    [dripping, until_hung_up, lambda sock: sock.shutdown(socket.SHUT_WR)],
+    [dripping, until_hung_up, say_no_more],
     ids=["drip", "silence", "half closed"],
 )
 @pytest.mark.parametrize("head", [b"", OPEN, REFUSED + b"\r\n"], ids=["nothing", "head", "body"])
@@ -237,7 +243,7 @@ def test_a_token_that_is_echoed_is_not_told(line: str, token: str) -> None:
         assert given == f"Authorization: Bearer {token}"
         return f"{line.format(given)}\r\n\r\n".encode()
 
-    with peer(echo, lambda sock: sock.shutdown(socket.SHUT_WR)) as one:
+    with peer(echo, say_no_more) as one:
         error = failure(opening_to(one.url, token=token))
     assert token not in str(error)
     assert token not in str(getattr(error, "name", ""))
