@@ -350,10 +350,13 @@ class Component:
     def leave_soon(self) -> None:
         """Have all done that `end` does, where callbacks are called. For the garbage collector, which must not wait."""
         self.has_left = True
-        tell(self._subscriber, Leave(lambda: self._place.run(self._leave())))
+        tell(self._subscriber, Leave(lambda: self._place.run(self._leave(is_awaited=False))))
 
-    def _leave(self) -> Steps[None]:
-        """Take back all wants and let go of the engine."""
+    def _leave(self, *, is_awaited: bool = True) -> Steps[None]:
+        """Take back all wants and let go of the engine; `is_awaited`: once that is heeded.
+
+        Of thousands that are forgotten at once, each would wait for an answer, and nobody for them.
+        """
         if self._is_left:
             return
         self._is_left = self.has_left = True
@@ -362,7 +365,7 @@ class Component:
             self._let_go(edge)
         close_all(edges, self.name)
         try:
-            if self.link.undone is None:  # else what comes until the end is owed, and routed until then
+            if is_awaited and self.link.undone is None:  # else what comes until the end is owed, and routed until then
                 with contextlib.suppress(EngineError):  # that it is gone is told the supervisor as well
                     yield from self.link.take_back(ComponentGone(self._id))
         finally:

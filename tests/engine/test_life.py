@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -16,6 +17,7 @@ import pytest
 
 from tests.conftest import ROOT, Program, wait_until
 from websocket_v6 import ClosedError, Config, ConfigError, WebSocketClientProxy
+from websocket_v6.link import Link
 from websocket_v6.simulator import Simulator
 
 
@@ -104,6 +106,30 @@ def test_a_collected_proxy_is_cleaned_up_after(sim: Simulator, config: Config) -
     gc.collect()
     assert gone() is None
     sim.wait_served({"ticker KRW-BTC"})
+    keeper.cleanup()
+
+
+def test_a_collected_proxy_waits_for_nobody(sim: Simulator, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two thousand that were forgotten at once, and each asked and waited, took most of a minute for it."""
+    asked: list[object] = []
+
+    def take_back(_: Link, message: object) -> Iterator[Any]:
+        asked.append(message)
+        return iter(())
+
+    keeper = WebSocketClientProxy("keeper", config=config)
+    keeper.subscribe_ticker("KRW-BTC")
+    lost = [WebSocketClientProxy(f"lost-{number}", config=config) for number in range(5)]
+    for one in lost:
+        one.subscribe_ticker("KRW-ETH", lambda event: None)
+    sim.wait_served({"ticker KRW-BTC", "ticker KRW-ETH"})
+    monkeypatch.setattr(Link, "take_back", take_back)
+    del lost, one
+    gc.collect()
+    sim.wait_served({"ticker KRW-BTC"})
+    wait_until(lambda: keeper.health().components == 1, "all others gone")
+    assert not asked
+    monkeypatch.undo()
     keeper.cleanup()
 
 
