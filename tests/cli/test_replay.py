@@ -39,7 +39,7 @@ def recording(tmp_path: Path) -> Path:
 def test_a_replay_says_what_was_delivered_and_the_same_each_time(recording: Path) -> None:
     code, out, err = run("replay", str(recording))
     assert (code, err) == (0, "")
-    assert re.search(r"87 messages played\n +\d+  orderbook  [0-9a-f]{64}\n", out)
+    assert re.search(r"87 messages played\n +\d+  orderbook  [0-9a-f]{32}\n", out)
     assert run("replay", str(recording)) == (code, out, err)
 
 
