@@ -20,6 +20,7 @@ from websocket_v6.protocol.dialing.servers import ReadFrom, Servers
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
 from websocket_v6.protocol.fleet.ids import Keys, parse_id
 from websocket_v6.protocol.fleet.place import Place
+from websocket_v6.protocol.message import Message
 from websocket_v6.protocol.outside_text import outside_text
 from websocket_v6.protocol.secret import Secret
 
@@ -40,6 +41,19 @@ NO_LEADER: Final = 0.1  # seconds between two looks while nobody leads
 PATIENCE: Final = 2.0  # seconds without the server until the gap is told: what was written meanwhile may be there yet
 WANTS: Final = 3.0  # seconds that it is waited for what was wanted before
 SAY: Final = 1.0  # seconds between two words of how far it has come
+
+
+class _Want(Message):
+    """Deliver just these streams."""
+
+    streams: tuple[str, ...]
+
+
+class _Asked(Message):
+    """The fleet is asked what is served."""
+
+    ticket: str
+    at_ns: int
 
 
 class LogReader(threading.Thread):
@@ -84,7 +98,7 @@ class LogReader(threading.Thread):
         )
         self._resuming = resuming
         self._backoff = Backoff(*backoff, random.random)
-        self._commands: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[_Want | _Asked | None] = queue.SimpleQueue()
         self._line: Line | None = None
         self._is_over = False
         self._said_at = 0.0
@@ -94,7 +108,12 @@ class LogReader(threading.Thread):
 
     def want(self, streams: Iterable[str]) -> None:
         """Deliver just these streams from now on."""
-        self._commands.put(tuple(streams))
+        self._commands.put(_Want(tuple(streams)))
+        self._voice.mark()
+
+    def asks(self, ticket: str) -> None:
+        """Note that the fleet is asked what is served, before it is."""
+        self._commands.put(_Asked(ticket, time.time_ns()))
         self._voice.mark()
 
     def finish(self) -> None:
@@ -193,7 +212,7 @@ class LogReader(threading.Thread):
             (reply,) = line.call(command)
             if isinstance(reply, Exception):
                 raise TransportError(f"the fleet's log cannot be read: {outside_text(reply)}")
-            self._obey_all()  # what is wanted by now was wanted before the leader heard of it
+            self._obey_all()  # what is wanted or asked by now was so before the leader heard of it
             self._take(line, reply)
             self._log.see_to_joins()
             now = time.monotonic()
@@ -219,9 +238,12 @@ class LogReader(threading.Thread):
         while not self._commands.empty():
             self._obey(self._commands.get())
 
-    def _obey(self, wanted: tuple[str, ...] | None) -> None:
-        if wanted is not None:
-            self._log.want(wanted)
+    def _obey(self, command: _Want | _Asked | None) -> None:
+        match command:
+            case _Want(streams):
+                self._log.want(streams)
+            case _Asked(ticket, at_ns):
+                self._voice.asked(ticket, at_ns)
 
     def _report(self, now: float) -> None:
         place = self._log.place

@@ -134,7 +134,8 @@ class LogSource(Actor):
                 if attachment == self._serves != 0:
                     self._want(types)
             case ListSubscriptions(_, ticket, attachment):
-                if attachment == self._serves != 0:
+                if attachment == self._serves != 0 and self._reader is not None:
+                    self._reader.asks(ticket)
                     tell(self._fleet, AskLog(self._endpoint, ticket))
             case LogServes():
                 self._note(message)

@@ -16,7 +16,7 @@ from websocket_v6.actors.messages.router import Attach, SourceEnded, SourceOpene
 from websocket_v6.protocol import errors
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import TransportError, WebSocketV6Error
-from websocket_v6.protocol.exchange.heads import Notice
+from websocket_v6.protocol.exchange.heads import Notice, SubscriptionList
 from websocket_v6.protocol.fleet.entries import BACKFILLED, REPLAYED, State
 from websocket_v6.protocol.fleet.joining import Taken
 from websocket_v6.protocol.server.words import Refused
@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 REPEATED: Final = 4  # beside the marks of the log: it may have come before this process was started anew
 SILENT: Final = ("connecting",)  # states that are told once
+MOST_ASKED: Final = 64  # questions that are remembered until they are answered
 
 
 class LogVoice:
@@ -40,6 +41,7 @@ class LogVoice:
         self._owner = owner
         self._router = router
         self._shown = ""
+        self._asked_ns: dict[str, int] = {}  # by ticket, when each of the last that are not answered was asked
 
     def mark(self) -> None:
         """Wake the thread, if it waits for a credit."""
@@ -72,8 +74,16 @@ class LogVoice:
         tell(self._router, batch)
         self.allowance.use(batch.weight)
 
+    def asked(self, ticket: str, at_ns: int) -> None:
+        """Note that it was asked then what is served: the answer stands in the log behind all from before that."""
+        self._asked_ns = dict([*self._asked_ns.items(), (ticket, at_ns)][-MOST_ASKED:])
+
     def say(self, notice: Notice | Refused | TradesCame) -> None:
         """Say what is no data."""
+        asked_ns = self._asked_ns.pop(notice.ticket, 0) if isinstance(notice, SubscriptionList) else 0
+        if self.attachment:
+            # What is silent is whole all the same; who takes the place of this source has served since before it asked.
+            self.whole_ns = max(self.whole_ns, asked_ns)
         tell(self._router, SourceSaid(self._source[0], self.attachment, notice, self.whole_ns))
 
     def detach(self, reason: str, whole_ns: int, error: WebSocketV6Error | None) -> None:

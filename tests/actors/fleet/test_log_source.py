@@ -1,4 +1,6 @@
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,9 +14,14 @@ from websocket_v6.actors.fleet.log_source import LogSource
 from websocket_v6.actors.messages.common import GetHealth, Ref
 from websocket_v6.actors.messages.connection import Connect, Disconnect, ListSubscriptions, SendRequest
 from websocket_v6.actors.messages.fleet import AskLog, JoinLog, LogHeard, LogServes, LogWanted, UseFleet
+from websocket_v6.actors.messages.router import Attach, SourceEnded, SourceOpened, SourceSaid
+from websocket_v6.protocol.fleet.entries import Listed
+
+from .log_world import World
 
 pytestmark = needs_server
 TYPES: list[dict[str, object]] = [{"type": "ticker", "codes": ["KRW-BTC"]}]
+LIST = b'{"method":"LIST_SUBSCRIPTIONS","result":[{"type":"ticker","codes":["KRW-BTC"]}],"ticket":"t"}'
 
 
 @pytest.fixture
@@ -23,13 +30,18 @@ def fleet() -> Ear:
 
 
 @pytest.fixture
-def source(access: LogAccess, fleet: Ear) -> Iterator[Ref]:
+def router() -> Ear:
+    return Ear()
+
+
+@pytest.fixture
+def source(access: LogAccess, fleet: Ear, router: Ear) -> Iterator[Ref]:
     ref = LogSource.start(
         endpoint="public",
         source=4,
         access=access,
         config=Config(backoff_initial=0.02, backoff_max=0.1),
-        router=Ear().ref,
+        router=router.ref,
         fleet=fleet.ref,
         supervisor=Ear().ref,
     )
@@ -58,6 +70,30 @@ def test_what_is_wanted_of_an_exchange_is_wanted_of_the_fleet(source: Ref, fleet
     assert state(source) == "open"
     source.tell(Disconnect("public", 0.0))
     assert [fleet.hear(), fleet.hear()] == [LogWanted("public", b""), LogHeard("public", False)]
+
+
+def test_who_takes_its_place_has_served_since_before_it_asked(
+    world: World, source: Ref, fleet: Ear, router: Ear
+) -> None:
+    def hear(kind: type, ear: Ear = router) -> Any:
+        return next(one for one in iter(ear.hear, None) if isinstance(one, kind))
+
+    source.tell(Connect("public", TYPES))
+    world.leader.lead()
+    hear(JoinLog, fleet)
+    world.leader.open()
+    attach = hear(Attach)
+    attach.credits.put(True)
+    hear(SourceOpened)
+    served_ns = time.time_ns()  # by an heir, which has the registry ask for what the log brings by then
+    source.tell(ListSubscriptions("public", "t", attach.attachment))
+    assert hear(AskLog, fleet) == AskLog("public", "t")
+    world.leader.say(Listed("t", LIST))
+    said = hear(SourceSaid)
+    assert said.notice.ticket == "t"
+    source.tell(Disconnect("public", 0.0))
+    ended = hear(SourceEnded)
+    assert served_ns <= said.whole_ns == ended.whole_ns, "though no message came: nothing is missing between them"
 
 
 def test_what_nobody_wants_any_more_is_given_back(source: Ref, fleet: Ear) -> None:

@@ -8,6 +8,7 @@ from websocket_v6.actors.messages.fleet import LogServes
 from websocket_v6.actors.messages.router import Attach, SourceEnded, SourceOpened, SourceSaid, SourceState
 from websocket_v6.protocol.delivery.batch import Batch
 from websocket_v6.protocol.errors import AuthenticationError, TransportError
+from websocket_v6.protocol.exchange.heads import SubscriptionList
 from websocket_v6.protocol.fleet.entries import BACKFILLED, REPLAYED, State
 from websocket_v6.protocol.fleet.joining import Taken
 from websocket_v6.protocol.server.words import Refused
@@ -85,6 +86,38 @@ def test_what_is_no_data_is_said_of_the_attachment(said: Fixture) -> None:
     assert [message for _, message in said.heard()] == [
         SourceSaid("public", said.voice.attachment, Refused(("a",), "b", "c"), 5)
     ]
+
+
+def test_with_the_answer_to_a_question_all_is_there_from_before_that_was_asked(said: Fixture) -> None:
+    said.voice.attach(5)
+    number = said.voice.attachment
+    said.voice.asked("mine", 90)
+    said.voice.asked("late", 70)
+    said.heard()
+    for ticket in ("another machine's", "mine", "mine", "late"):
+        said.voice.say(SubscriptionList(ticket, ()))
+    assert [message.whole_ns for _, message in said.heard()] == [5, 90, 90, 90]
+    said.voice.end(TransportError("it is replaced"), "closed")
+    _, (_, ended), *_ = said.heard()
+    assert (type(ended), ended.attachment, ended.whole_ns) == (SourceEnded, number, 90)
+
+
+def test_an_answer_says_nothing_of_what_came_before_a_gap(said: Fixture) -> None:
+    said.voice.attach(5)
+    said.voice.asked("mine", 90)
+    said.voice.lost("a hole")
+    said.voice.say(SubscriptionList("mine", ()))
+    assert said.voice.whole_ns == 5
+
+
+def test_only_the_last_questions_are_remembered(said: Fixture) -> None:
+    said.voice.attach(5)
+    for number in range(100):
+        said.voice.asked(str(number), 100 + number)
+    said.voice.say(SubscriptionList("20", ()))
+    assert said.voice.whole_ns == 5, "it is not answered any more"
+    said.voice.say(SubscriptionList("99", ()))
+    assert said.voice.whole_ns == 199
 
 
 @pytest.mark.parametrize(("name", "found"), [("", None), ("Nonsense", TransportError), ("ConfigError", TransportError)])

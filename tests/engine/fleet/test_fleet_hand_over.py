@@ -45,6 +45,19 @@ def test_who_reads_misses_nothing_and_is_told_of_nothing(world: World) -> None:
     assert [one.seamless for one in opened(world)] == [False, True]
 
 
+def test_where_nothing_is_traded_nobody_is_told_of_anything_either(world: World) -> None:
+    leader, reader = world.pair()
+    third = world.machine().trades()
+    world.pass_on(third)
+    leader.leave()
+    world.pass_on(reader, third)
+    world.arrive(reader, third)
+    for one in (reader, third):
+        one.judge(world.made)
+        assert not one.gaps
+    assert [one.seamless for one in opened(world)] == [False, True]
+
+
 def test_one_after_the_other_leaves(world: World) -> None:
     machines = list(world.pair())
     for _ in range(3):

@@ -216,21 +216,29 @@ def test_a_log_that_was_lost_is_a_gap_and_what_comes_is_live(world: World, leade
     wait_until(runs, "a trade")
 
 
-def test_another_leader_meanwhile_is_a_gap_in_what_is_caught_up(world: World, leader: Machine) -> None:
-    other = world.machine().trades()
+@pytest.mark.parametrize("is_ready", [False, True])
+def test_another_leader_meanwhile_is_a_gap_in_what_is_caught_up_unless_it_was_ready(
+    world: World, leader: Machine, is_ready: bool
+) -> None:
+    other = world.machine()
+    if not is_ready:
+        other.only_reads()
+    other.trades()
     world.pass_on(other)
     machine, _, start = running(world, leader)
     machine.leave()
     world.trade(5)
     world.arrive(other)
     leader.leave()
+    if not is_ready:
+        other.may_lead()
     world.pass_on(other)
     world.trade(5)
     world.arrive(other)
     second = named(world).trades()
     world.arrive(second)
     assert keys(second)[:5] == world.keys_from(start)[:5]
-    assert len(second.gaps) == 1
+    assert len(second.gaps) == (not is_ready)
     second.judge(world.made)
 
 
