@@ -20,7 +20,7 @@ NAMES = (
     "scan",
 )
 SOURCES = [f"protocol/c/{name}.c" for name in NAMES]
-HEADERS = [f"protocol/c/{name}.h" for name in ("books", "fast", "pick", "play")]
+HEADERS = [f"protocol/c/{name}.h" for name in ("books", "fast", "pick", "play", "skip")]
 MODULES = [Extension("websocket_v6.protocol._fast", SOURCES, depends=HEADERS, optional=True)]
 
 # WEBSOCKET_V6_PURE=1 builds the wheel for every platform, py3-none-any.

@@ -353,10 +353,7 @@ class Component:
         tell(self._subscriber, Leave(lambda: self._place.run(self._leave(is_awaited=False))))
 
     def _leave(self, *, is_awaited: bool = True) -> Steps[None]:
-        """Take back all wants and let go of the engine; `is_awaited`: once that is heeded.
-
-        Of thousands that are forgotten at once, each would wait for an answer, and nobody for them.
-        """
+        """Take back all wants and let go of the engine. `is_awaited`: who is forgotten does not wait."""
         if self._is_left:
             return
         self._is_left = self.has_left = True
