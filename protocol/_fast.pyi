@@ -50,14 +50,14 @@ class Loader:
     ) -> tuple[int, object, BaseException | None]: ...
 
 class Numbers:
-    def __init__(self, exact: Callable[[str], Decimal] | None, spelled: Callable[[str], Decimal] | None, /) -> None: ...
+    def __init__(self, exact: Callable[[str], Decimal], spelled: Callable[[str], Decimal], /) -> None: ...
 
 class Picker:
     def __init__(
         self,
         message: Callable[..., Any],
         fields: tuple[tuple[bytes, str], ...],
-        numbers: Numbers,
+        numbers: Numbers | None,
         raw: Callable[[bytes], Any],
         /,
     ) -> None: ...

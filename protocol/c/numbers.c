@@ -1,8 +1,6 @@
-/* Numbers by their text. Prices come again and again: one that was made lately is not made anew. */
+/* Exact numbers by their text. Prices come again and again: one that was made lately is not made anew. */
 
 #include "pick.h"
-
-#include <math.h>
 
 enum { SPELLING = 23, SLOTS = 1024 }; /* 32 KiB of slots, and at most as many numbers */
 
@@ -14,7 +12,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *exact;   /* makes a number of its text; None: they are floats */
+    PyObject *exact;   /* makes a number of its text */
     PyObject *spelled; /* makes one that Decimal may show with an exponent */
     Slot slots[SLOTS];
 } Numbers;
@@ -34,25 +32,9 @@ is_shown_plain(const char *at, const char *end)
     return end - at < 9 || memcmp(at, "0.000000", 8) != 0; /* 0.000000 itself is shown so */
 }
 
-/* NULL without an exception: it is beyond all floats. */
-static PyObject *
-make_float(const char *at, const char *end)
-{
-    char *stopped;
-    /* Behind it is a comma or a bracket, and bytes end with a 0. */
-    const double value = PyOS_string_to_double(at, &stopped, NULL);
-    if (value == -1.0 && PyErr_Occurred()) {
-        return NULL;
-    }
-    return stopped == end && isfinite(value) ? PyFloat_FromDouble(value) : NULL;
-}
-
 static PyObject *
 make(Numbers *self, const char *at, const char *end)
 {
-    if (self->exact == Py_None) {
-        return make_float(at, end);
-    }
     PyObject *text = PyUnicode_New(end - at, 127);
     if (text == NULL) {
         return NULL;
@@ -149,7 +131,7 @@ numbers_dealloc(PyObject *op)
 PyDoc_STRVAR(numbers_doc,
 "Numbers(exact, spelled, /)\n--\n\n"
 "Makes numbers of their texts, and remembers those made lately. `exact` makes a Decimal, `spelled` one that shows itself\n"
-"in plain digits where Decimal would not; None and None: they are floats.");
+"in plain digits where Decimal would not.");
 
 static PyType_Slot numbers_slots[] = {
     {Py_tp_doc, (void *)numbers_doc},

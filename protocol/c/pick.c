@@ -6,6 +6,8 @@
 #include "pick.h"
 #include "skip.h"
 
+#include <math.h>
+
 enum { MOST_FIELDS = 64 };
 
 typedef struct {
@@ -18,7 +20,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     PyObject *message; /* the class of what is picked: its fields are those that are wanted */
-    PyObject *numbers; /* makes those, and remembers them */
+    PyObject *numbers; /* makes exact ones; NULL: they are floats */
     PyObject *raw;     /* keeps levels */
     int count;
     Wanted wanted[MOST_FIELDS];
@@ -44,6 +46,21 @@ integer_of(const char *at, const char *end)
         value = value * 10 + (*at - '0');
     }
     return PyLong_FromLongLong(value);
+}
+
+static PyObject *
+float_of(const char *at, const char *end)
+{
+    char *stopped;
+    /* Behind it is a comma or a bracket, and bytes end with a 0. */
+    const double value = PyOS_string_to_double(at, &stopped, NULL);
+    if (value == -1.0 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (stopped != end || !isfinite(value)) {
+        return NULL;
+    }
+    return PyFloat_FromDouble(value);
 }
 
 static PyObject *
@@ -78,7 +95,7 @@ value_of(Picker *self, int kind, const char *at, const char *end)
         return word_of(*at, kind);
     }
     if (kind == NUMBER) {
-        return number_of(self->numbers, at, end);
+        return self->numbers != NULL ? number_of(self->numbers, at, end) : float_of(at, end);
     }
     return kind == INTEGER ? integer_of(at, end) : NULL;
 }
@@ -247,8 +264,8 @@ picker_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTuple(args, "OO!OO:Picker", &message, &PyTuple_Type, &fields, &numbers, &raw)) {
         return NULL;
     }
-    if (!is_numbers(numbers)) {
-        PyErr_SetString(PyExc_TypeError, "Picker takes Numbers");
+    if (numbers != Py_None && !is_numbers(numbers)) {
+        PyErr_SetString(PyExc_TypeError, "Picker takes Numbers, or None for floats");
         return NULL;
     }
     if (PyTuple_GET_SIZE(fields) > MOST_FIELDS) {
@@ -260,7 +277,7 @@ picker_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     self->message = Py_NewRef(message);
-    self->numbers = Py_NewRef(numbers);
+    self->numbers = numbers == Py_None ? NULL : Py_NewRef(numbers);
     self->raw = Py_NewRef(raw);
     for (Py_ssize_t index = 0; index < PyTuple_GET_SIZE(fields); index++) {
         if (want(self, PyTuple_GET_ITEM(fields, index)) < 0) {
@@ -307,7 +324,7 @@ PyDoc_STRVAR(picker_doc,
 "Picker(message, fields, numbers, raw, /)\n--\n\n"
 "Checks flat messages and picks fields out of them. `fields` are pairs: a name in the message, and a kind (\"number\",\n"
 "\"integer\", \"text\", \"flag\", \"levels\"). `message` is called with their values, None for one that is absent.\n"
-"`numbers` makes those that are, a Numbers; `raw` keeps levels.");
+"`numbers` makes those that are exact, a Numbers; None: they are floats. `raw` keeps levels.");
 
 static PyType_Slot picker_slots[] = {
     {Py_tp_doc, (void *)picker_doc},

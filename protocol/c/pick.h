@@ -13,8 +13,7 @@ PyObject *pick(PyObject *picker, PyObject *payload);
 
 /* Whether an object is a Numbers. */
 int is_numbers(PyObject *object);
-/* Return the number of a text of JSON, which ends at `end`: a new reference; NULL with an exception, or without one if it is
-   beyond what there is. */
+/* Return the exact number of a text of JSON, which ends at `end`: a new reference; NULL with an exception. */
 PyObject *number_of(PyObject *numbers, const char *at, const char *end);
 
 #endif

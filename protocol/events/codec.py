@@ -257,7 +257,7 @@ class Codec:
         if fast.Picker is None or any(one.convert or one.wire not in _PICKED for one in fields.values()):
             return None
         picked = tuple((_wire_name(field, is_full).encode(), _PICKED[field.wire]) for field in fields.values())
-        numbers = _REMEMBERED[self.number]
+        numbers = _numbers if self.number is Decimal else None
         return fast.Picker(self._message(names, is_full, self.number).made, picked, numbers, msgspec.Raw)
 
     def _decoder(self, names: frozenset[str], is_full: bool, number: Number) -> Decode:
@@ -286,11 +286,7 @@ class _Message(NamedTuple):
     decode: Decode
 
 
-# What makes numbers in C of one kind or the other, and remembers those of late: one for all events.
-_REMEMBERED: "dict[Number, _fast.Numbers]" = {}
-if fast.Numbers is not None:
-    _REMEMBERED[Decimal] = fast.Numbers(Decimal, lambda text: plain(Decimal(text)))
-    _REMEMBERED[float] = fast.Numbers(None, None)
+_numbers = None if fast.Numbers is None else fast.Numbers(Decimal, lambda text: plain(Decimal(text)))
 
 
 def _codec_of(owner: Any, number: Number) -> Codec:
