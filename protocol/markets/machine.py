@@ -42,7 +42,7 @@ class MarketsMachine:
         self._signs_until = float("-inf")
         self._free_at = float("-inf")  # the exchange wants to be left alone until then
         self._failures = 0  # in a row
-        self._retry = 0.0  # seconds to the next attempt, while there is no list
+        self._retry = FIRST_RETRY * interval  # seconds to the next attempt, while there is no list
         self._listed_at: float | None = None  # when the last list was taken that was believed
         self._has_complained = False
         self.listed_ns = 0  # of that list, wall clock; 0: there is none
@@ -113,7 +113,7 @@ class MarketsMachine:
         if self._is_wanted or self._listed_at is None:
             return
         if now - self._listed_at > COMPLAIN_AFTER * self._interval:
-            self._beliefs, self._listed_at, self._retry = {}, None, 0.0
+            self._beliefs, self._listed_at, self._retry = {}, None, FIRST_RETRY * self._interval
 
     # --- what comes
 

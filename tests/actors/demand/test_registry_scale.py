@@ -136,5 +136,6 @@ def steps(call: Callable[[int], Any], count: int) -> int:
 
 @pytest.mark.parametrize("call", [more_at_once, more_one_by_one, less, snapshots, leases, a_guest])
 def test_many_codes_cost_no_square_of_their_number(call: Callable[[int], Any]) -> None:
+    steps(call, 1)  # Python 3.12.1 counts nothing of the first call that is traced so
     few, many = steps(call, FEW), steps(call, FEW * TIMES)
     assert many < BOUND * few, f"{TIMES} times as many codes cost {many / few:.0f} times as much"

@@ -295,11 +295,13 @@ class World:
         return [one.trade_uuid for one in self.delivered if one.state == "trade"]
 
     def states(self) -> dict[str, str]:
-        """Return the last state of each order that is not of a trade, as whoever follows the events has it."""
+        """Return the state of each order as whoever follows the events has it: one that trades does not watch."""
         found: dict[str, str] = {}
         for one in self.delivered:
-            if one.state != "trade" or one.uuid not in found:
-                found[one.uuid] = "wait" if one.state == "trade" else one.state
+            if one.state != "trade":
+                found[one.uuid] = one.state
+            elif found.get(one.uuid, "watch") == "watch":
+                found[one.uuid] = "wait"
         return found
 
     def holdings(self) -> dict[str, Decimal]:

@@ -3,7 +3,7 @@ delivered comes to the exchange's own truth within five seconds of the last gap,
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from .account_world import World
@@ -69,6 +69,7 @@ def test_what_is_delivered_comes_to_the_truth(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(STEP, max_size=20), st.lists(STEP, max_size=20), LAGS)
+@example(before=[("place", 7, 1.0), ("trigger", 0, 0.0)], after=[("fill", 0, 0.0)], lags=[1.0])
 def test_a_start_in_the_midst_shows_what_is_open_and_nothing_that_was(
     before: list[tuple[str, int, float]], after: list[tuple[str, int, float]], lags: list[float]
 ) -> None:

@@ -215,6 +215,18 @@ def test_what_another_knew_is_nothing_against_an_answer(desk: Desk) -> None:
     assert desk.machine.codes == {"KRW-A", "KRW-B"}
 
 
+def test_what_is_forgotten_is_not_asked_for_right_after_a_call_that_brought_nothing(desk: Desk) -> None:
+    opened(desk, "KRW", KRW="AB")
+    desk.now += 601.0
+    desk.handle(steps.Due())
+    desk.handle(steps.Unwanted())
+    desk.fail()
+    desk.handle(steps.Wanted())
+    assert desk.asked == [1000.0, 1601.0]
+    assert desk.machine.next_due is not None
+    assert desk.machine.next_due >= 1602.0
+
+
 class Days(RuleBasedStateMachine):
     """An exchange whose list changes, and an answer that is right, late, empty, halved or none; a clock that jumps."""
 

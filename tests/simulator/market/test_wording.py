@@ -8,6 +8,7 @@ import pytest
 
 from websocket_v6.simulator.market.book import EMPTY, Level
 from websocket_v6.simulator.market.message_keys import long_keys, short_keys
+from websocket_v6.simulator.market.spelling import SPELLINGS
 from websocket_v6.simulator.market.wording import Bulletin, Wording
 
 LONG, SHORT = Wording(short=False), Wording(short=True)
@@ -150,3 +151,20 @@ def test_renaming_goes_both_ways() -> None:
     long = json.loads(Bulletin("orderbook", "KRW-XRP", BOOK).text(LONG, "SNAPSHOT"))
     assert long_keys(short_keys("orderbook", long)) == long
     assert short_keys("orderbook", {"new_key": 1}) == {"new_key": 1}
+
+
+def test_what_is_written_once_is_kept_by_how_it_is_written() -> None:
+    """And not by which object has written it: another may have its `id`, and the empty level is everybody's."""
+    numbers = sorted(SPELLINGS)
+    fields = {"orderbook_units": [(EMPTY, EMPTY)]}
+    bulletin = Bulletin("orderbook", "KRW-BTC", fields)
+    texts: dict[tuple[str, bool], str] = {}
+    kept = 0
+    for turn in range(200):
+        how = numbers[turn % len(numbers)], bool(turn % 2)
+        text = bulletin.text(Wording(short=how[1], numbers=how[0]), "REALTIME")
+        assert texts.setdefault(how, text) == text
+        assert ('"obu"' in text) == ('"ap"' in text) == how[1]
+        if turn == 2 * len(numbers):
+            kept = len(EMPTY.__dict__)
+    assert len(EMPTY.__dict__) == kept

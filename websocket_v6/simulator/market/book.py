@@ -25,7 +25,7 @@ class _Pair(NamedTuple):
 class Level(_Pair):
     """A price and the size at it. Most levels of a book stay as they are, so each keeps its own spelling."""
 
-    def spelled(self, wording: int, price: Speller, size: Speller) -> tuple[str, str]:
+    def spelled(self, wording: str, price: Speller, size: Speller) -> tuple[str, str]:
         """Return the texts of both; `wording` tells which spellers these are."""
         kept: dict[Any, tuple[str, str]] = self.__dict__
         texts = kept.get(wording)

@@ -32,11 +32,11 @@ class Bulletin:
         self.type = type_
         self.code = code
         self.fields = fields
-        self._texts: dict[tuple[int, str], str] = {}
+        self._texts: dict[tuple[str, str], str] = {}
 
     def text(self, wording: "Wording", stream_type: str) -> str:
         """Return the JSON object, without the array of the list formats."""
-        key = (id(wording), stream_type)
+        key = (wording.name, stream_type)
         text = self._texts.get(key)
         if text is None:
             text = self._texts[key] = wording.spell(self.type, self.fields, stream_type)
@@ -52,6 +52,9 @@ class Wording:
 
     def __init__(self, *, short: bool, numbers: str = "2026") -> None:
         self.short = short
+        # What its texts are kept under: another one with this name writes the same, and one of the same `id` may not.
+        self.name = f"{numbers} {'short' if short else 'long'}"
+        self._pairs = f"{self.name} pairs"
         self._spellers: Mapping[str, Speller] = SPELLINGS[numbers][short]
         self._plans = {name: [self._plan(field) for field in fields] for name, fields in FIELDS.items()}
 
@@ -112,8 +115,8 @@ class Wording:
         assert isinstance(value, Iterable)
         keys = INNER["units"]
         ask_price, bid_price, ask_size, bid_size = keys.values() if self.short else keys
-        number, pairs = id(self), -id(self)
-        spelling = (number, self._spellers["quote"], self._spellers["size"])
+        pairs = self._pairs
+        spelling = (self.name, self._spellers["quote"], self._spellers["size"])
         parts = []
         for ask, bid in value:
             # Most pairs were in the book before; asking their levels costs a call for each.
