@@ -57,7 +57,7 @@ float_of(const char *at, const char *end)
     if (value == -1.0 && PyErr_Occurred()) {
         return NULL;
     }
-    if (stopped != end || !isfinite(value)) {
+    if (stopped != end || !isfinite(value) || (value == 0.0 && *at == '-')) { /* msgspec's -0 has no sign, its -0.0 has */
         return NULL;
     }
     return PyFloat_FromDouble(value);
