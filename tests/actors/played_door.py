@@ -86,7 +86,7 @@ class PlayedDoor:
 
 
 @contextlib.contextmanager
-def raw_door(path: Path, play: Callable[[socket.socket], None], *, backlog: int = 8) -> Iterator[Door]:
+def raw_door(path: Path, play: Callable[[socket.socket], object], *, backlog: int = 8) -> Iterator[Door]:
     """Listen at `path` and let `play` deal with the first that comes."""
 
     def run() -> None:
